@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 
 import numpy as np
@@ -68,10 +69,12 @@ def compose(
     style: str | None = None,
     tempo: float | None = None,
     instruments: dict[str, str] | None = None,
+    without: Collection[str] = (),
 ) -> Piece:
     """Compose a piece that is at least ``seconds`` long; the same arguments give the same piece.
 
-    ``style`` and ``tempo`` (bpm) replace the random choice, ``instruments`` the instrument of a role.
+    ``style`` and ``tempo`` (bpm) replace the random choice, ``instruments`` the instrument of a role; no instrument named
+    in ``without`` is picked, and a part that has no other stays silent.
     Raises ``KeyError`` for an unknown genre, style or role.
     """
     genre = genres()[genre] if isinstance(genre, str) else genre
@@ -88,12 +91,13 @@ def compose(
     stems: list[Stem] = []
     played: dict[str, str] = {}
     for part in chosen.parts:
-        picked = part.instruments[random.integers(len(part.instruments))]
-        absent = random.random() >= part.chance
+        allowed = [name for name in part.instruments if name not in without]
+        picked = allowed[random.integers(len(allowed))] if allowed else ""
+        absent = random.random() >= part.chance or not allowed
         if instruments and part.role in instruments:
             picked, absent = instruments[part.role], False
-        elif part.same_as:
-            picked = played[part.same_as]
+        elif part.same_as and not absent:
+            picked = played.get(part.same_as, picked)
         if absent:
             continue
         played[part.role] = picked

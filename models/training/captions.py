@@ -1,0 +1,96 @@
+"""Captions: what somebody could have typed to get a piece. Wording is data (``captions.toml``); the facts come from the piece."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from .score import Piece
+from .tables import Genre, genres, instruments
+
+KINDS = ("named", "oblique", "neutral")
+
+
+@lru_cache(maxsize=None)
+def _table() -> dict[str, Any]:
+    return tomllib.loads((resources.files(__package__) / "captions.toml").read_text(encoding="utf-8"))
+
+
+def _pick(random: np.random.Generator, options: Any) -> str:
+    return str(options[random.integers(len(options))])
+
+
+def tempo_word(bpm: float, random: np.random.Generator) -> str:
+    """A word for a tempo in beats per minute."""
+    return _pick(random, next(words for limit, words in _table()["tempo"].items() if bpm <= float(limit)))
+
+
+def _names(genre: Genre) -> tuple[str, ...]:
+    return (genre.name,) * 4 + genre.aliases + tuple(style.name for style in genre.styles)
+
+
+def _with(piece: Piece, random: np.random.Generator) -> str:
+    playing = list(dict.fromkeys(piece.instruments))
+    if not playing:
+        return "drums"
+    chosen = [playing[index] for index in random.permutation(len(playing))[: random.integers(1, 4)]]
+    words = list(dict.fromkeys(_pick(random, instruments()[name].words) for name in chosen))
+    if piece.hits and random.random() < 0.2:
+        words.append("drums")
+    joined = ", ".join(words[:-1]) + (" and " if random.random() < 0.8 else ", ") + words[-1] if len(words) > 1 else words[0]
+    return joined
+
+
+def caption(piece: Piece, kind: str, random: np.random.Generator, *, genre: str | None = None, bpm: float | None = None, wording: str = "training") -> str:
+    """One caption of a piece.
+
+    ``kind`` is one of :data:`KINDS`; ``genre`` and ``bpm`` are what the caption claims where that is not the truth;
+    ``wording`` is ``training`` or ``held_out``.
+    """
+    claimed = genres()[genre or piece.genre]
+    tempo = bpm if bpm is not None else piece.tempo
+    template = _pick(random, _table()[kind][wording])
+    hints = claimed.cues if kind == "oblique" or random.random() < 0.7 else claimed.moods
+    words = {
+        "genre": _pick(random, _names(claimed)),
+        "hint": _pick(random, hints),
+        "mood": _pick(random, claimed.moods),
+        "tempo": tempo_word(tempo, random),
+        "bpm": f"{tempo:.0f}",
+        "with": _with(piece, random),
+        "noun": _pick(random, _table()["nouns"]),
+    }
+    return re.sub(r"\ba (?=[aeiou8])", "an ", template.format(**words))
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a caption or prompt, lower case, in order; numbers count as words."""
+    return re.findall(r"[a-z0-9]+(?:'[a-z]+)?", text.lower())
+
+
+@lru_cache(maxsize=None)
+def vocabulary() -> frozenset[str]:
+    """Every word that a training caption can contain (numbers apart)."""
+    table = _table()
+    texts: list[str] = [*table["nouns"], "drums", "and"]
+    for words in table["tempo"].values():
+        texts += words
+    for kind in KINDS:
+        texts += [re.sub(r"\{\w+\}", " ", template) for template in table[kind]["training"]]
+    for genre in genres().values():
+        texts += [*_names(genre), *genre.moods, *genre.cues]
+    for instrument in instruments().values():
+        texts += instrument.words
+    return frozenset(word for text in texts for word in words_of(text))
+
+
+@lru_cache(maxsize=None)
+def unseen_prompts() -> tuple[tuple[str, str], ...]:
+    """(prompt, genre) pairs kept out of all training."""
+    table = tomllib.loads((resources.files(__package__) / "unseen_prompts.toml").read_text(encoding="utf-8"))
+    return tuple((prompt, genre) for genre, prompts in table.items() for prompt in prompts)
