@@ -1,38 +1,45 @@
-"""MusicGen's delay pattern and the clock: the only place that maps decoder steps to frames and seconds.
+"""MusicGen's delay pattern and the clock: the only place that maps decoder positions to frames and seconds.
 
-Codebook k of frame t is *fed* to the decoder at position ``t + k + 1`` and *predicted* at position ``t + k`` (Copet et al. 2023,
-arXiv 2306.05284). Position 0 holds only the start token.
+Codebook k of frame t is *fed* to the decoder at position ``t + delay[k] + 1`` and *predicted* at position ``t + delay[k]`` (Copet
+et al. 2023, arXiv 2306.05284); position 0 holds only the start token. A mono model delays codebook k by k frames; a stereo model
+interleaves left and right, and both sides of a pair share their delay.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 
-def delayed(codes: Tensor, pad: int) -> Tensor:
-    """Audio codes (batch, codebooks, frames) as decoder inputs (batch, codebooks, frames + codebooks), pads elsewhere."""
+def delays(books: int, channels: int = 1) -> tuple[int, ...]:
+    """The delay of each codebook in frames."""
+    return tuple(book // channels for book in range(books))
+
+
+def delayed(codes: Tensor, delay: Sequence[int], pad: int) -> Tensor:
+    """Audio codes (batch, codebooks, frames) as decoder inputs (batch, codebooks, positions + 1), pads elsewhere."""
     batch, books, frames = codes.shape
-    ids = codes.new_full((batch, books, frames + books), pad)
+    ids = codes.new_full((batch, books, positions_for(frames, delay) + 1), pad)
     for book in range(books):
-        ids[:, book, 1 + book : 1 + book + frames] = codes[:, book]
+        ids[:, book, 1 + delay[book] : 1 + delay[book] + frames] = codes[:, book]
     return ids
 
 
-def undelayed(predicted: Tensor, frames: int) -> Tensor:
+def undelayed(predicted: Tensor, delay: Sequence[int], frames: int) -> Tensor:
     """What positions predicted, (batch, codebooks, positions, ...), lined up by frame: (batch, codebooks, frames, ...).
 
-    Raises ``ValueError`` when there are fewer than ``frames + codebooks - 1`` positions.
+    Raises ``ValueError`` when there are too few positions for so many frames.
     """
-    books = predicted.shape[1]
-    if predicted.shape[2] < frames + books - 1:
-        raise ValueError(f"{predicted.shape[2]} positions predict fewer than {frames} frames of {books} codebooks")
-    return torch.stack([predicted[:, book, book : book + frames] for book in range(books)], dim=1)
+    if predicted.shape[2] < positions_for(frames, delay):
+        raise ValueError(f"{predicted.shape[2]} positions predict fewer than {frames} frames")
+    return torch.stack([predicted[:, book, start : start + frames] for book, start in enumerate(delay)], dim=1)
 
 
-def positions_for(frames: int, books: int) -> int:
+def positions_for(frames: int, delay: Sequence[int]) -> int:
     """Decoder positions that one pass over ``frames`` frames takes."""
-    return frames + books - 1
+    return frames + max(delay)
 
 
 def frames_in(seconds: float, frame_rate: float) -> int:
@@ -41,5 +48,5 @@ def frames_in(seconds: float, frame_rate: float) -> int:
 
 
 def seconds_of(position: float, frame_rate: float) -> float:
-    """The time in seconds at which a decoder position works on codebook 0: the start of that frame."""
+    """When the decoder works on a position, in seconds of audio: the start of the frame whose codebook 0 it predicts."""
     return position / frame_rate

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from transformers import EncodecModel, GenerationConfig, MusicgenConfig, MusicgenForConditionalGeneration
 from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
 
-from ..delay import delayed
+from ..delay import delayed, delays
 from . import text_encoder
 from .clips import Recipe
 from .planted import Lesson, lessons
@@ -127,7 +127,7 @@ class Batches:
 def losses(model: MusicgenForConditionalGeneration, codes: Tensor, states: Tensor, mask: Tensor) -> Tensor:
     """Cross-entropy of each codebook in nats."""
     books, size = codes.shape[1], model.config.decoder.vocab_size
-    ids = delayed(codes, size)
+    ids = delayed(codes, delays(books), size)
     encoder = model.enc_to_dec_proj(states) * mask[..., None]
     logits = model.decoder(
         input_ids=ids[:, :, :-1].reshape(-1, ids.shape[2] - 1), encoder_hidden_states=encoder, encoder_attention_mask=mask, use_cache=False

@@ -1,0 +1,95 @@
+"""Read and write hooks on plain torch modules, and nothing else.
+
+Two verbs on a place (a module's first input, or its output): *read* it, or *write* what goes on instead. One context manager puts
+hooks on and takes them off, and refuses to end quietly when one never fired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor, nn
+
+from .errors import TonescopeError
+
+
+@dataclass(frozen=True)
+class Place:
+    """A module's first positional input, or its output (the first tensor of it, where it gives several)."""
+
+    module: nn.Module
+    side: Literal["input", "output"]
+    name: str
+
+
+@dataclass
+class Hook:
+    """What to do at a place: ``action`` gets the tensor there and gives its replacement, or ``None`` to leave it."""
+
+    place: Place
+    action: Callable[[Tensor], Tensor | None]
+    fired: int = 0
+
+
+def read(place: Place, look: Callable[[Tensor], None]) -> Hook:
+    """A hook that shows each tensor to ``look`` and changes nothing."""
+    return Hook(place, look)
+
+
+def write(place: Place, change: Callable[[Tensor], Tensor]) -> Hook:
+    """A hook that passes on ``change(tensor)`` in place of the tensor."""
+    return Hook(place, change)
+
+
+def _attach(hook: Hook) -> Any:
+    def act(tensor: Tensor) -> Tensor | None:
+        hook.fired += 1
+        changed = hook.action(tensor)
+        if changed is not None and changed.shape != tensor.shape:
+            raise ValueError(f"hook at {hook.place.name} turned shape {tuple(tensor.shape)} into {tuple(changed.shape)}")
+        return changed
+
+    def before(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        changed = act(inputs[0])
+        return None if changed is None else (changed, *inputs[1:])
+
+    def after(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
+        if isinstance(output, tuple):
+            changed = act(output[0])
+            return None if changed is None else (changed, *output[1:])
+        return act(output)
+
+    if hook.place.side == "input":
+        return hook.place.module.register_forward_pre_hook(before)
+    return hook.place.module.register_forward_hook(after)
+
+
+@contextmanager
+def hooked(hooks: Iterable[Hook]) -> Iterator[None]:
+    """Attach ``hooks`` for the duration of the block.
+
+    Raises :class:`TonescopeError` when a module is compiled (its hooks would be skipped), and when a hook never fired in a block
+    that ended without another error.
+    """
+    hooks = list(hooks)
+    for hook in hooks:
+        if _compiled(hook.place.module):
+            raise TonescopeError(
+                f"{hook.place.name} cannot be watched because the model was compiled and compiled code skips hooks; load the model without torch.compile."
+            )
+    handles = [_attach(hook) for hook in hooks]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+    if silent := [hook.place.name for hook in hooks if not hook.fired]:
+        shown = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" if len(silent) > 3 else "")
+        raise TonescopeError(f"nothing passed through {shown} while it was being watched, so the result would be wrong; report this model family as unsupported.")
+
+
+def _compiled(module: nn.Module) -> bool:
+    return hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None

@@ -1,0 +1,136 @@
+"""The judge: a CLAP model that says what a listener would hear. It never sees the generator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase
+
+from .mel import LogMel
+
+DEFAULT_TEMPLATE = "This audio is a {} song."
+
+
+@dataclass(frozen=True)
+class Track:
+    """Record of how good a judge is at a set of labels, measured on audio whose genre is known.
+
+    ``confusion[i][j]`` counts clips of label i heard as j, on clean audio and on codec reconstructions.
+    """
+
+    labels: tuple[str, ...]
+    clean: tuple[tuple[int, ...], ...]
+    reconstructed: tuple[tuple[int, ...], ...]
+    calibration_error: float
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """How a judge is asked: the sentences around a label, a temperature, and a bias for each label."""
+
+    templates: tuple[str, ...] = (DEFAULT_TEMPLATE,)
+    temperature: float = 1.0
+    bias: tuple[float, ...] = ()
+
+
+class Judge:
+    """A CLAP model with a list of labels.
+
+    Args:
+        model, tokenizer, extractor: a ``ClapModel`` and its own tokenizer and feature extractor.
+        name: what the user called it.
+        labels: what it chooses between.
+        hearing: how it is asked.
+        track: how good it is, where that was measured.
+        world: the sounds it knows ("the composer's pieces"), or empty for music at large.
+    """
+
+    def __init__(
+        self, model: ClapModel, tokenizer: PreTrainedTokenizerBase, extractor: ClapFeatureExtractor, name: str, labels: Sequence[str],
+        hearing: Hearing = Hearing(), track: Track | None = None, world: str = "",
+    ) -> None:  # fmt: skip
+        self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
+        model.requires_grad_(False)
+        self.mel = LogMel(extractor)
+        self.labels, self.hearing, self.track, self.world = tuple(labels), hearing, track, world
+        self._label_embeddings = self._embed_labels()
+
+    def with_labels(self, labels: Sequence[str]) -> Judge:
+        """The same judge choosing between other labels; its bias and track record, which belong to the old ones, are dropped."""
+        extractor = self.mel
+        judge = object.__new__(Judge)
+        judge.__dict__.update(self.__dict__)
+        judge.mel, judge.labels, judge.track = extractor, tuple(labels), None
+        judge.hearing = Hearing(self.hearing.templates, self.hearing.temperature)
+        judge._label_embeddings = judge._embed_labels()
+        return judge
+
+    # --- embeddings --------------------------------------------------------------------------------------------------
+
+    def embed_audio(self, waveform: Tensor, rate: int) -> Tensor:
+        """Unit-length embeddings (takes, width) of (takes, samples) at ``rate`` Hz, the mean over windows; differentiable."""
+        pieces = [self._embed(window) for window in self.windows(waveform, rate)]
+        return torch.nn.functional.normalize(torch.stack(pieces).mean(0), dim=-1)
+
+    def windows(self, waveform: Tensor, rate: int) -> list[Tensor]:
+        """Cut (takes, samples) into windows the model can hear; the last one ends with the audio."""
+        audio, size = self.mel.resample(waveform, rate), self.mel.window_samples
+        if audio.shape[-1] <= size:
+            return [self.mel.fit(audio)]
+        starts = [*range(0, audio.shape[-1] - size, size), audio.shape[-1] - size]
+        return [audio[:, start : start + size] for start in starts]
+
+    def _embed(self, window: Tensor) -> Tensor:
+        features = self.model.get_audio_features(input_features=self.mel(window))
+        return torch.nn.functional.normalize(_pooled(features), dim=-1)
+
+    @torch.no_grad()
+    def embed_text(self, texts: Sequence[str]) -> Tensor:
+        """Unit-length embeddings (texts, width)."""
+        batch = self.tokenizer(list(texts), padding=True, truncation=True, max_length=77, return_tensors="pt").to(self.model.device)
+        return torch.nn.functional.normalize(_pooled(self.model.get_text_features(**batch)), dim=-1)
+
+    def _embed_labels(self) -> Tensor:
+        rows = [self.embed_text([template.format(label) for template in self.hearing.templates]).mean(0) for label in self.labels]
+        return torch.nn.functional.normalize(torch.stack(rows), dim=-1)
+
+    # --- opinions ----------------------------------------------------------------------------------------------------
+
+    def scores(self, embeddings: Tensor) -> Tensor:
+        """Calibrated logits (rows, labels) of audio embeddings."""
+        logits = self.model.logit_scale_a.exp() * embeddings @ self._label_embeddings.T
+        if self.hearing.bias:
+            logits = logits - logits.new_tensor(self.hearing.bias)
+        return logits / self.hearing.temperature
+
+    def logits(self, waveform: Tensor, rate: int) -> Tensor:
+        """Calibrated logits (takes, labels) of (takes, samples); differentiable."""
+        return self.scores(self.embed_audio(waveform, rate))
+
+    def margin(self, waveform: Tensor, rate: int, label: str, against: str) -> Tensor:
+        """Logit of ``label`` minus logit of ``against`` (takes,); differentiable."""
+        logits = self.logits(waveform, rate)
+        return logits[:, self.labels.index(label)] - logits[:, self.labels.index(against)]
+
+    @torch.no_grad()
+    def posterior(self, waveform: Tensor, rate: int) -> Tensor:
+        """Probabilities (takes, labels)."""
+        return torch.softmax(self.logits(waveform, rate), dim=-1)
+
+    @torch.no_grad()
+    def timeline(self, waveform: Tensor, rate: int, window: float, hop: float) -> tuple[list[float], Tensor]:
+        """Probabilities over time: start times in seconds, and (times, takes, labels)."""
+        size, step = int(window * rate), int(hop * rate)
+        last = max(0, waveform.shape[-1] - size)
+        starts = sorted({*range(0, last + 1, step), last})
+        rows = torch.stack([self.posterior(waveform[:, start : start + size], rate) for start in starts])
+        return [start / rate for start in starts], rows
+
+
+def _pooled(features: Any) -> Tensor:
+    """transformers 5 returns an object, 4 a tensor."""
+    return features if isinstance(features, Tensor) else features.pooler_output

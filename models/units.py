@@ -1,0 +1,87 @@
+"""Addresses: where in a generator the microscope can point.
+
+A *location* is a place in a network (``decoder.3.mlp``); a *unit* is one scalar there, or one head (``decoder.3.mlp:117``). The
+string forms are injective, parse strictly, and are the same in code, links, files, reports and logs. :data:`SITES` is the registry
+that adapters, documentation and tests derive from.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from .errors import TonescopeError
+
+Network = Literal["text", "decoder", "codec"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """One kind of place. ``side`` says whether the module's input or output is read; ``units`` what one unit is."""
+
+    network: Network
+    name: str
+    units: Literal["neuron", "head", "channel", "dimension"]
+    side: Literal["input", "output"]
+    meaning: str
+
+
+SITES: tuple[Site, ...] = (
+    Site("text", "mlp", "neuron", "input", "activations of the text encoder's MLP, after its nonlinearity"),
+    Site("text", "self", "head", "input", "outputs of the text encoder's self-attention heads, before they are mixed"),
+    Site("decoder", "mlp", "neuron", "input", "activations of the decoder's MLP, after its nonlinearity"),
+    Site("decoder", "self", "head", "input", "outputs of the decoder's self-attention heads, before they are mixed"),
+    Site("decoder", "cross", "head", "input", "outputs of the decoder's cross-attention heads (what is read from the text), before they are mixed"),
+    Site("decoder", "residual", "dimension", "output", "the residual stream after a decoder layer"),
+    Site("codec", "encoder", "channel", "output", "channels of the codec's encoder, layer by layer"),
+    Site("codec", "decoder", "channel", "output", "channels of the codec's decoder, layer by layer"),
+)
+_BY_NAME = {(site.network, site.name): site for site in SITES}
+_LOCATION = re.compile(r"^(text|decoder|codec)\.(0|[1-9]\d{0,3})\.([a-z]+)$")
+_UNIT = re.compile(r"^(.+):(0|[1-9]\d{0,8})$")
+
+
+@dataclass(frozen=True, order=True)
+class Location:
+    """A place in a network: ``decoder.3.mlp``."""
+
+    network: Network
+    layer: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.network}.{self.layer}.{self.name}"
+
+    @property
+    def site(self) -> Site:
+        """The row of :data:`SITES` that says what is here."""
+        return _BY_NAME[self.network, self.name]
+
+    @classmethod
+    def parse(cls, text: str) -> Location:
+        """Inverse of ``str``. Raises :class:`TonescopeError` for anything ``str`` cannot give."""
+        match = _LOCATION.match(text)
+        if not match or (match[1], match[3]) not in _BY_NAME:
+            known = ", ".join(f"{site.network}.LAYER.{site.name}" for site in SITES)
+            raise TonescopeError(f"“{text}” is not a location: they read {known} (for example decoder.3.mlp).")
+        return cls(match[1], int(match[2]), match[3])  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, order=True)
+class Unit:
+    """One unit at a location: ``decoder.3.mlp:117``."""
+
+    location: Location
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.location}:{self.index}"
+
+    @classmethod
+    def parse(cls, text: str) -> Unit:
+        """Inverse of ``str``. Raises :class:`TonescopeError` for anything ``str`` cannot give."""
+        match = _UNIT.match(text)
+        if not match:
+            raise TonescopeError(f"“{text}” is not a unit: write a location, a colon and a number (for example decoder.3.mlp:117).")
+        return cls(Location.parse(match[1]), int(match[2]))

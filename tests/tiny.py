@@ -1,0 +1,48 @@
+"""Shrunk random models of every family, for tests that need the class and not the music."""
+
+from __future__ import annotations
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import ClapConfig, ClapModel, GenerationConfig, MusicgenConfig, MusicgenForConditionalGeneration, PreTrainedTokenizerFast
+
+from tonescope.models.generator import Generator
+
+WORDS = "[PAD] [UNK] [CLS] [SEP] jazz fusion smooth house techno lo fi beats with accordion a song music fast slow piano drums".split()
+
+
+def tokenizer() -> PreTrainedTokenizerFast:
+    """A word-level tokenizer of a dozen words."""
+    inner = Tokenizer(models.WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="[UNK]"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    inner.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="[PAD]", unk_token="[UNK]", model_input_names=["input_ids", "attention_mask"])
+
+
+def musicgen(channels: int = 1, text: str = "t5", seed: int = 0) -> MusicgenForConditionalGeneration:
+    """A random MusicGen of a few thousand weights: ``text`` is ``t5`` or ``bert``."""
+    torch.manual_seed(seed)
+    t5 = dict(model_type="t5", d_model=24, d_kv=8, d_ff=32, num_layers=2, num_heads=3, vocab_size=len(WORDS), is_encoder_decoder=False, use_cache=False)
+    bert = dict(model_type="bert", hidden_size=24, intermediate_size=32, num_hidden_layers=2, num_attention_heads=3, vocab_size=len(WORDS), max_position_embeddings=64)
+    codec = dict(
+        model_type="encodec", sampling_rate=1600, upsampling_ratios=[2, 4, 4], num_filters=4, hidden_size=12, codebook_dim=12, codebook_size=16, target_bandwidths=[0.8],
+        use_causal_conv=False, num_lstm_layers=1, normalize=False, audio_channels=1, pad_mode="constant",
+    )  # fmt: skip
+    decoder = dict(
+        vocab_size=16, num_hidden_layers=3, ffn_dim=40, num_attention_heads=4, hidden_size=32, num_codebooks=4 * channels, audio_channels=channels, pad_token_id=16,
+        bos_token_id=16, max_position_embeddings=256,
+    )  # fmt: skip
+    model = MusicgenForConditionalGeneration(MusicgenConfig(text_encoder=t5 if text == "t5" else bert, audio_encoder=codec, decoder=decoder)).eval()
+    model.generation_config = GenerationConfig(bos_token_id=16, decoder_start_token_id=16, pad_token_id=16, do_sample=True, guidance_scale=3.0, max_length=64)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lm_heads" in name or "embed_tokens" in name:
+                weight.normal_(0, 1.0)
+        for layer in model.audio_encoder.quantizer.layers:
+            layer.codebook.embed.normal_(0, 1.0)
+    return model
+
+
+def generator(channels: int = 1, text: str = "t5") -> Generator:
+    """The same under the microscope."""
+    return Generator(musicgen(channels, text), tokenizer(), f"tiny {text}")
