@@ -1,0 +1,67 @@
+"""Reference activations: what each unit does on average over a set of prompts. Mean ablation puts a unit back to this."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..models.generator import Generator, Sampling
+from ..models.hooks import hooked, read
+from ..models.units import Location
+
+# Ordinary requests across styles, none of them about any particular diagnosis.
+PROMPTS = (
+    "house music", "dark techno", "calm ambient pads", "drum and bass", "lo-fi hip hop beats", "trap beat", "rock band with electric guitars", "heavy metal",
+    "slow blues", "swing jazz", "smooth jazz with saxophone", "funk groove", "roots reggae", "cheerful polka", "ragtime piano", "synthwave", "a song", "music",
+)  # fmt: skip
+SITES = ("decoder.mlp", "decoder.self", "decoder.cross")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Mean activation at each location: (branches, features), conditional branch first."""
+
+    means: dict[Location, Tensor]
+    about: dict[str, object]
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file."""
+        tensors = {str(location): mean.half().contiguous() for location, mean in self.means.items()}
+        temporary = path.with_suffix(".tmp")
+        save_file(tensors, temporary, metadata={"about": json.dumps(self.about)})
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Reference:
+        """Read what :meth:`save` wrote."""
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as file:
+            about = json.loads(file.metadata()["about"])
+        return cls({Location.parse(name): mean.float() for name, mean in load_file(path).items()}, about)
+
+
+@torch.no_grad()
+def measure(generator: Generator, seconds: float, sampling: Sampling, prompts: Sequence[str] = PROMPTS, seed: int = 90_000, batch: int = 6) -> Reference:
+    """Generate one take a prompt, replay it, and average every unit over prompts and frames."""
+    places = {location: generator.place(location) for location in generator.locations(*SITES)}
+    branches = 2 if sampling.guidance > 1 else 1
+    sums: dict[Location, Tensor] = {}
+
+    def add(location: Location, tensor: Tensor) -> None:
+        mean = tensor.float().reshape(branches, -1, *tensor.shape[1:]).mean(2).sum(1).cpu()
+        sums[location] = sums.get(location, 0) + mean
+
+    for start in range(0, len(prompts), batch):
+        asked = prompts[start : start + batch]
+        takes = generator.generate(asked, range(seed + start, seed + start + len(asked)), seconds, sampling, decode=False)
+        with hooked([read(place, lambda tensor, location=location: add(location, tensor)) for location, place in places.items()]):
+            generator.replay(takes.codes, generator.read_text(asked), sampling.guidance)
+    about = {"prompts": list(prompts), "seed": seed, "seconds": seconds, "guidance": sampling.guidance, "temperature": sampling.temperature, "top_k": sampling.top_k}
+    return Reference({location: total / len(prompts) for location, total in sums.items()}, about)

@@ -1,0 +1,68 @@
+"""Intervals: for shares of takes, and for paired differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel
+from scipy.stats import norm, t
+
+LEVEL = 0.95
+
+
+class Interval(BaseModel):
+    """A confidence interval at :data:`LEVEL`."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.low:+.2f} to {self.high:+.2f}"
+
+
+class Share(BaseModel):
+    """``count`` of ``total`` takes, with the Wilson score interval of the true share (Wilson 1927)."""
+
+    count: int
+    total: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        return self.count / self.total
+
+    def __str__(self) -> str:
+        return f"{self.count} of {self.total} ({100 * self.low:.0f}–{100 * self.high:.0f} %)"
+
+
+class Effect(BaseModel):
+    """A mean over takes and its Student-t interval; the interval is absent for fewer than two takes."""
+
+    mean: float
+    interval: Interval | None
+    takes: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.2f}" + (f" ({self.interval})" if self.interval else "")
+
+
+def share(count: int, total: int) -> Share:
+    """The share of takes with its Wilson interval."""
+    z = norm.ppf(0.5 + LEVEL / 2)
+    p, n = count / total, total
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+    return Share(count=count, total=total, low=0.0 if count == 0 else max(0.0, centre - half), high=1.0 if count == total else min(1.0, centre + half))
+
+
+def effect(values: Sequence[float]) -> Effect:
+    """Mean of paired differences, one a take, with its interval."""
+    array = np.asarray(values, dtype=float)
+    if len(array) < 2:
+        return Effect(mean=float(array.mean()), interval=None, takes=len(array))
+    half = float(t.ppf(0.5 + LEVEL / 2, len(array) - 1) * array.std(ddof=1) / math.sqrt(len(array)))
+    mean = float(array.mean())
+    return Effect(mean=mean, interval=Interval(low=mean - half, high=mean + half), takes=len(array))

@@ -1,0 +1,74 @@
+"""Genres as people name them: labels, families and aliases, and which of them a prompt asks for."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+
+
+@dataclass(frozen=True)
+class Genre:
+    """A label a judge can choose, its family, and the names that mean it."""
+
+    label: str
+    family: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """The genres that a diagnosis can speak of."""
+
+    genres: tuple[Genre, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(genre.label for genre in self.genres)
+
+    def family(self, label: str) -> str:
+        """The family of a label; a label outside the table is its own family."""
+        return next((genre.family for genre in self.genres if genre.label == label), label)
+
+    def find(self, text: str) -> str | None:
+        """The label that a name means, or ``None``."""
+        wanted = _plain(text)
+        for genre in self.genres:
+            if wanted in {_plain(name) for name in (genre.label, *genre.aliases)}:
+                return genre.label
+        return None
+
+    def named_in(self, prompt: str) -> list[tuple[str, int, int]]:
+        """(label, start, end) of every genre name in a prompt, longest names first where they overlap, in reading order."""
+        names = sorted(((name, genre.label) for genre in self.genres for name in (genre.label, *genre.aliases)), key=lambda pair: -len(pair[0]))
+        found: list[tuple[str, int, int]] = []
+        for name, label in names:
+            for match in re.finditer(rf"(?<!\w){_pattern(name)}(?!\w)", prompt, re.IGNORECASE):
+                if all(match.end() <= start or match.start() >= end for _, start, end in found):
+                    found.append((label, match.start(), match.end()))
+        return sorted(found, key=lambda entry: entry[1])
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s\-_]+", " ", text.strip().lower())
+
+
+def _pattern(name: str) -> str:
+    """Spaces and hyphens are interchangeable in genre names: "lo-fi", "lo fi"."""
+    return r"[\s\-]*".join(re.escape(part) for part in re.split(r"[\s\-]+", name))
+
+
+def from_rows(rows: list[Mapping[str, object]]) -> Taxonomy:
+    """A taxonomy from rows with ``label``, ``family`` and ``aliases``."""
+    return Taxonomy(tuple(Genre(str(row["label"]), str(row["family"]), tuple(str(name) for name in row.get("aliases", ()))) for row in rows))  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=1)
+def common() -> Taxonomy:
+    """The genres that a judge of music at large is asked about (``genres.toml``)."""
+    table = tomllib.loads((resources.files(__package__) / "genres.toml").read_text(encoding="utf-8"))
+    rows = [{"label": label, "family": family, "aliases": aliases} for family, labels in table.items() for label, aliases in labels.items()]
+    return from_rows(rows)  # type: ignore[arg-type]

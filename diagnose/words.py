@@ -1,0 +1,35 @@
+"""Words of a prompt: where they are, what their tokens add up to, and the prompt without one of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..models.generator import Text
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word, its place in the prompt (characters), and its tokens."""
+
+    text: str
+    start: int
+    end: int
+    tokens: tuple[int, ...]
+
+
+def words_in(prompt: str, text: Text) -> list[Word]:
+    """The words of a prompt with the tokens that spell them."""
+    found = []
+    for match in re.finditer(r"[^\W_]+(?:['’&-][^\W_]+)*", prompt):
+        inside = tuple(index for index, (start, end) in enumerate(text.spans[0]) if end > start and start < match.end() and end > match.start()) if text.spans else ()
+        found.append(Word(match.group(), match.start(), match.end(), inside))
+    return found
+
+
+def without(prompt: str, word: Word) -> str:
+    """The prompt with one word left out and the spacing and punctuation around it tidied."""
+    rest = prompt[: word.start] + prompt[word.end :]
+    rest = re.sub(r"\s*,(\s*,)+", ",", rest)
+    rest = re.sub(r"\s+", " ", rest).replace(" ,", ",")
+    return rest.strip(" ,;-") or ""
