@@ -53,11 +53,11 @@ class _Affine:
         self.touched = torch.tensor([branch * rows + row for branch in range(branches) for row in edits], device=device)
         self.factor = factor.flatten(0, 1).to(device, dtype)[self.touched]
         self.addend = addend.flatten(0, 1).to(device, dtype)[self.touched]
-        self.changed = torch.zeros(len(self.touched), dtype=torch.bool, device=device)
+        self.changed = torch.zeros(branches, len(edits), dtype=torch.bool, device=device)
 
     def __call__(self, tensor: Tensor) -> Tensor:
         edited = tensor[self.touched] * self.factor + self.addend
-        self.changed |= (edited != tensor[self.touched]).flatten(1).any(1)
+        self.changed |= (edited != tensor[self.touched]).flatten(1).any(1).view_as(self.changed)
         return tensor.index_copy(0, self.touched, edited)
 
 
@@ -71,7 +71,7 @@ class Edits:
     def check(self) -> None:
         """Raise :class:`TonescopeError` when an edit left its target as it was."""
         for affine in self.affines:
-            if not bool(affine.changed.all()):
+            if not bool(affine.changed.any(0).all()):  # one branch will do: without a prompt, cross-attention is zero already
                 raise TonescopeError(f"an intervention at {affine.location} changed nothing, so its result would mean nothing; choose units that are active, or another value.")
 
 

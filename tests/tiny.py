@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import ClapConfig, ClapModel, GenerationConfig, MusicgenConfig, MusicgenForConditionalGeneration, PreTrainedTokenizerFast
+from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, GenerationConfig, MusicgenConfig, MusicgenForConditionalGeneration, PreTrainedTokenizerFast
 
+from tonescope.diagnose.session import Session
+from tonescope.diagnose.taxonomy import from_rows
 from tonescope.models.generator import Generator
+from tonescope.models.judge import Judge
 
 WORDS = "[PAD] [UNK] [CLS] [SEP] jazz fusion smooth house techno lo fi beats with accordion a song music fast slow piano drums".split()
 
@@ -46,3 +49,39 @@ def musicgen(channels: int = 1, text: str = "t5", seed: int = 0) -> MusicgenForC
 def generator(channels: int = 1, text: str = "t5") -> Generator:
     """The same under the microscope."""
     return Generator(musicgen(channels, text), tokenizer(), f"tiny {text}")
+
+
+ROWS = [
+    {"label": "jazz fusion", "family": "jazz", "aliases": ["fusion"]},
+    {"label": "smooth jazz", "family": "jazz", "aliases": []},
+    {"label": "house", "family": "electronic", "aliases": ["house music"]},
+    {"label": "lo-fi hip hop", "family": "hip hop", "aliases": ["lo-fi beats"]},
+]
+
+
+def extractor() -> ClapFeatureExtractor:
+    """A front end that hears half a second at 1.6 kHz."""
+    return ClapFeatureExtractor(
+        feature_size=16, sampling_rate=1600, hop_length=32, max_length_s=1, fft_window_size=128, frequency_min=0, frequency_max=800, truncation="rand_trunc", padding="repeatpad"
+    )
+
+
+def clap(seed: int = 1) -> ClapModel:
+    """A random CLAP of a few thousand weights."""
+    torch.manual_seed(seed)
+    text = dict(vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24, max_position_embeddings=80, pad_token_id=0, projection_dim=12)
+    audio = dict(
+        spec_size=32, num_mel_bins=16, patch_size=4, patch_stride=[4, 4], patch_embeds_hidden_size=8, hidden_size=16, depths=[1, 1], num_attention_heads=[2, 2], window_size=2,
+        mlp_ratio=2.0, enable_fusion=False, projection_dim=12,
+    )  # fmt: skip
+    return ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=12)).eval()
+
+
+def judge() -> Judge:
+    """A random judge of four genres."""
+    return Judge(clap(), tokenizer(), extractor(), "tiny judge", [row["label"] for row in ROWS])
+
+
+def session() -> Session:
+    """A session on random models."""
+    return Session(generator(), judge(), from_rows(ROWS))

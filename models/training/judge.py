@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 AUDIO = dict(
     spec_size=128, num_mel_bins=64, patch_size=4, patch_stride=[4, 4], patch_embeds_hidden_size=32, hidden_size=256, depths=[2, 2, 2, 2],
-    num_attention_heads=[2, 4, 8, 8], window_size=4, mlp_ratio=2, enable_fusion=False, projection_dim=192,
+    num_attention_heads=[2, 4, 8, 8], window_size=4, mlp_ratio=2.0, enable_fusion=False, projection_dim=192,
 )  # fmt: skip
 TEXT_LAYERS, TEXT_PIECES = 3, 12_000
 RECONSTRUCTED = 4_000
