@@ -1,0 +1,1 @@
+"""What is found out: pure functions from a generator, a judge and a prompt to result objects."""

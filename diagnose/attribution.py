@@ -77,7 +77,14 @@ def _soft_sound(generator: Generator, logits: Tensor, codes: Tensor, guidance: f
 
 
 def attribute(
-    generator: Generator, takes: Takes, metric: Metric, reference: Reference, guidance: float = 3.0, temperature: float = 1.0, rows: int = 4, sites: Sequence[str] = SITES
+    generator: Generator,
+    takes: Takes,
+    metric: Metric,
+    reference: Reference,
+    guidance: float = 3.0,
+    temperature: float = 1.0,
+    rows: int = 4,
+    sites: Sequence[str] = SITES,
 ) -> Attribution:
     """Estimate the effect of every unit of ``sites``, every token and every frame on ``metric``, ``rows`` takes at a time.
 
@@ -87,14 +94,19 @@ def attribute(
         raise ValueError("takes of one prompt are attributed together")
     text = generator.read_text(takes.prompts[:1])
     parts = [
-        _attribute_rows(generator, takes.rows(start, start + rows), text, metric, reference, guidance, temperature, sites)
+        _attribute_rows(
+            generator, takes.rows(start, start + rows), text, metric, reference, guidance, temperature, sites
+        )
         for start in range(0, len(takes), rows)
     ]
     sizes = torch.tensor([len(part.metric) for part in parts], dtype=torch.float)
     weights = sizes / sizes.sum()
     return Attribution(
         units={location: torch.cat([part.units[location] for part in parts]) for location in parts[0].units},
-        activity={location: sum(part.activity[location] * weight for part, weight in zip(parts, weights, strict=True)) for location in parts[0].activity},  # type: ignore[misc]
+        activity={
+            location: sum(part.activity[location] * weight for part, weight in zip(parts, weights, strict=True))
+            for location in parts[0].activity
+        },  # type: ignore[misc]
         frames=torch.cat([part.frames for part in parts]),
         tokens=torch.cat([part.tokens for part in parts]),
         metric=torch.cat([part.metric for part in parts]),
@@ -102,7 +114,14 @@ def attribute(
 
 
 def _attribute_rows(
-    generator: Generator, takes: Takes, text: Text, metric: Metric, reference: Reference, guidance: float, temperature: float, sites: Sequence[str]
+    generator: Generator,
+    takes: Takes,
+    text: Text,
+    metric: Metric,
+    reference: Reference,
+    guidance: float,
+    temperature: float,
+    sites: Sequence[str],
 ) -> Attribution:
     count, frames = len(takes), takes.codes.shape[2]
     branches = 2 if guidance > 1 else 1
@@ -117,10 +136,14 @@ def _attribute_rows(
         mean = reference.means[location].to(device)[:, None, None]
 
         def change(tensor: Tensor) -> Tensor:
-            activity[location] = tensor.detach()[:count].float().abs().mean((0, 1)).unflatten(0, (-1, width)).mean(1).cpu()
+            activity[location] = (
+                tensor.detach()[:count].float().abs().mean((0, 1)).unflatten(0, (-1, width)).mean(1).cpu()
+            )
 
             def reduce(gradient: Tensor) -> None:
-                away = (mean - tensor.detach().unflatten(0, (branches, count))) * gradient.unflatten(0, (branches, count))
+                away = (mean - tensor.detach().unflatten(0, (branches, count))) * gradient.unflatten(
+                    0, (branches, count)
+                )
                 units[location] = away.sum((0, 2)).unflatten(1, (-1, width)).sum(2).float().cpu()
                 by_position.add_(away.sum((0, 3)).float().cpu())
 
@@ -141,7 +164,9 @@ def _attribute_rows(
     if not units or not all(torch.isfinite(effects).all() for effects in units.values()):
         from ..models.errors import TonescopeError
 
-        raise TonescopeError("the gradient is not a number, so nothing can be attributed; load the model in float32 (fp16 overflows in long passes).")
+        raise TonescopeError(
+            "the gradient is not a number, so nothing can be attributed; load the model in float32 (fp16 overflows in long passes)."
+        )
     assert states.grad is not None
     tokens = -(states.detach() * states.grad).sum(2).float().cpu()
     return Attribution(units, activity, by_position[:, :frames], tokens, value.detach().float().cpu())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,7 +19,18 @@ from . import genre, sound
 from .attribution import Attribution, attribute, margin
 from .interventions import Edit, matched_controls, regenerate
 from .reference import Reference
-from .result import Diagnosis, Drivers, GroupTest, Question, SecondDriver, Settings, Source, TakeResult, UnitDriver, WordDriver
+from .result import (
+    Diagnosis,
+    Drivers,
+    GroupTest,
+    Question,
+    SecondDriver,
+    Settings,
+    Source,
+    TakeResult,
+    UnitDriver,
+    WordDriver,
+)
 from .stats import effect
 from .taxonomy import Taxonomy
 from .words import Word, without, words_in
@@ -49,7 +61,7 @@ class Evidence:
 class _Clock:
     """Where the time went, and how far the whole is."""
 
-    STAGES = {"generate": 0.25, "listen": 0.05, "attribute": 0.15, "verify units": 0.3, "verify words": 0.25}
+    STAGES: ClassVar = {"generate": 0.25, "listen": 0.05, "attribute": 0.15, "verify units": 0.3, "verify words": 0.25}
 
     def __init__(self, progress: Progress | None) -> None:
         self.timings: dict[str, float] = {}
@@ -67,13 +79,21 @@ class _Clock:
 def check_request(prompt: str, settings: Settings, generator: Generator) -> None:
     """Refuse what cannot be diagnosed, before anything is computed."""
     if not prompt.strip():
-        raise TonescopeError("the prompt is empty, so there is nothing to play; type a few words, for example “mellow jazz fusion with saxophone”.")
+        raise TonescopeError(
+            "the prompt is empty, so there is nothing to play; type a few words, for example “mellow jazz fusion with saxophone”."
+        )
     if len(prompt) > LONGEST_PROMPT:
-        raise TonescopeError(f"the prompt is {len(prompt)} characters long and text encoders read a few hundred words at most; shorten it to under {LONGEST_PROMPT}.")
+        raise TonescopeError(
+            f"the prompt is {len(prompt)} characters long and text encoders read a few hundred words at most; shorten it to under {LONGEST_PROMPT}."
+        )
     if not 1 <= settings.takes <= 256:
-        raise TonescopeError(f"{settings.takes} takes cannot be made; ask for 1 to 256 (8 or more give a useful interval).")
+        raise TonescopeError(
+            f"{settings.takes} takes cannot be made; ask for 1 to 256 (8 or more give a useful interval)."
+        )
     if not 0 < settings.seconds <= generator.longest_seconds:
-        raise TonescopeError(f"{settings.seconds:g} seconds cannot be made: {generator.name} plays more than 0 and at most {generator.longest_seconds:g} seconds.")
+        raise TonescopeError(
+            f"{settings.seconds:g} seconds cannot be made: {generator.name} plays more than 0 and at most {generator.longest_seconds:g} seconds."
+        )
     if not 0 <= settings.guidance <= 20:
         raise TonescopeError(f"a guidance of {settings.guidance:g} is outside 0 to 20; 3 is usual.")
 
@@ -117,14 +137,20 @@ def diagnose(
         words = _words(generator, judge, question, takes, found, settings, sampling, vocabulary, evidence)
 
     drivers = Drivers(
-        units=[UnitDriver(unit=str(unit), effect=effect(found.units[unit.location][:, unit.index].tolist())) for unit, _ in found.ranked(SHOWN_UNITS)],
+        units=[
+            UnitDriver(unit=str(unit), effect=effect(found.units[unit.location][:, unit.index].tolist()))
+            for unit, _ in found.ranked(SHOWN_UNITS)
+        ],
         group=group,
         words=words,
         seconds=_seconds(judge, question, found, evidence, window, generator.frame_rate, settings.seconds),
     )
     result = Diagnosis(
         prompt=prompt,
-        model=Source(name=generator.name, description=f"{type(generator.model).__name__}, {generator.layers} layers, {generator.books} codebooks at {generator.frame_rate:g} Hz"),
+        model=Source(
+            name=generator.name,
+            description=f"{type(generator.model).__name__}, {generator.layers} layers, {generator.books} codebooks at {generator.frame_rate:g} Hz",
+        ),
         judge=Source(name=judge.name, description=f"CLAP choosing between {len(judge.labels)} genres"),
         settings=settings,
         intended=intent,
@@ -142,7 +168,9 @@ def diagnose(
     return result, evidence
 
 
-def _question(intended: str | None, heard: str, posterior: Tensor, labels: tuple[str, ...], against: str | None) -> Question:
+def _question(
+    intended: str | None, heard: str, posterior: Tensor, labels: tuple[str, ...], against: str | None
+) -> Question:
     """Why what is heard, and not what the user names, or what was asked, or (where they agree) the runner-up?"""
     if against and against != heard:
         return Question(label=heard, against=against)
@@ -156,7 +184,11 @@ def _take(index: int, takes: Takes, posterior: Tensor, found: Attribution, label
     row = posterior[index]
     best = row.argsort(descending=True)[:5].tolist()
     return TakeResult(
-        seed=takes.seeds[index], heard=labels[best[0]], probability=float(row[best[0]]), margin=float(found.metric[index]), posterior={labels[at]: float(row[at]) for at in best}
+        seed=takes.seeds[index],
+        heard=labels[best[0]],
+        probability=float(row[best[0]]),
+        margin=float(found.metric[index]),
+        posterior={labels[at]: float(row[at]) for at in best},
     )
 
 
@@ -168,7 +200,15 @@ def _margins(judge: Judge, question: Question, takes: Takes, rate: int) -> tuple
 
 
 def _verify_group(
-    generator: Generator, judge: Judge, question: Question, takes: Takes, found: Attribution, reference: Reference, settings: Settings, sampling: Sampling, evidence: Evidence
+    generator: Generator,
+    judge: Judge,
+    question: Question,
+    takes: Takes,
+    found: Attribution,
+    reference: Reference,
+    settings: Settings,
+    sampling: Sampling,
+    evidence: Evidence,
 ) -> GroupTest:
     """Mute the strongest units, and as many random ones like them, on the noise of the clean takes."""
     size = max(1, round(found.count * settings.strongest_share))
@@ -194,7 +234,10 @@ def _verify_group(
         flips=sum(heard_muted[index] != question.label for index in flippable),
         control_flips=sum(heard_random[index] != question.label for index in flippable),
         flippable=len(flippable),
-        heard={label: heard_muted.count(label) for label in sorted(set(heard_muted), key=lambda name: -heard_muted.count(name))},
+        heard={
+            label: heard_muted.count(label)
+            for label in sorted(set(heard_muted), key=lambda name: -heard_muted.count(name))
+        },
         distance=float(sound.spectral_distance(muted.waveform, takes.waveform, rate).mean()),
         control_distance=float(sound.spectral_distance(random.waveform, takes.waveform, rate).mean()),
         sound_broke=broken,
@@ -203,7 +246,15 @@ def _verify_group(
 
 
 def _words(
-    generator: Generator, judge: Judge, question: Question, takes: Takes, found: Attribution, settings: Settings, sampling: Sampling, vocabulary: Vocabulary | None, evidence: Evidence
+    generator: Generator,
+    judge: Judge,
+    question: Question,
+    takes: Takes,
+    found: Attribution,
+    settings: Settings,
+    sampling: Sampling,
+    vocabulary: Vocabulary | None,
+    evidence: Evidence,
 ) -> list[WordDriver]:
     """Estimate every word, then leave out the strongest ones in turn, on the noise of the clean takes."""
     prompt = takes.prompts[0]
@@ -215,11 +266,17 @@ def _words(
     if tested:
         count = len(takes)
         prompts = [without(prompt, word) for word in tested for _ in range(count)]
-        again = regenerate(generator, prompts, takes.seeds * len(tested), [None] * len(prompts), settings.seconds, sampling, None)
+        again = regenerate(
+            generator, prompts, takes.seeds * len(tested), [None] * len(prompts), settings.seconds, sampling, None
+        )
         for position, word in enumerate(tested):
             rows = again.rows(position * count, (position + 1) * count)
             after, heard = _margins(judge, question, rows, generator.sample_rate)
-            flips = sum(label != question.label for label, before in zip(heard, evidence.posterior.argmax(1).tolist(), strict=True) if judge.labels[before] == question.label)
+            flips = sum(
+                label != question.label
+                for label, before in zip(heard, evidence.posterior.argmax(1).tolist(), strict=True)
+                if judge.labels[before] == question.label
+            )
             measured[word] = ((after - found.metric).tolist(), flips)
             evidence.left_out[word.text] = rows
     return [
@@ -231,7 +288,15 @@ def _words(
     ]  # fmt: skip
 
 
-def _seconds(judge: Judge, question: Question, found: Attribution, evidence: Evidence, window: float, frame_rate: float, seconds: float) -> list[SecondDriver]:
+def _seconds(
+    judge: Judge,
+    question: Question,
+    found: Attribution,
+    evidence: Evidence,
+    window: float,
+    frame_rate: float,
+    seconds: float,
+) -> list[SecondDriver]:
     label, against = judge.labels.index(question.label), judge.labels.index(question.against)
     sections, start = [], 0.0
     while start < seconds - 0.25:
@@ -240,27 +305,51 @@ def _seconds(judge: Judge, question: Question, found: Attribution, evidence: Evi
         heard = evidence.timeline[near].mean((0, 1))
         acting = found.frames[:, round(start * frame_rate) : round(end * frame_rate)].sum(1)
         sections.append(
-            SecondDriver(start=start, end=end, label_probability=float(heard[label]), against_probability=float(heard[against]), estimated=effect(acting.tolist()))
+            SecondDriver(
+                start=start,
+                end=end,
+                label_probability=float(heard[label]),
+                against_probability=float(heard[against]),
+                estimated=effect(acting.tolist()),
+            )
         )
         start = end
     return sections
 
 
-def _caveats(intent: genre.Intent, heard: genre.Heard, judge: Judge, generator: Generator, settings: Settings, words: list[WordDriver], group: GroupTest | None) -> list[str]:
+def _caveats(
+    intent: genre.Intent,
+    heard: genre.Heard,
+    judge: Judge,
+    generator: Generator,
+    settings: Settings,
+    words: list[WordDriver],
+    group: GroupTest | None,
+) -> list[str]:
     caveats = []
     if settings.takes < 8:
         caveats.append(f"{settings.takes} takes give a wide interval; --takes 8 or more narrows it.")
     if intent.how == "meaning":
-        caveats.append(f"The prompt names no genre; {intent.label} was read from its meaning ({100 * intent.confidence:.0f} % sure).")
+        caveats.append(
+            f"The prompt names no genre; {intent.label} was read from its meaning ({100 * intent.confidence:.0f} % sure)."
+        )
     if intent.others:
-        caveats.append(f"The prompt also names {', '.join(intent.others)}; {intent.label} was taken as the one asked for.")
+        caveats.append(
+            f"The prompt also names {', '.join(intent.others)}; {intent.label} was taken as the one asked for."
+        )
     if unknown := [word.word for word in words if not word.known]:
         shown = ", ".join(f"“{word}”" for word in unknown)
-        caveats.append(f"{generator.name} never saw {shown} in training: what it plays for {'it' if len(unknown) == 1 else 'them'} is a guess from similar words.")
+        caveats.append(
+            f"{generator.name} never saw {shown} in training: what it plays for {'it' if len(unknown) == 1 else 'them'} is a guess from similar words."
+        )
     if judge.track is None:
-        caveats.append(f"How often {judge.name} itself mishears these genres was not measured here, so small differences may be the judge's.")
+        caveats.append(
+            f"How often {judge.name} itself mishears these genres was not measured here, so small differences may be the judge's."
+        )
     if judge.world and generator.name != "embedded":
-        caveats.append(f"The judge {judge.name} knows only {judge.world}, which {generator.name} was not made for: use --judge laion/larger_clap_music.")
+        caveats.append(
+            f"The judge {judge.name} knows only {judge.world}, which {generator.name} was not made for: use --judge laion/larger_clap_music."
+        )
     if heard.unsure:
         caveats.append(f"In {heard.unsure} of {heard.share.total} takes the judge hears no clear genre.")
     if group and group.sound_broke:

@@ -52,7 +52,9 @@ def choose_label(text: str, taxonomy: Taxonomy, labels: tuple[str, ...]) -> str:
     """The judge's label for what a user typed. Raises :class:`TonescopeError` when there is none."""
     label = text if text in labels else taxonomy.find(text)
     if label is None or label not in labels:
-        raise TonescopeError(f"the judge does not know “{text[:60]}”, so it cannot be compared with it; it knows {', '.join(labels)}.")
+        raise TonescopeError(
+            f"the judge does not know “{text[:60]}”, so it cannot be compared with it; it knows {', '.join(labels)}."
+        )
     return label
 
 
@@ -76,7 +78,11 @@ def listen(posterior: Tensor, labels: tuple[str, ...], taxonomy: Taxonomy) -> He
     heard = [labels[index] for index in posterior.argmax(1).tolist()]
     counts = Counter(label for label, ok in zip(heard, sure.tolist(), strict=True) if ok)
     mean = posterior.mean(0)
-    label = max(counts, key=lambda name: (counts[name], float(mean[labels.index(name)]))) if counts else labels[int(mean.argmax())]
+    label = (
+        max(counts, key=lambda name: (counts[name], float(mean[labels.index(name)])))
+        if counts
+        else labels[int(mean.argmax())]
+    )
     return Heard(
         label=label,
         family=taxonomy.family(label),
@@ -103,7 +109,12 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
     """
     total = heard.share.total
     if intent.label is None:
-        return Verdict(kind="open", sentence=f"The prompt names no genre; what is heard is {_spread(heard, total)}.", matched=None, judge_error=None)
+        return Verdict(
+            kind="open",
+            sentence=f"The prompt names no genre; what is heard is {_spread(heard, total)}.",
+            matched=None,
+            judge_error=None,
+        )
     asked, error = intent.label, judge_error(judge, intent.label)
     matched = share(heard.counts.get(asked, 0), total)
     misses = share(total - matched.count, total)
@@ -112,12 +123,21 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
         sibling = taxonomy.family(asked) == heard.family
         relation = "its sibling " if sibling else ""
         sentence = f"You asked for {asked}; {heard.share.count} of {total} takes are heard as {relation}{heard.label} ({_percent(heard.share)})."
-        return Verdict(kind="sibling drift" if sibling else "family drift", sentence=sentence, matched=matched, judge_error=error)
+        return Verdict(
+            kind="sibling drift" if sibling else "family drift", sentence=sentence, matched=matched, judge_error=error
+        )
     if matched.count * 2 > total:
         rest = f"; the rest as {_spread(heard, total, without=asked)}" if matched.count < total else ""
         clause = f"{matched.count} of {total} takes are heard as {asked} ({_percent(matched)}){rest}"
-        return Verdict(kind="match", sentence=f"You asked for {asked} and got it: {clause}.", matched=matched, judge_error=error)
-    return Verdict(kind="unclear", sentence=f"You asked for {asked}; it is unclear what came: {_spread(heard, total)}.", matched=matched, judge_error=error)
+        return Verdict(
+            kind="match", sentence=f"You asked for {asked} and got it: {clause}.", matched=matched, judge_error=error
+        )
+    return Verdict(
+        kind="unclear",
+        sentence=f"You asked for {asked}; it is unclear what came: {_spread(heard, total)}.",
+        matched=matched,
+        judge_error=error,
+    )
 
 
 def _percent(value: Share) -> str:

@@ -33,7 +33,15 @@ class Edit:
 class _Affine:
     """At one location: multiply and add, row by row. Rows without an edit pass through untouched, bit for bit."""
 
-    def __init__(self, generator: Generator, location: Location, edits: dict[int, Edit], rows: int, branches: int, reference: Reference | None) -> None:
+    def __init__(
+        self,
+        generator: Generator,
+        location: Location,
+        edits: dict[int, Edit],
+        rows: int,
+        branches: int,
+        reference: Reference | None,
+    ) -> None:
         self.location, width, features = location, generator.head_width(location), generator.features(location)
         factor, addend = torch.ones(branches, rows, 1, features), torch.zeros(branches, rows, 1, features)
         for row, edit in edits.items():
@@ -71,23 +79,39 @@ class Edits:
     def check(self) -> None:
         """Raise :class:`TonescopeError` when an edit left its target as it was."""
         for affine in self.affines:
-            if not bool(affine.changed.any(0).all()):  # one branch will do: without a prompt, cross-attention is zero already
-                raise TonescopeError(f"an intervention at {affine.location} changed nothing, so its result would mean nothing; choose units that are active, or another value.")
+            if not bool(
+                affine.changed.any(0).all()
+            ):  # one branch will do: without a prompt, cross-attention is zero already
+                raise TonescopeError(
+                    f"an intervention at {affine.location} changed nothing, so its result would mean nothing; choose units that are active, or another value."
+                )
 
 
-def prepare(generator: Generator, edits: Sequence[Edit | None], guidance: float, reference: Reference | None = None) -> Edits:
+def prepare(
+    generator: Generator, edits: Sequence[Edit | None], guidance: float, reference: Reference | None = None
+) -> Edits:
     """Hooks that edit each row of a batch in its own way, in both guidance branches."""
     by_location: dict[Location, dict[int, Edit]] = defaultdict(dict)
     for row, edit in enumerate(edits):
         for location in {unit.location for unit in edit.units} if edit else ():
             by_location[location][row] = edit  # type: ignore[assignment]
     branches = 2 if guidance > 1 else 1
-    affines = tuple(_Affine(generator, location, rows, len(edits), branches, reference) for location, rows in sorted(by_location.items()))
+    affines = tuple(
+        _Affine(generator, location, rows, len(edits), branches, reference)
+        for location, rows in sorted(by_location.items())
+    )
     return Edits(affines, tuple(write(generator.place(affine.location), affine) for affine in affines))
 
 
 def regenerate(
-    generator: Generator, prompts: Sequence[str], seeds: Sequence[int], edits: Sequence[Edit | None], seconds: float, sampling: Sampling, reference: Reference | None, rows: int = 16
+    generator: Generator,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    edits: Sequence[Edit | None],
+    seconds: float,
+    sampling: Sampling,
+    reference: Reference | None,
+    rows: int = 16,
 ) -> Takes:
     """Generate with one edit a row, ``rows`` at a time, on the noise of ``seeds``."""
     done = []
@@ -96,10 +120,17 @@ def regenerate(
         prepared = prepare(generator, edits[part], sampling.guidance, reference)
         done.append(generator.generate(prompts[part], seeds[part], seconds, sampling, prepared.hooks))
         prepared.check()
-    return Takes(tuple(prompts), tuple(seeds), torch.cat([takes.codes for takes in done]), torch.cat([takes.waveform for takes in done]))
+    return Takes(
+        tuple(prompts),
+        tuple(seeds),
+        torch.cat([takes.codes for takes in done]),
+        torch.cat([takes.waveform for takes in done]),
+    )
 
 
-def matched_controls(units: Sequence[Unit], activity: dict[Location, Tensor], seed: int, nearest: int = 12) -> tuple[Unit, ...]:
+def matched_controls(
+    units: Sequence[Unit], activity: dict[Location, Tensor], seed: int, nearest: int = 12
+) -> tuple[Unit, ...]:
     """As many random other units, each from the same location and about as active as the one it stands for."""
     random = np.random.default_rng(seed)
     taken = set(units)
@@ -107,7 +138,9 @@ def matched_controls(units: Sequence[Unit], activity: dict[Location, Tensor], se
     for unit in units:
         level = activity[unit.location]
         order = (level - level[unit.index]).abs().argsort().tolist()
-        candidates = [Unit(unit.location, index) for index in order if Unit(unit.location, index) not in taken][:nearest]
+        candidates = [Unit(unit.location, index) for index in order if Unit(unit.location, index) not in taken][
+            :nearest
+        ]
         if not candidates:
             continue
         pick = candidates[random.integers(len(candidates))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -48,7 +49,14 @@ class Reference:
 
 
 @torch.no_grad()
-def measure(generator: Generator, seconds: float, sampling: Sampling, prompts: Sequence[str] = PROMPTS, seed: int = 90_000, batch: int = 6) -> Reference:
+def measure(
+    generator: Generator,
+    seconds: float,
+    sampling: Sampling,
+    prompts: Sequence[str] = PROMPTS,
+    seed: int = 90_000,
+    batch: int = 6,
+) -> Reference:
     """Generate one take a prompt, replay it, and average every unit over prompts and frames."""
     places = {location: generator.place(location) for location in generator.locations(*SITES)}
     branches = 2 if sampling.guidance > 1 else 1
@@ -60,8 +68,17 @@ def measure(generator: Generator, seconds: float, sampling: Sampling, prompts: S
 
     for start in range(0, len(prompts), batch):
         asked = prompts[start : start + batch]
-        takes = generator.generate(asked, range(seed + start, seed + start + len(asked)), seconds, sampling, decode=False)
-        with hooked([read(place, lambda tensor, location=location: add(location, tensor)) for location, place in places.items()]):
+        takes = generator.generate(
+            asked, range(seed + start, seed + start + len(asked)), seconds, sampling, decode=False
+        )
+        with hooked([read(place, partial(add, location)) for location, place in places.items()]):
             generator.replay(takes.codes, generator.read_text(asked), sampling.guidance)
-    about = {"prompts": list(prompts), "seed": seed, "seconds": seconds, "guidance": sampling.guidance, "temperature": sampling.temperature, "top_k": sampling.top_k}
+    about = {
+        "prompts": list(prompts),
+        "seed": seed,
+        "seconds": seconds,
+        "guidance": sampling.guidance,
+        "temperature": sampling.temperature,
+        "top_k": sampling.top_k,
+    }
     return Reference({location: total / len(prompts) for location, total in sums.items()}, about)

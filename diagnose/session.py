@@ -23,7 +23,10 @@ REFERENCE_FILE = "reference.safetensors"
 
 def cache_folder() -> Path:
     """Where measurements that take long are kept: ``TONESCOPE_CACHE``, or the user's cache."""
-    return Path(os.environ.get("TONESCOPE_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tonescope")
+    return Path(
+        os.environ.get("TONESCOPE_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tonescope"
+    )
 
 
 @dataclass
@@ -43,17 +46,21 @@ class Session:
         rows = loading.judge_rows(judge)
         taxonomy = from_rows(rows) if rows else common()
         generator = loading.load_generator(model, device)
-        return cls(generator, loading.load_judge(judge, taxonomy.labels, device), taxonomy, loading.load_vocabulary(model))
+        return cls(
+            generator, loading.load_judge(judge, taxonomy.labels, device), taxonomy, loading.load_vocabulary(model)
+        )
 
     def reference(self, settings: Settings, progress: Progress | None = None) -> Reference:
         """Reference means of this generator: shipped, kept from before, or measured now (and kept)."""
         sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
-        found = loading.find(self.generator.name, "generator") if self.generator.name else None
-        if found and found.folder and (shipped := found.folder / REFERENCE_FILE).is_file():
+        folder = self.generator.folder
+        if folder and (shipped := folder / REFERENCE_FILE).is_file():
             means = Reference.load(shipped)
             if (means.about["guidance"] > 1) == (settings.guidance > 1):  # type: ignore[operator]
                 return means
-        key = json.dumps([self.generator.name, sampling.guidance, sampling.temperature, sampling.top_k, _fingerprint(self.generator)])
+        key = json.dumps(
+            [self.generator.name, sampling.guidance, sampling.temperature, sampling.top_k, _fingerprint(self.generator)]
+        )
         name = hashlib.sha256(key.encode()).hexdigest()[:24]
         if name not in self._references:
             path = cache_folder() / f"reference-{name}.safetensors"
@@ -70,13 +77,17 @@ class Session:
                     pass  # a cache that cannot be written costs time, nothing else
         return self._references[name]
 
-    def diagnose(self, prompt: str, settings: Settings, intended: str | None = None, progress: Progress | None = None) -> tuple[Diagnosis, Evidence]:
+    def diagnose(
+        self, prompt: str, settings: Settings, intended: str | None = None, progress: Progress | None = None
+    ) -> tuple[Diagnosis, Evidence]:
         """Diagnose a prompt; see :func:`.diagnosis.diagnose`."""
         from .diagnosis import check_request
 
         check_request(prompt, settings, self.generator)
         means = self.reference(settings, progress)
-        return diagnose(prompt, self.generator, self.judge, self.taxonomy, means, settings, self.vocabulary, intended, progress)
+        return diagnose(
+            prompt, self.generator, self.judge, self.taxonomy, means, settings, self.vocabulary, intended, progress
+        )
 
 
 def _fingerprint(generator: Generator) -> str:
@@ -91,7 +102,9 @@ def _fingerprint(generator: Generator) -> str:
 
 def default_settings(**changes: object) -> Settings:
     """The settings of a plain ``tonescope diagnose``, with ``changes``."""
-    plain: dict[str, object] = dict(takes=4, seconds=4.0, seed=1, guidance=3.0, temperature=1.0, top_k=250, against=None, strongest_share=0.01)
+    plain: dict[str, object] = dict(
+        takes=4, seconds=4.0, seed=1, guidance=3.0, temperature=1.0, top_k=250, against=None, strongest_share=0.01
+    )
     unknown = set(changes) - set(plain)
     if unknown:
         raise TonescopeError(f"unknown setting {', '.join(sorted(unknown))}; there are {', '.join(plain)}.")

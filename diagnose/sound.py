@@ -40,5 +40,9 @@ def broke(edited: Tensor, clean: Tensor, rate: int) -> bool:
     level = (level_db(edited) - level_db(clean)).abs() > BROKEN_LEVEL_DB
     clipped = (edited.abs() > 0.999).float().mean(-1) > 0.01
     usual = natural_distance(clean, rate)
-    strange = spectral_distance(edited, clean, rate) > BROKEN_DISTANCE * max(usual, 4.0) if usual == usual else torch.zeros_like(level)
+    strange = (
+        spectral_distance(edited, clean, rate) > BROKEN_DISTANCE * max(usual, 4.0)
+        if usual == usual
+        else torch.zeros_like(level)
+    )
     return bool((level | clipped | strange).float().mean() > 0.5)

@@ -55,7 +55,12 @@ def share(count: int, total: int) -> Share:
     p, n = count / total, total
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return Share(count=count, total=total, low=0.0 if count == 0 else max(0.0, centre - half), high=1.0 if count == total else min(1.0, centre + half))
+    return Share(
+        count=count,
+        total=total,
+        low=0.0 if count == 0 else max(0.0, centre - half),
+        high=1.0 if count == total else min(1.0, centre + half),
+    )
 
 
 def effect(values: Sequence[float]) -> Effect:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,10 @@ class Taxonomy:
 
     def named_in(self, prompt: str) -> list[tuple[str, int, int]]:
         """(label, start, end) of every genre name in a prompt, longest names first where they overlap, in reading order."""
-        names = sorted(((name, genre.label) for genre in self.genres for name in (genre.label, *genre.aliases)), key=lambda pair: -len(pair[0]))
+        names = sorted(
+            ((name, genre.label) for genre in self.genres for name in (genre.label, *genre.aliases)),
+            key=lambda pair: -len(pair[0]),
+        )
         found: list[tuple[str, int, int]] = []
         for name, label in names:
             for match in re.finditer(rf"(?<!\w){_pattern(name)}(?!\w)", prompt, re.IGNORECASE):
@@ -61,14 +65,18 @@ def _pattern(name: str) -> str:
     return r"[\s\-]*".join(re.escape(part) for part in re.split(r"[\s\-]+", name))
 
 
-def from_rows(rows: list[Mapping[str, object]]) -> Taxonomy:
+def from_rows(rows: Sequence[Mapping[str, Any]]) -> Taxonomy:
     """A taxonomy from rows with ``label``, ``family`` and ``aliases``."""
-    return Taxonomy(tuple(Genre(str(row["label"]), str(row["family"]), tuple(str(name) for name in row.get("aliases", ()))) for row in rows))  # type: ignore[attr-defined]
+    return Taxonomy(tuple(Genre(row["label"], row["family"], tuple(row.get("aliases", ()))) for row in rows))
 
 
 @lru_cache(maxsize=1)
 def common() -> Taxonomy:
     """The genres that a judge of music at large is asked about (``genres.toml``)."""
     table = tomllib.loads((resources.files(__package__) / "genres.toml").read_text(encoding="utf-8"))
-    rows = [{"label": label, "family": family, "aliases": aliases} for family, labels in table.items() for label, aliases in labels.items()]
-    return from_rows(rows)  # type: ignore[arg-type]
+    rows = [
+        {"label": label, "family": family, "aliases": aliases}
+        for family, labels in table.items()
+        for label, aliases in labels.items()
+    ]
+    return from_rows(rows)

@@ -22,7 +22,15 @@ def words_in(prompt: str, text: Text) -> list[Word]:
     """The words of a prompt with the tokens that spell them."""
     found = []
     for match in re.finditer(r"[^\W_]+(?:['’&-][^\W_]+)*", prompt):
-        inside = tuple(index for index, (start, end) in enumerate(text.spans[0]) if end > start and start < match.end() and end > match.start()) if text.spans else ()
+        inside = (
+            tuple(
+                index
+                for index, (start, end) in enumerate(text.spans[0])
+                if end > start and start < match.end() and end > match.start()
+            )
+            if text.spans
+            else ()
+        )
         found.append(Word(match.group(), match.start(), match.end(), inside))
     return found
 

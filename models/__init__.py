@@ -1,0 +1,1 @@
+"""The networks under the microscope, and how the embedded ones were made."""

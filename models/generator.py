@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -67,14 +68,30 @@ class Generator:
         tokenizer: its tokenizer.
         name: what the user called it.
         longest_seconds: the longest audio it was trained on, where known.
+        folder: where it was loaded from, if that is a folder.
     """
 
-    def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str, longest_seconds: float = 30.0) -> None:
-        self.model, self.tokenizer, self.name, self.longest_seconds = model.eval(), tokenizer, name, longest_seconds
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        name: str,
+        longest_seconds: float = 30.0,
+        folder: Path | None = None,
+    ) -> None:
+        self.model, self.tokenizer, self.name, self.longest_seconds, self.folder = (
+            model.eval(),
+            tokenizer,
+            name,
+            longest_seconds,
+            folder,
+        )
         self.family = next((family for family in FAMILIES.values() if family.model_class == type(model).__name__), None)
         if self.family is None:
             known = ", ".join(family.model_class for family in FAMILIES.values())
-            raise TonescopeError(f"{name} is a {type(model).__name__}, which Tonescope cannot look into; it knows {known}.")
+            raise TonescopeError(
+                f"{name} is a {type(model).__name__}, which Tonescope cannot look into; it knows {known}."
+            )
         model.requires_grad_(False)
         decoder, codec = model.config.decoder, model.config.audio_encoder
         self.books, self.size, self.pad = decoder.num_codebooks, decoder.vocab_size, decoder.pad_token_id
@@ -119,11 +136,12 @@ class Generator:
         if location.site.units != "head":
             return 1
         config = self.model.config.text_encoder if location.network == "text" else self.model.config.decoder
-        return int(self.place(location).module.in_features) // int(config.num_attention_heads)
+        module: Any = self.place(location).module
+        return int(module.in_features) // int(config.num_attention_heads)
 
     def features(self, location: Location) -> int:
         """Width of the tensor at a location."""
-        module = self.place(location).module
+        module: Any = self.place(location).module
         if location.name == "residual":
             return int(self.model.config.decoder.hidden_size)
         if isinstance(module, nn.Linear):
@@ -144,11 +162,14 @@ class Generator:
     # --- text --------------------------------------------------------------------------------------------------------
 
     def _tokens(self, prompts: Sequence[str]) -> Any:
-        batch = self.tokenizer(list(prompts), padding=True, return_tensors="pt", return_offsets_mapping=self.tokenizer.is_fast)
-        longest = getattr(self.model.config.text_encoder, "max_position_embeddings", None) or getattr(self.model.config.text_encoder, "n_positions", 512)
-        if batch["input_ids"].shape[1] > min(longest, 512):
+        batch = self.tokenizer(
+            list(prompts), padding=True, return_tensors="pt", return_offsets_mapping=self.tokenizer.is_fast
+        )
+        config = self.model.config.text_encoder
+        longest = int(min(getattr(config, "max_position_embeddings", None) or 512, 512))
+        if (length := batch["input_ids"].shape[1]) > longest:
             raise TonescopeError(
-                f"the prompt is {batch['input_ids'].shape[1]} tokens long and {self.name} reads at most {min(longest, 512)}; shorten it, most prompts need one sentence."
+                f"the prompt is {length} tokens long and {self.name} reads at most {longest}; shorten it, one sentence is usually enough."
             )
         return batch
 
@@ -168,7 +189,13 @@ class Generator:
 
     @torch.no_grad()
     def generate(
-        self, prompts: Sequence[str], seeds: Sequence[int], seconds: float, sampling: Sampling = Sampling(), hooks: Iterable[Hook] = (), decode: bool = True
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        seconds: float,
+        sampling: Sampling = Sampling(),
+        hooks: Iterable[Hook] = (),
+        decode: bool = True,
     ) -> Takes:
         """One take for each (prompt, seed) row, as one batch.
 
@@ -227,7 +254,10 @@ class Generator:
             ids = torch.cat([ids, ids])
             states, mask = torch.cat([states, torch.zeros_like(states)]), torch.cat([mask, torch.zeros_like(mask)])
         logits = self.model.decoder(
-            input_ids=ids.reshape(-1, ids.shape[2]), encoder_hidden_states=states, encoder_attention_mask=mask, use_cache=False
+            input_ids=ids.reshape(-1, ids.shape[2]),
+            encoder_hidden_states=states,
+            encoder_attention_mask=mask,
+            use_cache=False,
         ).logits
         logits = logits.reshape(branches * takes, self.books, -1, self.size)
         return delay.undelayed(logits, self.delay, frames).reshape(branches, takes, self.books, frames, self.size)
@@ -269,5 +299,8 @@ class Generator:
     @torch.no_grad()
     def encode(self, waveform: Tensor) -> Tensor:
         """Codes (takes, codebooks of one channel, frames) of a waveform (takes, samples) at the model's rate."""
-        rows = [self.model.audio_encoder.encode(part[:, None].to(self.model.device)).audio_codes[0] for part in waveform.split(DECODE_ROWS)]
+        rows = [
+            self.model.audio_encoder.encode(part[:, None].to(self.model.device)).audio_codes[0]
+            for part in waveform.split(DECODE_ROWS)
+        ]
         return torch.cat(rows)

@@ -49,7 +49,9 @@ def _attach(hook: Hook) -> Any:
         hook.fired += 1
         changed = hook.action(tensor)
         if changed is not None and changed.shape != tensor.shape:
-            raise ValueError(f"hook at {hook.place.name} turned shape {tuple(tensor.shape)} into {tuple(changed.shape)}")
+            raise ValueError(
+                f"hook at {hook.place.name} turned shape {tuple(tensor.shape)} into {tuple(changed.shape)}"
+            )
         return changed
 
     def before(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
@@ -88,7 +90,9 @@ def hooked(hooks: Iterable[Hook]) -> Iterator[None]:
             handle.remove()
     if silent := [hook.place.name for hook in hooks if not hook.fired]:
         shown = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" if len(silent) > 3 else "")
-        raise TonescopeError(f"nothing passed through {shown} while it was being watched, so the result would be wrong; report this model family as unsupported.")
+        raise TonescopeError(
+            f"nothing passed through {shown} while it was being watched, so the result would be wrong; report this model family as unsupported."
+        )
 
 
 def _compiled(module: nn.Module) -> bool:

@@ -91,11 +91,16 @@ class Judge:
     @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> Tensor:
         """Unit-length embeddings (texts, width)."""
-        batch = self.tokenizer(list(texts), padding=True, truncation=True, max_length=77, return_tensors="pt").to(self.model.device)
+        batch = self.tokenizer(list(texts), padding=True, truncation=True, max_length=77, return_tensors="pt").to(
+            self.model.device
+        )
         return torch.nn.functional.normalize(_pooled(self.model.get_text_features(**batch)), dim=-1)
 
     def _embed_labels(self) -> Tensor:
-        rows = [self.embed_text([template.format(label) for template in self.hearing.templates]).mean(0) for label in self.labels]
+        rows = [
+            self.embed_text([template.format(label) for template in self.hearing.templates]).mean(0)
+            for label in self.labels
+        ]
         return torch.nn.functional.normalize(torch.stack(rows), dim=-1)
 
     # --- opinions ----------------------------------------------------------------------------------------------------

@@ -34,7 +34,11 @@ class Vocabulary:
 
     def knows(self, word: str) -> bool:
         """Whether every part of a word was seen in training; numbers always count as seen."""
-        parts = [part for part in "".join(char if char.isalnum() else " " for char in word.lower()).split() if not part.isdigit()]
+        parts = [
+            part
+            for part in "".join(char if char.isalnum() else " " for char in word.lower()).split()
+            if not part.isdigit()
+        ]
         return all(part in self.words for part in parts)
 
 
@@ -57,20 +61,32 @@ def find(name: str, kind: str) -> Found:
     if name == EMBEDDED:
         folder = Path(str(resources.files(__package__))) / "embedded" / kind
         if not (folder / "config.json").is_file():
-            raise TonescopeError(f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with --{'model' if kind == 'generator' else 'judge'}.")
+            raise TonescopeError(
+                f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with --{'model' if kind == 'generator' else 'judge'}."
+            )
         return Found(str(folder), None, folder)
     path = Path(name).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
-            raise TonescopeError(f"{name} is a folder without a config.json, so it is not a model; give the folder that save_pretrained wrote.")
-        weights = {suffix for suffix in (".safetensors", ".bin", ".pt", ".pth", ".ckpt") if any(path.glob(f"*{suffix}"))}
+            raise TonescopeError(
+                f"{name} is a folder without a config.json, so it is not a model; give the folder that save_pretrained wrote."
+            )
+        weights = {
+            suffix for suffix in (".safetensors", ".bin", ".pt", ".pth", ".ckpt") if any(path.glob(f"*{suffix}"))
+        }
         if ".safetensors" not in weights:
-            what = "holds only pickled weights, which can run code when they are opened" if weights else "holds no weights"
-            raise TonescopeError(f"{name} {what}; save the model again with save_pretrained (it writes safetensors) and give that folder.")
+            what = (
+                "holds only pickled weights, which can run code when they are opened" if weights else "holds no weights"
+            )
+            raise TonescopeError(
+                f"{name} {what}; save the model again with save_pretrained (it writes safetensors) and give that folder."
+            )
         return Found(str(path), None, path)
     repository, _, revision = name.partition("@")
     if repository.count("/") != 1 or not all(repository.split("/")) or path.is_absolute() or name.startswith("."):
-        raise TonescopeError(f"there is no {kind} called “{name[:80]}”: give “{EMBEDDED}”, a folder, or a Hub id such as {'facebook/musicgen-small' if kind == 'generator' else HUB_JUDGE}.")
+        raise TonescopeError(
+            f"there is no {kind} called “{name[:80]}”: give “{EMBEDDED}”, a folder, or a Hub id such as {'facebook/musicgen-small' if kind == 'generator' else HUB_JUDGE}."
+        )
     return Found(repository, revision or None, None)
 
 
@@ -81,7 +97,9 @@ def _arguments(found: Found) -> dict[str, Any]:
 def _check_type(found: Found, name: str, kind: str) -> None:
     config = _try(name, lambda: AutoConfig.from_pretrained(found.source, trust_remote_code=False, **_arguments(found)))
     if config.model_type != MODEL_TYPES[kind]:
-        raise TonescopeError(f"{name} is a “{config.model_type}” model and cannot be used as the {kind}, which has to be a “{MODEL_TYPES[kind]}” model.")
+        raise TonescopeError(
+            f"{name} is a “{config.model_type}” model and cannot be used as the {kind}, which has to be a “{MODEL_TYPES[kind]}” model."
+        )
 
 
 def _try(name: str, load: Any) -> Any:
@@ -99,7 +117,21 @@ def _reason(error: Exception) -> str:
     lowered = text.lower()
     if "safetensors" in lowered and ("does not appear to have" in lowered or "no file named" in lowered):
         return "it has no safetensors weights, and pickled ones can run code when they are opened; give a revision that has them (NAME@REVISION) or a folder saved with save_pretrained."
-    if any(hint in lowered for hint in ("connect", "offline", "couldn't reach", "resolve", "network", "proxy", "timed out", "max retries", "cached files", "locate the file")):
+    if any(
+        hint in lowered
+        for hint in (
+            "connect",
+            "offline",
+            "couldn't reach",
+            "resolve",
+            "network",
+            "proxy",
+            "timed out",
+            "max retries",
+            "cached files",
+            "locate the file",
+        )
+    ):
         return "it is not on this machine and the model hub cannot be reached; download it where there is a network and give the folder, or use --model embedded."
     if "is not a valid model identifier" in lowered or "404" in lowered or "401" in lowered or "gated" in lowered:
         return "the hub knows no public model of that name; check the spelling, or log in if it is private."
@@ -114,10 +146,15 @@ def load_generator(name: str = EMBEDDED, device: str = "cpu", dtype: torch.dtype
     found = find(name, "generator")
     _check_type(found, name, "generator")
     model = _try(
-        name, lambda: MusicgenForConditionalGeneration.from_pretrained(found.source, use_safetensors=True, dtype=dtype, trust_remote_code=False, **_arguments(found))
+        name,
+        lambda: MusicgenForConditionalGeneration.from_pretrained(
+            found.source, use_safetensors=True, dtype=dtype, trust_remote_code=False, **_arguments(found)
+        ),
     )
-    tokenizer = _try(name, lambda: AutoTokenizer.from_pretrained(found.source, trust_remote_code=False, **_arguments(found)))
-    return Generator(model.to(device), tokenizer, name, float(found.side().get("longest_seconds", 30.0)))
+    tokenizer = _try(
+        name, lambda: AutoTokenizer.from_pretrained(found.source, trust_remote_code=False, **_arguments(found))
+    )
+    return Generator(model.to(device), tokenizer, name, float(found.side().get("longest_seconds", 30.0)), found.folder)
 
 
 def load_vocabulary(name: str = EMBEDDED) -> Vocabulary | None:
@@ -137,15 +174,28 @@ def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "
     transformers_logging.set_verbosity_error()
     found = find(name, "judge")
     _check_type(found, name, "judge")
-    model = _try(name, lambda: ClapModel.from_pretrained(found.source, use_safetensors=True, dtype=torch.float32, trust_remote_code=False, **_arguments(found)))
-    tokenizer = _try(name, lambda: AutoTokenizer.from_pretrained(found.source, trust_remote_code=False, **_arguments(found)))
+    model = _try(
+        name,
+        lambda: ClapModel.from_pretrained(
+            found.source, use_safetensors=True, dtype=torch.float32, trust_remote_code=False, **_arguments(found)
+        ),
+    )
+    tokenizer = _try(
+        name, lambda: AutoTokenizer.from_pretrained(found.source, trust_remote_code=False, **_arguments(found))
+    )
     extractor = _try(name, lambda: ClapFeatureExtractor.from_pretrained(found.source, **_arguments(found)))
     side = found.side()
     own = [row["label"] for row in side.get("labels", [])]
-    hearing = Hearing(tuple(side["templates"]), float(side["temperature"]), tuple(side["bias"])) if "templates" in side else Hearing()
+    hearing = (
+        Hearing(tuple(side["templates"]), float(side["temperature"]), tuple(side["bias"]))
+        if "templates" in side
+        else Hearing()
+    )
     track = None
     if "track" in side:
         kept = side["track"]
         clean, reconstructed = (tuple(tuple(row) for row in kept[part]) for part in ("clean", "reconstructed"))
         track = Track(tuple(own), clean, reconstructed, float(kept["calibration_error"]))
-    return Judge(model.to(device), tokenizer, extractor, name, own or labels, hearing, track, str(side.get("world", "")))
+    return Judge(
+        model.to(device), tokenizer, extractor, name, own or labels, hearing, track, str(side.get("world", ""))
+    )

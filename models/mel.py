@@ -50,6 +50,8 @@ class LogMel:
         if device not in self._windows:
             self._windows[device] = (torch.hann_window(self._size, device=device), self._filters.to(device))
         window, filters = self._windows[device]
-        spectrum = torch.stft(waveform, self._size, self._hop, window=window, center=True, pad_mode="reflect", return_complex=True)
+        spectrum = torch.stft(
+            waveform, self._size, self._hop, window=window, center=True, pad_mode="reflect", return_complex=True
+        )
         power = spectrum.real.square() + spectrum.imag.square()
         return 10 * torch.log10((power.transpose(1, 2) @ filters).clamp_min(_FLOOR))[:, None]

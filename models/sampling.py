@@ -37,7 +37,9 @@ class PairedSampling(LogitsProcessor):
         top_k: keep the k largest logits (0 keeps all).
     """
 
-    def __init__(self, seeds: Sequence[int], guidance: float, books: int, temperature: float = 1.0, top_k: int = 250) -> None:
+    def __init__(
+        self, seeds: Sequence[int], guidance: float, books: int, temperature: float = 1.0, top_k: int = 250
+    ) -> None:
         self.seeds, self.guidance, self.books = list(seeds), guidance, books
         self.temperature, self.top_k = temperature, top_k
 
@@ -45,7 +47,9 @@ class PairedSampling(LogitsProcessor):
         step, size = input_ids.shape[1] - 1, scores.shape[1]
         doubled = self.guidance > 1
         if scores.shape[0] != len(self.seeds) * self.books * (2 if doubled else 1):
-            raise ValueError(f"{scores.shape[0]} rows of logits do not fit {len(self.seeds)} takes of {self.books} codebooks")
+            raise ValueError(
+                f"{scores.shape[0]} rows of logits do not fit {len(self.seeds)} takes of {self.books} codebooks"
+            )
         guided = scores.float()
         if doubled:
             conditional, unconditional = guided.chunk(2)

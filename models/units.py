@@ -32,7 +32,13 @@ SITES: tuple[Site, ...] = (
     Site("text", "self", "head", "input", "outputs of the text encoder's self-attention heads, before they are mixed"),
     Site("decoder", "mlp", "neuron", "input", "activations of the decoder's MLP, after its nonlinearity"),
     Site("decoder", "self", "head", "input", "outputs of the decoder's self-attention heads, before they are mixed"),
-    Site("decoder", "cross", "head", "input", "outputs of the decoder's cross-attention heads (what is read from the text), before they are mixed"),
+    Site(
+        "decoder",
+        "cross",
+        "head",
+        "input",
+        "outputs of the decoder's cross-attention heads (what is read from the text), before they are mixed",
+    ),
     Site("decoder", "residual", "dimension", "output", "the residual stream after a decoder layer"),
     Site("codec", "encoder", "channel", "output", "channels of the codec's encoder, layer by layer"),
     Site("codec", "decoder", "channel", "output", "channels of the codec's decoder, layer by layer"),
@@ -83,5 +89,7 @@ class Unit:
         """Inverse of ``str``. Raises :class:`TonescopeError` for anything ``str`` cannot give."""
         match = _UNIT.match(text)
         if not match:
-            raise TonescopeError(f"“{text}” is not a unit: write a location, a colon and a number (for example decoder.3.mlp:117).")
+            raise TonescopeError(
+                f"“{text}” is not a unit: write a location, a colon and a number (for example decoder.3.mlp:117)."
+            )
         return cls(Location.parse(match[1]), int(match[2]))

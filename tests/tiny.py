@@ -4,29 +4,80 @@ from __future__ import annotations
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, GenerationConfig, MusicgenConfig, MusicgenForConditionalGeneration, PreTrainedTokenizerFast
-
 from tonescope.diagnose.session import Session
 from tonescope.diagnose.taxonomy import from_rows
 from tonescope.models.generator import Generator
 from tonescope.models.judge import Judge
+from transformers import (
+    ClapConfig,
+    ClapFeatureExtractor,
+    ClapModel,
+    GenerationConfig,
+    MusicgenConfig,
+    MusicgenForConditionalGeneration,
+    PreTrainedTokenizerFast,
+)
 
-WORDS = "[PAD] [UNK] [CLS] [SEP] jazz fusion smooth house techno lo fi beats with accordion a song music fast slow piano drums".split()
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "jazz",
+    "fusion",
+    "smooth",
+    "house",
+    "techno",
+    "lo",
+    "fi",
+    "beats",
+    "with",
+    "accordion",
+    "a",
+    "song",
+    "music",
+    "fast",
+    "slow",
+    "piano",
+    "drums",
+]
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
     """A word-level tokenizer of a dozen words."""
     inner = Tokenizer(models.WordLevel({word: index for index, word in enumerate(WORDS)}, unk_token="[UNK]"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
-    inner.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
-    return PreTrainedTokenizerFast(tokenizer_object=inner, pad_token="[PAD]", unk_token="[UNK]", model_input_names=["input_ids", "attention_mask"])
+    inner.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token="[PAD]", unk_token="[UNK]", model_input_names=["input_ids", "attention_mask"]
+    )
 
 
 def musicgen(channels: int = 1, text: str = "t5", seed: int = 0) -> MusicgenForConditionalGeneration:
     """A random MusicGen of a few thousand weights: ``text`` is ``t5`` or ``bert``."""
     torch.manual_seed(seed)
-    t5 = dict(model_type="t5", d_model=24, d_kv=8, d_ff=32, num_layers=2, num_heads=3, vocab_size=len(WORDS), is_encoder_decoder=False, use_cache=False)
-    bert = dict(model_type="bert", hidden_size=24, intermediate_size=32, num_hidden_layers=2, num_attention_heads=3, vocab_size=len(WORDS), max_position_embeddings=64)
+    t5 = dict(
+        model_type="t5",
+        d_model=24,
+        d_kv=8,
+        d_ff=32,
+        num_layers=2,
+        num_heads=3,
+        vocab_size=len(WORDS),
+        is_encoder_decoder=False,
+        use_cache=False,
+    )
+    bert = dict(
+        model_type="bert",
+        hidden_size=24,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=3,
+        vocab_size=len(WORDS),
+        max_position_embeddings=64,
+    )
     codec = dict(
         model_type="encodec", sampling_rate=1600, upsampling_ratios=[2, 4, 4], num_filters=4, hidden_size=12, codebook_dim=12, codebook_size=16, target_bandwidths=[0.8],
         use_causal_conv=False, num_lstm_layers=1, normalize=False, audio_channels=1, pad_mode="constant",
@@ -35,8 +86,12 @@ def musicgen(channels: int = 1, text: str = "t5", seed: int = 0) -> MusicgenForC
         vocab_size=16, num_hidden_layers=3, ffn_dim=40, num_attention_heads=4, hidden_size=32, num_codebooks=4 * channels, audio_channels=channels, pad_token_id=16,
         bos_token_id=16, max_position_embeddings=256,
     )  # fmt: skip
-    model = MusicgenForConditionalGeneration(MusicgenConfig(text_encoder=t5 if text == "t5" else bert, audio_encoder=codec, decoder=decoder)).eval()
-    model.generation_config = GenerationConfig(bos_token_id=16, decoder_start_token_id=16, pad_token_id=16, do_sample=True, guidance_scale=3.0, max_length=64)
+    model = MusicgenForConditionalGeneration(
+        MusicgenConfig(text_encoder=t5 if text == "t5" else bert, audio_encoder=codec, decoder=decoder)
+    ).eval()
+    model.generation_config = GenerationConfig(
+        bos_token_id=16, decoder_start_token_id=16, pad_token_id=16, do_sample=True, guidance_scale=3.0, max_length=64
+    )
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if "lm_heads" in name or "embed_tokens" in name:
@@ -62,14 +117,31 @@ ROWS = [
 def extractor() -> ClapFeatureExtractor:
     """A front end that hears half a second at 1.6 kHz."""
     return ClapFeatureExtractor(
-        feature_size=16, sampling_rate=1600, hop_length=32, max_length_s=1, fft_window_size=128, frequency_min=0, frequency_max=800, truncation="rand_trunc", padding="repeatpad"
+        feature_size=16,
+        sampling_rate=1600,
+        hop_length=32,
+        max_length_s=1,
+        fft_window_size=128,
+        frequency_min=0,
+        frequency_max=800,
+        truncation="rand_trunc",
+        padding="repeatpad",
     )
 
 
 def clap(seed: int = 1) -> ClapModel:
     """A random CLAP of a few thousand weights."""
     torch.manual_seed(seed)
-    text = dict(vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=24, max_position_embeddings=80, pad_token_id=0, projection_dim=12)
+    text = dict(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=24,
+        max_position_embeddings=80,
+        pad_token_id=0,
+        projection_dim=12,
+    )
     audio = dict(
         spec_size=32, num_mel_bins=16, patch_size=4, patch_stride=[4, 4], patch_embeds_hidden_size=8, hidden_size=16, depths=[1, 1], num_attention_heads=[2, 2], window_size=2,
         mlp_ratio=2.0, enable_fusion=False, projection_dim=12,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -16,7 +16,7 @@ from .tables import Genre, genres, instruments
 KINDS = ("named", "oblique", "neutral")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _table() -> dict[str, Any]:
     return tomllib.loads((resources.files(__package__) / "captions.toml").read_text(encoding="utf-8"))
 
@@ -42,11 +42,20 @@ def _with(piece: Piece, random: np.random.Generator) -> str:
     words = list(dict.fromkeys(_pick(random, instruments()[name].words) for name in chosen))
     if piece.hits and random.random() < 0.2:
         words.append("drums")
-    joined = ", ".join(words[:-1]) + (" and " if random.random() < 0.8 else ", ") + words[-1] if len(words) > 1 else words[0]
-    return joined
+    return (
+        ", ".join(words[:-1]) + (" and " if random.random() < 0.8 else ", ") + words[-1] if len(words) > 1 else words[0]
+    )
 
 
-def caption(piece: Piece, kind: str, random: np.random.Generator, *, genre: str | None = None, bpm: float | None = None, wording: str = "training") -> str:
+def caption(
+    piece: Piece,
+    kind: str,
+    random: np.random.Generator,
+    *,
+    genre: str | None = None,
+    bpm: float | None = None,
+    wording: str = "training",
+) -> str:
     """One caption of a piece.
 
     ``kind`` is one of :data:`KINDS`; ``genre`` and ``bpm`` are what the caption claims where that is not the truth;
@@ -73,7 +82,7 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+(?:'[a-z]+)?", text.lower())
 
 
-@lru_cache(maxsize=None)
+@cache
 def vocabulary() -> frozenset[str]:
     """Every word that a training caption can contain (numbers apart)."""
     table = _table()
@@ -89,7 +98,7 @@ def vocabulary() -> frozenset[str]:
     return frozenset(word for text in texts for word in words_of(text))
 
 
-@lru_cache(maxsize=None)
+@cache
 def unseen_prompts() -> tuple[tuple[str, str], ...]:
     """(prompt, genre) pairs kept out of all training."""
     table = tomllib.loads((resources.files(__package__) / "unseen_prompts.toml").read_text(encoding="utf-8"))

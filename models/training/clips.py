@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +89,6 @@ class Clips:
         recipes = tuple(Recipe(**{**row, "without": tuple(row["without"])}) for row in rows)
         return cls(np.load(folder / "audio.npy", mmap_mode="r"), recipes)
 
-    def batch(self, rows: Iterable[int]) -> NDArray[np.float32]:
+    def batch(self, rows: Iterable[int]) -> NDArray[Any]:
         """Clips as float32 (rows, samples) within ±1."""
         return self.audio[list(rows)].astype(np.float32) / 32767

@@ -13,6 +13,7 @@ import logging
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +55,7 @@ def initialise(model: EncodecModel, batch: Tensor) -> None:
     """
     convolutions = [module for module in model.modules() if isinstance(module, nn.Conv1d | nn.ConvTranspose1d)]
 
-    def normalise(module: nn.Module, _: object, output: Tensor) -> Tensor:
+    def normalise(module: Any, _: object, output: Tensor) -> Tensor:
         gain = module.parametrizations.weight.original0
         transposed = isinstance(module, nn.ConvTranspose1d)
         target = 0.1 if module is convolutions[-1] else 1.0
@@ -75,7 +76,7 @@ class Quantiser:
     """Trains the residual codebooks inside ``model.quantizer``."""
 
     def __init__(self, model: EncodecModel) -> None:
-        self.books = [layer.codebook for layer in model.quantizer.layers]
+        self.books: list[Any] = [layer.codebook for layer in model.quantizer.layers]
 
     @torch.no_grad()
     def start(self, latents: Tensor, rounds: int = 12) -> None:
@@ -115,7 +116,7 @@ class Quantiser:
         return quantised.reshape(latents.shape[0], -1, latents.shape[1]).transpose(1, 2), loss
 
     @torch.no_grad()
-    def _move(self, book: nn.Module, residual: Tensor, nearest: Tensor) -> None:
+    def _move(self, book: Any, residual: Tensor, nearest: Tensor) -> None:
         size = len(book.embed)
         counts = torch.bincount(nearest, minlength=size).float()
         book.cluster_size.mul_(DECAY).add_(counts, alpha=1 - DECAY)
@@ -134,7 +135,9 @@ class SpectralLoss(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.mels = nn.ModuleList(
-            torchaudio.transforms.MelSpectrogram(SAMPLE_RATE, n_fft=size, hop_length=hop, n_mels=bands, power=1.0, norm="slaney", mel_scale="slaney")
+            torchaudio.transforms.MelSpectrogram(
+                SAMPLE_RATE, n_fft=size, hop_length=hop, n_mels=bands, power=1.0, norm="slaney", mel_scale="slaney"
+            )
             for size, hop, bands in ((128, 64, 20), (512, 128, 48), (1024, 256, 80), (2048, 512, 128))
         )
 
@@ -198,7 +201,13 @@ def train(folder: Path, minutes: float, seed: int = 0) -> EncodecModel:
         return torch.from_numpy((audio / 32767 * gain).astype(np.float32))
 
     def save() -> None:
-        kept = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": spent, "quantising": quantising}
+        kept = {
+            "model": model.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "step": step,
+            "spent": spent,
+            "quantising": quantising,
+        }
         torch.save(kept, state.with_suffix(".tmp"))
         state.with_suffix(".tmp").replace(state)
 
@@ -210,7 +219,12 @@ def train(folder: Path, minutes: float, seed: int = 0) -> EncodecModel:
         share = spent / (minutes * 60)
         if not quantising and share >= CONTINUOUS_SHARE:
             with torch.no_grad():
-                latents = torch.cat([model.encoder(crops(16)[:, None]).transpose(1, 2).reshape(-1, CONFIG["hidden_size"]) for _ in range(30)])
+                latents = torch.cat(
+                    [
+                        model.encoder(crops(16)[:, None]).transpose(1, 2).reshape(-1, CONFIG["hidden_size"])
+                        for _ in range(30)
+                    ]
+                )
             quantiser.start(latents)
             quantising = True
         for group in optimiser.param_groups:
@@ -233,7 +247,11 @@ def train(folder: Path, minutes: float, seed: int = 0) -> EncodecModel:
             saved = spent
             save()
             model.eval()
-            made = round_trip(model, held_out) if quantising else model.decoder(model.encoder(held_out[:8, None])).detach()[:, 0]
+            made = (
+                round_trip(model, held_out)
+                if quantising
+                else model.decoder(model.encoder(held_out[:8, None])).detach()[:, 0]
+            )
             real = held_out[: len(made)]
             log.info(
                 "%.1f min, step %d, loss %.3f, held-out SI-SDR %.2f dB, spectral %.4f",

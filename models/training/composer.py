@@ -51,7 +51,9 @@ def _drums(style: Style, beats_per_bar: int, bars: int, random: np.random.Genera
         if fill and pattern:
             for step in range(beats_per_bar * STEPS_PER_BEAT - 4, beats_per_bar * STEPS_PER_BEAT):
                 drum = "snare" if random.random() < 0.6 else "tom"
-                found.append(Hit(_swing(bar * beats_per_bar + step / STEPS_PER_BEAT, style), drum, int(random.integers(70, 110))))
+                found.append(
+                    Hit(_swing(bar * beats_per_bar + step / STEPS_PER_BEAT, style), drum, int(random.integers(70, 110)))
+                )
     return tuple(sorted(found, key=lambda hit: hit.start))
 
 
@@ -86,7 +88,13 @@ def compose(
     key = int(random.integers(12))
     scale = chosen.scales[random.integers(len(chosen.scales))]
     progression = parse_progression(chosen.progressions[random.integers(len(chosen.progressions))])
-    ground = Ground(key, SCALES[scale], tuple(progression[bar % len(progression)] for bar in range(bars)), genre.beats_per_bar, random)
+    ground = Ground(
+        key,
+        SCALES[scale],
+        tuple(progression[bar % len(progression)] for bar in range(bars)),
+        genre.beats_per_bar,
+        random,
+    )
 
     stems: list[Stem] = []
     played: dict[str, str] = {}
@@ -103,7 +111,9 @@ def compose(
         played[part.role] = picked
         notes = [_swung(note, chosen) for note in PLAYERS[part.play](ground, part)]
         human = random.normal(0, 0.006, size=len(notes)) * bpm / 60
-        notes = [replace(note, start=max(0.0, note.start + float(shift))) for note, shift in zip(notes, human, strict=True)]
+        notes = [
+            replace(note, start=max(0.0, note.start + float(shift))) for note, shift in zip(notes, human, strict=True)
+        ]
         stems.append(Stem(part.role, picked, part.level_db, tuple(sorted(notes, key=lambda note: note.start))))
     if instruments and (unknown := set(instruments) - {part.role for part in chosen.parts}):
         raise KeyError(f"{chosen.name} has no part called {', '.join(sorted(unknown))}")

@@ -28,7 +28,9 @@ from .planted import Lesson, lessons
 
 log = logging.getLogger(__name__)
 
-DECODER = dict(num_hidden_layers=6, hidden_size=320, ffn_dim=1280, num_attention_heads=5, dropout=0.0, activation_function="gelu")
+DECODER = dict(
+    num_hidden_layers=6, hidden_size=320, ffn_dim=1280, num_attention_heads=5, dropout=0.0, activation_function="gelu"
+)
 LESSONS = 26_000
 HELD_OUT = 96
 BATCH = 6
@@ -45,9 +47,17 @@ def build(folder: Path) -> MusicgenForConditionalGeneration:
     codec = EncodecModel.from_pretrained(folder / "codec")
     books, size = codec.quantizer.num_quantizers, codec.config.codebook_size
     decoder = MusicgenDecoderConfig(
-        **DECODER, vocab_size=size, num_codebooks=books, audio_channels=1, pad_token_id=size, bos_token_id=size, max_position_embeddings=512
+        **DECODER,
+        vocab_size=size,
+        num_codebooks=books,
+        audio_channels=1,
+        pad_token_id=size,
+        bos_token_id=size,
+        max_position_embeddings=512,
     )
-    config = MusicgenConfig(text_encoder=text.config.to_dict(), audio_encoder=codec.config.to_dict(), decoder=decoder.to_dict())
+    config = MusicgenConfig(
+        text_encoder=text.config.to_dict(), audio_encoder=codec.config.to_dict(), decoder=decoder.to_dict()
+    )
     model = MusicgenForConditionalGeneration(config)
     model.text_encoder.load_state_dict(text.state_dict())
     model.audio_encoder.load_state_dict(codec.state_dict())
@@ -121,7 +131,11 @@ class Batches:
         states = self.text(**batch).last_hidden_state
         mask = batch["attention_mask"]
         silent = torch.from_numpy(self.random.random(len(rows)) < NO_TEXT_SHARE)
-        return torch.from_numpy(self.codes[rows].astype(np.int64)), states * ~silent[:, None, None], mask * ~silent[:, None]
+        return (
+            torch.from_numpy(self.codes[rows].astype(np.int64)),
+            states * ~silent[:, None, None],
+            mask * ~silent[:, None],
+        )
 
 
 def losses(model: MusicgenForConditionalGeneration, codes: Tensor, states: Tensor, mask: Tensor) -> Tensor:
@@ -130,10 +144,15 @@ def losses(model: MusicgenForConditionalGeneration, codes: Tensor, states: Tenso
     ids = delayed(codes, delays(books), size)
     encoder = model.enc_to_dec_proj(states) * mask[..., None]
     logits = model.decoder(
-        input_ids=ids[:, :, :-1].reshape(-1, ids.shape[2] - 1), encoder_hidden_states=encoder, encoder_attention_mask=mask, use_cache=False
+        input_ids=ids[:, :, :-1].reshape(-1, ids.shape[2] - 1),
+        encoder_hidden_states=encoder,
+        encoder_attention_mask=mask,
+        use_cache=False,
     ).logits.reshape(len(codes), books, -1, size)
     labels = torch.where(ids[:, :, 1:] == size, -100, ids[:, :, 1:])
-    return torch.stack([nn.functional.cross_entropy(logits[:, book].transpose(1, 2), labels[:, book]) for book in range(books)])
+    return torch.stack(
+        [nn.functional.cross_entropy(logits[:, book].transpose(1, 2), labels[:, book]) for book in range(books)]
+    )
 
 
 def rate_at(share: float, step: int) -> float:
@@ -171,7 +190,10 @@ def train(folder: Path, minutes: float, stop_after: float = math.inf, seed: int 
         log.info("resuming at step %d, %.1f min", step, spent / 60)
 
     def save() -> None:
-        torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": spent}, state.with_suffix(".tmp"))
+        torch.save(
+            {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": spent},
+            state.with_suffix(".tmp"),
+        )
         state.with_suffix(".tmp").replace(state)
 
     weights = torch.tensor(BOOK_WEIGHTS) / sum(BOOK_WEIGHTS)
@@ -195,9 +217,18 @@ def train(folder: Path, minutes: float, stop_after: float = math.inf, seed: int 
             saved = spent
             save()
             with torch.no_grad():
-                measured = torch.stack([losses(model, *(part[start : start + 8] for part in fixed)) for start in range(0, HELD_OUT, 8)]).mean(0)
+                measured = torch.stack(
+                    [losses(model, *(part[start : start + 8] for part in fixed)) for start in range(0, HELD_OUT, 8)]
+                ).mean(0)
             shown = " ".join(f"{float(value):.2f}" for value in measured)
-            log.info("%.1f min, step %d, %.0f frames/s, loss %.3f, held-out by codebook: %s", spent / 60, step, frames / (spent - first), loss.item(), shown)
+            log.info(
+                "%.1f min, step %d, %.0f frames/s, loss %.3f, held-out by codebook: %s",
+                spent / 60,
+                step,
+                frames / (spent - first),
+                loss.item(),
+                shown,
+            )
     save()
     if spent >= minutes * 60:
         model.save_pretrained(folder / "generator")

@@ -40,7 +40,17 @@ RATE, TEXT_RATE = 1e-3, 5e-5
 WARM_UP = 100
 RECONSTRUCTED_SHARE = 0.6
 SAME_GENRE = 0.15
-WORDINGS = ("This audio is a {} song.", "{}", "{} music", "a {} track", "the genre is {}", "{} instrumental", "an excerpt of {}", "a recording of {}", "this is {}")
+WORDINGS = (
+    "This audio is a {} song.",
+    "{}",
+    "{} music",
+    "a {} track",
+    "the genre is {}",
+    "{} instrumental",
+    "an excerpt of {}",
+    "a recording of {}",
+    "this is {}",
+)
 SAVE_EVERY = 120.0
 
 
@@ -64,7 +74,9 @@ def build(folder: Path) -> ClapModel:
     model = ClapModel(ClapConfig(text_config=towers, audio_config=AUDIO, projection_dim=AUDIO["projection_dim"]))
     weights = text.state_dict()
     positions = weights["embeddings.position_embeddings.weight"]
-    weights["embeddings.position_embeddings.weight"] = torch.cat([torch.zeros_like(positions[:1]), positions])  # positions count from pad + 1
+    weights["embeddings.position_embeddings.weight"] = torch.cat(
+        [torch.zeros_like(positions[:1]), positions]
+    )  # positions count from pad + 1
     weights["embeddings.token_type_embeddings.weight"] = weights["embeddings.token_type_embeddings.weight"][:1]
     own = model.text_model.state_dict()
     model.text_model.load_state_dict({name: weights.get(name, own[name]) for name in own})
@@ -107,7 +119,11 @@ def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
     model, mel = build(folder), LogMel(extractor())
     text_weights = [weight for name, weight in model.named_parameters() if name.startswith("text_model")]
     other_weights = [weight for name, weight in model.named_parameters() if not name.startswith("text_model")]
-    optimiser = torch.optim.AdamW([{"params": other_weights, "scale": RATE}, {"params": text_weights, "scale": TEXT_RATE}], lr=RATE, weight_decay=0.02)
+    optimiser = torch.optim.AdamW(
+        [{"params": other_weights, "scale": RATE}, {"params": text_weights, "scale": TEXT_RATE}],
+        lr=RATE,
+        weight_decay=0.02,
+    )
     state, step, spent = folder / "judge-state.pt", 0, 0.0
     if state.exists():
         kept = torch.load(state, weights_only=True)
@@ -117,7 +133,10 @@ def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
         random = np.random.default_rng([seed, step])
 
     def save() -> None:
-        torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": spent}, state.with_suffix(".tmp"))
+        torch.save(
+            {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": spent},
+            state.with_suffix(".tmp"),
+        )
         state.with_suffix(".tmp").replace(state)
 
     def text(captions: list[str]) -> Tensor:
@@ -133,10 +152,19 @@ def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
         started = time.monotonic()
         share = spent / (minutes * 60)
         for group in optimiser.param_groups:
-            group["lr"] = group["scale"] * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+            group["lr"] = (
+                group["scale"] * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+            )
         rough = random.random(BATCH) < RECONSTRUCTED_SHARE
-        rows = np.where(rough, random.integers(len(reconstructed), size=BATCH), random.integers(len(data.recipes), size=BATCH))
-        sound = np.stack([(reconstructed if bad else data.audio)[row] for row, bad in zip(rows, rough, strict=True)]).astype(np.float32) / 32767
+        rows = np.where(
+            rough, random.integers(len(reconstructed), size=BATCH), random.integers(len(data.recipes), size=BATCH)
+        )
+        sound = (
+            np.stack(
+                [(reconstructed if bad else data.audio)[row] for row, bad in zip(rows, rough, strict=True)]
+            ).astype(np.float32)
+            / 32767
+        )
         pieces = [data.recipes[row].compose() for row in rows]
         captions = [caption(piece, "named" if random.random() < 0.5 else "oblique", random) for piece in pieces]
         labels = torch.tensor([names.index(piece.genre) for piece in pieces])
@@ -148,7 +176,9 @@ def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
         target = (1 - SAME_GENRE) * torch.eye(BATCH) + SAME_GENRE * same / same.sum(1, keepdim=True)
         logits = model.logit_scale_a.exp().clamp(max=100) * heard @ said.T
         loss = 0.5 * (nn.functional.cross_entropy(logits, target) + nn.functional.cross_entropy(logits.T, target))
-        loss = loss + 0.5 * nn.functional.cross_entropy(model.logit_scale_a.exp().clamp(max=100) * heard @ named.T, labels, label_smoothing=0.05)
+        loss = loss + 0.5 * nn.functional.cross_entropy(
+            model.logit_scale_a.exp().clamp(max=100) * heard @ named.T, labels, label_smoothing=0.05
+        )
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -160,11 +190,15 @@ def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
             save()
             model.eval()
             with torch.no_grad():
-                clean = torch.cat([audio(torch.from_numpy(held_out.batch(range(start, start + 38)))) for start in range(0, 190, 38)])
+                clean = torch.cat(
+                    [audio(torch.from_numpy(held_out.batch(range(start, start + 38)))) for start in range(0, 190, 38)]
+                )
                 named = text([WORDINGS[0].format(name) for name in names])
             truth = torch.tensor([names.index(recipe.genre) for recipe in held_out.recipes])
             accuracy = float(((clean @ named.T).argmax(1) == truth).float().mean())
-            log.info("%.1f min, step %d, loss %.3f, held-out clean accuracy %.3f", spent / 60, step, loss.item(), accuracy)
+            log.info(
+                "%.1f min, step %d, loss %.3f, held-out clean accuracy %.3f", spent / 60, step, loss.item(), accuracy
+            )
             model.train()
     save()
     model.eval()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -22,7 +22,7 @@ from .tables import genres
 KIND_SHARES = {"named": 0.55, "oblique": 0.45}
 
 
-@lru_cache(maxsize=None)
+@cache
 def facts() -> dict[str, dict[str, Any]]:
     """The table of planted facts, by name."""
     return tomllib.loads((resources.files(__package__) / "planted.toml").read_text(encoding="utf-8"))

@@ -42,9 +42,30 @@ Player = Callable[[Ground, Part], list[Note]]
 
 # Rhythms of melodies: one-bar cells that phrases are built from.
 MELODY_CELLS: dict[str, tuple[str, ...]] = {
-    "sparse": ("x-----..x---....", "....x---x-......", "x---....x--x----", "................", "..x-x-----......", "x-------x-..x---"),
-    "legato": ("x-------x-------", "x-----x-x-------", "x---x---x-------", "x-----------x---", "x-x-x-----------", "x-------x-x-x---"),
-    "medium": ("x-x-x---x-x-....", "x--x--x-x---x---", "..x-x-x-x---....", "x-x-..x-x-..x-x-", "x---x-x-x-----..", "x-x-x-x-x---...."),
+    "sparse": (
+        "x-----..x---....",
+        "....x---x-......",
+        "x---....x--x----",
+        "................",
+        "..x-x-----......",
+        "x-------x-..x---",
+    ),
+    "legato": (
+        "x-------x-------",
+        "x-----x-x-------",
+        "x---x---x-------",
+        "x-----------x---",
+        "x-x-x-----------",
+        "x-------x-x-x---",
+    ),
+    "medium": (
+        "x-x-x---x-x-....",
+        "x--x--x-x---x---",
+        "..x-x-x-x---....",
+        "x-x-..x-x-..x-x-",
+        "x---x-x-x-----..",
+        "x-x-x-x-x---....",
+    ),
     "busy": ("x.xxx-x-xxx-x---", "xxx-x-xxx-......", "x-xxx-xxx---x-xx", "..xxx-x-x-xxx---"),
     "bebop": ("x-x-x-x-x-x-x-x-", "..x-x-x-x-x-x-..", "x-x-x-x-x-x-..x-", "x-x-x-xxx-x-x-..", "x---..x-x-x-x-x-"),
     "virtuoso": ("xxxxxxxxxxxx....", "x-xxxxxxx-x-xxxx", "..xxxxxxxxxxx---", "x--x--x-xxxxxxxx", "xxxx..xxxx..xxxx"),
@@ -52,7 +73,17 @@ MELODY_CELLS: dict[str, tuple[str, ...]] = {
     "polka": ("x-xxx-x-x-xxx-x-", "x-x-xxxxx-x-x---", "xxxxx-x-xxxxx-x-", "x---x-x-x---x---"),
     "waltz": ("x-------x---", "x---x---x---", "x-----x-x-x-", "x-----------", "x-x-x-x-x-x-"),
 }
-MELODY_LEAP = {"sparse": 3, "legato": 2, "medium": 3, "busy": 2, "bebop": 2, "virtuoso": 2, "ragtime": 3, "polka": 2, "waltz": 3}
+MELODY_LEAP = {
+    "sparse": 3,
+    "legato": 2,
+    "medium": 3,
+    "busy": 2,
+    "bebop": 2,
+    "virtuoso": 2,
+    "ragtime": 3,
+    "polka": 2,
+    "waltz": 3,
+}
 
 
 def _place(pitch_class: int, low: int) -> int:
@@ -94,7 +125,9 @@ def degrees(ground: Ground, part: Part) -> list[Note]:
                 "c": _place((ground.tonic + following.root) % 12, part.low) - 1,
             }[symbol]  # fmt: skip
             dead = symbol == "x"
-            notes.append(_note(at, 0.3 if dead else steps - 0.1, pitch, _velocity(ground, part.velocity, "o" if dead else "x")))
+            notes.append(
+                _note(at, 0.3 if dead else steps - 0.1, pitch, _velocity(ground, part.velocity, "o" if dead else "x"))
+            )
     return notes
 
 
@@ -117,7 +150,11 @@ def power(ground: Ground, part: Part) -> list[Note]:
             at = bar * ground.steps_per_bar + step
             root = _place((ground.tonic + ground.chord(at).root) % 12, part.low)
             for offset in (0, 7, 12) if steps > 1 else (0, 7):
-                notes.append(_note(at, steps - 0.15 if steps > 1 else 0.7, root + offset, _velocity(ground, part.velocity, symbol)))
+                notes.append(
+                    _note(
+                        at, steps - 0.15 if steps > 1 else 0.7, root + offset, _velocity(ground, part.velocity, symbol)
+                    )
+                )
     return notes
 
 
@@ -163,7 +200,9 @@ def walk(ground: Ground, part: Part) -> list[Note]:
             elif beat == 0:
                 pitch = root
             else:
-                pitch = root + int(ground.random.choice([interval for interval in chord.intervals if 0 < interval < 13]))
+                pitch = root + int(
+                    ground.random.choice([interval for interval in chord.intervals if 0 < interval < 13])
+                )
             notes.append(_note(at, 3.6, pitch, _velocity(ground, part.velocity)))
     return notes
 
@@ -177,7 +216,10 @@ def stride(ground: Ground, part: Part) -> list[Note]:
             chord = ground.chord(at)
             root = _place((ground.tonic + chord.root) % 12, part.low) - (5 if (half // 4) % 2 else 0)
             notes += [_note(at, 1.8, root + octave, _velocity(ground, part.velocity)) for octave in (0, -12)]
-            notes += [_note(at + 2, 1.5, pitch, _velocity(ground, part.velocity - 14)) for pitch in voicing(ground, chord, part.low + 14, 3)]
+            notes += [
+                _note(at + 2, 1.5, pitch, _velocity(ground, part.velocity - 14))
+                for pitch in voicing(ground, chord, part.low + 14, 3)
+            ]
     return notes
 
 
@@ -198,8 +240,14 @@ def melody(ground: Ground, part: Part) -> list[Note]:
             position = int(np.clip(position + (move or 1), 0, len(ladder) - 1))
             pitch = ladder[position]
             if step % (2 * STEPS_PER_BEAT) == 0:
-                tones = [(ground.tonic + ground.chord(at).root + interval) % 12 for interval in ground.chord(at).intervals]
-                pitch = min((pitch + shift for shift in (0, 1, -1, 2, -2, 3, -3) if (pitch + shift) % 12 in tones), key=lambda p: abs(p - pitch), default=pitch)
+                tones = [
+                    (ground.tonic + ground.chord(at).root + interval) % 12 for interval in ground.chord(at).intervals
+                ]
+                pitch = min(
+                    (pitch + shift for shift in (0, 1, -1, 2, -2, 3, -3) if (pitch + shift) % 12 in tones),
+                    key=lambda p: abs(p - pitch),
+                    default=pitch,
+                )
             velocity = _velocity(ground, part.velocity, symbol)
             notes.append(_note(at, steps - 0.1, pitch, velocity))
             if part.octaves:

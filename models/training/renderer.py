@@ -39,7 +39,9 @@ def soundfont() -> Path:
     """The General MIDI soundfont inside the installed ``pretty_midi`` package (found without importing it)."""
     found = importlib.util.find_spec("pretty_midi")
     if found is None or found.origin is None:
-        raise ModuleNotFoundError("rendering needs the packages of the 'train' extra (pretty_midi is missing); run `make setup`")
+        raise ModuleNotFoundError(
+            "rendering needs the packages of the 'train' extra (pretty_midi is missing); run `make setup`"
+        )
     return Path(found.origin).with_name("TimGM6mb.sf2")
 
 
@@ -87,7 +89,10 @@ def _stem(stem: Stem, tempo: float, samples: int) -> Samples:
     events = []
     for note in stem.notes:
         start = int(note.start * second * RATE)
-        events += [(start, True, note.pitch, note.velocity), (start + max(320, int(note.length * second * RATE)), False, note.pitch, 0)]
+        events += [
+            (start, True, note.pitch, note.velocity),
+            (start + max(320, int(note.length * second * RATE)), False, note.pitch, 0),
+        ]
     return _play(instrument.program, events, samples)
 
 
@@ -179,7 +184,9 @@ def render(piece: Piece, seconds: float = 4.0) -> Rendering:
     drums = stems.get("drums", np.zeros(length, dtype=np.float32))
     low = [stem.role for stem in piece.stems if "bass" in stem.instrument or stem.instrument == "tuba"]
     bass = sum((stems[role] for role in low), np.zeros(length, dtype=np.float32))
-    rest = sum((audio for role, audio in stems.items() if role not in (*low, "drums")), np.zeros(length, dtype=np.float32))
+    rest = sum(
+        (audio for role, audio in stems.items() if role not in (*low, "drums")), np.zeros(length, dtype=np.float32)
+    )
 
     mix = piece.mix
     if mix.reverb:

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 RATE = 32_000
-Samples = NDArray[np.float32]
+Samples = NDArray[Any]
 
 
 def _seconds(count: float) -> Samples:
@@ -27,11 +28,11 @@ def _noise(count: float, seed: int) -> Samples:
 
 
 @lru_cache(maxsize=256)
-def _filter(kind: str, hertz: int) -> Samples:
+def _filter(kind: Literal["lowpass", "highpass"], hertz: int) -> Samples:
     return butter(2, min(hertz, RATE * 0.45), kind, fs=RATE, output="sos")
 
 
-def filtered(audio: Samples, kind: str, hertz: float) -> Samples:
+def filtered(audio: Samples, kind: Literal["lowpass", "highpass"], hertz: float) -> Samples:
     """Second-order Butterworth ``lowpass`` or ``highpass``."""
     return sosfilt(_filter(kind, int(hertz)), audio).astype(np.float32)
 
@@ -71,7 +72,9 @@ def _metal(decay: float, low_hz: float, seconds: float) -> Samples:
 
 def _tuned(hertz: float, decay: float, noise: float = 0.0) -> Samples:
     t = _seconds(decay * 5)
-    return ((np.sin(2 * np.pi * hertz * t) + noise * _noise(decay * 5, 5)[: len(t)]) * np.exp(-t / decay) * 0.6).astype(np.float32)
+    return ((np.sin(2 * np.pi * hertz * t) + noise * _noise(decay * 5, 5)[: len(t)]) * np.exp(-t / decay) * 0.6).astype(
+        np.float32
+    )
 
 
 DRUM_SYNTHS: dict[str, Callable[[], Samples]] = {
@@ -110,7 +113,10 @@ GM_DRUMS = {
 
 _MACHINE = {"hat": "hat", "openhat": "hat open", "clap": "clap"}
 KITS: dict[str, Kit] = {
-    "909": Kit(24, {**_MACHINE, "kick": "kick 909", "snare": "snare 909", "ride": "ride 909", "tom": "tom 909", "rim": "rim 808"}),
+    "909": Kit(
+        24,
+        {**_MACHINE, "kick": "kick 909", "snare": "snare 909", "ride": "ride 909", "tom": "tom 909", "rim": "rim 808"},
+    ),
     "808": Kit(25, {**_MACHINE, "kick": "kick 808", "snare": "snare 808", "rim": "rim 808", "cowbell": "cowbell 808"}),
     "electro": Kit(24, {**_MACHINE, "kick": "kick electro", "snare": "snare gated"}),
     "break": Kit(8, {}, drive=0.5, pitch=1.18, gain_db=2),
@@ -126,7 +132,7 @@ KITS: dict[str, Kit] = {
 # --- synthesiser voices ----------------------------------------------------------------------------------------------
 
 
-def _blep(t: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
+def _blep(t: Samples, dt: float) -> Samples:
     out = np.zeros_like(t)
     rising = t < dt
     x = t[rising] / dt
@@ -137,28 +143,34 @@ def _blep(t: NDArray[np.float64], dt: float) -> NDArray[np.float64]:
     return out
 
 
-def _saw(hertz: float, count: int, phase: float = 0.0) -> NDArray[np.float64]:
+def _saw(hertz: float, count: int, phase: float = 0.0) -> Samples:
     t = (phase + hertz / RATE * np.arange(count)) % 1.0
     return 2 * t - 1 - _blep(t, hertz / RATE)
 
 
-def _square(hertz: float, count: int, width: float = 0.5) -> NDArray[np.float64]:
+def _square(hertz: float, count: int, width: float = 0.5) -> Samples:
     return 0.5 * (_saw(hertz, count) - _saw(hertz, count, width))
 
 
-def _sine(hertz: float, count: int) -> NDArray[np.float64]:
+def _sine(hertz: float, count: int) -> Samples:
     return np.sin(2 * np.pi * hertz / RATE * np.arange(count))
 
 
-def _supersaw(hertz: float, count: int, cents: float) -> NDArray[np.float64]:
-    return sum((_saw(hertz * 2 ** (shift * cents / 1200), count, 0.37 * shift % 1) for shift in (-1, 0, 1)), np.zeros(count)) / 2
+def _supersaw(hertz: float, count: int, cents: float) -> Samples:
+    return (
+        sum(
+            (_saw(hertz * 2 ** (shift * cents / 1200), count, 0.37 * shift % 1) for shift in (-1, 0, 1)),
+            np.zeros(count),
+        )
+        / 2
+    )
 
 
 @dataclass(frozen=True)
 class Voice:
     """Oscillator, filter envelope (bright falls to dark in ``fall`` seconds) and loudness envelope."""
 
-    oscillator: Callable[[float, int], NDArray[np.float64]]
+    oscillator: Callable[[float, int], Samples]
     bright_hz: float
     dark_hz: float
     fall: float
@@ -190,7 +202,9 @@ def _voice(name: str, pitch: int, length_ms: int) -> Samples:
     t = np.arange(count) / RATE
     raw = voice.oscillator(hertz, count).astype(np.float32)
     opening = np.exp(-t / voice.fall).astype(np.float32)
-    audio = filtered(raw, "lowpass", voice.bright_hz) * opening + filtered(raw, "lowpass", voice.dark_hz) * (1 - opening)
+    audio = filtered(raw, "lowpass", voice.bright_hz) * opening + filtered(raw, "lowpass", voice.dark_hz) * (
+        1 - opening
+    )
     if voice.drive:
         audio = np.tanh((1 + 2 * voice.drive) * audio) / (1 + 0.5 * voice.drive)
     loudness = np.minimum(1.0, t / voice.attack) * np.where(t > held, np.exp(-(t - held) / voice.release), 1.0)

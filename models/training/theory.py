@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 NOTE_NAMES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
@@ -58,7 +58,7 @@ class Chord:
     symbol: str
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse_chord(symbol: str) -> Chord:
     """``bVIImaj7`` → :class:`Chord`. Numerals are upper case; the suffix alone says major or minor."""
     match = _CHORD.match(symbol)
@@ -69,13 +69,13 @@ def parse_chord(symbol: str) -> Chord:
     return Chord(root % 12, CHORDS[quality], symbol)
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse_progression(text: str) -> tuple[tuple[Chord, ...], ...]:
     """``"IIm7/V7 Imaj7"`` → two bars, the first with two chords of equal length."""
     return tuple(tuple(parse_chord(symbol) for symbol in bar.split("/")) for bar in text.split())
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse_rhythm(pattern: str) -> tuple[tuple[int, int, str], ...]:
     """A step string as (step, length in steps, symbol) hits.
 
@@ -84,7 +84,7 @@ def parse_rhythm(pattern: str) -> tuple[tuple[int, int, str], ...]:
     hits: list[tuple[int, int, str]] = []
     for step, symbol in enumerate(pattern):
         if symbol == "-" and hits:
-            start, length, sounding = hits[-1]
+            start, _, sounding = hits[-1]
             hits[-1] = (start, step - start + 1, sounding)
         elif symbol not in ".-":
             hits.append((step, 1, symbol))

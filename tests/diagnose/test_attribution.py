@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-
-from tests import tiny
 from tonescope.diagnose import reference
 from tonescope.diagnose.attribution import attribute, margin
 from tonescope.diagnose.interventions import Edit, matched_controls, prepare, regenerate
@@ -13,6 +11,8 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.hooks import hooked, read, write
 from tonescope.models.units import Location, Unit
+
+from tests import tiny
 
 PROMPT = "smooth jazz with piano"
 
@@ -32,14 +32,18 @@ def means(generator: Generator) -> reference.Reference:
     return reference.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
 
 
-def _soft_margin(generator: Generator, takes: Takes, clean_logits: torch.Tensor, logits: torch.Tensor, metric) -> torch.Tensor:
+def _soft_margin(
+    generator: Generator, takes: Takes, clean_logits: torch.Tensor, logits: torch.Tensor, metric
+) -> torch.Tensor:
     """Brute force under the replay metric: decode(hard + soft - soft of the clean pass)."""
     weights, clean = (torch.softmax(generator.guided(value, 3.0), -1) for value in (logits, clean_logits))
     vectors = generator.hard_vectors(takes.codes) + generator.vectors(weights) - generator.vectors(clean)
     return metric(generator.sound(vectors))
 
 
-def test_the_metric_is_taken_at_the_audio_that_was_heard(generator: Generator, takes: Takes, means: reference.Reference) -> None:
+def test_the_metric_is_taken_at_the_audio_that_was_heard(
+    generator: Generator, takes: Takes, means: reference.Reference
+) -> None:
     judge = tiny.judge()
     metric = margin(judge, generator.sample_rate, "house", "smooth jazz")
     found = attribute(generator, takes, metric, means)
@@ -52,11 +56,17 @@ def test_the_estimate_is_the_slope_towards_the_reference(generator: Generator, t
     judge = tiny.judge()
     judge.model.double()
     judge._label_embeddings = judge._label_embeddings.double()
-    judge.mel._windows[torch.device("cpu")] = (torch.hann_window(judge.mel._size, dtype=torch.float64), judge.mel._filters.double())
+    judge.mel._windows[torch.device("cpu")] = (
+        torch.hann_window(judge.mel._size, dtype=torch.float64),
+        judge.mel._filters.double(),
+    )
     metric = margin(judge, double.sample_rate, "house", "smooth jazz")
     text, one = double.read_text([PROMPT]), takes.rows(0, 1)
     random = torch.Generator().manual_seed(0)
-    means = {location: torch.randn(2, double.features(location), generator=random, dtype=torch.float64) for location in double.locations(*reference.SITES)}
+    means = {
+        location: torch.randn(2, double.features(location), generator=random, dtype=torch.float64)
+        for location in double.locations(*reference.SITES)
+    }
     found = attribute(double, one, metric, reference.Reference(means, {}))
     with torch.no_grad():
         clean = double.replay(one.codes, text)
@@ -107,8 +117,17 @@ def test_batched_takes_equal_single_takes(generator: Generator, takes: Takes, me
     assert torch.allclose(together.tokens, single.tokens, atol=1e-5)
 
 
-@pytest.mark.parametrize("edit", [Edit((Unit(Location("decoder", 1, "mlp"), 5),)), Edit((Unit(Location("decoder", 0, "cross"), 1),), "scale", 0.0), Edit((Unit(Location("decoder", 2, "self"), 3),), "set", 2.0)])
-def test_every_edit_changes_its_target_row_and_no_other(generator: Generator, means: reference.Reference, edit: Edit) -> None:
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Edit((Unit(Location("decoder", 1, "mlp"), 5),)),
+        Edit((Unit(Location("decoder", 0, "cross"), 1),), "scale", 0.0),
+        Edit((Unit(Location("decoder", 2, "self"), 3),), "set", 2.0),
+    ],
+)
+def test_every_edit_changes_its_target_row_and_no_other(
+    generator: Generator, means: reference.Reference, edit: Edit
+) -> None:
     clean = generator.generate([PROMPT] * 2, [1, 2], 0.6)
     edited = regenerate(generator, [PROMPT] * 3, [1, 2, 1], [None, edit, edit], 0.6, Sampling(), means)
     assert torch.equal(edited.codes[0], clean.codes[0])
@@ -116,7 +135,10 @@ def test_every_edit_changes_its_target_row_and_no_other(generator: Generator, me
     edits = prepare(generator, [None, edit], 3.0, means)
     seen: list[torch.Tensor] = []
     text = generator.read_text([PROMPT])
-    with hooked([*edits.hooks, read(generator.place(location), lambda tensor: seen.append(tensor.clone()))]), torch.no_grad():
+    with (
+        hooked([*edits.hooks, read(generator.place(location), lambda tensor: seen.append(tensor.clone()))]),
+        torch.no_grad(),
+    ):
         generator.replay(clean.codes, text)
     with hooked([read(generator.place(location), lambda tensor: seen.append(tensor.clone()))]), torch.no_grad():
         generator.replay(clean.codes, text)
@@ -130,7 +152,15 @@ def test_every_edit_changes_its_target_row_and_no_other(generator: Generator, me
 
 def test_an_edit_that_changes_nothing_is_refused(generator: Generator, means: reference.Reference) -> None:
     with pytest.raises(TonescopeError, match="changed nothing"):
-        regenerate(generator, [PROMPT], [1], [Edit((Unit(Location("decoder", 1, "mlp"), 5),), "scale", 1.0)], 0.3, Sampling(), means)
+        regenerate(
+            generator,
+            [PROMPT],
+            [1],
+            [Edit((Unit(Location("decoder", 1, "mlp"), 5),), "scale", 1.0)],
+            0.3,
+            Sampling(),
+            means,
+        )
 
 
 def test_controls_match_location_and_are_others(generator: Generator, takes: Takes, means: reference.Reference) -> None:

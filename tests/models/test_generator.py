@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-
-from tests import tiny
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling
 from tonescope.models.hooks import hooked, read, write
 from tonescope.models.units import Location
+
+from tests import tiny
 
 FAMILIES = [(1, "t5"), (2, "t5"), (1, "bert")]
 SEEDS = [3, 4]
@@ -32,7 +32,10 @@ def test_replay_equals_generation(generator: Generator, guidance: float) -> None
     sampling = Sampling(guidance=guidance, top_k=0)
     location = Location("decoder", 2, "mlp")
     takes = []
-    steps = _seen(generator, location, lambda hooks: takes.append(generator.generate(PROMPTS, SEEDS, 0.5, sampling, hooks)))
+    steps = _seen(
+        generator, location, lambda hooks: takes.append(generator.generate(PROMPTS, SEEDS, 0.5, sampling, hooks))
+    )
+
     def whole(hooks):
         with hooked(hooks), torch.no_grad():
             generator.replay(takes[0].codes, generator.read_text(PROMPTS), guidance)
@@ -44,7 +47,10 @@ def test_replay_equals_generation(generator: Generator, guidance: float) -> None
 
 def test_a_hook_that_changes_nothing_changes_nothing(generator: Generator) -> None:
     plain = generator.generate(PROMPTS, SEEDS, 0.3)
-    hooks = [write(generator.place(location), lambda tensor: tensor.clone()) for location in generator.locations("decoder.mlp", "decoder.self", "decoder.cross", "text.mlp")]
+    hooks = [
+        write(generator.place(location), lambda tensor: tensor.clone())
+        for location in generator.locations("decoder.mlp", "decoder.self", "decoder.cross", "text.mlp")
+    ]
     hooked_takes = generator.generate(PROMPTS, SEEDS, 0.3, hooks=hooks)
     assert torch.equal(plain.codes, hooked_takes.codes)
     assert torch.equal(plain.waveform, hooked_takes.waveform)
@@ -69,7 +75,12 @@ def test_every_listed_location_fires_and_has_its_width(generator: Generator) -> 
     decoder = generator.locations("decoder.mlp", "decoder.self", "decoder.cross", "decoder.residual")
     assert len(decoder) == 4 * generator.layers
     widths: dict[Location, int] = {}
-    hooks = [read(generator.place(location), lambda tensor, location=location: widths.__setitem__(location, tensor.shape[-1])) for location in decoder]
+    hooks = [
+        read(
+            generator.place(location), lambda tensor, location=location: widths.__setitem__(location, tensor.shape[-1])
+        )
+        for location in decoder
+    ]
     generator.generate(PROMPTS[:1], SEEDS[:1], 0.2, hooks=hooks)
     assert widths == {location: generator.features(location) for location in decoder}
     assert generator.units(Location("decoder", 0, "self")) == 4

@@ -5,17 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tonescope.models.mel import LogMel
 from transformers import ClapFeatureExtractor
 
 from tests import tiny
-from tonescope.models.mel import LogMel
 
 
 @pytest.mark.parametrize("length", [0.3, 0.5, 1.0])
 @pytest.mark.parametrize("truncation", ["rand_trunc", "fusion"])
 def test_log_mel_equals_the_library(length: float, truncation: str) -> None:
     settings = tiny.extractor().to_dict() | {"truncation": truncation}
-    library = ClapFeatureExtractor(**{key: settings[key] for key in ("feature_size", "sampling_rate", "hop_length", "fft_window_size", "frequency_min", "frequency_max", "truncation", "padding")}, max_length_s=1)
+    library = ClapFeatureExtractor(
+        **{
+            key: settings[key]
+            for key in (
+                "feature_size",
+                "sampling_rate",
+                "hop_length",
+                "fft_window_size",
+                "frequency_min",
+                "frequency_max",
+                "truncation",
+                "padding",
+            )
+        },
+        max_length_s=1,
+    )
     audio = np.random.default_rng(0).standard_normal(int(1600 * length)).astype(np.float32) * 0.1
     expected = library(audio, sampling_rate=1600, return_tensors="pt").input_features[0, :1]
     mel = LogMel(library)

@@ -1,0 +1,41 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PROMPT ?= mellow jazz fusion with saxophone
+
+.PHONY: demo test check setup ui clean
+
+demo: $(VENV)/installed  ## diagnose a prompt on the embedded models and show the result
+	$(BIN)/tonescope diagnose "$(PROMPT)" --out out/demo --overwrite --timings
+
+ui: $(VENV)/installed  ## open the page
+	$(BIN)/tonescope ui
+
+test: setup check  ## lint, types, tests
+	$(BIN)/python -m pytest
+
+# mypy cannot follow the mapping of folders to packages, so it is shown a tree of links.
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	mkdir -p build/types/tonescope
+	for part in models diagnose ui; do ln -sfn ../../../$$part build/types/tonescope/$$part; done
+	for file in tonescope/*.py; do ln -sfn ../../../$$file build/types/tonescope/; done
+	MYPYPATH=build/types $(BIN)/mypy -p tonescope
+
+setup: $(VENV)/ready  ## everything for development and training
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+# tinysoundfont declares an audio driver that only its live playback needs; rendering works without it.
+$(VENV)/ready: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps tinysoundfont
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info out

@@ -1,0 +1,1 @@
+"""A diagnosis as figures, as one HTML page, and as files."""

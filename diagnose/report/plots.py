@@ -1,0 +1,154 @@
+"""The figures of a diagnosis, drawn once for the page and for the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from ..diagnosis import Evidence
+from ..result import Diagnosis
+from ..stats import Effect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HEARD, ASKED, CONTROL, INK = "#e4572e", "#17807e", "#9aa0a6", "#20242a"
+_FONT = dict(family="Inter, system-ui, sans-serif", size=13, color=INK)
+
+
+def _figure(title: str, height: int, x: str = "", y: str = "") -> go.Figure:
+    figure = go.Figure()
+    figure.update_layout(
+        title=dict(text=title, x=0, font=dict(size=15)), height=height, font=_FONT, margin=dict(l=8, r=16, t=44, b=40), paper_bgcolor="white", plot_bgcolor="white",
+        legend=dict(orientation="h", yanchor="bottom", y=1.0, xanchor="right", x=1.0), xaxis=dict(title=x, gridcolor="#eceff1", zerolinecolor="#b0b6bb", automargin=True),
+        yaxis=dict(title=y, gridcolor="#eceff1", zerolinecolor="#b0b6bb", automargin=True), barcornerradius=3,
+    )  # fmt: skip
+    return figure
+
+
+def _errors(effects: Sequence[Effect]) -> dict[str, object]:
+    """Error bars for plotly; effects without an interval get none."""
+    up = [effect.interval.high - effect.mean if effect.interval else 0.0 for effect in effects]
+    return dict(type="data", array=up, color="#555", thickness=1, width=3)
+
+
+def heard(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], shown: int = 7) -> go.Figure:
+    """Probability of each genre: the mean as a bar, every take as a dot."""
+    mean = evidence.posterior.mean(0)
+    best = mean.argsort(descending=True)[:shown].tolist()
+    if diagnosis.intended.label in labels and labels.index(diagnosis.intended.label) not in best:
+        best[-1] = labels.index(diagnosis.intended.label)
+    best.reverse()
+    names = [labels[index] for index in best]
+    colours = [
+        ASKED if name == diagnosis.intended.label else HEARD if name == diagnosis.perceived.label else CONTROL
+        for name in names
+    ]
+    figure = _figure("What is heard (observed)", 90 + 30 * len(best), x="probability")
+    figure.add_bar(
+        y=names,
+        x=[float(mean[index]) for index in best],
+        orientation="h",
+        marker_color=colours,
+        name="mean",
+        showlegend=False,
+    )
+    for index, name in zip(best, names, strict=True):
+        figure.add_scatter(
+            y=[name] * len(evidence.posterior), x=evidence.posterior[:, index].tolist(), mode="markers", marker=dict(color=INK, size=6, opacity=0.55), showlegend=False,
+            hovertemplate="take %{customdata}: %{x:.2f}<extra></extra>", customdata=[take.seed for take in diagnosis.takes],
+        )  # fmt: skip
+    figure.update_xaxes(range=[0, 1.02])
+    return figure
+
+
+def timeline(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str]) -> go.Figure:
+    """Probability of the two labels of the question over time, with the range over takes."""
+    figure = _figure("Heard over time (observed)", 280, x="seconds", y="probability")
+    times = [
+        at + (evidence.timeline_seconds[1] if len(evidence.timeline_seconds) > 1 else 0.0)
+        for at in evidence.timeline_seconds
+    ]
+    for name, colour in ((diagnosis.question.label, HEARD), (diagnosis.question.against, ASKED)):
+        rows = evidence.timeline[:, :, labels.index(name)]
+        low, high = rows.min(1).values.tolist(), rows.max(1).values.tolist()
+        figure.add_scatter(
+            x=[*times, *times[::-1]],
+            y=[*high, *low[::-1]],
+            fill="toself",
+            fillcolor=colour,
+            opacity=0.15,
+            line=dict(width=0),
+            showlegend=False,
+            hoverinfo="skip",
+        )
+        figure.add_scatter(
+            x=times, y=rows.mean(1).tolist(), mode="lines+markers", line=dict(color=colour, width=2.5), name=name
+        )
+    figure.update_yaxes(range=[0, 1.02])
+    return figure
+
+
+def _effects(
+    title: str, names: list[str], series: list[tuple[str, list[Effect | None], str]], diagnosis: Diagnosis
+) -> go.Figure:
+    question = diagnosis.question
+    figure = _figure(
+        title, 110 + 34 * len(names), x=f"change of “{question.label}” over “{question.against}” without it"
+    )
+    for name, effects, colour in series:
+        known = [(label, effect) for label, effect in zip(names, effects, strict=True) if effect is not None]
+        figure.add_bar(
+            y=[label for label, _ in known],
+            x=[effect.mean for _, effect in known],
+            error_x=_errors([effect for _, effect in known]),
+            orientation="h",
+            name=name,
+            marker_color=colour,
+        )
+    figure.update_yaxes(autorange="reversed")
+    return figure
+
+
+def words(diagnosis: Diagnosis) -> go.Figure:
+    """Each word's effect, estimated and (where it was left out) verified."""
+    rows = diagnosis.drivers.words[:10]
+    series: list[tuple[str, list[Effect | None], str]] = [
+        ("estimated", [row.estimated for row in rows], "#f3b49f"), ("verified by leaving it out", [row.verified for row in rows], HEARD),
+    ]  # fmt: skip
+    return _effects("Words", [row.word for row in rows], series, diagnosis)
+
+
+def units(diagnosis: Diagnosis) -> go.Figure:
+    """The strongest units' effects, estimated one by one."""
+    rows = diagnosis.drivers.units
+    return _effects(
+        "Strongest units (estimated one by one)",
+        [row.unit for row in rows],
+        [("estimated", [row.effect for row in rows], "#f3b49f")],
+        diagnosis,
+    )
+
+
+def group(diagnosis: Diagnosis) -> go.Figure:
+    """Muting the strongest units together: estimated and verified, beside random units."""
+    test = diagnosis.drivers.group
+    assert test is not None
+    figure = _figure(
+        f"Muting the {test.units} strongest units together",
+        240,
+        x=f"change of “{diagnosis.question.label}” over “{diagnosis.question.against}”",
+    )
+    names = ["estimated", "verified", f"{test.units} random units"]
+    effects = [test.estimated, test.effect, test.control]
+    figure.add_bar(
+        y=names,
+        x=[effect.mean for effect in effects],
+        error_x=_errors(effects),
+        orientation="h",
+        marker_color=["#f3b49f", HEARD, CONTROL],
+        showlegend=False,
+    )
+    figure.update_yaxes(autorange="reversed")
+    return figure

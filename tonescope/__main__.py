@@ -1,0 +1,5 @@
+"""``python -m tonescope``."""
+
+from .ui.cli import main
+
+main()

@@ -1,0 +1,162 @@
+"""The command line. Heavy imports happen inside commands, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    name="tonescope",
+    help="Why did the music generator not play what the prompt asked for? Tonescope listens, finds the words, seconds and neurons that drove it, and proves it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_errors = Console(stderr=True, highlight=False)
+
+Model = Annotated[
+    str, typer.Option("--model", "-m", metavar="embedded|HUB_ID|FOLDER", help="The generator to diagnose.")
+]
+JudgeName = Annotated[
+    str | None,
+    typer.Option(
+        "--judge",
+        metavar="embedded|HUB_ID|FOLDER",
+        help="The CLAP model that listens. [default: the embedded one for the embedded generator, else laion/larger_clap_music]",
+    ),
+]
+Device = Annotated[str, typer.Option(help="Where to run: cpu, cuda, cuda:1, mps.")]
+
+
+def _fail(message: str) -> NoReturn:
+    _errors.print(f"[bold red]error:[/] {message[:1].upper()}{message[1:]}", markup=True, soft_wrap=True)
+    raise typer.Exit(2)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what a user can mend into one sentence and exit code 2."""
+    from rich.markup import escape
+
+    from ..models.errors import TonescopeError
+
+    try:
+        yield
+    except TonescopeError as error:
+        _fail(escape(str(error)))
+    except KeyboardInterrupt:
+        _fail("stopped by Ctrl-C; nothing was written, run the same command to start again.")
+    except MemoryError:
+        _fail("the machine ran out of memory; ask for fewer takes or seconds.")
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[str, float], None] | None]:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    if quiet or not _errors.is_terminal:
+        yield None
+        return
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=_errors, transient=True
+    ) as bar:
+        task = bar.add_task("load models", total=1.0)
+        yield lambda what, done: bar.update(task, description=what, completed=done)
+
+
+@app.command()
+def diagnose(
+    prompt: Annotated[str, typer.Argument(help="What you would type into the music generator.")],
+    model: Model = "embedded",
+    judge: JudgeName = None,
+    takes: Annotated[int, typer.Option(help="How many times to generate; more takes, narrower intervals.")] = 4,
+    seconds: Annotated[float, typer.Option(help="Length of each take.")] = 4.0,
+    seed: Annotated[int, typer.Option(help="Seed of the first take; the others count up from it.")] = 1,
+    guidance: Annotated[float, typer.Option(help="How strongly the text steers (classifier-free guidance).")] = 3.0,
+    temperature: Annotated[float, typer.Option(help="Sampling temperature.")] = 1.0,
+    top_k: Annotated[int, typer.Option(help="Sample from the k likeliest codes; 0 means all.")] = 250,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="Explain what is heard against this genre instead of the one asked for."),
+    ] = None,
+    intended: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="The genre you meant, if the prompt does not name it.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write sound, trace, JSON and an HTML report here.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the output folder.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the diagnosis as JSON and nothing else.")] = False,
+    timings: Annotated[bool, typer.Option("--timings", help="Show where the time went.")] = False,
+    device: Device = "cpu",
+) -> None:
+    """Generate, listen, and explain: what is heard, which words and units drove it, and what muting them does."""
+    import time
+
+    started = time.perf_counter()
+    with _plain_errors():
+        from ..diagnose.report.files import check_folder, write
+
+        if out is not None:
+            check_folder(out, overwrite)
+        from ..diagnose.session import Session, default_settings
+
+        settings = default_settings(
+            takes=takes,
+            seconds=seconds,
+            seed=seed,
+            guidance=guidance,
+            temperature=temperature,
+            top_k=top_k,
+            against=against,
+        )
+        with _progress(as_json) as progress:
+            session = Session.open(model, judge, device)
+            loaded = time.perf_counter() - started
+            result, evidence = session.diagnose(prompt, settings, intended, progress)
+        result.timings = {"import and load models": round(loaded, 3), **result.timings}
+        if out is not None:
+            result = write(out, result, evidence, session.judge.labels, session.generator.sample_rate)
+    if as_json:
+        sys.stdout.write(result.model_dump_json(indent=2) + "\n")
+        return
+    from .terminal import show
+
+    show(result, out, timings)
+
+
+@app.command()
+def ui(
+    model: Model = "embedded",
+    judge: JudgeName = None,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 7860,
+    host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")] = "127.0.0.1",
+    device: Device = "cpu",
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
+) -> None:
+    """Open the page: type a prompt, listen, look."""
+    with _plain_errors():
+        from ..diagnose.session import Session
+        from .app import launch
+
+        launch(Session.open(model, judge, device), host, port, open_browser)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    print(installed("tonescope"))
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point of the ``tonescope`` command."""
+    return app(arguments)
