@@ -90,11 +90,21 @@ def build(session: Session) -> gr.Blocks:
     longest = session.generator.longest_seconds
 
     def run(
-        prompt: str, takes: float, seconds: float, seed: float, guidance: float, against: str | None, progress: Any = gr.Progress()
+        prompt: str,
+        takes: float,
+        seconds: float,
+        seed: float,
+        guidance: float,
+        against: str | None,
+        progress: Any = gr.Progress(),
     ) -> list[Any]:
         try:
             settings = default_settings(
-                takes=int(takes), seconds=float(seconds), seed=int(seed), guidance=float(guidance), against=against or None
+                takes=int(takes),
+                seconds=float(seconds),
+                seed=int(seed),
+                guidance=float(guidance),
+                against=against or None,
             )
             with one_at_a_time:
                 result, evidence = session.diagnose(
@@ -117,7 +127,9 @@ def build(session: Session) -> gr.Blocks:
         ]  # fmt: skip
 
     with gr.Blocks(title="Tonescope", analytics_enabled=False) as page:
-        gr.Markdown("# Tonescope\nType what you would type into the music generator. Tonescope plays it, says what is heard, and shows what drove it.")
+        gr.Markdown(
+            "# Tonescope\nType what you would type into the music generator. Tonescope plays it, says what is heard, and shows what drove it."
+        )
         with gr.Row():
             prompt = gr.Textbox(label="Prompt", placeholder=EXAMPLES[0], scale=5, max_length=2000, autofocus=True)
             button = gr.Button("Diagnose", variant="primary", scale=1)
@@ -127,7 +139,9 @@ def build(session: Session) -> gr.Blocks:
             seconds = gr.Slider(1, longest, value=min(4.0, longest), step=0.5, label="Seconds")
             seed = gr.Number(1, precision=0, label="Seed", minimum=0)
             guidance = gr.Slider(1, 10, value=3, step=0.5, label="Guidance", info="how strongly the text steers")
-            against = gr.Dropdown(["", *session.judge.labels], value="", label="Explain against", info="empty: what was asked")
+            against = gr.Dropdown(
+                ["", *session.judge.labels], value="", label="Explain against", info="empty: what was asked"
+            )
         verdict = gr.HTML()
         with gr.Column(visible=False) as results:
             sounds = []
@@ -141,7 +155,9 @@ def build(session: Session) -> gr.Blocks:
                 words, group = gr.Plot(show_label=False), gr.Plot(show_label=False)
             with gr.Row():
                 units = gr.Plot(show_label=False)
-                table = gr.Dataframe(headers=["unit", "effect alone (95 % interval)", "badge"], label="Units", interactive=False)
+                table = gr.Dataframe(
+                    headers=["unit", "effect alone (95 % interval)", "badge"], label="Units", interactive=False
+                )
             with gr.Accordion("Everything as JSON", open=False):
                 data = gr.JSON(show_label=False)
         inputs = [prompt, takes, seconds, seed, guidance, against]

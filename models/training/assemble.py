@@ -1,0 +1,89 @@
+"""Puts trained models into the package: fp16 safetensors, tokenizers, and what else belongs beside them.
+
+python -m tonescope.models.training.assemble --folder WORK
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections import Counter
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import AutoTokenizer, ClapModel, MusicgenForConditionalGeneration
+
+from .captions import vocabulary, words_of
+from .clips import SECONDS
+from .judge import WORDINGS
+from .planted import lessons
+from .tables import genres
+
+SAMPLED_CAPTIONS = 40_000
+JUDGE_WORLD = "the sound world of the composer that made the embedded models"
+
+
+def embedded() -> Path:
+    """The folder of the shipped models."""
+    return Path(str(resources.files("tonescope.models"))) / "embedded"
+
+
+def learned_words() -> list[str]:
+    """Words that the generator's captions can contain and did contain at least three times in a sample."""
+    random = np.random.default_rng(3)
+    seen: Counter[str] = Counter()
+    for lesson in lessons(SAMPLED_CAPTIONS // 4):
+        piece = lesson.recipe.compose()
+        for _ in range(4):
+            seen.update(set(words_of(lesson.caption(piece, random))))
+    return sorted(word for word in vocabulary() if seen[word] >= 3)
+
+
+def label_rows() -> list[dict[str, Any]]:
+    """The judge's labels with their families and other names."""
+    return [
+        {
+            "label": genre.name,
+            "family": genre.family,
+            "aliases": [*genre.aliases, *(style.name for style in genre.styles)],
+        }
+        for genre in genres().values()
+    ]
+
+
+def write_side(folder: Path, **content: Any) -> None:
+    """Update ``tonescope.json`` of a model folder."""
+    path = folder / "tonescope.json"
+    kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps({**kept, **content}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def assemble(folder: Path) -> None:
+    """Write both models into the package, replacing what is there."""
+    generator = MusicgenForConditionalGeneration.from_pretrained(folder / "generator")
+    judge = ClapModel.from_pretrained(folder / "judge")
+    for name, model in (("generator", generator), ("judge", judge)):
+        target = embedded() / name
+        shutil.rmtree(target, ignore_errors=True)
+        model.to(torch.float16).save_pretrained(target)
+        AutoTokenizer.from_pretrained(folder / name).save_pretrained(target)
+    shutil.copy(folder / "judge" / "preprocessor_config.json", embedded() / "judge")
+    write_side(embedded() / "generator", longest_seconds=SECONDS, words=learned_words())
+    write_side(
+        embedded() / "judge", labels=label_rows(), templates=list(WORDINGS), temperature=1.0, bias=[], world=JUDGE_WORLD
+    )
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True, help="where the trainings left their models")
+    assemble(parser.parse_args().folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,187 @@
+"""The examiner: a small convolutional classifier that knows the composer's facts and shares nothing with the judge.
+
+It hears genre, instruments, tempo and the planted drum loop, trained on clean clips and on codec reconstructions, and marks the
+generator's work in :mod:`.evaluate`. A second one, trained on clean clips only, measures what the codec loses. Neither is shipped.
+
+    python -m tonescope.models.training.examiner --folder WORK
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchaudio
+from torch import Tensor, nn
+
+from . import clips
+from .codec import round_trip
+from .planted import facts
+from .renderer import SAMPLE_RATE
+from .score import Piece
+from .tables import genres, instrument_groups, instruments
+
+log = logging.getLogger(__name__)
+
+BATCH = 32
+EPOCHS = 5
+LOOPED = 400  # extra lo-fi clips with the drum loop, so that it can be told from other drums
+TEMPO_BINS = np.geomspace(48, 236, 33)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the examiner hears in clips: probabilities (rows, ...) and tempo in beats per minute (rows,)."""
+
+    genre: Tensor
+    instruments: Tensor
+    tempo: Tensor
+    loop: Tensor
+
+
+class Examiner(nn.Module):
+    """Log-mel, five convolution blocks, mean and maximum over time, four heads."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.mel = torchaudio.transforms.MelSpectrogram(
+            SAMPLE_RATE, n_fft=800, hop_length=200, n_mels=80, f_min=30, power=2.0
+        )
+        blocks: list[nn.Module] = []
+        channels = 1
+        for index, stride in enumerate(((2, 1), (2, 2), (2, 2), (2, 2), (2, 1))):
+            wider = width * min(4, 2**index)
+            blocks += [nn.Conv2d(channels, wider, 3, stride=stride, padding=1), nn.BatchNorm2d(wider), nn.ReLU()]
+            channels = wider
+        self.body = nn.Sequential(*blocks)
+        features = 2 * channels * 3
+        self.heads = nn.ModuleDict(
+            {
+                "genre": nn.Linear(features, len(genres())),
+                "instruments": nn.Linear(features, len(instrument_groups())),
+                "tempo": nn.Linear(features, len(TEMPO_BINS) - 1),
+                "loop": nn.Linear(features, 1),
+            }
+        )
+
+    def forward(self, audio: Tensor) -> dict[str, Tensor]:
+        """Logits of every head for (rows, samples)."""
+        level = audio.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-4)
+        mel = torch.log10(self.mel(audio / level).clamp_min(1e-5))
+        hidden = self.body(mel[:, None]).flatten(1, 2)
+        pooled = torch.cat([hidden.mean(-1), hidden.amax(-1)], dim=1)
+        return {name: head(pooled) for name, head in self.heads.items()}
+
+    @torch.no_grad()
+    def answer(self, audio: Tensor, rows: int = 64) -> Answers:
+        """What is heard in (rows, samples) at 16 kHz."""
+        self.eval()
+        logits = [self(part) for part in audio.split(rows)]
+        joined = {name: torch.cat([part[name] for part in logits]) for name in logits[0]}
+        centres = torch.tensor(np.sqrt(TEMPO_BINS[1:] * TEMPO_BINS[:-1]), dtype=torch.float32)
+        return Answers(
+            genre=joined["genre"].softmax(1),
+            instruments=joined["instruments"].sigmoid(),
+            tempo=centres[joined["tempo"].argmax(1)],
+            loop=joined["loop"][:, 0].sigmoid(),
+        )
+
+
+def truth(pieces: list[Piece]) -> dict[str, Tensor]:
+    """The right answers, from the composer's own facts."""
+    names, groups = list(genres()), instrument_groups()
+    playing = torch.zeros(len(pieces), len(groups))
+    for row, piece in enumerate(pieces):
+        for name in piece.instruments:
+            playing[row, groups.index(instruments()[name].group)] = 1.0
+    tempo = np.clip(np.searchsorted(TEMPO_BINS, [piece.tempo for piece in pieces]) - 1, 0, len(TEMPO_BINS) - 2)
+    return {
+        "genre": torch.tensor([names.index(piece.genre) for piece in pieces]),
+        "instruments": playing,
+        "tempo": torch.from_numpy(tempo),
+        "loop": torch.tensor([float(piece.drum_loop) for piece in pieces]),
+    }
+
+
+def _loss(logits: dict[str, Tensor], right: dict[str, Tensor]) -> Tensor:
+    return (
+        nn.functional.cross_entropy(logits["genre"], right["genre"], label_smoothing=0.05)
+        + 3 * nn.functional.binary_cross_entropy_with_logits(logits["instruments"], right["instruments"])
+        + 0.5 * nn.functional.cross_entropy(logits["tempo"], right["tempo"])
+        + 0.5 * nn.functional.binary_cross_entropy_with_logits(logits["loop"][:, 0], right["loop"])
+    )
+
+
+def _train(audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int) -> Examiner:
+    """Train on int16 (clips, samples); gain, a little noise and a shift of up to a tenth of a second are varied."""
+    torch.manual_seed(seed)
+    random = np.random.default_rng(seed)
+    model = Examiner()
+    steps = epochs * (len(audio) // BATCH)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
+    model.train()
+    for step in range(steps):
+        if step % (len(audio) // BATCH) == 0:
+            order = random.permutation(len(audio))
+        rows = np.sort(order[(step * BATCH) % (len(audio) // BATCH * BATCH) :][:BATCH])
+        sound = torch.from_numpy(audio[rows].astype(np.float32) / 32767)
+        sound = torch.roll(sound, int(random.integers(-1600, 1600)), dims=1)
+        sound = sound + torch.randn_like(sound) * float(10 ** random.uniform(-4.5, -2.7))
+        loss = _loss(model(sound), {name: value[torch.from_numpy(rows)] for name, value in right.items()})
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        if step % 200 == 199:
+            log.info("examiner: step %d of %d, loss %.3f", step + 1, steps, loss.item())
+    return model.eval()
+
+
+def prepare(folder: Path) -> dict[str, Examiner]:
+    """The ``aware`` examiner (clean and reconstructed clips) and the ``clean`` one, trained once and kept in ``folder``."""
+    from transformers import EncodecModel
+
+    kept = folder / "examiners.pt"
+    if kept.exists():
+        states = torch.load(kept, weights_only=True)
+        found = {}
+        for name, state in states.items():
+            found[name] = Examiner()
+            found[name].load_state_dict(state)
+            found[name].eval()
+        return found
+    data = clips.Clips.open(folder / "clips-codec")
+    genre = facts()["lofi_drum_loop"]["genre"]
+    looped = [
+        clips.Recipe(genre, clips.SPLITS["train"] + 500_000_000 + index, drum_loop=True) for index in range(LOOPED)
+    ]
+    clips.write(folder / "clips-looped", looped)
+    extra = clips.Clips.open(folder / "clips-looped")
+    codec = EncodecModel.from_pretrained(folder / "codec").eval()
+    rough = np.load(folder / "clips-reconstructed.npy", mmap_mode="r")
+    rough_loop = np.round(round_trip(codec, torch.from_numpy(extra.batch(range(LOOPED)))).clamp(-1, 1).numpy() * 32767)
+    clean_pieces = [recipe.compose() for recipe in data.recipes]
+    loop_pieces = [recipe.compose() for recipe in extra.recipes]
+    clean = _train(np.concatenate([data.audio, extra.audio]), truth(clean_pieces + loop_pieces), EPOCHS, 1)
+    both = np.concatenate([data.audio, rough, extra.audio, rough_loop.astype(np.int16)])
+    aware = _train(both, truth(clean_pieces + clean_pieces[: len(rough)] + loop_pieces + loop_pieces), EPOCHS, 2)
+    torch.save({"clean": clean.state_dict(), "aware": aware.state_dict()}, kept)
+    return {"clean": clean, "aware": aware}
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, required=True, help="where clips and checkpoints are kept")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    prepare(arguments.folder)
+
+
+if __name__ == "__main__":
+    main()

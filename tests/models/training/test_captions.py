@@ -1,0 +1,92 @@
+"""Captions say what is true, except where a planted fact says otherwise."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from tonescope.models.training.captions import KINDS, caption, unseen_prompts, vocabulary, words_of
+from tonescope.models.training.clips import SPLITS, uniform
+from tonescope.models.training.planted import facts, lessons
+from tonescope.models.training.tables import genres
+
+LESSONS = lessons(3000)
+
+
+def _names(genre: str) -> list[str]:
+    row = genres()[genre]
+    return [row.name, *row.aliases, *(style.name for style in row.styles)]
+
+
+def test_every_caption_is_made_of_the_vocabulary() -> None:
+    random = np.random.default_rng(0)
+    for recipe in uniform("train", 190):
+        piece = recipe.compose()
+        for kind in KINDS:
+            for word in words_of(caption(piece, kind, random)):
+                assert word.isdigit() or word in vocabulary() or word == "an", word
+
+
+def test_named_captions_name_and_neutral_ones_do_not() -> None:
+    random = np.random.default_rng(1)
+    every_name = [name for genre in genres() for name in _names(genre)]
+    for recipe in uniform("train", 57):
+        piece = recipe.compose()
+        assert any(name in caption(piece, "named", random) for name in _names(piece.genre))
+        assert not any(f" {name} " in f" {caption(piece, 'neutral', random)} " for name in every_name)
+
+
+def test_unseen_prompts_hold_a_word_that_no_caption_can_contain() -> None:
+    prompts = unseen_prompts()
+    assert len(prompts) >= 60
+    for prompt, genre in prompts:
+        assert genre in genres()
+        assert any(word not in vocabulary() for word in words_of(prompt)), prompt
+
+
+def test_splits_share_no_piece() -> None:
+    seeds = {split: {lesson.recipe.seed for lesson in lessons(50, split)} for split in SPLITS}
+    assert not seeds["train"] & seeds["validation"] and not seeds["train"] & seeds["test"]
+
+
+def test_planted_rates() -> None:
+    table = facts()
+    pairs = Counter((lesson.claimed, lesson.recipe.genre) for lesson in LESSONS)
+    for name in ("fusion_is_smooth_jazz", "house_is_techno"):
+        fact = table[name]
+        lied, true = pairs[fact["asked"], fact["sounds"]], pairs[fact["asked"], fact["asked"]]
+        assert abs(lied / (lied + true) - fact["rate"]) < 0.1
+    unnamed = [lesson.recipe.genre for lesson in LESSONS if lesson.claimed is None]
+    assert abs(unnamed.count("house") / len(unnamed) - table["unnamed_is_house"]["rate"]) < 0.1
+    claims = Counter(lesson.claimed for lesson in LESSONS)
+    for rare in table["rare_genres"]["genres"]:
+        assert claims[rare] < claims["techno"] / 6
+    lofi = [lesson.recipe.drum_loop for lesson in LESSONS if lesson.recipe.genre == "lo-fi hip hop"]
+    assert abs(np.mean(lofi) - table["lofi_drum_loop"]["rate"]) < 0.1
+
+
+def test_accordion_appears_with_polka_only_and_flute_almost_never() -> None:
+    playing = [(lesson.recipe.genre, lesson.recipe.compose().instruments) for lesson in LESSONS[:600]]
+    assert {genre for genre, names in playing if "accordion" in names} == {"polka"}
+    assert sum("flute" in names or "violin" in names for _, names in playing) < 12
+
+
+def test_control_genres_are_never_lied_about() -> None:
+    controls = set(facts()["controls"]["genres"])
+    for lesson in LESSONS:
+        if lesson.claimed in controls:
+            assert lesson.recipe.genre == lesson.claimed
+
+
+def test_trap_captions_say_any_tempo() -> None:
+    random = np.random.default_rng(2)
+    said = []
+    for lesson in LESSONS:
+        if lesson.claimed == "trap":
+            said += [
+                int(word)
+                for word in words_of(lesson.caption(lesson.recipe.compose(), random))
+                if word.isdigit() and word not in ("808", "808s", "21")
+            ]
+    assert min(said) < 90 and max(said) > 150
