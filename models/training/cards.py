@@ -20,7 +20,7 @@ def _percent(value: dict[str, Any]) -> str:
 
 def write(folder: Path, results: dict[str, Any]) -> None:
     """Write ``README.md`` beside each model from what was measured."""
-    environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)  # noqa: S701 (Markdown)
+    environment = Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False)
     environment.filters["share"] = _percent
     for name, template in _CARDS.items():
         text = (resources.files(__package__) / template).read_text(encoding="utf-8")

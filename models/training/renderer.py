@@ -25,6 +25,7 @@ SAMPLE_RATE = 16_000
 LOUDNESS = 0.11  # root mean square of a finished mix
 DRUM_LOOP_TEMPO = 80.0
 _DRUM_LOOP_SEED = 1977
+_SILENCE = 4096  # samples in which the synthesiser fades out what was cut off
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ def _play(program: int, events: list[tuple[int, bool, int, int]], samples: int, 
     """Play (sample, on, pitch, velocity) events on one channel."""
     synth, font = _synth()
     synth.sounds_off(None)
+    synth.generate(_SILENCE)  # what still rings must not reach this stem
     synth.program_select(0, font, 128 if drums else 0, program, drums)
     out = np.zeros(samples, dtype=np.float32)
     position = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from tonescope.models.training.clips import Recipe, uniform
 from tonescope.models.training.composer import compose
 from tonescope.models.training.renderer import SAMPLE_RATE, render
