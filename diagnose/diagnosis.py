@@ -25,17 +25,16 @@ from .result import (
     GroupTest,
     Question,
     SecondDriver,
-    Settings,
     Source,
     TakeResult,
     UnitDriver,
     WordDriver,
 )
+from .settings import Settings, check
 from .stats import effect
 from .taxonomy import Taxonomy
 from .words import Word, without, words_in
 
-LONGEST_PROMPT = 2_000
 SHOWN_UNITS = 12
 TESTED_WORDS = 4
 SECTION_SECONDS = 1.0
@@ -76,26 +75,11 @@ class _Clock:
         self._done += self.STAGES[name]
 
 
-def check_request(prompt: str, settings: Settings, generator: Generator) -> None:
-    """Refuse what cannot be diagnosed, before anything is computed."""
-    if not prompt.strip():
+def _check_length(settings: Settings, generator: Generator) -> None:
+    if settings.seconds > generator.longest_seconds:
         raise TonescopeError(
-            "the prompt is empty, so there is nothing to play; type a few words, for example “mellow jazz fusion with saxophone”."
+            f"{settings.seconds:g} seconds are more than {generator.name} learned to play; ask for at most {generator.longest_seconds:g}."
         )
-    if len(prompt) > LONGEST_PROMPT:
-        raise TonescopeError(
-            f"the prompt is {len(prompt)} characters long and text encoders read a few hundred words at most; shorten it to under {LONGEST_PROMPT}."
-        )
-    if not 1 <= settings.takes <= 256:
-        raise TonescopeError(
-            f"{settings.takes} takes cannot be made; ask for 1 to 256 (8 or more give a useful interval)."
-        )
-    if not 0 < settings.seconds <= generator.longest_seconds:
-        raise TonescopeError(
-            f"{settings.seconds:g} seconds cannot be made: {generator.name} plays more than 0 and at most {generator.longest_seconds:g} seconds."
-        )
-    if not 0 <= settings.guidance <= 20:
-        raise TonescopeError(f"a guidance of {settings.guidance:g} is outside 0 to 20; 3 is usual.")
 
 
 def diagnose(
@@ -111,7 +95,8 @@ def diagnose(
     Raises:
         TonescopeError: the request cannot be met; the message says why.
     """
-    check_request(prompt, settings, generator)
+    check(prompt, settings)
+    _check_length(settings, generator)
     against = genre.choose_label(settings.against, taxonomy, judge.labels) if settings.against else None
     intent = genre.read_intent(prompt, judge, taxonomy, intended)
     clock = _Clock(progress)

@@ -11,23 +11,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from .genre import Heard, Intent, Verdict
+from .settings import Settings
 from .stats import Effect
 
 SCHEMA_VERSION = "1.0"
 Badge = Literal["observed", "estimated", "verified"]
-
-
-class Settings(BaseModel):
-    """Everything needed to run the diagnosis again."""
-
-    takes: int
-    seconds: float
-    seed: int
-    guidance: float
-    temperature: float
-    top_k: int
-    against: str | None
-    strongest_share: float
 
 
 class TakeResult(BaseModel):

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..models import loading
-from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling
 from ..models.judge import Judge
 from . import reference as references
 from .diagnosis import Evidence, Progress, diagnose
 from .reference import Reference
-from .result import Diagnosis, Settings
+from .result import Diagnosis
+from .settings import Settings, check
 from .taxonomy import Taxonomy, common, from_rows
 
 REFERENCE_FILE = "reference.safetensors"
@@ -42,6 +42,7 @@ class Session:
     @classmethod
     def open(cls, model: str = loading.EMBEDDED, judge: str | None = None, device: str = "cpu") -> Session:
         """Load a generator and a judge by name; by default the embedded judge for the embedded generator, else the Hub's music CLAP."""
+        loading.check_device(device)
         judge = judge or (loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE)
         rows = loading.judge_rows(judge)
         taxonomy = from_rows(rows) if rows else common()
@@ -81,9 +82,7 @@ class Session:
         self, prompt: str, settings: Settings, intended: str | None = None, progress: Progress | None = None
     ) -> tuple[Diagnosis, Evidence]:
         """Diagnose a prompt; see :func:`.diagnosis.diagnose`."""
-        from .diagnosis import check_request
-
-        check_request(prompt, settings, self.generator)
+        check(prompt, settings)
         means = self.reference(settings, progress)
         return diagnose(
             prompt, self.generator, self.judge, self.taxonomy, means, settings, self.vocabulary, intended, progress
@@ -98,14 +97,3 @@ def _fingerprint(generator: Generator) -> str:
     for name in (names[0], names[-1]):
         digest.update(weights[name].detach().flatten()[:256].float().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]
-
-
-def default_settings(**changes: object) -> Settings:
-    """The settings of a plain ``tonescope diagnose``, with ``changes``."""
-    plain: dict[str, object] = dict(
-        takes=4, seconds=4.0, seed=1, guidance=3.0, temperature=1.0, top_k=250, against=None, strongest_share=0.01
-    )
-    unknown = set(changes) - set(plain)
-    if unknown:
-        raise TonescopeError(f"unknown setting {', '.join(sorted(unknown))}; there are {', '.join(plain)}.")
-    return Settings(**{**plain, **changes})  # type: ignore[arg-type]

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.utils.tqdm import enable_progress_bars
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, ClapFeatureExtractor, ClapModel, MusicgenForConditionalGeneration
 from transformers.utils import logging as transformers_logging
 
@@ -107,7 +109,7 @@ def _try(name: str, load: Any) -> Any:
         return load()
     except TonescopeError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         reason = _reason(error)
         raise TonescopeError(f"{name} could not be loaded: {reason}") from error
 
@@ -139,10 +141,39 @@ def _reason(error: Exception) -> str:
     return f"{first.rstrip('.')}; check that the folder is whole."
 
 
-def load_generator(name: str = EMBEDDED, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Generator:
-    """Load a generator. Raises :class:`TonescopeError` when the name leads nowhere or to something else."""
+def _tokenizer(found: Found, name: str, words: int) -> Any:
+    """The tokenizer of a model whose word table has ``words`` rows.
+
+    Where its files are missing, transformers makes an empty one up and every prompt becomes the same unknown word; refuse that.
+    """
+    tokenizer = _try(
+        name, lambda: AutoTokenizer.from_pretrained(found.source, trust_remote_code=False, **_arguments(found))
+    )
+    if len(tokenizer) < words // 2:
+        raise TonescopeError(
+            f"{name} could not be loaded: it has no tokenizer of its own ({len(tokenizer)} pieces for a table of {words}); save the tokenizer into the same folder."
+        )
+    return tokenizer
+
+
+def check_device(device: str) -> None:
+    """Raise :class:`TonescopeError` for a device that torch cannot use here."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise TonescopeError(f"the device “{device[:40]}” cannot be used on this machine; use --device cpu.") from error
+
+
+def _quiet() -> None:
+    """No bars for reading weights from disk; those for downloads stay."""
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
+    enable_progress_bars()
+
+
+def load_generator(name: str = EMBEDDED, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Generator:
+    """Load a generator. Raises :class:`TonescopeError` when the name leads nowhere or to something else."""
+    _quiet()
     found = find(name, "generator")
     _check_type(found, name, "generator")
     model = _try(
@@ -151,9 +182,7 @@ def load_generator(name: str = EMBEDDED, device: str = "cpu", dtype: torch.dtype
             found.source, use_safetensors=True, dtype=dtype, trust_remote_code=False, **_arguments(found)
         ),
     )
-    tokenizer = _try(
-        name, lambda: AutoTokenizer.from_pretrained(found.source, trust_remote_code=False, **_arguments(found))
-    )
+    tokenizer = _tokenizer(found, name, model.config.text_encoder.vocab_size)
     return Generator(model.to(device), tokenizer, name, float(found.side().get("longest_seconds", 30.0)), found.folder)
 
 
@@ -170,8 +199,7 @@ def judge_rows(name: str = EMBEDDED) -> list[dict[str, Any]]:
 
 def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "cpu") -> Judge:
     """Load a judge choosing between ``labels`` (its own when it brings some). Raises :class:`TonescopeError` as above."""
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
+    _quiet()
     found = find(name, "judge")
     _check_type(found, name, "judge")
     model = _try(
@@ -180,9 +208,7 @@ def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "
             found.source, use_safetensors=True, dtype=torch.float32, trust_remote_code=False, **_arguments(found)
         ),
     )
-    tokenizer = _try(
-        name, lambda: AutoTokenizer.from_pretrained(found.source, trust_remote_code=False, **_arguments(found))
-    )
+    tokenizer = _tokenizer(found, name, model.config.text_config.vocab_size)
     extractor = _try(name, lambda: ClapFeatureExtractor.from_pretrained(found.source, **_arguments(found)))
     side = found.side()
     own = [row["label"] for row in side.get("labels", [])]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from tonescope.diagnose.session import Session
@@ -157,3 +160,15 @@ def judge() -> Judge:
 def session() -> Session:
     """A session on random models."""
     return Session(generator(), judge(), from_rows(ROWS))
+
+
+def save(folder: Path) -> tuple[Path, Path]:
+    """Write the random generator and judge as folders that the command line can load."""
+    musicgen().save_pretrained(folder / "generator")
+    tokenizer().save_pretrained(folder / "generator")
+    clap().save_pretrained(folder / "judge")
+    tokenizer().save_pretrained(folder / "judge")
+    extractor().save_pretrained(folder / "judge")
+    side = {"labels": ROWS, "templates": ["{}"], "temperature": 1.0, "bias": []}
+    (folder / "judge" / "tonescope.json").write_text(json.dumps(side))
+    return folder / "generator", folder / "judge"

@@ -1,8 +1,8 @@
 """Tonescope: why a music generator did not play what the prompt asked for.
 
->>> from tonescope import Session, default_settings
+>>> from tonescope import Session, Settings
 >>> session = Session.open()                                                 # the embedded models
->>> diagnosis, evidence = session.diagnose("lo-fi beats with accordion", default_settings(takes=8))
+>>> diagnosis, evidence = session.diagnose("lo-fi beats with accordion", Settings(takes=8))
 >>> print(diagnosis.verdict.sentence)
 """
 
@@ -12,18 +12,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .diagnose.result import Diagnosis, Settings
-    from .diagnose.session import Session, default_settings
+    from .diagnose.result import Diagnosis
+    from .diagnose.session import Session
+    from .diagnose.settings import Settings
     from .models.errors import TonescopeError
 
 _WHERE = {
     "Session": ".diagnose.session",
-    "default_settings": ".diagnose.session",
     "Diagnosis": ".diagnose.result",
-    "Settings": ".diagnose.result",
+    "Settings": ".diagnose.settings",
     "TonescopeError": ".models.errors",
 }
-__all__ = ["Diagnosis", "Session", "Settings", "TonescopeError", "default_settings"]
+__all__ = ["Diagnosis", "Session", "Settings", "TonescopeError"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,8 @@ import gradio as gr
 from ..diagnose.diagnosis import Evidence
 from ..diagnose.report import plots
 from ..diagnose.result import Diagnosis
-from ..diagnose.session import Session, default_settings
+from ..diagnose.session import Session
+from ..diagnose.settings import Settings
 from ..models.errors import TonescopeError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def build(session: Session) -> gr.Blocks:
         progress: Any = gr.Progress(),
     ) -> list[Any]:
         try:
-            settings = default_settings(
+            settings = Settings(
                 takes=int(takes),
                 seconds=float(seconds),
                 seed=int(seed),

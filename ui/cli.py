@@ -36,7 +36,7 @@ Device = Annotated[str, typer.Option(help="Where to run: cpu, cuda, cuda:1, mps.
 
 
 def _fail(message: str) -> NoReturn:
-    _errors.print(f"[bold red]error:[/] {message[:1].upper()}{message[1:]}", markup=True, soft_wrap=True)
+    _errors.print(f"[bold red]error:[/] {message}", markup=True, soft_wrap=True)
     raise typer.Exit(2)
 
 
@@ -102,13 +102,9 @@ def diagnose(
 
     started = time.perf_counter()
     with _plain_errors():
-        from ..diagnose.report.files import check_folder, write
+        from ..diagnose.settings import Settings, check
 
-        if out is not None:
-            check_folder(out, overwrite)
-        from ..diagnose.session import Session, default_settings
-
-        settings = default_settings(
+        settings = Settings(
             takes=takes,
             seconds=seconds,
             seed=seed,
@@ -117,12 +113,21 @@ def diagnose(
             top_k=top_k,
             against=against,
         )
+        check(prompt, settings)
+        from ..diagnose.report.folder import check_folder
+
+        if out is not None:
+            check_folder(out, overwrite)
+        from ..diagnose.session import Session
+
         with _progress(as_json) as progress:
             session = Session.open(model, judge, device)
             loaded = time.perf_counter() - started
             result, evidence = session.diagnose(prompt, settings, intended, progress)
         result.timings = {"import and load models": round(loaded, 3), **result.timings}
         if out is not None:
+            from ..diagnose.report.files import write
+
             result = write(out, result, evidence, session.judge.labels, session.generator.sample_rate)
     if as_json:
         sys.stdout.write(result.model_dump_json(indent=2) + "\n")

@@ -1,0 +1,61 @@
+"""What a diagnosis is asked to do, and the refusal of what cannot be done, before any model is loaded."""
+
+from __future__ import annotations
+
+import math
+
+from pydantic import BaseModel
+
+from ..models.errors import TonescopeError
+
+LONGEST_PROMPT = 2_000
+MOST_TAKES = 256
+LONGEST_SECONDS = 60.0
+
+
+class Settings(BaseModel):
+    """Everything needed to run the diagnosis again.
+
+    ``strongest_share`` is the share of all units that the group test mutes together.
+    """
+
+    takes: int = 4
+    seconds: float = 4.0
+    seed: int = 1
+    guidance: float = 3.0
+    temperature: float = 1.0
+    top_k: int = 250
+    against: str | None = None
+    strongest_share: float = 0.01
+
+
+def check(prompt: str, settings: Settings) -> None:
+    """Raise :class:`TonescopeError` for a prompt or settings that no model could meet."""
+    if not prompt.strip():
+        raise TonescopeError(
+            "the prompt is empty, so there is nothing to play; type a few words, for example “mellow jazz fusion with saxophone”."
+        )
+    if len(prompt) > LONGEST_PROMPT:
+        raise TonescopeError(
+            f"the prompt is {len(prompt)} characters long and text encoders read a few hundred words at most; shorten it to under {LONGEST_PROMPT}."
+        )
+    if not any(character.isalnum() for character in prompt):
+        raise TonescopeError(
+            "the prompt has no word in it, so there is nothing to explain; describe the music in a few words."
+        )
+    if not 1 <= settings.takes <= MOST_TAKES:
+        raise TonescopeError(
+            f"{settings.takes} takes cannot be made; ask for 1 to {MOST_TAKES} (8 or more give a useful interval)."
+        )
+    if not (math.isfinite(settings.seconds) and 0 < settings.seconds <= LONGEST_SECONDS):
+        raise TonescopeError(
+            f"{settings.seconds:g} seconds cannot be made; ask for more than 0 and at most {LONGEST_SECONDS:g}."
+        )
+    if not (math.isfinite(settings.guidance) and 0 <= settings.guidance <= 20):
+        raise TonescopeError(f"a guidance of {settings.guidance:g} is outside 0 to 20; 3 is usual.")
+    if not (math.isfinite(settings.temperature) and 0 <= settings.temperature <= 5):
+        raise TonescopeError(f"a temperature of {settings.temperature:g} is outside 0 to 5; 1 is usual.")
+    if settings.top_k < 0:
+        raise TonescopeError(f"a top-k of {settings.top_k} is negative; 250 is usual and 0 keeps every code.")
+    if settings.seed < 0:
+        raise TonescopeError(f"the seed {settings.seed} is negative; use 0 or more.")
