@@ -141,17 +141,18 @@ def _reason(error: Exception) -> str:
     return f"{first.rstrip('.')}; check that the folder is whole."
 
 
-def _tokenizer(found: Found, name: str, words: int) -> Any:
-    """The tokenizer of a model whose word table has ``words`` rows.
+def _tokenizer(found: Found, name: str) -> Any:
+    """The tokenizer of a model.
 
-    Where its files are missing, transformers makes an empty one up and every prompt becomes the same unknown word; refuse that.
+    Where its files are missing, transformers makes an empty one up and every word becomes the same unknown piece; refuse that.
     """
     tokenizer = _try(
         name, lambda: AutoTokenizer.from_pretrained(found.source, trust_remote_code=False, **_arguments(found))
     )
-    if len(tokenizer) < words // 2:
+    ids = tokenizer("a song music jazz piano drums", add_special_tokens=False)["input_ids"]
+    if sum(piece == tokenizer.unk_token_id for piece in ids) * 3 > len(ids):
         raise TonescopeError(
-            f"{name} could not be loaded: it has no tokenizer of its own ({len(tokenizer)} pieces for a table of {words}); save the tokenizer into the same folder."
+            f"{name} could not be loaded: it has no tokenizer of its own that knows English words; save the tokenizer into the same folder."
         )
     return tokenizer
 
@@ -182,7 +183,7 @@ def load_generator(name: str = EMBEDDED, device: str = "cpu", dtype: torch.dtype
             found.source, use_safetensors=True, dtype=dtype, trust_remote_code=False, **_arguments(found)
         ),
     )
-    tokenizer = _tokenizer(found, name, model.config.text_encoder.vocab_size)
+    tokenizer = _tokenizer(found, name)
     return Generator(model.to(device), tokenizer, name, float(found.side().get("longest_seconds", 30.0)), found.folder)
 
 
@@ -208,7 +209,7 @@ def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "
             found.source, use_safetensors=True, dtype=torch.float32, trust_remote_code=False, **_arguments(found)
         ),
     )
-    tokenizer = _tokenizer(found, name, model.config.text_config.vocab_size)
+    tokenizer = _tokenizer(found, name)
     extractor = _try(name, lambda: ClapFeatureExtractor.from_pretrained(found.source, **_arguments(found)))
     side = found.side()
     own = [row["label"] for row in side.get("labels", [])]
