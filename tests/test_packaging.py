@@ -1,0 +1,51 @@
+"""A wheel, installed alone into an empty folder, has everything it needs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project built as a wheel and unpacked into a folder of its own."""
+    made, target = tmp_path_factory.mktemp("wheel"), tmp_path_factory.mktemp("installed")
+    source = tmp_path_factory.mktemp("source") / "tonescope"
+    subprocess.run(["git", "checkout-index", "--all", f"--prefix={source}/"], cwd=ROOT, check=True)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", made, source], check=True)
+    (wheel,) = made.glob("*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", target, wheel], check=True)
+    return target
+
+
+def _python(installed: Path, code: str, empty: Path) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=empty, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_imports_from_where_it_was_installed(installed: Path, tmp_path: Path) -> None:
+    code = "import tonescope, tonescope.models.units as u, tonescope.diagnose.report as r, tonescope.ui as i; print(u.__file__, r.__file__, i.__file__)"
+    assert _python(installed, code, tmp_path).count(str(installed)) == 3
+
+
+def test_the_wheel_carries_its_data(installed: Path, tmp_path: Path) -> None:
+    code = (
+        "from tonescope.diagnose.taxonomy import common; from tonescope.models.training.tables import genres; "
+        "from tonescope.models.training.planted import facts; print(len(common().genres), len(genres()), len(facts()))"
+    )
+    counts = [int(number) for number in _python(installed, code, tmp_path).split()]
+    assert counts[0] > 40 and counts[1] >= 18 and counts[2] >= 8
+    assert (installed / "tonescope" / "diagnose" / "report" / "report.html.j2").is_file()
+
+
+def test_top_level_folders_do_not_leak_into_site_packages(installed: Path) -> None:
+    assert {entry.name for entry in installed.iterdir() if not entry.name.endswith(".dist-info")} == {"tonescope", "bin"}
