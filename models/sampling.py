@@ -59,6 +59,7 @@ class PairedSampling(LogitsProcessor):
             if 0 < self.top_k < size:
                 kept = guided.topk(self.top_k).values[:, -1:]
                 guided = guided.masked_fill(guided < kept, _REFUSED)
-            noise = torch.cat([gumbel(seed, step, self.books, size) for seed in self.seeds])
+            drawn = {seed: gumbel(seed, step, self.books, size) for seed in set(self.seeds)}
+            noise = torch.cat([drawn[seed] for seed in self.seeds])
             guided = guided + noise.to(guided.device)
         return torch.cat([guided, guided]) if doubled else guided

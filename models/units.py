@@ -44,8 +44,8 @@ SITES: tuple[Site, ...] = (
     Site("codec", "decoder", "channel", "output", "channels of the codec's decoder, layer by layer"),
 )
 _BY_NAME = {(site.network, site.name): site for site in SITES}
-_LOCATION = re.compile(r"^(text|decoder|codec)\.(0|[1-9]\d{0,3})\.([a-z]+)$")
-_UNIT = re.compile(r"^(.+):(0|[1-9]\d{0,8})$")
+_LOCATION = re.compile(r"(text|decoder|codec)\.(0|[1-9][0-9]{0,3})\.([a-z]+)")
+_UNIT = re.compile(r"(.+):(0|[1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True, order=True)
@@ -67,7 +67,7 @@ class Location:
     @classmethod
     def parse(cls, text: str) -> Location:
         """Inverse of ``str``. Raises :class:`TonescopeError` for anything ``str`` cannot give."""
-        match = _LOCATION.match(text)
+        match = _LOCATION.fullmatch(text)
         if not match or (match[1], match[3]) not in _BY_NAME:
             known = ", ".join(f"{site.network}.LAYER.{site.name}" for site in SITES)
             raise TonescopeError(f"“{text}” is not a location: they read {known} (for example decoder.3.mlp).")
@@ -87,7 +87,7 @@ class Unit:
     @classmethod
     def parse(cls, text: str) -> Unit:
         """Inverse of ``str``. Raises :class:`TonescopeError` for anything ``str`` cannot give."""
-        match = _UNIT.match(text)
+        match = _UNIT.fullmatch(text)
         if not match:
             raise TonescopeError(
                 f"“{text}” is not a unit: write a location, a colon and a number (for example decoder.3.mlp:117)."

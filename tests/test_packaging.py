@@ -48,4 +48,7 @@ def test_the_wheel_carries_its_data(installed: Path, tmp_path: Path) -> None:
 
 
 def test_top_level_folders_do_not_leak_into_site_packages(installed: Path) -> None:
-    assert {entry.name for entry in installed.iterdir() if not entry.name.endswith(".dist-info")} == {"tonescope", "bin"}
+    assert {entry.name for entry in installed.iterdir() if not entry.name.endswith(".dist-info")} == {
+        "tonescope",
+        "bin",
+    }
