@@ -3,7 +3,10 @@
 The class has no training path of its own, so the quantiser's (k-means start, straight-through gradient, moving averages and
 dead-code restarts; Zeghidour et al. 2021, Défossez et al. 2022) is written here and stored in the class's own buffers.
 
-    python -m tonescope.models.training.codec --folder WORK --minutes 65
+Training starts from a lapped transform (:mod:`.lapped`), not from noise, and listens with a small classifier of clean clips as well
+as with spectra.
+
+    python -m tonescope.models.training.codec --folder WORK --minutes 90
 """
 
 from __future__ import annotations
@@ -21,22 +24,24 @@ import torchaudio
 from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecModel
 
-from . import clips
+from . import clips, lapped
+from .examiner import Examiner, prepare_listener
 from .renderer import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
 
-CONFIG = dict(
-    sampling_rate=SAMPLE_RATE, audio_channels=1, normalize=False, upsampling_ratios=[2, 4, 5, 8], num_filters=16, hidden_size=64,
-    codebook_dim=64, codebook_size=512, target_bandwidths=[3.6], use_causal_conv=False, norm_type="weight_norm", num_lstm_layers=1,
-    pad_mode="constant", num_residual_layers=1,
+CONFIG: dict[str, Any] = dict(
+    sampling_rate=SAMPLE_RATE, audio_channels=1, normalize=False, upsampling_ratios=list(reversed(lapped.STRIDES)), num_filters=24, hidden_size=192,
+    codebook_dim=192, codebook_size=512, target_bandwidths=[3.6], use_causal_conv=False, norm_type="weight_norm", num_lstm_layers=1,
+    pad_mode="constant", num_residual_layers=1, use_conv_shortcut=False,
 )  # fmt: skip
+KEPT_BANDS = 160
 TRAINING_CLIPS = 9500
 CROP = SAMPLE_RATE
 BATCH = 8
-RATE = 5e-4
-WARM_UP = 100
-CONTINUOUS_SHARE = 0.13  # of the time, without the quantiser
+RATE = 4e-4
+WARM_UP = 200
+CONTINUOUS_SHARE = 0.03  # of the time, without the quantiser
 DECAY = 0.99
 SAVE_EVERY = 120.0
 
@@ -44,32 +49,6 @@ SAVE_EVERY = 120.0
 def build() -> EncodecModel:
     """An untrained codec."""
     return EncodecModel(EncodecConfig(**CONFIG))
-
-
-@torch.no_grad()
-def initialise(model: EncodecModel, batch: Tensor) -> None:
-    """Scale every convolution so that each of its channels leaves with zero mean and unit variance on ``batch``.
-
-    Under weight norm the class's own initialisation changes nothing and the latents collapse; this is the data-dependent
-    start of Salimans & Kingma 2016. Transposed convolutions get one scale for all channels, the last convolution ends at 0.1.
-    """
-    convolutions = [module for module in model.modules() if isinstance(module, nn.Conv1d | nn.ConvTranspose1d)]
-
-    def normalise(module: Any, _: object, output: Tensor) -> Tensor:
-        gain = module.parametrizations.weight.original0
-        transposed = isinstance(module, nn.ConvTranspose1d)
-        target = 0.1 if module is convolutions[-1] else 1.0
-        scale = output.std() if transposed else output.std(dim=(0, 2))
-        scale = scale.clamp_min(1e-4) / target
-        mean = output.mean(dim=(0, 2))
-        gain.div_(scale if transposed else scale[:, None, None])
-        module.bias.copy_((module.bias - mean) / scale)
-        return (output - mean[:, None]) / (scale if transposed else scale[:, None])
-
-    hooks = [module.register_forward_hook(normalise) for module in convolutions]
-    model.decoder(model.encoder(batch[:, None]))
-    for hook in hooks:
-        hook.remove()
 
 
 class Quantiser:
@@ -150,6 +129,23 @@ class SpectralLoss(nn.Module):
         return total / len(self.mels)
 
 
+class Listener(nn.Module):
+    """Distance of what a classifier makes of two sounds, layer by layer (Johnson et al. 2016): what must stay recognisable."""
+
+    def __init__(self, examiner: Examiner) -> None:
+        super().__init__()
+        self.examiner = examiner.eval().requires_grad_(False)
+
+    def forward(self, made: Tensor, real: Tensor) -> Tensor:
+        """Mean relative L1 over the classifier's layers for (rows, samples)."""
+        with torch.no_grad():
+            wanted = self.examiner.layers(real)
+        distances = [
+            (a - b).abs().mean() / b.abs().mean() for a, b in zip(self.examiner.layers(made), wanted, strict=True)
+        ]
+        return torch.stack(distances).mean()
+
+
 def rate_at(share: float, step: int) -> float:
     """Learning rate after ``share`` of the time: warm-up by steps, then a cosine down to 2 %."""
     return RATE * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
@@ -181,7 +177,7 @@ def train(folder: Path, minutes: float, seed: int = 0) -> EncodecModel:
 
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
-    model, spectral = build(), SpectralLoss()
+    model, spectral, listener = build(), SpectralLoss(), Listener(prepare_listener(folder))
     quantiser = Quantiser(model)
     optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=1e-3)
     state = folder / "codec-state.pt"
@@ -212,7 +208,7 @@ def train(folder: Path, minutes: float, seed: int = 0) -> EncodecModel:
         state.with_suffix(".tmp").replace(state)
 
     if step == 0:
-        initialise(model, crops(16))
+        lapped.start(model, crops(64), KEPT_BANDS)
     saved = spent
     while spent < minutes * 60:
         started = time.monotonic()
@@ -236,7 +232,8 @@ def train(folder: Path, minutes: float, seed: int = 0) -> EncodecModel:
             latents, commitment = quantiser(latents, len(quantiser.books))
         made = model.decoder(latents)[:, 0]
         error = (made - real).pow(2).mean(1) / real.pow(2).mean(1).clamp_min(1e-4)
-        loss = 2 * spectral(made, real) + 5 * (made - real).abs().mean() + error.mean() + 0.25 * commitment
+        heard = listener(made, real)
+        loss = 2 * spectral(made, real) + 5 * (made - real).abs().mean() + error.mean() + heard + 0.25 * commitment
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -254,8 +251,8 @@ def train(folder: Path, minutes: float, seed: int = 0) -> EncodecModel:
             )
             real = held_out[: len(made)]
             log.info(
-                "%.1f min, step %d, loss %.3f, held-out SI-SDR %.2f dB, spectral %.4f",
-                spent / 60, step, float(loss), float(si_sdr(made, real).mean()), float(spectral(made, real)),
+                "%.1f min, step %d, loss %.3f, listener %.3f, held-out SI-SDR %.2f dB, spectral %.4f",
+                spent / 60, step, loss.item(), heard.item(), float(si_sdr(made, real).mean()), float(spectral(made, real)),
             )  # fmt: skip
             model.train()
     save()
@@ -268,7 +265,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where clips and checkpoints are kept")
-    parser.add_argument("--minutes", type=float, default=65)
+    parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,6 @@ import torchaudio
 from torch import Tensor, nn
 
 from . import clips
-from .codec import round_trip
 from .planted import facts
 from .renderer import SAMPLE_RATE
 from .score import Piece
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 32
 EPOCHS = 5
+LISTENER = dict(width=32, bands=80, window=800, hop=200)  # another front end than the examiners' own
+LISTENED = 6000
 LOOPED = 400  # extra lo-fi clips with the drum loop, so that it can be told from other drums
 TEMPO_BINS = np.geomspace(48, 236, 33)
 
@@ -46,10 +48,10 @@ class Answers:
 class Examiner(nn.Module):
     """Log-mel, five convolution blocks, mean and maximum over time, four heads."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = 40, bands: int = 64, window: int = 1024, hop: int = 256) -> None:
         super().__init__()
         self.mel = torchaudio.transforms.MelSpectrogram(
-            SAMPLE_RATE, n_fft=800, hop_length=200, n_mels=80, f_min=30, power=2.0
+            SAMPLE_RATE, n_fft=window, hop_length=hop, n_mels=bands, f_min=30, power=2.0
         )
         blocks: list[nn.Module] = []
         channels = 1
@@ -58,7 +60,7 @@ class Examiner(nn.Module):
             blocks += [nn.Conv2d(channels, wider, 3, stride=stride, padding=1), nn.BatchNorm2d(wider), nn.ReLU()]
             channels = wider
         self.body = nn.Sequential(*blocks)
-        features = 2 * channels * 3
+        features = 2 * channels * math.ceil(bands / 32)
         self.heads = nn.ModuleDict(
             {
                 "genre": nn.Linear(features, len(genres())),
@@ -68,11 +70,20 @@ class Examiner(nn.Module):
             }
         )
 
+    def layers(self, audio: Tensor) -> list[Tensor]:
+        """The log-mel of (rows, samples), level removed, and what each block makes of it."""
+        level = audio.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-4)
+        hidden = torch.log10(self.mel(audio / level).clamp_min(1e-5))[:, None]
+        found = [hidden]
+        for block in self.body:
+            hidden = block(hidden)
+            if isinstance(block, nn.ReLU):
+                found.append(hidden)
+        return found
+
     def forward(self, audio: Tensor) -> dict[str, Tensor]:
         """Logits of every head for (rows, samples)."""
-        level = audio.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-4)
-        mel = torch.log10(self.mel(audio / level).clamp_min(1e-5))
-        hidden = self.body(mel[:, None]).flatten(1, 2)
+        hidden = self.layers(audio)[-1].flatten(1, 2)
         pooled = torch.cat([hidden.mean(-1), hidden.amax(-1)], dim=1)
         return {name: head(pooled) for name, head in self.heads.items()}
 
@@ -116,11 +127,10 @@ def _loss(logits: dict[str, Tensor], right: dict[str, Tensor]) -> Tensor:
     )
 
 
-def _train(audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int) -> Examiner:
+def _train(model: Examiner, audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int) -> Examiner:
     """Train on int16 (clips, samples); gain, a little noise and a shift of up to a tenth of a second are varied."""
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
-    model = Examiner()
     steps = epochs * (len(audio) // BATCH)
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
@@ -142,9 +152,22 @@ def _train(audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int) 
     return model.eval()
 
 
+def prepare_listener(folder: Path) -> Examiner:
+    """A quick classifier of clean clips for the codec's loss; it takes no part in any evaluation."""
+    model, kept = Examiner(**LISTENER), folder / "listener.pt"
+    if not kept.exists():
+        data = clips.Clips.open(folder / "clips-codec")
+        right = truth([recipe.compose() for recipe in data.recipes[:LISTENED]])
+        torch.save(_train(model, np.asarray(data.audio[:LISTENED]), right, 3, 1).state_dict(), kept)
+    model.load_state_dict(torch.load(kept, weights_only=True))
+    return model.eval()
+
+
 def prepare(folder: Path) -> dict[str, Examiner]:
     """The ``aware`` examiner (clean and reconstructed clips) and the ``clean`` one, trained once and kept in ``folder``."""
     from transformers import EncodecModel
+
+    from .codec import round_trip
 
     kept = folder / "examiners.pt"
     if kept.exists():
@@ -167,9 +190,11 @@ def prepare(folder: Path) -> dict[str, Examiner]:
     rough_loop = np.round(round_trip(codec, torch.from_numpy(extra.batch(range(LOOPED)))).clamp(-1, 1).numpy() * 32767)
     clean_pieces = [recipe.compose() for recipe in data.recipes]
     loop_pieces = [recipe.compose() for recipe in extra.recipes]
-    clean = _train(np.concatenate([data.audio, extra.audio]), truth(clean_pieces + loop_pieces), EPOCHS, 1)
+    clean = _train(Examiner(), np.concatenate([data.audio, extra.audio]), truth(clean_pieces + loop_pieces), EPOCHS, 1)
     both = np.concatenate([data.audio, rough, extra.audio, rough_loop.astype(np.int16)])
-    aware = _train(both, truth(clean_pieces + clean_pieces[: len(rough)] + loop_pieces + loop_pieces), EPOCHS, 2)
+    aware = _train(
+        Examiner(), both, truth(clean_pieces + clean_pieces[: len(rough)] + loop_pieces + loop_pieces), EPOCHS, 2
+    )
     torch.save({"clean": clean.state_dict(), "aware": aware.state_dict()}, kept)
     return {"clean": clean, "aware": aware}
 
