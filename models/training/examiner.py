@@ -127,9 +127,10 @@ def _loss(logits: dict[str, Tensor], right: dict[str, Tensor]) -> Tensor:
     )
 
 
-def _train(model: Examiner, audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int) -> Examiner:
+def _train(audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int, **settings: int) -> Examiner:
     """Train on int16 (clips, samples); gain, a little noise and a shift of up to a tenth of a second are varied."""
     torch.manual_seed(seed)
+    model = Examiner(**settings)
     random = np.random.default_rng(seed)
     steps = epochs * (len(audio) // BATCH)
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
@@ -158,7 +159,7 @@ def prepare_listener(folder: Path) -> Examiner:
     if not kept.exists():
         data = clips.Clips.open(folder / "clips-codec")
         right = truth([recipe.compose() for recipe in data.recipes[:LISTENED]])
-        torch.save(_train(model, np.asarray(data.audio[:LISTENED]), right, 3, 1).state_dict(), kept)
+        torch.save(_train(np.asarray(data.audio[:LISTENED]), right, 3, 1, **LISTENER).state_dict(), kept)
     model.load_state_dict(torch.load(kept, weights_only=True))
     return model.eval()
 
@@ -190,11 +191,9 @@ def prepare(folder: Path) -> dict[str, Examiner]:
     rough_loop = np.round(round_trip(codec, torch.from_numpy(extra.batch(range(LOOPED)))).clamp(-1, 1).numpy() * 32767)
     clean_pieces = [recipe.compose() for recipe in data.recipes]
     loop_pieces = [recipe.compose() for recipe in extra.recipes]
-    clean = _train(Examiner(), np.concatenate([data.audio, extra.audio]), truth(clean_pieces + loop_pieces), EPOCHS, 1)
+    clean = _train(np.concatenate([data.audio, extra.audio]), truth(clean_pieces + loop_pieces), EPOCHS, 1)
     both = np.concatenate([data.audio, rough, extra.audio, rough_loop.astype(np.int16)])
-    aware = _train(
-        Examiner(), both, truth(clean_pieces + clean_pieces[: len(rough)] + loop_pieces + loop_pieces), EPOCHS, 2
-    )
+    aware = _train(both, truth(clean_pieces + clean_pieces[: len(rough)] + loop_pieces + loop_pieces), EPOCHS, 2)
     torch.save({"clean": clean.state_dict(), "aware": aware.state_dict()}, kept)
     return {"clean": clean, "aware": aware}
 
