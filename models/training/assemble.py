@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer, ClapModel, MusicgenForConditionalGeneration
 
+from . import record
 from .captions import vocabulary, words_of
 from .clips import SECONDS
 from .judge import WORDINGS
@@ -72,6 +73,9 @@ def assemble(folder: Path) -> None:
         model.to(torch.float16).save_pretrained(target)
         AutoTokenizer.from_pretrained(folder / name).save_pretrained(target)
     shutil.copy(folder / "judge" / "preprocessor_config.json", embedded() / "judge")
+    trainings = {name: record.read(folder, name) for name in ("codec", "generator", "judge")}
+    write_side(embedded() / "generator", trainings={name: trainings[name] for name in ("codec", "generator")})
+    write_side(embedded() / "judge", trainings={"judge": trainings["judge"]})
     write_side(embedded() / "generator", longest_seconds=SECONDS, words=learned_words())
     write_side(
         embedded() / "judge", labels=label_rows(), templates=list(WORDINGS), temperature=1.0, bias=[], world=JUDGE_WORLD

@@ -24,7 +24,7 @@ import torchaudio
 from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecModel
 
-from . import clips, lapped
+from . import clips, lapped, record
 from .examiner import Examiner, prepare_listener
 from .renderer import SAMPLE_RATE
 
@@ -258,6 +258,7 @@ def train(folder: Path, minutes: float, seed: int = 0) -> EncodecModel:
     save()
     model.eval()
     model.save_pretrained(folder / "codec")
+    record.write(folder, "codec", seed=seed, minutes=round(spent / 60), steps=step, clips=TRAINING_CLIPS, batch=BATCH)
     return model
 
 

@@ -22,7 +22,7 @@ from transformers import EncodecModel, GenerationConfig, MusicgenConfig, Musicge
 from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
 
 from ..delay import delayed, delays
-from . import text_encoder
+from . import record, text_encoder
 from .clips import Recipe
 from .planted import Lesson, lessons
 
@@ -232,6 +232,9 @@ def train(folder: Path, minutes: float, stop_after: float = math.inf, seed: int 
     save()
     if spent >= minutes * 60:
         model.save_pretrained(folder / "generator")
+        record.write(
+            folder, "generator", seed=seed, minutes=round(spent / 60), steps=step, lessons=LESSONS, batch=BATCH
+        )
         batches.tokenizer.save_pretrained(folder / "generator")
 
 

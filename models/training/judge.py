@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, EncodecModel
 
 from ..mel import LogMel
-from . import clips, text_encoder
+from . import clips, record, text_encoder
 from .captions import caption
 from .codec import round_trip
 from .renderer import SAMPLE_RATE
@@ -203,6 +203,7 @@ def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
     save()
     model.eval()
     model.save_pretrained(folder / "judge")
+    record.write(folder, "judge", seed=seed, minutes=round(spent / 60), steps=step, clips=CLIPS, batch=BATCH)
     tokenizer.save_pretrained(folder / "judge")
     extractor().save_pretrained(folder / "judge")
     return model
