@@ -16,6 +16,7 @@ from .taxonomy import Taxonomy
 
 Kind = Literal["match", "sibling drift", "family drift", "unclear", "open"]
 CLOSE_ENOUGH = 0.5  # a prompt without a genre name is read as a genre only when the judge's text tower is this sure
+FEWEST_TAKES = 3  # fewer cannot show what most takes do
 SURE_ENOUGH = 0.4  # below this a take counts as heard without a clear genre
 
 
@@ -118,7 +119,7 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
     asked, error = intent.label, judge_error(judge, intent.label)
     matched = share(heard.counts.get(asked, 0), total)
     misses = share(total - matched.count, total)
-    real = misses.low > (error.high if error else 0.1)
+    real = total >= FEWEST_TAKES and misses.low > (error.high if error else 0.1)
     if heard.label != asked and heard.share.count * 2 > total and real:
         sibling = taxonomy.family(asked) == heard.family
         relation = "its sibling " if sibling else ""
