@@ -1,9 +1,7 @@
 """Attribution: an estimate of every unit's, word's and moment's effect from one forward and one backward pass.
 
 Attribution patching (Nanda 2023; Kramár et al. 2024, arXiv 2403.00745): the effect of putting a unit back to its reference mean is
-about (mean - activation) x gradient, summed over frames, with the gradient taken at a zero perturbation added to the activation. The
-question is contrastive and differentiable end to end: guided logits, softmax, expected codec vectors (straight-through, so that the
-gradient is taken at the audio that was heard), codec decoder, CLAP, margin between two labels.
+about (mean - activation) x gradient, summed over frames, with the gradient taken at a zero perturbation added to the activation.
 """
 
 from __future__ import annotations
@@ -14,19 +12,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..models.generator import Generator, Takes, Text
-from ..models.hooks import Hook, hooked, write
-from ..models.judge import Judge
+from ..models.errors import TonescopeError
+from ..models.generator import Generator, Sampling, Takes
+from ..models.hooks import hooked, write
 from ..models.units import Location, Unit
-from .reference import SITES, Reference
+from .interventions import Edit, edited
+from .metrics import Metric, Playback
+from .reference import ATTRIBUTED, Reference
+from .trace import Keep, Trace, about, check_size, joined, reduced
 
-Metric = Callable[[Tensor], Tensor]
-"""Waveform (takes, samples) to one number a take, differentiable."""
-
-
-def margin(judge: Judge, rate: int, label: str, against: str) -> Metric:
-    """The judge's margin between two labels as a metric."""
-    return lambda waveform: judge.margin(waveform, rate, label, against)
+HALF_BOOST = 1024.0
 
 
 @dataclass(frozen=True)
@@ -36,9 +31,10 @@ class Attribution:
     Attributes:
         units: per location, (takes, units): change of the metric if the unit is mean-ablated.
         activity: per location, (units,): mean absolute activation, to match controls by.
-        frames: (takes, frames): the same change, summed over units, by the frame at which they act.
+        frames: (takes, frames): the same change, summed over the decoder's units, by the frame at which they act.
         tokens: (takes, tokens): change of the metric if a token's text state is blanked.
         metric: (takes,): the metric itself.
+        trace: what the units did, recorded on the way, where that was asked for.
     """
 
     units: dict[Location, Tensor]
@@ -46,6 +42,7 @@ class Attribution:
     frames: Tensor
     tokens: Tensor
     metric: Tensor
+    trace: Trace | None = None
 
     def ranked(self, count: int) -> list[tuple[Unit, float]]:
         """The ``count`` units that drive the metric up most, strongest first, with the mean estimated effect of muting them."""
@@ -65,42 +62,36 @@ class Attribution:
         return sum(effects.shape[1] for effects in self.units.values())
 
 
-def _soft_sound(generator: Generator, logits: Tensor, codes: Tensor, guidance: float, temperature: float) -> Tensor:
-    """The waveform that was heard, with the gradient of the one the logits expect."""
-    weights = torch.softmax(generator.guided(logits, guidance) / max(temperature, 1e-3), dim=-1)
-    sides = []
-    for side in range(generator.channels):
-        soft = generator.vectors(weights[:, side :: generator.channels])
-        hard = generator.hard_vectors(codes[:, side :: generator.channels])
-        sides.append(generator.sound(hard + soft - soft.detach()))
-    return torch.stack(sides).mean(0)
-
-
 def attribute(
     generator: Generator,
     takes: Takes,
     metric: Metric,
     reference: Reference,
-    guidance: float = 3.0,
-    temperature: float = 1.0,
+    sampling: Sampling = Sampling(),
     rows: int = 4,
-    sites: Sequence[str] = SITES,
+    sites: Sequence[str] = ATTRIBUTED,
+    at: Edit | None = None,
+    keep: Keep | None = None,
 ) -> Attribution:
     """Estimate the effect of every unit of ``sites``, every token and every frame on ``metric``, ``rows`` takes at a time.
 
-    All takes must have the same prompt.
+    All takes must have the same prompt. With ``at``, slopes and distances are taken where that edit is in force instead of at the
+    clean take. Decoder units are estimated over the positions of audio; where the prompt is a prefix, its positions are left out.
+    With ``keep``, the same pass records what the units did: a trace that costs no replay of its own.
+
+    Raises:
+        TonescopeError: a gradient is not a number, or the trace would be too large.
     """
     if len(set(takes.prompts)) != 1:
         raise ValueError("takes of one prompt are attributed together")
-    text = generator.read_text(takes.prompts[:1])
+    if keep:
+        check_size(generator, takes, generator.locations(*sites), keep, sampling.guidance)
     parts = [
-        _attribute_rows(
-            generator, takes.rows(start, start + rows), text, metric, reference, guidance, temperature, sites
-        )
+        _Pass(generator, takes.rows(start, start + rows), reference, sampling, sites, keep).run(metric, at)
         for start in range(0, len(takes), rows)
     ]
     sizes = torch.tensor([len(part.metric) for part in parts], dtype=torch.float)
-    weights = sizes / sizes.sum()
+    weights = (sizes / sizes.sum()).tolist()
     return Attribution(
         units={location: torch.cat([part.units[location] for part in parts]) for location in parts[0].units},
         activity={
@@ -110,63 +101,124 @@ def attribute(
         frames=torch.cat([part.frames for part in parts]),
         tokens=torch.cat([part.tokens for part in parts]),
         metric=torch.cat([part.metric for part in parts]),
+        trace=_joined_trace([part.trace for part in parts], takes),
     )
 
 
-def _attribute_rows(
-    generator: Generator,
-    takes: Takes,
-    text: Text,
-    metric: Metric,
-    reference: Reference,
-    guidance: float,
-    temperature: float,
-    sites: Sequence[str],
-) -> Attribution:
-    count, frames = len(takes), takes.codes.shape[2]
-    branches = 2 if guidance > 1 else 1
-    device = generator.model.device
-    units: dict[Location, Tensor] = {}
-    activity: dict[Location, Tensor] = {}
-    by_position = torch.zeros(count, takes.codes.shape[2] + max(generator.delay))
-    zero = torch.zeros((), device=device, requires_grad=True)
+def _joined_trace(parts: Sequence[Trace | None], takes: Takes) -> Trace | None:
+    known = [part for part in parts if part]
+    if not known:
+        return None
+    return Trace(
+        takes,
+        tuple(row for part in known for row in part.tokens),
+        {location: joined([part.values[location] for part in known]) for location in known[0].values},
+        {location: torch.cat([part.indices[location] for part in known]) for location in known[0].indices},
+        known[0].about,
+    )
 
-    def tap(location: Location) -> Callable[[Tensor], Tensor]:
-        width = generator.head_width(location)
-        mean = reference.means[location].to(device)[:, None, None]
+
+class _Pass:
+    """One forward and backward pass over a few takes. Everything is reduced on the device, as the gradients come by."""
+
+    def __init__(
+        self, generator: Generator, takes: Takes, reference: Reference, sampling: Sampling, sites: Sequence[str],
+        keep: Keep | None = None,
+    ) -> None:  # fmt: skip
+        self.generator, self.takes, self.reference = generator, takes, reference
+        self.sampling, self.guidance, self.keep = sampling, sampling.guidance, keep
+        # Half-precision gradients of a long pass vanish; a larger loss lifts them, and is divided out again.
+        self.boost = HALF_BOOST if generator.model.dtype == torch.float16 else 1.0
+        self.kept: dict[Location, Tensor] = {}
+        self.indices: dict[Location, Tensor] = {}
+        self.locations = generator.locations(*sites)
+        self.device = generator.model.device
+        self.zero = torch.zeros((), device=self.device, dtype=generator.model.dtype, requires_grad=True)
+        self.units: dict[Location, Tensor] = {}
+        self.activity: dict[Location, Tensor] = {}
+        self.by_position = torch.zeros(len(takes), takes.codes.shape[2] + max(generator.delay), device=self.device)
+
+    def run(self, metric: Metric, at: Edit | None) -> Attribution:
+        generator, takes = self.generator, self.takes
+        hooks = [write(generator.place(location), self._tap(location)) for location in self.locations]
+        codes = takes.codes.to(self.device)
+        with (
+            torch.enable_grad(),
+            # cuDNN's recurrent layers, the codec's among them, have no backward pass outside training mode.
+            torch.backends.cudnn.flags(enabled=False),
+            edited(generator, [at] * len(takes), self.guidance, self.reference),
+            hooked(hooks),
+        ):
+            text = generator.read_text(takes.prompts)
+            states = text.states if text.states.requires_grad else text.states.detach().requires_grad_()
+            states.retain_grad()
+            playback = Playback(generator, codes, replace(text, states=states), self.sampling)
+            value = metric(playback)
+            (value.sum() * self.boost).backward()
+        if states.grad is None:
+            raise ValueError("the metric does not depend on the prompt of the takes")
+        tokens = -(states.detach() * states.grad).float().sum(2) / self.boost
+        if not all(torch.isfinite(effects).all() for effects in (*self.units.values(), tokens, value)):
+            raise TonescopeError(
+                "the gradient is not a number, so nothing can be attributed; load the model in float32 (half precision overflows in long passes)."
+            )
+        return Attribution(
+            {location: (effects / self.boost).cpu() for location, effects in self.units.items()},
+            {location: level.float().cpu() for location, level in self.activity.items()},
+            self._by_frame(),
+            tokens.float().cpu(),
+            value.detach().float().cpu(),
+            Trace(takes, text.tokens, self.kept, self.indices, about(generator, self.guidance, self.keep))
+            if self.keep
+            else None,
+        )
+
+    def _by_frame(self) -> Tensor:
+        """(takes, frames) from positions; the last ones, which only later codebooks use, count to the last frame."""
+        frames = self.takes.codes.shape[2]
+        effects = self.by_position / self.boost
+        effects[:, frames - 1] += effects[:, frames:].sum(1)
+        return effects[:, :frames].cpu()
+
+    def _record(self, location: Location, value: Tensor) -> None:
+        """Keep what was asked for of (takes, branches, along, features)."""
+        if self.keep is None:
+            return
+        self.kept[location], chosen = reduced(self.generator, location, value, self.keep)
+        if chosen is not None:
+            self.indices[location] = chosen
+
+    def _tap(self, location: Location) -> Callable[[Tensor], Tensor]:
+        """Add a zero whose gradient is every unit's slope, and reduce slope times distance to the mean as it arrives."""
+        generator, count, width = self.generator, len(self.takes), self.generator.head_width(location)
+        branches = generator.branches(location, self.guidance)
+        if location not in self.reference.means:
+            raise TonescopeError(
+                f"no reference mean was measured at {location}; delete the kept reference so that it is measured again."
+            )
+        mean = self.reference.means[location][:branches].to(self.device, generator.model.dtype)[:, None, None]
 
         def change(tensor: Tensor) -> Tensor:
-            activity[location] = (
-                tensor.detach()[:count].float().abs().mean((0, 1)).unflatten(0, (-1, width)).mean(1).cpu()
-            )
+            prefix = generator.clock.prefix if location.network == "decoder" else 0
+
+            def split(value: Tensor) -> Tensor:
+                """(rows, ...) as (branches, takes, along, features)."""
+                body = value.transpose(1, 2) if location.site.axis == 1 else value
+                return body.detach()[:, prefix:].unflatten(0, (branches, count))
+
+            if location not in self.activity:
+                self._record(location, split(tensor).transpose(0, 1))
+                self.activity[location] = split(tensor)[0].abs().mean((0, 1)).unflatten(0, (-1, width)).mean(1)
 
             def reduce(gradient: Tensor) -> None:
-                away = (mean - tensor.detach().unflatten(0, (branches, count))) * gradient.unflatten(
-                    0, (branches, count)
-                )
-                units[location] = away.sum((0, 2)).unflatten(1, (-1, width)).sum(2).float().cpu()
-                by_position.add_(away.sum((0, 3)).float().cpu())
+                away = ((mean - split(tensor)) * split(gradient)).float()
+                effects = away.sum((0, 2)).unflatten(1, (-1, width)).sum(2)
+                self.units[location] = self.units.get(location, 0) + effects
+                if location.network == "decoder":
+                    self.by_position += away.sum((0, 3))
 
-            tapped = tensor + zero
+            tapped = tensor + self.zero
             tapped.register_hook(reduce)
             return tapped
 
         return change
-
-    states = text.states.detach().expand(count, -1, -1).clone().requires_grad_()
-    rows = replace(text, states=states, mask=text.mask.expand(count, -1))
-    hooks: list[Hook] = [write(generator.place(location), tap(location)) for location in generator.locations(*sites)]
-    codes = takes.codes.to(device)
-    with torch.enable_grad(), hooked(hooks):
-        logits = generator.replay(codes, rows, guidance)
-        value = metric(_soft_sound(generator, logits, codes, guidance, temperature))
-        value.sum().backward()
-    if not units or not all(torch.isfinite(effects).all() for effects in units.values()):
-        from ..models.errors import TonescopeError
-
-        raise TonescopeError(
-            "the gradient is not a number, so nothing can be attributed; load the model in float32 (fp16 overflows in long passes)."
-        )
-    assert states.grad is not None
-    tokens = -(states.detach() * states.grad).sum(2).float().cpu()
-    return Attribution(units, activity, by_position[:, :frames], tokens, value.detach().float().cpu())

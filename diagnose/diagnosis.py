@@ -8,36 +8,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
+from ..models.delay import frame_at, frames_in, shortest
 from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling, Takes
 from ..models.judge import Judge
 from ..models.loading import Vocabulary
-from . import genre, sound
-from .attribution import Attribution, attribute, margin
-from .interventions import Edit, matched_controls, regenerate
+from . import genre, memory
+from .attribution import Attribution, attribute
+from .blame import bare_word, blame
+from .interventions import regenerate
+from .metrics import margin
+from .plan import BARE, Plan
 from .reference import Reference
-from .result import (
-    Diagnosis,
-    Drivers,
-    GroupTest,
-    Question,
-    SecondDriver,
-    Source,
-    TakeResult,
-    UnitDriver,
-    WordDriver,
-)
+from .result import Cost, Diagnosis, Drivers, GroupTest, Question, SecondDriver, Source, TakeResult, WordDriver
 from .settings import Settings, check
 from .stats import effect
 from .taxonomy import Taxonomy
-from .words import Word, without, words_in
+from .trace import Keep
+from .verification import Outcome, Verifier
 
-SHOWN_UNITS = 12
-TESTED_WORDS = 4
 SECTION_SECONDS = 1.0
+MOST_ROWS = 48
+ATTRIBUTED_AT_ONCE = 4
+LARGE_BYTES = 2 * 2**30
+LONG_SECONDS = 90.0
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and how much of the whole is done (0 to 1)."""
@@ -52,59 +48,107 @@ class Evidence:
     posterior: Tensor
     timeline_seconds: list[float]
     timeline: Tensor
-    muted: Takes | None = None
-    control: Takes | None = None
-    left_out: dict[str, Takes] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+
+class _Stage:
+    """One part of the work, under way: called with the share of it that is done."""
+
+    def __init__(self, name: str, base: float, weight: float, progress: Progress) -> None:
+        self.name, self.base, self.weight, self.progress = name, base, weight, progress
+
+    def __call__(self, share: float) -> None:
+        self.progress(self.name, self.base + share * self.weight)
+
+    def note(self, bytes: float = 0, seconds: float = 0) -> None:
+        """Say beforehand what the stage will take, where that is much."""
+        told = [f"{bytes / memory.GIB:.1f} GiB"] * (bytes > LARGE_BYTES) + [f"{seconds / 60:.0f} min"] * (
+            seconds > LONG_SECONDS
+        )
+        if told:
+            self.name = f"{self.name} (about {', '.join(told)})"
+        self(0.0)
 
 
 class _Clock:
     """Where the time went, and how far the whole is."""
 
-    STAGES: ClassVar = {"generate": 0.25, "listen": 0.05, "attribute": 0.15, "verify units": 0.3, "verify words": 0.25}
+    STAGES: ClassVar = {"generate": 0.25, "listen": 0.05, "attribute": 0.15, "verify": 0.55}
 
     def __init__(self, progress: Progress | None) -> None:
         self.timings: dict[str, float] = {}
         self._progress, self._done = progress or (lambda _, __: None), 0.0
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        self._progress(name, self._done)
+    def stage(self, name: str, bytes: float = 0, seconds: float = 0) -> Iterator[_Stage]:
+        stage = _Stage(name, self._done, self.STAGES[name], self._progress)
+        stage.note(bytes, seconds)
         started = time.perf_counter()
-        yield
+        yield stage
         self.timings[name] = round(time.perf_counter() - started, 3)
         self._done += self.STAGES[name]
 
 
-def _check_length(settings: Settings, generator: Generator) -> None:
+def check_request(
+    prompt: str, generator: Generator, judge: Judge, taxonomy: Taxonomy, settings: Settings, intended: str | None
+) -> None:
+    """Refuse what these models cannot do, before anything is played. Raises :class:`TonescopeError`."""
+    check(prompt, settings)
     if settings.seconds > generator.longest_seconds:
         raise TonescopeError(
             f"{settings.seconds:g} seconds are more than {generator.name} learned to play; ask for at most {generator.longest_seconds:g}."
         )
+    fewest = shortest(generator.delay)
+    if frames_in(settings.seconds, generator.frame_rate) < fewest:
+        raise TonescopeError(
+            f"{settings.seconds:g} seconds are too short for {generator.name}, whose codebooks start one after the other; ask for at least {fewest / generator.frame_rate:.2f}."
+        )
+    for label in (settings.against, intended):
+        if label:
+            genre.choose_label(label, taxonomy, judge.labels)
+    generator.read_text([prompt])
 
 
 def diagnose(
     prompt: str, generator: Generator, judge: Judge, taxonomy: Taxonomy, reference: Reference, settings: Settings,
-    vocabulary: Vocabulary | None = None, intended: str | None = None, progress: Progress | None = None,
+    vocabulary: Vocabulary | None = None, intended: str | None = None, progress: Progress | None = None, keep: Keep | None = None,
 ) -> tuple[Diagnosis, Evidence]:  # fmt: skip
     """Diagnose one prompt.
 
     Args:
         vocabulary: the words the generator was trained on, where that is known.
         intended: the genre the user meant, when the prompt does not say it.
+        keep: what to record of the clean takes; nothing if absent.
 
     Raises:
         TonescopeError: the request cannot be met; the message says why.
     """
-    check(prompt, settings)
-    _check_length(settings, generator)
+    check_request(prompt, generator, judge, taxonomy, settings, intended)
     against = genre.choose_label(settings.against, taxonomy, judge.labels) if settings.against else None
     intent = genre.read_intent(prompt, judge, taxonomy, intended)
     clock = _Clock(progress)
     sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
     seeds = [settings.seed + index for index in range(settings.takes)]
 
-    with clock.stage("generate"):
-        takes = generator.generate([prompt] * len(seeds), seeds, settings.seconds, sampling)
+    allowed = memory.budget(generator.model.device, settings.memory_gib).without(
+        memory.decoding_bytes(generator, settings.seconds), f"decoding {settings.seconds:g} s with {generator.name}"
+    )
+    text = generator.read_text([prompt])
+    each = memory.generation_bytes(generator, settings.seconds, text.mask.shape[1], settings.guidance)
+    rows = allowed.rows(each, MOST_ROWS, f"generating {settings.seconds:g} s with {generator.name}")
+    generation = each * min(rows, len(seeds))
+    with clock.stage("generate", bytes=generation) as advance:
+        takes = regenerate(
+            generator,
+            [prompt] * len(seeds),
+            seeds,
+            [None] * len(seeds),
+            settings.seconds,
+            sampling,
+            None,
+            rows,
+            advance,
+        )
     with clock.stage("listen"):
         posterior = judge.posterior(takes.waveform, generator.sample_rate)
         window = min(max(1.0, judge.mel.window_seconds / 4), settings.seconds)
@@ -112,20 +156,29 @@ def diagnose(
         heard = genre.listen(posterior, judge.labels, taxonomy)
         verdict = genre.decide(intent, heard, judge, taxonomy)
         question = _question(intent.label, heard.label, posterior, judge.labels, against)
-    with clock.stage("attribute"):
-        metric = margin(judge, generator.sample_rate, question.label, question.against)
-        found = attribute(generator, takes, metric, reference, settings.guidance, settings.temperature)
-    evidence = Evidence(takes, found, posterior, times, timeline)
-    with clock.stage("verify units"):
-        group = _verify_group(generator, judge, question, takes, found, reference, settings, sampling, evidence)
-    with clock.stage("verify words"):
-        words = _words(generator, judge, question, takes, found, settings, sampling, vocabulary, evidence)
+    with clock.stage("attribute") as advance:
+        metric = margin(judge, question.label, question.against)
+        size, each = memory.attribution_rows(
+            generator, prompt, metric, settings.seconds, settings.guidance, allowed, ATTRIBUTED_AT_ONCE
+        )
+        cost = Cost(
+            generation_gib=generation / memory.GIB, attribution_gib=each * min(size, len(seeds)) / memory.GIB,
+            rows_generated_together=rows, takes_attributed_together=size,
+        )  # fmt: skip
+        advance.note(bytes=cost.attribution_gib * memory.GIB)
+        found = attribute(generator, takes, metric, reference, sampling, size, keep=keep)
+    plan = Plan.make(prompt, text, found, settings, bare_word(intent, verdict, prompt))
+    played = len(plan.variants) * len(seeds)
+    with clock.stage("verify", seconds=clock.timings["generate"] / len(seeds) * played) as advance:
+        verifier = Verifier(generator, judge, question, takes, sampling, settings.seconds, reference, rows)
+        outcomes = verifier.run(plan.variants, advance)
+    group, units, words = plan.results(verifier, outcomes, found, vocabulary)
+    bare = verifier.trial(outcomes[BARE]) if BARE in outcomes else None
+    placed = blame(prompt, generator, judge, intent, question, verdict, bare)
+    evidence = Evidence(takes, found, posterior, times, timeline, outcomes)
 
     drivers = Drivers(
-        units=[
-            UnitDriver(unit=str(unit), effect=effect(found.units[unit.location][:, unit.index].tolist()))
-            for unit, _ in found.ranked(SHOWN_UNITS)
-        ],
+        units=units,
         group=group,
         words=words,
         seconds=_seconds(judge, question, found, evidence, window, generator.frame_rate, settings.seconds),
@@ -135,17 +188,26 @@ def diagnose(
         model=Source(
             name=generator.name,
             description=f"{type(generator.model).__name__}, {generator.layers} layers, {generator.books} codebooks at {generator.frame_rate:g} Hz",
+            device=str(generator.model.device),
+            dtype=str(generator.model.dtype).removeprefix("torch."),
         ),
-        judge=Source(name=judge.name, description=f"CLAP choosing between {len(judge.labels)} genres"),
+        judge=Source(
+            name=judge.name,
+            description=f"CLAP choosing between {len(judge.labels)} genres",
+            device=str(judge.model.device),
+            dtype=str(judge.model.dtype).removeprefix("torch."),
+        ),
         settings=settings,
         intended=intent,
         perceived=heard,
         verdict=verdict,
         question=question,
+        blame=placed,
         takes=[_take(index, takes, posterior, found, judge.labels) for index in range(len(takes))],
         drivers=drivers,
         estimated_units=found.count,
-        caveats=_caveats(intent, heard, judge, generator, settings, words, group),
+        caveats=_caveats(intent, heard, judge, generator, settings, words, group, against),
+        cost=cost,
         timings=clock.timings,
     )
     if progress:
@@ -177,102 +239,6 @@ def _take(index: int, takes: Takes, posterior: Tensor, found: Attribution, label
     )
 
 
-def _margins(judge: Judge, question: Question, takes: Takes, rate: int) -> tuple[Tensor, list[str]]:
-    with torch.no_grad():
-        logits = judge.logits(takes.waveform, rate)
-    values = logits[:, judge.labels.index(question.label)] - logits[:, judge.labels.index(question.against)]
-    return values, [judge.labels[index] for index in logits.argmax(1).tolist()]
-
-
-def _verify_group(
-    generator: Generator,
-    judge: Judge,
-    question: Question,
-    takes: Takes,
-    found: Attribution,
-    reference: Reference,
-    settings: Settings,
-    sampling: Sampling,
-    evidence: Evidence,
-) -> GroupTest:
-    """Mute the strongest units, and as many random ones like them, on the noise of the clean takes."""
-    size = max(1, round(found.count * settings.strongest_share))
-    strongest = tuple(unit for unit, _ in found.ranked(size))
-    control = matched_controls(strongest, found.activity, settings.seed)
-    count, rate = len(takes), generator.sample_rate
-    edits = [Edit(strongest)] * count + [Edit(control)] * count
-    both = regenerate(generator, takes.prompts * 2, takes.seeds * 2, edits, settings.seconds, sampling, reference)
-    muted, random = both.rows(0, count), both.rows(count, 2 * count)
-    evidence.muted, evidence.control = muted, random
-    clean, heard = _margins(judge, question, takes, rate)
-    after, heard_muted = _margins(judge, question, muted, rate)
-    other, heard_random = _margins(judge, question, random, rate)
-    flippable = [index for index, label in enumerate(heard) if label == question.label]
-    broken = sound.broke(muted.waveform, takes.waveform, rate)
-    difference = effect((after - other).tolist())
-    return GroupTest(
-        units=size,
-        estimated=effect(found.of(strongest).tolist()),
-        effect=effect((after - clean).tolist()),
-        control=effect((other - clean).tolist()),
-        difference=difference,
-        flips=sum(heard_muted[index] != question.label for index in flippable),
-        control_flips=sum(heard_random[index] != question.label for index in flippable),
-        flippable=len(flippable),
-        heard={
-            label: heard_muted.count(label)
-            for label in sorted(set(heard_muted), key=lambda name: -heard_muted.count(name))
-        },
-        distance=float(sound.spectral_distance(muted.waveform, takes.waveform, rate).mean()),
-        control_distance=float(sound.spectral_distance(random.waveform, takes.waveform, rate).mean()),
-        sound_broke=broken,
-        convincing=not broken and difference.interval is not None and difference.interval.high < 0,
-    )
-
-
-def _words(
-    generator: Generator,
-    judge: Judge,
-    question: Question,
-    takes: Takes,
-    found: Attribution,
-    settings: Settings,
-    sampling: Sampling,
-    vocabulary: Vocabulary | None,
-    evidence: Evidence,
-) -> list[WordDriver]:
-    """Estimate every word, then leave out the strongest ones in turn, on the noise of the clean takes."""
-    prompt = takes.prompts[0]
-    words = words_in(prompt, generator.read_text([prompt]))
-    estimates = {word: found.tokens[:, list(word.tokens)].sum(1) for word in words}
-    ordered = sorted(words, key=lambda word: float(estimates[word].mean()))
-    tested = [word for word in ordered if without(prompt, word)][:TESTED_WORDS]
-    measured: dict[Word, tuple[list[float], int]] = {}
-    if tested:
-        count = len(takes)
-        prompts = [without(prompt, word) for word in tested for _ in range(count)]
-        again = regenerate(
-            generator, prompts, takes.seeds * len(tested), [None] * len(prompts), settings.seconds, sampling, None
-        )
-        for position, word in enumerate(tested):
-            rows = again.rows(position * count, (position + 1) * count)
-            after, heard = _margins(judge, question, rows, generator.sample_rate)
-            flips = sum(
-                label != question.label
-                for label, before in zip(heard, evidence.posterior.argmax(1).tolist(), strict=True)
-                if judge.labels[before] == question.label
-            )
-            measured[word] = ((after - found.metric).tolist(), flips)
-            evidence.left_out[word.text] = rows
-    return [
-        WordDriver(
-            word=word.text, start=word.start, end=word.end, known=vocabulary is None or vocabulary.knows(word.text), estimated=effect(estimates[word].tolist()),
-            verified=effect(measured[word][0]) if word in measured else None, flips=measured[word][1] if word in measured else None,
-        )
-        for word in ordered
-    ]  # fmt: skip
-
-
 def _seconds(
     judge: Judge,
     question: Question,
@@ -288,7 +254,7 @@ def _seconds(
         end = min(start + SECTION_SECONDS, seconds)
         near = [index for index, at in enumerate(evidence.timeline_seconds) if at < end and at + window > start]
         heard = evidence.timeline[near].mean((0, 1))
-        acting = found.frames[:, round(start * frame_rate) : round(end * frame_rate)].sum(1)
+        acting = found.frames[:, frame_at(start, frame_rate) : frame_at(end, frame_rate)].sum(1)
         sections.append(
             SecondDriver(
                 start=start,
@@ -310,8 +276,19 @@ def _caveats(
     settings: Settings,
     words: list[WordDriver],
     group: GroupTest | None,
+    against: str | None,
 ) -> list[str]:
     caveats = []
+    if against == heard.label:
+        caveats.append(f"{against} is what is heard, so it was compared with the runner-up instead of with itself.")
+    if generator.model.dtype.itemsize < 4:
+        caveats.append(
+            "The generator ran in half precision: rounding alone can part takes that share their noise, and small effects drown in it; --dtype float32 does not have that."
+        )
+    if generator.family.reads == "prefix":
+        caveats.append(
+            f"{generator.name} reads the prompt as the first positions of its decoder; units are estimated and muted at the positions of audio only."
+        )
     if settings.takes < 8:
         caveats.append(f"{settings.takes} takes give a wide interval; --takes 8 or more narrows it.")
     if intent.how == "meaning":
@@ -337,6 +314,6 @@ def _caveats(
         )
     if heard.unsure:
         caveats.append(f"In {heard.unsure} of {heard.share.total} takes the judge hears no clear genre.")
-    if group and group.sound_broke:
-        caveats.append("Muting the strongest units ruined the sound, so that test proves nothing.")
+    if group and (group.muted.sound.broke or group.control.sound.broke):
+        caveats.append("Muting ruined the sound, so that test proves nothing.")
     return caveats

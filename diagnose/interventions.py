@@ -1,9 +1,13 @@
-"""Interventions: change units and see what comes out. Every edit proves that it fired and that it changed what it names."""
+"""Interventions: change units and see what comes out. Every edit proves that it fired and that it changed what it names.
+
+Edits are rows of one batch: each row of a replay or of a generation may have its own, so many variants cost little more than one.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,96 +15,225 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..models.delay import frame_at
 from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling, Takes
-from ..models.hooks import Hook, write
+from ..models.hooks import hooked, write
 from ..models.units import Location, Unit
 from .reference import Reference
+
+Kind = Literal["zero", "mean", "resample", "scale", "set", "patch"]
+Branch = Literal["both", "prompt", "null"]
+
+NEEDS_DONOR = ("resample", "patch")
+
+
+@dataclass(frozen=True)
+class Donor:
+    """Activations to put in place of others: per location (branches, positions, features), of one take."""
+
+    values: dict[Location, Tensor]
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What becomes of a group of units: put to their reference ``mean``, multiplied (``scale``), or ``set`` to a value.
+    """What becomes of some units.
 
-    Scaling by 0 is zero ablation.
+    Attributes:
+        targets: units, or whole locations.
+        kind: ``zero``; ``mean`` (over the reference prompts); ``scale`` (times ``value``); ``set`` (to ``value``); ``resample`` and
+            ``patch`` (to what they were in the ``donor``, position by position: a random other take, or one that was chosen).
+        value: for ``scale`` and ``set``.
+        seconds: from when to when; all of the take if absent.
+        branch: the prompted half of guidance, the null-prompt half, or both.
+        amount: how far to go from what is there to what would be put there; 1 is all the way.
+
+    Edits in the decoder act on the positions of audio; where the prompt is a prefix, its positions are left alone.
     """
 
-    units: tuple[Unit, ...]
-    kind: Literal["mean", "scale", "set"] = "mean"
+    targets: tuple[Unit | Location, ...]
+    kind: Kind = "mean"
     value: float = 0.0
+    seconds: tuple[float, float] | None = None
+    branch: Branch = "both"
+    donor: Donor | None = None
+    amount: float = 1.0
+
+    @property
+    def locations(self) -> set[Location]:
+        """Where the targets are."""
+        return {target.location if isinstance(target, Unit) else target for target in self.targets}
+
+    def columns(self, generator: Generator, location: Location) -> Tensor:
+        """The features at ``location`` that the edit names."""
+        if location in self.targets:
+            return torch.arange(generator.features(location))
+        width = generator.head_width(location)
+        indices = torch.tensor(
+            [unit.index for unit in self.targets if isinstance(unit, Unit) and unit.location == location]
+        )
+        return (indices[:, None] * width + torch.arange(width)).flatten()  # fmt: skip
 
 
-class _Affine:
-    """At one location: multiply and add, row by row. Rows without an edit pass through untouched, bit for bit."""
+def check_edit(generator: Generator, edit: Edit, reference: Reference | None, guidance: float) -> None:
+    """Raise :class:`TonescopeError` for an edit that cannot be made in this model."""
+    if not edit.targets:
+        raise TonescopeError("an edit names no unit and no location, so it would change nothing; name at least one.")
+    for target in edit.targets:
+        if isinstance(target, Unit):
+            generator.unit(str(target))
+    for location in sorted(edit.locations):
+        generator.place(location)
+        if not location.site.causal:
+            raise TonescopeError(
+                f"{location} takes no part in playing, so an edit there changes nothing that is heard; edit the decoder or codec.LAYER.decoder."
+            )
+        if edit.kind == "mean" and (reference is None or location not in reference.means):
+            raise TonescopeError(
+                f"no reference mean was measured at {location}; measure it first, or use zero or resample ablation."
+            )
+        if edit.kind in NEEDS_DONOR and (edit.donor is None or location not in edit.donor.values):
+            raise TonescopeError(
+                f"a {edit.kind} at {location} needs a donor that was recorded there; record one with activations()."
+            )
+        if edit.seconds and location.network == "text":
+            raise TonescopeError(
+                f"{location} works on the whole prompt at once, so an edit there cannot be limited to some seconds; leave the seconds out."
+            )
+        if edit.branch != "both" and generator.branches(location, guidance) == 1:
+            raise TonescopeError(
+                f"{location} runs once for both guidance branches (or guidance is off), so an edit there cannot be limited to one; use both."
+            )
+    if edit.seconds and not 0 <= edit.seconds[0] < edit.seconds[1]:
+        raise TonescopeError(
+            f"the seconds {edit.seconds[0]:g} to {edit.seconds[1]:g} are not a stretch of time; give a start and a later end."
+        )
+
+
+class _Writer:
+    """All edits at one location: ``tensor * factor + addend`` on the rows concerned; others pass untouched, bit for bit."""
 
     def __init__(
-        self,
-        generator: Generator,
-        location: Location,
-        edits: dict[int, Edit],
-        rows: int,
-        branches: int,
-        reference: Reference | None,
-    ) -> None:
-        self.location, width, features = location, generator.head_width(location), generator.features(location)
-        factor, addend = torch.ones(branches, rows, 1, features), torch.zeros(branches, rows, 1, features)
-        for row, edit in edits.items():
-            wanted = [unit.index for unit in edit.units if unit.location == location]
-            columns = torch.tensor([index * width + offset for index in wanted for offset in range(width)])
+        self, generator: Generator, location: Location, edits: dict[int, Edit], rows: int, guidance: float, reference: Reference | None,
+    ) -> None:  # fmt: skip
+        self.generator, self.location, self.rows = generator, location, rows
+        self.branches = generator.branches(location, guidance)
+        self.edits = edits
+        # One line for each (branch, row) that is edited here.
+        self.lines = [
+            (branch, row)
+            for branch in range(self.branches)
+            for row, edit in edits.items()
+            if edit.branch == "both" or (edit.branch == "prompt") == (branch == 0)
+        ]
+        length = max([1, *(edit.donor.values[location].shape[1] for edit in edits.values() if edit.donor)])
+        features = generator.features(location)
+        factor, addend = torch.ones(len(self.lines), 1, features), torch.zeros(len(self.lines), length, features)
+        for line, (branch, row) in enumerate(self.lines):
+            edit, columns = edits[row], edits[row].columns(generator, location)
+            factor[line, :, columns] = edit.value if edit.kind == "scale" else 0.0
             if edit.kind == "mean":
-                if reference is None or location not in reference.means:
-                    raise ValueError(f"no reference mean for {location}")
-                factor[:, row, 0, columns] = 0.0
-                addend[:, row, 0, columns] = reference.means[location][:branches, columns]
+                assert reference is not None
+                means = reference.means[location]
+                addend[line, :, columns] = means[min(branch, len(means) - 1), columns]
             elif edit.kind == "set":
-                factor[:, row, 0, columns] = 0.0
-                addend[:, row, 0, columns] = edit.value
-            else:
-                factor[:, row, 0, columns] = edit.value
+                addend[line, :, columns] = edit.value
+            elif edit.donor:
+                given = edit.donor.values[location]
+                addend[line, : given.shape[1], columns] = given[min(branch, len(given) - 1)][:, columns].float()
+            factor[line, :, columns] = 1 + edit.amount * (factor[line, :, columns] - 1)
+            addend[line, :, columns] *= edit.amount
         device, dtype = generator.model.device, generator.model.dtype
-        self.touched = torch.tensor([branch * rows + row for branch in range(branches) for row in edits], device=device)
-        self.factor = factor.flatten(0, 1).to(device, dtype)[self.touched]
-        self.addend = addend.flatten(0, 1).to(device, dtype)[self.touched]
-        self.changed = torch.zeros(branches, len(edits), dtype=torch.bool, device=device)
+        self.factor, self.addend = factor.to(device, dtype), addend.to(device, dtype)
+        self.reach = self._reach()
+        self.everywhere = self._present(list(range(rows)))
+        self.changed = torch.zeros(len(self.lines), dtype=torch.bool, device=device)
+
+    def _reach(self) -> Tensor | None:
+        """What each line acts on, (lines, 3): first and last position in time, and steps the donor has; ``None`` where all is."""
+        rate, far = self.generator.frame_rate, 2**31
+        reach = []
+        for _, row in self.lines:
+            edit = self.edits[row]
+            start, stop = 0, far
+            if edit.seconds:
+                start = frame_at(edit.seconds[0], rate)
+                stop = max(start + 1, frame_at(edit.seconds[1], rate))
+            reach.append((start, stop, edit.donor.values[self.location].shape[1] if edit.donor else far))
+        if all(line == (0, far, far) for line in reach):
+            return None
+        return torch.tensor(reach, device=self.generator.model.device)
 
     def __call__(self, tensor: Tensor) -> Tensor:
-        edited = tensor[self.touched] * self.factor + self.addend
-        self.changed |= (edited != tensor[self.touched]).flatten(1).any(1).view_as(self.changed)
-        return tensor.index_copy(0, self.touched, edited)
+        clock = self.generator.clock
+        body = tensor.transpose(1, 2) if self.location.site.axis == 1 else tensor
+        prefix = clock.prefix if self.location.network == "decoder" else 0
+        lines, where = self.everywhere if clock.rows is None else self._present(clock.rows.tolist())
+        if not len(lines) or body.shape[1] == prefix:
+            return tensor
+        before = body[where, prefix:]
+        steps = torch.arange(before.shape[1], device=tensor.device)
+        if self.location.network == "decoder":
+            steps = steps + clock.start
+        # A codec donor holds the sides of a stereo image one after the other.
+        given = steps + clock.side * len(steps) if self.location.network == "codec" else steps
+        addend = self.addend[lines]
+        if addend.shape[1] > 1:
+            addend = addend[:, given.clamp_max(addend.shape[1] - 1)]
+        after = before * self.factor[lines] + addend
+        if self.reach is not None:
+            start, stop, supply = self.reach[lines].unsqueeze(1).unbind(2)
+            # Codec layers run faster than frames; decoder positions and frames of the first codebook are the same.
+            time = steps * clock.frames // len(steps) if self.location.network == "codec" else steps
+            inside = (time >= start) & (time < stop) & (given < supply)
+            after = torch.where(inside[..., None], after, before)
+        self.changed[lines] |= (after != before).flatten(1).any(1)
+        edited = body.clone()
+        edited[where, prefix:] = after
+        return edited.transpose(1, 2) if self.location.site.axis == 1 else edited
 
-
-@dataclass(frozen=True)
-class Edits:
-    """Edits for the rows of one batch (``None`` leaves a row alone), ready to be hooked."""
-
-    affines: tuple[_Affine, ...]
-    hooks: tuple[Hook, ...]
+    def _present(self, here: list[int]) -> tuple[Tensor, Tensor]:
+        """Which lines concern a tensor of the takes ``here``, and at which of its rows."""
+        at = {row: index for index, row in enumerate(here)}
+        found = [(line, branch * len(here) + at[row]) for line, (branch, row) in enumerate(self.lines) if row in at]
+        pairs = torch.tensor(found, dtype=torch.long, device=self.generator.model.device).reshape(-1, 2)
+        return pairs[:, 0], pairs[:, 1]
 
     def check(self) -> None:
-        """Raise :class:`TonescopeError` when an edit left its target as it was."""
-        for affine in self.affines:
-            if not bool(
-                affine.changed.any(0).all()
-            ):  # one branch will do: without a prompt, cross-attention is zero already
+        """Raise when an edit left everything here as it was, in every branch it may touch."""
+        for row in self.edits:
+            mine = [line for line, (_, owner) in enumerate(self.lines) if owner == row]
+            # One branch will do: in the null branch of cross-attention there is nothing to change.
+            if not bool(self.changed[mine].any()):
                 raise TonescopeError(
-                    f"an intervention at {affine.location} changed nothing, so its result would mean nothing; choose units that are active, or another value."
+                    f"an intervention at {self.location} changed nothing, so its result would mean nothing; choose units that are active, or another value."
                 )
 
 
-def prepare(
+@contextmanager
+def edited(
     generator: Generator, edits: Sequence[Edit | None], guidance: float, reference: Reference | None = None
-) -> Edits:
-    """Hooks that edit each row of a batch in its own way, in both guidance branches."""
+) -> Iterator[None]:
+    """Within the block, each row of a generation or a replay is edited in its own way (``None`` leaves a row alone).
+
+    Raises:
+        TonescopeError: an edit cannot be made here, did not fire, or changed nothing.
+    """
     by_location: dict[Location, dict[int, Edit]] = defaultdict(dict)
     for row, edit in enumerate(edits):
-        for location in {unit.location for unit in edit.units} if edit else ():
-            by_location[location][row] = edit  # type: ignore[assignment]
-    branches = 2 if guidance > 1 else 1
-    affines = tuple(
-        _Affine(generator, location, rows, len(edits), branches, reference)
+        if edit is None:
+            continue
+        check_edit(generator, edit, reference, guidance)
+        for location in edit.locations:
+            by_location[location][row] = edit
+    writers = [
+        _Writer(generator, location, rows, len(edits), guidance, reference)
         for location, rows in sorted(by_location.items())
-    )
-    return Edits(affines, tuple(write(generator.place(affine.location), affine) for affine in affines))
+    ]
+    with hooked([write(generator.place(writer.location), writer) for writer in writers]):
+        yield
+    for writer in writers:
+        writer.check()
 
 
 def regenerate(
@@ -111,15 +244,17 @@ def regenerate(
     seconds: float,
     sampling: Sampling,
     reference: Reference | None,
-    rows: int = 16,
+    rows: int = 48,
+    advance: Callable[[float], None] | None = None,
 ) -> Takes:
-    """Generate with one edit a row, ``rows`` at a time, on the noise of ``seeds``."""
+    """Generate with one edit a row, ``rows`` at a time, on the noise of ``seeds``; ``advance`` is told the share that is done."""
     done = []
     for start in range(0, len(seeds), rows):
         part = slice(start, start + rows)
-        prepared = prepare(generator, edits[part], sampling.guidance, reference)
-        done.append(generator.generate(prompts[part], seeds[part], seconds, sampling, prepared.hooks))
-        prepared.check()
+        with edited(generator, edits[part], sampling.guidance, reference):
+            done.append(generator.generate(prompts[part], seeds[part], seconds, sampling))
+        if advance:
+            advance(min(1.0, (start + rows) / len(seeds)))
     return Takes(
         tuple(prompts),
         tuple(seeds),
@@ -129,21 +264,27 @@ def regenerate(
 
 
 def matched_controls(
-    units: Sequence[Unit], activity: dict[Location, Tensor], seed: int, nearest: int = 12
+    units: Sequence[Unit], activity: dict[Location, Tensor], seed: int, nearest: int = 12, avoid: Iterable[Unit] = ()
 ) -> tuple[Unit, ...]:
-    """As many random other units, each from the same location and about as active as the one it stands for."""
+    """As many random other units, each from the same location and about as active as the one it stands for.
+
+    Where a location has no other units left (most heads of a layer can be among the strongest), the nearest layer of the same site
+    steps in; where the whole site has none left, the control is smaller, and its length says so.
+    """
     random = np.random.default_rng(seed)
-    taken = set(units)
+    taken = {*units, *avoid}
     chosen = []
     for unit in units:
-        level = activity[unit.location]
-        order = (level - level[unit.index]).abs().argsort().tolist()
-        candidates = [Unit(unit.location, index) for index in order if Unit(unit.location, index) not in taken][
-            :nearest
-        ]
-        if not candidates:
-            continue
-        pick = candidates[random.integers(len(candidates))]
-        taken.add(pick)
-        chosen.append(pick)
+        here, level = unit.location, activity[unit.location][unit.index]
+        places = sorted(
+            (place for place in activity if place.site == here.site), key=lambda place: abs(place.layer - here.layer)
+        )
+        for place in places:
+            order = (activity[place] - level).abs().argsort().tolist()
+            candidates = [Unit(place, index) for index in order if Unit(place, index) not in taken][:nearest]
+            if candidates:
+                pick = candidates[random.integers(len(candidates))]
+                taken.add(pick)
+                chosen.append(pick)
+                break
     return tuple(chosen)

@@ -14,14 +14,15 @@ from torch import Tensor
 
 from ..models.generator import Generator, Sampling
 from ..models.hooks import hooked, read
-from ..models.units import Location
+from ..models.units import SITES, Location
 
 # Ordinary requests across styles, none of them about any particular diagnosis.
 PROMPTS = (
     "house music", "dark techno", "calm ambient pads", "drum and bass", "lo-fi hip hop beats", "trap beat", "rock band with electric guitars", "heavy metal",
     "slow blues", "swing jazz", "smooth jazz with saxophone", "funk groove", "roots reggae", "cheerful polka", "ragtime piano", "synthwave", "a song", "music",
 )  # fmt: skip
-SITES = ("decoder.mlp", "decoder.self", "decoder.cross")
+ATTRIBUTED = ("decoder.mlp", "decoder.self", "decoder.cross")
+MEASURED = tuple(site.key for site in SITES if site.causal)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Reference:
 
     def save(self, path: Path) -> None:
         """Write one safetensors file."""
-        tensors = {str(location): mean.half().contiguous() for location, mean in self.means.items()}
+        tensors = {str(location): mean.contiguous() for location, mean in self.means.items()}
         temporary = path.with_suffix(".tmp")
         save_file(tensors, temporary, metadata={"about": json.dumps(self.about)})
         temporary.replace(path)
@@ -57,22 +58,27 @@ def measure(
     seed: int = 90_000,
     batch: int = 6,
 ) -> Reference:
-    """Generate one take a prompt, replay it, and average every unit over prompts and frames."""
-    places = {location: generator.place(location) for location in generator.locations(*SITES)}
-    branches = 2 if sampling.guidance > 1 else 1
+    """Generate one take a prompt, replay it, and average every unit over prompts and over time (or over the prompt's tokens)."""
     sums: dict[Location, Tensor] = {}
 
-    def add(location: Location, tensor: Tensor) -> None:
-        mean = tensor.float().reshape(branches, -1, *tensor.shape[1:]).mean(2).sum(1).cpu()
-        sums[location] = sums.get(location, 0) + mean
+    def note(location: Location, tensor: Tensor) -> None:
+        body = tensor.transpose(1, 2) if location.site.axis == 1 else tensor
+        prefix = generator.clock.prefix if location.network == "decoder" else 0
+        branches = generator.branches(location, sampling.guidance)
+        mean = body[:, prefix:].float().unflatten(0, (branches, -1)).mean((1, 2)).cpu()
+        sums[location] = sums.get(location, 0) + mean / generator.channels ** (location.network == "codec")
 
+    hooks = [read(generator.place(location), partial(note, location)) for location in generator.locations(*MEASURED)]
     for start in range(0, len(prompts), batch):
         asked = prompts[start : start + batch]
         takes = generator.generate(
             asked, range(seed + start, seed + start + len(asked)), seconds, sampling, decode=False
         )
-        with hooked([read(place, partial(add, location)) for location, place in places.items()]):
-            generator.replay(takes.codes, generator.read_text(asked), sampling.guidance)
+        with hooked(hooks):
+            for row, prompt in enumerate(asked):
+                codes = takes.codes[row : row + 1]
+                generator.replay(codes, generator.read_text([prompt]), sampling.guidance)
+                generator.decode(codes)
     about = {
         "prompts": list(prompts),
         "seed": seed,

@@ -1,18 +1,18 @@
 """The diagnosis as data: one pydantic schema behind the terminal, the page, the report and JSON.
 
 Every claim carries a badge: *observed* was measured in these takes, *estimated* is a gradient estimate, *verified* was measured by
-intervention against a control.
+changing one thing and playing the same takes again. Verified does not mean confirmed: every trial says how sure its effect is.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from .genre import Heard, Intent, Verdict
 from .settings import Settings
-from .stats import Effect
+from .stats import Effect, Share
 
 SCHEMA_VERSION = "1.0"
 Badge = Literal["observed", "estimated", "verified"]
@@ -37,37 +37,97 @@ class Question(BaseModel):
     against: str
 
 
-class UnitDriver(BaseModel):
-    """A unit and the estimated change of the margin if it alone is mean-ablated."""
+class SoundChange(BaseModel):
+    """How far changed takes are from the clean ones, on average: level (dB), long-term spectrum (dB), onsets a second.
 
-    badge: Badge = "estimated"
-    unit: str
+    ``broke`` says that most of them are no longer usable sound, so that nothing follows from what is heard in them.
+    """
+
+    level_db: float
+    spectrum_db: float
+    onsets: float
+    broke: bool
+
+
+class Trial(BaseModel):
+    """What became of the takes, regenerated on the same noise with one thing changed.
+
+    ``variant`` names what was changed. ``effect`` is the change of the margin. ``q`` is its p-value after Benjamini-Hochberg over everything tested in the diagnosis.
+    ``flips`` counts takes no longer heard as ``question.label``, among the ``flippable`` ones that were.
+    """
+
+    badge: Badge = "verified"
+    variant: str
     effect: Effect
+    q: float | None = None
+    flips: int
+    flippable: int
+    heard: dict[str, int]
+    sound: SoundChange
+    audio: list[str] = []
+
+
+Where = Literal["nowhere", "text encoder", "decoder", "codec and judge", "unclear"]
+
+
+class Blame(BaseModel):
+    """Where a confusion is made, and what that rests on.
+
+    ``nearest`` is the genre word whose projected text states are closest to the prompt's; ``similarity`` are centred cosine
+    similarities to the asked genre and to the heard one; ``misheard`` is how often codec and judge turn known audio of the asked
+    genre into the heard one, where that was measured; ``bare`` is what came of the bare genre word in place of the prompt.
+    """
+
+    where: Where
+    sentence: str
+    badge: Badge = "observed"
+    nearest: str | None = None
+    similarity: tuple[float, float] | None = None
+    misheard: Share | None = None
+    bare: Trial | None = None
+
+
+class UnitDriver(BaseModel):
+    """A unit: the estimated change of the margin if it alone is mean-ablated, and the measured one where that was done.
+
+    ``control`` is the same for a random unit of the same place and activity.
+    """
+
+    unit: str
+    estimated: Effect
+    verified: Trial | None = None
+    control: Trial | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def badge(self) -> Badge:
+        return "estimated" if self.verified is None else "verified"
+
+
+class Dose(BaseModel):
+    """The group's activations multiplied by ``scale``; 1 would be the clean take."""
+
+    scale: float
+    trial: Trial
 
 
 class GroupTest(BaseModel):
-    """What muting a group did to regenerated paired takes, beside the same number of random units.
+    """The strongest units mean-ablated together, beside ``control_units`` random units of the same places and activity.
 
-    ``effect`` and ``control`` are changes of the margin, ``difference`` is effect minus control, take by take. ``flips`` counts
-    takes that are no longer heard as ``question.label``, among those that were.
+    ``difference`` is effect minus control, take by take, and ``q`` belongs to it. ``convincing``: the difference is below zero
+    with its whole interval, ``q`` is below 0.05, and the sound of both is intact.
     """
 
     badge: Badge = "verified"
     units: int
+    control_units: int
     estimated: Effect
-    effect: Effect
-    control: Effect
+    muted: Trial
+    control: Trial
     difference: Effect
-    flips: int
-    control_flips: int
-    flippable: int
-    heard: dict[str, int]
-    distance: float
-    control_distance: float
-    sound_broke: bool
+    q: float | None = None
+    doses: list[Dose] = []
     convincing: bool
-    audio: list[str] = []
-    control_audio: list[str] = []
 
 
 class WordDriver(BaseModel):
@@ -78,9 +138,9 @@ class WordDriver(BaseModel):
     end: int
     known: bool
     estimated: Effect
-    verified: Effect | None = None
-    flips: int | None = None
+    verified: Trial | None = None
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def badge(self) -> Badge:
         return "estimated" if self.verified is None else "verified"
@@ -111,6 +171,17 @@ class Source(BaseModel):
 
     name: str
     description: str
+    device: str
+    dtype: str
+
+
+class Cost(BaseModel):
+    """Memory that was expected beside the models, in GiB, and the batches that follow from it."""
+
+    generation_gib: float
+    attribution_gib: float
+    rows_generated_together: int
+    takes_attributed_together: int
 
 
 class Diagnosis(BaseModel):
@@ -127,8 +198,10 @@ class Diagnosis(BaseModel):
     perceived: Heard
     verdict: Verdict
     question: Question
+    blame: Blame
     takes: list[TakeResult]
     drivers: Drivers
     estimated_units: int
     caveats: list[str]
+    cost: Cost
     timings: dict[str, float]

@@ -11,13 +11,16 @@ from pathlib import Path
 from ..models import loading
 from ..models.generator import Generator, Sampling
 from ..models.judge import Judge
+from . import memory
 from . import reference as references
-from .diagnosis import Evidence, Progress, diagnose
+from .diagnosis import Evidence, Progress, check_request, diagnose
 from .reference import Reference
 from .result import Diagnosis
-from .settings import Settings, check
+from .settings import Settings
 from .taxonomy import Taxonomy, common, from_rows
+from .trace import Keep
 
+REFERENCE_SECONDS, REFERENCE_ROWS = 4.0, 6
 REFERENCE_FILE = "reference.safetensors"
 
 
@@ -40,16 +43,23 @@ class Session:
     _references: dict[str, Reference] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, model: str = loading.EMBEDDED, judge: str | None = None, device: str = "cpu") -> Session:
-        """Load a generator and a judge by name; by default the embedded judge for the embedded generator, else the Hub's music CLAP."""
+    def open(
+        cls, model: str = loading.EMBEDDED, judge: str | None = None, device: str = "cpu", dtype: str = "float32", adapter: str | None = None
+    ) -> Session:  # fmt: skip
+        """Load a generator (with a PEFT adapter on top, if one is named) and a judge, which always hears in float32.
+
+        By default the embedded judge listens to the embedded generator, and the Hub's music CLAP to every other.
+        """
         loading.check_device(device)
+        loading.check_dtype(dtype)
         judge = judge or (loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE)
         rows = loading.judge_rows(judge)
         taxonomy = from_rows(rows) if rows else common()
-        generator = loading.load_generator(model, device)
-        return cls(
-            generator, loading.load_judge(judge, taxonomy.labels, device), taxonomy, loading.load_vocabulary(model)
-        )
+        generator = loading.load_generator(model, device, dtype, adapter)
+        listener = loading.load_judge(judge, taxonomy.labels, device)
+        if judge == loading.EMBEDDED and model != loading.EMBEDDED:
+            listener.track = None  # it was measured through the embedded codec, on the composer's pieces
+        return cls(generator, listener, taxonomy, None if adapter else loading.load_vocabulary(model))
 
     def reference(self, settings: Settings, progress: Progress | None = None) -> Reference:
         """Reference means of this generator: shipped, kept from before, or measured now (and kept)."""
@@ -60,7 +70,14 @@ class Session:
             if (means.about["guidance"] > 1) == (settings.guidance > 1):  # type: ignore[operator]
                 return means
         key = json.dumps(
-            [self.generator.name, sampling.guidance, sampling.temperature, sampling.top_k, _fingerprint(self.generator)]
+            [
+                REFERENCE_SECONDS,
+                self.generator.name,
+                sampling.guidance,
+                sampling.temperature,
+                sampling.top_k,
+                _fingerprint(self.generator),
+            ]
         )
         name = hashlib.sha256(key.encode()).hexdigest()[:24]
         if name not in self._references:
@@ -70,7 +87,11 @@ class Session:
             else:
                 if progress:
                     progress("measure reference means (once for this model)", 0.0)
-                self._references[name] = references.measure(self.generator, min(settings.seconds, 4.0), sampling)
+                seconds = min(REFERENCE_SECONDS, self.generator.longest_seconds)
+                allowed = memory.budget(self.generator.model.device, settings.memory_gib)
+                each = memory.generation_bytes(self.generator, seconds, 16, settings.guidance)
+                rows = allowed.rows(each, REFERENCE_ROWS, f"measuring reference means of {self.generator.name}")
+                self._references[name] = references.measure(self.generator, seconds, sampling, batch=rows)
                 try:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     self._references[name].save(path)
@@ -79,21 +100,35 @@ class Session:
         return self._references[name]
 
     def diagnose(
-        self, prompt: str, settings: Settings, intended: str | None = None, progress: Progress | None = None
+        self,
+        prompt: str,
+        settings: Settings,
+        intended: str | None = None,
+        progress: Progress | None = None,
+        keep: Keep | None = None,
     ) -> tuple[Diagnosis, Evidence]:
         """Diagnose a prompt; see :func:`.diagnosis.diagnose`."""
-        check(prompt, settings)
+        check_request(prompt, self.generator, self.judge, self.taxonomy, settings, intended)
         means = self.reference(settings, progress)
         return diagnose(
-            prompt, self.generator, self.judge, self.taxonomy, means, settings, self.vocabulary, intended, progress
+            prompt,
+            self.generator,
+            self.judge,
+            self.taxonomy,
+            means,
+            settings,
+            self.vocabulary,
+            intended,
+            progress,
+            keep,
         )
 
 
 def _fingerprint(generator: Generator) -> str:
-    """Tells apart models that share a name: a few weights of the first and last layers."""
-    weights = dict(generator.model.named_parameters())
-    names = sorted(name for name in weights if name.endswith("fc2.weight"))
-    digest = hashlib.sha256()
-    for name in (names[0], names[-1]):
-        digest.update(weights[name].detach().flatten()[:256].float().cpu().numpy().tobytes())
+    """Tells apart models that share a name (another revision, another adapter): a stretch of every weight."""
+    digest = hashlib.sha256(str(generator.model.dtype).encode())
+    for name, weight in sorted(generator.model.named_parameters()):
+        flat = weight.detach().flatten()
+        middle = len(flat) // 2
+        digest.update(name.encode() + flat[middle : middle + 64].float().cpu().numpy().tobytes())
     return digest.hexdigest()[:16]

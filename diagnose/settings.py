@@ -11,12 +11,15 @@ from ..models.errors import TonescopeError
 LONGEST_PROMPT = 2_000
 MOST_TAKES = 256
 LONGEST_SECONDS = 60.0
+MOST_TESTED = 200
 
 
 class Settings(BaseModel):
     """Everything needed to run the diagnosis again.
 
-    ``strongest_share`` is the share of all units that the group test mutes together.
+    ``strongest_share`` is the share of all units that the group test mutes together; ``tested_units`` and ``tested_words`` are how
+    many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.
+    ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
     """
 
     takes: int = 4
@@ -27,6 +30,10 @@ class Settings(BaseModel):
     top_k: int = 250
     against: str | None = None
     strongest_share: float = 0.01
+    tested_units: int = 2
+    tested_words: int = 4
+    doses: tuple[float, ...] = (0.0, 0.5, 2.0)
+    memory_gib: float | None = None
 
 
 def check(prompt: str, settings: Settings) -> None:
@@ -51,10 +58,18 @@ def check(prompt: str, settings: Settings) -> None:
         raise TonescopeError(
             f"{settings.seconds:g} seconds cannot be made; ask for more than 0 and at most {LONGEST_SECONDS:g}."
         )
-    if not (math.isfinite(settings.guidance) and 0 <= settings.guidance <= 20):
-        raise TonescopeError(f"a guidance of {settings.guidance:g} is outside 0 to 20; 3 is usual.")
+    if not (math.isfinite(settings.guidance) and 1 <= settings.guidance <= 20):
+        raise TonescopeError(f"a guidance of {settings.guidance:g} is outside 1 (none) to 20; 3 is usual.")
     if not (math.isfinite(settings.temperature) and 0 <= settings.temperature <= 5):
         raise TonescopeError(f"a temperature of {settings.temperature:g} is outside 0 to 5; 1 is usual.")
+    if not 0 <= settings.tested_units <= MOST_TESTED:
+        raise TonescopeError(
+            f"{settings.tested_units} units cannot be verified one by one; ask for 0 to {MOST_TESTED}."
+        )
+    if settings.memory_gib is not None and not settings.memory_gib > 0:
+        raise TonescopeError(
+            f"{settings.memory_gib:g} GiB of memory is nothing to work with; give more, or leave the option out."
+        )
     if settings.top_k < 0:
         raise TonescopeError(f"a top-k of {settings.top_k} is negative; 250 is usual and 0 keeps every code.")
     if settings.seed < 0:

@@ -8,6 +8,9 @@ from torch import Tensor
 
 BROKEN_LEVEL_DB = 12.0
 BROKEN_DISTANCE = 2.0
+USUAL_DISTANCE_DB = 4.0
+LOST_ONSETS = 0.2  # of those in the clean take
+_HOP_SECONDS = 0.016
 
 
 def level_db(waveform: Tensor) -> Tensor:
@@ -15,34 +18,47 @@ def level_db(waveform: Tensor) -> Tensor:
     return 10 * torch.log10(waveform.square().mean(-1).clamp_min(1e-10))
 
 
+def spectrum(waveform: Tensor, rate: int) -> Tensor:
+    """Long-term mel spectrum of each take in dB, its level taken off: (takes, bands)."""
+    mel = torchaudio.transforms.MelSpectrogram(rate, n_fft=1024, hop_length=512, n_mels=48)
+    bands = torch.cat([10 * torch.log10(mel(part).mean(-1).clamp_min(1e-8)) for part in waveform.split(16)])
+    return bands - bands.mean(-1, keepdim=True)
+
+
 def spectral_distance(waveform: Tensor, other: Tensor, rate: int) -> Tensor:
     """Mean absolute difference of the takes' long-term mel spectra in dB (takes,), levels matched; 0 for equal sound.
 
     Long-term spectra, because an edited take may play other notes at other times and still be sound.
     """
-    mel = torchaudio.transforms.MelSpectrogram(rate, n_fft=1024, hop_length=512, n_mels=48)
-    a, b = (10 * torch.log10(mel(audio).mean(-1).clamp_min(1e-8)) for audio in (waveform, other))
-    a, b = a - a.mean(-1, keepdim=True), b - b.mean(-1, keepdim=True)
-    return (a - b).abs().mean(-1)
+    return (spectrum(waveform, rate) - spectrum(other, rate)).abs().mean(-1)
+
+
+def onset_rate(waveform: Tensor, rate: int) -> Tensor:
+    """Onsets a second of each take (takes,): peaks of the spectral flux that rise well above its median (Bello et al. 2005)."""
+    hop = round(rate * _HOP_SECONDS)
+    mel = torchaudio.transforms.MelSpectrogram(rate, n_fft=4 * hop, hop_length=hop, n_mels=32)
+    loudness = torch.log1p(1000 * mel(waveform / waveform.abs().amax(-1, keepdim=True).clamp_min(1e-5)))
+    flux = loudness.diff(dim=-1).clamp_min(0).mean(-2)
+    around = torch.nn.functional.max_pool1d(flux[:, None], 7, stride=1, padding=3)[:, 0]
+    peaks = (flux == around) & (flux > flux.median(-1, keepdim=True).values + 0.08)
+    return peaks.sum(-1) * rate / waveform.shape[-1]
 
 
 def natural_distance(takes: Tensor, rate: int) -> float:
-    """How far apart different takes of one prompt are: the median over pairs. The yardstick for what an edit may do."""
-    if len(takes) < 2:
-        return float("nan")
-    pairs = [(i, j) for i in range(len(takes)) for j in range(i)]
-    first, second = (takes[[pair[side] for pair in pairs]] for side in (0, 1))
-    return float(spectral_distance(first, second, rate).median())
+    """How far apart different takes of one prompt are: the median over pairs. The yardstick for what an edit may do; 0 for one take."""
+    bands = spectrum(takes, rate)
+    pairs = torch.combinations(torch.arange(len(takes)))
+    return float((bands[pairs[:, 0]] - bands[pairs[:, 1]]).abs().mean(-1).median()) if len(pairs) else 0.0
 
 
-def broke(edited: Tensor, clean: Tensor, rate: int) -> bool:
-    """Whether most edited takes are no longer usable sound: far too quiet or loud, clipped, or a spectrum unlike any take's."""
+def broken(edited: Tensor, clean: Tensor, rate: int, usual: float) -> Tensor:
+    """Which edited takes are no longer usable sound (takes,): far too quiet or loud, clipped, a drone or a hiss where music was.
+
+    ``usual`` is the :func:`natural_distance` of the clean takes.
+    """
     level = (level_db(edited) - level_db(clean)).abs() > BROKEN_LEVEL_DB
     clipped = (edited.abs() > 0.999).float().mean(-1) > 0.01
-    usual = natural_distance(clean, rate)
-    strange = (
-        spectral_distance(edited, clean, rate) > BROKEN_DISTANCE * max(usual, 4.0)
-        if usual == usual
-        else torch.zeros_like(level)
-    )
-    return bool((level | clipped | strange).float().mean() > 0.5)
+    before = onset_rate(clean, rate)
+    still = (before > 1) & (onset_rate(edited, rate) < LOST_ONSETS * before)
+    strange = spectral_distance(edited, clean, rate) > BROKEN_DISTANCE * max(usual, USUAL_DISTANCE_DB)
+    return level | clipped | still | strange

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from pydantic import BaseModel
-from scipy.stats import norm, t
+from scipy.stats import false_discovery_control, norm, t
 
 LEVEL = 0.95
 
@@ -39,11 +39,12 @@ class Share(BaseModel):
 
 
 class Effect(BaseModel):
-    """A mean over takes and its Student-t interval; the interval is absent for fewer than two takes."""
+    """A mean over takes, its Student-t interval and two-sided p-value against no effect; both absent for fewer than two takes."""
 
     mean: float
     interval: Interval | None
     takes: int
+    p: float | None = None
 
     def __str__(self) -> str:
         return f"{self.mean:+.2f}" + (f" ({self.interval})" if self.interval else "")
@@ -68,6 +69,17 @@ def effect(values: Sequence[float]) -> Effect:
     array = np.asarray(values, dtype=float)
     if len(array) < 2:
         return Effect(mean=float(array.mean()), interval=None, takes=len(array))
-    half = float(t.ppf(0.5 + LEVEL / 2, len(array) - 1) * array.std(ddof=1) / math.sqrt(len(array)))
-    mean = float(array.mean())
-    return Effect(mean=mean, interval=Interval(low=mean - half, high=mean + half), takes=len(array))
+    mean, error = float(array.mean()), float(array.std(ddof=1) / math.sqrt(len(array)))
+    half = float(t.ppf(0.5 + LEVEL / 2, len(array) - 1)) * error
+    p = float(2 * t.sf(abs(mean) / error, len(array) - 1)) if error > 0 else float(mean == 0)
+    return Effect(mean=mean, interval=Interval(low=mean - half, high=mean + half), takes=len(array), p=p)
+
+
+def adjusted(ps: Sequence[float | None]) -> list[float | None]:
+    """q-values after Benjamini and Hochberg (1995): the false-discovery rate if everything up to this p is believed."""
+    known = [index for index, p in enumerate(ps) if p is not None]
+    found: list[float | None] = [None] * len(ps)
+    if known:
+        for index, q in zip(known, false_discovery_control([ps[index] for index in known]).tolist(), strict=True):
+            found[index] = q
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
 from . import delay
+from .anatomy import Anatomy
 from .errors import TonescopeError
-from .hooks import Hook, Place, hooked
-from .musicgen import FAMILIES, TEXT_PATHS
+from .hooks import Hook, hooked
 from .sampling import PairedSampling
-from .units import SITES, Location, Unit
 
 DECODE_ROWS = 4  # the codec is faster on a few rows at a time than on many: its activations stay in the cache
 
@@ -60,11 +59,30 @@ class Text:
     spans: tuple[tuple[tuple[int, int], ...], ...]
 
 
-class Generator:
+@dataclass
+class Clock:
+    """Where in the audio the tensor at a hook belongs.
+
+    Attributes:
+        start: the first audio position in it (decoder positions; :mod:`.delay` maps them to frames).
+        prefix: how many leading positions are prompt rather than audio.
+        rows: which takes it holds, where they are worked through a few at a time; ``None`` means all of them.
+        frames: how many frames the codec is working on.
+        side: which side of a stereo image the codec is working on.
+    """
+
+    start: int = 0
+    prefix: int = 0
+    rows: Tensor | None = None
+    frames: int = 0
+    side: int = 0
+
+
+class Generator(Anatomy):
     """A MusicGen-like model, its tokenizer, and an address for every unit.
 
     Args:
-        model: a ``MusicgenForConditionalGeneration`` in evaluation mode.
+        model: a model of a known family, in evaluation mode.
         tokenizer: its tokenizer.
         name: what the user called it.
         longest_seconds: the longest audio it was trained on, where known.
@@ -79,85 +97,15 @@ class Generator:
         longest_seconds: float = 30.0,
         folder: Path | None = None,
     ) -> None:
-        self.model, self.tokenizer, self.name, self.longest_seconds, self.folder = (
-            model.eval(),
-            tokenizer,
-            name,
-            longest_seconds,
-            folder,
-        )
-        self.family = next((family for family in FAMILIES.values() if family.model_class == type(model).__name__), None)
-        if self.family is None:
-            known = ", ".join(family.model_class for family in FAMILIES.values())
-            raise TonescopeError(
-                f"{name} is a {type(model).__name__}, which Tonescope cannot look into; it knows {known}."
-            )
-        model.requires_grad_(False)
+        super().__init__(model, name)
+        self.tokenizer, self.longest_seconds, self.folder = tokenizer, longest_seconds, folder
         decoder, codec = model.config.decoder, model.config.audio_encoder
         self.books, self.size, self.pad = decoder.num_codebooks, decoder.vocab_size, decoder.pad_token_id
         self.channels = decoder.audio_channels
         self.delay = delay.delays(self.books, self.channels)
         self.sample_rate, self.frame_rate = codec.sampling_rate, codec.frame_rate
         self.layers = decoder.num_hidden_layers
-
-    # --- addresses ---------------------------------------------------------------------------------------------------
-
-    @cached_property
-    def _paths(self) -> dict[tuple[str, str], str]:
-        assert self.family is not None
-        return {**TEXT_PATHS.get(self.model.config.text_encoder.model_type, {}), **self.family.paths}
-
-    @cached_property
-    def _modules(self) -> dict[str, nn.Module]:
-        return dict(self.model.named_modules())
-
-    def locations(self, *keys: str) -> list[Location]:
-        """Every location of the model, or those of the named sites (``decoder.mlp``), by layer."""
-        found = []
-        for site in SITES:
-            if keys and f"{site.network}.{site.name}" not in keys:
-                continue
-            path, layer = self._paths.get((site.network, site.name)), 0
-            while path and path.format(layer) in self._modules:
-                found.append(Location(site.network, layer, site.name))
-                layer += 1
-        return found
-
-    def place(self, location: Location) -> Place:
-        """The module and side at a location. Raises :class:`TonescopeError` when the model has no such location."""
-        path = self._paths.get((location.network, location.name))
-        module = self._modules.get(path.format(location.layer)) if path else None
-        if module is None:
-            raise TonescopeError(f"{self.name} has no location {location}; `tonescope units` lists those it has.")
-        return Place(module, location.site.side, str(location))
-
-    def head_width(self, location: Location) -> int:
-        """Features that make up one unit: the head's width for heads, 1 for everything else."""
-        if location.site.units != "head":
-            return 1
-        config = self.model.config.text_encoder if location.network == "text" else self.model.config.decoder
-        module: Any = self.place(location).module
-        return int(module.in_features) // int(config.num_attention_heads)
-
-    def features(self, location: Location) -> int:
-        """Width of the tensor at a location."""
-        module: Any = self.place(location).module
-        if location.name == "residual":
-            return int(self.model.config.decoder.hidden_size)
-        if isinstance(module, nn.Linear):
-            return int(module.in_features)
-        raise TonescopeError(f"the width of {location} is only known once something has passed through it.")
-
-    def units(self, location: Location) -> int:
-        """Number of units at a location."""
-        return self.features(location) // self.head_width(location)
-
-    def unit(self, text: str) -> Unit:
-        """Parse a unit and check that this model has it."""
-        unit = Unit.parse(text)
-        if unit.index >= (count := self.units(unit.location)):
-            raise TonescopeError(f"{unit.location} of {self.name} has units 0 to {count - 1}, so there is no {unit}.")
-        return unit
+        self.clock = Clock()
 
     # --- text --------------------------------------------------------------------------------------------------------
 
@@ -200,24 +148,66 @@ class Generator:
         """One take for each (prompt, seed) row, as one batch.
 
         The noise of a take depends on its seed alone, so rows with the same seed are paired takes. Hooks see (rows or twice rows,
-        1, width) at every step: conditional rows first, then the null-prompt rows when guidance is above 1.
+        1, width) at every step: conditional rows first, then the null-prompt rows when guidance is above 1; :attr:`clock` says where they are.
         """
         if len(prompts) != len(seeds) or not seeds:
             raise ValueError("generate takes one seed for each prompt")
         frames = delay.frames_in(seconds, self.frame_rate)
+        codes = torch.zeros(len(seeds), self.books, frames, dtype=torch.long, device=self.model.device)
+        groups = self.together(prompts)
+        with hooked(hooks):
+            for group in groups:
+                self.clock.rows = torch.tensor(group) if len(groups) > 1 else None
+                codes[group] = self._play(
+                    [prompts[row] for row in group], [seeds[row] for row in group], frames, sampling
+                )
+            self.clock = Clock()
+            waveform = self.decode(codes).float().cpu() if decode else torch.zeros(len(seeds), 0)
+        return Takes(tuple(prompts), tuple(seeds), codes.cpu(), waveform)
+
+    def together(self, prompts: Sequence[str]) -> list[list[int]]:
+        """Rows that may share a batch. Where the prompt is a prefix, padding would shift the audio: one token count a batch."""
+        if self.family.reads == "cross":
+            return [list(range(len(prompts)))]
+        lengths = {prompt: int(self._tokens([prompt])["attention_mask"].sum()) for prompt in set(prompts)}
+        return [
+            [row for row, prompt in enumerate(prompts) if lengths[prompt] == length]
+            for length in sorted(set(lengths.values()))
+        ]
+
+    def _play(self, prompts: Sequence[str], seeds: Sequence[int], frames: int, sampling: Sampling) -> Tensor:
+        """Codes (rows, codebooks, frames) of one batch."""
         batch = self._tokens(prompts)
         noise = PairedSampling(seeds, sampling.guidance, self.books, sampling.temperature, sampling.top_k)
-        with hooked(hooks), self._capturing() as captured:
+        with self._timing(), self._capturing() as captured:
             self.model.generate(
                 input_ids=batch["input_ids"].to(self.model.device), attention_mask=batch["attention_mask"].to(self.model.device),
                 do_sample=False, top_k=None, temperature=None, guidance_scale=max(sampling.guidance, 1.0), logits_processor=LogitsProcessorList([noise]),
                 max_new_tokens=delay.positions_for(frames, self.delay), max_length=None,
             )  # fmt: skip
-        codes = captured[0]
-        if codes.shape[2] != frames:
-            raise RuntimeError(f"{frames} frames were asked for and {codes.shape[2]} came out")
-        waveform = self.decode(codes).float().cpu() if decode else torch.zeros(len(seeds), 0)
-        return Takes(tuple(prompts), tuple(seeds), codes.cpu(), waveform)
+        if captured[0].shape[2] != frames:
+            raise RuntimeError(f"{frames} frames were asked for and {captured[0].shape[2]} came out")
+        return captured[0]
+
+    @contextmanager
+    def _timing(self) -> Iterator[None]:
+        """Keep the clock while transformers plays step by step."""
+        prompt_positions = 0
+
+        def tick(_: Any, __: Any, arguments: dict[str, Any]) -> None:
+            nonlocal prompt_positions
+            cache, prefix = arguments.get("past_key_values"), arguments.get("encoder_hidden_states")
+            past = int(cache.get_seq_length()) if cache is not None else 0
+            if past == 0 and self.family.reads == "prefix":
+                prompt_positions = int(prefix.shape[1])  # type: ignore[union-attr]
+            self.clock.prefix = prompt_positions if past == 0 else 0
+            self.clock.start = max(0, past - prompt_positions)
+
+        handle = self.model.get_submodule(self.family.backbone).register_forward_pre_hook(tick, with_kwargs=True)
+        try:
+            yield
+        finally:
+            handle.remove()
 
     @contextmanager
     def _capturing(self) -> Any:
@@ -246,6 +236,7 @@ class Generator:
         """
         takes, _, frames = codes.shape
         ids = delay.delayed(codes.to(self.model.device), self.delay, self.pad)[:, :, :-1]
+        positions = ids.shape[2]
         states, mask = text.states, text.mask
         if states.shape[0] == 1 and takes > 1:
             states, mask = states.expand(takes, -1, -1), mask.expand(takes, -1)
@@ -253,14 +244,27 @@ class Generator:
         if branches == 2:
             ids = torch.cat([ids, ids])
             states, mask = torch.cat([states, torch.zeros_like(states)]), torch.cat([mask, torch.zeros_like(mask)])
-        logits = self.model.decoder(
-            input_ids=ids.reshape(-1, ids.shape[2]),
-            encoder_hidden_states=states,
-            encoder_attention_mask=mask,
-            use_cache=False,
-        ).logits
-        logits = logits.reshape(branches * takes, self.books, -1, self.size)
+        reads: dict[str, Any] = {"encoder_hidden_states": states, "encoder_attention_mask": mask}
+        prefix = 0
+        if self.family.reads == "prefix":
+            if not bool(text.mask.all()):
+                raise ValueError("prompts of different lengths cannot be replayed together: see Generator.together")
+            whole = torch.cat([self._neutral_chroma(len(states)), states], dim=1)
+            reads, prefix = {"encoder_hidden_states": whole}, whole.shape[1]
+        rows = self.clock.rows
+        self.clock = Clock(prefix=prefix, rows=rows)
+        logits = self.model.decoder(input_ids=ids.reshape(-1, positions), use_cache=False, **reads).logits
+        self.clock = Clock(rows=rows)
+        logits = logits[:, -positions:].reshape(branches * takes, self.books, positions, self.size)
         return delay.undelayed(logits, self.delay, frames).reshape(branches, takes, self.books, frames, self.size)
+
+    def _neutral_chroma(self, rows: int) -> Tensor:
+        """What a melody model reads where no melody is given: (rows, chroma frames, width)."""
+        chroma = torch.zeros(rows, 1, self.model.config.num_chroma, device=self.model.device, dtype=self.model.dtype)
+        chroma[:, :, 0] = 1
+        if hasattr(self.model, "audio_enc_to_dec_proj"):
+            chroma = self.model.audio_enc_to_dec_proj(chroma)
+        return chroma.expand(-1, self.model.config.chroma_length, -1)
 
     @staticmethod
     def guided(logits: Tensor, guidance: float) -> Tensor:
@@ -276,25 +280,41 @@ class Generator:
 
     def vectors(self, weights: Tensor) -> Tensor:
         """Expected codec latents for weights over codes (takes, codebooks, frames, size): (takes, frames, width), one channel."""
-        return torch.einsum("bkts,ksw->btw", weights, self.codebooks[: weights.shape[1]].to(weights.dtype))
+        return torch.einsum("bkts,ksw->btw", weights, self.codebooks[: weights.shape[1]].to(weights.dtype)).to(
+            self.model.dtype
+        )
 
     def hard_vectors(self, codes: Tensor) -> Tensor:
         """Codec latents of finished codes (takes, codebooks, frames): (takes, frames, width), one channel."""
         return sum(self.codebooks[book][codes[:, book]] for book in range(codes.shape[1]))  # type: ignore[return-value]
 
-    def sound(self, vectors: Tensor) -> Tensor:
-        """Waveform (takes, samples) of codec latents (takes, frames, width); differentiable."""
+    def sound(self, vectors: Tensor, side: int = 0) -> Tensor:
+        """Waveform (takes, samples) of codec latents (takes, frames, width) of one side; differentiable."""
+        self.clock.frames, self.clock.side = vectors.shape[1], side
         return self.model.audio_encoder.decoder(vectors.transpose(1, 2))[:, 0]
 
-    @torch.no_grad()
     def decode(self, codes: Tensor) -> Tensor:
         """Waveform (takes, samples) of finished codes; a stereo model's two sides are averaged."""
-        sides = [codes[:, side :: self.channels] for side in range(self.channels)]
-        heard = []
-        for side in sides:
-            rows = [self.sound(self.hard_vectors(part.to(self.model.device))) for part in side.split(DECODE_ROWS)]
-            heard.append(torch.cat(rows))
-        return torch.stack(heard).mean(0)
+        return self.decode_sides(codes).mean(1)
+
+    @torch.no_grad()
+    def decode_sides(self, codes: Tensor) -> Tensor:
+        """Waveform (takes, channels, samples) of finished codes, as a stereo model's listeners hear it."""
+        parts = []
+        for rows in torch.arange(len(codes)).split(DECODE_ROWS):
+            self.clock = Clock(rows=rows)
+            part = codes[rows].to(self.model.device)
+            parts.append(
+                torch.stack(
+                    [
+                        self.sound(self.hard_vectors(part[:, side :: self.channels]), side)
+                        for side in range(self.channels)
+                    ],
+                    1,
+                )
+            )
+        self.clock = Clock()
+        return torch.cat(parts)
 
     @torch.no_grad()
     def encode(self, waveform: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ def hooked(hooks: Iterable[Hook]) -> Iterator[None]:
     """
     hooks = list(hooks)
     for hook in hooks:
-        if _compiled(hook.place.module):
+        if compiled(hook.place.module):
             raise TonescopeError(
                 f"{hook.place.name} cannot be watched because the model was compiled and compiled code skips hooks; load the model without torch.compile."
             )
@@ -95,5 +95,6 @@ def hooked(hooks: Iterable[Hook]) -> Iterator[None]:
         )
 
 
-def _compiled(module: nn.Module) -> bool:
+def compiled(module: nn.Module) -> bool:
+    """Whether calls of a module go through compiled code, which skips hooks."""
     return hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None

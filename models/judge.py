@@ -12,6 +12,7 @@ from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBas
 
 from .mel import LogMel
 
+ROWS = 8
 DEFAULT_TEMPLATE = "This audio is a {} song."
 
 
@@ -59,20 +60,11 @@ class Judge:
         self.labels, self.hearing, self.track, self.world = tuple(labels), hearing, track, world
         self._label_embeddings = self._embed_labels()
 
-    def with_labels(self, labels: Sequence[str]) -> Judge:
-        """The same judge choosing between other labels; its bias and track record, which belong to the old ones, are dropped."""
-        extractor = self.mel
-        judge = object.__new__(Judge)
-        judge.__dict__.update(self.__dict__)
-        judge.mel, judge.labels, judge.track = extractor, tuple(labels), None
-        judge.hearing = Hearing(self.hearing.templates, self.hearing.temperature)
-        judge._label_embeddings = judge._embed_labels()
-        return judge
-
     # --- embeddings --------------------------------------------------------------------------------------------------
 
     def embed_audio(self, waveform: Tensor, rate: int) -> Tensor:
         """Unit-length embeddings (takes, width) of (takes, samples) at ``rate`` Hz, the mean over windows; differentiable."""
+        waveform = waveform.to(self.model.device, self.model.dtype)
         pieces = [self._embed(window) for window in self.windows(waveform, rate)]
         return torch.nn.functional.normalize(torch.stack(pieces).mean(0), dim=-1)
 
@@ -122,9 +114,13 @@ class Judge:
         return logits[:, self.labels.index(label)] - logits[:, self.labels.index(against)]
 
     @torch.no_grad()
+    def listen(self, waveform: Tensor, rate: int) -> Tensor:
+        """Calibrated logits (takes, labels) without gradients, a few takes at a time, on the CPU."""
+        return torch.cat([self.logits(part, rate).cpu() for part in waveform.split(ROWS)])
+
     def posterior(self, waveform: Tensor, rate: int) -> Tensor:
         """Probabilities (takes, labels)."""
-        return torch.softmax(self.logits(waveform, rate), dim=-1)
+        return torch.softmax(self.listen(waveform, rate), dim=-1)
 
     @torch.no_grad()
     def timeline(self, waveform: Tensor, rate: int, window: float, hop: float) -> tuple[list[float], Tensor]:

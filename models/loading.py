@@ -13,19 +13,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from huggingface_hub.utils.tqdm import enable_progress_bars
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoTokenizer, ClapFeatureExtractor, ClapModel, MusicgenForConditionalGeneration
+from transformers import AutoConfig, AutoTokenizer, ClapFeatureExtractor, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from .adapters import add_adapter
 from .errors import TonescopeError
+from .families import FAMILIES
 from .generator import Generator
 from .judge import Hearing, Judge, Track
 
 EMBEDDED = "embedded"
 HUB_JUDGE = "laion/larger_clap_music"
 SIDE_FILE = "tonescope.json"
-MODEL_TYPES = {"generator": "musicgen", "judge": "clap"}
+MODEL_TYPES = {
+    "generator": {family.model_type: family.model_class for family in FAMILIES},
+    "judge": {"clap": "ClapModel"},
+}
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -96,12 +103,22 @@ def _arguments(found: Found) -> dict[str, Any]:
     return {"revision": found.revision} if found.revision else {}
 
 
-def _check_type(found: Found, name: str, kind: str) -> None:
+def _load_model(found: Found, name: str, kind: str, dtype: torch.dtype) -> PreTrainedModel:
+    """The model a name leads to, in the class its configuration names, if that is one we know."""
     config = _try(name, lambda: AutoConfig.from_pretrained(found.source, trust_remote_code=False, **_arguments(found)))
-    if config.model_type != MODEL_TYPES[kind]:
+    classes = MODEL_TYPES[kind]
+    if config.model_type not in classes:
+        known = " or ".join(f"“{model_type}”" for model_type in classes)
         raise TonescopeError(
-            f"{name} is a “{config.model_type}” model and cannot be used as the {kind}, which has to be a “{MODEL_TYPES[kind]}” model."
+            f"{name} is a “{config.model_type}” model and cannot be used as the {kind}, which has to be a {known} model."
         )
+    model_class = getattr(transformers, classes[config.model_type])
+    return _try(
+        name,
+        lambda: model_class.from_pretrained(
+            found.source, use_safetensors=True, dtype=dtype, trust_remote_code=False, **_arguments(found)
+        ),
+    )
 
 
 def _try(name: str, load: Any) -> Any:
@@ -149,6 +166,10 @@ def _tokenizer(found: Found, name: str) -> Any:
     tokenizer = _try(
         name, lambda: AutoTokenizer.from_pretrained(found.source, trust_remote_code=False, **_arguments(found))
     )
+    if not tokenizer.is_fast:
+        raise TonescopeError(
+            f"{name} could not be loaded: its tokenizer cannot say which letters a token spells, so words could not be told apart; save a fast tokenizer (tokenizer.json) into the same folder."
+        )
     ids = tokenizer("a song music jazz piano drums", add_special_tokens=False)["input_ids"]
     if sum(piece == tokenizer.unk_token_id for piece in ids) * 3 > len(ids):
         raise TonescopeError(
@@ -165,6 +186,12 @@ def check_device(device: str) -> None:
         raise TonescopeError(f"the device “{device[:40]}” cannot be used on this machine; use --device cpu.") from error
 
 
+def check_dtype(dtype: str) -> None:
+    """Raise :class:`TonescopeError` for a precision that models are not loaded in."""
+    if dtype not in DTYPES:
+        raise TonescopeError(f"“{dtype[:40]}” is not a precision models can be loaded in; use {', '.join(DTYPES)}.")
+
+
 def _quiet() -> None:
     """No bars for reading weights from disk; those for downloads stay."""
     transformers_logging.disable_progress_bar()
@@ -172,19 +199,23 @@ def _quiet() -> None:
     enable_progress_bars()
 
 
-def load_generator(name: str = EMBEDDED, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Generator:
-    """Load a generator. Raises :class:`TonescopeError` when the name leads nowhere or to something else."""
+def load_generator(
+    name: str = EMBEDDED, device: str = "cpu", dtype: str = "float32", adapter: str | None = None
+) -> Generator:
+    """Load a generator, with a PEFT adapter on top if one is named.
+
+    Raises :class:`TonescopeError` when a name leads nowhere or to something else.
+    """
     _quiet()
+    check_dtype(dtype)
     found = find(name, "generator")
-    _check_type(found, name, "generator")
-    model = _try(
-        name,
-        lambda: MusicgenForConditionalGeneration.from_pretrained(
-            found.source, use_safetensors=True, dtype=dtype, trust_remote_code=False, **_arguments(found)
-        ),
-    )
+    model = _load_model(found, name, "generator", DTYPES[dtype])
+    if adapter:
+        model, name = add_adapter(model, adapter), f"{name} + {adapter}"
     tokenizer = _tokenizer(found, name)
-    return Generator(model.to(device), tokenizer, name, float(found.side().get("longest_seconds", 30.0)), found.folder)
+    return Generator(
+        model.to(device), tokenizer, name, float(found.side().get("longest_seconds", 30.0)), None if adapter else found.folder
+    )  # fmt: skip
 
 
 def load_vocabulary(name: str = EMBEDDED) -> Vocabulary | None:
@@ -202,13 +233,7 @@ def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "
     """Load a judge choosing between ``labels`` (its own when it brings some). Raises :class:`TonescopeError` as above."""
     _quiet()
     found = find(name, "judge")
-    _check_type(found, name, "judge")
-    model = _try(
-        name,
-        lambda: ClapModel.from_pretrained(
-            found.source, use_safetensors=True, dtype=torch.float32, trust_remote_code=False, **_arguments(found)
-        ),
-    )
+    model = _load_model(found, name, "judge", torch.float32)
     tokenizer = _tokenizer(found, name)
     extractor = _try(name, lambda: ClapFeatureExtractor.from_pretrained(found.source, **_arguments(found)))
     side = found.side()

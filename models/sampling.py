@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from transformers import LogitsProcessor
 
+from .errors import TonescopeError
+
 _REFUSED = -1e9  # finite, so that guidance arithmetic on it stays finite
 
 
@@ -51,6 +53,10 @@ class PairedSampling(LogitsProcessor):
                 f"{scores.shape[0]} rows of logits do not fit {len(self.seeds)} takes of {self.books} codebooks"
             )
         guided = scores.float()
+        if torch.isnan(guided).any():
+            raise TonescopeError(
+                f"the model’s logits are not a number at step {step}, so nothing can be drawn from them; load it in float32 (half precision overflows) or check its weights."
+            )
         if doubled:
             conditional, unconditional = guided.chunk(2)
             guided = unconditional + self.guidance * (conditional - unconditional)

@@ -18,31 +18,55 @@ Network = Literal["text", "decoder", "codec"]
 
 @dataclass(frozen=True)
 class Site:
-    """One kind of place. ``side`` says whether the module's input or output is read; ``units`` what one unit is."""
+    """One kind of place.
+
+    Attributes:
+        side: whether the module's input or its output is read.
+        units: what one unit is.
+        along: what the tensor runs along beside units: tokens of the prompt, decoder positions, or samples of the codec.
+        causal: whether the site takes part in playing (the codec's encoder only hears).
+    """
 
     network: Network
     name: str
     units: Literal["neuron", "head", "channel", "dimension"]
     side: Literal["input", "output"]
+    along: Literal["tokens", "positions", "samples"]
     meaning: str
+    causal: bool = True
+
+    @property
+    def key(self) -> str:
+        """``decoder.mlp``: how options name the site."""
+        return f"{self.network}.{self.name}"
+
+    @property
+    def axis(self) -> int:
+        """Which axis of the tensor holds the units: (rows, along, units), or (rows, units, along) in the codec."""
+        return 1 if self.along == "samples" else -1
 
 
 SITES: tuple[Site, ...] = (
-    Site("text", "mlp", "neuron", "input", "activations of the text encoder's MLP, after its nonlinearity"),
-    Site("text", "self", "head", "input", "outputs of the text encoder's self-attention heads, before they are mixed"),
-    Site("decoder", "mlp", "neuron", "input", "activations of the decoder's MLP, after its nonlinearity"),
-    Site("decoder", "self", "head", "input", "outputs of the decoder's self-attention heads, before they are mixed"),
-    Site(
-        "decoder",
-        "cross",
-        "head",
-        "input",
-        "outputs of the decoder's cross-attention heads (what is read from the text), before they are mixed",
-    ),
-    Site("decoder", "residual", "dimension", "output", "the residual stream after a decoder layer"),
-    Site("codec", "encoder", "channel", "output", "channels of the codec's encoder, layer by layer"),
-    Site("codec", "decoder", "channel", "output", "channels of the codec's decoder, layer by layer"),
-)
+    Site("text", "mlp", "neuron", "input", "tokens", "activations of the text encoder's MLP, after its nonlinearity"),
+    Site("text", "self", "head", "input", "tokens", "outputs of the text encoder's self-attention heads, before they are mixed"),
+    Site("decoder", "mlp", "neuron", "input", "positions", "activations of the decoder's MLP, after its nonlinearity"),
+    Site("decoder", "self", "head", "input", "positions", "outputs of the decoder's self-attention heads, before they are mixed"),
+    Site("decoder", "cross", "head", "input", "positions", "outputs of the decoder's cross-attention heads (what is read from the text), before they are mixed"),
+    Site("decoder", "residual", "dimension", "output", "positions", "the residual stream after a decoder layer"),
+    Site("codec", "encoder", "channel", "output", "samples", "channels of the codec's encoder, layer by layer", causal=False),
+    Site("codec", "decoder", "channel", "output", "samples", "channels of the codec's decoder, layer by layer"),
+)  # fmt: skip
+
+
+def sites_table() -> str:
+    """The registry as a Markdown table, for the documentation."""
+    lines = ["| location | one unit is a | runs along | meaning |", "|---|---|---|---|"]
+    lines += [
+        f"| `{site.network}.LAYER.{site.name}` | {site.units} | {site.along} | {site.meaning} |" for site in SITES
+    ]
+    return "\n".join(lines)
+
+
 _BY_NAME = {(site.network, site.name): site for site in SITES}
 _LOCATION = re.compile(r"(text|decoder|codec)\.(0|[1-9][0-9]{0,3})\.([a-z]+)")
 _UNIT = re.compile(r"(.+):(0|[1-9][0-9]{0,8})")

@@ -18,6 +18,9 @@ from transformers import (
     GenerationConfig,
     MusicgenConfig,
     MusicgenForConditionalGeneration,
+    MusicgenMelodyConfig,
+    MusicgenMelodyForConditionalGeneration,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
 )
 
@@ -58,8 +61,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-def musicgen(channels: int = 1, text: str = "t5", seed: int = 0) -> MusicgenForConditionalGeneration:
-    """A random MusicGen of a few thousand weights: ``text`` is ``t5`` or ``bert``."""
+def musicgen(channels: int = 1, text: str = "t5", seed: int = 0, melody: bool = False) -> PreTrainedModel:
+    """A random MusicGen (or MusicGen Melody) of a few thousand weights: ``text`` is ``t5`` or ``bert``."""
     torch.manual_seed(seed)
     t5 = dict(
         model_type="t5",
@@ -89,9 +92,12 @@ def musicgen(channels: int = 1, text: str = "t5", seed: int = 0) -> MusicgenForC
         vocab_size=16, num_hidden_layers=3, ffn_dim=40, num_attention_heads=4, hidden_size=32, num_codebooks=4 * channels, audio_channels=channels, pad_token_id=16,
         bos_token_id=16, max_position_embeddings=256,
     )  # fmt: skip
-    model = MusicgenForConditionalGeneration(
-        MusicgenConfig(text_encoder=t5 if text == "t5" else bert, audio_encoder=codec, decoder=decoder)
-    ).eval()
+    parts = dict(text_encoder=t5 if text == "t5" else bert, audio_encoder=codec, decoder=decoder)
+    if melody:
+        model = MusicgenMelodyForConditionalGeneration(MusicgenMelodyConfig(**parts, num_chroma=4, chroma_length=5))
+    else:
+        model = MusicgenForConditionalGeneration(MusicgenConfig(**parts))
+    model.eval()
     model.generation_config = GenerationConfig(
         bos_token_id=16, decoder_start_token_id=16, pad_token_id=16, do_sample=True, guidance_scale=3.0, max_length=64
     )
@@ -104,9 +110,18 @@ def musicgen(channels: int = 1, text: str = "t5", seed: int = 0) -> MusicgenForC
     return model
 
 
-def generator(channels: int = 1, text: str = "t5") -> Generator:
-    """The same under the microscope."""
-    return Generator(musicgen(channels, text), tokenizer(), f"tiny {text}")
+FAMILIES = {
+    "mono": dict(channels=1, text="t5"),
+    "stereo": dict(channels=2, text="t5"),
+    "bert": dict(channels=1, text="bert"),
+    "melody": dict(channels=1, text="t5", melody=True),
+    "stereo-melody": dict(channels=2, text="t5", melody=True),
+}
+
+
+def generator(family: str = "mono", seed: int = 0) -> Generator:
+    """One of :data:`FAMILIES` under the microscope."""
+    return Generator(musicgen(**FAMILIES[family], seed=seed), tokenizer(), f"tiny {family}")  # type: ignore[arg-type]
 
 
 ROWS = [

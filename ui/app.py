@@ -14,7 +14,9 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 
 from ..diagnose.diagnosis import Evidence
-from ..diagnose.report import plots
+from ..diagnose.plan import CONTROL, MUTED
+from ..diagnose.report import plots, sentences
+from ..diagnose.report.audio import Sounds
 from ..diagnose.result import Diagnosis
 from ..diagnose.session import Session
 from ..diagnose.settings import Settings
@@ -49,45 +51,34 @@ def verdict_html(result: Diagnosis) -> str:
     """The verdict, and what muting the strongest units did, as HTML; whatever the user typed is escaped."""
     kind = result.verdict.kind.split()[0]
     parts = [f'<div class="verdict {kind}">{escape(result.verdict.sentence)} {_badge("observed")}</div>']
-    if group := result.drivers.group:
-        label = escape(result.question.label)
-        ending = (
-            "The sound broke, so this proves nothing."
-            if group.sound_broke
-            else "These units drive it."
-            if group.convincing
-            else "This does not prove that these units drive it."
-        )
-        parts.append(
-            f"<p>Muting the <b>{group.units}</b> strongest of {result.estimated_units} units moves “{label}” over "
-            f"“{escape(result.question.against)}” by <b>{group.effect}</b>; as many random units by {group.control}. "
-            f"{group.flips} of {group.flippable} takes are then no longer heard as {label} (random: {group.control_flips}). "
-            f"{ending} {_badge('verified')}</p>"
-        )
+    if result.drivers.group:
+        parts.append(f"<p>{escape(sentences.group(result))} {_badge('verified')}</p>")
+    if result.blame.where != "nowhere":
+        parts.append(f"<p>{escape(result.blame.sentence)} {_badge(result.blame.badge)}</p>")
     parts += [f'<p class="soft">• {escape(caveat)}</p>' for caveat in result.caveats]
     return "".join(parts)
 
 
 def unit_rows(result: Diagnosis) -> list[list[str]]:
     """The table of units."""
-    return [[driver.unit, str(driver.effect), driver.badge] for driver in result.drivers.units]
+    return [[row.unit, str(row.estimated), sentences.unit(row)] for row in result.drivers.units]
 
 
-def _players(evidence: Evidence, rate: int) -> list[tuple[int, np.ndarray[Any, Any]] | None]:
-    sounds: list[tuple[int, np.ndarray[Any, Any]] | None] = []
+def _players(evidence: Evidence, sounds: Sounds) -> list[tuple[int, np.ndarray[Any, Any]] | None]:
+    players: list[tuple[int, np.ndarray[Any, Any]] | None] = []
     for index in range(SHOWN_TAKES):
-        for takes in (evidence.takes, evidence.muted, evidence.control):
+        played = (evidence.outcomes[name].takes if name in evidence.outcomes else None for name in (MUTED, CONTROL))
+        for takes in (evidence.takes, *played):
             if takes is None or index >= len(takes):
-                sounds.append(None)
+                players.append(None)
             else:
-                wave = np.clip(takes.waveform[index].numpy(), -1, 1)
-                sounds.append((rate, (wave * 32767).astype(np.int16)))
-    return sounds
+                players.append((sounds.rate, (sounds.samples(takes, index) * 32767).astype(np.int16)))
+    return players
 
 
 def build(session: Session) -> gr.Blocks:
     """The page around a session. One diagnosis runs at a time."""
-    one_at_a_time = Lock()
+    one_at_a_time, sounds = Lock(), Sounds(session.generator)
     longest = session.generator.longest_seconds
 
     def run(
@@ -120,10 +111,11 @@ def build(session: Session) -> gr.Blocks:
             plots.timeline(result, evidence, labels),
             plots.words(result) if result.drivers.words else None,
             plots.group(result) if result.drivers.group else None,
+            plots.doses(result),
             plots.units(result),
         ]
         return [
-            verdict_html(result), *_players(evidence, session.generator.sample_rate), *figures, unit_rows(result),
+            verdict_html(result), *_players(evidence, sounds), *figures, unit_rows(result),
             result.model_dump(mode="json"), gr.update(visible=True),
         ]  # fmt: skip
 
@@ -145,24 +137,25 @@ def build(session: Session) -> gr.Blocks:
             )
         verdict = gr.HTML()
         with gr.Column(visible=False) as results:
-            sounds = []
+            players = []
             for index in range(SHOWN_TAKES):
                 with gr.Row():
                     for what in ("as generated", "strongest units muted", "random units muted"):
-                        sounds.append(gr.Audio(label=f"Take {index + 1}, {what}", interactive=False))
+                        players.append(gr.Audio(label=f"Take {index + 1}, {what}", interactive=False))
             with gr.Row():
                 heard, timeline = gr.Plot(show_label=False), gr.Plot(show_label=False)
             with gr.Row():
                 words, group = gr.Plot(show_label=False), gr.Plot(show_label=False)
             with gr.Row():
-                units = gr.Plot(show_label=False)
+                doses, units = gr.Plot(show_label=False), gr.Plot(show_label=False)
+            with gr.Row():
                 table = gr.Dataframe(
-                    headers=["unit", "effect alone (95 % interval)", "badge"], label="Units", interactive=False
+                    headers=["unit", "alone, estimated", "alone, verified"], label="Units", interactive=False
                 )
             with gr.Accordion("Everything as JSON", open=False):
                 data = gr.JSON(show_label=False)
         inputs = [prompt, takes, seconds, seed, guidance, against]
-        outputs = [verdict, *sounds, heard, timeline, words, group, units, table, data, results]
+        outputs = [verdict, *players, heard, timeline, words, group, doses, units, table, data, results]
         gr.on([button.click, prompt.submit], run, inputs, outputs, concurrency_limit=1)
     return page
 

@@ -19,6 +19,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+OUT_OF_MEMORY = "the machine ran out of memory; bound it with --memory, or ask for fewer takes or seconds."
+TRACED_UNITS = 64  # at each location and take, frame by frame
 _errors = Console(stderr=True, highlight=False)
 
 Model = Annotated[
@@ -33,6 +35,14 @@ JudgeName = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="Where to run: cpu, cuda, cuda:1, mps.")]
+Dtype = Annotated[str, typer.Option("--dtype", help="Precision of the generator: float32, float16, bfloat16.")]
+Adapter = Annotated[
+    str | None,
+    typer.Option(
+        "--adapter", metavar="HUB_ID|FOLDER", help="A PEFT (LoRA) adapter of a fine-tune, put on top of the model."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def _fail(message: str) -> NoReturn:
@@ -54,7 +64,13 @@ def _plain_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         _fail("stopped by Ctrl-C; nothing was written, run the same command to start again.")
     except MemoryError:
-        _fail("the machine ran out of memory; ask for fewer takes or seconds.")
+        _fail(OUT_OF_MEMORY)
+    except RuntimeError as error:
+        if not any(
+            hint in str(error).lower() for hint in ("out of memory", "can't allocate memory", "not enough memory")
+        ):
+            raise
+        _fail(OUT_OF_MEMORY)
 
 
 @contextmanager
@@ -93,9 +109,16 @@ def diagnose(
         Path | None, typer.Option(metavar="FOLDER", help="Write sound, trace, JSON and an HTML report here.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the output folder.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the diagnosis as JSON and nothing else.")] = False,
+    as_json: AsJson = False,
     timings: Annotated[bool, typer.Option("--timings", help="Show where the time went.")] = False,
+    test_units: Annotated[int, typer.Option(help="Verify so many of the strongest units one by one.")] = 2,
+    memory: Annotated[
+        float | None,
+        typer.Option(metavar="GIB", help="Use at most so much more memory. [default: 70 % of what is free]"),
+    ] = None,
     device: Device = "cpu",
+    dtype: Dtype = "float32",
+    adapter: Adapter = None,
 ) -> None:
     """Generate, listen, and explain: what is heard, which words and units drove it, and what muting them does."""
     import time
@@ -112,6 +135,8 @@ def diagnose(
             temperature=temperature,
             top_k=top_k,
             against=against,
+            tested_units=test_units,
+            memory_gib=memory,
         )
         check(prompt, settings)
         from ..diagnose.report.folder import check_folder
@@ -119,16 +144,19 @@ def diagnose(
         if out is not None:
             check_folder(out, overwrite)
         from ..diagnose.session import Session
+        from ..diagnose.trace import Keep
 
         with _progress(as_json) as progress:
-            session = Session.open(model, judge, device)
+            session = Session.open(model, judge, device, dtype, adapter)
             loaded = time.perf_counter() - started
-            result, evidence = session.diagnose(prompt, settings, intended, progress)
+            keep = Keep("all", top=TRACED_UNITS) if out is not None else None
+            result, evidence = session.diagnose(prompt, settings, intended, progress, keep)
         result.timings = {"import and load models": round(loaded, 3), **result.timings}
         if out is not None:
+            from ..diagnose.report.audio import Sounds
             from ..diagnose.report.files import write
 
-            result = write(out, result, evidence, session.judge.labels, session.generator.sample_rate)
+            result = write(out, result, evidence, session.judge.labels, Sounds(session.generator))
     if as_json:
         sys.stdout.write(result.model_dump_json(indent=2) + "\n")
         return
@@ -144,6 +172,8 @@ def ui(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 7860,
     host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")] = "127.0.0.1",
     device: Device = "cpu",
+    dtype: Dtype = "float32",
+    adapter: Adapter = None,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
 ) -> None:
     """Open the page: type a prompt, listen, look."""
@@ -151,7 +181,44 @@ def ui(
         from ..diagnose.session import Session
         from .app import launch
 
-        launch(Session.open(model, judge, device), host, port, open_browser)
+        launch(Session.open(model, judge, device, dtype, adapter), host, port, open_browser)
+
+
+@app.command()
+def units(
+    pattern: Annotated[
+        str, typer.Argument(metavar="[WHERE]", help="A site (decoder.mlp), a location (decoder.3.mlp) or a unit.")
+    ] = "",
+    model: Model = "embedded",
+    adapter: Adapter = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every place the microscope can point at in a model, with the number of units there."""
+    with _plain_errors():
+        from ..models.loading import load_generator
+        from .inventory import as_rows, show_sites
+
+        with _progress(as_json) as progress:
+            generator = load_generator(model, adapter=adapter)
+            if progress:
+                progress("count units", 0.9)
+            rows = as_rows(generator, pattern)
+    if as_json:
+        import json
+
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return
+    show_sites(generator.name, rows)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of what `diagnose --json` prints."""
+    import json
+
+    from ..diagnose.result import Diagnosis
+
+    sys.stdout.write(json.dumps(Diagnosis.model_json_schema(mode="serialization"), indent=2) + "\n")
 
 
 @app.command()

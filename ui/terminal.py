@@ -9,8 +9,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ..diagnose.report import sentences
 from ..diagnose.result import Diagnosis
-from ..diagnose.stats import Effect
 
 BADGES = {"observed": "cyan", "estimated": "yellow", "verified": "green"}
 COLOURS = {"match": "green", "sibling drift": "red", "family drift": "red", "unclear": "yellow", "open": "blue"}
@@ -25,14 +25,10 @@ def _bar(value: float, width: int = 24) -> str:
     return "█" * filled + "·" * (width - filled)
 
 
-def _effect(effect: Effect | None) -> str:
-    return str(effect) if effect else "–"
-
-
 def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
     """Print a diagnosis for people."""
     console = Console(highlight=False)
-    question, group = diagnosis.question, diagnosis.drivers.group
+    question = diagnosis.question
     console.print(
         Panel(
             Group(Text(diagnosis.verdict.sentence, style="bold"), _badge("observed")),
@@ -59,41 +55,40 @@ def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
     for word in diagnosis.drivers.words[:8]:
         words.add_row(
             Text(word.word + ("" if word.known else " (never learned)")),
-            _effect(word.estimated),
-            _effect(word.verified),
+            str(word.estimated),
+            sentences.outcome(word.verified),
             _badge(word.badge),
         )
     console.print(words)
 
-    if group:
-        text = Text.assemble(
-            f"\nMuting the {group.units} strongest of {diagnosis.estimated_units} units: ", (str(group.effect), "bold"), f", random units {group.control}; ",
-            f"{group.flips} of {group.flippable} takes no longer heard as {question.label} (random: {group.control_flips}). ",
-        )  # fmt: skip
-        text.append(
-            "The sound broke, so this proves nothing. "
-            if group.sound_broke
-            else ""
-            if group.convincing
-            else "Not convincing. "
-        )
-        console.print(text, _badge("verified"))
+    if diagnosis.drivers.group:
+        console.print(Text(f"\n{sentences.group(diagnosis)} "), _badge("verified"), soft_wrap=False)
+        doses = [f"×{dose.scale:g}: {sentences.outcome(dose.trial)}" for dose in diagnosis.drivers.group.doses]
+        if doses:
+            console.print(Text("Their strength changed: " + "; ".join(doses) + " "), _badge("verified"))
+    if diagnosis.blame.where != "nowhere":
+        console.print(Text(f"\n{diagnosis.blame.sentence} "), _badge(diagnosis.blame.badge))
     units = Table(box=None, pad_edge=False)
-    for column in ("unit", "effect alone", ""):
+    for column in ("unit", "alone, estimated", "alone, verified", ""):
         units.add_column(column)
     for unit in diagnosis.drivers.units[:6]:
-        units.add_row(unit.unit, _effect(unit.effect), _badge(unit.badge))
+        units.add_row(unit.unit, str(unit.estimated), sentences.unit(unit), _badge(unit.badge))
     console.print(units)
 
     seconds = Table(box=None, pad_edge=False)
-    for column in ("seconds", question.label, question.against, "effect there"):
+    for column in (
+        "seconds",
+        f"{question.label} (observed)",
+        f"{question.against} (observed)",
+        "effect there (estimated)",
+    ):
         seconds.add_column(column)
     for section in diagnosis.drivers.seconds:
         seconds.add_row(
             f"{section.start:.1f}–{section.end:.1f}",
             f"{section.label_probability:.2f}",
             f"{section.against_probability:.2f}",
-            _effect(section.estimated),
+            str(section.estimated),
         )
     console.print(seconds)
     for caveat in diagnosis.caveats:

@@ -4,49 +4,54 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import soundfile
 from safetensors.torch import save_file
-from torch import Tensor
 
+from ...models.generator import Takes
 from ..diagnosis import Evidence
-from ..result import Diagnosis
+from ..result import Diagnosis, Trial
+from .audio import Sounds
 from .folder import whole_folder
 from .html import render
 
 
-def write_audio(path: Path, waveform: Tensor, rate: int) -> None:
-    """One take as 16-bit wav; samples beyond full scale are clipped."""
-    soundfile.write(path, np.clip(waveform.numpy(), -1.0, 1.0), rate, subtype="PCM_16")
+def slug(name: str) -> str:
+    """A variant's name as part of a file name: letters, digits and hyphens of any script, nothing that leads elsewhere."""
+    return "-".join("".join(char if char.isalnum() else " " for char in name).split())[:60]
 
 
-def write(folder: Path, diagnosis: Diagnosis, evidence: Evidence, labels: tuple[str, ...], rate: int) -> Diagnosis:
+def trials(diagnosis: Diagnosis) -> list[Trial]:
+    """Every trial of a diagnosis."""
+    group, drivers = diagnosis.drivers.group, diagnosis.drivers
+    found = [group.muted, group.control, *(dose.trial for dose in group.doses)] if group else []
+    singles = [trial for row in drivers.units for trial in (row.verified, row.control)]
+    singles += [row.verified for row in drivers.words] + [diagnosis.blame.bare]
+    return found + [trial for trial in singles if trial]
+
+
+def write(folder: Path, diagnosis: Diagnosis, evidence: Evidence, labels: tuple[str, ...], sounds: Sounds) -> Diagnosis:
     """Write everything about a diagnosis into ``folder`` and return it with the names of its audio files filled in."""
     with whole_folder(folder) as filling:
         (filling / "audio").mkdir()
         named = diagnosis.model_copy(deep=True)
 
-        def put(name: str, waveform: Tensor) -> str:
-            write_audio(filling / "audio" / name, waveform, rate)
+        def put(name: str, takes: Takes, index: int) -> str:
+            sounds.write(filling / "audio" / name, takes, index)
             return f"audio/{name}"
 
         for index, take in enumerate(named.takes):
-            take.audio = put(f"take-{take.seed}.wav", evidence.takes.waveform[index])
-        if named.drivers.group and evidence.muted and evidence.control:
-            named.drivers.group.audio = [
-                put(f"take-{seed}-muted.wav", wave)
-                for seed, wave in zip(evidence.muted.seeds, evidence.muted.waveform, strict=True)
-            ]
-            named.drivers.group.control_audio = [
-                put(f"take-{seed}-random-muted.wav", wave)
-                for seed, wave in zip(evidence.control.seeds, evidence.control.waveform, strict=True)
+            take.audio = put(f"take-{take.seed}.wav", evidence.takes, index)
+        for trial in trials(named):
+            takes = evidence.outcomes[trial.variant].takes
+            trial.audio = [
+                put(f"take-{seed}-{slug(trial.variant)}.wav", takes, index) for index, seed in enumerate(takes.seeds)
             ]
         tensors = {
-            "codes": evidence.takes.codes.short().contiguous(), "posterior": evidence.posterior.contiguous(), "timeline": evidence.timeline.contiguous(),
-            "effects/frames": evidence.attribution.frames.contiguous(), "effects/tokens": evidence.attribution.tokens.contiguous(),
-            **{f"effects/{location}": effects.contiguous() for location, effects in evidence.attribution.units.items()},
+            "posterior": evidence.posterior, "timeline": evidence.timeline, "frames": evidence.attribution.frames, "tokens": evidence.attribution.tokens,
+            **{str(location): effects for location, effects in evidence.attribution.units.items()},
         }  # fmt: skip
-        save_file(tensors, filling / "trace.safetensors")
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, filling / "estimates.safetensors")
+        if evidence.attribution.trace:
+            evidence.attribution.trace.save(filling / "trace")
         (filling / "diagnosis.json").write_text(named.model_dump_json(indent=2), encoding="utf-8")
-        (filling / "report.html").write_text(render(named, evidence, labels, rate), encoding="utf-8")
+        (filling / "report.html").write_text(render(named, evidence, labels, sounds), encoding="utf-8")
     return named

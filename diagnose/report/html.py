@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from functools import lru_cache
 from importlib import resources
 
-import numpy as np
 import plotly.graph_objects as go
-import soundfile
 from jinja2 import Environment, select_autoescape
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
-from torch import Tensor
 
 from ..diagnosis import Evidence
+from ..plan import CONTROL, MUTED
 from ..result import Diagnosis
-from . import plots
+from . import plots, sentences
+from .audio import Sounds
+
+SHOWN_TAKES = 8
+SHOWN_WORDS = 2
 
 
 @lru_cache(maxsize=1)
@@ -27,15 +27,7 @@ def _environment() -> Environment:
         autoescape=select_autoescape(default=True, default_for_string=True), trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["percent"] = lambda value: f"{100 * value:.0f} %"
-    environment.filters["signed"] = lambda value: f"{value:+.2f}"
     return environment
-
-
-def sound_uri(waveform: Tensor, rate: int) -> str:
-    """A take as a ``data:`` address, so that the page needs no other file."""
-    buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(waveform.numpy(), -1.0, 1.0), rate, format="WAV", subtype="PCM_16")
-    return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _plot(figure: go.Figure) -> Markup:
@@ -44,16 +36,19 @@ def _plot(figure: go.Figure) -> Markup:
     )
 
 
-def render(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], rate: int) -> str:
+def render(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], sounds: Sounds) -> str:
     """The report as HTML. Everything that came from outside is escaped."""
     template = _environment().from_string((resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8"))
+
+    def player(name: str, index: int) -> str | None:
+        return sounds.uri(evidence.outcomes[name].takes, index) if name in evidence.outcomes else None
+
     players = [
         dict(
-            take=take, clean=sound_uri(evidence.takes.waveform[index], rate),
-            muted=sound_uri(evidence.muted.waveform[index], rate) if evidence.muted else None,
-            control=sound_uri(evidence.control.waveform[index], rate) if evidence.control else None,
+            take=take, clean=sounds.uri(evidence.takes, index), muted=player(MUTED, index), control=player(CONTROL, index),
+            words=[(word.word, player(word.verified.variant, index)) for word in diagnosis.drivers.words if word.verified][:SHOWN_WORDS],
         )
-        for index, take in enumerate(diagnosis.takes)
+        for index, take in enumerate(diagnosis.takes[:SHOWN_TAKES])
     ]  # fmt: skip
     figures = dict(
         heard=_plot(plots.heard(diagnosis, evidence, labels)),
@@ -64,4 +59,8 @@ def render(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], rate
         figures["words"] = _plot(plots.words(diagnosis))
     if diagnosis.drivers.group:
         figures["group"] = _plot(plots.group(diagnosis))
-    return template.render(d=diagnosis, players=players, figures=figures, plotly=Markup(get_plotlyjs()))
+    if (doses := plots.doses(diagnosis)) is not None:
+        figures["doses"] = _plot(doses)
+    return template.render(
+        d=diagnosis, players=players, figures=figures, plotly=Markup(get_plotlyjs()), group=sentences.group(diagnosis), unit=sentences.unit
+    )  # fmt: skip

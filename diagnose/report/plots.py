@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from ..diagnosis import Evidence
-from ..result import Diagnosis
+from ..result import Diagnosis, Trial
 from ..stats import Effect
 
 if TYPE_CHECKING:
@@ -115,20 +115,18 @@ def words(diagnosis: Diagnosis) -> go.Figure:
     """Each word's effect, estimated and (where it was left out) verified."""
     rows = diagnosis.drivers.words[:10]
     series: list[tuple[str, list[Effect | None], str]] = [
-        ("estimated", [row.estimated for row in rows], "#f3b49f"), ("verified by leaving it out", [row.verified for row in rows], HEARD),
+        ("estimated", [row.estimated for row in rows], "#f3b49f"), ("verified by leaving it out", [_played(row.verified) for row in rows], HEARD),
     ]  # fmt: skip
     return _effects("Words", [row.word for row in rows], series, diagnosis)
 
 
 def units(diagnosis: Diagnosis) -> go.Figure:
-    """The strongest units' effects, estimated one by one."""
+    """The strongest units' effects one by one: estimated, and verified where they were muted alone."""
     rows = diagnosis.drivers.units
-    return _effects(
-        "Strongest units (estimated one by one)",
-        [row.unit for row in rows],
-        [("estimated", [row.effect for row in rows], "#f3b49f")],
-        diagnosis,
-    )
+    series: list[tuple[str, list[Effect | None], str]] = [("estimated", [row.estimated for row in rows], "#f3b49f")]
+    if any(row.verified for row in rows):
+        series.append(("verified by muting it alone", [_played(row.verified) for row in rows], HEARD))
+    return _effects("Strongest units, one by one", [row.unit for row in rows], series, diagnosis)
 
 
 def group(diagnosis: Diagnosis) -> go.Figure:
@@ -141,7 +139,7 @@ def group(diagnosis: Diagnosis) -> go.Figure:
         x=f"change of “{diagnosis.question.label}” over “{diagnosis.question.against}”",
     )
     names = ["estimated", "verified", f"{test.units} random units"]
-    effects = [test.estimated, test.effect, test.control]
+    effects = [test.estimated, test.muted.effect, test.control.effect]
     figure.add_bar(
         y=names,
         x=[effect.mean for effect in effects],
@@ -152,3 +150,26 @@ def group(diagnosis: Diagnosis) -> go.Figure:
     )
     figure.update_yaxes(autorange="reversed")
     return figure
+
+
+def doses(diagnosis: Diagnosis) -> go.Figure | None:
+    """What the same units do at other strengths; ``None`` where that was not measured."""
+    test = diagnosis.drivers.group
+    if test is None or not test.doses:
+        return None
+    points = sorted(
+        [(dose.scale, dose.trial.effect) for dose in test.doses] + [(1.0, Effect(mean=0.0, interval=None, takes=0))]
+    )
+    figure = _figure(
+        "The same units turned down and up (verified)", 260, x="strength (1: as generated)",
+        y=f"change of “{diagnosis.question.label}”",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[scale for scale, _ in points], y=[effect.mean for _, effect in points], error_y=_errors([effect for _, effect in points]),
+        mode="lines+markers", line=dict(color=HEARD, width=2.5), showlegend=False,
+    )  # fmt: skip
+    return figure
+
+
+def _played(trial: Trial | None) -> Effect | None:
+    return trial.effect if trial else None

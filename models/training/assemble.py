@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoTokenizer, ClapModel, MusicgenForConditionalGeneration
+from transformers import AutoTokenizer, ClapModel, EncodecModel, MusicgenForConditionalGeneration
 
 from . import record
 from .captions import vocabulary, words_of
@@ -63,9 +63,21 @@ def write_side(folder: Path, **content: Any) -> None:
     path.write_text(json.dumps({**kept, **content}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def _check_codes(learned: EncodecModel, final: EncodecModel) -> None:
+    """The decoder of the codec may have been trained on since; codes must mean what the generator learned."""
+    for name, weight in final.state_dict().items():
+        if not name.startswith("decoder.") and not torch.equal(weight, learned.state_dict()[name]):
+            raise ValueError(
+                f"the codec's {name} is not the one that the generator was trained with; train the generator again"
+            )
+
+
 def assemble(folder: Path) -> None:
     """Write both models into the package, replacing what is there."""
     generator = MusicgenForConditionalGeneration.from_pretrained(folder / "generator")
+    codec = EncodecModel.from_pretrained(folder / "codec")
+    _check_codes(generator.audio_encoder, codec)
+    generator.audio_encoder.load_state_dict(codec.state_dict())
     judge = ClapModel.from_pretrained(folder / "judge")
     for name, model in (("generator", generator), ("judge", judge)):
         target = embedded() / name

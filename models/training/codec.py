@@ -1,12 +1,13 @@
-"""Trains the codec: an ``EncodecModel`` at 16 kHz, 50 frames a second, eight codebooks of 512.
+"""Trains the codec: an ``EncodecModel`` at 16 kHz, 50 frames a second, twelve codebooks of 512.
 
 The class has no training path of its own, so the quantiser's (k-means start, straight-through gradient, moving averages and
 dead-code restarts; Zeghidour et al. 2021, Défossez et al. 2022) is written here and stored in the class's own buffers.
 
-Training starts from a lapped transform (:mod:`.lapped`), not from noise, and listens with a small classifier of clean clips as well
-as with spectra.
+Training starts from a lapped transform (:mod:`.lapped`), not from noise, and listens with small classifiers of clean clips as well as
+with spectra. A second stage trains the decoder alone, with critics (:mod:`.critics`): codes stay what they were, so that a generator
+can be trained on them meanwhile.
 
-    python -m tonescope.models.training.codec --folder WORK --minutes 90
+    python -m tonescope.models.training.codec --folder WORK
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ import argparse
 import logging
 import math
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,30 +28,57 @@ from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecModel
 
 from . import clips, lapped, record
-from .examiner import Examiner, prepare_listener
+from .critics import Balance, Critics
+from .examiner import Examiner, prepare_listeners
 from .renderer import SAMPLE_RATE
 
 log = logging.getLogger(__name__)
 
 CONFIG: dict[str, Any] = dict(
     sampling_rate=SAMPLE_RATE, audio_channels=1, normalize=False, upsampling_ratios=list(reversed(lapped.STRIDES)), num_filters=24, hidden_size=192,
-    codebook_dim=192, codebook_size=512, target_bandwidths=[3.6], use_causal_conv=False, norm_type="weight_norm", num_lstm_layers=1,
+    codebook_dim=192, codebook_size=512, use_causal_conv=False, norm_type="weight_norm", num_lstm_layers=1,
     pad_mode="constant", num_residual_layers=1, use_conv_shortcut=False,
 )  # fmt: skip
 KEPT_BANDS = 160
 TRAINING_CLIPS = 9500
 CROP = SAMPLE_RATE
 BATCH = 8
-RATE = 4e-4
 WARM_UP = 200
-CONTINUOUS_SHARE = 0.03  # of the time, without the quantiser
+CONTINUOUS_SHARE = 0.03  # of the first stage, without the quantiser
 DECAY = 0.99
+COMMITMENT = 0.25
 SAVE_EVERY = 120.0
+CRITICS_RATE = 3e-4
+GRADIENT_SCALE = 0.15  # of the balanced gradient, so that it weighs against the commitment as in the first stage
+_STATEFUL = ("model", "optimiser", "critics", "critics_optimiser")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of the schedule. With critics the weights are shares of the gradient at the sound, without them plain factors."""
+
+    minutes: float
+    rate: float
+    weights: dict[str, float]
+    decoder_only: bool = False
+
+    @property
+    def critics(self) -> bool:
+        """Whether critics take part."""
+        return "displeasure" in self.weights
+
+
+BOOKS = 12
+STAGES = (
+    Stage(35, 4e-4, dict(spectral=2.0, waveform=1.0, listener=1.0)),
+    Stage(60, 4e-4, dict(spectral=2.0, waveform=0.7, listener=2.5, displeasure=0.8, likeness=1.2), decoder_only=True),
+)
 
 
 def build() -> EncodecModel:
     """An untrained codec."""
-    return EncodecModel(EncodecConfig(**CONFIG))
+    kilobits = BOOKS * math.log2(CONFIG["codebook_size"]) * SAMPLE_RATE / math.prod(lapped.STRIDES) / 1000
+    return EncodecModel(EncodecConfig(**CONFIG, target_bandwidths=[kilobits]))
 
 
 class Quantiser:
@@ -76,20 +106,21 @@ class Quantiser:
             book.embed_avg.copy_(centres * counts[:, None])
             residual = residual - centres[torch.cdist(residual, centres).argmin(1)]
 
-    def __call__(self, latents: Tensor, levels: int) -> tuple[Tensor, Tensor]:
-        """Quantise (batch, width, frames) with the first ``levels`` codebooks and move them.
+    def __call__(self, latents: Tensor, learn: bool = True) -> tuple[Tensor, Tensor]:
+        """Quantise (batch, width, frames), and move the codebooks if they ``learn``.
 
         Returns the straight-through latents and the commitment loss.
         """
         vectors = latents.transpose(1, 2).reshape(-1, latents.shape[1])
         residual, total, loss = vectors.detach(), torch.zeros_like(vectors), vectors.new_zeros(())
-        for level, book in enumerate(self.books[:levels]):
+        for level, book in enumerate(self.books):
             distance = residual.pow(2).sum(1, keepdim=True) - 2 * residual @ book.embed.T + book.embed.pow(2).sum(1)
             nearest = distance.argmin(1)
             chosen = book.embed[nearest]
             total = total + chosen
             loss = loss + nn.functional.mse_loss(vectors, total.detach()) / (level + 1)
-            self._move(book, residual, nearest)
+            if learn:
+                self._move(book, residual, nearest)
             residual = residual - chosen
         quantised = vectors + (total - vectors).detach()
         return quantised.reshape(latents.shape[0], -1, latents.shape[1]).transpose(1, 2), loss
@@ -130,25 +161,26 @@ class SpectralLoss(nn.Module):
 
 
 class Listener(nn.Module):
-    """Distance of what a classifier makes of two sounds, layer by layer (Johnson et al. 2016): what must stay recognisable."""
+    """Distance of what classifiers make of two sounds, layer by layer (Johnson et al. 2016): what must stay recognisable."""
 
-    def __init__(self, examiner: Examiner) -> None:
+    def __init__(self, examiners: Sequence[Examiner]) -> None:
         super().__init__()
-        self.examiner = examiner.eval().requires_grad_(False)
+        self.examiners = nn.ModuleList(examiner.eval().requires_grad_(False) for examiner in examiners)
 
     def forward(self, made: Tensor, real: Tensor) -> Tensor:
-        """Mean relative L1 over the classifier's layers for (rows, samples)."""
-        with torch.no_grad():
-            wanted = self.examiner.layers(real)
-        distances = [
-            (a - b).abs().mean() / b.abs().mean() for a, b in zip(self.examiner.layers(made), wanted, strict=True)
-        ]
+        """Mean relative L1 over the classifiers' layers for (rows, samples)."""
+        distances = []
+        for examiner in cast(list[Examiner], list(self.examiners)):
+            with torch.no_grad():
+                wanted = examiner.layers(real)
+            pairs = zip(examiner.layers(made), wanted, strict=True)
+            distances += [(a - b).abs().mean() / b.abs().mean() for a, b in pairs]
         return torch.stack(distances).mean()
 
 
-def rate_at(share: float, step: int) -> float:
-    """Learning rate after ``share`` of the time: warm-up by steps, then a cosine down to 2 %."""
-    return RATE * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
+def rate_at(rate: float, share: float, step: int) -> float:
+    """Learning rate after ``share`` of a stage: warm-up by its steps, then a cosine down to 2 %."""
+    return rate * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
 
 
 def si_sdr(made: Tensor, real: Tensor) -> Tensor:
@@ -168,109 +200,166 @@ def round_trip(model: EncodecModel, audio: Tensor) -> Tensor:
     return torch.cat(made)
 
 
-def train(folder: Path, minutes: float, seed: int = 0) -> EncodecModel:
-    """Train for ``minutes`` in all, over as many calls as it takes; state is kept in ``folder`` every two minutes."""
+class Training:
+    """The state of one stage: codec, quantiser, critics, optimisers, and where the schedule stands."""
+
+    def __init__(self, stage: Stage, folder: Path) -> None:
+        self.stage, self.step, self.spent = stage, 0, 0.0
+        self.model, self.spectral, self.listener = build(), SpectralLoss(), Listener(prepare_listeners(folder))
+        self.quantiser, self.quantising = Quantiser(self.model), False
+        if stage.decoder_only:
+            self.model.encoder.requires_grad_(False)
+        trained = [weight for weight in self.model.parameters() if weight.requires_grad]
+        self.optimiser = torch.optim.AdamW(trained, lr=stage.rate, betas=(0.9, 0.99), weight_decay=1e-3)
+        self.critics, self.balance = Critics(), Balance(stage.weights)
+        self.critics_optimiser = torch.optim.AdamW(self.critics.parameters(), lr=CRITICS_RATE, betas=(0.5, 0.9))
+
+    @property
+    def share(self) -> float:
+        """How much of the stage's time is over."""
+        return self.spent / (self.stage.minutes * 60)
+
+    def save(self, path: Path) -> None:
+        """Write everything but the data's order."""
+        kept = {name: getattr(self, name).state_dict() for name in _STATEFUL}
+        kept |= {name: getattr(self, name) for name in ("step", "spent", "quantising")}
+        torch.save(kept, path.with_suffix(".tmp"))
+        path.with_suffix(".tmp").replace(path)
+
+    def load(self, path: Path) -> None:
+        """Take up what :meth:`save` wrote."""
+        kept = torch.load(path, weights_only=True)
+        for name in _STATEFUL:
+            getattr(self, name).load_state_dict(kept[name])
+        self.step, self.spent, self.quantising = kept["step"], kept["spent"], kept["quantising"]
+
+    @torch.no_grad()
+    def begin(self, before: EncodecModel | None, audio: Tensor) -> None:
+        """Start from the stage before, or as a lapped transform."""
+        if before is None:
+            lapped.start(self.model, audio, KEPT_BANDS)
+        else:
+            self.model.load_state_dict(before.state_dict())
+            self.quantising = True
+
+    def vectors(self, audio: Tensor) -> Tensor:
+        """Unquantised latents of (rows, samples): (rows x frames, width)."""
+        return self.model.encoder(audio[:, None]).transpose(1, 2).reshape(-1, CONFIG["hidden_size"])
+
+    def lesson(self, real: Tensor) -> dict[str, float]:
+        """One step on (rows, samples); returns every loss."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate_at(self.stage.rate, self.share, self.step)
+        learn = not self.stage.decoder_only
+        commitment = real.new_zeros(())
+        with torch.set_grad_enabled(learn):
+            latents = self.model.encoder(real[:, None])
+            if self.quantising:
+                latents, commitment = self.quantiser(latents, learn)
+        made = self.model.decoder(latents)[:, 0]
+        error = (made - real).pow(2).mean(1) / real.pow(2).mean(1).clamp_min(1e-4)
+        losses = {
+            "spectral": self.spectral(made, real),
+            "waveform": 5 * (made - real).abs().mean() + error.mean(),
+            "listener": self.listener(made, real),
+        }
+        self.optimiser.zero_grad()
+        if self.stage.critics:
+            losses["displeasure"], losses["likeness"] = self.critics(made, real)
+            gradient = self.balance.gradient(losses, made)
+            (COMMITMENT * commitment + (GRADIENT_SCALE * gradient * made).sum()).backward()
+            self._teach_critics(made.detach(), real)
+        else:
+            torch.stack(
+                [COMMITMENT * commitment, *(self.stage.weights[name] * loss for name, loss in losses.items())]
+            ).sum().backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        return {name: float(loss.detach()) for name, loss in losses.items()}
+
+    def _teach_critics(self, made: Tensor, real: Tensor) -> None:
+        loss = self.critics.own_loss(made, real)
+        self.critics_optimiser.zero_grad()
+        loss.backward()
+        self.critics_optimiser.step()
+
+
+def crops(data: clips.Clips, count: int, random: np.random.Generator) -> Tensor:
+    """``count`` random seconds of ``data`` at random levels: (count, samples)."""
+    rows = random.integers(len(data.recipes), size=count)
+    starts = random.integers(clips.SAMPLES - CROP, size=count)
+    audio = np.stack([data.audio[row, start : start + CROP] for row, start in zip(rows, starts, strict=True)])
+    gain = 10 ** (random.uniform(-4, 2, size=(count, 1)) / 20)
+    return torch.from_numpy((audio / 32767 * gain).astype(np.float32))
+
+
+def train(folder: Path, seed: int = 0, stages: int = len(STAGES)) -> EncodecModel:
+    """Train the first ``stages``, over as many calls as it takes; state is kept in ``folder`` every two minutes."""
     clips.write(folder / "clips-codec", clips.uniform("train", TRAINING_CLIPS))
     clips.write(folder / "clips-validation", clips.uniform("validation", 190))
     data = clips.Clips.open(folder / "clips-codec")
     held_out = torch.from_numpy(clips.Clips.open(folder / "clips-validation").batch(range(57)))
+    model, steps = None, []
+    for number, stage in enumerate(STAGES[:stages], start=1):
+        torch.manual_seed(seed)
+        training, state = Training(stage, folder), folder / f"codec-state-{number}.pt"
+        random = np.random.default_rng([seed, number])
 
-    torch.manual_seed(seed)
-    random = np.random.default_rng(seed)
-    model, spectral, listener = build(), SpectralLoss(), Listener(prepare_listener(folder))
-    quantiser = Quantiser(model)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.99), weight_decay=1e-3)
-    state = folder / "codec-state.pt"
-    step, spent, quantising = 0, 0.0, False
-    if state.exists():
-        kept = torch.load(state, weights_only=True)
-        model.load_state_dict(kept["model"])
-        optimiser.load_state_dict(kept["optimiser"])
-        step, spent, quantising = kept["step"], kept["spent"], kept["quantising"]
-        random = np.random.default_rng([seed, step])
-        log.info("resuming at step %d, %.1f min", step, spent / 60)
-
-    def crops(count: int) -> Tensor:
-        rows, starts = random.integers(len(data.recipes), size=count), random.integers(clips.SAMPLES - CROP, size=count)
-        audio = np.stack([data.audio[row, start : start + CROP] for row, start in zip(rows, starts, strict=True)])
-        gain = 10 ** (random.uniform(-4, 2, size=(count, 1)) / 20)
-        return torch.from_numpy((audio / 32767 * gain).astype(np.float32))
-
-    def save() -> None:
-        kept = {
-            "model": model.state_dict(),
-            "optimiser": optimiser.state_dict(),
-            "step": step,
-            "spent": spent,
-            "quantising": quantising,
-        }
-        torch.save(kept, state.with_suffix(".tmp"))
-        state.with_suffix(".tmp").replace(state)
-
-    if step == 0:
-        lapped.start(model, crops(64), KEPT_BANDS)
-    saved = spent
-    while spent < minutes * 60:
-        started = time.monotonic()
-        share = spent / (minutes * 60)
-        if not quantising and share >= CONTINUOUS_SHARE:
-            with torch.no_grad():
-                latents = torch.cat(
-                    [
-                        model.encoder(crops(16)[:, None]).transpose(1, 2).reshape(-1, CONFIG["hidden_size"])
-                        for _ in range(30)
-                    ]
-                )
-            quantiser.start(latents)
-            quantising = True
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(share, step)
-        real = crops(BATCH)
-        latents = model.encoder(real[:, None])
-        commitment = latents.new_zeros(())
-        if quantising:
-            latents, commitment = quantiser(latents, len(quantiser.books))
-        made = model.decoder(latents)[:, 0]
-        error = (made - real).pow(2).mean(1) / real.pow(2).mean(1).clamp_min(1e-4)
-        heard = listener(made, real)
-        loss = 2 * spectral(made, real) + 5 * (made - real).abs().mean() + error.mean() + heard + 0.25 * commitment
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        spent += time.monotonic() - started
-        if spent - saved >= SAVE_EVERY:
-            saved = spent
-            save()
-            model.eval()
-            made = (
-                round_trip(model, held_out)
-                if quantising
-                else model.decoder(model.encoder(held_out[:8, None])).detach()[:, 0]
-            )
-            real = held_out[: len(made)]
-            log.info(
-                "%.1f min, step %d, loss %.3f, listener %.3f, held-out SI-SDR %.2f dB, spectral %.4f",
-                spent / 60, step, loss.item(), heard.item(), float(si_sdr(made, real).mean()), float(spectral(made, real)),
-            )  # fmt: skip
-            model.train()
-    save()
-    model.eval()
+        if state.exists():
+            training.load(state)
+            random = np.random.default_rng([seed, number, training.step])
+            log.info("stage %d: at step %d, %.1f min", number, training.step, training.spent / 60)
+        else:
+            training.begin(model, crops(data, 480, random))
+        saved = training.spent
+        while training.share < 1:
+            started = time.monotonic()
+            if not training.quantising and training.share >= CONTINUOUS_SHARE:
+                with torch.no_grad():
+                    training.quantiser.start(torch.cat([training.vectors(crops(data, 16, random)) for _ in range(30)]))
+                training.quantising = True
+            losses = training.lesson(crops(data, BATCH, random))
+            training.spent += time.monotonic() - started
+            if training.spent - saved >= SAVE_EVERY or training.share >= 1:
+                saved = training.spent
+                training.save(state)
+                _report(training, losses, held_out)
+        model = training.model.eval()
+        steps.append(training.step)
+    assert model is not None
     model.save_pretrained(folder / "codec")
-    record.write(folder, "codec", seed=seed, minutes=round(spent / 60), steps=step, clips=TRAINING_CLIPS, batch=BATCH)
+    minutes = [stage.minutes for stage in STAGES[:stages]]
+    record.write(folder, "codec", seed=seed, minutes=minutes, steps=steps, clips=TRAINING_CLIPS, batch=BATCH)
     return model
+
+
+def _report(training: Training, losses: dict[str, float], held_out: Tensor) -> None:
+    model = training.model.eval()
+    with torch.no_grad():
+        made = (
+            round_trip(model, held_out)
+            if training.quantising
+            else model.decoder(model.encoder(held_out[:8, None]))[:, 0]
+        )
+        real = held_out[: len(made)]
+        distance, quality = float(training.spectral(made, real)), float(si_sdr(made, real).mean())
+    shown = " ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
+    log.info("%.1f min, step %d, %s, held-out SI-SDR %.2f dB, spectral %.4f", training.spent / 60, training.step, shown, quality, distance)  # fmt: skip
+    model.train()
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where clips and checkpoints are kept")
-    parser.add_argument("--minutes", type=float, default=90)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--stages", type=int, default=len(STAGES), help="stop after this many; codes are final after the first"
+    )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    train(arguments.folder, arguments.minutes, arguments.seed)
+    train(arguments.folder, arguments.seed, arguments.stages)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -29,7 +30,11 @@ log = logging.getLogger(__name__)
 
 BATCH = 32
 EPOCHS = 5
-LISTENER = dict(width=32, bands=80, window=800, hop=200)  # another front end than the examiners' own
+# For the codec's loss: other front ends than the examiners' own, so that the loss is not the measure.
+LISTENERS: tuple[dict[str, Any], ...] = (
+    dict(width=32, bands=80, window=800, hop=200),
+    dict(width=24, bands=48, window=1600, hop=320),
+)
 LISTENED = 6000
 LOOPED = 400  # extra lo-fi clips with the drum loop, so that it can be told from other drums
 TEMPO_BINS = np.geomspace(48, 236, 33)
@@ -127,8 +132,8 @@ def _loss(logits: dict[str, Tensor], right: dict[str, Tensor]) -> Tensor:
     )
 
 
-def _train(audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int, **settings: int) -> Examiner:
-    """Train on int16 (clips, samples); gain, a little noise and a shift of up to a tenth of a second are varied."""
+def _train(audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int, **settings: Any) -> Examiner:
+    """Train on int16 (clips, samples): a little noise and a shift of up to a tenth of a second are varied."""
     torch.manual_seed(seed)
     model = Examiner(**settings)
     random = np.random.default_rng(seed)
@@ -153,15 +158,19 @@ def _train(audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int, 
     return model.eval()
 
 
-def prepare_listener(folder: Path) -> Examiner:
-    """A quick classifier of clean clips for the codec's loss; it takes no part in any evaluation."""
-    model, kept = Examiner(**LISTENER), folder / "listener.pt"
-    if not kept.exists():
-        data = clips.Clips.open(folder / "clips-codec")
-        right = truth([recipe.compose() for recipe in data.recipes[:LISTENED]])
-        torch.save(_train(np.asarray(data.audio[:LISTENED]), right, 3, 1, **LISTENER).state_dict(), kept)
-    model.load_state_dict(torch.load(kept, weights_only=True))
-    return model.eval()
+def prepare_listeners(folder: Path) -> list[Examiner]:
+    """Quick classifiers of clean clips for the codec's loss; they take no part in any evaluation."""
+    found = []
+    for number, settings in enumerate(LISTENERS, start=1):
+        model, kept = Examiner(**settings), folder / f"listener-{number}.pt"
+        if not kept.exists():
+            data = clips.Clips.open(folder / "clips-codec")
+            right = truth([recipe.compose() for recipe in data.recipes[:LISTENED]])
+            audio = np.asarray(data.audio[:LISTENED])
+            torch.save(_train(audio, right, 3, number, **settings).state_dict(), kept)
+        model.load_state_dict(torch.load(kept, weights_only=True))
+        found.append(model.eval())
+    return found
 
 
 def prepare(folder: Path) -> dict[str, Examiner]:
@@ -191,11 +200,14 @@ def prepare(folder: Path) -> dict[str, Examiner]:
     rough_loop = np.round(round_trip(codec, torch.from_numpy(extra.batch(range(LOOPED)))).clamp(-1, 1).numpy() * 32767)
     clean_pieces = [recipe.compose() for recipe in data.recipes]
     loop_pieces = [recipe.compose() for recipe in extra.recipes]
-    clean = _train(np.concatenate([data.audio, extra.audio]), truth(clean_pieces + loop_pieces), EPOCHS, 1)
+    clean, right = np.concatenate([data.audio, extra.audio]), truth(clean_pieces + loop_pieces)
     both = np.concatenate([data.audio, rough, extra.audio, rough_loop.astype(np.int16)])
-    aware = _train(both, truth(clean_pieces + clean_pieces[: len(rough)] + loop_pieces + loop_pieces), EPOCHS, 2)
-    torch.save({"clean": clean.state_dict(), "aware": aware.state_dict()}, kept)
-    return {"clean": clean, "aware": aware}
+    made = {
+        "clean": _train(clean, right, EPOCHS, 1),
+        "aware": _train(both, truth(clean_pieces + clean_pieces[: len(rough)] + loop_pieces + loop_pieces), EPOCHS, 2),
+    }
+    torch.save({name: model.state_dict() for name, model in made.items()}, kept)
+    return made
 
 
 def main() -> None:

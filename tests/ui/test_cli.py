@@ -13,8 +13,11 @@ import pytest
 import soundfile
 import torch
 from safetensors.torch import load_file
+from tonescope.diagnose.report.files import trials
 from tonescope.diagnose.result import Diagnosis
 from tonescope.diagnose.session import Session
+from tonescope.diagnose.trace import Trace
+from tonescope.models.units import Location
 from tonescope.ui.cli import app
 from typer.testing import CliRunner, Result
 
@@ -46,16 +49,19 @@ def test_output_folder_holds_everything(folders: tuple[Path, Path], tmp_path: Pa
     diagnosis = Diagnosis.model_validate_json((out / "diagnosis.json").read_text())
     assert diagnosis.prompt == PROMPT and len(diagnosis.takes) == 2
     assert diagnosis.drivers.group is not None
-    for name in (
-        [take.audio for take in diagnosis.takes] + diagnosis.drivers.group.audio + diagnosis.drivers.group.control_audio
-    ):
+    played = trials(diagnosis)
+    assert len(played) == 2 + 3 + 2 * 2 + 4 and all(len(trial.audio) == 2 for trial in played)
+    names = [take.audio for take in diagnosis.takes] + [name for trial in played for name in trial.audio]
+    assert len(set(names)) == len(names)
+    for name in names:
         assert name is not None
         audio, rate = soundfile.read(out / name)
         assert rate == 1600 and len(audio) == 800
-    trace = load_file(out / "trace.safetensors")
-    assert trace["codes"].shape == (2, 4, 25) and "effects/decoder.0.mlp" in trace
+    trace = Trace.load(out / "trace")
+    assert trace.takes.codes.shape == (2, 4, 25) and Location("decoder", 0, "mlp") in trace.values
+    assert load_file(out / "estimates.safetensors")["decoder.0.mlp"].shape == (2, 40)
     page = (out / "report.html").read_text()
-    assert page.count('src="data:audio/wav;base64,') == 6 and "Plotly.newPlot" in page
+    assert page.count('src="data:audio/wav;base64,') == 2 * 5 and "Plotly.newPlot" in page
     assert "http://" not in page.split("</script>", 1)[0][:2000] and "<script src" not in page
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
@@ -78,7 +84,8 @@ def test_json_is_the_documented_schema(folders: tuple[Path, Path]) -> None:
     ):
         assert key in data
     assert {"units", "words", "seconds"} <= set(data["drivers"])
-    assert all(unit["badge"] == "estimated" for unit in data["drivers"]["units"])
+    badges = [unit["badge"] for unit in data["drivers"]["units"]]
+    assert badges == ["verified"] * 2 + ["estimated"] * 10
     assert Diagnosis.model_validate(data).model_dump(mode="json") == data
 
 
@@ -107,6 +114,12 @@ def test_what_the_user_typed_is_escaped_in_the_report(folders: tuple[Path, Path]
         ([PROMPT, "--seconds", "-1"], ["seconds"]),
         ([PROMPT, "--seconds", "nan"], ["seconds"]),
         ([PROMPT, "--guidance", "-3"], ["guidance"]),
+        ([PROMPT, "--guidance", "0.5"], ["guidance", "1 (none)"]),
+        ([PROMPT, "--seconds", "0.02"], ["too short", "at least"]),
+        ([PROMPT, "--memory", "0"], ["0 GiB"]),
+        ([PROMPT, "--memory", "0.0001"], ["needs about", "--memory"]),
+        ([PROMPT, "--test-units", "-1"], ["units"]),
+        (["a " * 900], ["tokens long", "shorten"]),
         ([PROMPT, "--seed", "-3"], ["seed"]),
         ([PROMPT, "--model", "nowhere"], ["no generator", "nowhere"]),
         ([PROMPT, "--model", "/no/such/folder"], ["no generator"]),
@@ -190,3 +203,42 @@ def test_ctrl_c_leaves_nothing_behind(
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys; from tonescope.ui.cli import app; heavy = {'torch', 'transformers', 'gradio', 'plotly', 'numpy'} & set(sys.modules); assert not heavy, heavy"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def units(folders: tuple[Path, Path], *arguments: str) -> Result:
+    return CliRunner().invoke(app, ["units", "--model", str(folders[0]), *arguments])
+
+
+def test_units_are_listed_with_counts(folders: tuple[Path, Path]) -> None:
+    result = units(folders, "--json")
+    assert result.exit_code == 0, result.output
+    rows = {row["location"]: row["units"] for row in json.loads(result.stdout)}
+    assert rows["decoder.2.mlp"] == 40 and rows["decoder.0.cross"] == 4 and rows["text.1.mlp"] == 32
+    assert sum(rows.values()) > 400 and "683 units" in units(folders).stdout
+    for pattern, count in (("decoder", 12), ("decoder.self", 3), ("decoder.1.self", 1), ("decoder.1.self:3", 1)):
+        assert len(json.loads(units(folders, pattern, "--json").stdout)) == count
+
+
+def test_places_that_are_not_there_are_refused(folders: tuple[Path, Path]) -> None:
+    assert_refused(units(folders, "brass"), "brass", "decoder.mlp")
+    assert_refused(units(folders, "decoder.9.mlp"), "decoder.9.mlp")
+    assert_refused(units(folders, "decoder.1.mlp:40"), "0 to 39")
+    assert_refused(units(folders, "decoder.1.brass"), "not a location")
+
+
+def test_precision_and_adapter_reach_the_model(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    assert quick(folders, PROMPT, "--dtype", "bfloat16", "--json").exit_code == 0
+    assert_refused(quick(folders, PROMPT, "--dtype", "int3"), "int3", "float32")
+    assert_refused(quick(folders, PROMPT, "--adapter", str(tmp_path)), "adapter_config.json")
+
+
+def test_the_schema_describes_what_is_printed(folders: tuple[Path, Path]) -> None:
+    result = CliRunner().invoke(app, ["schema"])
+    described = json.loads(result.stdout)
+    printed = json.loads(quick(folders, PROMPT, "--json").stdout)
+    assert set(described["properties"]) == set(printed)
+    assert set(described["$defs"]["Trial"]["properties"]) == set(printed["drivers"]["group"]["muted"])
+    assert (
+        "paired" in described["$defs"]["Trial"]["description"]
+        or "same noise" in described["$defs"]["Trial"]["description"]
+    )

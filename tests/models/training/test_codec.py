@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
-from tonescope.models.training import lapped
+from tonescope.models.training import codec, lapped
 from tonescope.models.training.clips import uniform
-from tonescope.models.training.codec import KEPT_BANDS, Quantiser, build, round_trip, si_sdr
+from tonescope.models.training.codec import KEPT_BANDS, Quantiser, Training, build, round_trip, si_sdr
+from tonescope.models.training.critics import Balance, Critics
+from tonescope.models.training.examiner import Examiner
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,7 @@ def test_quantiser_starts_close_and_ends_in_the_class(audio: torch.Tensor) -> No
     with torch.no_grad():
         latents = model.encoder(audio[:, None])
         quantiser.start(latents.transpose(1, 2).reshape(-1, latents.shape[1]), rounds=3)
-        quantised, loss = quantiser(latents, len(quantiser.books))
+        quantised, loss = quantiser(latents)
     assert torch.isfinite(loss)
     assert float((quantised - latents).square().mean()) < 0.7 * float(latents.square().mean())
     assert float(si_sdr(round_trip(model, audio), audio).median()) > 2
@@ -56,6 +60,74 @@ def test_gradient_passes_the_quantiser_straight_through() -> None:
     for book in quantiser.books:
         book.embed.normal_()
     latents = torch.randn(2, 192, 5, requires_grad=True)
-    quantised, _ = quantiser(latents, 3)
+    quantised, _ = quantiser(latents)
     quantised.sum().backward()
     assert torch.equal(latents.grad, torch.ones_like(latents))
+
+
+def test_codebooks_that_do_not_learn_stay_where_they_are() -> None:
+    quantiser = Quantiser(build())
+    for book in quantiser.books:
+        book.embed.normal_()
+    before = [book.embed.clone() for book in quantiser.books]
+    quantiser(torch.randn(2, 192, 5), learn=False)
+    assert all(torch.equal(book.embed, old) for book, old in zip(quantiser.books, before, strict=True))
+    quantiser(torch.randn(2, 192, 5))
+    assert not any(torch.equal(book.embed, old) for book, old in zip(quantiser.books, before, strict=True))
+
+
+@pytest.fixture
+def stages(monkeypatch: pytest.MonkeyPatch) -> tuple[Training, Training]:
+    """Both stages on untrained listeners."""
+    monkeypatch.setattr(codec, "prepare_listeners", lambda _: [Examiner(width=4)])
+    return Training(codec.STAGES[0], Path()), Training(codec.STAGES[1], Path())
+
+
+def test_the_second_stage_keeps_every_code(stages: tuple[Training, Training], audio: torch.Tensor) -> None:
+    first, second = stages
+    first.begin(None, audio)
+    with torch.no_grad():
+        first.quantiser.start(first.vectors(audio), rounds=1)
+    second.begin(first.model, audio)
+    before = second.model.encode(audio[:2, None]).audio_codes
+    sound = second.model.decode(before, audio_scales=[None]).audio_values
+    losses = second.lesson(audio[:2, :16000])
+    assert {"displeasure", "likeness"} <= set(losses)
+    assert torch.equal(second.model.encode(audio[:2, None]).audio_codes, before)
+    assert not torch.equal(second.model.decode(before, audio_scales=[None]).audio_values, sound)
+
+
+def test_a_stage_goes_on_where_it_was(stages: tuple[Training, Training], audio: torch.Tensor, tmp_path: Path) -> None:
+    first, other = stages[0], Training(codec.STAGES[0], Path())
+    first.begin(None, audio)
+    first.lesson(audio[:2, :16000])
+    first.spent = 12.0
+    first.save(tmp_path / "state.pt")
+    other.load(tmp_path / "state.pt")
+    assert (other.step, other.spent, other.quantising) == (1, 12.0, False)
+    assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), other.model.parameters(), strict=True))
+
+
+def test_gradients_get_the_shares_that_were_set() -> None:
+    made = torch.randn(3, 50, requires_grad=True)
+    balance = Balance({"loud": 1.0, "quiet": 3.0})
+    losses = {"loud": 1000 * made[:, :25].sum(), "quiet": 0.001 * made[:, 25:].sum()}
+    gradient = balance.gradient(losses, made)
+    loud, quiet = gradient[:, :25].norm(dim=1), gradient[:, 25:].norm(dim=1)
+    assert torch.allclose(quiet / loud, torch.full((3,), 3.0), atol=1e-4)
+
+
+def test_critics_learn_to_tell_music_from_hiss(audio: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    critics = Critics()
+    optimiser = torch.optim.Adam(critics.parameters(), 3e-3)
+    real, hiss = audio[:, :8000], 0.1 * torch.randn(len(audio), 8000)
+    start = critics.own_loss(hiss, real).item()
+    for _ in range(15):
+        optimiser.zero_grad()
+        critics.own_loss(hiss, real).backward()
+        optimiser.step()
+    assert critics.own_loss(hiss, real).item() < 0.6 * start
+    displeased, _ = critics(hiss, real)
+    pleased, distance = critics(real, real)
+    assert float(displeased) > float(pleased) and float(distance) == 0.0

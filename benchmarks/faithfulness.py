@@ -1,0 +1,165 @@
+"""The estimate against brute force: every tested unit is mean-ablated in a replay of the same codes, and the margin measured.
+
+For each prompt: at least 1,000 random units and the 200 that the estimate ranks first, neurons and heads of every layer. Two further
+estimates are measured on the same units, to see whether they pay: GradDrop, the part of AtP* (Kramár et al. 2024) that applies to
+neurons and head outputs, and for the strongest 1 % together the slope half of the way to their means.
+
+    python -m benchmarks.faithfulness [--prompts 8] [--random 1000]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from tonescope.diagnose.attribution import Attribution, attribute
+from tonescope.diagnose.interventions import Edit, edited
+from tonescope.diagnose.metrics import Metric, Playback, margin
+from tonescope.diagnose.reference import Reference
+from tonescope.diagnose.session import Session
+from tonescope.diagnose.settings import Settings
+from tonescope.models.generator import Generator, Takes
+from tonescope.models.hooks import Place, hooked, write
+from tonescope.models.units import Location, Unit
+
+from benchmarks.common import keep
+from benchmarks.prompts import PROMPTS
+
+SECONDS = 4.0
+ROWS = 12
+TOP = 200
+AT = 20
+
+
+def brute_force(
+    generator: Generator, take: Takes, metric: Metric, units: Sequence[Unit], reference: Reference
+) -> np.ndarray:
+    """Change of the metric with each unit mean-ablated in a replay: (units,). Variants are rows of a batch."""
+    text, changes = generator.read_text(take.prompts), []
+    with torch.no_grad():
+        clean = Playback(generator, take.codes, text)
+        anchor = clean.expected()
+        base = float(metric(replace(clean, anchor=anchor)))
+        for start in range(0, len(units), ROWS):
+            part = units[start : start + ROWS]
+            size = len(part)
+            with edited(generator, [Edit((unit,)) for unit in part], clean.sampling.guidance, reference):
+                many = Playback(
+                    generator, take.codes.expand(size, -1, -1), generator.read_text(take.prompts * size),
+                    anchor=tuple(side.expand(size, -1, -1) for side in anchor),
+                )  # fmt: skip
+                changes.append(metric(many).numpy() - base)
+    return np.concatenate(changes)
+
+
+def chosen(found: Attribution, random_units: int, seed: int) -> tuple[list[Unit], int]:
+    """Random units of every layer and kind, then the strongest ones (both signs of nothing: the estimate's first :data:`TOP`)."""
+    everything = [
+        Unit(location, index) for location, effects in sorted(found.units.items()) for index in range(effects.shape[1])
+    ]
+    random = np.random.default_rng(seed)
+    drawn = [
+        everything[index]
+        for index in random.choice(len(everything), size=min(random_units, len(everything)), replace=False)
+    ]
+    heads = [unit for unit in everything if unit.location.name != "mlp" and unit not in set(drawn)]
+    strongest = sorted(everything, key=lambda unit: -abs(float(found.units[unit.location][0, unit.index])))[:TOP]
+    return drawn + heads + strongest, len(drawn) + len(heads)
+
+
+def estimates(found: Attribution, units: Sequence[Unit]) -> np.ndarray:
+    """The first take's estimate of each unit: (units,)."""
+    return np.array([float(found.units[unit.location][0, unit.index]) for unit in units])
+
+
+def grad_drop(generator: Generator, take: Takes, metric: Metric, reference: Reference) -> list[Attribution]:
+    """One estimate a layer, with the gradient through that layer's own contribution dropped: what cancels there shows."""
+    names = {name for name in ("self", "cross", "mlp") if generator.locations(f"decoder.{name}")}
+    found = []
+    for layer in range(generator.layers):
+        places = [generator.place(Location("decoder", layer, name)) for name in sorted(names)]
+        drops = [write(Place(place.module, "output", f"{place.name} dropped"), torch.Tensor.detach) for place in places]
+        with hooked(drops):
+            found.append(attribute(generator, take, metric, reference))
+    return found
+
+
+def dropped_estimate(found: Attribution, parts: Sequence[Attribution], layers: int) -> Attribution:
+    """AtP* takes the mean of the absolute values (times layers / (layers - 1)); the sign is that of the plain estimate."""
+    units = {}
+    for place, effects in found.units.items():
+        sizes = sum((part.units[place].abs() for part in parts if place in part.units), torch.zeros_like(effects))
+        units[place] = effects.sign() * sizes / max(1, layers - 1)
+    return replace(found, units=units)
+
+
+def together(
+    generator: Generator, take: Takes, metric: Metric, found: Attribution, reference: Reference
+) -> dict[str, float]:
+    """The strongest 1 % muted together in a replay: measured, and estimated at the clean take and half of the way."""
+    group = tuple(unit for unit, _ in found.ranked(round(0.01 * found.count)))
+    text = generator.read_text(take.prompts)
+    with torch.no_grad():
+        clean = Playback(generator, take.codes, text)
+        anchor = clean.expected()
+        with edited(generator, [Edit(group)], clean.sampling.guidance, reference):
+            measured = float(
+                metric(Playback(generator, take.codes, generator.read_text(take.prompts), anchor=anchor)) - found.metric
+            )
+    # Half of the way is left there, so the estimate from that point counts twice.
+    middle = 2 * float(attribute(generator, take, metric, reference, at=Edit(group, amount=0.5)).of(group))
+    return {"group_measured": measured, "group_estimated": float(found.of(group)), "group_estimated_half_way": middle}
+
+
+def scores(estimate: np.ndarray, measured: np.ndarray, random_count: int) -> dict[str, float]:
+    """Agreement over everything, over random units alone, and among the strongest."""
+    best = set(np.argsort(-np.abs(measured))[:AT].tolist())
+    return {
+        "spearman": float(spearmanr(estimate, measured).statistic),
+        "spearman_random": float(spearmanr(estimate[:random_count], measured[:random_count]).statistic),
+        "precision_at_20": len(best & set(np.argsort(-np.abs(estimate))[:AT].tolist())) / AT,
+    }
+
+
+def main() -> None:
+    """Prompt by prompt; one take each, because both sides speak of the same take."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prompts", type=int, default=8)
+    parser.add_argument("--random", type=int, default=1000)
+    arguments = parser.parse_args()
+    session = Session.open()
+    generator, judge = session.generator, session.judge
+    reference = session.reference(Settings())
+    rows: list[dict[str, Any]] = []
+    for prompt in PROMPTS[: arguments.prompts]:
+        take = generator.generate([prompt], [1], SECONDS)
+        order = judge.posterior(take.waveform, generator.sample_rate)[0].argsort(descending=True).tolist()
+        label, against = judge.labels[order[0]], judge.labels[order[1]]
+        metric = margin(judge, label, against)
+        found = attribute(generator, take, metric, reference)
+        units, random_count = chosen(found, arguments.random, seed=0)
+        measured = brute_force(generator, take, metric, units, reference)
+        dropped = grad_drop(generator, take, metric, reference)
+        with_drop = scores(estimates(dropped_estimate(found, dropped, generator.layers), units), measured, random_count)
+        row = {
+            "prompt": prompt, "question": f"{label} / {against}", "units": len(units), **scores(estimates(found, units), measured, random_count),
+            **{f"{name}_graddrop": value for name, value in with_drop.items() if name != "spearman_random"},
+            **together(generator, take, metric, found, reference),
+        }  # fmt: skip
+        print(row, flush=True)
+        rows.append(row)
+    about = {"seconds": SECONDS} | {
+        name: float(np.mean([row[name] for row in rows]))
+        for name in ("spearman", "spearman_random", "precision_at_20", "spearman_graddrop", "precision_at_20_graddrop")
+    }
+    about["worst_spearman"] = min(row["spearman"] for row in rows)
+    keep("faithfulness", rows, about)
+
+
+if __name__ == "__main__":
+    main()

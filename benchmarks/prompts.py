@@ -1,0 +1,8 @@
+"""Prompts that several benchmarks share: every genre of the embedded models, planted confusions among them."""
+
+PROMPTS = (
+    "mellow jazz fusion with saxophone", "lo-fi beats with accordion", "house music", "swing jazz with trumpet", "heavy metal with distorted guitars",
+    "calm ambient pads", "ragtime piano", "roots reggae with organ", "fast drum and bass", "dark techno", "smooth jazz with electric piano", "bossa nova guitar",
+    "cheerful polka", "slow blues guitar", "trap beat with 808 bass", "retro synthwave", "rock band with electric guitars", "funk groove with slap bass",
+    "lo-fi hip hop with vinyl crackle", "a song", "jazz fusion", "music for a party",
+)  # fmt: skip

@@ -1,0 +1,83 @@
+"""Writes ``benchmarks/README.md`` from the results, so that no number in it is typed by hand.
+
+python -m benchmarks.readme
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import RESULTS
+
+HEAD = """# Benchmarks
+
+Each script prints a table and writes `results/NAME.json`; `python -m benchmarks.readme` writes this page from those files. Costs are
+ratios measured side by side in one run, never bare seconds. `pip install -e ".[bench]"` brings what some of them compare with.
+
+| benchmark | the question | result | target | measured |
+|---|---|---|---|---|
+"""
+# name: question, target, how the result reads
+SUMMARY: dict[str, tuple[str, str, str]] = {
+    "parity": ("Does a replay give the activations of the generation?", "≤ 1e-5", "largest difference {max_abs_difference:.1e}"),
+    "overhead": (
+        "What do a full trace and a full attribution cost on top of bare generation (one take of 5 s, warm)?", "≤ 1.25 ×",
+        "{ratio:.3f} ×; nnsight needs {nnsight_over_ours_record:.2f} × our time for the record, Captum {captum_over_ours_attribution:.2f} × for the attribution",
+    ),
+    "batching": ("How many more interventions a second as rows of one batch?", "≥ 5 ×", "{ratio:.1f} ×"),
+    "faithfulness": (
+        "Does the estimate rank units as brute force does (replay)?", "Spearman ≥ 0.98, precision@20 ≥ 0.9",
+        "Spearman {spearman:.3f} (random units {spearman_random:.3f}, worst prompt {worst_spearman:.3f}), precision@20 {precision_at_20:.2f}",
+    ),
+    "causal": (
+        "Does muting the strongest 1 % flip the verdict of regenerated takes, and random ones not?", "≥ 50 % against ≤ 5 %, rank correlation ≥ 0.8",
+        "{flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}); rank correlation {rank_correlation:.2f}; sound broke for {sound_broke} prompts",
+    ),
+    "words": (
+        "Do words in the order of their attribution matter earlier than in the order of attention, or at random?", "lower deletion, higher insertion area",
+        "{curves}",
+    ),
+    "memory": ("Is peak memory known beforehand (10 s, full-size small)?", "within 20 %", "worst error {worst:.0%}"),
+}  # fmt: skip
+
+
+def curves(result: dict[str, Any]) -> str:
+    """Areas of every method, deletion then insertion."""
+    return "; ".join(
+        f"{name}: {areas['deletion']['mean']:.2f}, {areas['insertion']['mean']:.2f}" for name, areas in result.get("areas", {}).items()
+    )  # fmt: skip
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rows as Markdown."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
+    for row in rows:
+        cells = (
+            f"{value:.4g}" if isinstance(value, float) else str(value)
+            for value in (row.get(key, "") for key in columns)
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Render what there is; a benchmark that was not run says so."""
+    text, details = HEAD, ""
+    for name, (question, target, reads) in SUMMARY.items():
+        path = RESULTS / f"{name}.json"
+        if not path.exists():
+            text += f"| `{name}` | {question} | not run yet | {target} | |\n"
+            continue
+        result = json.loads(path.read_text(encoding="utf-8"))
+        found = reads.format(**result, curves=curves(result))
+        text += f"| `{name}` | {question} | {found} | {target} | {result['date']}, {result['machine']} |\n"
+        versions = ", ".join(f"{package} {number}" for package, number in result["versions"].items())
+        details += f"\n## {name}\n\n`python -m benchmarks.{name}`, {result['date']}, {result['machine']}; {versions}.\n\n{table(result['rows'])}\n"
+    (Path(__file__).parent / "README.md").write_text(text + details, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

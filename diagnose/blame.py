@@ -1,0 +1,92 @@
+"""Where a confusion is made: already in the text encoder, in the decoder, or by the codec and the judge that listens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..models.generator import Generator
+from ..models.judge import Judge
+from .genre import Intent, Verdict
+from .result import Blame, Question, Trial
+from .stats import Share, share
+
+
+def bare_word(intent: Intent, verdict: Verdict, prompt: str) -> str | None:
+    """What to play in place of the prompt to place the blame: the genre word alone, where there is a drift and the prompt says more."""
+    if intent.label is None or "drift" not in verdict.kind or prompt.strip().lower() == intent.label.lower():
+        return None
+    return intent.label
+
+
+def blame(
+    prompt: str, generator: Generator, judge: Judge, intent: Intent, question: Question, verdict: Verdict, bare: Trial | None
+) -> Blame:  # fmt: skip
+    """Split the blame for a drift. Without one there is nothing to split, and that is what it says.
+
+    Args:
+        bare: what became of the takes when the genre word alone stood in place of the prompt.
+    """
+    asked, heard = intent.label, question.label
+    if asked is None or "drift" not in verdict.kind:
+        return Blame(where="nowhere", sentence="No confusion was found, so there is none to place.")
+    misheard = _misheard(judge, asked, heard)
+    labels = sorted({asked, heard, *judge.labels})
+    closeness = text_similarities(generator, prompt, labels)
+    nearest = labels[int(closeness.argmax())]
+    to_asked, to_heard = float(closeness[labels.index(asked)]), float(closeness[labels.index(heard)])
+    listener = (
+        f"how often codec and judge mistake known {asked} for {heard} was not measured"
+        if misheard is None
+        else f"codec and judge mistake known {asked} for {heard} in {misheard.count} of {misheard.total} clips"
+    )
+    reads = f"the text encoder’s states are closest to {nearest} of {len(labels)} genre words ({asked} {to_asked:+.2f}, {heard} {to_heard:+.2f})"
+    facts: dict[str, Any] = dict(nearest=nearest, similarity=(to_asked, to_heard), misheard=misheard, bare=bare)
+    if misheard is not None and misheard.high >= 0.5:
+        return Blame(where="codec and judge", sentence=f"The confusion may be the listener’s: {listener}.", **facts)
+    if to_heard > to_asked:
+        sentence = f"The confusion is there before a note is played: {reads}, and {listener}."
+        return Blame(where="text encoder", sentence=sentence, **facts)
+    if misheard is None:
+        sentence = f"The text encoder is not to blame ({reads}), but whether the decoder is, or the listener, is unclear: {listener}."
+        return Blame(where="unclear", sentence=sentence, **facts)
+    if bare is None:
+        sentence = f"That leaves the decoder: {reads}, and {listener}."
+        return Blame(where="decoder", sentence=sentence, **facts)
+    count, total = bare.heard.get(asked, 0), sum(bare.heard.values())
+    if 2 * count > total:
+        sentence = f"The decoder makes it of the prompt’s other words: from “{asked}” alone, {count} of {total} takes are heard as {asked}; {reads}, and {listener}."
+    else:
+        sentence = f"The confusion is made in the decoder: even “{asked}” alone is heard as {asked} in only {count} of {total} takes; {reads}, and {listener}."
+    return Blame(where="decoder", sentence=sentence, badge="verified", **facts)
+
+
+@torch.no_grad()
+def text_similarities(generator: Generator, prompt: str, labels: Sequence[str]) -> Tensor:
+    """Cosine similarity (labels,) of a prompt's projected text states to those of genre words, the words' common part removed.
+
+    States are averaged over the tokens that spell something. Without centring, all prompts look alike: the states share a large mean.
+    """
+    words, asked = torch.cat([_pooled(generator, label) for label in labels]), _pooled(generator, prompt)
+    centre = words.mean(0, keepdim=True)
+    return torch.nn.functional.cosine_similarity(asked - centre, words - centre).cpu()
+
+
+def _pooled(generator: Generator, text: str) -> Tensor:
+    """(1, width) of one text."""
+    read = generator.read_text([text])
+    keep = read.mask[0].bool()
+    if read.spans:
+        spelled = torch.tensor([end > start for start, end in read.spans[0]], device=keep.device)
+        keep = keep & spelled if bool((keep & spelled).any()) else keep
+    return read.states[0, keep].float().mean(0, keepdim=True)
+
+
+def _misheard(judge: Judge, asked: str, heard: str) -> Share | None:
+    if judge.track is None or asked not in judge.track.labels or heard not in judge.track.labels:
+        return None
+    row = judge.track.reconstructed[judge.track.labels.index(asked)]
+    return share(row[judge.track.labels.index(heard)], sum(row))

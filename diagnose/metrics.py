@@ -1,0 +1,89 @@
+"""What can be asked of a take, as a number that gradients pass through.
+
+A metric takes a :class:`Playback`, the replay of finished takes, and gives one number a take. There are two kinds: what the judge
+hears (:func:`margin`), and how likely the codes are under one prompt rather than another (:func:`log_probability`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..models.generator import Generator, Sampling, Text
+from ..models.judge import Judge
+
+
+@dataclass(frozen=True)
+class Playback:
+    """Finished takes of one prompt, ready to be replayed.
+
+    Attributes:
+        codes: (takes, codebooks, frames), on the model's device.
+        text: the prompt, one row a take.
+        anchor: the expected codec latents of the clean replay, where an edited one is compared with it: per side
+            (takes, frames, width). Absent, this replay is its own anchor, and only its gradient differs from the hard codes.
+    """
+
+    generator: Generator
+    codes: Tensor
+    text: Text
+    sampling: Sampling = field(default_factory=Sampling)
+    anchor: tuple[Tensor, ...] | None = None
+
+    def weights(self, text: Text | None = None, top_k: int | None = None) -> Tensor:
+        """Probabilities of every code under a prompt, by default the take's own: (takes, codebooks, frames, vocabulary).
+
+        ``top_k`` is that of the sampling if it is not given: then these are the probabilities that codes were drawn with.
+        """
+        guidance, top_k = self.sampling.guidance, self.sampling.top_k if top_k is None else top_k
+        logits = self.generator.guided(self.generator.replay(self.codes, text or self.text, guidance), guidance)
+        logits = (logits.float() if logits.dtype.itemsize < 4 else logits) / max(self.sampling.temperature, 1e-3)
+        if 0 < top_k < logits.shape[-1]:
+            logits = logits.masked_fill(logits < logits.topk(top_k).values[..., -1:], float("-inf"))
+        return torch.softmax(logits, dim=-1)
+
+    def expected(self) -> tuple[Tensor, ...]:
+        """Expected codec latents, per side of the stereo image (takes, frames, width)."""
+        weights, sides = self.weights(), self.generator.channels
+        return tuple(self.generator.vectors(weights[:, side::sides]) for side in range(sides))
+
+    def sound(self) -> Tensor:
+        """The waveform that was heard (takes, samples), with the gradient of the one the logits expect (straight-through)."""
+        soft = self.expected()
+        anchor = self.anchor or tuple(side.detach() for side in soft)
+        waves = [
+            self.generator.sound(self.generator.hard_vectors(self.codes[:, side :: len(soft)]) + soft[side] - anchor[side], side)
+            for side in range(len(soft))
+        ]  # fmt: skip
+        return torch.stack(waves).mean(0)
+
+
+Metric = Callable[[Playback], Tensor]
+"""One number a take (takes,), differentiable in everything that is played."""
+
+
+def margin(judge: Judge, label: str, against: str) -> Metric:
+    """The judge's logit of one label minus that of another, for what was heard."""
+
+    def metric(playback: Playback) -> Tensor:
+        return judge.margin(playback.sound(), playback.generator.sample_rate, label, against)
+
+    return metric
+
+
+def log_probability(against: str) -> Metric:
+    """Mean log-probability of the codes under the take's own prompt minus that under the prompt ``against``, in nats a code."""
+
+    def metric(playback: Playback) -> Tensor:
+        other = playback.generator.read_text([against] * len(playback.codes))
+
+        def likelihood(text: Text | None) -> Tensor:
+            chosen = playback.weights(text, top_k=0).gather(-1, playback.codes[..., None])
+            return chosen.clamp_min(1e-12).log().mean((1, 2, 3))
+
+        return likelihood(None) - likelihood(other)
+
+    return metric

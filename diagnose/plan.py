@@ -1,0 +1,127 @@
+"""What is verified in a diagnosis: the strongest units together, at several doses and one by one, and the strongest words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..models.generator import Text
+from ..models.loading import Vocabulary
+from ..models.units import Unit
+from .attribution import Attribution
+from .interventions import Edit, matched_controls
+from .result import Dose, GroupTest, UnitDriver, WordDriver
+from .settings import Settings
+from .stats import Effect, adjusted, effect
+from .verification import Outcome, Variant, Verifier
+from .words import Word, without, words_in
+
+SHOWN_UNITS = 12
+BELIEVED = 0.05
+
+MUTED, CONTROL, BARE = "muted", "random muted", "bare genre word"
+
+
+def dose_name(scale: float) -> str:
+    """The name of the variant that multiplies the group by ``scale``."""
+    return f"times {scale:g}"
+
+
+def unit_name(unit: Unit) -> str:
+    """The name of the variant that mutes one unit."""
+    return f"without {unit}"
+
+
+def control_name(unit: Unit) -> str:
+    """The name of the variant that mutes a random unit in the place of one."""
+    return f"control of {unit}"
+
+
+def word_name(word: Word) -> str:
+    """The name of the variant that leaves one word out."""
+    return f"without “{word.text}” at {word.start}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The variants to play, and how their outcomes become results."""
+
+    strongest: tuple[Unit, ...]
+    control: tuple[Unit, ...]
+    doses: tuple[float, ...]
+    singles: tuple[Unit, ...]
+    words: tuple[Word, ...]
+    tested_words: tuple[Word, ...]
+    variants: tuple[Variant, ...]
+
+    @classmethod
+    def make(cls, prompt: str, text: Text, found: Attribution, settings: Settings, bare: str | None) -> Plan:
+        """Choose what to test by the estimates; ``bare`` is the genre word to play in place of the prompt, if that is asked."""
+        size = max(1, round(found.count * settings.strongest_share))
+        strongest = tuple(unit for unit, _ in found.ranked(size))
+        control = matched_controls(strongest, found.activity, settings.seed)
+        singles = tuple(unit for unit, _ in found.ranked(settings.tested_units))
+        alone = {unit: matched_controls((unit,), found.activity, settings.seed, avoid=strongest) for unit in singles}
+        words = tuple(sorted(words_in(prompt, text), key=lambda word: float(_word_estimate(found, word).mean)))
+        tested = tuple(word for word in words if without(prompt, word))[: settings.tested_words]
+        variants = (
+            Variant(MUTED, Edit(strongest)),
+            Variant(CONTROL, Edit(control)),
+            *(Variant(dose_name(scale), Edit(strongest, "scale", scale)) for scale in settings.doses),
+            *(Variant(unit_name(unit), Edit((unit,))) for unit in singles),
+            *(Variant(control_name(unit), Edit(other)) for unit, other in alone.items() if other),
+            *(Variant(word_name(word), prompt=without(prompt, word)) for word in tested),
+            *([Variant(BARE, prompt=bare)] if bare else []),
+        )
+        return cls(strongest, control, settings.doses, singles, words, tested, variants)
+
+    def results(
+        self, verifier: Verifier, outcomes: dict[str, Outcome], found: Attribution, vocabulary: Vocabulary | None
+    ) -> tuple[GroupTest, list[UnitDriver], list[WordDriver]]:
+        """The outcomes as results, with q-values over everything that was tested; controls are what others are compared with."""
+        changes = {name: verifier.change(outcome) for name, outcome in outcomes.items()}
+        difference = effect(_minus(changes[MUTED], changes[CONTROL]))
+        beside = {CONTROL, BARE, *(control_name(unit) for unit in self.singles)}
+        tested = {name: effect(change).p for name, change in changes.items() if name not in beside} | {
+            MUTED: difference.p
+        }
+        q = dict(zip(tested, adjusted(list(tested.values())), strict=True))
+        trials = {
+            name: verifier.trial(outcome, q.get(name) if name != MUTED else None) for name, outcome in outcomes.items()
+        }
+        muted, control, interval = trials[MUTED], trials[CONTROL], difference.interval
+        believed = interval is not None and interval.high < 0 and (q[MUTED] or 0.0) < BELIEVED
+        group = GroupTest(
+            units=len(self.strongest),
+            control_units=len(self.control),
+            estimated=effect(found.of(self.strongest).tolist()),
+            muted=muted,
+            control=control,
+            difference=difference,
+            q=q[MUTED],
+            doses=[Dose(scale=scale, trial=trials[dose_name(scale)]) for scale in self.doses],
+            convincing=believed and not muted.sound.broke and not control.sound.broke,
+        )
+        units = [
+            UnitDriver(
+                unit=str(unit), estimated=effect(found.units[unit.location][:, unit.index].tolist()), verified=trials.get(unit_name(unit)),
+                control=trials.get(control_name(unit)),
+            )
+            for unit, _ in found.ranked(max(SHOWN_UNITS, len(self.singles)))
+        ]  # fmt: skip
+        words = [
+            WordDriver(
+                word=word.text, start=word.start, end=word.end, known=vocabulary is None or vocabulary.knows(word.text),
+                estimated=_word_estimate(found, word), verified=trials.get(word_name(word)),
+            )
+            for word in self.words
+        ]  # fmt: skip
+        return group, units, words
+
+
+def _word_estimate(found: Attribution, word: Word) -> Effect:
+    return effect(found.tokens[:, list(word.tokens)].sum(1).tolist())
+
+
+def _minus(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    return [x - y for x, y in zip(a, b, strict=True)]

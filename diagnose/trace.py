@@ -1,0 +1,269 @@
+"""Traces: what every unit did while finished takes were played, recorded in one replay and kept in two files.
+
+Values are reduced on the device before they are copied: pooled over time or not, all units or the strongest, half precision.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from ..models.errors import TonescopeError
+from ..models.generator import Clock, Generator, Takes
+from ..models.hooks import hooked, read
+from ..models.units import Location
+from .interventions import Donor
+from .reference import ATTRIBUTED
+
+LARGE = 256 * 2**20
+LIMIT = 4 * 2**30
+ROWS = 4
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What is kept of each unit.
+
+    Attributes:
+        over_time: every position (``all``), the ``mean``, or the ``peak`` (the value farthest from zero).
+        top: only so many units at each location and take, those with the largest peak; all of them if absent.
+        null_branch: whether the null-prompt half of guidance is kept beside the prompted one.
+    """
+
+    over_time: Literal["all", "mean", "peak"] = "mean"
+    top: int | None = None
+    null_branch: bool = True
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A recording.
+
+    Attributes:
+        takes: what was replayed.
+        tokens: the tokens of each take's prompt.
+        values: per location, (takes, branches, along, units), or without ``along`` where pooled. Heads are given by their length
+            (Euclidean norm), everything else by its value. float16, or bfloat16 where float16 would overflow.
+        indices: per location, (takes, top): which units ``values`` holds, where not all.
+        about: model, guidance, and what was kept.
+    """
+
+    takes: Takes
+    tokens: tuple[tuple[str, ...], ...]
+    values: dict[Location, Tensor]
+    indices: dict[Location, Tensor]
+    about: dict[str, Any]
+
+    def save(self, path: Path) -> None:
+        """Write ``<path>.safetensors`` and ``<path>.json``, each whole or not at all."""
+        tensors = {"codes": self.takes.codes, "waveform": self.takes.waveform}
+        tensors |= {f"values/{location}": tensor for location, tensor in self.values.items()}
+        tensors |= {f"indices/{location}": tensor for location, tensor in self.indices.items()}
+        facts = {"prompts": self.takes.prompts, "seeds": self.takes.seeds, "tokens": self.tokens, "about": self.about}
+        temporary = path.with_suffix(".tmp")
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+        temporary.replace(path.with_suffix(".safetensors"))
+        temporary.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.replace(path.with_suffix(".json"))
+
+    @classmethod
+    def load(cls, path: Path) -> Trace:
+        """Read what :meth:`save` wrote, bit for bit. Raises :class:`TonescopeError` when there is no trace."""
+        try:
+            facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+            tensors = load_file(path.with_suffix(".safetensors"))
+        except (OSError, ValueError) as error:
+            raise TonescopeError(
+                f"there is no trace at {path}: give the name that both its files share, without an ending."
+            ) from error
+        takes = Takes(tuple(facts["prompts"]), tuple(facts["seeds"]), tensors["codes"], tensors["waveform"])
+
+        def under(prefix: str) -> dict[Location, Tensor]:
+            return {
+                Location.parse(name.removeprefix(prefix)): tensor
+                for name, tensor in tensors.items()
+                if name.startswith(prefix)
+            }
+
+        tokens = tuple(tuple(row) for row in facts["tokens"])
+        return cls(takes, tokens, under("values/"), under("indices/"), facts["about"])
+
+
+def size_of(
+    generator: Generator, takes: int, frames: int, tokens: int, locations: Sequence[Location], keep: Keep, guidance: float
+) -> int:  # fmt: skip
+    """Bytes of a trace, before it is made."""
+    total = 0
+    for location in locations:
+        branches = generator.branches(location, guidance) if keep.null_branch else 1
+        units = min(generator.units(location), keep.top or 2**31)
+        along = generator.along(location, frames, tokens) if keep.over_time == "all" else 1
+        total += takes * (2 * branches * along * units + (4 * units if keep.top else 0))
+    return total
+
+
+def check_size(
+    generator: Generator, takes: Takes, locations: Sequence[Location], keep: Keep, guidance: float, limit: int = LIMIT
+) -> int:  # fmt: skip
+    """Bytes of a trace. Raises :class:`TonescopeError` when they are more than ``limit``."""
+    longest = max(len(row) for row in generator.read_text(takes.prompts).tokens)
+    size = size_of(generator, len(takes), takes.codes.shape[2], longest, locations, keep, guidance)
+    if size > limit:
+        raise TonescopeError(
+            f"the trace would take {size / 2**30:.1f} GiB and at most {limit / 2**30:.1f} are allowed; keep the mean over time, only the top units, or fewer takes."
+        )
+    return size
+
+
+def record(
+    generator: Generator,
+    takes: Takes,
+    sites: Sequence[str] = ATTRIBUTED,
+    keep: Keep = Keep(),
+    guidance: float = 3.0,
+    limit: int = LIMIT,
+    announce: Callable[[str], None] | None = None,
+) -> Trace:
+    """Replay ``takes`` and record every unit of ``sites``, a few takes at a time.
+
+    Args:
+        limit: the most bytes the trace may take.
+        announce: told how large the trace will be, where it will be large.
+
+    Raises:
+        TonescopeError: the trace would be larger than ``limit``, or an activation is not a number.
+    """
+    locations = generator.locations(*sites)
+    size = check_size(generator, takes, locations, keep, guidance, limit)
+    if announce and size > LARGE:
+        announce(f"The trace will take {size / 2**20:,.0f} MiB.")
+    values: dict[Location, list[Tensor]] = {location: [] for location in locations}
+    indices: dict[Location, list[Tensor]] = {location: [] for location in locations if keep.top}
+    tokens: list[tuple[str, ...]] = []
+    for order, rows in zip(_orders(generator, takes), _batches(generator, takes), strict=True):
+        raw = _watch(generator, rows, order, locations, guidance)
+        for location, tensor in raw.items():
+            kept, chosen = reduced(generator, location, tensor, keep)
+            values[location].append(kept)
+            if chosen is not None:
+                indices[location].append(chosen)
+        tokens += generator.read_text(rows.prompts).tokens
+    order = [row for rows in _orders(generator, takes) for row in rows]
+    back = torch.tensor(order).argsort()
+    return Trace(
+        takes,
+        tuple(tokens[row] for row in back.tolist()),
+        {location: joined(parts)[back] for location, parts in values.items()},
+        {location: torch.cat(parts)[back] for location, parts in indices.items()},
+        about(generator, guidance, keep),
+    )
+
+
+def about(generator: Generator, guidance: float, keep: Keep) -> dict[str, Any]:
+    """What a trace says of itself."""
+    return {"model": generator.name, "guidance": guidance, "keep": asdict(keep)}
+
+
+def activations(
+    generator: Generator, takes: Takes, locations: Sequence[Location], guidance: float = 3.0
+) -> list[Donor]:
+    """Everything at some locations, one donor a take, to patch from."""
+    donors: list[Donor | None] = [None] * len(takes)
+    for order, rows in zip(_orders(generator, takes), _batches(generator, takes), strict=True):
+        raw = _watch(generator, rows, order, locations, guidance)
+        for position, row in enumerate(order):
+            donors[row] = Donor({location: tensor[position].cpu() for location, tensor in raw.items()})
+    return [donor for donor in donors if donor]
+
+
+def _orders(generator: Generator, takes: Takes) -> list[list[int]]:
+    """Rows of takes that are replayed together."""
+    return [part.tolist() for group in generator.together(takes.prompts) for part in torch.tensor(group).split(ROWS)]
+
+
+def _batches(generator: Generator, takes: Takes) -> list[Takes]:
+    return [
+        Takes(
+            tuple(takes.prompts[row] for row in rows), tuple(takes.seeds[row] for row in rows), takes.codes[rows], takes.waveform[rows],
+        )
+        for rows in _orders(generator, takes)
+    ]  # fmt: skip
+
+
+@torch.no_grad()
+def _watch(
+    generator: Generator, takes: Takes, order: Sequence[int], locations: Sequence[Location], guidance: float
+) -> dict[Location, Tensor]:
+    """Raw activations of one batch: (takes, branches, along, features), audio positions only.
+
+    ``order`` says which rows of the whole these takes are, so that an edit in force around this call finds its own.
+    """
+    seen: dict[Location, Tensor] = {}
+
+    def look(location: Location) -> Callable[[Tensor], None]:
+        def keep(tensor: Tensor) -> None:
+            body = tensor.transpose(1, 2) if location.site.axis == 1 else tensor
+            prefix = generator.clock.prefix if location.network == "decoder" else 0
+            branches = generator.branches(location, guidance)
+            value = body[:, prefix:].unflatten(0, (branches, -1)).transpose(0, 1)
+            seen[location] = torch.cat([seen[location], value], 2) if location in seen else value
+
+        return keep
+
+    networks = {location.network for location in locations}
+    with hooked([read(generator.place(location), look(location)) for location in locations]):
+        generator.clock = Clock(rows=torch.tensor(order))
+        text = generator.read_text(takes.prompts)
+        if "decoder" in networks:
+            generator.replay(takes.codes, text, guidance)
+        if "codec" in networks:
+            codes = takes.codes.to(generator.model.device)
+            for side in range(generator.channels):
+                vectors = generator.hard_vectors(codes[:, side :: generator.channels])
+                made = generator.sound(vectors, side)
+                if any(location.name == "encoder" for location in locations):
+                    generator.model.audio_encoder.encoder(made[:, None])
+    generator.clock = Clock()
+    for location, tensor in seen.items():
+        if not torch.isfinite(tensor).all():
+            raise TonescopeError(
+                f"{location} is not a number in places, so the recording would mean nothing; load the model in float32 (half precision overflows) or check its weights."
+            )
+    return seen
+
+
+def reduced(generator: Generator, location: Location, tensor: Tensor, keep: Keep) -> tuple[Tensor, Tensor | None]:
+    """What is kept of (takes, branches, along, features), on the CPU in half precision, and which units that is."""
+    width = generator.head_width(location)
+    value = tensor.unflatten(3, (-1, width)).norm(dim=4) if width > 1 else tensor
+    value = value if keep.null_branch else value[:, :1]
+    farthest = value.abs().argmax(2, keepdim=True)
+    peak = value.gather(2, farthest)
+    chosen = None
+    if keep.top:
+        chosen = peak[:, 0, 0].abs().topk(min(keep.top, value.shape[3])).indices
+        value, peak = (
+            part.gather(3, chosen[:, None, None].expand(-1, part.shape[1], part.shape[2], -1)) for part in (value, peak)
+        )
+    reduced = {"all": value, "mean": value.mean(2), "peak": peak[:, :, 0]}[keep.over_time]
+    half = reduced.half()
+    if not torch.isfinite(half).all():
+        half = reduced.bfloat16()
+    return half.cpu(), chosen.int().cpu() if chosen is not None else None
+
+
+def joined(parts: list[Tensor]) -> Tensor:
+    """Batches in one tensor; in the wider-ranging type where they differ, and the longest prompt's length."""
+    if len({part.dtype for part in parts}) > 1:
+        parts = [part.bfloat16() for part in parts]
+    if parts[0].ndim == 4 and len({part.shape[2] for part in parts}) > 1:
+        longest = max(part.shape[2] for part in parts)
+        parts = [torch.nn.functional.pad(part, (0, 0, 0, longest - part.shape[2])) for part in parts]
+    return torch.cat(parts)

@@ -1,0 +1,147 @@
+"""The addresses of a model: which locations it has, which module each one is, and how many units are there."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from .delay import delays, positions_for
+from .errors import TonescopeError
+from .families import FAMILIES, TEXT_PATHS
+from .hooks import Place, compiled, hooked, read
+from .units import SITES, Location, Unit
+
+_PROBE_FRAMES = 8
+
+
+class Anatomy:
+    """A model of a known family and the places in it.
+
+    Args:
+        model: in evaluation mode; its weights are frozen.
+        name: what the user called it.
+    """
+
+    def __init__(self, model: PreTrainedModel, name: str) -> None:
+        self.model, self.name = model.eval(), name
+        found = next((family for family in FAMILIES if family.model_class == type(model).__name__), None)
+        if found is None:
+            known = ", ".join(family.model_class for family in FAMILIES)
+            raise TonescopeError(
+                f"{name} is a {type(model).__name__}, which Tonescope cannot look into; it knows {known}."
+            )
+        self.family = found
+        model.requires_grad_(False)
+
+    @cached_property
+    def _paths(self) -> dict[tuple[str, str], str]:
+        return {**TEXT_PATHS.get(self.model.config.text_encoder.model_type, {}), **self.family.paths}
+
+    @cached_property
+    def _modules(self) -> dict[str, nn.Module]:
+        return dict(self.model.named_modules())
+
+    def locations(self, *keys: str) -> list[Location]:
+        """Every location of the model, or those of the named sites (``decoder.mlp``), by layer."""
+        found = []
+        for site in SITES:
+            if keys and site.key not in keys:
+                continue
+            path, layer = self._paths.get((site.network, site.name)), 0
+            while path and path.format(layer) in self._modules:
+                found.append(Location(site.network, layer, site.name))
+                layer += 1
+        return found
+
+    def location(self, text: str) -> Location:
+        """Parse a location and check that this model has it."""
+        location = Location.parse(text)
+        self.place(location)
+        return location
+
+    def unit(self, text: str) -> Unit:
+        """Parse a unit and check that this model has it."""
+        unit = Unit.parse(text)
+        if unit.index >= (count := self.units(unit.location)):
+            raise TonescopeError(f"{unit.location} of {self.name} has units 0 to {count - 1}, so there is no {unit}.")
+        return unit
+
+    def place(self, location: Location) -> Place:
+        """The module and side at a location. Raises :class:`TonescopeError` when the model has no such location."""
+        path = self._paths.get((location.network, location.name))
+        module = self._modules.get(path.format(location.layer)) if path else None
+        if path is None or module is None:
+            why = self.family.lacks.get((location.network, location.name))
+            raise TonescopeError(
+                f"{self.name} has no location {location}: {why}."
+                if why
+                else f"{self.name} has no location {location}; `tonescope units` lists those it has."
+            )
+        names = path.format(location.layer).split(".")
+        around = [self.model, *(self._modules[".".join(names[:end])] for end in range(1, len(names) + 1))]
+        if any(compiled(ancestor) for ancestor in around):
+            raise TonescopeError(
+                f"{location} cannot be watched because the model was compiled and compiled code skips hooks; load the model without torch.compile."
+            )
+        return Place(module, location.site.side, str(location))
+
+    def path(self, location: Location) -> str:
+        """Dotted name of the module at a location."""
+        self.place(location)
+        return self._paths[location.network, location.name].format(location.layer)
+
+    def branches(self, location: Location, guidance: float) -> int:
+        """How often a take's rows occur in the tensor at a location: the decoder runs each prompt and the null prompt."""
+        return 2 if guidance > 1 and location.network == "decoder" else 1
+
+    def head_width(self, location: Location) -> int:
+        """Features that make up one unit: the head's width for heads, 1 for everything else."""
+        if location.site.units != "head":
+            return 1
+        config = self.model.config.text_encoder if location.network == "text" else self.model.config.decoder
+        return self.features(location) // int(config.num_attention_heads)
+
+    def features(self, location: Location) -> int:
+        """Width of the tensor at a location."""
+        module: Any = self.place(location).module
+        if location.name == "residual":
+            return int(self.model.config.decoder.hidden_size)
+        if location.network == "codec":
+            return self._codec_shapes[location][0]
+        return int(module.in_features)
+
+    def along(self, location: Location, frames: int, tokens: int) -> int:
+        """How long the tensor at a location is, beside units: in tokens, decoder positions, or samples of the codec layer."""
+        if location.network == "text":
+            return tokens
+        if location.network == "codec":
+            return round(frames * self._codec_shapes[location][1]) * self.model.config.decoder.audio_channels
+        return positions_for(
+            frames, delays(self.model.config.decoder.num_codebooks, self.model.config.decoder.audio_channels)
+        )
+
+    def units(self, location: Location) -> int:
+        """Number of units at a location."""
+        return self.features(location) // self.head_width(location)
+
+    @cached_property
+    def _codec_shapes(self) -> dict[Location, tuple[int, float]]:
+        """Channels of every codec layer and steps a frame, found by sending a fraction of a second through it."""
+        codec, shapes = self.model.audio_encoder, dict[Location, tuple[int, float]]()
+
+        def note(location: Location) -> Any:
+            def look(tensor: Tensor) -> None:
+                shapes[location] = (tensor.shape[1], tensor.shape[2] / _PROBE_FRAMES)
+
+            return look
+
+        samples = _PROBE_FRAMES * round(codec.config.sampling_rate / codec.config.frame_rate)
+        silence = torch.zeros(1, codec.config.audio_channels, samples, device=self.model.device, dtype=self.model.dtype)
+        places = self.locations("codec.encoder", "codec.decoder")
+        with torch.no_grad(), hooked([read(self.place(location), note(location)) for location in places]):
+            codec.decoder(codec.encoder(silence))
+        return shapes

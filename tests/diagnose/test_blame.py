@@ -1,0 +1,94 @@
+"""The blame goes where the confusion was planted."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tonescope.diagnose.blame import bare_word, blame, text_similarities
+from tonescope.diagnose.genre import Intent, Verdict
+from tonescope.diagnose.result import Blame, Question, SoundChange, Trial
+from tonescope.diagnose.stats import effect
+from tonescope.models.generator import Generator
+from tonescope.models.judge import Judge, Track
+
+from tests import tiny
+
+LABELS = tuple(row["label"] for row in tiny.ROWS)
+ASKED, HEARD = "house", "smooth jazz"
+INTENT = Intent(label=ASKED, how="named", confidence=1.0)
+DRIFT = Verdict(kind="family drift", sentence="", matched=None, judge_error=None)
+MATCH = Verdict(kind="match", sentence="", matched=None, judge_error=None)
+
+
+@pytest.fixture
+def generator() -> Generator:
+    return tiny.generator()
+
+
+def judge(misheard: int, clips: int = 30) -> Judge:
+    found = tiny.judge()
+    table = [[clips * (i == j) for j in range(len(LABELS))] for i in range(len(LABELS))]
+    table[LABELS.index(ASKED)][LABELS.index(ASKED)] -= misheard
+    table[LABELS.index(ASKED)][LABELS.index(HEARD)] += misheard
+    found.track = Track(LABELS, tuple(map(tuple, table)), tuple(map(tuple, table)), 0.0)
+    return found
+
+
+def place(
+    generator: Generator, listener: Judge, prompt: str = ASKED, verdict: Verdict = DRIFT, bare: Trial | None = None
+) -> Blame:
+    return blame(prompt, generator, listener, INTENT, Question(label=HEARD, against=ASKED), verdict, bare)
+
+
+def bare(right: int, total: int = 8) -> Trial:
+    """What came of the genre word alone: so many takes heard as it."""
+    change = SoundChange(level_db=0, spectrum_db=0, onsets=0, broke=False)
+    heard = {ASKED: right, HEARD: total - right}
+    return Trial(variant="bare", effect=effect([0.0]), flips=right, flippable=total, heard=heard, sound=change)
+
+
+def test_without_a_drift_nothing_is_blamed(generator: Generator) -> None:
+    assert place(generator, judge(0), verdict=MATCH).where == "nowhere"
+
+
+def test_a_listener_that_mishears_known_audio_is_blamed_first(generator: Generator) -> None:
+    assert place(generator, judge(20)).where == "codec and judge"
+
+
+def test_clear_text_and_a_good_ear_leave_the_decoder(generator: Generator) -> None:
+    found = place(generator, judge(0))
+    assert (found.where, found.nearest) == ("decoder", ASKED)
+    assert found.misheard is not None and found.misheard.count == 0
+
+
+def test_a_text_encoder_that_reads_another_genre_is_blamed(generator: Generator) -> None:
+    """Planted: the embedding of the asked word is overwritten with that of the heard genre's words."""
+    table = generator.model.text_encoder.get_input_embeddings().weight
+    asked, heard = tiny.WORDS.index("house"), tiny.WORDS.index("smooth")
+    with torch.no_grad():
+        labels = list(LABELS)
+        clean = text_similarities(generator, ASKED, labels)
+        assert labels[int(clean.argmax())] == ASKED
+    # The prompt says "techno", which the planted embedding makes a "smooth jazz"; the label "house" stays what it was.
+    table[tiny.WORDS.index("techno")] = table[heard]
+    assert asked != heard
+    found = place(generator, judge(0), prompt="techno jazz")
+    assert (found.where, found.nearest) == ("text encoder", HEARD)
+
+
+def test_an_unmeasured_listener_leaves_it_unclear(generator: Generator) -> None:
+    found = place(generator, tiny.judge(), bare=bare(0))
+    assert found.where == "unclear" and "was not measured" in found.sentence
+
+
+def test_the_bare_word_proves_whether_the_decoder_knows_the_genre(generator: Generator) -> None:
+    unknown, drawn = place(generator, judge(0), bare=bare(1)), place(generator, judge(0), bare=bare(7))
+    assert (unknown.where, unknown.badge) == ("decoder", "verified") and "only 1 of 8" in unknown.sentence
+    assert (drawn.where, drawn.badge) == ("decoder", "verified") and "other words" in drawn.sentence
+    assert place(generator, judge(0)).badge == "observed"
+
+
+def test_the_bare_word_is_played_only_where_it_can_tell_something() -> None:
+    assert bare_word(INTENT, DRIFT, "house with accordion") == ASKED
+    assert bare_word(INTENT, DRIFT, " House ") is None
+    assert bare_word(INTENT, MATCH, "house with accordion") is None

@@ -1,0 +1,255 @@
+"""Every kind of edit changes its target, in its rows, branch and seconds, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tonescope.diagnose import reference
+from tonescope.diagnose.interventions import Edit, edited, matched_controls, regenerate
+from tonescope.diagnose.trace import activations
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Generator, Sampling, Takes
+from tonescope.models.hooks import hooked, read
+from tonescope.models.units import Location, Unit
+
+from tests import tiny
+
+PROMPT = "smooth jazz with piano"
+SECONDS = 1.0
+PLACES = ["decoder.1.mlp", "decoder.2.self", "decoder.0.residual", "text.1.mlp", "text.0.self", "codec.3.decoder"]
+
+
+@pytest.fixture(scope="module", params=["mono", "bert", "melody"])
+def generator(request: pytest.FixtureRequest) -> Generator:
+    return tiny.generator(request.param)
+
+
+@pytest.fixture(scope="module")
+def takes(generator: Generator) -> Takes:
+    return generator.generate([PROMPT] * 2, [1, 2], SECONDS)
+
+
+@pytest.fixture(scope="module")
+def means(generator: Generator) -> reference.Reference:
+    return reference.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
+
+
+def _activations(generator: Generator, takes: Takes, location: Location) -> torch.Tensor:
+    """(takes, branches, along, features) as a fresh replay sees them."""
+    return torch.stack([donor.values[location] for donor in activations(generator, takes, [location])])
+
+
+def _edits(generator: Generator, takes: Takes, unit: Unit) -> dict[str, Edit]:
+    other = generator.generate([PROMPT], [77], SECONDS)
+    donor = activations(generator, other, [unit.location])[0]
+    return {
+        "zero": Edit((unit,), "zero"), "mean": Edit((unit,), "mean"), "scale": Edit((unit,), "scale", 2.0), "set": Edit((unit,), "set", 3.0),
+        "resample": Edit((unit,), "resample", donor=donor), "patch": Edit((unit,), "patch", donor=donor),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_kind_changes_its_target_and_no_other(
+    generator: Generator, takes: Takes, means: reference.Reference, place: str
+) -> None:
+    unit = Unit(Location.parse(place), 1)
+    clean = _activations(generator, takes, unit.location)
+    width = generator.head_width(unit.location)
+    columns = slice(width, 2 * width)
+    for kind, edit in _edits(generator, takes, unit).items():
+        if place.startswith("text") and edit.donor:
+            continue  # the same prompt gives the same text states: nothing to put in
+        with edited(generator, [None, edit], 3.0, means):
+            after = _activations(generator, takes, unit.location)
+        assert torch.equal(after[0], clean[0]), kind
+        others = torch.ones(clean.shape[3], dtype=torch.bool)
+        others[columns] = False
+        assert torch.equal(after[1][..., others], clean[1][..., others]), kind
+        expected = {
+            "zero": torch.zeros_like(clean[1]), "scale": 2 * clean[1], "set": torch.full_like(clean[1], 3.0),
+            "mean": means.means[unit.location][: clean.shape[1], None].expand_as(clean[1]),
+        }.get(kind)  # fmt: skip
+        if edit.donor:
+            expected = edit.donor.values[unit.location]
+        assert torch.allclose(after[1][..., columns], expected[..., columns], atol=1e-6), kind
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_nothing_upstream_moves(generator: Generator, takes: Takes, means: reference.Reference, place: str) -> None:
+    location = Location.parse(place)
+    order = {"text": 0, "decoder": 1, "codec": 2}
+    upstream = [
+        other
+        for other in generator.locations()
+        if other.site.causal
+        and (order[other.network], other.layer) < (order[location.network], location.layer)
+        and other.name != "residual"
+    ]
+    clean = activations(generator, takes, upstream)
+    with edited(generator, [Edit((location,), "scale", 0.5)] * 2, 3.0, means):
+        after = activations(generator, takes, [*upstream, location])
+    for before, now in zip(clean, after, strict=True):
+        for other in upstream:
+            assert torch.equal(before.values[other], now.values[other]), other
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_generation_under_an_edit_replays_under_the_same_edit(
+    generator: Generator, means: reference.Reference, place: str
+) -> None:
+    """What generation saw step by step is what a replay of the edited codes sees, donors and seconds included."""
+    unit = Unit(Location.parse(place), 0)
+    donor = activations(generator, generator.generate(["house"], [5], SECONDS), [unit.location])[0]
+    edits = [Edit((unit,), "set", 1.5)]
+    if unit.location.network == "decoder":
+        edits += [Edit((unit,), "set", 1.5, seconds=(0.3, 0.6)), Edit((unit,), "patch", donor=donor)]
+    for edit in edits:
+        seen: list[torch.Tensor] = []
+        look = read(generator.place(unit.location), lambda tensor: seen.append(tensor.clone()))  # noqa: B023
+        with edited(generator, [edit], 3.0, means), hooked([look]):
+            takes = generator.generate([PROMPT], [1], SECONDS)
+        steps = list(seen)
+        seen.clear()
+        with edited(generator, [edit], 3.0, means), hooked([look]), torch.no_grad():
+            generator.replay(takes.codes, generator.read_text([PROMPT]))
+            generator.decode(takes.codes)
+        if unit.location.network == "decoder":
+            positions = takes.codes.shape[2] + max(generator.delay)
+            stepped = torch.cat([step[:, -1:] for step in steps[-positions:]], 1)
+            assert torch.allclose(stepped, seen[0][:, -positions:], atol=1e-5)
+        else:
+            assert torch.allclose(steps[-1], seen[0], atol=1e-5)
+
+
+def test_seconds_and_branch_limit_an_edit(generator: Generator, takes: Takes, means: reference.Reference) -> None:
+    location = Location("decoder", 1, "mlp")
+    clean = _activations(generator, takes, location)
+    edit = Edit((location,), "set", 9.0, seconds=(0.2, 0.5), branch="prompt")
+    with edited(generator, [edit] * 2, 3.0, means):
+        after = _activations(generator, takes, location)
+    changed = (after != clean).any(3)
+    start, stop = round(0.2 * generator.frame_rate), round(0.5 * generator.frame_rate)
+    assert changed[:, 0, start:stop].all() and not changed[:, 0, :start].any()
+    assert not changed[:, 0, stop:].any() and not changed[:, 1].any()
+    channel = Location("codec", 3, "decoder")
+    clean = _activations(generator, takes, channel)
+    with edited(generator, [Edit((channel,), "set", 9.0, seconds=(0.2, 0.5))] * 2, 3.0, means):
+        after = _activations(generator, takes, channel)
+    share = (after != clean).any(3)[0, 0].float().mean()
+    assert 0.2 < float(share) < 0.4
+
+
+@pytest.mark.parametrize("kind", ["zero", "mean", "scale", "set"])
+def test_an_edit_can_go_part_of_the_way(
+    generator: Generator, takes: Takes, means: reference.Reference, kind: str
+) -> None:
+    place = Location("decoder", 1, "mlp")
+    clean = _activations(generator, takes, place)
+    after = {}
+    for amount in (0.25, 1.0):
+        edit = Edit((place,), kind, 3.0, amount=amount)  # type: ignore[arg-type]
+        with edited(generator, [edit] * 2, 3.0, means):
+            after[amount] = _activations(generator, takes, place)
+    assert torch.allclose(after[0.25], clean + 0.25 * (after[1.0] - clean), atol=1e-5)
+
+
+def test_batched_variants_equal_single_ones(generator: Generator, means: reference.Reference) -> None:
+    edits = [
+        None,
+        Edit((Unit(Location("decoder", 1, "mlp"), 5),)),
+        Edit((Unit(Location("decoder", 0, "self"), 1), Unit(Location("decoder", 2, "mlp"), 3)), "scale", 0.0),
+        Edit((Location("text", 1, "mlp"),), "scale", 0.5),
+        Edit((Location("codec", 3, "decoder"),), "scale", 0.5),
+    ]
+    prompts, seeds = [PROMPT, PROMPT, "house music", PROMPT, "lo fi beats"], [1, 1, 2, 1, 3]
+    together = regenerate(generator, prompts, seeds, edits, 0.6, Sampling(), means)
+    for row, edit in enumerate(edits):
+        alone = regenerate(generator, [prompts[row]], [seeds[row]], [edit], 0.6, Sampling(), means)
+        assert torch.equal(alone.codes[0], together.codes[row])
+        assert torch.allclose(alone.waveform[0], together.waveform[row], atol=1e-5)
+
+
+def test_what_cannot_be_done_is_refused(generator: Generator, means: reference.Reference) -> None:
+    neuron = Unit(Location("decoder", 1, "mlp"), 5)
+    refused = {
+        "changed nothing": Edit((neuron,), "scale", 1.0),
+        "no unit and no location": Edit((), "zero"),
+        "there is no": Edit((replace(neuron, index=400),), "zero"),
+        "no location": Edit((Location("decoder", 9, "mlp"),), "zero"),
+        "takes no part in playing": Edit((Location("codec", 0, "encoder"),), "zero"),
+        "needs a donor": Edit((neuron,), "patch"),
+        "cannot be limited to some seconds": Edit((Location("text", 0, "mlp"),), "zero", seconds=(0.0, 0.5)),
+        "cannot be limited to one": Edit((Location("text", 0, "mlp"),), "zero", branch="null"),
+        "not a stretch of time": Edit((neuron,), "zero", seconds=(0.5, 0.2)),
+    }
+    for message, edit in refused.items():
+        with pytest.raises(TonescopeError, match=message):
+            regenerate(generator, [PROMPT], [1], [edit], 0.6, Sampling(), means)
+    with pytest.raises(TonescopeError, match="no reference mean"):
+        regenerate(generator, [PROMPT], [1], [Edit((neuron,))], 0.3, Sampling(), None)
+
+
+def test_an_edit_past_the_end_of_the_take_is_refused(generator: Generator, means: reference.Reference) -> None:
+    edit = Edit((Location("decoder", 1, "mlp"),), "zero", seconds=(5.0, 6.0))
+    with pytest.raises(TonescopeError, match="changed nothing"):
+        regenerate(generator, [PROMPT], [1], [edit], 0.3, Sampling(), means)
+
+
+def test_cross_attention_without_a_prompt_has_nothing_to_lose() -> None:
+    generator = tiny.generator()
+    means = reference.measure(generator, 0.3, Sampling(), prompts=("jazz",))
+    place = Location("decoder", 1, "cross")
+    regenerate(generator, [PROMPT], [1], [Edit((place,), "zero")], 0.3, Sampling(), means)
+    with pytest.raises(TonescopeError, match="changed nothing"):
+        regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch="null")], 0.3, Sampling(), means)
+
+
+def test_a_recording_under_edits_gives_each_take_its_own(means: reference.Reference) -> None:
+    """More takes than are replayed at a time, of prompts of different length: every edit finds its row and no other."""
+    for family in ("mono", "melody"):
+        generator = tiny.generator(family)
+        prompts = [PROMPT, "house", PROMPT, "house", PROMPT, PROMPT, PROMPT]
+        takes = generator.generate(prompts, range(7), 0.5)
+        place = Location("decoder", 1, "mlp")
+        clean = activations(generator, takes, [place])
+        edits: list[Edit | None] = [None] * 7
+        edits[1], edits[5] = Edit((place,), "set", 5.0, branch="prompt"), Edit((place,), "zero")
+        with edited(generator, edits, 3.0, means):
+            after = activations(generator, takes, [place])
+        for row, (before, now) in enumerate(zip(clean, after, strict=True)):
+            same = torch.equal(before.values[place], now.values[place])
+            assert same == (edits[row] is None), (family, row)
+        assert (after[1].values[place][0] == 5.0).all() and not (after[1].values[place][1] == 5.0).all()
+        assert (after[5].values[place] == 0.0).all()
+
+
+def test_both_sides_of_a_stereo_image_are_patched_from_their_own() -> None:
+    generator = tiny.generator("stereo")
+    place = Location("codec", 3, "decoder")
+    takes, other = (generator.generate([PROMPT], [seed], 0.5) for seed in (1, 2))
+    donor = activations(generator, other, [place])[0]
+    with edited(generator, [Edit((place,), "patch", donor=donor)], 3.0):
+        after = activations(generator, takes, [place])[0]
+    assert torch.equal(after.values[place], donor.values[place])
+    left, right = donor.values[place].chunk(2, dim=1)
+    assert not torch.equal(left, right)
+
+
+def test_controls_come_from_the_next_layer_where_a_location_is_used_up(generator: Generator) -> None:
+    heads = [Unit(Location("decoder", 1, "self"), index) for index in range(3)]
+    activity = {Location("decoder", layer, "self"): torch.rand(4) for layer in range(3)}
+    control = matched_controls(heads, activity, seed=0)
+    assert len(control) == 3 and not set(control) & set(heads)
+    assert {unit.location.name for unit in control} == {"self"}
+    everything = [Unit(place, index) for place in activity for index in range(4)]
+    assert matched_controls(everything, activity, seed=0) == ()
+
+
+def test_a_compiled_model_is_refused(means: reference.Reference) -> None:
+    generator = tiny.generator()
+    generator.model.decoder.compile()
+    edit = Edit((Location("decoder", 1, "mlp"),), "zero")
+    with pytest.raises(TonescopeError, match=r"compiled.*torch\.compile"), edited(generator, [edit], 3.0, means):
+        pass

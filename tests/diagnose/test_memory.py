@@ -1,0 +1,48 @@
+"""Estimates of memory hold against what is counted, and the bound is kept without changing the result."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tonescope.diagnose import memory
+from tonescope.diagnose.metrics import margin
+from tonescope.diagnose.settings import Settings
+from tonescope.models.errors import TonescopeError
+
+from tests import tiny
+
+PROMPT = "smooth jazz with piano"
+
+
+def test_the_extrapolation_meets_what_is_counted() -> None:
+    generator, judge = tiny.generator(), tiny.judge()
+    metric = margin(judge, "house", "smooth jazz")
+    for seconds in (0.8, 2.4):
+        frames = round(seconds * generator.frame_rate)
+        counted = memory._saved_bytes(generator, PROMPT, metric, frames, 3.0, memory.ATTRIBUTED)
+        said = memory.attribution_bytes(generator, PROMPT, metric, seconds, 3.0) / memory.BACKWARD
+        assert said == pytest.approx(counted, rel=0.15)
+
+
+def test_cached_keys_and_values_are_what_generation_holds() -> None:
+    generator = tiny.generator()
+    expected = 2 * 2 * 3 * 32 * (50 + 4) * 4  # branches, keys and values, layers, width, positions, bytes
+    assert memory.generation_bytes(generator, 1.0, 0, 3.0) == pytest.approx(expected, rel=0.35)
+    assert memory.generation_bytes(generator, 1.0, 5, 3.0) == 2 * memory.generation_bytes(generator, 1.0, 5, 1.0)
+
+
+def test_a_small_budget_changes_the_batches_and_not_the_diagnosis() -> None:
+    session = tiny.session()
+    whole, _ = session.diagnose(PROMPT, Settings(takes=3, seconds=0.5))
+    tight, _ = session.diagnose(PROMPT, Settings(takes=3, seconds=0.5, memory_gib=3e-3))
+    assert whole.takes == tight.takes or all(
+        a.margin == pytest.approx(b.margin, abs=1e-4) for a, b in zip(whole.takes, tight.takes, strict=True)
+    )
+    assert [unit.unit for unit in whole.drivers.units] == [unit.unit for unit in tight.drivers.units]
+
+
+def test_what_cannot_fit_is_refused_with_the_numbers() -> None:
+    with pytest.raises(TonescopeError, match=r"needs about .* GiB .*--memory"):
+        tiny.session().diagnose(PROMPT, Settings(takes=1, seconds=0.5, memory_gib=1e-7))
+    assert memory.Budget(100, "test").rows(30, 48, "it") == 3
+    assert memory.budget(torch.device("cpu")).bytes > 2**28

@@ -1,0 +1,95 @@
+"""Recording: what is kept is what was there, and files give it back bit for bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from tonescope.diagnose.trace import Keep, Trace, activations, record, size_of
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Generator, Takes
+from tonescope.models.units import SITES, Location
+
+from tests import tiny
+
+EVERYWHERE = tuple(site.key for site in SITES)
+PROMPTS = ["smooth jazz with piano", "house", "smooth jazz with piano"]
+
+
+@pytest.fixture(scope="module", params=list(tiny.FAMILIES))
+def generator(request: pytest.FixtureRequest) -> Generator:
+    return tiny.generator(request.param)
+
+
+@pytest.fixture(scope="module")
+def takes(generator: Generator) -> Takes:
+    return generator.generate(PROMPTS, [1, 2, 3], 0.6)
+
+
+def test_what_is_kept_is_what_was_there(generator: Generator, takes: Takes) -> None:
+    whole = record(generator, takes, EVERYWHERE, Keep("all"))
+    assert set(whole.values) == set(generator.locations())
+    places = [Location("decoder", 1, "mlp"), Location("decoder", 0, "residual"), Location("codec", 3, "decoder")]
+    donors = activations(generator, takes, places)
+    for row, donor in enumerate(donors):
+        for place in places:
+            assert torch.equal(whole.values[place][row], donor.values[place].half())
+    mean, peak = (record(generator, takes, EVERYWHERE, Keep(kind)) for kind in ("mean", "peak"))
+    for place in places:
+        raw = torch.stack([donor.values[place] for donor in donors])
+        assert torch.allclose(mean.values[place].float(), raw.mean(2), atol=2e-3)
+        assert torch.allclose(peak.values[place].float().abs(), raw.abs().amax(2), atol=2e-2)
+    heads = whole.values[Location("decoder", 0, "self")]
+    assert heads.shape[3] == 4 and (heads >= 0).all()
+
+
+def test_the_strongest_units_are_kept(generator: Generator, takes: Takes) -> None:
+    place = Location("decoder", 1, "mlp")
+    top, whole = (record(generator, takes, ["decoder.mlp"], Keep("peak", top=top)) for top in (3, None))
+    assert top.values[place].shape[-1] == 3
+    for row in range(len(takes)):
+        strongest = whole.values[place][row, 0].float().abs().topk(3).indices
+        assert set(strongest.tolist()) == set(top.indices[place][row].tolist())
+        assert torch.equal(whole.values[place][row][:, top.indices[place][row].long()], top.values[place][row])
+
+
+def test_the_size_is_known_before(generator: Generator, takes: Takes) -> None:
+    for keep in (Keep("all"), Keep("mean"), Keep("all", top=2), Keep("peak", null_branch=False)):
+        trace = record(generator, takes, EVERYWHERE, keep)
+        size = sum(tensor.nbytes for tensor in (*trace.values.values(), *trace.indices.values()))
+        longest = max(len(row) for row in generator.read_text(PROMPTS).tokens)
+        said = size_of(generator, len(takes), takes.codes.shape[2], longest, generator.locations(), keep, 3.0)
+        assert size == said
+        with pytest.raises(TonescopeError, match="would take"):
+            record(generator, takes, EVERYWHERE, keep, limit=said - 1)
+
+
+def test_files_give_a_trace_back_bit_for_bit(generator: Generator, takes: Takes, tmp_path: Path) -> None:
+    trace = record(generator, takes, EVERYWHERE, Keep("all", top=3))
+    trace.save(tmp_path / "trace")
+    again = Trace.load(tmp_path / "trace")
+    assert again.about == trace.about and again.tokens == trace.tokens
+    assert again.takes.prompts == takes.prompts and again.takes.seeds == takes.seeds
+    assert torch.equal(again.takes.codes, takes.codes) and torch.equal(again.takes.waveform, takes.waveform)
+    for kept, read in ((trace.values, again.values), (trace.indices, again.indices)):
+        assert set(kept) == set(read)
+        assert all(
+            torch.equal(tensor, read[place]) and tensor.dtype == read[place].dtype for place, tensor in kept.items()
+        )
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["trace.json", "trace.safetensors"]
+    with pytest.raises(TonescopeError, match="no trace"):
+        Trace.load(tmp_path / "another")
+
+
+def test_large_values_are_kept_and_broken_ones_refused() -> None:
+    generator = tiny.generator()
+    place = Location("decoder", 1, "mlp")
+    weight = generator.model.decoder.model.decoder.layers[1].fc1.weight
+    weight.mul_(1e6)
+    takes = generator.generate(["house"], [1], 0.3)
+    trace = record(generator, takes, ["decoder.mlp"], Keep("peak"))
+    assert trace.values[place].dtype == torch.bfloat16 and torch.isfinite(trace.values[place]).all()
+    weight.fill_(float("nan"))
+    with pytest.raises(TonescopeError, match="is not a number"):
+        record(generator, takes, ["decoder.mlp"])
