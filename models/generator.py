@@ -15,6 +15,7 @@ from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokeniz
 
 from . import delay
 from .anatomy import Anatomy
+from .cache import roomy_cache
 from .errors import TonescopeError
 from .hooks import Hook, hooked
 from .sampling import PairedSampling
@@ -178,30 +179,35 @@ class Generator(Anatomy):
     def _play(self, prompts: Sequence[str], seeds: Sequence[int], frames: int, sampling: Sampling) -> Tensor:
         """Codes (rows, codebooks, frames) of one batch."""
         batch = self._tokens(prompts)
+        positions = delay.positions_for(frames, self.delay)
         noise = PairedSampling(seeds, sampling.guidance, self.books, sampling.temperature, sampling.top_k)
-        with self._timing(), self._capturing() as captured:
+        with self._steps(positions), self._capturing() as captured:
             self.model.generate(
                 input_ids=batch["input_ids"].to(self.model.device), attention_mask=batch["attention_mask"].to(self.model.device),
                 do_sample=False, top_k=None, temperature=None, guidance_scale=max(sampling.guidance, 1.0), logits_processor=LogitsProcessorList([noise]),
-                max_new_tokens=delay.positions_for(frames, self.delay), max_length=None,
+                max_new_tokens=positions, max_length=None,
             )  # fmt: skip
         if captured[0].shape[2] != frames:
             raise RuntimeError(f"{frames} frames were asked for and {captured[0].shape[2]} came out")
         return captured[0]
 
     @contextmanager
-    def _timing(self) -> Iterator[None]:
-        """Keep the clock while transformers plays step by step."""
+    def _steps(self, positions: int) -> Iterator[None]:
+        """Keep the clock while transformers plays step by step, and give every run a cache that does not copy itself."""
         prompt_positions = 0
 
-        def tick(_: Any, __: Any, arguments: dict[str, Any]) -> None:
+        def tick(_: Any, positional: Any, arguments: dict[str, Any]) -> Any:
             nonlocal prompt_positions
-            cache, prefix = arguments.get("past_key_values"), arguments.get("encoder_hidden_states")
+            prefix = arguments.get("encoder_hidden_states")
+            cache = arguments.get("past_key_values")
             past = int(cache.get_seq_length()) if cache is not None else 0
+            if past == 0:  # the first step may come twice, so the cache cannot be handed to generate
+                cache = roomy_cache(positions)
             if past == 0 and self.family.reads == "prefix":
                 prompt_positions = int(prefix.shape[1])  # type: ignore[union-attr]
             self.clock.prefix = prompt_positions if past == 0 else 0
             self.clock.start = max(0, past - prompt_positions)
+            return positional, {**arguments, "past_key_values": cache}
 
         handle = self.model.get_submodule(self.family.backbone).register_forward_pre_hook(tick, with_kwargs=True)
         try:

@@ -1,0 +1,49 @@
+"""A cache of keys and values that does not copy itself at every step.
+
+The usual cache concatenates: each step of a generation copies everything that was kept so far. On many rows that is most of the
+work. This one writes into room that was set aside, and hands out views of it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from torch import Tensor
+from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
+
+
+class RoomyLayer(DynamicLayer):
+    """Keys and values (rows, heads, positions, width) of one layer, with room for so many positions more, again and again."""
+
+    def __init__(self, positions: int) -> None:
+        super().__init__()
+        self.positions = positions
+        self._room: tuple[Tensor, Tensor] | None = None
+
+    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """Append (rows, heads, positions, width) and return everything so far."""
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        start = self.get_seq_length()
+        end = start + key_states.shape[-2]
+        if self._room is None or end > self._room[0].shape[-2]:
+            self._room = self._larger(key_states, end)
+        keys, values = self._room
+        keys[..., start:end, :], values[..., start:end, :] = key_states, value_states
+        self.keys, self.values = keys[..., :end, :], values[..., :end, :]
+        return self.keys, self.values
+
+    def _larger(self, like: Tensor, needed: int) -> tuple[Tensor, Tensor]:
+        start, size = self.get_seq_length(), needed + self.positions
+        room = [like.new_empty(*like.shape[:-2], size, like.shape[-1]) for _ in range(2)]
+        for whole, kept in zip(room, (self.keys, self.values), strict=True):
+            if start:
+                whole[..., :start, :] = kept
+        return room[0], room[1]
+
+
+def roomy_cache(positions: int) -> EncoderDecoderCache:
+    """An empty cache for a decoder that will play so many positions; the prompt's keys and values never grow."""
+    layer: Any = partial(RoomyLayer, positions)
+    return EncoderDecoderCache(Cache(layer_class_to_replicate=layer), Cache(layer_class_to_replicate=DynamicLayer))
