@@ -242,3 +242,27 @@ def test_the_schema_describes_what_is_printed(folders: tuple[Path, Path]) -> Non
         "paired" in described["$defs"]["Trial"]["description"]
         or "same noise" in described["$defs"]["Trial"]["description"]
     )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+    ],
+)
+def test_running_out_of_memory_says_how_to_use_less(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def burst(*_: object) -> Session:
+        raise error
+
+    monkeypatch.setattr(Session, "open", burst)
+    assert_refused(run("house"), "ran out of memory", "--memory")
+
+
+def test_other_faults_are_not_called_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def burst(*_: object) -> Session:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(Session, "open", burst)
+    assert isinstance(run("house").exception, RuntimeError)

@@ -1,0 +1,100 @@
+"""The plan turns outcomes into results: a group is convincing only if it beats its control and the sound held."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tonescope.diagnose import plan as plans
+from tonescope.diagnose.attribution import Attribution
+from tonescope.diagnose.plan import BARE, CONTROL, MUTED, Plan
+from tonescope.diagnose.result import GroupTest, SoundChange, Trial
+from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.stats import effect
+from tonescope.models.units import Location
+
+from tests import tiny
+
+TAKES = 6
+MLP, SELF = Location("decoder", 0, "mlp"), Location("decoder", 0, "self")
+SETTINGS = Settings(strongest_share=0.1, tested_units=1, tested_words=0)
+
+
+def attribution() -> Attribution:
+    """Forty neurons and four heads; neuron 7 drives, neuron 8 drives half as much."""
+    units = {MLP: torch.zeros(TAKES, 40), SELF: torch.zeros(TAKES, 4)}
+    units[MLP][:, 7], units[MLP][:, 8] = -2.0, -1.0
+    activity = {location: torch.rand(effects.shape[1]) for location, effects in units.items()}
+    return Attribution(units, activity, torch.zeros(TAKES, 10), torch.zeros(TAKES, 8), torch.zeros(TAKES))
+
+
+class Heard:
+    """A verifier whose changes are given: for each variant, the change of the margin in every take."""
+
+    def __init__(self, broken: str | None = None, **changes: float) -> None:
+        self.broken, self.changes = broken, changes
+
+    def change(self, outcome: str) -> list[float]:
+        mean = self.changes.get(outcome.replace(" ", "_"), 0.0)
+        return [mean + 0.1 * (-1) ** take for take in range(TAKES)]
+
+    def trial(self, outcome: str, q: float | None = None) -> Trial:
+        sound = SoundChange(level_db=0, spectrum_db=0, onsets=0, broke=outcome == self.broken)
+        return Trial(
+            variant=outcome, effect=effect(self.change(outcome)), q=q, flips=0, flippable=TAKES, heard={}, sound=sound
+        )
+
+
+def made(bare: str | None = None) -> Plan:
+    text = tiny.generator().read_text(["jazz fusion with piano"])
+    return Plan.make("jazz fusion with piano", text, attribution(), SETTINGS, bare)
+
+
+def group_of(heard: Heard) -> GroupTest:
+    plan = made()
+    outcomes = {variant.name: variant.name for variant in plan.variants}
+    return plan.results(heard, outcomes, attribution(), None)[0]  # type: ignore[arg-type]
+
+
+def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them() -> None:
+    plan = made()
+    assert len(plan.strongest) == 4 and {unit.index for unit in plan.strongest} >= {7, 8}
+    assert not set(plan.strongest) & set(plan.control)
+    names = [variant.name for variant in plan.variants]
+    assert names[:2] == [MUTED, CONTROL] and len(set(names)) == len(names) and BARE not in names
+    assert BARE in [variant.name for variant in made("jazz fusion").variants]
+
+
+def test_a_group_that_beats_its_control_convinces() -> None:
+    group = group_of(Heard(muted=-3.0))
+    assert group.convincing and group.difference.mean == pytest.approx(-3.0)
+    assert group.q is not None and group.q < plans.BELIEVED
+
+
+def test_a_group_no_better_than_its_control_does_not() -> None:
+    assert not group_of(Heard()).convincing
+    assert not group_of(Heard(muted=-3.0, random_muted=-3.0)).convincing
+    assert not group_of(Heard(muted=3.0)).convincing
+
+
+@pytest.mark.parametrize("broken", [MUTED, CONTROL])
+def test_a_broken_sound_on_either_side_proves_nothing(broken: str) -> None:
+    assert not group_of(Heard(broken, muted=-3.0)).convincing
+
+
+def test_one_take_never_convinces() -> None:
+    few = Heard(muted=-3.0)
+    few.change = lambda outcome: Heard.change(few, outcome)[:1]  # type: ignore[method-assign]
+    assert not group_of(few).convincing
+
+
+def test_controls_are_not_counted_among_what_was_group_of(Heard()) -> None:
+    plan = made("jazz fusion")
+    outcomes = {variant.name: variant.name for variant in plan.variants}
+    group, units, _ = plan.results(Heard(), outcomes, attribution(), None)  # type: ignore[arg-type]
+    assert group.control.q is None and units[0].control is not None and units[0].control.q is None
+    assert units[0].verified is not None and units[0].verified.q is not None
+
+
+def test_the_unit_that_drives_is_tested_alone() -> None:
+    plan = made()
+    assert [unit.index for unit in plan.singles] == [7]
