@@ -87,7 +87,7 @@ def test_one_take_never_convinces() -> None:
     assert not group_of(few).convincing
 
 
-def test_controls_are_not_counted_among_what_was_group_of(Heard()) -> None:
+def test_controls_are_not_counted_among_what_was_tested() -> None:
     plan = made("jazz fusion")
     outcomes = {variant.name: variant.name for variant in plan.variants}
     group, units, _ = plan.results(Heard(), outcomes, attribution(), None)  # type: ignore[arg-type]
