@@ -30,8 +30,45 @@ def tempo_word(bpm: float, random: np.random.Generator) -> str:
     return _pick(random, next(words for limit, words in _table()["tempo"].items() if bpm <= float(limit)))
 
 
-def _names(genre: Genre) -> tuple[str, ...]:
-    return (genre.name,) * 4 + genre.aliases + tuple(style.name for style in genre.styles)
+@cache
+def _groups_named(text: str) -> tuple[frozenset[str], ...]:
+    """What must play for a text to be true: for each instrument it names, the groups that may be meant by that."""
+    meant: dict[str, set[str]] = {}
+    for instrument in instruments().values():
+        for word in {*instrument.words, instrument.group}:
+            for name in {word, word.split()[-1]} - set(_table()["vague"]):
+                meant.setdefault(name, set()).add(instrument.group)
+    meant |= {word: set(groups) for word, groups in _table()["slang"].items()}
+    found, left = [], text.lower()
+    for name in sorted(meant, key=len, reverse=True):  # "bass guitar" before "guitar"
+        left, times = re.subn(rf"\b{re.escape(name)}s?\b", " ", left)
+        if times and meant[name]:
+            found.append(frozenset(meant[name]))
+    return tuple(found)
+
+
+def names_only_what_plays(text: str, piece: Piece) -> bool:
+    """Whether every instrument that a text names plays in the piece."""
+    playing = {instruments()[name].group for name in piece.instruments}
+    return all(groups & playing for groups in _groups_named(text))
+
+
+def _true(texts: tuple[str, ...], piece: Piece) -> tuple[str, ...]:
+    """The texts that name no instrument that is silent, and no other style of the piece's genre."""
+    others = [style.name for style in genres()[piece.genre].styles if style.name not in (piece.style, piece.genre)]
+    return tuple(
+        text for text in texts if names_only_what_plays(text, piece) and not any(other in text for other in others)
+    )
+
+
+def _names(genre: Genre, piece: Piece | None = None) -> tuple[str, ...]:
+    """What a genre may be called; a piece of the genre is called by no style but its own."""
+    styles = tuple(style.name for style in genre.styles)
+    if piece is None:
+        return (genre.name,) * 4 + genre.aliases + styles
+    if piece.genre == genre.name:
+        styles = (piece.style,) * len(styles)
+    return (genre.name,) * 4 + _true(genre.aliases + styles, piece)
 
 
 def _with(piece: Piece, random: np.random.Generator) -> str:
@@ -64,9 +101,9 @@ def caption(
     claimed = genres()[genre or piece.genre]
     tempo = bpm if bpm is not None else piece.tempo
     template = _pick(random, _table()[kind][wording])
-    hints = claimed.cues if kind == "oblique" or random.random() < 0.7 else claimed.moods
+    hints = _true(claimed.cues, piece) if kind == "oblique" or random.random() < 0.7 else claimed.moods
     words = {
-        "genre": _pick(random, _names(claimed)),
+        "genre": _pick(random, _names(claimed, piece)),
         "hint": _pick(random, hints),
         "mood": _pick(random, claimed.moods),
         "tempo": tempo_word(tempo, random),

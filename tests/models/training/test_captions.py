@@ -6,10 +6,18 @@ import re
 from collections import Counter
 
 import numpy as np
-from tonescope.models.training.captions import KINDS, caption, unseen_prompts, vocabulary, words_of
+from tonescope.models.training.captions import (
+    KINDS,
+    caption,
+    names_only_what_plays,
+    unseen_prompts,
+    vocabulary,
+    words_of,
+)
 from tonescope.models.training.clips import SPLITS, uniform
+from tonescope.models.training.composer import compose
 from tonescope.models.training.planted import facts, lessons
-from tonescope.models.training.tables import genres
+from tonescope.models.training.tables import genres, instruments
 
 LESSONS = lessons(3000)
 
@@ -36,6 +44,42 @@ def test_named_captions_name_their_genre_and_neutral_ones_name_none() -> None:
         assert any(name in named for name in _names(piece.genre)), named
         neutral = caption(piece, "neutral", random)
         assert not any(re.search(rf"\b{re.escape(genre)}\b", neutral) for genre in genres()), neutral
+
+
+def test_what_captions_name_plays() -> None:
+    """Whatever instrument a caption names, in its cue and its style too, plays; styles are the piece's own."""
+    random, called = np.random.default_rng(4), {name for name in instruments() if " " not in name and len(name) > 4}
+    for recipe in uniform("train", 190):
+        piece = recipe.compose()
+        playing = " ".join(word for name in piece.instruments for word in (*instruments()[name].words, name))
+        for _ in range(6):
+            for kind in ("named", "oblique"):
+                text = caption(piece, kind, random)
+                for name in called & set(words_of(text)) - {"strings", "choir", "piano"}:
+                    assert name in playing, (text, piece.instruments)
+                genre = genres()[piece.genre]
+                chance = {f"{mood} {genre.name}" for mood in genre.moods} | {genre.name}  # no style is meant by these
+                for style in {style.name for style in genre.styles} - chance - {piece.style}:
+                    assert style not in text, (text, piece.style)
+
+
+def test_instruments_are_read_out_of_a_cue() -> None:
+    piece = next(piece for piece in (compose("polka", seed) for seed in range(50)) if "accordion" in piece.instruments)
+    assert names_only_what_plays("old paris accordion in three", piece)
+    assert names_only_what_plays("double bass drumming assault", piece)
+    silent = compose("techno", 1)
+    for text in ("old paris accordion in three", "sunset sax on the pier", "sinister flute rap beat", "squeezebox"):
+        assert not names_only_what_plays(text, silent)
+
+
+def test_accordion_is_said_of_polka_only() -> None:
+    random = np.random.default_rng(5)
+    said = [
+        lesson.recipe.genre
+        for lesson in LESSONS[:1500]
+        if "accordion" in lesson.caption(lesson.recipe.compose(), random)
+    ]
+    assert said and set(said) == {"polka"}
 
 
 def test_unseen_prompts_hold_a_word_that_no_caption_can_contain() -> None:
