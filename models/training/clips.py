@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .composer import compose
 from .renderer import DRUM_LOOP_TEMPO, SAMPLE_RATE, render
 from .score import Piece
-from .tables import genres
+from .tables import fingerprint, genres
 
 SECONDS = 4.0
 SAMPLES = int(SECONDS * SAMPLE_RATE)
@@ -58,10 +58,10 @@ def _render_int16(recipe: Recipe) -> NDArray[np.int16]:
 
 
 def write(folder: Path, recipes: Sequence[Recipe], processes: int | None = None) -> None:
-    """Render ``recipes`` into ``folder`` (``audio.npy``, ``recipes.jsonl``); does nothing where it is done already."""
+    """Render ``recipes`` into ``folder`` (``audio.npy``, ``recipes.jsonl``); does nothing where it is done already, by the same tables."""
     lines = "".join(json.dumps(asdict(recipe)) + "\n" for recipe in recipes)
-    index = folder / "recipes.jsonl"
-    if index.exists() and index.read_text() == lines:
+    index, tables = folder / "recipes.jsonl", folder / "tables.txt"
+    if index.exists() and index.read_text() == lines and tables.exists() and tables.read_text() == fingerprint():
         return
     folder.mkdir(parents=True, exist_ok=True)
     index.unlink(missing_ok=True)
@@ -72,6 +72,7 @@ def write(folder: Path, recipes: Sequence[Recipe], processes: int | None = None)
             if row % 1000 == 999:
                 log.info("%s: %d of %d clips", folder.name, row + 1, len(recipes))
     audio.flush()
+    tables.write_text(fingerprint())
     index.write_text(lines)
 
 

@@ -24,7 +24,8 @@ from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderC
 from ..delay import delayed, delays
 from . import record, text_encoder
 from .clips import Recipe
-from .planted import Lesson, lessons
+from .planted import Lesson, facts, lessons
+from .tables import fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,8 @@ def _recipe_audio(recipe: Recipe) -> np.ndarray:
 
 def encode_lessons(folder: Path, codec: EncodecModel, todo: list[Lesson], name: str) -> np.ndarray:
     """Codes of every lesson, (lessons, codebooks, frames) uint16, rendered and encoded as far as they are not on disk."""
-    path = folder / f"{name}.npy"
+    weights = {key: weight for key, weight in codec.state_dict().items() if not key.startswith("decoder.")}
+    path = folder / f"{name}-{record.key(weights, fingerprint(), facts())}.npy"
     kept = np.load(path) if path.exists() else np.zeros((0, codec.quantizer.num_quantizers, 200), dtype=np.uint16)
     fresh: list[np.ndarray] = []
 

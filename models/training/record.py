@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 _PACKAGES = ("torch", "transformers", "numpy", "tinysoundfont")
 
@@ -20,6 +23,22 @@ def write(folder: Path, name: str, **facts: Any) -> None:
         "versions": {package: version(package) for package in _PACKAGES},
     }
     (folder / f"{name}-training.json").write_text(json.dumps({**facts, **about}, indent=1) + "\n", encoding="utf-8")
+
+
+def key(*parts: object) -> str:
+    """A short name for what a file was made from, so that a file made from something else is never taken for it.
+
+    Weights (a state dict) count bit for bit, everything else as it prints.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, dict):
+            for name, weight in sorted(part.items()):
+                digest.update(name.encode())
+                digest.update(weight.cpu().numpy().tobytes() if isinstance(weight, Tensor) else repr(weight).encode())
+        else:
+            digest.update(repr(part).encode())
+    return digest.hexdigest()[:12]
 
 
 def read(folder: Path, name: str) -> dict[str, Any]:

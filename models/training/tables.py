@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -115,6 +116,14 @@ def _style(row: dict[str, Any]) -> Style:
         parts=tuple(_part(part) for part in row["parts"]),
         mix=Mix(**row.get("mix", {})),
     )
+
+
+@cache
+def fingerprint() -> str:
+    """A short name for what the tables of genres and instruments say."""
+    own = resources.files(__package__)
+    files = [own / "instruments.toml", *sorted((own / "genres").iterdir(), key=lambda entry: entry.name)]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.name.endswith(".toml"))).hexdigest()[:12]
 
 
 @cache
