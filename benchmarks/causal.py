@@ -1,7 +1,8 @@
 """What is true on regenerated takes: muting the strongest units flips the verdict, random ones like them do not.
 
-Two measurements on paired takes: (1) over many prompts, the strongest 1 % against as many matched random units: change of the
-margin, share of takes whose verdict flips, and whether the sound is intact; (2) for some prompts, groups of units from the whole
+Units are chosen on some takes and muted in fresh ones, beside the same takes untouched. Two measurements: (1) over many prompts, the strongest 1 % against as many matched random units: change of the
+margin, share of takes whose verdict flips with the sound intact (where takes are not unanimous, new noise alone flips some, with
+either kind of units); (2) for some prompts, groups of units from the whole
 range of the estimate: rank correlation of the estimated with the measured effect.
 
     python -m benchmarks.causal [--prompts 20] [--takes 8] [--groups 64]
@@ -10,6 +11,7 @@ range of the estimate: rank correlation of the estimated with the measured effec
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.result import Question
 from tonescope.diagnose.session import Session
 from tonescope.diagnose.settings import Settings
-from tonescope.diagnose.verification import Variant, Verifier
+from tonescope.diagnose.verification import Played, Variant, verify
 from tonescope.models.generator import Sampling
 from tonescope.models.units import Unit
 
@@ -87,32 +89,37 @@ def main() -> None:
     session = Session.open()
     generator, judge = session.generator, session.judge
     reference, seeds = session.reference(Settings()), list(range(1, arguments.takes + 1))
+    fresh = [seed + arguments.takes for seed in seeds]
     rows: list[dict[str, Any]] = []
     ranks: list[dict[str, Any]] = []
     for prompt in PROMPTS[: arguments.prompts]:
         takes = generator.generate([prompt] * len(seeds), seeds, SECONDS)
         asked = question(session, takes.waveform)
-        verifier = Verifier(generator, judge, asked, takes, Sampling(), SECONDS, reference)
         found = attribute(generator, takes, margin(judge, asked.label, asked.against), reference)
         size = round(SHARE * found.count)
         strongest = tuple(unit for unit, _ in found.ranked(size))
-        control = matched_controls(strongest, found.activity, seed=1)
-        outcomes = verifier.run([Variant("muted", Edit(strongest)), Variant("control", Edit(control))])
-        muted, random = verifier.trial(outcomes["muted"]), verifier.trial(outcomes["control"])
+        controls = [matched_controls(strongest, found.activity, draw) for draw in seeds]
+
+        def tested(
+            variants: list[Variant], prompt: str = prompt, asked: Question = asked, fresh: Sequence[int] = fresh
+        ) -> Played:
+            return verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
+
+        played = tested([Variant("muted", Edit(strongest)), Variant("control", tuple(map(Edit, controls)))])
+        muted, random = played.trial("muted"), played.trial("control")
         rows.append(
             {
                 "prompt": prompt, "heard": asked.label, "against": asked.against, "estimated": float(found.of(strongest).mean()),
                 "effect": muted.effect.mean, "control": random.effect.mean,
-                # A flip of ruined sound is no flip.
-                "flips": 0 if muted.sound.broke else muted.flips, "control_flips": random.flips,
-                "flippable": muted.flippable, "sound_broke": muted.sound.broke,
+                "flips": muted.flips, "control_flips": random.flips, "flippable": muted.flippable,
+                "sound_broke": muted.sound.broke, "control_sound_broke": random.sound.broke,
             }
         )  # fmt: skip
         print(rows[-1], flush=True)
         if prompt in GROUP_PROMPTS:
             made = groups(found, arguments.groups, size, seed=2)
-            outcomes = verifier.run([Variant(str(index), Edit(group)) for index, group in enumerate(made)])
-            measured = [float(np.mean(verifier.change(outcomes[str(index)]))) for index in range(len(made))]
+            played = tested([Variant(str(index), Edit(group)) for index, group in enumerate(made)])
+            measured = [float(np.mean(played.change(str(index)))) for index in range(len(made))]
             estimated = [float(found.of(group).mean()) for group in made]
             half = len(made) // 2
             ranks.append(
@@ -126,7 +133,7 @@ def main() -> None:
     about = {
         "seconds": SECONDS, "takes": arguments.takes, "share_muted": SHARE, "flip_rate": interval(rows, "flips"), "control_flip_rate": interval(rows, "control_flips"),
         "mean_effect": float(np.mean([row["effect"] for row in rows])), "mean_control": float(np.mean([row["control"] for row in rows])),
-        "sound_broke": sum(row["sound_broke"] for row in rows), "groups": ranks,
+        "sound_broke": sum(row["sound_broke"] for row in rows), "control_sound_broke": sum(row["control_sound_broke"] for row in rows), "groups": ranks,
         "rank_correlation": float(np.mean([row["rank_correlation"] for row in ranks])) if ranks else float("nan"),
     }  # fmt: skip
     keep("causal", rows, about)

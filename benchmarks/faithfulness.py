@@ -40,36 +40,37 @@ def brute_force(
     generator: Generator, take: Takes, metric: Metric, units: Sequence[Unit], reference: Reference
 ) -> np.ndarray:
     """Change of the metric with each unit mean-ablated in a replay: (units,). Variants are rows of a batch."""
-    text, changes = generator.read_text(take.prompts), []
+    text, changes = generator.read_text(take.prompts), list[float]()
     with torch.no_grad():
         clean = Playback(generator, take.codes, text)
         anchor = clean.expected()
-        base = float(metric(replace(clean, anchor=anchor)))
         for start in range(0, len(units), ROWS):
-            part = units[start : start + ROWS]
-            size = len(part)
-            with edited(generator, [Edit((unit,)) for unit in part], clean.sampling.guidance, reference):
+            # The untouched row is in the same batch: effects are so small that the shape of a batch would show.
+            edits = [None, *(Edit((unit,)) for unit in units[start : start + ROWS])]
+            size = len(edits)
+            with edited(generator, edits, clean.sampling.guidance, reference):
                 many = Playback(
                     generator, take.codes.expand(size, -1, -1), generator.read_text(take.prompts * size),
                     anchor=tuple(side.expand(size, -1, -1) for side in anchor),
                 )  # fmt: skip
-                changes.append(metric(many).numpy() - base)
-    return np.concatenate(changes)
+                untouched, *others = metric(many).tolist()
+                changes += [other - untouched for other in others]
+    return np.array(changes)
 
 
 def chosen(found: Attribution, random_units: int, seed: int) -> tuple[list[Unit], int]:
-    """Random units of every layer and kind, then the strongest ones (both signs of nothing: the estimate's first :data:`TOP`)."""
+    """Random units of every layer and kind, then every head and the :data:`TOP` units with the largest estimates, each once.
+
+    Also how many of them, the first ones, are random.
+    """
     everything = [
         Unit(location, index) for location, effects in sorted(found.units.items()) for index in range(effects.shape[1])
     ]
-    random = np.random.default_rng(seed)
-    drawn = [
-        everything[index]
-        for index in random.choice(len(everything), size=min(random_units, len(everything)), replace=False)
-    ]
-    heads = [unit for unit in everything if unit.location.name != "mlp" and unit not in set(drawn)]
+    size = min(random_units, len(everything))
+    drawn = [everything[index] for index in np.random.default_rng(seed).choice(len(everything), size, replace=False)]
+    heads = [unit for unit in everything if unit.location.name != "mlp"]
     strongest = sorted(everything, key=lambda unit: -abs(float(found.units[unit.location][0, unit.index])))[:TOP]
-    return drawn + heads + strongest, len(drawn) + len(heads)
+    return list(dict.fromkeys(drawn + heads + strongest)), size
 
 
 def estimates(found: Attribution, units: Sequence[Unit]) -> np.ndarray:
@@ -117,7 +118,7 @@ def together(
 
 
 def scores(estimate: np.ndarray, measured: np.ndarray, random_count: int) -> dict[str, float]:
-    """Agreement over everything, over random units alone, and among the strongest."""
+    """Agreement over everything, over random units alone, and on which of the tested units are the strongest."""
     best = set(np.argsort(-np.abs(measured))[:AT].tolist())
     return {
         "spearman": float(spearmanr(estimate, measured).statistic),

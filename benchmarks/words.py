@@ -1,7 +1,7 @@
 """Deletion and insertion curves of the word attribution, against attention alone and against chance.
 
-Deletion takes words out of the prompt in the order of their importance, insertion puts them in; every step is regenerated on the
-noise of the clean takes and the judge's margin is measured. A good order makes the deletion curve fall early and the insertion curve
+Deletion takes words out of the prompt in the order of their importance, insertion puts them in; every step is played in fresh
+takes, all on the same noise, and the judge's margin is measured. A good order makes the deletion curve fall early and the insertion curve
 rise early. Areas are means over the curve, margins scaled so that the full prompt is 1 and the empty prompt 0.
 
     python -m benchmarks.words [--prompts 20] [--takes 4]
@@ -20,7 +20,7 @@ from tonescope.diagnose.metrics import log_probability, margin
 from tonescope.diagnose.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import effect
-from tonescope.diagnose.verification import Variant, Verifier
+from tonescope.diagnose.verification import Variant, verify
 from tonescope.diagnose.words import Word, words_in
 from tonescope.models.generator import Sampling
 
@@ -81,8 +81,9 @@ def main() -> None:
         for ranked in (order for several in by_method.values() for order in several):
             texts |= {kept_words(prompt, ranked[step:]) for step in range(len(words) + 1)}
             texts |= {kept_words(prompt, ranked[:step]) for step in range(len(words) + 1)}
-        verifier = Verifier(generator, session.judge, asked, takes, Sampling(), SECONDS, session.reference(Settings()))
-        outcomes = verifier.run([Variant(text, prompt=text) for text in sorted(texts)])
+        variants, fresh = [Variant(text, prompt=text) for text in sorted(texts)], [seed + len(seeds) for seed in seeds]
+        means = session.reference(Settings())
+        outcomes = verify(generator, session.judge, asked, prompt, fresh, variants, SECONDS, Sampling(), means).outcomes
         levels = {text: float(outcome.margins.mean()) for text, outcome in outcomes.items()}
         full, empty = levels[kept_words(prompt, words)], levels[NEUTRAL]
         for method, several in by_method.items():

@@ -31,7 +31,7 @@ class Attribution:
     Attributes:
         units: per location, (takes, units): change of the metric if the unit is mean-ablated.
         activity: per location, (units,): mean absolute activation, to match controls by.
-        frames: (takes, frames): the same change, summed over the decoder's units, by the frame at which they act.
+        frames: (takes, frames): change of the metric if a frame is silent (or, for a sum over frames, if it is left out).
         tokens: (takes, tokens): change of the metric if a token's text state is blanked.
         metric: (takes,): the metric itself.
         trace: what the units did, recorded on the way, where that was asked for.
@@ -136,7 +136,6 @@ class _Pass:
         self.zero = torch.zeros((), device=self.device, dtype=generator.model.dtype, requires_grad=True)
         self.units: dict[Location, Tensor] = {}
         self.activity: dict[Location, Tensor] = {}
-        self.by_position = torch.zeros(len(takes), takes.codes.shape[2] + max(generator.delay), device=self.device)
 
     def run(self, metric: Metric, at: Edit | None) -> Attribution:
         generator, takes = self.generator, self.takes
@@ -154,10 +153,12 @@ class _Pass:
             states.retain_grad()
             playback = Playback(generator, codes, replace(text, states=states), self.sampling)
             value = metric(playback)
+            for latents in playback.latents:
+                latents.retain_grad()
             (value.sum() * self.boost).backward()
         if states.grad is None:
             raise ValueError("the metric does not depend on the prompt of the takes")
-        tokens = -(states.detach() * states.grad).float().sum(2) / self.boost
+        tokens = -(states.detach().float() * states.grad.float()).sum(2) / self.boost
         if not all(torch.isfinite(effects).all() for effects in (*self.units.values(), tokens, value)):
             raise TonescopeError(
                 "the gradient is not a number, so nothing can be attributed; load the model in float32 (half precision overflows in long passes)."
@@ -165,7 +166,7 @@ class _Pass:
         return Attribution(
             {location: (effects / self.boost).cpu() for location, effects in self.units.items()},
             {location: level.float().cpu() for location, level in self.activity.items()},
-            self._by_frame(),
+            self._by_frame(playback),
             tokens.float().cpu(),
             value.detach().float().cpu(),
             Trace(takes, text.tokens, self.kept, self.indices, about(generator, self.guidance, self.keep))
@@ -173,12 +174,16 @@ class _Pass:
             else None,
         )
 
-    def _by_frame(self) -> Tensor:
-        """(takes, frames) from positions; the last ones, which only later codebooks use, count to the last frame."""
-        frames = self.takes.codes.shape[2]
-        effects = self.by_position / self.boost
-        effects[:, frames - 1] += effects[:, frames:].sum(1)
-        return effects[:, :frames].cpu()
+    def _by_frame(self, playback: Playback) -> Tensor:
+        """(takes, frames), at one cut through the whole: what the codec is given, on its way to the latent of silence."""
+        if playback.by_frame:
+            return -playback.by_frame[0].detach().float().cpu()
+        found = torch.zeros(len(self.takes), self.takes.codes.shape[2])
+        for latents in playback.latents:
+            if latents.grad is not None:
+                away = (self.generator.silence - latents.detach()).float() * latents.grad.float()
+                found += away.sum(2).cpu() / self.boost
+        return found
 
     def _record(self, location: Location, value: Tensor) -> None:
         """Keep what was asked for of (takes, branches, along, features)."""
@@ -196,6 +201,10 @@ class _Pass:
             raise TonescopeError(
                 f"no reference mean was measured at {location}; delete the kept reference so that it is measured again."
             )
+        if len(self.reference.means[location]) < branches:
+            raise TonescopeError(
+                f"the reference means were measured without guidance and the takes were made with it, so nothing is known of the null-prompt half of {location}; measure them with guidance."
+            )
         mean = self.reference.means[location][:branches].to(self.device, generator.model.dtype)[:, None, None]
 
         def change(tensor: Tensor) -> Tensor:
@@ -211,11 +220,9 @@ class _Pass:
                 self.activity[location] = split(tensor)[0].abs().mean((0, 1)).unflatten(0, (-1, width)).mean(1)
 
             def reduce(gradient: Tensor) -> None:
-                away = ((mean - split(tensor)) * split(gradient)).float()
+                away = (mean - split(tensor)).float() * split(gradient).float()
                 effects = away.sum((0, 2)).unflatten(1, (-1, width)).sum(2)
                 self.units[location] = self.units.get(location, 0) + effects
-                if location.network == "decoder":
-                    self.by_position += away.sum((0, 3))
 
             tapped = tensor + self.zero
             tapped.register_hook(reduce)

@@ -14,6 +14,9 @@ from .genre import Intent, Verdict
 from .result import Blame, Question, Trial
 from .stats import Share, share
 
+CLEARLY_CLOSER = 0.1  # of centred cosine similarity; states differ by less for reasons that no one hears
+OFTEN = 0.3  # a listener that mishears a genre this often, at the least, may be the cause
+
 
 def bare_word(intent: Intent, verdict: Verdict, prompt: str) -> str | None:
     """What to play in place of the prompt to place the blame: the genre word alone, where there is a drift and the prompt says more."""
@@ -45,22 +48,21 @@ def blame(
     )
     reads = f"the text encoder’s states are closest to {nearest} of {len(labels)} genre words ({asked} {to_asked:+.2f}, {heard} {to_heard:+.2f})"
     facts: dict[str, Any] = dict(nearest=nearest, similarity=(to_asked, to_heard), misheard=misheard, bare=bare)
-    if misheard is not None and misheard.high >= 0.5:
+    if misheard is not None and misheard.low >= OFTEN:
         return Blame(where="codec and judge", sentence=f"The confusion may be the listener’s: {listener}.", **facts)
-    if to_heard > to_asked:
+    count, total = (bare.heard.get(asked, 0), sum(bare.heard.values())) if bare else (0, 0)
+    if 2 * count > total:
+        sentence = f"The decoder makes it of the prompt’s other words: from “{asked}” alone, {count} of {total} takes are heard as {asked}; {reads}, and {listener}."
+        return Blame(where="decoder", sentence=sentence, badge="verified", **facts)
+    if nearest == heard and to_heard - to_asked > CLEARLY_CLOSER:
         sentence = f"The confusion is there before a note is played: {reads}, and {listener}."
         return Blame(where="text encoder", sentence=sentence, **facts)
     if misheard is None:
         sentence = f"The text encoder is not to blame ({reads}), but whether the decoder is, or the listener, is unclear: {listener}."
         return Blame(where="unclear", sentence=sentence, **facts)
     if bare is None:
-        sentence = f"That leaves the decoder: {reads}, and {listener}."
-        return Blame(where="decoder", sentence=sentence, **facts)
-    count, total = bare.heard.get(asked, 0), sum(bare.heard.values())
-    if 2 * count > total:
-        sentence = f"The decoder makes it of the prompt’s other words: from “{asked}” alone, {count} of {total} takes are heard as {asked}; {reads}, and {listener}."
-    else:
-        sentence = f"The confusion is made in the decoder: even “{asked}” alone is heard as {asked} in only {count} of {total} takes; {reads}, and {listener}."
+        return Blame(where="decoder", sentence=f"That leaves the decoder: {reads}, and {listener}.", **facts)
+    sentence = f"The confusion is made in the decoder: even “{asked}” alone is heard as {asked} in only {count} of {total} takes; {reads}, and {listener}."
     return Blame(where="decoder", sentence=sentence, badge="verified", **facts)
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
-from ..models.delay import frame_at, frames_in, shortest
+from ..models.delay import frames_in, shortest
 from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling, Takes
 from ..models.judge import Judge
-from ..models.loading import Vocabulary
+from ..models.loading import EMBEDDED, Vocabulary
 from . import genre, memory
 from .attribution import Attribution, attribute
 from .blame import bare_word, blame
@@ -22,14 +22,13 @@ from .interventions import regenerate
 from .metrics import margin
 from .plan import BARE, Plan
 from .reference import Reference
-from .result import Cost, Diagnosis, Drivers, GroupTest, Question, SecondDriver, Source, TakeResult, WordDriver
+from .result import Cost, Diagnosis, Drivers, GroupTest, Question, Source, TakeResult, WordDriver
+from .seconds import Timeline, by_second
 from .settings import Settings, check
-from .stats import effect
 from .taxonomy import Taxonomy
 from .trace import Keep
-from .verification import Outcome, Verifier
+from .verification import Played, verify
 
-SECTION_SECONDS = 1.0
 MOST_ROWS = 48
 ATTRIBUTED_AT_ONCE = 4
 LARGE_BYTES = 2 * 2**30
@@ -46,9 +45,8 @@ class Evidence:
     takes: Takes
     attribution: Attribution
     posterior: Tensor
-    timeline_seconds: list[float]
-    timeline: Tensor
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    timeline: Timeline
+    played: Played
 
 
 class _Stage:
@@ -62,9 +60,8 @@ class _Stage:
 
     def note(self, bytes: float = 0, seconds: float = 0) -> None:
         """Say beforehand what the stage will take, where that is much."""
-        told = [f"{bytes / memory.GIB:.1f} GiB"] * (bytes > LARGE_BYTES) + [f"{seconds / 60:.0f} min"] * (
-            seconds > LONG_SECONDS
-        )
+        told = [f"{bytes / memory.GIB:.1f} GiB"] * (bytes > LARGE_BYTES)
+        told += [f"at most {seconds / 60:.0f} min"] * (seconds > LONG_SECONDS)
         if told:
             self.name = f"{self.name} (about {', '.join(told)})"
         self(0.0)
@@ -151,11 +148,12 @@ def diagnose(
         )
     with clock.stage("listen"):
         posterior = judge.posterior(takes.waveform, generator.sample_rate)
-        window = min(max(1.0, judge.mel.window_seconds / 4), settings.seconds)
-        times, timeline = judge.timeline(takes.waveform, generator.sample_rate, window, window / 2)
+        timeline = Timeline.listen(judge, takes, int(generator.sample_rate), settings.seconds)
         heard = genre.listen(posterior, judge.labels, taxonomy)
         verdict = genre.decide(intent, heard, judge, taxonomy)
-        question = _question(intent.label, heard.label, posterior, judge.labels, against)
+        if foreign(judge, generator):
+            verdict = genre.withheld(verdict, judge.name, judge.world, generator.name)
+        question = _question(intent, heard, verdict, posterior, judge.labels, against)
     with clock.stage("attribute") as advance:
         metric = margin(judge, question.label, question.against)
         size, each = memory.attribution_rows(
@@ -168,21 +166,19 @@ def diagnose(
         advance.note(bytes=cost.attribution_gib * memory.GIB)
         found = attribute(generator, takes, metric, reference, sampling, size, keep=keep)
     plan = Plan.make(prompt, text, found, settings, bare_word(intent, verdict, prompt))
-    played = len(plan.variants) * len(seeds)
-    with clock.stage("verify", seconds=clock.timings["generate"] / len(seeds) * played) as advance:
-        verifier = Verifier(generator, judge, question, takes, sampling, settings.seconds, reference, rows)
-        outcomes = verifier.run(plan.variants, advance)
-    group, units, words = plan.results(verifier, outcomes, found, vocabulary)
-    bare = verifier.trial(outcomes[BARE]) if BARE in outcomes else None
+    fresh = [seed + settings.takes for seed in seeds]
+    rows_to_play = (len(plan.variants) + 1) * len(fresh)
+    with clock.stage("verify", seconds=clock.timings["generate"] / len(seeds) * rows_to_play) as advance:
+        played = verify(
+            generator, judge, question, prompt, fresh, plan.variants, settings.seconds, sampling, reference, rows, advance
+        )  # fmt: skip
+        group, units, words = plan.results(played, found, vocabulary)
+        seconds = by_second(generator, judge, question, takes, found, timeline)
+    bare = played.trial(BARE) if BARE in played.outcomes else None
     placed = blame(prompt, generator, judge, intent, question, verdict, bare)
-    evidence = Evidence(takes, found, posterior, times, timeline, outcomes)
-
-    drivers = Drivers(
-        units=units,
-        group=group,
-        words=words,
-        seconds=_seconds(judge, question, found, evidence, window, generator.frame_rate, settings.seconds),
-    )
+    evidence = Evidence(takes, found, posterior, timeline, played)
+    tested = _takes(played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label)
+    drivers = Drivers(tested=tested, units=units, group=group, words=words, seconds=seconds)
     result = Diagnosis(
         prompt=prompt,
         model=Source(
@@ -203,10 +199,10 @@ def diagnose(
         verdict=verdict,
         question=question,
         blame=placed,
-        takes=[_take(index, takes, posterior, found, judge.labels) for index in range(len(takes))],
+        takes=_takes(takes, posterior, found.metric, judge.labels, intent.label),
         drivers=drivers,
         estimated_units=found.count,
-        caveats=_caveats(intent, heard, judge, generator, settings, words, group, against),
+        caveats=_caveats(intent, heard, question, judge, generator, settings, words, group, against),
         cost=cost,
         timings=clock.timings,
     )
@@ -215,62 +211,48 @@ def diagnose(
     return result, evidence
 
 
+def foreign(judge: Judge, generator: Generator) -> bool:
+    """Whether a judge that knows only one sound world was asked about another."""
+    return bool(judge.world) and generator.name != EMBEDDED
+
+
 def _question(
-    intended: str | None, heard: str, posterior: Tensor, labels: tuple[str, ...], against: str | None
-) -> Question:
-    """Why what is heard, and not what the user names, or what was asked, or (where they agree) the runner-up?"""
-    if against and against != heard:
-        return Question(label=heard, against=against)
-    if intended and intended != heard:
-        return Question(label=heard, against=intended)
+    intent: genre.Intent, heard: genre.Heard, verdict: genre.Verdict, posterior: Tensor, labels: tuple[str, ...], against: str | None
+) -> Question:  # fmt: skip
+    """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user names, or what was
+    asked, or (where they agree) the runner-up?"""
+    label, asked = heard.label, intent.label
+    if verdict.kind == "partial drift":
+        label = genre.strayed(intent, heard) or label
+    for other in (against, asked):
+        if other and other != label:
+            return Question(label=label, against=other)
     order = posterior.mean(0).argsort(descending=True).tolist()
-    return Question(label=heard, against=next(labels[index] for index in order if labels[index] != heard))
+    return Question(label=label, against=next(labels[index] for index in order if labels[index] != label))
 
 
-def _take(index: int, takes: Takes, posterior: Tensor, found: Attribution, labels: tuple[str, ...]) -> TakeResult:
-    row = posterior[index]
-    best = row.argsort(descending=True)[:5].tolist()
-    return TakeResult(
-        seed=takes.seeds[index],
-        heard=labels[best[0]],
-        probability=float(row[best[0]]),
-        margin=float(found.metric[index]),
-        posterior={labels[at]: float(row[at]) for at in best},
-    )
-
-
-def _seconds(
-    judge: Judge,
-    question: Question,
-    found: Attribution,
-    evidence: Evidence,
-    window: float,
-    frame_rate: float,
-    seconds: float,
-) -> list[SecondDriver]:
-    label, against = judge.labels.index(question.label), judge.labels.index(question.against)
-    sections, start = [], 0.0
-    while start < seconds - 0.25:
-        end = min(start + SECTION_SECONDS, seconds)
-        near = [index for index, at in enumerate(evidence.timeline_seconds) if at < end and at + window > start]
-        heard = evidence.timeline[near].mean((0, 1))
-        acting = found.frames[:, frame_at(start, frame_rate) : frame_at(end, frame_rate)].sum(1)
-        sections.append(
-            SecondDriver(
-                start=start,
-                end=end,
-                label_probability=float(heard[label]),
-                against_probability=float(heard[against]),
-                estimated=effect(acting.tolist()),
+def _takes(
+    takes: Takes, posterior: Tensor, margins: Tensor, labels: tuple[str, ...], asked: str | None
+) -> list[TakeResult]:
+    found, wanted = [], [labels.index(asked)] if asked else []
+    for seed, row, heard, margin_ in zip(takes.seeds, posterior, genre.hear(posterior, labels), margins, strict=True):
+        best = row.argsort(descending=True)[:5].tolist()
+        found.append(
+            TakeResult(
+                seed=seed,
+                heard=heard,
+                probability=float(row[best[0]]),
+                margin=float(margin_),
+                posterior={labels[at]: float(row[at]) for at in dict.fromkeys([*best, *wanted])},
             )
         )
-        start = end
-    return sections
+    return found
 
 
 def _caveats(
     intent: genre.Intent,
     heard: genre.Heard,
+    question: Question,
     judge: Judge,
     generator: Generator,
     settings: Settings,
@@ -279,8 +261,10 @@ def _caveats(
     against: str | None,
 ) -> list[str]:
     caveats = []
-    if against == heard.label:
-        caveats.append(f"{against} is what is heard, so it was compared with the runner-up instead of with itself.")
+    if against == question.label:
+        caveats.append(
+            f"{against} is what is heard, so it was compared with {question.against} instead of with itself."
+        )
     if generator.model.dtype.itemsize < 4:
         caveats.append(
             "The generator ran in half precision: rounding alone can part takes that share their noise, and small effects drown in it; --dtype float32 does not have that."
@@ -290,14 +274,15 @@ def _caveats(
             f"{generator.name} reads the prompt as the first positions of its decoder; units are estimated and muted at the positions of audio only."
         )
     if settings.takes < 8:
-        caveats.append(f"{settings.takes} takes give a wide interval; --takes 8 or more narrows it.")
+        few = "one take gives no interval" if settings.takes == 1 else f"{settings.takes} takes give a wide interval"
+        caveats.append(f"{few[0].upper()}{few[1:]}; --takes 8 or more gives a useful one.")
     if intent.how == "meaning":
         caveats.append(
             f"The prompt names no genre; {intent.label} was read from its meaning ({100 * intent.confidence:.0f} % sure)."
         )
     if intent.others:
         caveats.append(
-            f"The prompt also names {', '.join(intent.others)}; {intent.label} was taken as the one asked for."
+            f"The prompt also names {', '.join(intent.others)}; {intent.label} was taken as the one asked for (--intended names another)."
         )
     if unknown := [word.word for word in words if not word.known]:
         shown = ", ".join(f"“{word}”" for word in unknown)
@@ -306,14 +291,16 @@ def _caveats(
         )
     if judge.track is None:
         caveats.append(
-            f"How often {judge.name} itself mishears these genres was not measured here, so small differences may be the judge's."
+            f"How often {judge.name} itself mishears these genres was not measured, so what it hears, and a drift, may be its own mistake: listen to the takes."
         )
-    if judge.world and generator.name != "embedded":
+    if foreign(judge, generator):
         caveats.append(
             f"The judge {judge.name} knows only {judge.world}, which {generator.name} was not made for: use --judge laion/larger_clap_music."
         )
     if heard.unsure:
         caveats.append(f"In {heard.unsure} of {heard.share.total} takes the judge hears no clear genre.")
-    if group and (group.muted.sound.broke or group.control.sound.broke):
-        caveats.append("Muting ruined the sound, so that test proves nothing.")
+    if group and group.control_units < group.units:
+        caveats.append(
+            f"Only {group.control_units} random units were left to compare the {group.units} strongest with, so that test proves nothing."
+        )
     return caveats

@@ -14,8 +14,9 @@ from ..models.judge import Judge
 from .stats import Share, share
 from .taxonomy import Taxonomy
 
-Kind = Literal["match", "sibling drift", "family drift", "unclear", "open"]
-CLOSE_ENOUGH = 0.5  # a prompt without a genre name is read as a genre only when the judge's text tower is this sure
+Kind = Literal["match", "partial drift", "sibling drift", "family drift", "unclear", "open"]
+UNMEASURED_ERROR = 0.1  # what is assumed of a judge that was never measured; the verdict says so
+UNSURE = "no clear genre"
 FEWEST_TAKES = 3  # fewer cannot show what most takes do
 SURE_ENOUGH = 0.4  # below this a take counts as heard without a clear genre
 
@@ -63,22 +64,29 @@ def read_intent(prompt: str, judge: Judge, taxonomy: Taxonomy, chosen: str | Non
     """Which genre a prompt asks for: by name where there is one, else by meaning where that is clear."""
     if chosen:
         return Intent(label=choose_label(chosen, taxonomy, judge.labels), how="chosen", confidence=1.0)
-    named = list(dict.fromkeys(label for label, _, _ in taxonomy.named_in(prompt) if label in judge.labels))
+    named = list(dict.fromkeys(label for label in taxonomy.asked_in(prompt) if label in judge.labels))
     if named:
         return Intent(label=named[0], how="named", confidence=1.0, others=named[1:])
     posterior = torch.softmax(judge.scores(judge.embed_text([prompt])), dim=-1)[0]
     best = int(posterior.argmax())
-    if float(posterior[best]) >= CLOSE_ENOUGH:
+    if float(posterior[best]) >= judge.hearing.meaning:
         return Intent(label=judge.labels[best], how="meaning", confidence=float(posterior[best]))
     return Intent(label=None, how="none", confidence=float(posterior[best]))
 
 
+def hear(posterior: Tensor, labels: tuple[str, ...]) -> list[str]:
+    """What each take (takes, labels) is heard as; :data:`UNSURE` where no genre reaches :data:`SURE_ENOUGH`."""
+    best = posterior.max(-1)
+    return [
+        labels[index] if value >= SURE_ENOUGH else UNSURE
+        for value, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    ]
+
+
 def listen(posterior: Tensor, labels: tuple[str, ...], taxonomy: Taxonomy) -> Heard:
     """Sum up what was heard in takes with these probabilities (takes, labels)."""
-    sure = posterior.max(1).values >= SURE_ENOUGH
-    heard = [labels[index] for index in posterior.argmax(1).tolist()]
-    counts = Counter(label for label, ok in zip(heard, sure.tolist(), strict=True) if ok)
-    mean = posterior.mean(0)
+    counts, mean = Counter(hear(posterior, labels)), posterior.mean(0)
+    unsure = counts.pop(UNSURE, 0)
     label = (
         max(counts, key=lambda name: (counts[name], float(mean[labels.index(name)])))
         if counts
@@ -87,10 +95,10 @@ def listen(posterior: Tensor, labels: tuple[str, ...], taxonomy: Taxonomy) -> He
     return Heard(
         label=label,
         family=taxonomy.family(label),
-        share=share(counts[label], len(heard)),
+        share=share(counts[label], len(posterior)),
         mean_probability=float(mean[labels.index(label)]),
         counts=dict(counts.most_common()),
-        unsure=int((~sure).sum()),
+        unsure=unsure,
     )
 
 
@@ -105,40 +113,54 @@ def judge_error(judge: Judge, label: str) -> Share | None:
 def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Verdict:
     """The verdict.
 
-    A drift is reported only when most takes are heard as one other genre and the misses cannot be the judge's own: the lower end of
-    their interval lies above the upper end of the judge's measured error (or, unmeasured, above one in ten).
+    A drift is reported only when the misses cannot be the judge's own: the lower end of their interval lies above the upper end of
+    the judge's measured error (or, unmeasured, above :data:`UNMEASURED_ERROR`, and the sentence says so).
     """
-    total = heard.share.total
+    total, spread = heard.share.total, _spread(heard, heard.share.total)
     if intent.label is None:
-        return Verdict(
-            kind="open",
-            sentence=f"The prompt names no genre; what is heard is {_spread(heard, total)}.",
-            matched=None,
-            judge_error=None,
-        )
+        sentence = f"The prompt names no genre; what is heard is {spread}."
+        return Verdict(kind="open", sentence=sentence, matched=None, judge_error=None)
     asked, error = intent.label, judge_error(judge, intent.label)
     matched = share(heard.counts.get(asked, 0), total)
     misses = share(total - matched.count, total)
-    real = total >= FEWEST_TAKES and misses.low > (error.high if error else 0.1)
-    if heard.label != asked and heard.share.count * 2 > total and real:
+    unmeasured = "" if error else " The judge’s own errors were not measured, so this may be its mistake."
+
+    def verdict(kind: Kind, sentence: str) -> Verdict:
+        return Verdict(kind=kind, sentence=f"You asked for {asked}{sentence}", matched=matched, judge_error=error)
+
+    if total < FEWEST_TAKES:
+        return verdict("unclear", f"; {spread}, but fewer than {FEWEST_TAKES} takes show nothing: make more.")
+    clear = misses.low > (error.high if error else UNMEASURED_ERROR)
+    mostly = f"{matched.count} of {total} takes are heard as {asked} ({_percent(matched)})"
+    rest = _spread(heard, total, without=asked)
+    if clear and heard.label != asked and heard.share.count * 2 > total:
         sibling = taxonomy.family(asked) == heard.family
         relation = "its sibling " if sibling else ""
-        sentence = f"You asked for {asked}; {heard.share.count} of {total} takes are heard as {relation}{heard.label} ({_percent(heard.share)})."
-        return Verdict(
-            kind="sibling drift" if sibling else "family drift", sentence=sentence, matched=matched, judge_error=error
-        )
+        sentence = f"; {heard.share.count} of {total} takes are heard as {relation}{heard.label} ({_percent(heard.share)}).{unmeasured}"
+        return verdict("sibling drift" if sibling else "family drift", sentence)
+    if clear and matched.count * 2 >= total:
+        return verdict("partial drift", f" and got it in part: {mostly}; the rest as {rest}.{unmeasured}")
     if matched.count * 2 > total:
-        rest = f"; the rest as {_spread(heard, total, without=asked)}" if matched.count < total else ""
-        clause = f"{matched.count} of {total} takes are heard as {asked} ({_percent(matched)}){rest}"
-        return Verdict(
-            kind="match", sentence=f"You asked for {asked} and got it: {clause}.", matched=matched, judge_error=error
-        )
-    return Verdict(
-        kind="unclear",
-        sentence=f"You asked for {asked}; it is unclear what came: {_spread(heard, total)}.",
-        matched=matched,
-        judge_error=error,
+        return verdict("match", f" and got it: {mostly}" + (f"; the rest as {rest}." if matched.count < total else "."))
+    if clear:
+        return verdict("unclear", f", and no one genre came: {spread}.{unmeasured}")
+    own = (
+        f"the judge itself mishears {error.count} of {error.total} clips of {asked}"
+        if error
+        else "the judge’s own errors were not measured"
     )
+    return verdict("unclear", f"; what came is unclear: {spread}. So few misses may be the judge’s own ({own}).")
+
+
+def withheld(verdict: Verdict, judge: str, world: str, generator: str) -> Verdict:
+    """The verdict of a judge that knows another sound world than the generator's: none."""
+    sentence = f"No verdict: the judge {judge} knows only {world}, which {generator} was not made for."
+    return verdict.model_copy(update={"kind": "unclear", "sentence": sentence})
+
+
+def strayed(intent: Intent, heard: Heard) -> str | None:
+    """The genre that most of the takes that missed are heard as."""
+    return next((label for label in heard.counts if label != intent.label), None)
 
 
 def _percent(value: Share) -> str:

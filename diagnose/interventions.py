@@ -9,10 +9,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..models.delay import frame_at
@@ -33,6 +39,18 @@ class Donor:
     """Activations to put in place of others: per location (branches, positions, features), of one take."""
 
     values: dict[Location, Tensor]
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file, so that another run, or another model of the same shape, can be patched from it."""
+        save_file({str(location): tensor.contiguous() for location, tensor in self.values.items()}, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Donor:
+        """Read what :meth:`save` wrote. Raises :class:`TonescopeError` when that is no donor."""
+        try:
+            return cls({Location.parse(name): tensor for name, tensor in load_file(path).items()})
+        except (OSError, SafetensorError) as error:
+            raise TonescopeError(f"{path} holds no recorded activations; write one with Donor.save().") from error
 
 
 @dataclass(frozen=True)
@@ -64,15 +82,21 @@ class Edit:
         """Where the targets are."""
         return {target.location if isinstance(target, Unit) else target for target in self.targets}
 
+    @cached_property
+    def _indices(self) -> dict[Location, list[int]]:
+        """The units named at each location."""
+        found: dict[Location, list[int]] = defaultdict(list)
+        for target in self.targets:
+            if isinstance(target, Unit):
+                found[target.location].append(target.index)
+        return found
+
     def columns(self, generator: Generator, location: Location) -> Tensor:
         """The features at ``location`` that the edit names."""
         if location in self.targets:
             return torch.arange(generator.features(location))
         width = generator.head_width(location)
-        indices = torch.tensor(
-            [unit.index for unit in self.targets if isinstance(unit, Unit) and unit.location == location]
-        )
-        return (indices[:, None] * width + torch.arange(width)).flatten()  # fmt: skip
+        return (torch.tensor(self._indices[location])[:, None] * width + torch.arange(width)).flatten()
 
 
 def check_edit(generator: Generator, edit: Edit, reference: Reference | None, guidance: float) -> None:
@@ -81,7 +105,7 @@ def check_edit(generator: Generator, edit: Edit, reference: Reference | None, gu
         raise TonescopeError("an edit names no unit and no location, so it would change nothing; name at least one.")
     for target in edit.targets:
         if isinstance(target, Unit):
-            generator.unit(str(target))
+            generator.check_unit(target)
     for location in sorted(edit.locations):
         generator.place(location)
         if not location.site.causal:
@@ -100,6 +124,13 @@ def check_edit(generator: Generator, edit: Edit, reference: Reference | None, gu
             raise TonescopeError(
                 f"{location} works on the whole prompt at once, so an edit there cannot be limited to some seconds; leave the seconds out."
             )
+        given = reference.means[location] if edit.kind == "mean" and reference else None
+        if edit.kind in NEEDS_DONOR and edit.donor:
+            given = edit.donor.values[location]
+        if given is not None and len(given) < generator.branches(location, guidance) and edit.branch != "prompt":
+            raise TonescopeError(
+                f"what should be put in at {location} was recorded without guidance, so nothing is known of the null-prompt half; record it with guidance, or edit the prompt half alone."
+            )
         if edit.branch != "both" and generator.branches(location, guidance) == 1:
             raise TonescopeError(
                 f"{location} runs once for both guidance branches (or guidance is off), so an edit there cannot be limited to one; use both."
@@ -108,6 +139,17 @@ def check_edit(generator: Generator, edit: Edit, reference: Reference | None, gu
         raise TonescopeError(
             f"the seconds {edit.seconds[0]:g} to {edit.seconds[1]:g} are not a stretch of time; give a start and a later end."
         )
+
+
+def resampled(targets: Sequence[Unit | Location], donors: Sequence[Donor], seed: int) -> list[Edit]:
+    """Resample ablation (Chan et al. 2022): one edit a take, each from the donor of a random other take.
+
+    Raises :class:`TonescopeError` when there is no other take.
+    """
+    if len(donors) < 2:
+        raise TonescopeError("resampling takes from another take, and there is only one; record two takes or more.")
+    shift = 1 + int(np.random.default_rng(seed).integers(len(donors) - 1))
+    return [Edit(tuple(targets), "resample", donor=donors[(row + shift) % len(donors)]) for row in range(len(donors))]
 
 
 class _Writer:
@@ -135,12 +177,12 @@ class _Writer:
             if edit.kind == "mean":
                 assert reference is not None
                 means = reference.means[location]
-                addend[line, :, columns] = means[min(branch, len(means) - 1), columns]
+                addend[line, :, columns] = means[branch, columns]
             elif edit.kind == "set":
                 addend[line, :, columns] = edit.value
             elif edit.donor:
                 given = edit.donor.values[location]
-                addend[line, : given.shape[1], columns] = given[min(branch, len(given) - 1)][:, columns].float()
+                addend[line, : given.shape[1], columns] = given[branch][:, columns].float()
             factor[line, :, columns] = 1 + edit.amount * (factor[line, :, columns] - 1)
             addend[line, :, columns] *= edit.amount
         device, dtype = generator.model.device, generator.model.dtype
@@ -220,12 +262,11 @@ def edited(
         TonescopeError: an edit cannot be made here, did not fire, or changed nothing.
     """
     by_location: dict[Location, dict[int, Edit]] = defaultdict(dict)
-    for row, edit in enumerate(edits):
-        if edit is None:
-            continue
+    for edit in {id(edit): edit for edit in edits if edit}.values():
         check_edit(generator, edit, reference, guidance)
-        for location in edit.locations:
-            by_location[location][row] = edit
+    for row, edit in enumerate(edits):
+        for location in edit.locations if edit else ():
+            by_location[location][row] = edit  # type: ignore[assignment]
     writers = [
         _Writer(generator, location, rows, len(edits), guidance, reference)
         for location, rows in sorted(by_location.items())
@@ -272,19 +313,40 @@ def matched_controls(
     steps in; where the whole site has none left, the control is smaller, and its length says so.
     """
     random = np.random.default_rng(seed)
-    taken = {*units, *avoid}
+    taken = {(unit.location, unit.index) for unit in (*units, *avoid)}
+    ladders = {place: _Ladder(levels.numpy()) for place, levels in activity.items()}
     chosen = []
     for unit in units:
-        here, level = unit.location, activity[unit.location][unit.index]
-        places = sorted(
-            (place for place in activity if place.site == here.site), key=lambda place: abs(place.layer - here.layer)
-        )
-        for place in places:
-            order = (activity[place] - level).abs().argsort().tolist()
-            candidates = [Unit(place, index) for index in order if Unit(place, index) not in taken][:nearest]
+        here, level = unit.location, float(activity[unit.location][unit.index])
+        same_site = (place for place in activity if place.site == here.site)
+        for place in sorted(same_site, key=lambda place: abs(place.layer - here.layer)):
+            free = (index for index in ladders[place].outwards(level) if (place, index) not in taken)
+            candidates = list(islice(free, nearest))
             if candidates:
                 pick = candidates[random.integers(len(candidates))]
-                taken.add(pick)
-                chosen.append(pick)
+                taken.add((place, pick))
+                chosen.append(Unit(place, pick))
                 break
     return tuple(chosen)
+
+
+class _Ladder:
+    """The units of one place in order of activity."""
+
+    def __init__(self, activity: NDArray[np.floating]) -> None:
+        self.order = np.argsort(activity)
+        self.levels = activity[self.order]
+
+    def outwards(self, level: float) -> Iterator[int]:
+        """Units by how near their activity is to ``level``, the nearest first."""
+        above = int(np.searchsorted(self.levels, level))
+        below = above - 1
+        while below >= 0 or above < len(self.levels):
+            down = level - self.levels[below] if below >= 0 else np.inf
+            up = self.levels[above] - level if above < len(self.levels) else np.inf
+            if down < up:
+                yield int(self.order[below])
+                below -= 1
+            else:
+                yield int(self.order[above])
+                above += 1

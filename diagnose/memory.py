@@ -57,7 +57,8 @@ def budget(device: torch.device, limit_gib: float | None = None) -> Budget:
     if limit_gib is not None:
         return Budget(int(limit_gib * GIB), "--memory")
     if device.type == "cuda":
-        return Budget(int(SHARE_OF_FREE * torch.cuda.mem_get_info(device)[0]), "free on the GPU")
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, and free for us
+        return Budget(int(SHARE_OF_FREE * (torch.cuda.mem_get_info(device)[0] + kept)), "free on the GPU")
     return Budget(int(SHARE_OF_FREE * psutil.virtual_memory().available), "free on this machine")
 
 

@@ -15,6 +15,8 @@ from torch import Tensor
 from ..models.generator import Generator, Sampling, Text
 from ..models.judge import Judge
 
+COLDEST = 0.25  # of the temperatures that slopes are taken at: towards greedy sampling they vanish
+
 
 @dataclass(frozen=True)
 class Playback:
@@ -25,6 +27,8 @@ class Playback:
         text: the prompt, one row a take.
         anchor: the expected codec latents of the clean replay, where an edited one is compared with it: per side
             (takes, frames, width). Absent, this replay is its own anchor, and only its gradient differs from the hard codes.
+        latents: filled in when a metric listens: what the codec was given, per side (takes, frames, width).
+        by_frame: filled in by a metric that is a sum over frames: its parts (takes, frames).
     """
 
     generator: Generator
@@ -32,6 +36,8 @@ class Playback:
     text: Text
     sampling: Sampling = field(default_factory=Sampling)
     anchor: tuple[Tensor, ...] | None = None
+    latents: list[Tensor] = field(default_factory=list)
+    by_frame: list[Tensor] = field(default_factory=list)
 
     def weights(self, text: Text | None = None, top_k: int | None = None) -> Tensor:
         """Probabilities of every code under a prompt, by default the take's own: (takes, codebooks, frames, vocabulary).
@@ -40,7 +46,7 @@ class Playback:
         """
         guidance, top_k = self.sampling.guidance, self.sampling.top_k if top_k is None else top_k
         logits = self.generator.guided(self.generator.replay(self.codes, text or self.text, guidance), guidance)
-        logits = (logits.float() if logits.dtype.itemsize < 4 else logits) / max(self.sampling.temperature, 1e-3)
+        logits = (logits.float() if logits.dtype.itemsize < 4 else logits) / max(self.sampling.temperature, COLDEST)
         if 0 < top_k < logits.shape[-1]:
             logits = logits.masked_fill(logits < logits.topk(top_k).values[..., -1:], float("-inf"))
         return torch.softmax(logits, dim=-1)
@@ -54,11 +60,11 @@ class Playback:
         """The waveform that was heard (takes, samples), with the gradient of the one the logits expect (straight-through)."""
         soft = self.expected()
         anchor = self.anchor or tuple(side.detach() for side in soft)
-        waves = [
-            self.generator.sound(self.generator.hard_vectors(self.codes[:, side :: len(soft)]) + soft[side] - anchor[side], side)
+        self.latents[:] = [
+            self.generator.hard_vectors(self.codes[:, side :: len(soft)]) + soft[side] - anchor[side]
             for side in range(len(soft))
-        ]  # fmt: skip
-        return torch.stack(waves).mean(0)
+        ]
+        return torch.stack([self.generator.sound(part, side) for side, part in enumerate(self.latents)]).mean(0)
 
 
 Metric = Callable[[Playback], Tensor]
@@ -82,8 +88,10 @@ def log_probability(against: str) -> Metric:
 
         def likelihood(text: Text | None) -> Tensor:
             chosen = playback.weights(text, top_k=0).gather(-1, playback.codes[..., None])
-            return chosen.clamp_min(1e-12).log().mean((1, 2, 3))
+            return chosen.clamp_min(1e-12).log().mean((1, 3))
 
-        return likelihood(None) - likelihood(other)
+        by_frame = (likelihood(None) - likelihood(other)) / playback.codes.shape[2]
+        playback.by_frame[:] = [by_frame]
+        return by_frame.sum(1)
 
     return metric

@@ -13,7 +13,7 @@ from .interventions import Edit, matched_controls
 from .result import Dose, GroupTest, UnitDriver, WordDriver
 from .settings import Settings
 from .stats import Effect, adjusted, effect
-from .verification import Outcome, Variant, Verifier
+from .verification import Played, Variant
 from .words import Word, without, words_in
 
 SHOWN_UNITS = 12
@@ -47,7 +47,7 @@ class Plan:
     """The variants to play, and how their outcomes become results."""
 
     strongest: tuple[Unit, ...]
-    control: tuple[Unit, ...]
+    control_units: int
     doses: tuple[float, ...]
     singles: tuple[Unit, ...]
     words: tuple[Word, ...]
@@ -59,48 +59,54 @@ class Plan:
         """Choose what to test by the estimates; ``bare`` is the genre word to play in place of the prompt, if that is asked."""
         size = max(1, round(found.count * settings.strongest_share))
         strongest = tuple(unit for unit, _ in found.ranked(size))
-        control = matched_controls(strongest, found.activity, settings.seed)
         singles = tuple(unit for unit, _ in found.ranked(settings.tested_units))
-        alone = {unit: matched_controls((unit,), found.activity, settings.seed, avoid=strongest) for unit in singles}
+
+        def controls(units: tuple[Unit, ...]) -> list[tuple[Unit, ...]]:
+            """A random draw for each take."""
+            draws = range(settings.seed, settings.seed + settings.takes)
+            return [matched_controls(units, found.activity, draw, avoid=strongest) for draw in draws]
+
+        together, alone = controls(strongest), {unit: controls((unit,)) for unit in singles}
         words = tuple(sorted(words_in(prompt, text), key=lambda word: float(_word_estimate(found, word).mean)))
         tested = tuple(word for word in words if without(prompt, word))[: settings.tested_words]
         variants = (
             Variant(MUTED, Edit(strongest)),
-            Variant(CONTROL, Edit(control)),
+            Variant(CONTROL, tuple(Edit(units) for units in together)),
             *(Variant(dose_name(scale), Edit(strongest, "scale", scale)) for scale in settings.doses),
             *(Variant(unit_name(unit), Edit((unit,))) for unit in singles),
-            *(Variant(control_name(unit), Edit(other)) for unit, other in alone.items() if other),
+            *(Variant(control_name(unit), tuple(map(Edit, draws))) for unit, draws in alone.items() if all(draws)),
             *(Variant(word_name(word), prompt=without(prompt, word)) for word in tested),
             *([Variant(BARE, prompt=bare)] if bare else []),
         )
-        return cls(strongest, control, settings.doses, singles, words, tested, variants)
+        fewest = min(len(units) for units in together)
+        return cls(strongest, fewest, settings.doses, singles, words, tested, variants)
 
     def results(
-        self, verifier: Verifier, outcomes: dict[str, Outcome], found: Attribution, vocabulary: Vocabulary | None
+        self, played: Played, found: Attribution, vocabulary: Vocabulary | None
     ) -> tuple[GroupTest, list[UnitDriver], list[WordDriver]]:
         """The outcomes as results, with q-values over everything that was tested; controls are what others are compared with."""
-        changes = {name: verifier.change(outcome) for name, outcome in outcomes.items()}
+        changes = {name: played.change(name) for name in played.outcomes}
         difference = effect(_minus(changes[MUTED], changes[CONTROL]))
         beside = {CONTROL, BARE, *(control_name(unit) for unit in self.singles)}
         tested = {name: effect(change).p for name, change in changes.items() if name not in beside} | {
             MUTED: difference.p
         }
         q = dict(zip(tested, adjusted(list(tested.values())), strict=True))
-        trials = {
-            name: verifier.trial(outcome, q.get(name) if name != MUTED else None) for name, outcome in outcomes.items()
-        }
+        trials = {name: played.trial(name, q.get(name) if name != MUTED else None) for name in played.outcomes}
         muted, control, interval = trials[MUTED], trials[CONTROL], difference.interval
         believed = interval is not None and interval.high < 0 and (q[MUTED] or 0.0) < BELIEVED
         group = GroupTest(
             units=len(self.strongest),
-            control_units=len(self.control),
+            control_units=self.control_units,
             estimated=effect(found.of(self.strongest).tolist()),
             muted=muted,
             control=control,
             difference=difference,
             q=q[MUTED],
             doses=[Dose(scale=scale, trial=trials[dose_name(scale)]) for scale in self.doses],
-            convincing=believed and not muted.sound.broke and not control.sound.broke,
+            convincing=believed
+            and self.control_units == len(self.strongest)
+            and not (muted.sound.broke or control.sound.broke),
         )
         units = [
             UnitDriver(

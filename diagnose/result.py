@@ -1,7 +1,8 @@
 """The diagnosis as data: one pydantic schema behind the terminal, the page, the report and JSON.
 
 Every claim carries a badge: *observed* was measured in these takes, *estimated* is a gradient estimate, *verified* was measured by
-changing one thing and playing the same takes again. Verified does not mean confirmed: every trial says how sure its effect is.
+changing one thing and listening again, in fresh takes beside the same takes untouched. Verified does not mean confirmed: every trial
+says how sure its effect is.
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from .genre import Heard, Intent, Verdict
 from .settings import Settings
 from .stats import Effect, Share
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 Badge = Literal["observed", "estimated", "verified"]
 
 
 class TakeResult(BaseModel):
-    """One take: what was heard in it. ``margin`` is the judge's logit of ``question.label`` minus that of ``question.against``."""
+    """One take: what was heard in it.
+
+    ``posterior`` holds the likeliest genres and the one asked for. ``margin`` is the judge's logit of ``question.label`` minus that of
+    ``question.against``.
+    """
 
     badge: Badge = "observed"
     seed: int
@@ -50,14 +55,16 @@ class SoundChange(BaseModel):
 
 
 class Trial(BaseModel):
-    """What became of the takes, regenerated on the same noise with one thing changed.
+    """What became of the tested takes, regenerated on the same noise with one thing changed.
 
-    ``variant`` names what was changed. ``effect`` is the change of the margin. ``q`` is its p-value after Benjamini-Hochberg over everything tested in the diagnosis.
-    ``flips`` counts takes no longer heard as ``question.label``, among the ``flippable`` ones that were.
+    ``variant`` names what was changed, and ``prompt`` is what was played. ``effect`` is the change of the margin. ``q`` is its p-value after
+    Benjamini-Hochberg over everything tested in the diagnosis. ``flips`` counts takes of intact sound no longer heard as
+    ``question.label``, among the ``flippable`` ones that were.
     """
 
     badge: Badge = "verified"
     variant: str
+    prompt: str
     effect: Effect
     q: float | None = None
     flips: int
@@ -114,8 +121,9 @@ class Dose(BaseModel):
 class GroupTest(BaseModel):
     """The strongest units mean-ablated together, beside ``control_units`` random units of the same places and activity.
 
-    ``difference`` is effect minus control, take by take, and ``q`` belongs to it. ``convincing``: the difference is below zero
-    with its whole interval, ``q`` is below 0.05, and the sound of both is intact.
+    Every take has a random draw of its own, so that intervals cover the draw. ``difference`` is effect minus control, take by take, and
+    ``q`` belongs to it. ``convincing``: the difference is below zero with its whole interval, ``q`` is below 0.05, there were as many
+    random units, and the sound of both is intact.
     """
 
     badge: Badge = "verified"
@@ -147,19 +155,21 @@ class WordDriver(BaseModel):
 
 
 class SecondDriver(BaseModel):
-    """A stretch of time: the probabilities heard there, and the estimated share of the units' effect that acts there."""
+    """A stretch of time: the probabilities heard around it, and the change of the margin when it falls silent."""
 
     start: float
     end: float
-    badge: Badge = "observed"
+    badge: Badge = "verified"
     label_probability: float
     against_probability: float
     estimated: Effect
+    verified: Effect
 
 
 class Drivers(BaseModel):
-    """What drove the output."""
+    """What drove the output. ``tested`` are the fresh takes, untouched, that every trial is compared with."""
 
+    tested: list[TakeResult]
     units: list[UnitDriver]
     group: GroupTest | None
     words: list[WordDriver]
@@ -176,7 +186,7 @@ class Source(BaseModel):
 
 
 class Cost(BaseModel):
-    """Memory that was expected beside the models, in GiB, and the batches that follow from it."""
+    """Memory that was expected beside the models, in GiB (a generous guess where that is little), and the batches that follow from it."""
 
     generation_gib: float
     attribution_gib: float

@@ -19,7 +19,7 @@ class Settings(BaseModel):
 
     ``strongest_share`` is the share of all units that the group test mutes together; ``tested_units`` and ``tested_words`` are how
     many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.
-    ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
+    Takes have the seeds from ``seed`` on; what was found is tested in as many fresh ones, with the seeds after those. ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
     """
 
     takes: int = 4
@@ -42,6 +42,10 @@ def check(prompt: str, settings: Settings) -> None:
         raise TonescopeError(
             "the prompt is empty, so there is nothing to play; type a few words, for example “mellow jazz fusion with saxophone”."
         )
+    try:
+        prompt.encode()
+    except UnicodeEncodeError as error:
+        raise TonescopeError("the prompt holds bytes that are no text; type it again in UTF-8.") from error
     if len(prompt) > LONGEST_PROMPT:
         raise TonescopeError(
             f"the prompt is {len(prompt)} characters long and text encoders read a few hundred words at most; shorten it to under {LONGEST_PROMPT}."
@@ -66,10 +70,16 @@ def check(prompt: str, settings: Settings) -> None:
         raise TonescopeError(
             f"{settings.tested_units} units cannot be verified one by one; ask for 0 to {MOST_TESTED}."
         )
-    if settings.memory_gib is not None and not settings.memory_gib > 0:
+    if settings.memory_gib is not None and not 0 < settings.memory_gib < math.inf:
         raise TonescopeError(
-            f"{settings.memory_gib:g} GiB of memory is nothing to work with; give more, or leave the option out."
+            f"{settings.memory_gib:g} GiB of memory cannot be worked with; give another number above 0, or leave the option out."
         )
+    if not 0 < settings.strongest_share <= 0.5:
+        raise TonescopeError(
+            f"a share of {settings.strongest_share:g} of the units cannot be tested together against others; use more than 0 and at most 0.5."
+        )
+    if not all(math.isfinite(dose) for dose in settings.doses):
+        raise TonescopeError("a dose is not a number; doses are factors such as 0, 0.5 and 2.")
     if settings.top_k < 0:
         raise TonescopeError(f"a top-k of {settings.top_k} is negative; 250 is usual and 0 keeps every code.")
     if settings.seed < 0:

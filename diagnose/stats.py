@@ -32,7 +32,7 @@ class Share(BaseModel):
 
     @property
     def value(self) -> float:
-        return self.count / self.total
+        return self.count / self.total if self.total else float("nan")
 
     def __str__(self) -> str:
         return f"{self.count} of {self.total} ({100 * self.low:.0f}–{100 * self.high:.0f} %)"
@@ -51,7 +51,9 @@ class Effect(BaseModel):
 
 
 def share(count: int, total: int) -> Share:
-    """The share of takes with its Wilson interval."""
+    """The share of takes with its Wilson interval; of no takes, anything from none to all."""
+    if total == 0:
+        return Share(count=0, total=0, low=0.0, high=1.0)
     z = norm.ppf(0.5 + LEVEL / 2)
     p, n = count / total, total
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)

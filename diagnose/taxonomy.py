@@ -10,6 +10,9 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
+_UNWANTED = r"(?:\b(?:not|no|without|never|(?:any|every)thing but|instead of|rather than|more than)|n['’]t)(?:\s+(?:a|an|any|the|like|play|make|want|sound|be))*\s+$"
+_PLAYERS = "organ|guitars?|pianos?|drums?|bass|sax|saxophone|trumpet|horns?|strings|synths?|keys|vocals?|beats?|band"
+
 
 @dataclass(frozen=True)
 class Genre:
@@ -54,6 +57,18 @@ class Taxonomy:
                 if all(match.end() <= start or match.start() >= end for _, start, end in found):
                     found.append((label, match.start(), match.end()))
         return sorted(found, key=lambda entry: entry[1])
+
+    def asked_in(self, prompt: str) -> list[str]:
+        """The labels that a prompt asks for, the likeliest first.
+
+        Names after "not", "without" and their like are left out; a name that only says what kind of an instrument is meant ("rock
+        organ") comes after the others.
+        """
+        asked: list[tuple[bool, str]] = []
+        for label, start, end in self.named_in(prompt):
+            if not re.search(_UNWANTED, prompt[:start], re.IGNORECASE):
+                asked.append((bool(re.match(rf"[\s-]+(?:{_PLAYERS})\b", prompt[end:], re.IGNORECASE)), label))
+        return [label for _, label in sorted(asked, key=lambda pair: pair[0])]
 
 
 def _plain(text: str) -> str:

@@ -8,20 +8,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..models.errors import TonescopeError
-from ..models.generator import Clock, Generator, Takes
+from ..models.generator import Generator, Takes
 from ..models.hooks import hooked, read
 from ..models.units import Location
 from .interventions import Donor
 from .reference import ATTRIBUTED
 
+T = TypeVar("T")
 LARGE = 256 * 2**20
 LIMIT = 4 * 2**30
 ROWS = 4
@@ -67,33 +70,29 @@ class Trace:
         tensors |= {f"values/{location}": tensor for location, tensor in self.values.items()}
         tensors |= {f"indices/{location}": tensor for location, tensor in self.indices.items()}
         facts = {"prompts": self.takes.prompts, "seeds": self.takes.seeds, "tokens": self.tokens, "about": self.about}
-        temporary = path.with_suffix(".tmp")
+        sound, words, temporary = (path.with_name(path.name + end) for end in (".safetensors", ".json", ".tmp"))
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
-        temporary.replace(path.with_suffix(".safetensors"))
+        temporary.replace(sound)
         temporary.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        temporary.replace(path.with_suffix(".json"))
+        temporary.replace(words)
 
     @classmethod
     def load(cls, path: Path) -> Trace:
         """Read what :meth:`save` wrote, bit for bit. Raises :class:`TonescopeError` when there is no trace."""
         try:
-            facts = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-            tensors = load_file(path.with_suffix(".safetensors"))
-        except (OSError, ValueError) as error:
+            facts = json.loads(path.with_name(path.name + ".json").read_text(encoding="utf-8"))
+            tensors = load_file(path.with_name(path.name + ".safetensors"))
+            takes = Takes(tuple(facts["prompts"]), tuple(facts["seeds"]), tensors["codes"], tensors["waveform"])
+            tokens = tuple(tuple(row) for row in facts["tokens"])
+            values, indices = (
+                {Location.parse(name.removeprefix(part)): tensor for name, tensor in tensors.items() if name.startswith(part)}
+                for part in ("values/", "indices/")
+            )  # fmt: skip
+            return cls(takes, tokens, values, indices, facts["about"])
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise TonescopeError(
-                f"there is no trace at {path}: give the name that both its files share, without an ending."
+                f"there is no whole trace at {path}: give the name that both its files share, without an ending."
             ) from error
-        takes = Takes(tuple(facts["prompts"]), tuple(facts["seeds"]), tensors["codes"], tensors["waveform"])
-
-        def under(prefix: str) -> dict[Location, Tensor]:
-            return {
-                Location.parse(name.removeprefix(prefix)): tensor
-                for name, tensor in tensors.items()
-                if name.startswith(prefix)
-            }
-
-        tokens = tuple(tuple(row) for row in facts["tokens"])
-        return cls(takes, tokens, under("values/"), under("indices/"), facts["about"])
 
 
 def size_of(
@@ -148,9 +147,8 @@ def record(
     indices: dict[Location, list[Tensor]] = {location: [] for location in locations if keep.top}
     tokens: list[tuple[str, ...]] = []
     for order, rows in zip(_orders(generator, takes), _batches(generator, takes), strict=True):
-        raw = _watch(generator, rows, order, locations, guidance)
-        for location, tensor in raw.items():
-            kept, chosen = reduced(generator, location, tensor, keep)
+        seen = _watch(generator, rows, order, locations, guidance, partial(reduced, generator, keep=keep))
+        for location, (kept, chosen) in seen.items():
             values[location].append(kept)
             if chosen is not None:
                 indices[location].append(chosen)
@@ -177,9 +175,9 @@ def activations(
     """Everything at some locations, one donor a take, to patch from."""
     donors: list[Donor | None] = [None] * len(takes)
     for order, rows in zip(_orders(generator, takes), _batches(generator, takes), strict=True):
-        raw = _watch(generator, rows, order, locations, guidance)
+        seen = _watch(generator, rows, order, locations, guidance, lambda _, tensor: tensor.cpu())
         for position, row in enumerate(order):
-            donors[row] = Donor({location: tensor[position].cpu() for location, tensor in raw.items()})
+            donors[row] = Donor({location: tensor[position] for location, tensor in seen.items()})
     return [donor for donor in donors if donor]
 
 
@@ -199,13 +197,15 @@ def _batches(generator: Generator, takes: Takes) -> list[Takes]:
 
 @torch.no_grad()
 def _watch(
-    generator: Generator, takes: Takes, order: Sequence[int], locations: Sequence[Location], guidance: float
-) -> dict[Location, Tensor]:
-    """Raw activations of one batch: (takes, branches, along, features), audio positions only.
+    generator: Generator, takes: Takes, order: Sequence[int], locations: Sequence[Location], guidance: float,
+    reduce: Callable[[Location, Tensor], T],
+) -> dict[Location, T]:  # fmt: skip
+    """What ``reduce`` makes of the activations (takes, branches, along, features) of one batch, audio positions only.
 
     ``order`` says which rows of the whole these takes are, so that an edit in force around this call finds its own.
     """
-    seen: dict[Location, Tensor] = {}
+    seen: dict[Location, T] = {}
+    sides: dict[Location, list[Tensor]] = {}
 
     def look(location: Location) -> Callable[[Tensor], None]:
         def keep(tensor: Tensor) -> None:
@@ -213,13 +213,20 @@ def _watch(
             prefix = generator.clock.prefix if location.network == "decoder" else 0
             branches = generator.branches(location, guidance)
             value = body[:, prefix:].unflatten(0, (branches, -1)).transpose(0, 1)
-            seen[location] = torch.cat([seen[location], value], 2) if location in seen else value
+            if not torch.isfinite(value).all():
+                raise TonescopeError(
+                    f"{location} is not a number in places, so the recording would mean nothing; load the model in float32 (half precision overflows) or check its weights."
+                )
+            parts = sides.setdefault(location, [])
+            parts.append(value)
+            if len(parts) == (generator.channels if location.network == "codec" else 1):
+                seen[location] = reduce(location, torch.cat(sides.pop(location), 2))
 
         return keep
 
     networks = {location.network for location in locations}
-    with hooked([read(generator.place(location), look(location)) for location in locations]):
-        generator.clock = Clock(rows=torch.tensor(order))
+    hooks = [read(generator.place(location), look(location)) for location in locations]
+    with hooked(hooks), generator.clocked(torch.tensor(order)):
         text = generator.read_text(takes.prompts)
         if "decoder" in networks:
             generator.replay(takes.codes, text, guidance)
@@ -230,12 +237,6 @@ def _watch(
                 made = generator.sound(vectors, side)
                 if any(location.name == "encoder" for location in locations):
                     generator.model.audio_encoder.encoder(made[:, None])
-    generator.clock = Clock()
-    for location, tensor in seen.items():
-        if not torch.isfinite(tensor).all():
-            raise TonescopeError(
-                f"{location} is not a number in places, so the recording would mean nothing; load the model in float32 (half precision overflows) or check its weights."
-            )
     return seen
 
 

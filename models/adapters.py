@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
+from . import names
 from .errors import TonescopeError
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
@@ -40,6 +41,10 @@ def add_adapter(model: PreTrainedModel, name: str) -> PreTrainedModel:
         raise TonescopeError(
             f"the adapter {name} does not fit this model: it has weights for {outcome.unexpected_keys[0]}, which is not there; use the model it was trained on."
         )
+    if lost := [key for key in outcome.missing_keys if config.peft_type.value.lower() in key.lower()]:
+        raise TonescopeError(
+            f"the adapter {name} is not whole: its file lacks {len(lost)} of its weights, {lost[0]} for one; save it again with save_pretrained."
+        )
     merged: PreTrainedModel = adapted.merge_and_unload()
     if _sums(merged) == before:
         raise TonescopeError(
@@ -55,14 +60,14 @@ def _sums(model: PreTrainedModel) -> dict[str, float]:
 
 def _folder(name: str) -> Path:
     """Where the adapter's two files are, downloaded if need be."""
-    path = Path(name).expanduser()
-    if not path.is_dir():
-        repository, _, revision = name.partition("@")
-        if repository.count("/") != 1 or not all(repository.split("/")) or path.is_absolute() or name.startswith("."):
+    path = names.folder(name)
+    if path is None:
+        repository = names.hub_id(name)
+        if repository is None:
             raise TonescopeError(
                 f"there is no adapter called “{name[:80]}”: give the folder that save_pretrained wrote, or a Hub id."
             )
-        path = _download(name, repository, revision or None)
+        path = _download(name, *repository)
     for file in (CONFIG_FILE, WEIGHTS_FILE):
         if not (path / file).is_file():
             raise TonescopeError(

@@ -66,9 +66,13 @@ class Anatomy:
     def unit(self, text: str) -> Unit:
         """Parse a unit and check that this model has it."""
         unit = Unit.parse(text)
-        if unit.index >= (count := self.units(unit.location)):
-            raise TonescopeError(f"{unit.location} of {self.name} has units 0 to {count - 1}, so there is no {unit}.")
+        self.check_unit(unit)
         return unit
+
+    def check_unit(self, unit: Unit) -> None:
+        """Raise :class:`TonescopeError` for a unit that this model does not have."""
+        if not 0 <= unit.index < (count := self.units(unit.location)):
+            raise TonescopeError(f"{unit.location} of {self.name} has units 0 to {count - 1}, so there is no {unit}.")
 
     def place(self, location: Location) -> Place:
         """The module and side at a location. Raises :class:`TonescopeError` when the model has no such location."""

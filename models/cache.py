@@ -26,6 +26,11 @@ class RoomyLayer(DynamicLayer):
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         start = self.get_seq_length()
+        if (
+            start == 0
+        ):  # no room yet: generate may play the first step twice, and would hold the first of two rooms to its end
+            self.keys, self.values = key_states, value_states
+            return self.keys, self.values
         end = start + key_states.shape[-2]
         if self._room is None or end > self._room[0].shape[-2]:
             self._room = self._larger(key_states, end)
@@ -38,8 +43,7 @@ class RoomyLayer(DynamicLayer):
         start, size = self.get_seq_length(), needed + self.positions
         room = [like.new_empty(*like.shape[:-2], size, like.shape[-1]) for _ in range(2)]
         for whole, kept in zip(room, (self.keys, self.values), strict=True):
-            if start:
-                whole[..., :start, :] = kept
+            whole[..., :start, :] = kept
         return room[0], room[1]
 
 

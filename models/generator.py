@@ -156,7 +156,7 @@ class Generator(Anatomy):
         frames = delay.frames_in(seconds, self.frame_rate)
         codes = torch.zeros(len(seeds), self.books, frames, dtype=torch.long, device=self.model.device)
         groups = self.together(prompts)
-        with hooked(hooks):
+        with hooked(hooks), self.clocked():
             for group in groups:
                 self.clock.rows = torch.tensor(group) if len(groups) > 1 else None
                 codes[group] = self._play(
@@ -165,6 +165,15 @@ class Generator(Anatomy):
             self.clock = Clock()
             waveform = self.decode(codes).float().cpu() if decode else torch.zeros(len(seeds), 0)
         return Takes(tuple(prompts), tuple(seeds), codes.cpu(), waveform)
+
+    @contextmanager
+    def clocked(self, rows: Tensor | None = None) -> Iterator[None]:
+        """Within the block these takes are worked through; after it, however it ends, the clock is back at its start."""
+        self.clock = Clock(rows=rows)
+        try:
+            yield
+        finally:
+            self.clock = Clock()
 
     def together(self, prompts: Sequence[str]) -> list[list[int]]:
         """Rows that may share a batch. Where the prompt is a prefix, padding would shift the audio: one token count a batch."""
@@ -290,6 +299,12 @@ class Generator(Anatomy):
             self.model.dtype
         )
 
+    @cached_property
+    def silence(self) -> Tensor:
+        """The codec latent of silence: (width,)."""
+        codes = self.encode(torch.zeros(1, round(self.sample_rate)))
+        return self.hard_vectors(codes)[0, codes.shape[2] // 2]
+
     def hard_vectors(self, codes: Tensor) -> Tensor:
         """Codec latents of finished codes (takes, codebooks, frames): (takes, frames, width), one channel."""
         return sum(self.codebooks[book][codes[:, book]] for book in range(codes.shape[1]))  # type: ignore[return-value]
@@ -308,25 +323,17 @@ class Generator(Anatomy):
         """Waveform (takes, channels, samples) of finished codes, as a stereo model's listeners hear it."""
         parts = []
         for rows in torch.arange(len(codes)).split(DECODE_ROWS):
-            self.clock = Clock(rows=rows)
-            part = codes[rows].to(self.model.device)
-            parts.append(
-                torch.stack(
-                    [
-                        self.sound(self.hard_vectors(part[:, side :: self.channels]), side)
-                        for side in range(self.channels)
-                    ],
-                    1,
-                )
-            )
-        self.clock = Clock()
+            with self.clocked(rows):
+                part = codes[rows].to(self.model.device)
+                vectors = (self.hard_vectors(part[:, side :: self.channels]) for side in range(self.channels))
+                parts.append(torch.stack([self.sound(one, side) for side, one in enumerate(vectors)], 1))
         return torch.cat(parts)
 
     @torch.no_grad()
     def encode(self, waveform: Tensor) -> Tensor:
         """Codes (takes, codebooks of one channel, frames) of a waveform (takes, samples) at the model's rate."""
         rows = [
-            self.model.audio_encoder.encode(part[:, None].to(self.model.device)).audio_codes[0]
+            self.model.audio_encoder.encode(part[:, None].to(self.model.device, self.model.dtype)).audio_codes[0]
             for part in waveform.split(DECODE_ROWS)
         ]
         return torch.cat(rows)

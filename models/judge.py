@@ -31,11 +31,19 @@ class Track:
 
 @dataclass(frozen=True)
 class Hearing:
-    """How a judge is asked: the sentences around a label, a temperature, and a bias for each label."""
+    """How a judge is asked.
+
+    Attributes:
+        templates: sentences around a label.
+        temperature: divides the logits.
+        bias: subtracted from each label's logit.
+        meaning: how sure its text tower must be to read a genre out of a prompt that names none.
+    """
 
     templates: tuple[str, ...] = (DEFAULT_TEMPLATE,)
     temperature: float = 1.0
     bias: tuple[float, ...] = ()
+    meaning: float = 0.8
 
 
 class Judge:
@@ -56,7 +64,7 @@ class Judge:
     ) -> None:  # fmt: skip
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
         model.requires_grad_(False)
-        self.mel = LogMel(extractor)
+        self.mel, self._fuses = LogMel(extractor), bool(model.config.audio_config.enable_fusion)
         self.labels, self.hearing, self.track, self.world = tuple(labels), hearing, track, world
         self._label_embeddings = self._embed_labels()
 
@@ -77,7 +85,10 @@ class Judge:
         return [audio[:, start : start + size] for start in starts]
 
     def _embed(self, window: Tensor) -> Tensor:
-        features = self.model.get_audio_features(input_features=self.mel(window))
+        mel = self.mel(window)
+        # Models that fuse several crops of long audio are given one crop, and told that it is not long.
+        fused = {"is_longer": mel.new_zeros(len(mel), 1, dtype=torch.bool)} if self._fuses else {}
+        features = self.model.get_audio_features(input_features=mel, **fused)
         return torch.nn.functional.normalize(_pooled(features), dim=-1)
 
     @torch.no_grad()

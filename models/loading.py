@@ -24,6 +24,7 @@ from .errors import TonescopeError
 from .families import FAMILIES
 from .generator import Generator
 from .judge import Hearing, Judge, Track
+from .names import hub_id
 
 EMBEDDED = "embedded"
 HUB_JUDGE = "laion/larger_clap_music"
@@ -62,7 +63,16 @@ class Found:
     def side(self) -> dict[str, Any]:
         """What the folder says about itself beyond transformers' own files."""
         path = self.folder / SIDE_FILE if self.folder else None
-        return json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else {}
+        if not path or not path.is_file():
+            return {}
+        try:
+            content = dict(json.loads(path.read_text(encoding="utf-8")))
+            _ = [(row["label"] + row["family"], *row.get("aliases", ())) for row in content.get("labels", ())]
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise TonescopeError(
+                f"{path} is not the JSON it should be, so nothing is known of the model’s labels; save the model again, or delete the file."
+            ) from error
+        return content
 
 
 def find(name: str, kind: str) -> Found:
@@ -74,8 +84,8 @@ def find(name: str, kind: str) -> Found:
                 f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with --{'model' if kind == 'generator' else 'judge'}."
             )
         return Found(str(folder), None, folder)
-    path = Path(name).expanduser()
-    if path.is_dir():
+    path = folder(name)
+    if path:
         if not (path / "config.json").is_file():
             raise TonescopeError(
                 f"{name} is a folder without a config.json, so it is not a model; give the folder that save_pretrained wrote."
@@ -91,12 +101,12 @@ def find(name: str, kind: str) -> Found:
                 f"{name} {what}; save the model again with save_pretrained (it writes safetensors) and give that folder."
             )
         return Found(str(path), None, path)
-    repository, _, revision = name.partition("@")
-    if repository.count("/") != 1 or not all(repository.split("/")) or path.is_absolute() or name.startswith("."):
+    repository = hub_id(name)
+    if repository is None:
         raise TonescopeError(
             f"there is no {kind} called “{name[:80]}”: give “{EMBEDDED}”, a folder, or a Hub id such as {'facebook/musicgen-small' if kind == 'generator' else HUB_JUDGE}."
         )
-    return Found(repository, revision or None, None)
+    return Found(*repository, None)
 
 
 def _arguments(found: Found) -> dict[str, Any]:
@@ -181,7 +191,8 @@ def _tokenizer(found: Found, name: str) -> Any:
 def check_device(device: str) -> None:
     """Raise :class:`TonescopeError` for a device that torch cannot use here."""
     try:
-        torch.empty(0, device=device)
+        if torch.empty(0, device=device).device.type == "meta":
+            raise RuntimeError("holds no numbers")
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise TonescopeError(f"the device “{device[:40]}” cannot be used on this machine; use --device cpu.") from error
 
@@ -237,17 +248,27 @@ def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "
     tokenizer = _tokenizer(found, name)
     extractor = _try(name, lambda: ClapFeatureExtractor.from_pretrained(found.source, **_arguments(found)))
     side = found.side()
-    own = [row["label"] for row in side.get("labels", [])]
-    hearing = (
-        Hearing(tuple(side["templates"]), float(side["temperature"]), tuple(side["bias"]))
-        if "templates" in side
-        else Hearing()
-    )
-    track = None
-    if "track" in side:
-        kept = side["track"]
-        clean, reconstructed = (tuple(tuple(row) for row in kept[part]) for part in ("clean", "reconstructed"))
-        track = Track(tuple(own), clean, reconstructed, float(kept["calibration_error"]))
+    try:
+        own, hearing, track = _hearing(side)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TonescopeError(
+            f"{name} has a {SIDE_FILE} that does not say what it should ({error}); save the model again, or delete the file."
+        ) from error
     return Judge(
         model.to(device), tokenizer, extractor, name, own or labels, hearing, track, str(side.get("world", ""))
     )
+
+
+def _hearing(side: dict[str, Any]) -> tuple[list[str], Hearing, Track | None]:
+    """Labels, ways of asking, and record of a judge that says so about itself."""
+    labels = [str(row["label"]) for row in side.get("labels", [])]
+    hearing, track = Hearing(), None
+    if "templates" in side:
+        hearing = Hearing(
+            tuple(side["templates"]), float(side["temperature"]), tuple(side["bias"]), float(side["meaning"])
+        )
+    if "track" in side:
+        kept = side["track"]
+        clean, reconstructed = (tuple(tuple(row) for row in kept[part]) for part in ("clean", "reconstructed"))
+        track = Track(tuple(labels), clean, reconstructed, float(kept["calibration_error"]))
+    return labels, hearing, track

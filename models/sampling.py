@@ -53,13 +53,13 @@ class PairedSampling(LogitsProcessor):
                 f"{scores.shape[0]} rows of logits do not fit {len(self.seeds)} takes of {self.books} codebooks"
             )
         guided = scores.float()
+        if doubled:
+            conditional, unconditional = guided.chunk(2)
+            guided = unconditional + self.guidance * (conditional - unconditional)
         if torch.isnan(guided).any():
             raise TonescopeError(
                 f"the model’s logits are not a number at step {step}, so nothing can be drawn from them; load it in float32 (half precision overflows) or check its weights."
             )
-        if doubled:
-            conditional, unconditional = guided.chunk(2)
-            guided = unconditional + self.guidance * (conditional - unconditional)
         if self.temperature > 0:
             guided = guided / self.temperature
             if 0 < self.top_k < size:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 from html import escape
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -52,7 +54,7 @@ def verdict_html(result: Diagnosis) -> str:
     kind = result.verdict.kind.split()[0]
     parts = [f'<div class="verdict {kind}">{escape(result.verdict.sentence)} {_badge("observed")}</div>']
     if result.drivers.group:
-        parts.append(f"<p>{escape(sentences.group(result))} {_badge('verified')}</p>")
+        parts.append(f"<p>{escape(sentences.group(result))} {_badge(sentences.group_badge(result.drivers.group))}</p>")
     if result.blame.where != "nowhere":
         parts.append(f"<p>{escape(result.blame.sentence)} {_badge(result.blame.badge)}</p>")
     parts += [f'<p class="soft">• {escape(caveat)}</p>' for caveat in result.caveats]
@@ -61,19 +63,45 @@ def verdict_html(result: Diagnosis) -> str:
 
 def unit_rows(result: Diagnosis) -> list[list[str]]:
     """The table of units."""
-    return [[row.unit, str(row.estimated), sentences.unit(row)] for row in result.drivers.units]
+    return [[row.unit, str(row.estimated), sentences.unit(row), sentences.badge(row)] for row in result.drivers.units]
 
 
-def _players(evidence: Evidence, sounds: Sounds) -> list[tuple[int, np.ndarray[Any, Any]] | None]:
-    players: list[tuple[int, np.ndarray[Any, Any]] | None] = []
+def word_rows(result: Diagnosis) -> list[list[str]]:
+    """The table of words."""
+    return [
+        [row.word + ("" if row.known else " (never learned)"), str(row.estimated), sentences.word(row), sentences.badge(row)]
+        for row in result.drivers.words
+    ]  # fmt: skip
+
+
+def second_rows(result: Diagnosis) -> list[list[str]]:
+    """The table of seconds."""
+    return [
+        [
+            f"{row.start:.1f}–{row.end:.1f}", f"{row.label_probability:.2f}", f"{row.against_probability:.2f}", str(row.estimated), str(row.verified),
+        ]
+        for row in result.drivers.seconds
+    ]  # fmt: skip
+
+
+def players(evidence: Evidence, sounds: Sounds) -> list[dict[str, Any]]:
+    """What each player plays: the first takes as they were heard, then fresh ones untouched, muted, and with random units muted."""
+    played = evidence.played
+    rows = {
+        "as generated": evidence.takes,
+        "fresh, untouched": played.clean.takes,
+        "strongest units muted": played.outcomes[MUTED].takes,
+        "random units muted": played.outcomes[CONTROL].takes,
+    }
+    found = []
     for index in range(SHOWN_TAKES):
-        played = (evidence.outcomes[name].takes if name in evidence.outcomes else None for name in (MUTED, CONTROL))
-        for takes in (evidence.takes, *played):
-            if takes is None or index >= len(takes):
-                players.append(None)
-            else:
-                players.append((sounds.rate, (sounds.samples(takes, index) * 32767).astype(np.int16)))
-    return players
+        for name, takes in rows.items():
+            if index >= len(takes):
+                found.append(gr.update(value=None, visible=False))
+                continue
+            sound = (sounds.rate, (sounds.samples(takes, index) * 32767).astype(np.int16))
+            found.append(gr.update(value=sound, label=f"Take {takes.seeds[index]}, {name}", visible=True))
+    return found
 
 
 def build(session: Session) -> gr.Blocks:
@@ -85,22 +113,23 @@ def build(session: Session) -> gr.Blocks:
         prompt: str,
         takes: float,
         seconds: float,
-        seed: float,
+        seed: float | None,
         guidance: float,
         against: str | None,
+        intended: str | None,
         progress: Any = gr.Progress(),
     ) -> list[Any]:
         try:
             settings = Settings(
                 takes=int(takes),
                 seconds=float(seconds),
-                seed=int(seed),
+                seed=int(seed if seed is not None else 1),
                 guidance=float(guidance),
                 against=against or None,
             )
             with one_at_a_time:
                 result, evidence = session.diagnose(
-                    prompt, settings, progress=lambda what, done: progress(done, desc=what)
+                    prompt, settings, intended or None, progress=lambda what, done: progress(done, desc=what)
                 )
         except TonescopeError as error:
             message = str(error)
@@ -114,8 +143,9 @@ def build(session: Session) -> gr.Blocks:
             plots.doses(result),
             plots.units(result),
         ]
+        told = f"### {escape(sentences.question(result))}\n{escape(sentences.scale(result))}"
         return [
-            verdict_html(result), *_players(evidence, sounds), *figures, unit_rows(result),
+            verdict_html(result), *players(evidence, sounds), *figures, told, word_rows(result), unit_rows(result), second_rows(result),
             result.model_dump(mode="json"), gr.update(visible=True),
         ]  # fmt: skip
 
@@ -135,37 +165,71 @@ def build(session: Session) -> gr.Blocks:
             against = gr.Dropdown(
                 ["", *session.judge.labels], value="", label="Explain against", info="empty: what was asked"
             )
+            intended = gr.Dropdown(
+                ["", *session.judge.labels], value="", label="Genre you meant", info="empty: read from the prompt"
+            )
         verdict = gr.HTML()
         with gr.Column(visible=False) as results:
-            players = []
-            for index in range(SHOWN_TAKES):
+            gr.Markdown(
+                f"**Listen**: the takes as they were generated, and fresh takes played again with one thing changed. The first {SHOWN_TAKES} of each; `tonescope diagnose --out` writes all."
+            )
+            sound = []
+            for _ in range(SHOWN_TAKES):
                 with gr.Row():
-                    for what in ("as generated", "strongest units muted", "random units muted"):
-                        players.append(gr.Audio(label=f"Take {index + 1}, {what}", interactive=False))
+                    sound += [gr.Audio(interactive=False) for _ in range(4)]
             with gr.Row():
                 heard, timeline = gr.Plot(show_label=False), gr.Plot(show_label=False)
+            told = gr.Markdown()
             with gr.Row():
                 words, group = gr.Plot(show_label=False), gr.Plot(show_label=False)
             with gr.Row():
                 doses, units = gr.Plot(show_label=False), gr.Plot(show_label=False)
-            with gr.Row():
-                table = gr.Dataframe(
-                    headers=["unit", "alone, estimated", "alone, verified"], label="Units", interactive=False
-                )
+            tested = ["estimated", "played again", "badge"]
+            word_table = gr.Dataframe(headers=["word", *tested], label="Words", interactive=False)
+            unit_table = gr.Dataframe(headers=["unit", *tested], label="Units", interactive=False)
+            second_table = gr.Dataframe(
+                headers=[
+                    "seconds",
+                    "heard (observed)",
+                    "against (observed)",
+                    "if silent (estimated)",
+                    "silenced (verified)",
+                ],
+                label="By the second",
+                interactive=False,
+            )
             with gr.Accordion("Everything as JSON", open=False):
                 data = gr.JSON(show_label=False)
-        inputs = [prompt, takes, seconds, seed, guidance, against]
-        outputs = [verdict, *players, heard, timeline, words, group, doses, units, table, data, results]
+        inputs = [prompt, takes, seconds, seed, guidance, against, intended]
+        outputs = [
+            verdict, *sound, heard, timeline, words, group, doses, units, told, word_table, unit_table, second_table, data, results,
+        ]  # fmt: skip
         gr.on([button.click, prompt.submit], run, inputs, outputs, concurrency_limit=1)
     return page
 
 
-def launch(session: Session, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
-    """Serve the page until Ctrl-C. Raises :class:`TonescopeError` when the port is taken."""
+def check_address(host: str, port: int) -> None:
+    """Raise :class:`TonescopeError` for an address that cannot be listened on, and say why."""
+    if not 1 <= port <= 65535:
+        raise TonescopeError(f"there is no port {port}; choose one from 1024 to 65535 with --port.")
     try:
-        build(session).launch(
-            server_name=host, server_port=port, inbrowser=open_browser, share=False, quiet=False, css=_STYLE,
-            theme=gr.themes.Soft(font=_SYSTEM_FONT, font_mono=("ui-monospace", "monospace")), footer_links=[],
-        )  # fmt: skip
-    except OSError as error:
-        raise TonescopeError(f"port {port} is taken by another program; choose another with --port.") from error
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        taken = isinstance(error, OSError) and error.errno in (errno.EADDRINUSE, errno.EACCES)
+        raise TonescopeError(
+            f"port {port} is taken, or not yours to use; choose another with --port."
+            if taken
+            else f"“{host[:80]}” is no address of this machine; leave --host out to listen on this machine only."
+        ) from error
+
+
+def launch(session: Session, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
+    """Serve the page until Ctrl-C. Raises :class:`TonescopeError` when the address cannot be used."""
+    check_address(host, port)
+    build(session).launch(
+        server_name=host, server_port=port, inbrowser=open_browser, share=False, quiet=False, css=_STYLE,
+        theme=gr.themes.Soft(font=_SYSTEM_FONT, font_mono=("ui-monospace", "monospace")), footer_links=[],
+    )  # fmt: skip

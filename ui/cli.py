@@ -179,8 +179,9 @@ def ui(
     """Open the page: type a prompt, listen, look."""
     with _plain_errors():
         from ..diagnose.session import Session
-        from .app import launch
+        from .app import check_address, launch
 
+        check_address(host, port)
         launch(Session.open(model, judge, device, dtype, adapter), host, port, open_browser)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from ..models.errors import TonescopeError
 from ..models.generator import Generator
@@ -55,7 +56,7 @@ def _chosen(generator: Generator, pattern: str) -> list[Location]:
 def show_sites(name: str, rows: list[dict[str, Any]]) -> None:
     """Print the rows, one line a site."""
     console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False, title=f"Units of {name}", title_justify="left")
+    table = Table(box=None, pad_edge=False, title=Text(f"Units of {name}"), title_justify="left")
     for heading, justify in (
         ("locations", "left"),
         ("units", "right"),

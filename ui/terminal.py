@@ -12,8 +12,16 @@ from rich.text import Text
 from ..diagnose.report import sentences
 from ..diagnose.result import Diagnosis
 
-BADGES = {"observed": "cyan", "estimated": "yellow", "verified": "green"}
-COLOURS = {"match": "green", "sibling drift": "red", "family drift": "red", "unclear": "yellow", "open": "blue"}
+BADGES = {"observed": "cyan", "estimated": "yellow", "tested": "white", "verified": "green"}
+SHOWN_TAKES = 8
+COLOURS = {
+    "match": "green",
+    "partial drift": "red",
+    "sibling drift": "red",
+    "family drift": "red",
+    "unclear": "yellow",
+    "open": "blue",
+}
 
 
 def _badge(name: str) -> Text:
@@ -23,6 +31,13 @@ def _badge(name: str) -> Text:
 def _bar(value: float, width: int = 24) -> str:
     filled = round(max(0.0, min(1.0, value)) * width)
     return "█" * filled + "·" * (width - filled)
+
+
+def _table(*columns: str, title: str | None = None) -> Table:
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(Text(column))
+    return table
 
 
 def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
@@ -37,59 +52,44 @@ def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
         )
     )
 
-    heard = Table(title="takes", title_justify="left", box=None, pad_edge=False)
-    for column in ("seed", "heard as", "", "probability"):
-        heard.add_column(column)
-    for take in diagnosis.takes[:8]:
-        heard.add_row(str(take.seed), take.heard, _bar(take.probability), f"{take.probability:.2f}")
-    if len(diagnosis.takes) > 8:
-        heard.add_row("…", f"and {len(diagnosis.takes) - 8} more", "", "")
+    asked = diagnosis.intended.label
+    heard = _table("seed", "heard as", "", "probability", *([f"{asked} (asked)"] if asked else []), title="takes")
+    for take in diagnosis.takes[:SHOWN_TAKES]:
+        row = [str(take.seed), take.heard, _bar(take.probability), f"{take.probability:.2f}"]
+        heard.add_row(*map(Text, [*row, f"{take.posterior[asked]:.2f}"] if asked else row))
+    if len(diagnosis.takes) > SHOWN_TAKES:
+        heard.add_row("…", f"and {len(diagnosis.takes) - SHOWN_TAKES} more", "", "")
     console.print(heard)
 
-    console.print(
-        f"\nWhy [bold]{question.label}[/] rather than [bold]{question.against}[/]? Change of the judge's log-odds without the word or units (95 % interval):"
-    )
-    words = Table(box=None, pad_edge=False)
-    for column in ("word", "estimated", "verified by leaving it out", ""):
-        words.add_column(column)
+    console.print(Text(f"\n{sentences.question(diagnosis)}", style="bold"))
+    console.print(Text(sentences.scale(diagnosis), style="dim"))
+    words = _table("word", "estimated", "verified by leaving it out", "")
     for word in diagnosis.drivers.words[:8]:
-        words.add_row(
-            Text(word.word + ("" if word.known else " (never learned)")),
-            str(word.estimated),
-            sentences.outcome(word.verified),
-            _badge(word.badge),
-        )
+        name = Text(word.word + ("" if word.known else " (never learned)"))
+        words.add_row(name, str(word.estimated), Text(sentences.word(word)), _badge(sentences.badge(word)))
     console.print(words)
 
     if diagnosis.drivers.group:
-        console.print(Text(f"\n{sentences.group(diagnosis)} "), _badge("verified"), soft_wrap=False)
+        badge = _badge(sentences.group_badge(diagnosis.drivers.group))
+        console.print(Text(f"\n{sentences.group(diagnosis)} "), badge, soft_wrap=False)
         doses = [f"×{dose.scale:g}: {sentences.outcome(dose.trial)}" for dose in diagnosis.drivers.group.doses]
         if doses:
-            console.print(Text("Their strength changed: " + "; ".join(doses) + " "), _badge("verified"))
+            console.print(Text("Their strength changed: " + "; ".join(doses) + " "), _badge("tested"))
     if diagnosis.blame.where != "nowhere":
         console.print(Text(f"\n{diagnosis.blame.sentence} "), _badge(diagnosis.blame.badge))
-    units = Table(box=None, pad_edge=False)
-    for column in ("unit", "alone, estimated", "alone, verified", ""):
-        units.add_column(column)
+    units = _table("unit", "alone, estimated", "muted alone, verified", "")
     for unit in diagnosis.drivers.units[:6]:
-        units.add_row(unit.unit, str(unit.estimated), sentences.unit(unit), _badge(unit.badge))
+        units.add_row(unit.unit, str(unit.estimated), sentences.unit(unit), _badge(sentences.badge(unit)))
     console.print(units)
 
-    seconds = Table(box=None, pad_edge=False)
-    for column in (
-        "seconds",
-        f"{question.label} (observed)",
-        f"{question.against} (observed)",
-        "effect there (estimated)",
-    ):
-        seconds.add_column(column)
+    seconds = _table(
+        "seconds", f"{question.label} (observed)", f"{question.against} (observed)", "if silent (estimated)", "silenced (verified)"
+    )  # fmt: skip
     for section in diagnosis.drivers.seconds:
         seconds.add_row(
-            f"{section.start:.1f}–{section.end:.1f}",
-            f"{section.label_probability:.2f}",
-            f"{section.against_probability:.2f}",
-            str(section.estimated),
-        )
+            f"{section.start:.1f}–{section.end:.1f}", f"{section.label_probability:.2f}", f"{section.against_probability:.2f}",
+            str(section.estimated), str(section.verified),
+        )  # fmt: skip
     console.print(seconds)
     for caveat in diagnosis.caveats:
         console.print(Text(f"• {caveat}", style="dim"))

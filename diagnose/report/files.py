@@ -38,15 +38,16 @@ def write(folder: Path, diagnosis: Diagnosis, evidence: Evidence, labels: tuple[
             sounds.write(filling / "audio" / name, takes, index)
             return f"audio/{name}"
 
-        for index, take in enumerate(named.takes):
-            take.audio = put(f"take-{take.seed}.wav", evidence.takes, index)
+        for rows, takes in ((named.takes, evidence.takes), (named.drivers.tested, evidence.played.clean.takes)):
+            for index, take in enumerate(rows):
+                take.audio = put(f"take-{take.seed}.wav", takes, index)
         for trial in trials(named):
-            takes = evidence.outcomes[trial.variant].takes
+            takes = evidence.played.outcomes[trial.variant].takes
             trial.audio = [
                 put(f"take-{seed}-{slug(trial.variant)}.wav", takes, index) for index, seed in enumerate(takes.seeds)
             ]
         tensors = {
-            "posterior": evidence.posterior, "timeline": evidence.timeline, "frames": evidence.attribution.frames, "tokens": evidence.attribution.tokens,
+            "posterior": evidence.posterior, "timeline": evidence.timeline.posterior, "frames": evidence.attribution.frames, "tokens": evidence.attribution.tokens,
             **{str(location): effects for location, effects in evidence.attribution.units.items()},
         }  # fmt: skip
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, filling / "estimates.safetensors")

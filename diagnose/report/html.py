@@ -11,6 +11,7 @@ from jinja2 import Environment, select_autoescape
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from ...models.generator import Takes
 from ..diagnosis import Evidence
 from ..plan import CONTROL, MUTED
 from ..result import Diagnosis
@@ -18,7 +19,7 @@ from . import plots, sentences
 from .audio import Sounds
 
 SHOWN_TAKES = 8
-SHOWN_WORDS = 2
+SHOWN_WORDS = 4
 
 
 @lru_cache(maxsize=1)
@@ -40,15 +41,27 @@ def render(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], soun
     """The report as HTML. Everything that came from outside is escaped."""
     template = _environment().from_string((resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8"))
 
-    def player(name: str, index: int) -> str | None:
-        return sounds.uri(evidence.outcomes[name].takes, index) if name in evidence.outcomes else None
+    played = evidence.played
 
-    players = [
+    def player(name: str, index: int) -> str:
+        return sounds.uri(played.outcomes[name].takes, index)
+
+    def shown(takes: Takes) -> range:
+        return range(min(SHOWN_TAKES, len(takes)))
+
+    words = [word for word in diagnosis.drivers.words if word.verified][:SHOWN_WORDS]
+    heard = [(diagnosis.takes[index], sounds.uri(evidence.takes, index)) for index in shown(evidence.takes)]
+    changed = [
         dict(
-            take=take, clean=sounds.uri(evidence.takes, index), muted=player(MUTED, index), control=player(CONTROL, index),
-            words=[(word.word, player(word.verified.variant, index)) for word in diagnosis.drivers.words if word.verified][:SHOWN_WORDS],
+            take=diagnosis.drivers.tested[index],
+            sounds=[
+                ("untouched", sounds.uri(played.clean.takes, index)),
+                ("strongest units muted", player(MUTED, index)),
+                ("random units muted", player(CONTROL, index)),
+                *((f"without “{word.word}”", player(word.verified.variant, index)) for word in words if word.verified),
+            ],
         )
-        for index, take in enumerate(diagnosis.takes[:SHOWN_TAKES])
+        for index in shown(played.clean.takes)
     ]  # fmt: skip
     figures = dict(
         heard=_plot(plots.heard(diagnosis, evidence, labels)),
@@ -62,5 +75,5 @@ def render(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], soun
     if (doses := plots.doses(diagnosis)) is not None:
         figures["doses"] = _plot(doses)
     return template.render(
-        d=diagnosis, players=players, figures=figures, plotly=Markup(get_plotlyjs()), group=sentences.group(diagnosis), unit=sentences.unit
+        d=diagnosis, heard=heard, changed=changed, figures=figures, plotly=Markup(get_plotlyjs()), say=sentences, most=SHOWN_TAKES,
     )  # fmt: skip

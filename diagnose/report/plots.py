@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -66,12 +67,9 @@ def heard(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], shown
 def timeline(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str]) -> go.Figure:
     """Probability of the two labels of the question over time, with the range over takes."""
     figure = _figure("Heard over time (observed)", 280, x="seconds", y="probability")
-    times = [
-        at + (evidence.timeline_seconds[1] if len(evidence.timeline_seconds) > 1 else 0.0)
-        for at in evidence.timeline_seconds
-    ]
+    times = evidence.timeline.centres
     for name, colour in ((diagnosis.question.label, HEARD), (diagnosis.question.against, ASKED)):
-        rows = evidence.timeline[:, :, labels.index(name)]
+        rows = evidence.timeline.posterior[:, :, labels.index(name)]
         low, high = rows.min(1).values.tolist(), rows.max(1).values.tolist()
         figure.add_scatter(
             x=[*times, *times[::-1]],
@@ -117,7 +115,10 @@ def words(diagnosis: Diagnosis) -> go.Figure:
     series: list[tuple[str, list[Effect | None], str]] = [
         ("estimated", [row.estimated for row in rows], "#f3b49f"), ("verified by leaving it out", [_played(row.verified) for row in rows], HEARD),
     ]  # fmt: skip
-    return _effects("Words", [row.word for row in rows], series, diagnosis)
+    # Bars of equal names would fall on each other: a word that comes again gets its place in the prompt.
+    often = Counter(row.word for row in rows)
+    names = [row.word if often[row.word] == 1 else f"{row.word} (letter {row.start + 1})" for row in rows]
+    return _effects("Words", names, series, diagnosis)
 
 
 def units(diagnosis: Diagnosis) -> go.Figure:

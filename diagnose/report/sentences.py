@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from ..plan import BELIEVED
-from ..result import Diagnosis, GroupTest, Trial, UnitDriver
+from ..result import Diagnosis, GroupTest, Trial, UnitDriver, WordDriver
+
+
+def question(diagnosis: Diagnosis) -> str:
+    """What everything below is about."""
+    asked, drift = diagnosis.question, "drift" in diagnosis.verdict.kind
+    beside = "" if drift or asked.against == diagnosis.intended.label else " (the runner-up)"
+    return f"Why {asked.label} rather than {asked.against}{beside}?"
+
+
+def scale(diagnosis: Diagnosis) -> str:
+    """How effects are to be read."""
+    label, against = diagnosis.question.label, diagnosis.question.against
+    return (
+        f"Effects are changes of the judge’s log-odds of {label} over {against}: below zero, the music moves towards {against} without it; "
+        f"−0.7 halves the odds, −2.3 divides them by ten. Ranges are 95 % intervals. “Verified” was played again in "
+        f"{len(diagnosis.drivers.tested)} fresh takes beside the same takes untouched."
+    )
 
 
 def group(diagnosis: Diagnosis) -> str:
     """What muting the strongest units did, beside random ones."""
-    test, question = diagnosis.drivers.group, diagnosis.question
+    test, asked = diagnosis.drivers.group, diagnosis.question
     if test is None:
         return ""
     return (
-        f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves “{question.label}” over “{question.against}” "
-        f"by {test.muted.effect}; {test.control_units} random units like them by {test.control.effect}. {test.muted.flips} of {test.muted.flippable} takes are then "
-        f"no longer heard as {question.label} (random: {test.control.flips}). {conclusion(test)}"
+        f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves “{asked.label}” over “{asked.against}” "
+        f"by {test.muted.effect}; {test.control_units} random units like them by {test.control.effect}. {test.muted.flips} of {test.muted.flippable} fresh takes are then "
+        f"no longer heard as {asked.label} (random: {test.control.flips}). {conclusion(test)}"
     )
 
 
@@ -23,6 +40,23 @@ def conclusion(test: GroupTest) -> str:
     if test.muted.sound.broke or test.control.sound.broke:
         return "The sound broke, so this proves nothing."
     return "These units drive it." if test.convincing else "This does not prove that these units drive it."
+
+
+def clear(trial: Trial | None) -> bool:
+    """Whether a trial shows an effect: sure enough, and of sound that is intact."""
+    return trial is not None and trial.q is not None and trial.q < BELIEVED and not trial.sound.broke
+
+
+def badge(driver: WordDriver | UnitDriver) -> str:
+    """The badge of a row: ``verified`` only where the effect is clear; what was played and is not clear was merely tested."""
+    if driver.verified is None:
+        return "estimated"
+    return "verified" if clear(driver.verified) else "tested"
+
+
+def group_badge(test: GroupTest) -> str:
+    """The badge of the group test, likewise."""
+    return "verified" if test.convincing else "tested"
 
 
 def outcome(trial: Trial | None) -> str:
@@ -37,3 +71,16 @@ def unit(driver: UnitDriver) -> str:
     """A unit's own trial beside its control."""
     beside = f"; a random unit {driver.control.effect}" if driver.control else ""
     return outcome(driver.verified) + beside
+
+
+def word(driver: WordDriver) -> str:
+    """A word's trial, and what was played for it."""
+    if driver.verified is None:
+        return "–"
+    return f"{outcome(driver.verified)}; played “{driver.verified.prompt}”"
+
+
+def sound(trial: Trial) -> str:
+    """How the sound itself changed."""
+    change = trial.sound
+    return f"level {change.level_db:+.1f} dB, spectrum {change.spectrum_db:.1f} dB apart, {change.onsets:+.1f} onsets a second"

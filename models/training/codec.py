@@ -48,6 +48,7 @@ CONTINUOUS_SHARE = 0.03  # of the first stage, without the quantiser
 DECAY = 0.99
 COMMITMENT = 0.25
 SAVE_EVERY = 120.0
+LONGEST_STEP = 10.0  # seconds; what is longer was a machine that slept, or the quantiser's start
 CRITICS_RATE = 3e-4
 GRADIENT_SCALE = 0.15  # of the balanced gradient, so that it weighs against the commitment as in the first stage
 _STATEFUL = ("model", "optimiser", "critics", "critics_optimiser")
@@ -320,7 +321,7 @@ def train(folder: Path, seed: int = 0, stages: int = len(STAGES)) -> EncodecMode
                     training.quantiser.start(torch.cat([training.vectors(crops(data, 16, random)) for _ in range(30)]))
                 training.quantising = True
             losses = training.lesson(crops(data, BATCH, random))
-            training.spent += time.monotonic() - started
+            training.spent += min(time.monotonic() - started, LONGEST_STEP)
             if training.spent - saved >= SAVE_EVERY or training.share >= 1:
                 saved = training.spent
                 training.save(state)

@@ -42,6 +42,7 @@ TEXT_PIECES = 16_000
 # The first codebook carries most of what can be learnt.
 BOOK_WEIGHTS = (2.0, 1.0, 0.6, 0.4, 0.3, 0.25, 0.2, 0.2, 0.15, 0.15, 0.1, 0.1)
 SAVE_EVERY = 120.0
+LONGEST_STEP = 5.0  # seconds; what is longer was a machine that slept, and nothing was learnt meanwhile
 
 
 def build(folder: Path) -> MusicgenForConditionalGeneration:
@@ -218,7 +219,7 @@ def train(folder: Path, minutes: float, stop_after: float = math.inf, seed: int 
         optimiser.step()
         step += 1
         frames += BATCH * 200
-        spent += time.monotonic() - started
+        spent += min(time.monotonic() - started, LONGEST_STEP)
         if spent - saved >= SAVE_EVERY:
             saved = spent
             save()

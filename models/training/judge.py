@@ -53,6 +53,7 @@ WORDINGS = (
     "this is {}",
 )
 SAVE_EVERY = 120.0
+LONGEST_STEP = 10.0  # seconds; what is longer was a machine that slept
 
 
 def extractor() -> ClapFeatureExtractor:
@@ -176,7 +177,7 @@ def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         step += 1
-        spent += time.monotonic() - started
+        spent += min(time.monotonic() - started, LONGEST_STEP)
         if spent - saved >= SAVE_EVERY:
             saved = spent
             save()

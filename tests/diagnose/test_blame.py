@@ -44,7 +44,9 @@ def bare(right: int, total: int = 8) -> Trial:
     """What came of the genre word alone: so many takes heard as it."""
     change = SoundChange(level_db=0, spectrum_db=0, onsets=0, broke=False)
     heard = {ASKED: right, HEARD: total - right}
-    return Trial(variant="bare", effect=effect([0.0]), flips=right, flippable=total, heard=heard, sound=change)
+    return Trial(
+        variant="bare", prompt=ASKED, effect=effect([0.0]), flips=right, flippable=total, heard=heard, sound=change
+    )
 
 
 def test_without_a_drift_nothing_is_blamed(generator: Generator) -> None:

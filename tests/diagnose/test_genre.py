@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tonescope.diagnose.genre import Intent, decide, judge_error, listen, read_intent
+from tonescope.diagnose.genre import Intent, decide, judge_error, listen, read_intent, strayed
 from tonescope.diagnose.stats import effect, share
 from tonescope.diagnose.taxonomy import common, from_rows
 from tonescope.models.judge import Track
@@ -49,6 +49,10 @@ def test_the_common_taxonomy_has_no_name_twice() -> None:
 def test_intent_by_name_by_choice_and_none() -> None:
     judge = tiny.judge()
     assert read_intent("mellow fusion", judge, TAXONOMY).label == "jazz fusion"
+    assert read_intent("anything but house, jazz fusion", judge, TAXONOMY).label == "jazz fusion"
+    assert read_intent("no house please", judge, TAXONOMY).how != "named"
+    assert read_intent("house organ jazz fusion", judge, TAXONOMY).label == "jazz fusion"
+    assert read_intent("house piano", judge, TAXONOMY).label == "house"
     two = read_intent("house with jazz fusion", judge, TAXONOMY)
     assert (two.label, two.others) == ("house", ["jazz fusion"])
     assert read_intent("mellow fusion", judge, TAXONOMY, "house").how == "chosen"
@@ -73,12 +77,37 @@ def test_a_match_is_a_match_and_a_minority_is_named() -> None:
 def test_misses_that_can_be_the_judges_own_are_not_called_a_drift() -> None:
     heard = listen(takes(*["smooth jazz"] * 5, *["jazz fusion"] * 3), LABELS, TAXONOMY)
     assert decide(ASKED, heard, judge_with_errors(0), TAXONOMY).kind == "sibling drift"
-    assert decide(ASKED, heard, judge_with_errors(15), TAXONOMY).kind == "unclear"
+    poor = decide(ASKED, heard, judge_with_errors(15), TAXONOMY)
+    assert poor.kind == "unclear" and "mishears 15 of 30" in poor.sentence
 
 
-def test_one_take_proves_nothing() -> None:
-    heard = listen(takes("house"), LABELS, TAXONOMY)
-    assert decide(ASKED, heard, judge_with_errors(0), TAXONOMY).kind == "unclear"
+def test_a_part_that_misses_is_not_hidden_by_the_rest() -> None:
+    """A third of the takes is another genre, and the judge never errs: that is no clean bill."""
+    heard = listen(takes(*["jazz fusion"] * 10, *["house"] * 6), LABELS, TAXONOMY)
+    verdict = decide(ASKED, heard, judge_with_errors(0), TAXONOMY)
+    assert (
+        verdict.kind == "partial drift" and "house in 6 of 16" in verdict.sentence and strayed(ASKED, heard) == "house"
+    )
+    assert decide(ASKED, heard, judge_with_errors(12), TAXONOMY).kind == "match"
+
+
+def test_no_one_genre() -> None:
+    heard = listen(takes(*["smooth jazz"] * 3, *["house"] * 3, *["lo-fi hip hop"] * 2), LABELS, TAXONOMY)
+    verdict = decide(ASKED, heard, judge_with_errors(0), TAXONOMY)
+    assert verdict.kind == "unclear" and "no one genre" in verdict.sentence
+
+
+def test_an_unmeasured_judge_says_so() -> None:
+    heard = listen(takes(*["house"] * 8), LABELS, TAXONOMY)
+    assert "not measured" in decide(ASKED, heard, tiny.judge(), TAXONOMY).sentence
+    assert "not measured" not in decide(ASKED, heard, judge_with_errors(0), TAXONOMY).sentence
+
+
+@pytest.mark.parametrize("label", ["house", "jazz fusion"])
+def test_one_take_proves_nothing(label: str) -> None:
+    heard = listen(takes(label), LABELS, TAXONOMY)
+    verdict = decide(ASKED, heard, judge_with_errors(0), TAXONOMY)
+    assert verdict.kind == "unclear" and "fewer than 3 takes" in verdict.sentence and "got it" not in verdict.sentence
     assert heard.share.low < 0.25
 
 
@@ -103,6 +132,7 @@ def test_wilson_interval() -> None:
     value = share(8, 10)
     assert (value.low, value.high) == (pytest.approx(0.4902, abs=1e-3), pytest.approx(0.9433, abs=1e-3))
     assert share(0, 5).low == 0.0 and share(5, 5).high == 1.0
+    assert (share(0, 0).low, share(0, 0).high) == (0.0, 1.0)
 
 
 def test_effect_interval_covers_the_mean_as_often_as_it_says() -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from tonescope.diagnose import reference
-from tonescope.diagnose.interventions import Edit, edited, matched_controls, regenerate
+from tonescope.diagnose.attribution import attribute
+from tonescope.diagnose.interventions import Donor, Edit, check_edit, edited, matched_controls, regenerate, resampled
+from tonescope.diagnose.metrics import log_probability
 from tonescope.diagnose.trace import activations
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling, Takes
@@ -253,3 +256,54 @@ def test_a_compiled_model_is_refused(means: reference.Reference) -> None:
     edit = Edit((Location("decoder", 1, "mlp"),), "zero")
     with pytest.raises(TonescopeError, match=r"compiled.*torch\.compile"), edited(generator, [edit], 3.0, means):
         pass
+
+
+def test_resampling_takes_from_another_take() -> None:
+    generator = tiny.generator()
+    takes = generator.generate(["jazz"] * 4, [1, 2, 3, 4], 0.5)
+    place = generator.location("decoder.1.mlp")
+    donors = activations(generator, takes, [place])
+    for seed in range(6):
+        edits = resampled([Unit(place, 3)], donors, seed)
+        assert all(edit.donor is not donor for edit, donor in zip(edits, donors, strict=True))
+        assert len({id(edit.donor) for edit in edits}) == 4
+    with pytest.raises(TonescopeError, match="only one"):
+        resampled([Unit(place, 3)], donors[:1], 0)
+
+
+def test_donors_are_kept_bit_for_bit(tmp_path: Path) -> None:
+    generator = tiny.generator()
+    takes = generator.generate(["jazz"], [1], 0.5)
+    donor = activations(generator, takes, generator.locations("decoder.mlp", "decoder.self"))[0]
+    donor.save(tmp_path / "donor.safetensors")
+    again = Donor.load(tmp_path / "donor.safetensors")
+    assert all(torch.equal(donor.values[place], again.values[place]) for place in donor.values)
+    with pytest.raises(TonescopeError, match="no recorded activations"):
+        Donor.load(tmp_path / "nothing")
+
+
+def test_what_was_recorded_without_guidance_is_not_put_into_both_halves() -> None:
+    generator = tiny.generator()
+    takes = generator.generate(["jazz"], [1], 0.5)
+    place = generator.location("decoder.1.mlp")
+    donor = activations(generator, takes, [place], guidance=1.0)[0]
+    check_edit(generator, Edit((place,), "patch", donor=donor, branch="prompt"), None, 3.0)
+    with pytest.raises(TonescopeError, match="without guidance"):
+        check_edit(generator, Edit((place,), "patch", donor=donor), None, 3.0)
+    means = reference.measure(generator, 0.3, Sampling(guidance=1.0), prompts=("jazz", "house"))
+    with pytest.raises(TonescopeError, match="without guidance"):
+        check_edit(generator, Edit((place,)), means, 3.0)
+    with pytest.raises(TonescopeError, match="without guidance"):
+        attribute(generator, takes, log_probability("house"), means)
+
+
+def test_controls_are_the_nearest_in_activity() -> None:
+    place = Unit.parse("decoder.1.mlp:0").location
+    levels = torch.rand(500, generator=torch.Generator().manual_seed(0))
+    asked = tuple(Unit(place, index) for index in range(20))
+    for seed in range(5):
+        control = matched_controls(asked, {place: levels}, seed, nearest=12)
+        free = levels[20:]
+        for unit, other in zip(asked, control, strict=True):
+            closer = int(((free - levels[unit.index]).abs() < (levels[other.index] - levels[unit.index]).abs()).sum())
+            assert closer < 12 + len(asked)  # others may have been taken before

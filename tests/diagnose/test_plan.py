@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tonescope.diagnose import plan as plans
@@ -40,8 +42,13 @@ class Heard:
     def trial(self, outcome: str, q: float | None = None) -> Trial:
         sound = SoundChange(level_db=0, spectrum_db=0, onsets=0, broke=outcome == self.broken)
         return Trial(
-            variant=outcome, effect=effect(self.change(outcome)), q=q, flips=0, flippable=TAKES, heard={}, sound=sound
-        )
+            variant=outcome, prompt="", effect=effect(self.change(outcome)), q=q, flips=0, flippable=TAKES, heard={}, sound=sound,
+        )  # fmt: skip
+
+    def of(self, plan: Plan) -> Heard:
+        """With every variant of a plan played."""
+        self.outcomes = {variant.name: variant.name for variant in plan.variants}
+        return self
 
 
 def made(bare: str | None = None) -> Plan:
@@ -51,14 +58,16 @@ def made(bare: str | None = None) -> Plan:
 
 def group_of(heard: Heard) -> GroupTest:
     plan = made()
-    outcomes = {variant.name: variant.name for variant in plan.variants}
-    return plan.results(heard, outcomes, attribution(), None)[0]  # type: ignore[arg-type]
+    return plan.results(heard.of(plan), attribution(), None)[0]  # type: ignore[arg-type]
 
 
 def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them() -> None:
     plan = made()
     assert len(plan.strongest) == 4 and {unit.index for unit in plan.strongest} >= {7, 8}
-    assert not set(plan.strongest) & set(plan.control)
+    controls = next(variant.edit for variant in plan.variants if variant.name == CONTROL)
+    assert isinstance(controls, tuple) and len(controls) == SETTINGS.takes and len(set(controls)) > 1
+    for control in controls:
+        assert len(control.targets) == 4 and not set(plan.strongest) & set(control.targets)
     names = [variant.name for variant in plan.variants]
     assert names[:2] == [MUTED, CONTROL] and len(set(names)) == len(names) and BARE not in names
     assert BARE in [variant.name for variant in made("jazz fusion").variants]
@@ -81,6 +90,11 @@ def test_a_broken_sound_on_either_side_proves_nothing(broken: str) -> None:
     assert not group_of(Heard(broken, muted=-3.0)).convincing
 
 
+def test_too_few_random_units_convince_no_one() -> None:
+    plan = replace(made(), control_units=3)
+    assert not plan.results(Heard(muted=-3.0).of(plan), attribution(), None)[0].convincing  # type: ignore[arg-type]
+
+
 def test_one_take_never_convinces() -> None:
     few = Heard(muted=-3.0)
     few.change = lambda outcome: Heard.change(few, outcome)[:1]  # type: ignore[method-assign]
@@ -89,8 +103,7 @@ def test_one_take_never_convinces() -> None:
 
 def test_controls_are_not_counted_among_what_was_tested() -> None:
     plan = made("jazz fusion")
-    outcomes = {variant.name: variant.name for variant in plan.variants}
-    group, units, _ = plan.results(Heard(), outcomes, attribution(), None)  # type: ignore[arg-type]
+    group, units, _ = plan.results(Heard().of(plan), attribution(), None)  # type: ignore[arg-type]
     assert group.control.q is None and units[0].control is not None and units[0].control.q is None
     assert units[0].verified is not None and units[0].verified.q is not None
 

@@ -80,6 +80,15 @@ def test_files_give_a_trace_back_bit_for_bit(generator: Generator, takes: Takes,
     assert sorted(file.name for file in tmp_path.iterdir()) == ["trace.json", "trace.safetensors"]
     with pytest.raises(TonescopeError, match="no trace"):
         Trace.load(tmp_path / "another")
+    for name in ("mix.1", "mix.2"):  # a dot is part of the name
+        trace.save(tmp_path / name)
+        assert Trace.load(tmp_path / name).about == trace.about
+    assert len(list(tmp_path.glob("mix.*"))) == 4
+    (tmp_path / "mix.1.safetensors").write_bytes((tmp_path / "mix.1.safetensors").read_bytes()[:100])
+    (tmp_path / "mix.2.json").write_text("{}")
+    for name in ("mix.1", "mix.2"):
+        with pytest.raises(TonescopeError, match="no whole trace"):
+            Trace.load(tmp_path / name)
 
 
 def test_large_values_are_kept_and_broken_ones_refused() -> None:

@@ -1,4 +1,4 @@
-"""Variants as rows of one batch give what each gives alone; a planted cause is found and random units stay null."""
+"""Variants as rows of one batch give what each gives alone; a variant that changes nothing measures nothing."""
 
 from __future__ import annotations
 
@@ -6,16 +6,23 @@ import pytest
 import torch
 from tonescope.diagnose import reference
 from tonescope.diagnose.interventions import Edit, regenerate
+from tonescope.diagnose.reference import Reference
 from tonescope.diagnose.result import Question
-from tonescope.diagnose.verification import Variant, Verifier
+from tonescope.diagnose.verification import Played, Variant, verify
 from tonescope.models.generator import Generator, Sampling
-from tonescope.models.judge import Judge
 from tonescope.models.units import Unit
 
 from tests import tiny
 
 PROMPT = "smooth jazz with piano"
 SECONDS = 0.5
+SEEDS = (4, 5, 6)
+EDIT = Edit((Unit.parse("decoder.1.mlp:5"), Unit.parse("decoder.2.self:1")), "zero")
+EACH = tuple(Edit((Unit.parse(f"decoder.1.mlp:{index}"),), "set", 3.0) for index in (1, 2, 3))
+VARIANTS = (
+    Variant("edit", EDIT), Variant("one a take", EACH), Variant("word", prompt="jazz with piano"), Variant("nothing"),
+    Variant("zeroed", Edit((Unit.parse("decoder.0.mlp:1").location,), "zero")),
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -24,42 +31,49 @@ def generator() -> Generator:
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
-    return tiny.judge()
+def means(generator: Generator) -> Reference:
+    return reference.measure(generator, SECONDS, Sampling(), prompts=("jazz", "house", "a song"))
 
 
 @pytest.fixture(scope="module")
-def verifier(generator: Generator, judge: Judge) -> Verifier:
-    means = reference.measure(generator, SECONDS, Sampling(), prompts=("jazz", "house", "a song"))
-    clean = generator.generate([PROMPT] * 3, [1, 2, 3], SECONDS)
-    return Verifier(generator, judge, Question(label="house", against="smooth jazz"), clean, Sampling(), SECONDS, means)
+def told() -> list[float]:
+    return []
 
 
-def test_variants_together_equal_variants_alone(generator: Generator, verifier: Verifier) -> None:
-    edit = Edit((Unit.parse("decoder.1.mlp:5"), Unit.parse("decoder.2.self:1")), "zero")
-    outcomes = verifier.run([Variant("edit", edit), Variant("word", prompt="jazz with piano"), Variant("nothing")])
-    alone = regenerate(generator, [PROMPT] * 3, [1, 2, 3], [edit] * 3, SECONDS, Sampling(), verifier.reference)
-    assert torch.equal(outcomes["edit"].takes.codes, alone.codes)
-    word = generator.generate(["jazz with piano"] * 3, [1, 2, 3], SECONDS)
-    assert torch.equal(outcomes["word"].takes.codes, word.codes)
+@pytest.fixture(scope="module")
+def played(generator: Generator, means: Reference, told: list[float]) -> Played:
+    question = Question(label="house", against="smooth jazz")
+    return verify(
+        generator, tiny.judge(), question, PROMPT, SEEDS, VARIANTS, SECONDS, Sampling(), means, 7, told.append
+    )
 
 
-def test_a_variant_that_changes_nothing_measures_nothing(verifier: Verifier) -> None:
-    outcome = verifier.run([Variant("nothing")])["nothing"]
-    trial = verifier.trial(outcome)
-    assert torch.equal(outcome.takes.codes, verifier.clean.takes.codes)
+def test_variants_together_equal_variants_alone(generator: Generator, means: Reference, played: Played) -> None:
+    for name, edits in (("edit", [EDIT] * 3), ("one a take", list(EACH)), ("nothing", [None] * 3)):
+        alone = regenerate(generator, [PROMPT] * 3, SEEDS, edits, SECONDS, Sampling(), means)
+        assert torch.equal(played.outcomes[name].takes.codes, alone.codes)
+    word = generator.generate(["jazz with piano"] * 3, SEEDS, SECONDS)
+    assert torch.equal(played.outcomes["word"].takes.codes, word.codes)
+    assert played.trial("word").prompt == "jazz with piano" and played.trial("edit").prompt == PROMPT
+
+
+def test_edits_of_single_takes_reach_their_takes(played: Played) -> None:
+    alike = (played.outcomes["one a take"].takes.codes == played.clean.takes.codes).flatten(1).all(1)
+    assert not alike.any()
+
+
+def test_a_variant_that_changes_nothing_measures_nothing(played: Played) -> None:
+    trial = played.trial("nothing")
+    assert torch.equal(played.outcomes["nothing"].takes.codes, played.clean.takes.codes)
     assert abs(trial.effect.mean) < 1e-4 and trial.flips == 0 and not trial.sound.broke
     assert trial.sound.spectrum_db == pytest.approx(0.0, abs=1e-4)
 
 
-def test_flips_count_only_takes_that_were_heard_so(verifier: Verifier) -> None:
-    outcome = verifier.run([Variant("zeroed", Edit((Unit.parse("decoder.0.mlp:1").location,), "zero"))])["zeroed"]
-    trial = verifier.trial(outcome)
-    assert trial.flippable == verifier.clean.heard.count("house") and 0 <= trial.flips <= trial.flippable
+def test_flips_count_only_takes_that_were_heard_so(played: Played) -> None:
+    trial = played.trial("zeroed")
+    assert trial.flippable == played.clean.heard.count("house") and 0 <= trial.flips <= trial.flippable
     assert sum(trial.heard.values()) == 3
 
 
-def test_progress_reaches_the_end(verifier: Verifier) -> None:
-    told: list[float] = []
-    verifier.run([Variant("a"), Variant("b")], told.append)
-    assert told == sorted(told) and told[-1] == 1.0
+def test_progress_reaches_the_end(played: Played, told: list[float]) -> None:
+    assert len(told) > 1 and told == sorted(told) and told[-1] == 1.0

@@ -80,3 +80,9 @@ def test_what_is_no_adapter_is_refused(folders: tuple[Path, Path], adapter: Path
     weights = load_file(idle / "adapter_model.safetensors")
     save_file({name: value * ("lora_A" in name) for name, value in weights.items()}, idle / "adapter_model.safetensors")
     refused(idle, "changes nothing")
+
+    partial = _changed(adapter, tmp_path / "partial")
+    weights = load_file(partial / "adapter_model.safetensors")
+    half = {name: value for name, value in weights.items() if "q_proj" in name}
+    save_file(half, partial / "adapter_model.safetensors")
+    refused(partial, "not whole")

@@ -22,10 +22,15 @@ def test_a_layer_keeps_what_concatenation_keeps() -> None:
 
 
 def test_steps_are_written_in_place() -> None:
-    layer = RoomyLayer(2)
-    first, _ = layer.update(torch.randn(1, 1, 1, 4), torch.randn(1, 1, 1, 4))
-    second, _ = layer.update(torch.randn(1, 1, 1, 4), torch.randn(1, 1, 1, 4))
+    layer = RoomyLayer(3)
+    _, first, second = (layer.update(torch.randn(1, 1, 1, 4), torch.randn(1, 1, 1, 4))[0] for _ in range(3))
     assert first.data_ptr() == second.data_ptr()
+
+
+def test_a_first_step_that_is_played_twice_takes_no_room() -> None:
+    layer = RoomyLayer(1000)
+    first, _ = layer.update(torch.randn(1, 1, 1, 4), torch.randn(1, 1, 1, 4))
+    assert first.untyped_storage().nbytes() == 16
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)

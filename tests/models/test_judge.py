@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from tonescope.models.judge import Judge
 from tonescope.models.mel import LogMel
-from transformers import ClapFeatureExtractor
+from transformers import ClapFeatureExtractor, ClapModel
 
 from tests import tiny
 
@@ -70,4 +71,15 @@ def test_margin_is_a_difference_of_logits_and_differentiable() -> None:
     logits = judge.logits(audio, 1600)
     assert torch.allclose(margin, logits[:, 2] - logits[:, 1])
     margin.sum().backward()
+    assert audio.grad is not None and float(audio.grad.abs().sum()) > 0
+
+
+def test_a_model_that_fuses_crops_hears_too() -> None:
+    config = tiny.clap().config
+    config.audio_config.enable_fusion = True
+    torch.manual_seed(0)
+    judge = Judge(ClapModel(config), tiny.tokenizer(), tiny.extractor(), "fused", ("house", "techno"))
+    audio = torch.randn(2, 1600) * 0.1
+    assert torch.allclose(judge.posterior(audio, 1600).sum(1), torch.ones(2), atol=1e-5)
+    judge.margin(audio.requires_grad_(), 1600, "house", "techno").sum().backward()
     assert audio.grad is not None and float(audio.grad.abs().sum()) > 0

@@ -62,3 +62,6 @@ def test_logits_that_are_no_numbers_are_refused() -> None:
     scores[1, 3] = float("nan")
     with pytest.raises(TonescopeError, match="not a number at step 0"):
         processor(torch.zeros(4, 1, dtype=torch.long), scores)
+    scores[1, 3], scores[0, 2], scores[2, 2] = 0.0, float("inf"), float("inf")  # their difference is no number
+    with pytest.raises(TonescopeError, match="not a number at step 0"):
+        processor(torch.zeros(4, 1, dtype=torch.long), scores)

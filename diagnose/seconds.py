@@ -1,0 +1,85 @@
+"""Seconds: what is heard when, and what each stretch of the takes does to the verdict, estimated and then heard without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..models.delay import frame_at
+from ..models.generator import Generator, Takes
+from ..models.judge import Judge
+from .attribution import Attribution
+from .result import Question, SecondDriver
+from .stats import effect
+
+SECTION_SECONDS = 1.0
+SHORTEST = 0.25  # a rest that is shorter belongs to the section before
+FADE_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Probabilities (windows, takes, labels) heard in windows of so many seconds, by where they start."""
+
+    starts: list[float]
+    window: float
+    posterior: Tensor
+
+    @property
+    def centres(self) -> list[float]:
+        """The middle of each window in seconds."""
+        return [start + self.window / 2 for start in self.starts]
+
+    @classmethod
+    def listen(cls, judge: Judge, takes: Takes, rate: int, seconds: float) -> Timeline:
+        """Windows as short as the judge can make sense of, each half over the next."""
+        window = min(max(SECTION_SECONDS, judge.mel.window_seconds / 4), seconds)
+        starts, posterior = judge.timeline(takes.waveform, rate, window, window / 2)
+        return cls(starts, window, posterior)
+
+
+def sections(seconds: float) -> list[tuple[float, float]]:
+    """Stretches of :data:`SECTION_SECONDS` that make up so many seconds."""
+    starts = torch.arange(0, seconds, SECTION_SECONDS, dtype=torch.float64).tolist()
+    if len(starts) > 1 and seconds - starts[-1] < SHORTEST:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], seconds], strict=True))
+
+
+def silenced(waveform: Tensor, rate: int, start: float, end: float) -> Tensor:
+    """(takes, samples) with a stretch faded out and in again."""
+    at = torch.arange(waveform.shape[-1], device=waveform.device) / rate
+    depth = torch.minimum(at - start, end - at) / FADE_SECONDS
+    return waveform * (1 - depth.clamp(0, 1))
+
+
+def by_second(
+    generator: Generator, judge: Judge, question: Question, takes: Takes, found: Attribution, timeline: Timeline
+) -> list[SecondDriver]:  # fmt: skip
+    """Every stretch: what is heard in the windows around its middle, and what the margin loses when it falls silent."""
+    rate, frame_rate = int(generator.sample_rate), generator.frame_rate
+    label, against = judge.labels.index(question.label), judge.labels.index(question.against)
+
+    def margins(waveform: Tensor) -> Tensor:
+        logits = judge.listen(waveform, rate)
+        return logits[:, label] - logits[:, against]
+
+    rows, clean = [], margins(takes.waveform)
+    for start, end in sections(takes.waveform.shape[-1] / rate):
+        near = [index for index, at in enumerate(timeline.centres) if start <= at < end]
+        near = near or [min(range(len(timeline.starts)), key=lambda index: abs(timeline.centres[index] - (start + end) / 2))]  # fmt: skip
+        heard = timeline.posterior[near].mean((0, 1))
+        acting = found.frames[:, frame_at(start, frame_rate) : frame_at(end, frame_rate)].sum(1)
+        rows.append(
+            SecondDriver(
+                start=start,
+                end=end,
+                label_probability=float(heard[label]),
+                against_probability=float(heard[against]),
+                estimated=effect(acting.tolist()),
+                verified=effect((margins(silenced(takes.waveform, rate, start, end)) - clean).tolist()),
+            )
+        )
+    return rows

@@ -1,0 +1,70 @@
+"""The page: what its functions give for what is typed, without a browser."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import pytest
+from tonescope.diagnose.session import Session
+from tonescope.models.errors import TonescopeError
+from tonescope.ui import app
+
+from tests import tiny
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return tiny.session()
+
+
+@pytest.fixture(scope="module")
+def run(session: Session) -> Callable[..., list[Any]]:
+    page = app.build(session)
+    found = [block for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "run"]
+    assert len(found) == 1
+
+    def call(*inputs: Any) -> list[Any]:
+        values = found[0].fn(*inputs)
+        assert len(values) == len(found[0].outputs)
+        return values
+
+    return call
+
+
+def test_a_diagnosis_fills_every_part_of_the_page(run: Callable[..., list[Any]]) -> None:
+    values = run("smooth <b>jazz</b>", 2, 0.5, 1, 3.0, "", "house")
+    verdict, sounds = values[0], values[1 : 1 + 4 * app.SHOWN_TAKES]
+    assert "&lt;b&gt;" not in verdict and "<b>" not in verdict  # the prompt is no part of the verdict
+    shown = [sound for sound in sounds if sound["visible"]]
+    assert len(shown) == 2 * 4 and all(sound["value"][1].shape == (800,) for sound in shown)
+    assert shown[0]["label"] == "Take 1, as generated" and shown[1]["label"] == "Take 3, fresh, untouched"
+    data = values[-2]
+    assert data["intended"]["label"] == "house" and data["prompt"] == "smooth <b>jazz</b>"
+    words, units, seconds = values[-5:-2]
+    assert [row[0] for row in words] and len(units) >= 10 and seconds[0][0] == "0.0–0.5"
+
+
+def test_an_empty_seed_is_the_first(run: Callable[..., list[Any]]) -> None:
+    assert run("house", 1, 0.5, None, 3.0, None, None)[-2]["settings"]["seed"] == 1
+
+
+def test_what_cannot_be_done_is_said_and_escaped(run: Callable[..., list[Any]]) -> None:
+    with pytest.raises(gr.Error, match="prompt is empty"):
+        run(" ", 2, 0.5, 1, 3.0, "", "")
+    with pytest.raises(gr.Error, match="&lt;i&gt;"):
+        run("house", 2, 0.5, 1, 3.0, "<i>", "")
+
+
+def test_addresses_that_cannot_be_used_say_why() -> None:
+    with pytest.raises(TonescopeError, match="no port 99999"):
+        app.check_address("127.0.0.1", 99999)
+    with pytest.raises(TonescopeError, match="no address of this machine"):
+        app.check_address("192.0.2.1", 7860)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(TonescopeError, match="is taken"):
+            app.check_address("127.0.0.1", other.getsockname()[1])
