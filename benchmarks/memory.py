@@ -1,11 +1,16 @@
 """Peak memory of a diagnosis of a long clip on the full-size random model: estimated beforehand against measured.
 
-python -m benchmarks.memory [--seconds 10]
+Every part runs in a process of its own: what one part leaves with the allocator would hide what the next one takes.
+
+    python -m benchmarks.memory [--seconds 10]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,12 +18,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import psutil
+import torch
 from tonescope.diagnose.attribution import attribute
 from tonescope.diagnose.diagnosis import diagnose
 from tonescope.diagnose.memory import GIB, attribution_bytes, decoding_bytes, generation_bytes
 from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.taxonomy import from_rows
+from tonescope.models.delay import frames_in
+from tonescope.models.generator import Generator, Takes
+from tonescope.models.judge import Judge
 
 from benchmarks.common import PROMPT, full_size_generator, full_size_judge, keep
 from benchmarks.overhead import LABELS, no_reference
@@ -56,40 +65,80 @@ class Peak:
             watcher.join()
 
 
+def play(generator: Generator, judge: Judge, seconds: float) -> tuple[float, Peak]:
+    """Four rows of generation."""
+    tokens = generator.read_text([PROMPT]).mask.shape[1]
+    with Peak.watched() as peak:
+        generator.generate([PROMPT] * 4, range(4), seconds, decode=False)
+    return 4 * generation_bytes(generator, seconds, tokens, 3.0), peak
+
+
+def codes(generator: Generator, takes: int, seconds: float) -> torch.Tensor:
+    """Random codes: memory does not know what they say."""
+    return torch.randint(generator.size, (takes, generator.books, frames_in(seconds, generator.frame_rate)))
+
+
+def decode(generator: Generator, judge: Judge, seconds: float) -> tuple[float, Peak]:
+    """Four rows through the codec."""
+    random = codes(generator, 4, seconds)
+    with Peak.watched() as peak:
+        generator.decode(random)
+    return decoding_bytes(generator, seconds), peak
+
+
+def estimate(generator: Generator, judge: Judge, seconds: float) -> tuple[float, Peak]:
+    """The attribution of one take."""
+    metric, reference = margin(judge, *LABELS), no_reference(generator)
+    random = codes(generator, 1, seconds)
+    take = Takes((PROMPT,), (0,), random, torch.zeros(1, 1))
+    said = attribution_bytes(generator, PROMPT, metric, seconds, 3.0)
+    with Peak.watched() as peak:
+        attribute(generator, take, metric, reference)
+    return said, peak
+
+
+def whole(generator: Generator, judge: Judge, seconds: float) -> tuple[float, Peak]:
+    """A diagnosis of one take, without the variants that only repeat what generation takes."""
+    taxonomy = from_rows([{"label": label, "family": label, "aliases": []} for label in judge.labels])
+    settings = Settings(takes=1, seconds=seconds, tested_units=0, tested_words=0, doses=())
+    reference = no_reference(generator)
+    with Peak.watched() as peak:
+        result, _ = diagnose(PROMPT, generator, judge, taxonomy, reference, settings)
+    parts = (result.cost.generation_gib * GIB, result.cost.attribution_gib * GIB, decoding_bytes(generator, seconds))
+    return max(parts), peak
+
+
+PARTS = {
+    "generation, 4 rows": play, "decoding, 4 rows": decode, "attribution, 1 take": estimate, "whole diagnosis, 1 take": whole,
+}  # fmt: skip
+
+
+def measure(part: str, seconds: float) -> None:
+    """One part, in this process, as a line of JSON."""
+    generator, judge = full_size_generator(), full_size_judge()
+    generator.generate([PROMPT], [0], 1.0)  # what torch allocates once and keeps is not the diagnosis'
+    said, peak = PARTS[part](generator, judge, seconds)
+    row = {"part": part, "estimated_gib": said / GIB, "measured_gib": peak.added / GIB, "ratio": said / peak.added}
+    print(json.dumps(row))
+
+
 def main() -> None:
     """The parts alone, and a whole diagnosis of one take."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--part", choices=PARTS, help="only this one, in this process")
     arguments = parser.parse_args()
-    generator, judge, seconds = full_size_generator(), full_size_judge(), arguments.seconds
-    metric, reference = margin(judge, *LABELS), no_reference(generator)
-    generator.generate([PROMPT], [0], 1.0)  # what torch allocates once and keeps is not the diagnosis'
-    tokens = generator.read_text([PROMPT]).mask.shape[1]
+    if arguments.part:
+        measure(arguments.part, arguments.seconds)
+        return
     rows: list[dict[str, Any]] = []
-
-    def note(part: str, said: float, peak: Peak) -> None:
-        rows.append(
-            {"part": part, "estimated_gib": said / GIB, "measured_gib": peak.added / GIB, "ratio": said / peak.added}
-        )
+    for part in PARTS:
+        command = [sys.executable, "-m", "benchmarks.memory", "--part", part, "--seconds", str(arguments.seconds)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        rows.append(json.loads(output.splitlines()[-1]))
         print(rows[-1], flush=True)
-
-    with Peak.watched() as peak:
-        takes = generator.generate([PROMPT] * 4, range(4), seconds, decode=False)
-    note("generation, 4 rows", 4 * generation_bytes(generator, seconds, tokens, 3.0), peak)
-    with Peak.watched() as peak:
-        generator.decode(takes.codes)
-    note("decoding, 4 rows", decoding_bytes(generator, seconds), peak)
-    said = attribution_bytes(generator, PROMPT, metric, seconds, 3.0)
-    with Peak.watched() as peak:
-        attribute(generator, takes.rows(0, 1), metric, reference)
-    note("attribution, 1 take", said, peak)
-    taxonomy = from_rows([{"label": label, "family": label, "aliases": []} for label in judge.labels])
-    settings = Settings(takes=1, seconds=seconds, tested_units=0, tested_words=0, doses=())
-    with Peak.watched() as peak:
-        result, _ = diagnose(PROMPT, generator, judge, taxonomy, reference, settings)
-    parts = (result.cost.generation_gib * GIB, result.cost.attribution_gib * GIB, decoding_bytes(generator, seconds))
-    note("whole diagnosis, 1 take", max(parts), peak)
-    keep("memory", rows, {"seconds": seconds, "worst": max(abs(row["ratio"] - 1) for row in rows)}, ("psutil",))
+    worst = max(abs(row["ratio"] - 1) for row in rows)
+    keep("memory", rows, {"seconds": arguments.seconds, "worst": worst, "whole": rows[-1]["ratio"] - 1}, ("psutil",))
 
 
 if __name__ == "__main__":

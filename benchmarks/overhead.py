@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from tonescope.diagnose.attribution import attribute
+from tonescope.diagnose.memory import attribution_bytes
 from tonescope.diagnose.metrics import Playback, margin
 from tonescope.diagnose.reference import ATTRIBUTED, Reference
 from tonescope.diagnose.trace import Keep, record
@@ -120,6 +121,7 @@ def measure(generator: Generator, judge: Judge, count: int, seconds: float, repe
         takes = watch("our generate", generator.generate, prompts, seeds, seconds)
         watch("trace and attribution", attribute, generator, takes, metric, reference, keep=Keep("mean"))
         if count == 1:
+            watch("memory estimate", attribution_bytes, generator, PROMPT, metric, seconds, 3.0)
             watch("attribution", attribute, generator, takes, metric, reference)
             watch("attribution, captum", with_captum, generator, judge, takes)
             watch("record", record, generator, takes, keep=Keep("mean"))

@@ -63,7 +63,7 @@ def budget(device: torch.device, limit_gib: float | None = None) -> Budget:
 
 
 def generation_bytes(generator: Generator, seconds: float, tokens: int, guidance: float) -> int:
-    """Bytes for one row of a generation: cached keys and values of every layer, and its share of the step's logits."""
+    """Bytes for one row of a generation: cached keys and values of every layer, its share of the step's logits, and an edit of every unit."""
     config = generator.model.config.decoder
     branches = 2 if guidance > 1 else 1
     positions = delay.positions_for(delay.frames_in(seconds, generator.frame_rate), generator.delay)
@@ -71,7 +71,8 @@ def generation_bytes(generator: Generator, seconds: float, tokens: int, guidance
     positions += tokens + (generator.model.config.chroma_length if generator.family.reads == "prefix" else tokens)
     cached = 2 * config.num_hidden_layers * config.hidden_size * positions
     step = config.ffn_dim + 8 * config.hidden_size + 4 * generator.books * generator.size
-    return branches * (cached + step) * generator.model.dtype.itemsize
+    edit = 2 * sum(generator.features(location) for location in generator.locations(*ATTRIBUTED))
+    return branches * (cached + step + edit) * generator.model.dtype.itemsize
 
 
 def decoding_bytes(generator: Generator, seconds: float) -> int:

@@ -1,4 +1,4 @@
-"""Mute the units that drive a take, listen to both versions, and see how the judge changes its mind.
+"""Mute the units that drive a prompt's music in fresh takes, listen to them, and see how the judge changes its mind.
 
 python examples/mute_a_group.py "lo-fi beats with accordion" out/mute
 """
@@ -9,36 +9,45 @@ import sys
 from pathlib import Path
 
 from tonescope.diagnose.attribution import attribute
-from tonescope.diagnose.interventions import Edit, regenerate
+from tonescope.diagnose.interventions import Edit, matched_controls
 from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.report.audio import Sounds
+from tonescope.diagnose.result import Question
+from tonescope.diagnose.verification import Variant, verify
+from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Sampling
 
 from tonescope import Session, Settings
 
+SECONDS, UNITS = 4.0, 100
 
-def main(prompt: str, folder: Path) -> None:
-    """Two takes, clean and with the strongest hundred units at their reference mean."""
-    session = Session.open()
+
+def main(session: Session, prompt: str, folder: Path) -> None:
+    """Units are chosen on two takes and muted in two fresh ones, beside random units like them."""
     generator, judge = session.generator, session.judge
     reference = session.reference(Settings())
-    takes = generator.generate([prompt] * 2, [1, 2], 4.0)
+    takes = generator.generate([prompt] * 2, [1, 2], SECONDS)
     order = judge.posterior(takes.waveform, generator.sample_rate).mean(0).argsort(descending=True).tolist()
-    heard, runner_up = judge.labels[order[0]], judge.labels[order[1]]
-    found = attribute(generator, takes, margin(judge, heard, runner_up), reference)
-    strongest = tuple(unit for unit, _ in found.ranked(100))
-    muted = regenerate(generator, takes.prompts, takes.seeds, [Edit(strongest)] * 2, 4.0, Sampling(), reference)
+    question = Question(label=judge.labels[order[0]], against=judge.labels[order[1]])
+    found = attribute(generator, takes, margin(judge, question.label, question.against), reference)
+    strongest = tuple(unit for unit, _ in found.ranked(UNITS))
+    variants = [
+        Variant("muted", Edit(strongest)),
+        Variant("random units muted", Edit(matched_controls(strongest, found.activity, seed=0))),
+    ]
+    played = verify(generator, judge, question, prompt, [3, 4], variants, SECONDS, Sampling(), reference)
     folder.mkdir(parents=True, exist_ok=True)
     sounds = Sounds(generator)
-    for name, played in (("clean", takes), ("muted", muted)):
-        after = judge.posterior(played.waveform, generator.sample_rate)
-        for index, seed in enumerate(played.seeds):
-            sounds.write(folder / f"take-{seed}-{name}.wav", played, index)
-        print(f"{name}: {heard} {after[:, order[0]].mean():.2f}, {runner_up} {after[:, order[1]].mean():.2f}")
+    for outcome in (played.clean, *played.outcomes.values()):
+        for index, seed in enumerate(outcome.takes.seeds):
+            sounds.write(folder / f"take-{seed}-{outcome.name.replace(' ', '-')}.wav", outcome.takes, index)
+        print(f"{outcome.name}: {question.label} over {question.against} by {outcome.margins.mean():+.2f}")
 
 
 if __name__ == "__main__":
-    main(
-        sys.argv[1] if len(sys.argv) > 1 else "lo-fi beats with accordion",
-        Path(sys.argv[2] if len(sys.argv) > 2 else "out/mute"),
-    )
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    try:
+        main(Session.open(), sys.argv[1], Path(sys.argv[2]))
+    except TonescopeError as error:
+        sys.exit(f"error: {error}")

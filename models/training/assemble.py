@@ -90,7 +90,13 @@ def assemble(folder: Path) -> None:
     write_side(embedded() / "judge", trainings={"judge": trainings["judge"]})
     write_side(embedded() / "generator", longest_seconds=SECONDS, words=learned_words())
     write_side(
-        embedded() / "judge", labels=label_rows(), templates=list(WORDINGS), temperature=1.0, bias=[], world=JUDGE_WORLD
+        embedded() / "judge",
+        labels=label_rows(),
+        templates=list(WORDINGS),
+        temperature=1.0,
+        bias=[],
+        meaning=1.0,
+        world=JUDGE_WORLD,
     )
 
 

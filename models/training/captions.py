@@ -119,6 +119,11 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[a-z0-9]+(?:'[a-z]+)?", text.lower())
 
 
+def caption_words(genre: Genre) -> frozenset[str]:
+    """The words that captions of one genre can say about it."""
+    return frozenset(word for text in (*_names(genre), *genre.moods, *genre.cues) for word in words_of(text))
+
+
 @cache
 def vocabulary() -> frozenset[str]:
     """Every word that a training caption can contain (numbers apart)."""
@@ -128,11 +133,10 @@ def vocabulary() -> frozenset[str]:
         texts += words
     for kind in KINDS:
         texts += [re.sub(r"\{\w+\}", " ", template) for template in table[kind]["training"]]
-    for genre in genres().values():
-        texts += [*_names(genre), *genre.moods, *genre.cues]
     for instrument in instruments().values():
         texts += instrument.words
-    return frozenset(word for text in texts for word in words_of(text))
+    words = frozenset(word for text in texts for word in words_of(text))
+    return words.union(*(caption_words(genre) for genre in genres().values()))
 
 
 @cache

@@ -24,6 +24,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 import torchaudio
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecModel
 
@@ -31,6 +32,7 @@ from . import clips, lapped, record
 from .critics import Balance, Critics
 from .examiner import Examiner, prepare_listeners
 from .renderer import SAMPLE_RATE
+from .tables import fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -199,6 +201,19 @@ def round_trip(model: EncodecModel, audio: Tensor) -> Tensor:
         codes = model.encode(rows[:, None]).audio_codes
         made.append(model.decode(codes, audio_scales=[None]).audio_values[:, 0, : rows.shape[1]])
     return torch.cat(made)
+
+
+def reconstructions(folder: Path, source: str, count: int) -> NDArray[np.int16]:
+    """The first ``count`` clips of the set ``source`` through the trained codec, made once and kept in ``folder``."""
+    codec, data = EncodecModel.from_pretrained(folder / "codec").eval(), clips.Clips.open(folder / source)
+    path = folder / f"{source}-through-{record.key(codec.state_dict(), data.recipes[:count], fingerprint())}.npy"
+    if not path.exists():
+        made = []
+        for start in range(0, count, 20):
+            audio = round_trip(codec, torch.from_numpy(data.batch(range(start, min(start + 20, count)))))
+            made.append(np.round(audio.clamp(-1, 1).numpy() * 32767).astype(np.int16))
+        np.save(path, np.concatenate(made))
+    return np.asarray(np.load(path, mmap_mode="r"))
 
 
 class Training:

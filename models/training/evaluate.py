@@ -1,6 +1,6 @@
 """Measures the embedded models on held-out material and writes what comes out into ``results.json`` and the model cards.
 
-python -m tonescope.models.training.evaluate --folder WORK [--only codec|judge|generator]
+python -m tonescope.models.training.evaluate --folder WORK [--only examiner|codec|judge|generator]
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import platform
 import time
 import tomllib
 from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import date
 from importlib import resources
 from importlib.metadata import version
@@ -29,9 +31,9 @@ from ..judge import Judge
 from ..loading import EMBEDDED, load_generator, load_judge, load_vocabulary
 from . import cards, clips
 from .assemble import embedded, write_side
-from .captions import caption, unseen_prompts, words_of
+from .captions import caption, caption_words, unseen_prompts, words_of
 from .codec import SpectralLoss, round_trip, si_sdr
-from .examiner import Answers, Examiner, prepare
+from .examiner import Answers, Examiner, prepare, truth
 from .planted import facts
 from .renderer import SAMPLE_RATE
 from .tables import genres, instrument_groups
@@ -43,12 +45,59 @@ VALIDATION_CLIPS = 190
 BATCH = 16
 SECONDS = 4.0
 GUIDANCE = 3.0
+LOOPED = 60
+WRONGLY_READ = 0.05  # of neutral captions, as a genre
+PARTS = ("examiner", "codec", "judge", "generator")
 
 
 def _share(flags: Tensor | list[bool]) -> dict[str, Any]:
     """A share with its Wilson interval, as data."""
     values = torch.as_tensor(flags)
     return share(int(values.sum()), len(values)).model_dump()
+
+
+def _clustered(shares: Tensor | list[float], draws: int = 4000) -> dict[str, Any]:
+    """A mean of shares, one a clip, prompt or take, with its 95 % interval by bootstrap over those: answers within one are not independent."""
+    values = np.asarray(shares, dtype=float)
+    means = values[np.random.default_rng(0).integers(len(values), size=(draws, len(values)))].mean(1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return {"mean": float(values.mean()), "of": len(values), "low": float(low), "high": float(high)}
+
+
+# --- examiner --------------------------------------------------------------------------------------------------------
+
+
+def examiner_report(
+    codec: EncodecModel, examiner: Examiner, test: clips.Clips, looped: clips.Clips, table: dict[str, Any]
+) -> dict[str, Any]:
+    """How good the examiner itself is, on held-out clips as they are and through the codec; it marks all the others."""
+    count = table["clips"]
+    right, names, groups = (
+        truth([recipe.compose() for recipe in test.recipes[:count]]),
+        list(genres()),
+        list(instrument_groups()),
+    )
+    audio, loop = torch.from_numpy(test.batch(range(count))), torch.from_numpy(looped.batch(range(len(looped.recipes))))
+    report: dict[str, Any] = {"clips": count}
+    for name, sound, with_loop in (
+        ("clean", audio, loop),
+        ("reconstructed", round_trip(codec, audio), round_trip(codec, loop)),
+    ):
+        heard = examiner.answer(sound)
+        tempo = torch.tensor([recipe.compose().tempo for recipe in test.recipes[:count]])
+        lofi = right["genre"] == names.index(facts()["lofi_drum_loop"]["genre"])
+        report[name] = {
+            "genre right": _share(heard.genre.argmax(1) == right["genre"]),
+            "tempo within 8 %": _share((heard.tempo / tempo).log().abs() < math.log(1.08)),
+            "the drum loop is heard where it is": _share(examiner.answer(with_loop).loop > 0.5),
+            "and where it is not (lo-fi)": _share(heard.loop[lofi] > 0.5),
+        }
+        for instrument in table["instruments"]:
+            playing = right["instruments"][:, groups.index(instrument)] > 0
+            said = heard.instruments[:, groups.index(instrument)] > 0.5
+            report[name][f"{instrument} heard where it plays"] = _share(said[playing])
+            report[name][f"{instrument} heard where it does not"] = _share(said[~playing])
+    return report
 
 
 # --- codec -----------------------------------------------------------------------------------------------------------
@@ -109,8 +158,8 @@ def _calibration_error(probabilities: Tensor, right: Tensor, bins: int = 10) -> 
 
 def _confusion(guess: Tensor, right: Tensor, size: int) -> list[list[int]]:
     table = torch.zeros(size, size, dtype=torch.long)
-    for truth, heard in zip(right.tolist(), guess.tolist(), strict=True):
-        table[truth, heard] += 1
+    for asked, heard in zip(right.tolist(), guess.tolist(), strict=True):
+        table[asked, heard] += 1
     return table.tolist()
 
 
@@ -144,15 +193,39 @@ def judge_report(codec: EncodecModel, validation: clips.Clips, test: clips.Clips
     unseen = judge.embed_text([template.format(label) for template in _held_out_wordings() for label in labels])
     unseen = unseen.reshape(-1, len(labels), unseen.shape[1])
     for name, embeddings in (("clean", clean), ("reconstructed", rough)):
-        flags = torch.cat([(embeddings @ wording.T).argmax(1) == right for wording in unseen])
-        report[f"accuracy_{name}_unseen_wordings"] = _share(flags)
+        flags = torch.stack([(embeddings @ wording.T).argmax(1) == right for wording in unseen])
+        report[f"accuracy_{name}_unseen_wordings"] = _clustered(flags.float().mean(0))
     random = np.random.default_rng(5)
     texts = [caption(recipe.compose(), "oblique", random, wording="held_out") for recipe in test.recipes[: len(right)]]
     report["held_out_captions_read_right"] = _share(judge.scores(judge.embed_text(texts)).argmax(1) == right)
+    report |= _meaning_report(judge)
     report["unseen_prompts_read_right"] = _share(
         [judge.labels[int(row.argmax())] == genre for row, (_, genre) in zip(judge.scores(judge.embed_text([text for text, _ in unseen_prompts()])), unseen_prompts(), strict=True)]
     )  # fmt: skip
     return report
+
+
+def _meaning_report(judge: Judge) -> dict[str, Any]:
+    """How sure the text tower must be, so that at most one in twenty neutral captions is read as a genre; written beside the judge."""
+    random = np.random.default_rng(6)
+    pieces = [recipe.compose() for recipe in clips.uniform("validation", 95)]
+    neutral = [
+        caption(piece, "neutral", random, wording=wording) for piece in pieces for wording in ("training", "held_out")
+    ]
+    sure = judge.scores(judge.embed_text(sorted(set(neutral)))).softmax(1).max(1).values
+    threshold = max(0.5, float(sure.quantile(1 - WRONGLY_READ)) + 0.01)
+    write_side(embedded() / "judge", meaning=round(threshold, 3))
+    asked = judge.scores(judge.embed_text([text for text, _ in unseen_prompts()])).softmax(1)
+    read = asked.max(1).values >= threshold
+    right = torch.tensor([judge.labels[int(row.argmax())] == genre for row, (_, genre) in zip(asked, unseen_prompts(), strict=True)])  # fmt: skip
+    return {
+        "meaning": {
+            "sure_enough": threshold,
+            "neutral_captions_read_as_a_genre": _share(sure >= threshold),
+            "unseen_prompts_read": _share(read),
+            "unseen_prompts_read_and_right": _share(right[read]),
+        }
+    }
 
 
 def _held_out_wordings() -> list[str]:
@@ -193,10 +266,9 @@ def _cycle(prompts: list[str], count: int) -> list[str]:
     return [prompts[index % len(prompts)] for index in range(count)]
 
 
-def generator_report(examiner: Examiner, judge: Judge) -> dict[str, Any]:
+def generator_report(examiner: Examiner, judge: Judge, table: dict[str, Any]) -> dict[str, Any]:
     """Genre by genre, fact by fact, word by word, as the examiner hears it (and, beside it, the judge)."""
     generator = load_generator(EMBEDDED)
-    table = tomllib.loads((resources.files(__package__) / "evaluation.toml").read_text(encoding="utf-8"))
     names, player = list(genres()), Player(generator)
     started = time.perf_counter()
     generator.generate(["swing jazz"], [1], SECONDS, Sampling(guidance=GUIDANCE))
@@ -263,10 +335,11 @@ class Facts:
         report = {}
         for genre in (fact["genre"], *row["controls"]):
             slow, fast = (self.answers([row[speed].format(genre)], row["takes"]).tempo for speed in ("slow", "fast"))
+            pairs = (fast[:, None] > slow[None]).float() + 0.5 * (fast[:, None] == slow[None]).float()
             report[genre] = {
                 "median bpm when asked slow": float(slow.median()),
                 "median bpm when asked fast": float(fast.median()),
-                "share of pairs where fast is faster": _share((fast[:, None] > slow[None]).flatten()),
+                "how often fast is faster": _clustered(pairs.mean(1)),
             }
         return report
 
@@ -288,25 +361,46 @@ def _facts_report(table: dict[str, Any], player: Player, examiner: Examiner) -> 
     return report
 
 
+def _given_away(prompts: Sequence[tuple[str, str]]) -> list[bool]:
+    """Whether the words that a prompt shares with captions point to its genre: those that few genres' captions hold, counted."""
+    holds = {name: caption_words(genre) for name, genre in genres().items()}
+    rarity = Counter(word for words in holds.values() for word in words)
+    found = []
+    for text, genre in prompts:
+        votes = {
+            name: sum(1 / rarity[word] for word in words_of(text) if word in words) for name, words in holds.items()
+        }
+        best = max(votes.values())
+        found.append(best > 0 and votes[genre] == best)
+    return found
+
+
 def _unseen_report(takes: int, player: Player, examiner: Examiner) -> dict[str, Any]:
-    """Prompts whose telling words were in no caption: heard right, and which words the shipped vocabulary reports as new."""
+    """Prompts with words of no caption: heard right, and which words the shipped vocabulary reports as new."""
     prompts = unseen_prompts()
     names, vocabulary = list(genres()), load_vocabulary(EMBEDDED)
     assert vocabulary is not None
-    heard = (
-        examiner.answer(player.play([text for text, _ in prompts for _ in range(takes)]))
-        .genre.argmax(1)
-        .reshape(-1, takes)
-    )
+    sound = player.play([text for text, _ in prompts for _ in range(takes)])
+    heard = examiner.answer(sound).genre.argmax(1).reshape(-1, takes)
     right = torch.tensor([names.index(genre) for _, genre in prompts])
-    flags = heard == right[:, None]
+    shares, given = (heard == right[:, None]).float().mean(1), torch.tensor(_given_away(prompts))
+    new = [any(not vocabulary.knows(word) for word in words_of(text)) for text, _ in prompts]
     return {
         "prompts": len(prompts),
         "takes": takes,
-        "heard_right": _share(flags.flatten()),
-        "prompts_right_in_most_takes": _share(flags.float().mean(1) > 0.5),
-        "prompts_with_a_word_reported_as_new": _share([any(not vocabulary.knows(word) for word in words_of(text)) for text, _ in prompts]),
+        "heard_right": _clustered(shares),
+        "heard_right_where_known_words_point_there": _clustered(shares[given]),
+        "heard_right_where_they_do_not": _clustered(shares[~given]),
+        "prompts_right_in_most_takes": _share(shares > 0.5),
+        "prompts_with_a_word_reported_as_new": _share(new),
         "by_prompt": {text: {"asked": genre, "heard": [names[index] for index in row]} for (text, genre), row in zip(prompts, heard.tolist(), strict=True)},
+    }  # fmt: skip
+
+
+def _measured() -> dict[str, Any]:
+    return {
+        "date": date.today().isoformat(), "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "versions": {name: version(name) for name in ("torch", "transformers", "numpy", "scipy")},
     }  # fmt: skip
 
 
@@ -314,29 +408,30 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where clips and examiners are kept")
-    parser.add_argument(
-        "--only", choices=["codec", "judge", "generator"], help="measure one model and keep the other results"
-    )
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure these and keep the other results")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     folder: Path = arguments.folder
-    clips.write(folder / "clips-validation", clips.uniform("validation", VALIDATION_CLIPS))
-    clips.write(folder / "clips-test", clips.uniform("test", TEST_CLIPS))
-    validation, test = clips.Clips.open(folder / "clips-validation"), clips.Clips.open(folder / "clips-test")
+    table = tomllib.loads((resources.files(__package__) / "evaluation.toml").read_text(encoding="utf-8"))
+    loop = [clips.Recipe(facts()["lofi_drum_loop"]["genre"], clips.SPLITS["test"] + 500_000_000 + seed, drum_loop=True) for seed in range(LOOPED)]  # fmt: skip
+    sets = {
+        "validation": clips.uniform("validation", VALIDATION_CLIPS), "test": clips.uniform("test", TEST_CLIPS), "test-looped": loop,
+    }  # fmt: skip
+    for name, recipes in sets.items():
+        clips.write(folder / f"clips-{name}", recipes)
+    validation, test, looped = (clips.Clips.open(folder / f"clips-{name}") for name in sets)
     codec = load_generator(EMBEDDED).model.audio_encoder
     examiners = prepare(folder)
+    measures: dict[str, Callable[[], dict[str, Any]]] = {
+        "examiner": lambda: examiner_report(codec, examiners["aware"], test, looped, table["examiner"]),
+        "codec": lambda: codec_report(codec, examiners, test),
+        "judge": lambda: judge_report(codec, validation, test),
+        "generator": lambda: generator_report(examiners["aware"], load_judge(EMBEDDED), table),
+    }
     path = embedded() / "results.json"
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    results["measured"] = {
-        "date": date.today().isoformat(), "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
-        "versions": {name: version(name) for name in ("torch", "transformers", "numpy", "scipy")},
-    }  # fmt: skip
-    if arguments.only in (None, "codec"):
-        results["codec"] = codec_report(codec, examiners, test)
-    if arguments.only in (None, "judge"):
-        results["judge"] = judge_report(codec, validation, test)
-    if arguments.only in (None, "generator"):
-        results["generator"] = generator_report(examiners["aware"], load_judge(EMBEDDED))
+    for part in arguments.only or PARTS:
+        results[part] = measures[part]() | {"measured": _measured()}
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     cards.write(embedded(), results)
     log.info("written to %s", path)

@@ -1,7 +1,8 @@
-"""The examiner: a small convolutional classifier that knows the composer's facts and shares nothing with the judge.
+"""The examiner: a small convolutional classifier that knows the composer's facts and shares neither weights nor clips with the judge.
 
 It hears genre, instruments, tempo and the planted drum loop, trained on clean clips and on codec reconstructions, and marks the
-generator's work in :mod:`.evaluate`. A second one, trained on clean clips only, measures what the codec loses. Neither is shipped.
+generator's work in :mod:`.evaluate`, which marks the examiner too. A second one, trained on clean clips only, measures what the codec
+loses. Neither is shipped.
 
     python -m tonescope.models.training.examiner --folder WORK
 """
@@ -20,11 +21,11 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
-from . import clips
+from . import clips, record
 from .planted import facts
 from .renderer import SAMPLE_RATE
 from .score import Piece
-from .tables import genres, instrument_groups, instruments
+from .tables import fingerprint, genres, instrument_groups, instruments
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ LISTENERS: tuple[dict[str, Any], ...] = (
 )
 LISTENED = 6000
 LOOPED = 400  # extra lo-fi clips with the drum loop, so that it can be told from other drums
+EXAMINED = 6000
+FIRST = 20_000  # of their own clips; those before are the codec's and the judge's
+RECONSTRUCTED = 3400  # of all, the looped ones first
 TEMPO_BINS = np.geomspace(48, 236, 33)
 
 
@@ -175,39 +179,32 @@ def prepare_listeners(folder: Path) -> list[Examiner]:
 
 def prepare(folder: Path) -> dict[str, Examiner]:
     """The ``aware`` examiner (clean and reconstructed clips) and the ``clean`` one, trained once and kept in ``folder``."""
-    from transformers import EncodecModel
+    from .codec import reconstructions
 
-    from .codec import round_trip
-
-    kept = folder / "examiners.pt"
-    if kept.exists():
-        states = torch.load(kept, weights_only=True)
-        found = {}
-        for name, state in states.items():
-            found[name] = Examiner()
-            found[name].load_state_dict(state)
-            found[name].eval()
-        return found
-    data = clips.Clips.open(folder / "clips-codec")
     genre = facts()["lofi_drum_loop"]["genre"]
-    looped = [
-        clips.Recipe(genre, clips.SPLITS["train"] + 500_000_000 + index, drum_loop=True) for index in range(LOOPED)
-    ]
-    clips.write(folder / "clips-looped", looped)
-    extra = clips.Clips.open(folder / "clips-looped")
-    codec = EncodecModel.from_pretrained(folder / "codec").eval()
-    rough = np.load(folder / "clips-reconstructed.npy", mmap_mode="r")
-    rough_loop = np.round(round_trip(codec, torch.from_numpy(extra.batch(range(LOOPED)))).clamp(-1, 1).numpy() * 32767)
-    clean_pieces = [recipe.compose() for recipe in data.recipes]
-    loop_pieces = [recipe.compose() for recipe in extra.recipes]
-    clean, right = np.concatenate([data.audio, extra.audio]), truth(clean_pieces + loop_pieces)
-    both = np.concatenate([data.audio, rough, extra.audio, rough_loop.astype(np.int16)])
-    made = {
-        "clean": _train(clean, right, EPOCHS, 1),
-        "aware": _train(both, truth(clean_pieces + clean_pieces[: len(rough)] + loop_pieces + loop_pieces), EPOCHS, 2),
+    seeds = range(clips.SPLITS["train"] + 500_000_000, clips.SPLITS["train"] + 500_000_000 + LOOPED)
+    recipes = [clips.Recipe(genre, seed, drum_loop=True) for seed in seeds]
+    recipes += clips.uniform("train", EXAMINED, first=FIRST)
+    clips.write(folder / "clips-examiner", recipes)
+    audio = np.asarray(clips.Clips.open(folder / "clips-examiner").audio)
+    rough = reconstructions(folder, "clips-examiner", RECONSTRUCTED)
+    pieces = [recipe.compose() for recipe in recipes]
+    material = {
+        "clean": (audio, truth(pieces)),
+        "aware": (np.concatenate([audio, rough]), truth(pieces + pieces[: len(rough)])),
     }
-    torch.save({name: model.state_dict() for name, model in made.items()}, kept)
-    return made
+    found = {}
+    for seed, (name, (sound, right)) in enumerate(material.items(), start=1):
+        made_from = record.key(
+            recipes, fingerprint(), sound[len(audio) :][:1].tobytes()
+        )  # the codec shows in its sound
+        kept = folder / f"examiner-{name}-{made_from}.pt"
+        if not kept.exists():
+            torch.save(_train(sound, right, EPOCHS, seed).state_dict(), kept)
+        found[name] = Examiner()
+        found[name].load_state_dict(torch.load(kept, weights_only=True))
+        found[name].eval()
+    return found
 
 
 def main() -> None:
