@@ -35,9 +35,15 @@ def words_in(prompt: str, text: Text) -> list[Word]:
     return found
 
 
+_HANGING = r"with|and|or|of|in|by|from|for|featuring|feat\.?|plus|&"
+
+
 def without(prompt: str, word: Word) -> str:
-    """The prompt with one word left out and the spacing and punctuation around it tidied."""
-    rest = prompt[: word.start] + prompt[word.end :]
-    rest = re.sub(r"\s*,(\s*,)+", ",", rest)
-    rest = re.sub(r"\s+", " ", rest).replace(" ,", ",")
-    return rest.strip(" ,;-") or ""
+    """The prompt with one word left out, and what would hang in the air without it (a preposition, brackets, commas)."""
+    before, after = prompt[: word.start], prompt[word.end :]
+    if not re.match(r"\s*\w", after):  # nothing follows that the preposition could belong to
+        before = re.sub(rf"(?:\s*(?:\b(?:{_HANGING})|&)\s*)+$", " ", before, flags=re.IGNORECASE)
+    rest = re.sub(r"[(\[{]\s*[)\]}]", " ", before + after)
+    rest = re.sub(r"\s*([,;/])(?:\s*[,;/])+", r"\1", rest)
+    rest = re.sub(r"\s+", " ", rest).replace(" ,", ",").replace(" ;", ";")
+    return rest.strip(" ,;/&-–")

@@ -6,6 +6,7 @@ Weights are read from safetensors only and no code from a repository is run.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -19,12 +20,12 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, ClapFeatureExtractor, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from . import names
 from .adapters import add_adapter
 from .errors import TonescopeError
 from .families import FAMILIES
 from .generator import Generator
 from .judge import Hearing, Judge, Track
-from .names import hub_id
 
 EMBEDDED = "embedded"
 HUB_JUDGE = "laion/larger_clap_music"
@@ -36,6 +37,81 @@ MODEL_TYPES = {
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
+# Words that ask for music and say nothing about it: that a model never saw them changes little.
+ASKING = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "but",
+        "by",
+        "can",
+        "could",
+        "create",
+        "do",
+        "does",
+        "don",
+        "for",
+        "from",
+        "generate",
+        "give",
+        "have",
+        "hear",
+        "hi",
+        "hello",
+        "i",
+        "in",
+        "is",
+        "it",
+        "its",
+        "just",
+        "let",
+        "like",
+        "make",
+        "making",
+        "me",
+        "music",
+        "my",
+        "of",
+        "on",
+        "one",
+        "or",
+        "our",
+        "please",
+        "play",
+        "playing",
+        "s",
+        "should",
+        "some",
+        "something",
+        "song",
+        "t",
+        "thanks",
+        "that",
+        "the",
+        "them",
+        "then",
+        "there",
+        "this",
+        "to",
+        "track",
+        "very",
+        "want",
+        "we",
+        "with",
+        "would",
+        "you",
+        "your",
+        "bpm",
+    ]
+)
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The words of a generator's training captions."""
@@ -43,13 +119,9 @@ class Vocabulary:
     words: frozenset[str]
 
     def knows(self, word: str) -> bool:
-        """Whether every part of a word was seen in training; numbers always count as seen."""
-        parts = [
-            part
-            for part in "".join(char if char.isalnum() else " " for char in word.lower()).split()
-            if not part.isdigit()
-        ]
-        return all(part in self.words for part in parts)
+        """Whether every part of a word was seen in training. Numbers count as seen, and words that ask rather than describe."""
+        parts = re.findall(r"[^\W\d_]+", re.sub(r"['’]\w+", "", word.lower()))
+        return all(part in self.words or part in ASKING for part in parts)
 
 
 @dataclass(frozen=True)
@@ -84,7 +156,7 @@ def find(name: str, kind: str) -> Found:
                 f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with --{'model' if kind == 'generator' else 'judge'}."
             )
         return Found(str(folder), None, folder)
-    path = folder(name)
+    path = names.folder(name)
     if path:
         if not (path / "config.json").is_file():
             raise TonescopeError(
@@ -101,7 +173,7 @@ def find(name: str, kind: str) -> Found:
                 f"{name} {what}; save the model again with save_pretrained (it writes safetensors) and give that folder."
             )
         return Found(str(path), None, path)
-    repository = hub_id(name)
+    repository = names.hub_id(name)
     if repository is None:
         raise TonescopeError(
             f"there is no {kind} called “{name[:80]}”: give “{EMBEDDED}”, a folder, or a Hub id such as {'facebook/musicgen-small' if kind == 'generator' else HUB_JUDGE}."
@@ -267,7 +339,10 @@ def _hearing(side: dict[str, Any]) -> tuple[list[str], Hearing, Track | None]:
     hearing, track = Hearing(), None
     if "templates" in side:
         hearing = Hearing(
-            tuple(side["templates"]), float(side["temperature"]), tuple(side["bias"]), float(side["meaning"])
+            tuple(side["templates"]),
+            float(side["temperature"]),
+            tuple(side["bias"]),
+            float(side.get("meaning", Hearing.meaning)),
         )
     if "track" in side:
         kept = side["track"]
