@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 DECODER = dict(
     num_hidden_layers=6, hidden_size=320, ffn_dim=1280, num_attention_heads=5, dropout=0.0, activation_function="gelu"
 )
-LESSONS = 14_000
+LESSONS = 20_000
 HELD_OUT = 96
 BATCH = 6
 RATE = 1e-3

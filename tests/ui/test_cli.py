@@ -70,6 +70,21 @@ def test_output_folder_holds_everything(folders: tuple[Path, Path], tmp_path: Pa
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
+def test_people_read_what_is_asked_heard_and_tested(folders: tuple[Path, Path]) -> None:
+    result = quick(folders, PROMPT)
+    assert result.exit_code == 0, result.output
+    text = " ".join(result.stdout.split())
+    for part in (
+        "smooth jazz (asked)",
+        "Why ",
+        "below zero",
+        "2 fresh takes",
+        "random units like them",
+        "silenced (verified)",
+    ):
+        assert part in text, part
+
+
 def test_json_is_the_documented_schema(folders: tuple[Path, Path]) -> None:
     result = quick(folders, PROMPT, "--json")
     assert result.exit_code == 0, result.output
