@@ -261,12 +261,13 @@ def edited(
     Raises:
         TonescopeError: an edit cannot be made here, did not fire, or changed nothing.
     """
-    by_location: dict[Location, dict[int, Edit]] = defaultdict(dict)
-    for edit in {id(edit): edit for edit in edits if edit}.values():
+    given = {row: edit for row, edit in enumerate(edits) if edit}
+    for edit in {id(edit): edit for edit in given.values()}.values():
         check_edit(generator, edit, reference, guidance)
-    for row, edit in enumerate(edits):
-        for location in edit.locations if edit else ():
-            by_location[location][row] = edit  # type: ignore[assignment]
+    by_location: dict[Location, dict[int, Edit]] = defaultdict(dict)
+    for row, edit in given.items():
+        for location in edit.locations:
+            by_location[location][row] = edit
     writers = [
         _Writer(generator, location, rows, len(edits), guidance, reference)
         for location, rows in sorted(by_location.items())

@@ -1,0 +1,102 @@
+"""The main job on random models: what is asked, on which takes it is tested, and what a reader is warned of."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tonescope.diagnose import genre
+from tonescope.diagnose.diagnosis import _question
+from tonescope.diagnose.genre import Heard, Intent, Verdict
+from tonescope.diagnose.report import plots, sentences
+from tonescope.diagnose.result import Diagnosis
+from tonescope.diagnose.session import Session
+from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.stats import share
+
+from tests import tiny
+
+LABELS = tuple(row["label"] for row in tiny.ROWS)
+QUICK = Settings(takes=2, seconds=0.5, tested_words=1, tested_units=1, doses=(2.0,))
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return tiny.session()
+
+
+@pytest.fixture(scope="module")
+def found(session: Session) -> Diagnosis:
+    return session.diagnose("house house piano", QUICK)[0]
+
+
+def test_what_is_found_in_some_takes_is_tested_in_others(found: Diagnosis) -> None:
+    assert [take.seed for take in found.takes] == [1, 2]
+    assert [take.seed for take in found.drivers.tested] == [3, 4]
+    assert found.drivers.group is not None and found.drivers.group.muted.effect.takes == 2
+
+
+def test_the_genre_asked_for_is_in_every_take(found: Diagnosis) -> None:
+    assert all("house" in take.posterior for take in found.takes)
+
+
+def test_words_that_come_twice_have_bars_of_their_own(found: Diagnosis) -> None:
+    names = plots.words(found).data[0].y
+    assert len(names) == 3 == len(set(names))
+
+
+def test_a_word_is_shown_with_what_was_played_without_it(found: Diagnosis) -> None:
+    tested = [word for word in found.drivers.words if word.verified]
+    assert len(tested) == 1 and tested[0].verified is not None
+    assert tested[0].verified.prompt in ("house piano", "house house") and "played “house" in sentences.word(tested[0])
+
+
+def test_a_badge_says_verified_only_where_it_is_clear(found: Diagnosis) -> None:
+    for driver in (*found.drivers.words, *found.drivers.units):
+        wanted = (
+            "estimated" if driver.verified is None else "verified" if sentences.clear(driver.verified) else "tested"
+        )
+        assert sentences.badge(driver) == wanted
+    assert found.drivers.group is not None and not found.drivers.group.convincing
+    assert sentences.group_badge(found.drivers.group) == "tested"
+
+
+def test_a_judge_of_another_world_gives_no_verdict() -> None:
+    session = tiny.session()
+    session.judge.world = "the pieces of a composer"
+    result = session.diagnose("house", QUICK)[0]
+    assert result.verdict.kind == "unclear" and result.verdict.sentence.startswith("No verdict")
+    assert any("larger_clap_music" in caveat for caveat in result.caveats)
+
+
+def test_what_is_heard_is_not_compared_with_itself(session: Session, found: Diagnosis) -> None:
+    heard = found.perceived.label
+    intended = next(label for label in LABELS if label != heard)
+    result = session.diagnose("house house piano", QUICK.model_copy(update={"against": heard}), intended)[0]
+    assert result.question.label == heard and result.question.against == intended
+    assert any(f"compared with {intended}" in caveat for caveat in result.caveats)
+
+
+def test_one_take_is_said_to_give_no_interval(session: Session) -> None:
+    result = session.diagnose("house", QUICK.model_copy(update={"takes": 1}))[0]
+    assert any(caveat.startswith("One take gives no interval") for caveat in result.caveats)
+    assert result.drivers.group is not None and not result.drivers.group.convincing
+
+
+def test_a_partial_drift_asks_why_some_takes_strayed() -> None:
+    heard = Heard(
+        label="house", family="electronic", share=share(10, 16), mean_probability=0.6, counts={"house": 10, "smooth jazz": 6}, unsure=0
+    )  # fmt: skip
+    verdict = Verdict(kind="partial drift", sentence="", matched=None, judge_error=None)
+    intent = Intent(label="house", how="named", confidence=1.0)
+    asked = _question(intent, heard, verdict, torch.ones(16, len(LABELS)), LABELS, None)
+    assert (asked.label, asked.against) == ("smooth jazz", "house")
+    match = verdict.model_copy(update={"kind": "match"})
+    assert _question(intent, heard, match, torch.eye(len(LABELS)), LABELS, None).label == "house"
+
+
+def test_every_verdict_has_its_colour() -> None:
+    from typing import get_args
+
+    from tonescope.ui.terminal import COLOURS
+
+    assert set(COLOURS) == set(get_args(genre.Kind))
