@@ -160,6 +160,19 @@ def losses(model: MusicgenForConditionalGeneration, codes: Tensor, states: Tenso
     )
 
 
+def half_is_quicker(model: MusicgenForConditionalGeneration, batch: tuple[Tensor, Tensor, Tensor]) -> bool:
+    """Whether this processor takes a step in bfloat16 in less time; some do it in half, others need half as much again. The loss is the same."""
+    best = {True: math.inf, False: math.inf}
+    for half in (True, False) * 3:
+        started = time.monotonic()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            loss = losses(model, *batch).sum()
+        loss.backward()
+        best[half] = min(best[half], time.monotonic() - started)
+    model.zero_grad()
+    return best[True] < best[False]
+
+
 def rate_at(share: float, step: int) -> float:
     """Learning rate after ``share`` of the time: warm-up by steps, then a cosine down to 3 %."""
     return RATE * min(1.0, (step + 1) / WARM_UP) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
@@ -202,6 +215,8 @@ def train(folder: Path, minutes: float, stop_after: float = math.inf, seed: int 
         state.with_suffix(".tmp").replace(state)
 
     weights = torch.tensor(BOOK_WEIGHTS) / sum(BOOK_WEIGHTS)
+    half = half_is_quicker(model, batches.draw(np.arange(BATCH)))
+    log.info("training in %s, which is quicker here", "bfloat16" if half else "float32")
     saved, first, order, frames = spent, spent, np.zeros(0, dtype=np.int64), 0
     while spent < minutes * 60 and spent - first < stop_after * 60:
         started = time.monotonic()
@@ -210,8 +225,7 @@ def train(folder: Path, minutes: float, stop_after: float = math.inf, seed: int 
         rows, order = order[:BATCH], order[BATCH:]
         for group in optimiser.param_groups:
             group["lr"] = rate_at(spent / (minutes * 60), step)
-        # half as fast again where the processor has bf16, and the same loss
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
             loss = (losses(model, *batches.draw(rows)) * weights).sum()
         optimiser.zero_grad()
         loss.backward()
