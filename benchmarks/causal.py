@@ -96,8 +96,8 @@ def main() -> None:
         takes = generator.generate([prompt] * len(seeds), seeds, SECONDS)
         asked = question(session, takes.waveform)
         found = attribute(generator, takes, margin(judge, asked.label, asked.against), reference)
-        size = round(SHARE * found.count)
-        strongest = tuple(unit for unit, _ in found.ranked(size))
+        strongest = found.strongest(SHARE)
+        size = len(strongest)
         controls = [matched_controls(strongest, found.activity, draw) for draw in seeds]
 
         def tested(

@@ -37,6 +37,9 @@ LONG_SECONDS = 90.0
 Progress = Callable[[str, float], None]
 """Called with what is being done and how much of the whole is done (0 to 1)."""
 
+Announce = Callable[[genre.Verdict], None]
+"""Called with the verdict."""
+
 
 @dataclass
 class Evidence:
@@ -109,13 +112,15 @@ def check_request(
 def diagnose(
     prompt: str, generator: Generator, judge: Judge, taxonomy: Taxonomy, reference: Reference, settings: Settings,
     vocabulary: Vocabulary | None = None, intended: str | None = None, progress: Progress | None = None, keep: Keep | None = None,
+    announce: Announce | None = None,
 ) -> tuple[Diagnosis, Evidence]:  # fmt: skip
     """Diagnose one prompt.
 
     Args:
         vocabulary: the words the generator was trained on, where that is known.
         intended: the genre the user meant, when the prompt does not say it.
-        keep: what to record of the clean takes; nothing if absent.
+        keep: what to record of the takes; nothing if absent.
+        announce: told the verdict as soon as it is known, long before what drove it is.
 
     Raises:
         TonescopeError: the request cannot be met; the message says why.
@@ -154,6 +159,8 @@ def diagnose(
         if foreign(judge, generator):
             verdict = genre.withheld(verdict, judge.name, judge.world, generator.name)
         question = _question(intent, heard, verdict, posterior, judge.labels, against)
+    if announce:
+        announce(verdict)
     with clock.stage("attribute") as advance:
         metric = margin(judge, question.label, question.against)
         size, each = memory.attribution_rows(

@@ -57,8 +57,7 @@ class Plan:
     @classmethod
     def make(cls, prompt: str, text: Text, found: Attribution, settings: Settings, bare: str | None) -> Plan:
         """Choose what to test by the estimates; ``bare`` is the genre word to play in place of the prompt, if that is asked."""
-        size = max(1, round(found.count * settings.strongest_share))
-        strongest = tuple(unit for unit, _ in found.ranked(size))
+        strongest = found.strongest(settings.strongest_share)
         singles = tuple(unit for unit, _ in found.ranked(settings.tested_units))
 
         def controls(units: tuple[Unit, ...]) -> list[tuple[Unit, ...]]:

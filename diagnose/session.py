@@ -13,7 +13,7 @@ from ..models.generator import Generator, Sampling
 from ..models.judge import Judge
 from . import memory
 from . import reference as references
-from .diagnosis import Evidence, Progress, check_request, diagnose
+from .diagnosis import Announce, Evidence, Progress, check_request, diagnose
 from .reference import Reference
 from .result import Diagnosis
 from .settings import Settings
@@ -106,6 +106,7 @@ class Session:
         intended: str | None = None,
         progress: Progress | None = None,
         keep: Keep | None = None,
+        announce: Announce | None = None,
     ) -> tuple[Diagnosis, Evidence]:
         """Diagnose a prompt; see :func:`.diagnosis.diagnose`."""
         check_request(prompt, self.generator, self.judge, self.taxonomy, settings, intended)
@@ -121,6 +122,7 @@ class Session:
             intended,
             progress,
             keep,
+            announce,
         )
 
 

@@ -17,7 +17,7 @@ MOST_TESTED = 200
 class Settings(BaseModel):
     """Everything needed to run the diagnosis again.
 
-    ``strongest_share`` is the share of all units that the group test mutes together; ``tested_units`` and ``tested_words`` are how
+    ``strongest_share`` is the share of all neurons, and of all heads, that the group test mutes together; ``tested_units`` and ``tested_words`` are how
     many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.
     Takes have the seeds from ``seed`` on; what was found is tested in as many fresh ones, with the seeds after those. ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
     """

@@ -63,8 +63,8 @@ class PairedSampling(LogitsProcessor):
         if self.temperature > 0:
             guided = guided / self.temperature
             if 0 < self.top_k < size:
-                kept = guided.topk(self.top_k).values[:, -1:]
-                guided = guided.masked_fill(guided < kept, _REFUSED)
+                least = guided.topk(self.top_k, sorted=False).values.amin(-1, keepdim=True)
+                guided = guided.masked_fill(guided < least, _REFUSED)
             drawn = {seed: gumbel(seed, step, self.books, size) for seed in set(self.seeds)}
             noise = torch.cat([drawn[seed] for seed in self.seeds])
             guided = guided + noise.to(guided.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -45,6 +46,16 @@ def test_the_wheel_carries_its_data(installed: Path, tmp_path: Path) -> None:
     counts = [int(number) for number in _python(installed, code, tmp_path).split()]
     assert counts[0] > 40 and counts[1] >= 18 and counts[2] >= 8
     assert (installed / "tonescope" / "diagnose" / "report" / "report.html.j2").is_file()
+
+
+def test_the_wheel_diagnoses(installed: Path, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    models = ["--model", str(folders[0]), "--judge", str(folders[1])]
+    quick = ["--takes", "1", "--seconds", "0.5", "--test-units", "0", "--json", "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "tonescope", "diagnose", "house with piano", *models, *quick]
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["prompt"] == "house with piano" and (tmp_path / "out" / "report.html").is_file()
 
 
 def test_top_level_folders_do_not_leak_into_site_packages(installed: Path) -> None:

@@ -127,9 +127,14 @@ def build(session: Session) -> gr.Blocks:
                 guidance=float(guidance),
                 against=against or None,
             )
+            known: list[str] = []
+
+            def told(what: str, done: float) -> None:
+                progress(done, desc=" ".join([*known, f"Now: {what}"]))
+
             with one_at_a_time:
                 result, evidence = session.diagnose(
-                    prompt, settings, intended or None, progress=lambda what, done: progress(done, desc=what)
+                    prompt, settings, intended or None, told, announce=lambda verdict: known.append(verdict.sentence)
                 )
         except TonescopeError as error:
             message = str(error)
@@ -143,9 +148,9 @@ def build(session: Session) -> gr.Blocks:
             plots.doses(result),
             plots.units(result),
         ]
-        told = f"### {escape(sentences.question(result))}\n{escape(sentences.scale(result))}"
+        heading = f"### {escape(sentences.question(result))}\n{escape(sentences.scale(result))}"
         return [
-            verdict_html(result), *players(evidence, sounds), *figures, told, word_rows(result), unit_rows(result), second_rows(result),
+            verdict_html(result), *players(evidence, sounds), *figures, heading, word_rows(result), unit_rows(result), second_rows(result),
             result.model_dump(mode="json"), gr.update(visible=True),
         ]  # fmt: skip
 
@@ -179,7 +184,7 @@ def build(session: Session) -> gr.Blocks:
                     sound += [gr.Audio(interactive=False) for _ in range(4)]
             with gr.Row():
                 heard, timeline = gr.Plot(show_label=False), gr.Plot(show_label=False)
-            told = gr.Markdown()
+            heading = gr.Markdown()
             with gr.Row():
                 words, group = gr.Plot(show_label=False), gr.Plot(show_label=False)
             with gr.Row():
@@ -202,7 +207,7 @@ def build(session: Session) -> gr.Blocks:
                 data = gr.JSON(show_label=False)
         inputs = [prompt, takes, seconds, seed, guidance, against, intended]
         outputs = [
-            verdict, *sound, heard, timeline, words, group, doses, units, told, word_table, unit_table, second_table, data, results,
+            verdict, *sound, heard, timeline, words, group, doses, units, heading, word_table, unit_table, second_table, data, results,
         ]  # fmt: skip
         gr.on([button.click, prompt.submit], run, inputs, outputs, concurrency_limit=1)
     return page

@@ -6,10 +6,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+
+if TYPE_CHECKING:
+    from ..diagnose.genre import Verdict
 
 app = typer.Typer(
     name="tonescope",
@@ -74,17 +77,26 @@ def _plain_errors() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[str, float], None] | None]:
+def _progress(quiet: bool) -> Iterator[tuple[Callable[[str, float], None] | None, Callable[..., None]]]:
+    """What to tell progress to (nothing, where no one looks), and a way to print something above the bar."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    def plainly(show: Callable[..., None], *arguments: Any) -> None:
+        show(*arguments)
+
     if quiet or not _errors.is_terminal:
-        yield None
+        yield None, plainly
         return
-    with Progress(
-        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=_errors, transient=True
-    ) as bar:
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_errors, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("load models", total=1.0)
-        yield lambda what, done: bar.update(task, description=what, completed=done)
+
+        def above(show: Callable[..., None], *arguments: Any) -> None:
+            bar.stop()
+            show(*arguments)
+            bar.start()
+
+        yield lambda what, done: bar.update(task, description=what, completed=done), above
 
 
 @app.command()
@@ -146,11 +158,19 @@ def diagnose(
         from ..diagnose.session import Session
         from ..diagnose.trace import Keep
 
-        with _progress(as_json) as progress:
+        with _progress(as_json) as (progress, above):
             session = Session.open(model, judge, device, dtype, adapter)
             loaded = time.perf_counter() - started
             keep = Keep("all", top=TRACED_UNITS) if out is not None else None
-            result, evidence = session.diagnose(prompt, settings, intended, progress, keep)
+
+            def announce(verdict: Verdict) -> None:
+                from .terminal import show_verdict
+
+                above(show_verdict, prompt, verdict)
+
+            result, evidence = session.diagnose(
+                prompt, settings, intended, progress, keep, None if as_json else announce
+            )
         result.timings = {"import and load models": round(loaded, 3), **result.timings}
         if out is not None:
             from ..diagnose.report.audio import Sounds
@@ -199,7 +219,7 @@ def units(
         from ..models.loading import load_generator
         from .inventory import as_rows, show_sites
 
-        with _progress(as_json) as progress:
+        with _progress(as_json) as (progress, _):
             generator = load_generator(model, adapter=adapter)
             if progress:
                 progress("count units", 0.9)

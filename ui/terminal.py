@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ..diagnose.genre import Verdict
 from ..diagnose.report import sentences
 from ..diagnose.result import Diagnosis
 
@@ -40,18 +41,21 @@ def _table(*columns: str, title: str | None = None) -> Table:
     return table
 
 
-def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
-    """Print a diagnosis for people."""
-    console = Console(highlight=False)
-    question = diagnosis.question
-    console.print(
+def show_verdict(prompt: str, verdict: Verdict) -> None:
+    """Print the verdict, which is known long before what drove it."""
+    Console(highlight=False).print(
         Panel(
-            Group(Text(diagnosis.verdict.sentence, style="bold"), _badge("observed")),
-            border_style=COLOURS[diagnosis.verdict.kind],
-            title=Text(f"“{diagnosis.prompt[:70]}”"),
+            Group(Text(verdict.sentence, style="bold"), _badge("observed")),
+            border_style=COLOURS[verdict.kind],
+            title=Text(f"“{prompt[:70]}”"),
         )
     )
 
+
+def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
+    """Print everything but the verdict."""
+    console = Console(highlight=False)
+    question = diagnosis.question
     asked = diagnosis.intended.label
     heard = _table("seed", "heard as", "", "probability", *([f"{asked} (asked)"] if asked else []), title="takes")
     for take in diagnosis.takes[:SHOWN_TAKES]:

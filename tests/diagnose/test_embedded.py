@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from functools import cache
 from pathlib import Path
 
 import pytest
+from tonescope.diagnose.genre import read_intent
 from tonescope.diagnose.result import Diagnosis
 from tonescope.diagnose.session import Session
 from tonescope.diagnose.settings import Settings
+from tonescope.models.training import cards
 from tonescope.models.training.planted import facts
 
 FOLDER = Path(__file__).parents[2] / "models" / "embedded"
@@ -61,7 +65,30 @@ def test_a_word_it_never_learned_is_reported(session: Session) -> None:
     assert session.vocabulary.knows("saxophone") and not session.vocabulary.knows("didgeridoo")
 
 
-def test_the_models_are_small_whole_and_harmless() -> None:
+@pytest.mark.parametrize("prompt", ["a song", "music", "some music please"])
+def test_a_prompt_without_a_genre_is_given_none(session: Session, prompt: str) -> None:
+    assert read_intent(prompt, session.judge, session.taxonomy).label is None
+
+
+def test_planted_c_house_is_techno_in_part() -> None:
+    """A third of the takes strays; whether eight takes can tell is chance, that they are not all one genre is not."""
+    found = Session.open().diagnose("house", Settings(takes=16, tested_units=0, doses=(), tested_words=0))[0]
+    assert found.intended.label == "house" and found.perceived.counts.get("techno", 0) >= 1
+    assert found.verdict.kind in ("partial drift", "match", "sibling drift")
+
+
+def test_the_cards_say_what_was_measured(tmp_path: Path) -> None:
+    """The model cards are those that the shipped results give."""
+    for name in ("generator", "judge"):
+        (tmp_path / name).mkdir()
+        for file in ("tonescope.json", "config.json"):
+            shutil.copy(FOLDER / name / file, tmp_path / name)
+    cards.write(tmp_path, json.loads((FOLDER / "results.json").read_text(encoding="utf-8")))
+    for name in ("generator", "judge"):
+        assert (tmp_path / name / "README.md").read_text("utf-8") == (FOLDER / name / "README.md").read_text("utf-8")
+
+
+def test_the_models_are_small_and_harmless() -> None:
     files = [path for path in FOLDER.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= BUDGET
     assert not [path for path in files if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".npy"}]

@@ -63,11 +63,13 @@ def group_of(heard: Heard) -> GroupTest:
 
 def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them() -> None:
     plan = made()
-    assert len(plan.strongest) == 4 and {unit.index for unit in plan.strongest} >= {7, 8}
+    assert [unit.location for unit in plan.strongest] == [SELF] + [MLP] * 4 and {
+        unit.index for unit in plan.strongest[1:3]
+    } == {7, 8}
     controls = next(variant.edit for variant in plan.variants if variant.name == CONTROL)
     assert isinstance(controls, tuple) and len(controls) == SETTINGS.takes and len(set(controls)) > 1
     for control in controls:
-        assert len(control.targets) == 4 and not set(plan.strongest) & set(control.targets)
+        assert len(control.targets) == 5 and not set(plan.strongest) & set(control.targets)
     names = [variant.name for variant in plan.variants]
     assert names[:2] == [MUTED, CONTROL] and len(set(names)) == len(names) and BARE not in names
     assert BARE in [variant.name for variant in made("jazz fusion").variants]
@@ -91,7 +93,7 @@ def test_a_broken_sound_on_either_side_proves_nothing(broken: str) -> None:
 
 
 def test_too_few_random_units_convince_no_one() -> None:
-    plan = replace(made(), control_units=3)
+    plan = replace(made(), control_units=4)
     assert not plan.results(Heard(muted=-3.0).of(plan), attribution(), None)[0].convincing  # type: ignore[arg-type]
 
 

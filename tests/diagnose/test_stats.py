@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import false_discovery_control, ttest_1samp
 from tonescope.diagnose.stats import adjusted, effect, share
 
 
@@ -30,6 +30,8 @@ def test_equal_changes_are_certain_and_no_change_is_none() -> None:
 def test_q_values_are_those_of_benjamini_and_hochberg() -> None:
     assert adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
     assert adjusted([None, 0.01, None]) == [None, pytest.approx(0.01), None]
+    ps = np.random.default_rng(1).random(40) ** 3
+    assert adjusted(ps.tolist()) == pytest.approx(false_discovery_control(ps).tolist())
     assert adjusted([]) == [] and adjusted([None]) == [None]
 
 
