@@ -30,8 +30,8 @@ class Settings(BaseModel):
     top_k: int = 250
     against: str | None = None
     strongest_share: float = 0.01
-    tested_units: int = 2
-    tested_words: int = 4
+    tested_units: int = 1
+    tested_words: int = 3
     doses: tuple[float, ...] = (0.0, 0.5, 2.0)
     memory_gib: float | None = None
 
@@ -66,10 +66,9 @@ def check(prompt: str, settings: Settings) -> None:
         raise TonescopeError(f"a guidance of {settings.guidance:g} is outside 1 (none) to 20; 3 is usual.")
     if not (math.isfinite(settings.temperature) and 0 <= settings.temperature <= 5):
         raise TonescopeError(f"a temperature of {settings.temperature:g} is outside 0 to 5; 1 is usual.")
-    if not 0 <= settings.tested_units <= MOST_TESTED:
-        raise TonescopeError(
-            f"{settings.tested_units} units cannot be verified one by one; ask for 0 to {MOST_TESTED}."
-        )
+    for count, what in ((settings.tested_units, "units"), (settings.tested_words, "words")):
+        if not 0 <= count <= MOST_TESTED:
+            raise TonescopeError(f"{count} {what} cannot be verified one by one; ask for 0 to {MOST_TESTED}.")
     if settings.memory_gib is not None and not 0 < settings.memory_gib < math.inf:
         raise TonescopeError(
             f"{settings.memory_gib:g} GiB of memory cannot be worked with; give another number above 0, or leave the option out."

@@ -123,7 +123,8 @@ def diagnose(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the output folder.")] = False,
     as_json: AsJson = False,
     timings: Annotated[bool, typer.Option("--timings", help="Show where the time went.")] = False,
-    test_units: Annotated[int, typer.Option(help="Verify so many of the strongest units one by one.")] = 2,
+    test_units: Annotated[int, typer.Option(help="Verify so many of the strongest units one by one.")] = 1,
+    test_words: Annotated[int, typer.Option(help="Verify so many words by leaving them out, the strongest first.")] = 3,
     memory: Annotated[
         float | None,
         typer.Option(metavar="GIB", help="Use at most so much more memory. [default: 70 % of what is free]"),
@@ -148,6 +149,7 @@ def diagnose(
             top_k=top_k,
             against=against,
             tested_units=test_units,
+            tested_words=test_words,
             memory_gib=memory,
         )
         check(prompt, settings)

@@ -51,7 +51,7 @@ def test_output_folder_holds_everything(folders: tuple[Path, Path], tmp_path: Pa
     assert diagnosis.prompt == PROMPT and len(diagnosis.takes) == 2
     assert diagnosis.drivers.group is not None
     played = trials(diagnosis)
-    assert len(played) == 2 + 3 + 2 * 2 + 4 and all(len(trial.audio) == 2 for trial in played)
+    assert len(played) == 2 + 3 + 2 + 3 and all(len(trial.audio) == 2 for trial in played)
     rows = diagnosis.takes + diagnosis.drivers.tested
     assert [take.seed for take in rows] == [1, 2, 3, 4]
     names = [take.audio for take in rows] + [name for trial in played for name in trial.audio]
@@ -64,7 +64,7 @@ def test_output_folder_holds_everything(folders: tuple[Path, Path], tmp_path: Pa
     assert trace.takes.codes.shape == (2, 4, 25) and Location("decoder", 0, "mlp") in trace.values
     assert load_file(out / "estimates.safetensors")["decoder.0.mlp"].shape == (2, 40)
     page = (out / "report.html").read_text()
-    assert page.count('src="data:audio/wav;base64,') == 2 + 2 * (3 + 4) and "Plotly.newPlot" in page
+    assert page.count('src="data:audio/wav;base64,') == 2 + 2 * (3 + 3) and "Plotly.newPlot" in page
     written = re.sub(r"<script.*?</script>", "", page, flags=re.S)  # what the plots' library holds is never fetched
     assert all(found.startswith("data:") for found in re.findall(r"""(?:src|href)=["']([^"']*)""", written))
     assert [path.name for path in out.parent.iterdir()] == ["out"]
@@ -291,7 +291,7 @@ def test_other_faults_are_not_called_memory(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("option", "value", "word"),
     [
-        ("--memory", "inf", "GiB"), ("--model", "x" * 5000, "no generator called"), ("--model", "", "no generator called"),
+        ("--memory", "inf", "GiB"), ("--test-words", "-1", "words cannot be verified"), ("--test-units", "9999", "units cannot be verified"), ("--model", "x" * 5000, "no generator called"), ("--model", "", "no generator called"),
         ("--model", "~nosuchuser/x", "no generator called"), ("--device", "meta", "cannot be used"), ("--device", "brass", "cannot be used"),
     ],
 )  # fmt: skip
