@@ -139,7 +139,7 @@ def group(diagnosis: Diagnosis) -> go.Figure:
         240,
         x=f"change of “{diagnosis.question.label}” over “{diagnosis.question.against}”",
     )
-    names = ["estimated", "verified", f"{test.units} random units"]
+    names = ["estimated", "verified", f"{test.control_units} random units"]
     effects = [test.estimated, test.muted.effect, test.control.effect]
     figure.add_bar(
         y=names,
