@@ -33,6 +33,7 @@ MOST_ROWS = 48
 ATTRIBUTED_AT_ONCE = 4
 LARGE_BYTES = 2 * 2**30
 LONG_SECONDS = 90.0
+MEASURED_SHARE = 0.75  # of the judge's window; its record says little about less
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and how much of the whole is done (0 to 1)."""
@@ -299,6 +300,10 @@ def _caveats(
     if judge.track is None:
         caveats.append(
             f"How often {judge.name} itself mishears these genres was not measured, so what it hears, and a drift, may be its own mistake: listen to the takes."
+        )
+    elif settings.seconds < MEASURED_SHARE * judge.mel.window_seconds:
+        caveats.append(
+            f"How often {judge.name} mishears was measured on {judge.mel.window_seconds:g} s of music; in {settings.seconds:g} s it hears less."
         )
     if foreign(judge, generator):
         caveats.append(

@@ -1,4 +1,4 @@
-"""Puts trained models into the package: fp16 safetensors, tokenizers, and what else belongs beside them.
+"""Puts trained models into the package: fp16 safetensors, tokenizers, reference means, and what else belongs beside them.
 
 python -m tonescope.models.training.assemble --folder WORK
 """
