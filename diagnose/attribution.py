@@ -98,7 +98,7 @@ def attribute(
     if len(set(takes.prompts)) != 1:
         raise ValueError("takes of one prompt are attributed together")
     if keep:
-        check_size(generator, takes, generator.locations(*sites), keep, sampling.guidance)
+        check_size(generator, takes.prompts, takes.codes.shape[2], generator.locations(*sites), keep, sampling.guidance)
     parts = [
         _Pass(generator, takes.rows(start, start + rows), reference, sampling, sites, keep).run(metric, at)
         for start in range(0, len(takes), rows)

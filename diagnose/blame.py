@@ -26,12 +26,14 @@ def bare_word(intent: Intent, verdict: Verdict, prompt: str) -> str | None:
 
 
 def blame(
-    prompt: str, generator: Generator, judge: Judge, intent: Intent, question: Question, verdict: Verdict, bare: Trial | None
+    prompt: str, generator: Generator, judge: Judge, intent: Intent, question: Question, verdict: Verdict, bare: Trial | None,
+    untouched: Sequence[str] = (),
 ) -> Blame:  # fmt: skip
     """Split the blame for a drift. Without one there is nothing to split, and that is what it says.
 
     Args:
-        bare: what became of the takes when the genre word alone stood in place of the prompt.
+        bare: what became of the tested takes when the genre word alone stood in place of the prompt.
+        untouched: what the same takes are heard as under the prompt itself.
     """
     asked, heard = intent.label, question.label
     if asked is None or "drift" not in verdict.kind:
@@ -51,8 +53,9 @@ def blame(
     if misheard is not None and misheard.low >= OFTEN:
         return Blame(where="codec and judge", sentence=f"The confusion may be the listener’s: {listener}.", **facts)
     count, total = (bare.heard.get(asked, 0), sum(bare.heard.values())) if bare else (0, 0)
-    if 2 * count > total:
-        sentence = f"The decoder makes it of the prompt’s other words: from “{asked}” alone, {count} of {total} takes are heard as {asked}; {reads}, and {listener}."
+    before = share(list(untouched).count(asked), len(untouched))
+    if 2 * count > total and share(count, total).low > (before.value if before.total else 0.0):
+        sentence = f"The decoder makes it of the prompt’s other words: from “{asked}” alone, {count} of {total} takes are heard as {asked}, from the prompt {before.count}; {reads}, and {listener}."
         return Blame(where="decoder", sentence=sentence, badge="verified", **facts)
     if nearest == heard and to_heard - to_asked > CLEARLY_CLOSER:
         sentence = f"The confusion is there before a note is played: {reads}, and {listener}."

@@ -21,12 +21,12 @@ from .blame import bare_word, blame
 from .interventions import regenerate
 from .metrics import margin
 from .plan import BARE, Plan
-from .reference import Reference
+from .reference import ATTRIBUTED, Reference
 from .result import Cost, Diagnosis, Drivers, GroupTest, Question, Source, TakeResult, WordDriver
 from .seconds import Timeline, by_second
 from .settings import Settings, check
 from .taxonomy import Taxonomy
-from .trace import Keep
+from .trace import Keep, check_size
 from .verification import Played, verify
 
 MOST_ROWS = 48
@@ -133,14 +133,20 @@ def diagnose(
     sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
     seeds = [settings.seed + index for index in range(settings.takes)]
 
-    allowed = memory.budget(generator.model.device, settings.memory_gib).without(
-        memory.decoding_bytes(generator, settings.seconds), f"decoding {settings.seconds:g} s with {generator.name}"
+    text, to_play = generator.read_text([prompt]), Plan.rows(settings)
+    what = f"{settings.seconds:g} s with {generator.name}"
+    allowed = (
+        memory.budget(generator.model.device, settings.memory_gib)
+        .without(memory.decoding_bytes(generator, settings.seconds), f"decoding {what}")
+        .without(memory.waveform_bytes(generator, settings.seconds, to_play), f"keeping {to_play} takes of {what}")
     )
-    text = generator.read_text([prompt])
     each = memory.generation_bytes(generator, settings.seconds, text.mask.shape[1], settings.guidance)
-    rows = allowed.rows(each, MOST_ROWS, f"generating {settings.seconds:g} s with {generator.name}")
-    generation = each * min(rows, len(seeds))
-    with clock.stage("generate", bytes=generation) as advance:
+    rows = allowed.rows(each, MOST_ROWS, f"generating {what}")
+    generation = each * min(rows, to_play)
+    if keep:
+        frames = frames_in(settings.seconds, generator.frame_rate)
+        check_size(generator, [prompt] * len(seeds), frames, generator.locations(*ATTRIBUTED), keep, settings.guidance)
+    with clock.stage("generate", bytes=each * min(rows, len(seeds))) as advance:
         takes = regenerate(
             generator,
             [prompt] * len(seeds),
@@ -175,15 +181,15 @@ def diagnose(
         found = attribute(generator, takes, metric, reference, sampling, size, keep=keep)
     plan = Plan.make(prompt, text, found, settings, bare_word(intent, verdict, prompt))
     fresh = [seed + settings.takes for seed in seeds]
-    rows_to_play = (len(plan.variants) + 1) * len(fresh)
-    with clock.stage("verify", seconds=clock.timings["generate"] / len(seeds) * rows_to_play) as advance:
+    seconds_each = clock.timings["generate"] / len(seeds)
+    with clock.stage("verify", generation, seconds_each * (len(plan.variants) + 1) * len(fresh)) as advance:
         played = verify(
             generator, judge, question, prompt, fresh, plan.variants, settings.seconds, sampling, reference, rows, advance
         )  # fmt: skip
-        group, units, words = plan.results(played, found, vocabulary)
-        seconds = by_second(generator, judge, question, takes, found, timeline)
+        timed = by_second(generator, judge, question, found, timeline, played.clean.takes)
+        group, units, words, seconds = plan.results(played, found, vocabulary, timed)
     bare = played.trial(BARE) if BARE in played.outcomes else None
-    placed = blame(prompt, generator, judge, intent, question, verdict, bare)
+    placed = blame(prompt, generator, judge, intent, question, verdict, bare, played.clean.heard)
     evidence = Evidence(takes, found, posterior, timeline, played)
     tested = _takes(played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label)
     drivers = Drivers(tested=tested, units=units, group=group, words=words, seconds=seconds)
@@ -220,8 +226,8 @@ def diagnose(
 
 
 def foreign(judge: Judge, generator: Generator) -> bool:
-    """Whether a judge that knows only one sound world was asked about another."""
-    return bool(judge.world) and generator.name != EMBEDDED
+    """Whether a judge that knows only one sound world was asked about another. A fine-tune of the embedded model still plays in its own."""
+    return bool(judge.world) and generator.name.split(" + ")[0] != EMBEDDED
 
 
 def _question(
@@ -270,9 +276,7 @@ def _caveats(
 ) -> list[str]:
     caveats = []
     if against == question.label:
-        caveats.append(
-            f"{against} is what is heard, so it was compared with {question.against} instead of with itself."
-        )
+        caveats.append(f"{against} cannot be compared with itself, so it was compared with {question.against}.")
     if generator.model.dtype.itemsize < 4:
         caveats.append(
             "The generator ran in half precision: rounding alone can part takes that share their noise, and small effects drown in it; --dtype float32 does not have that."

@@ -69,7 +69,8 @@ def read_intent(prompt: str, judge: Judge, taxonomy: Taxonomy, chosen: str | Non
         return Intent(label=named[0], how="named", confidence=1.0, others=named[1:])
     posterior = torch.softmax(judge.scores(judge.embed_text([prompt])), dim=-1)[0]
     best = int(posterior.argmax())
-    if float(posterior[best]) >= judge.hearing.meaning:
+    refused = {label for label, _, _ in taxonomy.named_in(prompt)}  # named, and yet not asked for
+    if float(posterior[best]) >= judge.hearing.meaning and judge.labels[best] not in refused:
         return Intent(label=judge.labels[best], how="meaning", confidence=float(posterior[best]))
     return Intent(label=None, how="none", confidence=float(posterior[best]))
 
@@ -122,7 +123,8 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
         return Verdict(kind="open", sentence=sentence, matched=None, judge_error=None)
     asked, error = intent.label, judge_error(judge, intent.label)
     matched = share(heard.counts.get(asked, 0), total)
-    misses = share(total - matched.count, total)
+    # Takes that are heard as nothing clear are no misses: the judge's own record knows no such answer.
+    misses = share(sum(heard.counts.values()) - matched.count, total)
     unmeasured = "" if error else " The judge’s own errors were not measured, so this may be its mistake."
 
     def verdict(kind: Kind, sentence: str) -> Verdict:
@@ -149,7 +151,7 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
         if error
         else "the judge’s own errors were not measured"
     )
-    return verdict("unclear", f"; what came is unclear: {spread}. So few misses may be the judge’s own ({own}).")
+    return verdict("unclear", f"; what came is unclear: {spread}. The misses may be the judge’s own ({own}).")
 
 
 def withheld(verdict: Verdict, judge: str, world: str, generator: str) -> Verdict:

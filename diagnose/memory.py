@@ -83,6 +83,11 @@ def decoding_bytes(generator: Generator, seconds: float) -> int:
     )
 
 
+def waveform_bytes(generator: Generator, seconds: float, takes: int) -> int:
+    """Bytes of finished takes, which are kept to be compared, and copied once when batches are put together."""
+    return int(2 * takes * seconds * generator.sample_rate * 4)
+
+
 def _rough_take_bytes(generator: Generator, seconds: float) -> int:
     """A generous guess at :func:`attribution_bytes` that costs nothing."""
     config, codec = generator.model.config.decoder, generator.model.config.audio_encoder

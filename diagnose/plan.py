@@ -10,7 +10,7 @@ from ..models.loading import Vocabulary
 from ..models.units import Unit
 from .attribution import Attribution
 from .interventions import Edit, matched_controls
-from .result import Dose, GroupTest, UnitDriver, WordDriver
+from .result import Dose, GroupTest, SecondDriver, UnitDriver, WordDriver
 from .settings import Settings
 from .stats import Effect, adjusted, effect
 from .verification import Played, Variant
@@ -54,6 +54,12 @@ class Plan:
     tested_words: tuple[Word, ...]
     variants: tuple[Variant, ...]
 
+    @staticmethod
+    def rows(settings: Settings) -> int:
+        """How many takes a plan plays at most: the variants, and the takes untouched."""
+        beside = 4  # untouched, muted, random units muted, the bare genre word
+        return settings.takes * (beside + len(settings.doses) + 2 * settings.tested_units + settings.tested_words)
+
     @classmethod
     def make(cls, prompt: str, text: Text, found: Attribution, settings: Settings, bare: str | None) -> Plan:
         """Choose what to test by the estimates; ``bare`` is the genre word to play in place of the prompt, if that is asked."""
@@ -81,8 +87,8 @@ class Plan:
         return cls(strongest, fewest, settings.doses, singles, words, tested, variants)
 
     def results(
-        self, played: Played, found: Attribution, vocabulary: Vocabulary | None
-    ) -> tuple[GroupTest, list[UnitDriver], list[WordDriver]]:
+        self, played: Played, found: Attribution, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
+    ) -> tuple[GroupTest, list[UnitDriver], list[WordDriver], list[SecondDriver]]:
         """The outcomes as results, with q-values over everything that was tested; controls are what others are compared with."""
         changes = {name: played.change(name) for name in played.outcomes}
         difference = effect(_minus(changes[MUTED], changes[CONTROL]))
@@ -90,7 +96,9 @@ class Plan:
         tested = {name: effect(change).p for name, change in changes.items() if name not in beside} | {
             MUTED: difference.p
         }
-        q = dict(zip(tested, adjusted(list(tested.values())), strict=True))
+        together = adjusted([*tested.values(), *(row.verified.p for row in seconds)])
+        q = dict(zip(tested, together, strict=False))
+        timed = [row.model_copy(update={"q": own}) for row, own in zip(seconds, together[len(tested) :], strict=True)]
         trials = {name: played.trial(name, q.get(name) if name != MUTED else None) for name in played.outcomes}
         muted, control, interval = trials[MUTED], trials[CONTROL], difference.interval
         believed = interval is not None and interval.high < 0 and (q[MUTED] or 0.0) < BELIEVED
@@ -121,7 +129,7 @@ class Plan:
             )
             for word in self.words
         ]  # fmt: skip
-        return group, units, words
+        return group, units, words, timed
 
 
 def _word_estimate(found: Attribution, word: Word) -> Effect:

@@ -155,7 +155,7 @@ class WordDriver(BaseModel):
 
 
 class SecondDriver(BaseModel):
-    """A stretch of time: the probabilities heard around it, and the change of the margin when it falls silent."""
+    """A stretch of time: the probabilities heard around it, and the change of the margin when it falls silent in the tested takes."""
 
     start: float
     end: float
@@ -164,6 +164,7 @@ class SecondDriver(BaseModel):
     against_probability: float
     estimated: Effect
     verified: Effect
+    q: float | None = None
 
 
 class Drivers(BaseModel):

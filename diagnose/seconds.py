@@ -49,16 +49,17 @@ def sections(seconds: float) -> list[tuple[float, float]]:
 
 
 def silenced(waveform: Tensor, rate: int, start: float, end: float) -> Tensor:
-    """(takes, samples) with a stretch faded out and in again."""
-    at = torch.arange(waveform.shape[-1], device=waveform.device) / rate
-    depth = torch.minimum(at - start, end - at) / FADE_SECONDS
-    return waveform * (1 - depth.clamp(0, 1))
+    """(takes, samples) with a stretch faded out and in again; at the ends of the take there is nothing to fade to."""
+    at, length = torch.arange(waveform.shape[-1], device=waveform.device) / rate, waveform.shape[-1] / rate
+    before = (at - start) / FADE_SECONDS if start > 0 else torch.ones_like(at)
+    after = (end - at) / FADE_SECONDS if end < length else torch.ones_like(at)
+    return waveform * (1 - torch.minimum(before, after).clamp(0, 1))
 
 
 def by_second(
-    generator: Generator, judge: Judge, question: Question, takes: Takes, found: Attribution, timeline: Timeline
+    generator: Generator, judge: Judge, question: Question, found: Attribution, timeline: Timeline, fresh: Takes
 ) -> list[SecondDriver]:  # fmt: skip
-    """Every stretch: what is heard in the windows around its middle, and what the margin loses when it falls silent."""
+    """Every stretch: what is heard in the windows around its middle, and what the margin loses when it falls silent in ``fresh`` takes."""
     rate, frame_rate = int(generator.sample_rate), generator.frame_rate
     label, against = judge.labels.index(question.label), judge.labels.index(question.against)
 
@@ -66,8 +67,8 @@ def by_second(
         logits = judge.listen(waveform, rate)
         return logits[:, label] - logits[:, against]
 
-    rows, clean = [], margins(takes.waveform)
-    for start, end in sections(takes.waveform.shape[-1] / rate):
+    rows, untouched = [], margins(fresh.waveform)
+    for start, end in sections(fresh.waveform.shape[-1] / rate):
         near = [index for index, at in enumerate(timeline.centres) if start <= at < end]
         near = near or [min(range(len(timeline.starts)), key=lambda index: abs(timeline.centres[index] - (start + end) / 2))]  # fmt: skip
         heard = timeline.posterior[near].mean((0, 1))
@@ -79,7 +80,7 @@ def by_second(
                 label_probability=float(heard[label]),
                 against_probability=float(heard[against]),
                 estimated=effect(acting.tolist()),
-                verified=effect((margins(silenced(takes.waveform, rate, start, end)) - clean).tolist()),
+                verified=effect((margins(silenced(fresh.waveform, rate, start, end)) - untouched).tolist()),
             )
         )
     return rows

@@ -77,8 +77,15 @@ def check(prompt: str, settings: Settings) -> None:
         raise TonescopeError(
             f"a share of {settings.strongest_share:g} of the units cannot be tested together against others; use more than 0 and at most 0.5."
         )
-    if not all(math.isfinite(dose) for dose in settings.doses):
-        raise TonescopeError("a dose is not a number; doses are factors such as 0, 0.5 and 2.")
+    fit = all(math.isfinite(dose) and dose >= 0 and dose != 1 for dose in settings.doses)
+    if not fit or len(set(settings.doses)) < len(settings.doses):
+        raise TonescopeError(
+            "the doses cannot be played: each is a factor of 0 or more, other than 1 and each once, such as 0, 0.5 and 2."
+        )
+    if settings.takes > 1 and (settings.temperature == 0 or settings.top_k == 1):
+        raise TonescopeError(
+            f"without chance in the sampling all {settings.takes} takes are the same one; ask for 1 take, or a temperature above 0 and a top-k above 1."
+        )
     if settings.top_k < 0:
         raise TonescopeError(f"a top-k of {settings.top_k} is negative; 250 is usual and 0 keeps every code.")
     if settings.seed < 0:

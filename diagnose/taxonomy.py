@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 _UNWANTED = r"(?:\b(?:not|no|without|never|(?:any|every)thing but|instead of|rather than|more than)|n['’]t)(?:\s+(?:a|an|any|the|like|play|make|want|sound|be))*\s+$"
-_PLAYERS = "organ|guitars?|pianos?|drums?|bass|sax|saxophone|trumpet|horns?|strings|synths?|keys|vocals?|beats?|band"
+_PLAYERS = "organ|guitars?|pianos?|drums?|bass|sax|saxophone|trumpet|horns?|strings|synths?|keys|vocals?|pads?|leads?|riffs?|stabs?"
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,11 @@ class Taxonomy:
         organ") comes after the others.
         """
         asked: list[tuple[bool, str]] = []
+        unwanted, past = False, 0
         for label, start, end in self.named_in(prompt):
-            if not re.search(_UNWANTED, prompt[:start], re.IGNORECASE):
+            goes_on = unwanted and re.fullmatch(r"\s+n?or\s+", prompt[past:start], re.IGNORECASE)
+            unwanted, past = bool(goes_on or re.search(_UNWANTED, prompt[:start], re.IGNORECASE)), end
+            if not unwanted:
                 asked.append((bool(re.match(rf"[\s-]+(?:{_PLAYERS})\b", prompt[end:], re.IGNORECASE)), label))
         return [label for _, label in sorted(asked, key=lambda pair: pair[0])]
 

@@ -109,14 +109,14 @@ def size_of(
 
 
 def check_size(
-    generator: Generator, takes: Takes, locations: Sequence[Location], keep: Keep, guidance: float, limit: int = LIMIT
+    generator: Generator, prompts: Sequence[str], frames: int, locations: Sequence[Location], keep: Keep, guidance: float, limit: int = LIMIT,
 ) -> int:  # fmt: skip
-    """Bytes of a trace. Raises :class:`TonescopeError` when they are more than ``limit``."""
-    longest = max(len(row) for row in generator.read_text(takes.prompts).tokens)
-    size = size_of(generator, len(takes), takes.codes.shape[2], longest, locations, keep, guidance)
+    """Bytes of a trace of one take a prompt. Raises :class:`TonescopeError` when they are more than ``limit``."""
+    longest = max(len(row) for row in generator.read_text(prompts).tokens)
+    size = size_of(generator, len(prompts), frames, longest, locations, keep, guidance)
     if size > limit:
         raise TonescopeError(
-            f"the trace would take {size / 2**30:.1f} GiB and at most {limit / 2**30:.1f} are allowed; keep the mean over time, only the top units, or fewer takes."
+            f"the trace would take {size / 2**30:.1f} GiB and at most {limit / 2**30:.1f} are allowed; make fewer or shorter takes, or keep the mean over time or only the top units."
         )
     return size
 
@@ -140,7 +140,7 @@ def record(
         TonescopeError: the trace would be larger than ``limit``, or an activation is not a number.
     """
     locations = generator.locations(*sites)
-    size = check_size(generator, takes, locations, keep, guidance, limit)
+    size = check_size(generator, takes.prompts, takes.codes.shape[2], locations, keep, guidance, limit)
     if announce and size > LARGE:
         announce(f"The trace will take {size / 2**20:,.0f} MiB.")
     values: dict[Location, list[Tensor]] = {location: [] for location in locations}

@@ -43,6 +43,8 @@ def without(prompt: str, word: Word) -> str:
     before, after = prompt[: word.start], prompt[word.end :]
     if not re.match(r"\s*\w", after):  # nothing follows that the preposition could belong to
         before = re.sub(rf"(?:\s*(?:\b(?:{_HANGING})|&)\s*)+$", " ", before, flags=re.IGNORECASE)
+    if not re.search(r"\w", before):
+        after = re.sub(rf"^(?:\s*(?:(?:{_HANGING})\b|&))+", " ", after, flags=re.IGNORECASE)
     rest = re.sub(r"[(\[{]\s*[)\]}]", " ", before + after)
     rest = re.sub(r"\s*([,;/])(?:\s*[,;/])+", r"\1", rest)
     rest = re.sub(r"\s+", " ", rest).replace(" ,", ",").replace(" ;", ";")

@@ -19,7 +19,7 @@ from tonescope.models.generator import Sampling
 
 from tonescope import Session, Settings
 
-SECONDS, UNITS = 4.0, 100
+SECONDS, SHARE = 4.0, 0.01
 
 
 def main(session: Session, prompt: str, folder: Path) -> None:
@@ -30,11 +30,10 @@ def main(session: Session, prompt: str, folder: Path) -> None:
     order = judge.posterior(takes.waveform, generator.sample_rate).mean(0).argsort(descending=True).tolist()
     question = Question(label=judge.labels[order[0]], against=judge.labels[order[1]])
     found = attribute(generator, takes, margin(judge, question.label, question.against), reference)
-    strongest = tuple(unit for unit, _ in found.ranked(UNITS))
-    variants = [
-        Variant("muted", Edit(strongest)),
-        Variant("random units muted", Edit(matched_controls(strongest, found.activity, seed=0))),
-    ]
+    strongest = found.strongest(SHARE)
+    control = matched_controls(strongest, found.activity, seed=0)
+    print(f"{len(strongest)} of {found.count} units, and {len(control)} random ones like them")
+    variants = [Variant("muted", Edit(strongest)), Variant("random units muted", Edit(control))]
     played = verify(generator, judge, question, prompt, [3, 4], variants, SECONDS, Sampling(), reference)
     folder.mkdir(parents=True, exist_ok=True)
     sounds = Sounds(generator)

@@ -78,7 +78,7 @@ def second_rows(result: Diagnosis) -> list[list[str]]:
     """The table of seconds."""
     return [
         [
-            f"{row.start:.1f}–{row.end:.1f}", f"{row.label_probability:.2f}", f"{row.against_probability:.2f}", str(row.estimated), str(row.verified),
+            f"{row.start:.1f}–{row.end:.1f}", f"{row.label_probability:.2f}", f"{row.against_probability:.2f}", str(row.estimated), sentences.second(row), sentences.badge(row),
         ]
         for row in result.drivers.seconds
     ]  # fmt: skip
@@ -198,7 +198,8 @@ def build(session: Session) -> gr.Blocks:
                     "heard (observed)",
                     "against (observed)",
                     "if silent (estimated)",
-                    "silenced (verified)",
+                    "silenced",
+                    "badge",
                 ],
                 label="By the second",
                 interactive=False,

@@ -68,7 +68,7 @@ def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
     console.print(Text(f"\n{sentences.question(diagnosis)}", style="bold"))
     console.print(Text(sentences.scale(diagnosis), style="dim"))
     words = _table("word", "estimated", "verified by leaving it out", "")
-    for word in diagnosis.drivers.words[:8]:
+    for word in diagnosis.drivers.words[: max(8, sum(word.verified is not None for word in diagnosis.drivers.words))]:
         name = Text(word.word + ("" if word.known else " (never learned)"))
         words.add_row(name, str(word.estimated), Text(sentences.word(word)), _badge(sentences.badge(word)))
     console.print(words)
@@ -82,17 +82,17 @@ def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
     if diagnosis.blame.where != "nowhere":
         console.print(Text(f"\n{diagnosis.blame.sentence} "), _badge(diagnosis.blame.badge))
     units = _table("unit", "alone, estimated", "muted alone, verified", "")
-    for unit in diagnosis.drivers.units[:6]:
+    for unit in diagnosis.drivers.units[: max(6, sum(unit.verified is not None for unit in diagnosis.drivers.units))]:
         units.add_row(unit.unit, str(unit.estimated), sentences.unit(unit), _badge(sentences.badge(unit)))
     console.print(units)
 
     seconds = _table(
-        "seconds", f"{question.label} (observed)", f"{question.against} (observed)", "if silent (estimated)", "silenced (verified)"
+        "seconds", f"{question.label} (observed)", f"{question.against} (observed)", "if silent (estimated)", "silenced, verified", ""
     )  # fmt: skip
     for section in diagnosis.drivers.seconds:
         seconds.add_row(
             f"{section.start:.1f}–{section.end:.1f}", f"{section.label_probability:.2f}", f"{section.against_probability:.2f}",
-            str(section.estimated), str(section.verified),
+            str(section.estimated), sentences.second(section), _badge(sentences.badge(section)),
         )  # fmt: skip
     console.print(seconds)
     for caveat in diagnosis.caveats:

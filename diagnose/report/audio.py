@@ -28,10 +28,14 @@ class Sounds:
 
     def write(self, path: Path, takes: Takes, index: int) -> None:
         """One take as a wav file."""
-        soundfile.write(path, self.samples(takes, index), self.rate, subtype="PCM_16")
+        path.write_bytes(self._wav(takes, index))
 
     def uri(self, takes: Takes, index: int) -> str:
         """One take as an address that holds the sound itself, so that a page needs no other file."""
+        return "data:audio/wav;base64," + base64.b64encode(self._wav(takes, index)).decode("ascii")
+
+    def _wav(self, takes: Takes, index: int) -> bytes:
+        """Encoded in memory: a disk that is full then fails as every file does."""
         buffer = io.BytesIO()
         soundfile.write(buffer, self.samples(takes, index), self.rate, format="WAV", subtype="PCM_16")
-        return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+        return buffer.getvalue()

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from ...models.errors import TonescopeError
 
 OURS = "diagnosis.json"  # what tells a folder that a diagnosis was written to from every other
@@ -24,21 +26,13 @@ def check_folder(folder: Path, overwrite: bool = False) -> None:
 
 
 def _check(folder: Path, overwrite: bool) -> None:
-    if folder.is_symlink():
-        raise TonescopeError(f"{folder} is a link, and results replace a whole folder; name the folder itself.")
     if folder.exists() and not folder.is_dir():
         raise TonescopeError(f"{folder} is a file, so results cannot be put in it; name a folder.")
-    if folder.is_dir() and any(folder.iterdir()):
-        if not overwrite:
-            raise TonescopeError(
-                f"{folder} is not empty and nothing is overwritten unasked; name another folder or add --overwrite."
-            )
-        if not (folder / OURS).is_file():
-            raise TonescopeError(
-                f"{folder} holds something else than a diagnosis, and --overwrite replaces the whole folder; name another one."
-            )
-    if Path.cwd().is_relative_to(folder.resolve()):
-        raise TonescopeError(f"{folder} is where you are, and results replace a whole folder; name a folder inside it.")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise TonescopeError(
+            f"{folder} is not empty and nothing is overwritten unasked; name another folder or add --overwrite."
+        )
+    _check_replaceable(folder)
     parent = folder.parent
     while not parent.exists():
         parent = parent.parent
@@ -48,6 +42,18 @@ def _check(folder: Path, overwrite: bool) -> None:
         raise PermissionError
     if len(os.fsencode(folder.name)) > LONGEST_NAME:
         raise ValueError("a name that leaves no room for a mark beside it")
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Refuse to replace what is not a diagnosis."""
+    if folder.is_symlink():
+        raise TonescopeError(f"{folder} is a link, and results replace a whole folder; name the folder itself.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / OURS).is_file():
+        raise TonescopeError(
+            f"{folder} holds something else than a diagnosis, and --overwrite replaces the whole folder; name another one."
+        )
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise TonescopeError(f"{folder} is where you are, and results replace a whole folder; name a folder inside it.")
 
 
 @contextmanager
@@ -63,12 +69,14 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         filling.mkdir()
         yield filling
+        _check_replaceable(folder)
         if folder.exists():
             folder.rename(before)
         filling.rename(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise TonescopeError(
-            f"{folder} could not be written ({error.strerror or error}); nothing was left there: free some space, or name another folder."
+            f"{folder} could not be written ({reason}); nothing was left there: free some space, or name another folder."
         ) from error
     finally:
         if before.exists() and not folder.exists():

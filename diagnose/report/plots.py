@@ -111,7 +111,7 @@ def _effects(
 
 def words(diagnosis: Diagnosis) -> go.Figure:
     """Each word's effect, estimated and (where it was left out) verified."""
-    rows = diagnosis.drivers.words[:10]
+    rows = diagnosis.drivers.words[: max(10, sum(row.verified is not None for row in diagnosis.drivers.words))]
     series: list[tuple[str, list[Effect | None], str]] = [
         ("estimated", [row.estimated for row in rows], "#f3b49f"), ("verified by leaving it out", [_played(row.verified) for row in rows], HEARD),
     ]  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..plan import BELIEVED
-from ..result import Diagnosis, GroupTest, Trial, UnitDriver, WordDriver
+from ..result import Diagnosis, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
 
 
 def question(diagnosis: Diagnosis) -> str:
     """What everything below is about."""
     asked, drift = diagnosis.question, "drift" in diagnosis.verdict.kind
-    beside = "" if drift or asked.against == diagnosis.intended.label else " (the runner-up)"
+    chosen = (diagnosis.intended.label, diagnosis.settings.against)
+    beside = "" if drift or asked.against in chosen else " (the runner-up)"
     return f"Why {asked.label} rather than {asked.against}{beside}?"
 
 
@@ -47,8 +48,10 @@ def clear(trial: Trial | None) -> bool:
     return trial is not None and trial.q is not None and trial.q < BELIEVED and not trial.sound.broke
 
 
-def badge(driver: WordDriver | UnitDriver) -> str:
+def badge(driver: WordDriver | UnitDriver | SecondDriver) -> str:
     """The badge of a row: ``verified`` only where the effect is clear; what was played and is not clear was merely tested."""
+    if isinstance(driver, SecondDriver):
+        return "verified" if driver.q is not None and driver.q < BELIEVED else "tested"
     if driver.verified is None:
         return "estimated"
     return "verified" if clear(driver.verified) else "tested"
@@ -63,8 +66,7 @@ def outcome(trial: Trial | None) -> str:
     """A trial in a table cell: effect, q, and whether the sound broke."""
     if trial is None:
         return "–"
-    q = "" if trial.q is None else f", q {trial.q:.2g}" + (" (not clear)" if trial.q >= BELIEVED else "")
-    return f"{trial.effect}{q}" + (", sound broke" if trial.sound.broke else "")
+    return f"{trial.effect}{_sure(trial.q)}" + (", sound broke" if trial.sound.broke else "")
 
 
 def unit(driver: UnitDriver) -> str:
@@ -78,6 +80,15 @@ def word(driver: WordDriver) -> str:
     if driver.verified is None:
         return "–"
     return f"{outcome(driver.verified)}; played “{driver.verified.prompt}”"
+
+
+def second(driver: SecondDriver) -> str:
+    """A stretch's test."""
+    return f"{driver.verified}{_sure(driver.q)}"
+
+
+def _sure(q: float | None) -> str:
+    return "" if q is None else f", q {q:.2g}" + (" (not clear)" if q >= BELIEVED else "")
 
 
 def sound(trial: Trial) -> str:

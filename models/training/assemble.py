@@ -17,6 +17,10 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer, ClapModel, EncodecModel, MusicgenForConditionalGeneration
 
+from ...diagnose import reference as references
+from ...diagnose.session import REFERENCE_FILE
+from ..generator import Sampling
+from ..loading import EMBEDDED, load_generator
 from . import record
 from .captions import vocabulary, words_of
 from .clips import SECONDS
@@ -89,6 +93,8 @@ def assemble(folder: Path) -> None:
     write_side(embedded() / "generator", trainings={name: trainings[name] for name in ("codec", "generator")})
     write_side(embedded() / "judge", trainings={"judge": trainings["judge"]})
     write_side(embedded() / "generator", longest_seconds=SECONDS, words=learned_words())
+    means = references.measure(load_generator(EMBEDDED), SECONDS, Sampling())  # so that nobody's first diagnosis has to
+    means.save(embedded() / "generator" / REFERENCE_FILE)
     write_side(
         embedded() / "judge",
         labels=label_rows(),

@@ -212,7 +212,8 @@ def reconstructions(folder: Path, source: str, count: int) -> NDArray[np.int16]:
         for start in range(0, count, 20):
             audio = round_trip(codec, torch.from_numpy(data.batch(range(start, min(start + 20, count)))))
             made.append(np.round(audio.clamp(-1, 1).numpy() * 32767).astype(np.int16))
-        np.save(path, np.concatenate(made))
+        np.save(path.with_suffix(".tmp.npy"), np.concatenate(made))
+        path.with_suffix(".tmp.npy").replace(path)
     return np.asarray(np.load(path, mmap_mode="r"))
 
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -166,15 +168,27 @@ def prepare_listeners(folder: Path) -> list[Examiner]:
     """Quick classifiers of clean clips for the codec's loss; they take no part in any evaluation."""
     found = []
     for number, settings in enumerate(LISTENERS, start=1):
-        model, kept = Examiner(**settings), folder / f"listener-{number}.pt"
-        if not kept.exists():
-            data = clips.Clips.open(folder / "clips-codec")
-            right = truth([recipe.compose() for recipe in data.recipes[:LISTENED]])
-            audio = np.asarray(data.audio[:LISTENED])
-            torch.save(_train(audio, right, 3, number, **settings).state_dict(), kept)
-        model.load_state_dict(torch.load(kept, weights_only=True))
-        found.append(model.eval())
+        data = clips.Clips.open(folder / "clips-codec")
+        made_from = record.key(settings, data.recipes[:LISTENED], fingerprint())
+
+        listen = partial(_listener, data, number, settings)
+        found.append(_kept(folder / f"listener-{number}-{made_from}.pt", listen, **settings))
     return found
+
+
+def _listener(data: clips.Clips, seed: int, settings: dict[str, Any]) -> Examiner:
+    right = truth([recipe.compose() for recipe in data.recipes[:LISTENED]])
+    return _train(np.asarray(data.audio[:LISTENED]), right, 3, seed, **settings)
+
+
+def _kept(path: Path, make: Callable[[], Examiner], **settings: Any) -> Examiner:
+    """The examiner in a file, which is made first where there is none."""
+    if not path.exists():
+        torch.save(make().state_dict(), path.with_suffix(".tmp"))
+        path.with_suffix(".tmp").replace(path)
+    model = Examiner(**settings)
+    model.load_state_dict(torch.load(path, weights_only=True))
+    return model.eval()
 
 
 def prepare(folder: Path) -> dict[str, Examiner]:
@@ -198,12 +212,8 @@ def prepare(folder: Path) -> dict[str, Examiner]:
         made_from = record.key(
             recipes, fingerprint(), sound[len(audio) :][:1].tobytes()
         )  # the codec shows in its sound
-        kept = folder / f"examiner-{name}-{made_from}.pt"
-        if not kept.exists():
-            torch.save(_train(sound, right, EPOCHS, seed).state_dict(), kept)
-        found[name] = Examiner()
-        found[name].load_state_dict(torch.load(kept, weights_only=True))
-        found[name].eval()
+        learn = partial(_train, sound, right, EPOCHS, seed)
+        found[name] = _kept(folder / f"examiner-{name}-{made_from}.pt", learn)
     return found
 
 

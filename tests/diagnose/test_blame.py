@@ -35,9 +35,11 @@ def judge(misheard: int, clips: int = 30) -> Judge:
 
 
 def place(
-    generator: Generator, listener: Judge, prompt: str = ASKED, verdict: Verdict = DRIFT, bare: Trial | None = None
-) -> Blame:
-    return blame(prompt, generator, listener, INTENT, Question(label=HEARD, against=ASKED), verdict, bare)
+    generator: Generator, listener: Judge, prompt: str = ASKED, verdict: Verdict = DRIFT, bare: Trial | None = None, untouched: int = 0
+) -> Blame:  # fmt: skip
+    """``untouched`` of eight takes are heard as what was asked under the prompt itself."""
+    heard = [ASKED] * untouched + [HEARD] * (8 - untouched)
+    return blame(prompt, generator, listener, INTENT, Question(label=HEARD, against=ASKED), verdict, bare, heard)
 
 
 def bare(right: int, total: int = 8) -> Trial:
@@ -88,6 +90,18 @@ def test_the_bare_word_proves_whether_the_decoder_knows_the_genre(generator: Gen
     assert (unknown.where, unknown.badge) == ("decoder", "verified") and "only 1 of 8" in unknown.sentence
     assert (drawn.where, drawn.badge) == ("decoder", "verified") and "other words" in drawn.sentence
     assert place(generator, judge(0)).badge == "observed"
+
+
+def test_a_bare_word_that_does_no_better_clears_no_one(generator: Generator) -> None:
+    """In a partial drift most takes are right, of the prompt as of the bare word: that says nothing of the other words."""
+    partial = Verdict(kind="partial drift", sentence="", matched=None, judge_error=None)
+    found = place(generator, judge(0), verdict=partial, bare=bare(6), untouched=5)
+    assert "other words" not in found.sentence
+    assert "other words" in place(generator, judge(0), verdict=partial, bare=bare(8), untouched=4).sentence
+
+
+def test_few_clips_do_not_blame_the_listener(generator: Generator) -> None:
+    assert place(generator, judge(0, clips=3)).where != "codec and judge"
 
 
 def test_the_bare_word_is_played_only_where_it_can_tell_something() -> None:

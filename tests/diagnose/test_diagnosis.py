@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 from tonescope.diagnose import genre
-from tonescope.diagnose.diagnosis import _question
+from tonescope.diagnose.diagnosis import _question, foreign
 from tonescope.diagnose.genre import Heard, Intent, Verdict
 from tonescope.diagnose.report import plots, sentences
 from tonescope.diagnose.result import Diagnosis
 from tonescope.diagnose.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share
+from tonescope.models.errors import TonescopeError
 
 from tests import tiny
 
@@ -51,11 +52,16 @@ def test_a_word_is_shown_with_what_was_played_without_it(found: Diagnosis) -> No
 
 
 def test_a_badge_says_verified_only_where_it_is_clear(found: Diagnosis) -> None:
-    for driver in (*found.drivers.words, *found.drivers.units):
-        wanted = (
-            "estimated" if driver.verified is None else "verified" if sentences.clear(driver.verified) else "tested"
-        )
-        assert sentences.badge(driver) == wanted
+    word = next(word for word in found.drivers.words if word.verified).model_copy(deep=True)
+    assert word.verified is not None
+    cases = ((0.01, False, "verified"), (0.2, False, "tested"), (0.01, True, "tested"), (None, False, "tested"))
+    for q, broke, badge in cases:
+        word.verified.q, word.verified.sound.broke = q, broke
+        assert sentences.badge(word) == badge
+    assert sentences.badge(word.model_copy(update={"verified": None})) == "estimated"
+    second = found.drivers.seconds[0]
+    assert sentences.badge(second.model_copy(update={"q": 0.01})) == "verified"
+    assert sentences.badge(second.model_copy(update={"q": 0.3})) == "tested"
     assert found.drivers.group is not None and not found.drivers.group.convincing
     assert sentences.group_badge(found.drivers.group) == "tested"
 
@@ -74,6 +80,37 @@ def test_what_is_heard_is_not_compared_with_itself(session: Session, found: Diag
     result = session.diagnose("house house piano", QUICK.model_copy(update={"against": heard}), intended)[0]
     assert result.question.label == heard and result.question.against == intended
     assert any(f"compared with {intended}" in caveat for caveat in result.caveats)
+
+
+def test_seconds_are_tested_in_fresh_takes_and_share_the_family_of_q_values(found: Diagnosis) -> None:
+    second = found.drivers.seconds[0]
+    assert second.verified.takes == 2 and second.q is not None and second.verified.p is not None
+    assert second.q >= second.verified.p
+
+
+def test_only_the_runner_up_is_called_so(found: Diagnosis, session: Session) -> None:
+    named = next(label for label in LABELS if label not in (found.perceived.label, "house"))
+    chosen = session.diagnose("house house piano", QUICK.model_copy(update={"against": named}))[0]
+    assert "runner-up" not in sentences.question(chosen)
+    match = chosen.model_copy(deep=True)
+    match.settings.against, match.verdict.kind = None, "match"
+    assert "runner-up" in sentences.question(match)
+
+
+def test_a_fine_tune_of_the_embedded_model_keeps_its_judge(session: Session) -> None:
+    own = tiny.session()
+    own.judge.world = "the pieces of a composer"
+    for name, apart in (("embedded", False), ("embedded + lora", False), ("other", True)):
+        own.generator.name = name
+        assert foreign(own.judge, own.generator) == apart
+
+
+@pytest.mark.parametrize(
+    "update", [{"temperature": 0.0}, {"top_k": 1}, {"doses": (1.0,)}, {"doses": (0.5, 0.5)}, {"doses": (-1.0,)}]
+)
+def test_settings_that_could_prove_nothing_are_refused(session: Session, update: dict[str, object]) -> None:
+    with pytest.raises(TonescopeError):
+        session.diagnose("house", QUICK.model_copy(update=update))
 
 
 def test_one_take_is_said_to_give_no_interval(session: Session) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from tonescope.diagnose.genre import Intent, decide, judge_error, listen, read_intent, strayed
@@ -50,7 +52,12 @@ def test_intent_by_name_by_choice_and_none() -> None:
     judge = tiny.judge()
     assert read_intent("mellow fusion", judge, TAXONOMY).label == "jazz fusion"
     assert read_intent("anything but house, jazz fusion", judge, TAXONOMY).label == "jazz fusion"
-    assert read_intent("no house please", judge, TAXONOMY).how != "named"
+    for refused in ("no house please", "no house or jazz fusion"):
+        assert read_intent(refused, judge, TAXONOMY).how != "named"
+    judge.hearing = replace(judge.hearing, meaning=0.0)  # it always reads something
+    read = read_intent("piano", judge, TAXONOMY)
+    assert read.how == "meaning" and read.label is not None
+    assert read_intent(f"piano, no {read.label}", judge, TAXONOMY).label != read.label
     assert read_intent("house organ jazz fusion", judge, TAXONOMY).label == "jazz fusion"
     assert read_intent("house piano", judge, TAXONOMY).label == "house"
     two = read_intent("house with jazz fusion", judge, TAXONOMY)
@@ -89,6 +96,12 @@ def test_a_part_that_misses_is_not_hidden_by_the_rest() -> None:
         verdict.kind == "partial drift" and "house in 6 of 16" in verdict.sentence and strayed(ASKED, heard) == "house"
     )
     assert decide(ASKED, heard, judge_with_errors(12), TAXONOMY).kind == "match"
+
+
+def test_takes_that_are_heard_as_nothing_clear_are_no_misses() -> None:
+    unsure = takes(*["jazz fusion"] * 6, sure=0.35)
+    heard = listen(torch.cat([takes(*["jazz fusion"] * 10), unsure]), LABELS, TAXONOMY)
+    assert heard.unsure == 6 and decide(ASKED, heard, judge_with_errors(0), TAXONOMY).kind == "match"
 
 
 def test_no_one_genre() -> None:

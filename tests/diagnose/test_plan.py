@@ -105,7 +105,7 @@ def test_one_take_never_convinces() -> None:
 
 def test_controls_are_not_counted_among_what_was_tested() -> None:
     plan = made("jazz fusion")
-    group, units, _ = plan.results(Heard().of(plan), attribution(), None)  # type: ignore[arg-type]
+    group, units, _, _ = plan.results(Heard().of(plan), attribution(), None)  # type: ignore[arg-type]
     assert group.control.q is None and units[0].control is not None and units[0].control.q is None
     assert units[0].verified is not None and units[0].verified.q is not None
 

@@ -45,6 +45,8 @@ def test_silence_is_where_it_should_be() -> None:
     quiet = silenced(torch.ones(2, 400), 100, 1.0, 2.0)
     assert torch.equal(quiet[:, :100], torch.ones(2, 100)) and torch.equal(quiet[:, 201:], torch.ones(2, 199))
     assert float(quiet[:, 102:198].abs().max()) == 0.0
+    assert float(silenced(torch.ones(1, 400), 100, 0.0, 4.0).abs().max()) == 0.0  # no click is left at the ends
+    assert float(silenced(torch.ones(1, 400), 100, 0.0, 2.0)[:, :198].abs().max()) == 0.0
 
 
 def test_windows_are_drawn_at_their_middle(takes: Takes) -> None:
@@ -59,11 +61,15 @@ def test_every_section_is_estimated_and_verified(
     judge = tiny.judge()
     found = attribute(generator, takes, margin(judge, "house", "smooth jazz"), means)
     timeline = Timeline.listen(judge, takes, 1600, 2.2)
-    rows = by_second(generator, judge, QUESTION, takes, found, timeline)
+    fresh = generator.generate(["smooth jazz"] * 3, [4, 5, 6], 2.2)
+    rows = by_second(generator, judge, QUESTION, found, timeline, fresh)
     assert [(row.start, row.end) for row in rows] == [(0, 1), (1, 2.2)]
     assert sum(row.estimated.mean for row in rows) == pytest.approx(float(found.frames.sum(1).mean()), rel=1e-4)
-    gone = judge.margin(silenced(takes.waveform, 1600, 0, 1), 1600, "house", "smooth jazz")
-    assert rows[0].verified.mean == pytest.approx(float((gone - found.metric).mean()), abs=1e-4)
+    gone, there = (
+        judge.margin(sound, 1600, "house", "smooth jazz")
+        for sound in (silenced(fresh.waveform, 1600, 0, 1), fresh.waveform)
+    )
+    assert rows[0].verified.mean == pytest.approx(float((gone - there).mean()), abs=1e-4)
     assert rows[0].verified.interval is not None
 
 

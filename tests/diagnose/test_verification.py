@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from tonescope.diagnose import reference
+from tonescope.diagnose.genre import UNSURE
 from tonescope.diagnose.interventions import Edit, regenerate
 from tonescope.diagnose.reference import Reference
 from tonescope.diagnose.result import Question
-from tonescope.diagnose.verification import Played, Variant, verify
-from tonescope.models.generator import Generator, Sampling
+from tonescope.diagnose.verification import Outcome, Played, Variant, verify
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.units import Unit
 
 from tests import tiny
@@ -21,7 +22,6 @@ EDIT = Edit((Unit.parse("decoder.1.mlp:5"), Unit.parse("decoder.2.self:1")), "ze
 EACH = tuple(Edit((Unit.parse(f"decoder.1.mlp:{index}"),), "set", 3.0) for index in (1, 2, 3))
 VARIANTS = (
     Variant("edit", EDIT), Variant("one a take", EACH), Variant("word", prompt="jazz with piano"), Variant("nothing"),
-    Variant("zeroed", Edit((Unit.parse("decoder.0.mlp:1").location,), "zero")),
 )  # fmt: skip
 
 
@@ -69,10 +69,21 @@ def test_a_variant_that_changes_nothing_measures_nothing(played: Played) -> None
     assert trial.sound.spectrum_db == pytest.approx(0.0, abs=1e-4)
 
 
-def test_flips_count_only_takes_that_were_heard_so(played: Played) -> None:
-    trial = played.trial("zeroed")
-    assert trial.flippable == played.clean.heard.count("house") and 0 <= trial.flips <= trial.flippable
-    assert sum(trial.heard.values()) == 3
+def test_flips_are_takes_of_intact_sound_that_were_heard_so_and_are_no_longer() -> None:
+    """Five takes: stays, flips, goes silent (and is heard as another), was never heard so, becomes unclear."""
+    music = torch.sin(torch.arange(1600) * 0.7)[None] * torch.rand(5, 1600, generator=torch.Generator().manual_seed(0))
+
+    def outcome(name: str, sound: torch.Tensor, *heard: str) -> Outcome:
+        takes = Takes(("house",) * 5, (1, 2, 3, 4, 5), torch.zeros(5, 1, 1), sound)
+        return Outcome(name, takes, torch.zeros(5, 2), torch.zeros(5), list(heard))
+
+    silent = music.clone()
+    silent[2] = 0
+    clean = outcome("untouched", music, "house", "house", "house", "techno", "house")
+    changed = outcome("changed", silent, "house", "techno", "techno", "techno", UNSURE)
+    trial = Played(Question(label="house", against="techno"), clean, {"changed": changed}, 1600, 0.0).trial("changed")
+    assert (trial.flips, trial.flippable) == (2, 4) and not trial.sound.broke
+    assert trial.heard == {"techno": 3, "house": 1, UNSURE: 1}
 
 
 def test_progress_reaches_the_end(played: Played, told: list[float]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 import pytest
 from tonescope.diagnose.session import Session
+from tonescope.diagnose.settings import Settings
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import app
 
@@ -36,8 +37,7 @@ def run(session: Session) -> Callable[..., list[Any]]:
 
 def test_a_diagnosis_fills_every_part_of_the_page(run: Callable[..., list[Any]]) -> None:
     values = run("smooth <b>jazz</b>", 2, 0.5, 1, 3.0, "", "house")
-    verdict, sounds = values[0], values[1 : 1 + 4 * app.SHOWN_TAKES]
-    assert "&lt;b&gt;" not in verdict and "<b>" not in verdict  # the prompt is no part of the verdict
+    sounds = values[1 : 1 + 4 * app.SHOWN_TAKES]
     shown = [sound for sound in sounds if sound["visible"]]
     assert len(shown) == 2 * 4 and all(sound["value"][1].shape == (800,) for sound in shown)
     assert shown[0]["label"] == "Take 1, as generated" and shown[1]["label"] == "Take 3, fresh, untouched"
@@ -45,6 +45,14 @@ def test_a_diagnosis_fills_every_part_of_the_page(run: Callable[..., list[Any]])
     assert data["intended"]["label"] == "house" and data["prompt"] == "smooth <b>jazz</b>"
     words, units, seconds = values[-5:-2]
     assert [row[0] for row in words] and len(units) >= 10 and seconds[0][0] == "0.0–0.5"
+
+
+def test_what_comes_from_outside_is_escaped(session: Session) -> None:
+    result = session.diagnose("house", Settings(takes=1, seconds=0.5))[0]
+    result.verdict.sentence = result.blame.sentence = "<b>1</b>"
+    result.blame.where, result.caveats = "decoder", ["<i>"]
+    page = app.verdict_html(result)
+    assert page.count("&lt;b&gt;1&lt;/b&gt;") == 2 and "&lt;i&gt;" in page and "<b>" not in page and "<i>" not in page
 
 
 def test_an_empty_seed_is_the_first(run: Callable[..., list[Any]]) -> None:
