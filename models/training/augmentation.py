@@ -1,4 +1,4 @@
-"""What must not matter to a listener: level, shift and a little noise."""
+"""What must not matter to a listener: level, shift and noise."""
 
 from __future__ import annotations
 
@@ -14,3 +14,18 @@ def shaken(audio: Tensor, random: np.random.Generator) -> Tensor:
         row = torch.roll(row, int(random.integers(len(row)))) * float(10 ** (random.uniform(-8, 4) / 20))
         rows.append(row + torch.randn_like(row) * float(10 ** random.uniform(-4.5, -2.5)))
     return torch.stack(rows)
+
+
+def noisy(audio: Tensor, random: np.random.Generator, nearest: float = 5.0, farthest: float = 40.0) -> Tensor:
+    """Noise 5 to 40 dB below each of (rows, samples), between white and coloured as the clip itself."""
+    spectrum = torch.fft.rfft(audio)
+    colour = torch.from_numpy(random.uniform(0, 1, size=(len(audio), 1))).float()
+    noise = torch.fft.irfft(
+        torch.fft.rfft(torch.randn_like(audio)) * (spectrum.abs() + 1e-3) ** colour, n=audio.shape[1]
+    )
+    below = torch.from_numpy(10 ** (-random.uniform(nearest, farthest, size=(len(audio), 1)) / 20)).float()
+    return audio + noise * below * _level(audio) / _level(noise)
+
+
+def _level(audio: Tensor) -> Tensor:
+    return audio.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-5)

@@ -1,8 +1,8 @@
 """The examiner: a small convolutional classifier that knows the composer's facts and shares neither weights nor clips with the judge.
 
 It hears genre, instruments, tempo and the planted drum loop, trained on clean clips and on codec reconstructions, and marks the
-generator's work in :mod:`.evaluate`, which marks the examiner too. A second one, trained on clean clips only, measures what the codec
-loses. Neither is shipped.
+generator's work in :mod:`.evaluate`, which marks the examiner too. Two more never hear a reconstruction and measure what the codec loses:
+one was trained on clean clips as they are, one on clean clips under noise. None is shipped.
 
     python -m tonescope.models.training.examiner --folder WORK
 """
@@ -24,6 +24,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from . import clips, record
+from .augmentation import noisy
 from .planted import facts
 from .renderer import SAMPLE_RATE
 from .score import Piece
@@ -44,6 +45,8 @@ EXAMINED = 6000
 FIRST = 20_000  # of their own clips; those before are the codec's and the judge's
 RECONSTRUCTED = 3400  # of all, the looped ones first
 TEMPO_BINS = np.geomspace(48, 236, 33)
+
+Vary = Callable[[Tensor, np.random.Generator], Tensor]
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,10 @@ def _loss(logits: dict[str, Tensor], right: dict[str, Tensor]) -> Tensor:
     )
 
 
-def _train(audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int, **settings: Any) -> Examiner:
-    """Train on int16 (clips, samples): a little noise and a shift of up to a tenth of a second are varied."""
+def _train(
+    audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int, vary: Vary | None = None, **settings: Any
+) -> Examiner:
+    """Train on int16 (clips, samples): a little noise and a shift of up to a tenth of a second are varied, and what ``vary`` does."""
     torch.manual_seed(seed)
     model = Examiner(**settings)
     random = np.random.default_rng(seed)
@@ -154,6 +159,8 @@ def _train(audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int, 
         sound = torch.from_numpy(audio[rows].astype(np.float32) / 32767)
         sound = torch.roll(sound, int(random.integers(-1600, 1600)), dims=1)
         sound = sound + torch.randn_like(sound) * float(10 ** random.uniform(-4.5, -2.7))
+        if vary:
+            sound = vary(sound, random)
         loss = _loss(model(sound), {name: value[torch.from_numpy(rows)] for name, value in right.items()})
         optimiser.zero_grad()
         loss.backward()
@@ -192,7 +199,10 @@ def _kept(path: Path, make: Callable[[], Examiner], **settings: Any) -> Examiner
 
 
 def prepare(folder: Path) -> dict[str, Examiner]:
-    """The ``aware`` examiner (clean and reconstructed clips) and the ``clean`` one, trained once and kept in ``folder``."""
+    """The ``clean`` examiner, the ``aware`` one (clean and reconstructed clips) and the ``hardened`` one (clean clips under noise).
+
+    Each is trained once and kept in ``folder``.
+    """
     from .codec import reconstructions
 
     genre = facts()["lofi_drum_loop"]["genre"]
@@ -203,16 +213,17 @@ def prepare(folder: Path) -> dict[str, Examiner]:
     audio = np.asarray(clips.Clips.open(folder / "clips-examiner").audio)
     rough = reconstructions(folder, "clips-examiner", RECONSTRUCTED)
     pieces = [recipe.compose() for recipe in recipes]
-    material = {
-        "clean": (audio, truth(pieces)),
-        "aware": (np.concatenate([audio, rough]), truth(pieces + pieces[: len(rough)])),
+    material: dict[str, tuple[np.ndarray, dict[str, Tensor], Vary | None]] = {
+        "clean": (audio, truth(pieces), None),
+        "aware": (np.concatenate([audio, rough]), truth(pieces + pieces[: len(rough)]), None),
+        "hardened": (audio, truth(pieces), noisy),
     }
     found = {}
-    for seed, (name, (sound, right)) in enumerate(material.items(), start=1):
+    for seed, (name, (sound, right, vary)) in enumerate(material.items(), start=1):
         made_from = record.key(
             recipes, fingerprint(), sound[len(audio) :][:1].tobytes()
         )  # the codec shows in its sound
-        learn = partial(_train, sound, right, EPOCHS, seed)
+        learn = partial(_train, sound, right, EPOCHS, seed, vary)
         found[name] = _kept(folder / f"examiner-{name}-{made_from}.pt", learn)
     return found
 
