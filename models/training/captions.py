@@ -142,5 +142,5 @@ def vocabulary() -> frozenset[str]:
 @cache
 def unseen_prompts() -> tuple[tuple[str, str], ...]:
     """(prompt, genre) pairs kept out of all training."""
-    table = tomllib.loads((resources.files(__package__) / "unseen_prompts.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads((resources.files(__package__) / "evaluation/unseen_prompts.toml").read_text(encoding="utf-8"))
     return tuple((prompt, genre) for genre, prompts in table.items() for prompt in prompts)
