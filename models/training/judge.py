@@ -33,7 +33,8 @@ AUDIO = dict(
     spec_size=128, num_mel_bins=64, patch_size=4, patch_stride=[4, 4], patch_embeds_hidden_size=32, hidden_size=256, depths=[2, 2, 2, 2],
     num_attention_heads=[2, 4, 8, 8], window_size=4, mlp_ratio=2.0, enable_fusion=False, projection_dim=192,
 )  # fmt: skip
-TEXT_LAYERS, TEXT_PIECES = 3, 12_000
+# CLAP reads the first token, into which MiniLM gathers the sentence in its last layers only: they cannot be left out.
+TEXT_LAYERS, TEXT_PIECES = (0, 4, 5), 12_000
 RECONSTRUCTED = 4_000
 CLIPS = 9_500
 BATCH = 48
@@ -70,7 +71,7 @@ def extractor() -> ClapFeatureExtractor:
 
 
 def build(folder: Path) -> ClapModel:
-    """An untrained audio tower beside a text tower that starts as the lower layers of MiniLM."""
+    """An untrained audio tower beside a text tower that starts as three layers of MiniLM."""
     text, _ = text_encoder.load(folder / "text-encoder-judge")
     given = text.config
     towers = dict(

