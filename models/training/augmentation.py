@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+BENDS = 8
+
 
 def shaken(audio: Tensor, random: np.random.Generator) -> Tensor:
     """Gain, a circular shift and a little noise for each of (rows, samples)."""
@@ -25,6 +27,20 @@ def noisy(audio: Tensor, random: np.random.Generator, nearest: float = 5.0, fart
     )
     below = torch.from_numpy(10 ** (-random.uniform(nearest, farthest, size=(len(audio), 1)) / 20)).float()
     return audio + noise * below * _level(audio) / _level(noise)
+
+
+def worn(audio: Tensor, random: np.random.Generator) -> Tensor:
+    """What ordinary equipment does to each of (rows, samples): an uneven response (to 8 dB), lost treble (from 2 kHz up at 16 kHz), noise."""
+    spectrum = torch.fft.rfft(audio)
+    rows, bins = spectrum.shape
+    bends = torch.from_numpy(random.uniform(-8, 8, size=(rows, 1, BENDS))).float()
+    # Bends are evenly spaced in pitch: bins between two of them are looked up on a logarithmic scale.
+    place = torch.linspace(1 / bins, 1, bins).log2() / np.log2(bins) + 1
+    curve = torch.nn.functional.interpolate(bends, size=1024, mode="linear", align_corners=True)[:, 0]
+    response = curve[:, (place * 1023).long()]
+    corner = torch.from_numpy(2 ** random.uniform(-2, 1, size=(rows, 1))).float()
+    response = response - 10 * torch.log10(1 + (torch.linspace(0, 1, bins) / corner) ** 8)
+    return noisy(torch.fft.irfft(spectrum * 10 ** (response / 20), n=audio.shape[1]), random)
 
 
 def _level(audio: Tensor) -> Tensor:

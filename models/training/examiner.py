@@ -24,7 +24,7 @@ import torchaudio
 from torch import Tensor, nn
 
 from . import clips, record
-from .augmentation import noisy
+from .augmentation import worn
 from .planted import facts
 from .renderer import SAMPLE_RATE
 from .score import Piece
@@ -199,7 +199,7 @@ def _kept(path: Path, make: Callable[[], Examiner], **settings: Any) -> Examiner
 
 
 def prepare(folder: Path) -> dict[str, Examiner]:
-    """The ``clean`` examiner, the ``aware`` one (clean and reconstructed clips) and the ``hardened`` one (clean clips under noise).
+    """The ``clean`` examiner, the ``aware`` one (clean and reconstructed clips) and the ``hardened`` one (clean clips as ordinary equipment would sound them).
 
     Each is trained once and kept in ``folder``.
     """
@@ -216,12 +216,12 @@ def prepare(folder: Path) -> dict[str, Examiner]:
     material: dict[str, tuple[np.ndarray, dict[str, Tensor], Vary | None]] = {
         "clean": (audio, truth(pieces), None),
         "aware": (np.concatenate([audio, rough]), truth(pieces + pieces[: len(rough)]), None),
-        "hardened": (audio, truth(pieces), noisy),
+        "hardened": (audio, truth(pieces), worn),
     }
     found = {}
     for seed, (name, (sound, right, vary)) in enumerate(material.items(), start=1):
         made_from = record.key(
-            recipes, fingerprint(), sound[len(audio) :][:1].tobytes()
+            recipes, fingerprint(), sound[len(audio) :][:1].tobytes(), *([vary.__name__] if vary else [])
         )  # the codec shows in its sound
         learn = partial(_train, sound, right, EPOCHS, seed, vary)
         found[name] = _kept(folder / f"examiner-{name}-{made_from}.pt", learn)
