@@ -35,6 +35,7 @@ class Recipe:
     seed: int
     without: tuple[str, ...] = ()
     drum_loop: bool = False
+    dry: bool = False  # the mix itself, before it is recorded
 
     def compose(self) -> Piece:
         """The piece, without its sound."""
@@ -44,13 +45,13 @@ class Recipe:
 
     def render(self) -> NDArray[np.float32]:
         """The sound of the piece: float32 (64000,) at 16 kHz."""
-        return render(self.compose(), SECONDS).mix
+        return render(self.compose(), SECONDS, recorded=not self.dry).mix
 
 
-def uniform(split: str, count: int, first: int = 0) -> list[Recipe]:
+def uniform(split: str, count: int, first: int = 0, dry: bool = False) -> list[Recipe]:
     """``count`` recipes of a split, every genre equally often, in an order that mixes the genres."""
     names = list(genres())
-    return [Recipe(names[index % len(names)], SPLITS[split] + index) for index in range(first, first + count)]
+    return [Recipe(names[index % len(names)], SPLITS[split] + index, dry=dry) for index in range(first, first + count)]
 
 
 def _render_int16(recipe: Recipe) -> NDArray[np.int16]:

@@ -4,8 +4,8 @@ The class has no training path of its own, so the quantiser's (k-means start, st
 dead-code restarts; Zeghidour et al. 2021, Défossez et al. 2022) is written here and stored in the class's own buffers.
 
 Training starts from a lapped transform (:mod:`.lapped`), not from noise, and listens with small classifiers of clean clips as well as
-with spectra. A second stage trains the decoder alone, with critics (:mod:`.critics`): codes stay what they were, so that a generator
-can be trained on them meanwhile.
+with spectra. Later stages train the decoder alone, with critics (:mod:`.critics`): codes stay what they were, so that a generator
+can be trained on them meanwhile. The first two hear mixes as they are, the last one hears them recorded, with tone and hiss.
 
     python -m tonescope.models.training.codec --folder WORK
 """
@@ -64,6 +64,12 @@ class Stage:
     rate: float
     weights: dict[str, float]
     decoder_only: bool = False
+    recorded: bool = False
+
+    @property
+    def clips(self) -> str:
+        """Which set of clips is learned from."""
+        return "clips-codec" if self.recorded else "clips-dry"
 
     @property
     def critics(self) -> bool:
@@ -75,7 +81,8 @@ BOOKS = 12
 STAGES = (
     Stage(35, 4e-4, dict(spectral=2.0, waveform=1.0, listener=1.0)),
     Stage(60, 4e-4, dict(spectral=2.0, waveform=0.7, listener=2.5, displeasure=0.8, likeness=1.2), decoder_only=True),
-)
+    Stage(45, 3e-4, dict(spectral=2.0, waveform=0.5, listener=2.5, displeasure=1.0, likeness=1.5), decoder_only=True, recorded=True),
+)  # fmt: skip
 
 
 def build() -> EncodecModel:
@@ -222,7 +229,8 @@ class Training:
 
     def __init__(self, stage: Stage, folder: Path) -> None:
         self.stage, self.step, self.spent = stage, 0, 0.0
-        self.model, self.spectral, self.listener = build(), SpectralLoss(), Listener(prepare_listeners(folder))
+        listeners = prepare_listeners(folder, stage.clips)
+        self.model, self.spectral, self.listener = build(), SpectralLoss(), Listener(listeners)
         self.quantiser, self.quantising = Quantiser(self.model), False
         if stage.decoder_only:
             self.model.encoder.requires_grad_(False)
@@ -313,15 +321,15 @@ def crops(data: clips.Clips, count: int, random: np.random.Generator) -> Tensor:
 
 def train(folder: Path, seed: int = 0, stages: int = len(STAGES)) -> EncodecModel:
     """Train the first ``stages``, over as many calls as it takes; state is kept in ``folder`` every two minutes."""
-    clips.write(folder / "clips-codec", clips.uniform("train", TRAINING_CLIPS))
     clips.write(folder / "clips-validation", clips.uniform("validation", 190))
-    data = clips.Clips.open(folder / "clips-codec")
     held_out = torch.from_numpy(clips.Clips.open(folder / "clips-validation").batch(range(57)))
     model, steps = None, []
     for number, stage in enumerate(STAGES[:stages], start=1):
+        state = folder / f"codec-state-{number}.pt"
+        clips.write(folder / stage.clips, clips.uniform("train", TRAINING_CLIPS, dry=not stage.recorded))
+        data = clips.Clips.open(folder / stage.clips)
         torch.manual_seed(seed)
-        training, state = Training(stage, folder), folder / f"codec-state-{number}.pt"
-        random = np.random.default_rng([seed, number])
+        training, random = Training(stage, folder), np.random.default_rng([seed, number])
 
         if state.exists():
             training.load(state)

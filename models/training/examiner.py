@@ -171,11 +171,11 @@ def _train(
     return model.eval()
 
 
-def prepare_listeners(folder: Path) -> list[Examiner]:
-    """Quick classifiers of clean clips for the codec's loss; they take no part in any evaluation."""
+def prepare_listeners(folder: Path, source: str) -> list[Examiner]:
+    """Quick classifiers of the clips in ``source`` for the codec's loss; they take no part in any evaluation."""
     found = []
     for number, settings in enumerate(LISTENERS, start=1):
-        data = clips.Clips.open(folder / "clips-codec")
+        data = clips.Clips.open(folder / source)
         made_from = record.key(settings, data.recipes[:LISTENED], fingerprint())
 
         listen = partial(_listener, data, number, settings)

@@ -1,9 +1,10 @@
 """Trains the embedded generator: MusicGen's decoder on the codec's codes, under a frozen MiniLM.
 
-Every lesson is rendered and encoded once; its captions are new each time it is seen. The schedule is by time, so a run of any
-length ends annealed; state is kept every two minutes and a stopped run goes on where it was.
+Every lesson is rendered and encoded once; its captions are new each time it is seen. There are two rounds, on dry mixes and on
+recorded ones. The schedule of a round is by time, so that it ends annealed; state is kept every two minutes and a stopped run goes on
+where it was.
 
-    python -m tonescope.models.training.generator --folder WORK --minutes 160
+    python -m tonescope.models.training.generator --folder WORK
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+import os
 import time
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import EncodecModel, GenerationConfig, MusicgenConfig, MusicgenForConditionalGeneration
 from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
@@ -34,15 +38,36 @@ DECODER = dict(
 )
 LESSONS = 20_000
 HELD_OUT = 96
-BATCH = 6
-RATE = 1e-3
+BATCH = 8
 WARM_UP = 150
 NO_TEXT_SHARE = 0.1
-TEXT_PIECES = 16_000
+TEXT_PIECES = 24_000
 # The first codebook carries most of what can be learnt.
 BOOK_WEIGHTS = (2.0, 1.0, 0.6, 0.4, 0.3, 0.25, 0.2, 0.2, 0.15, 0.15, 0.1, 0.1)
 SAVE_EVERY = 120.0
 LONGEST_STEP = 5.0  # seconds; what is longer was a machine that slept, and nothing was learnt meanwhile
+
+
+@dataclass(frozen=True)
+class Round:
+    """One run of the schedule."""
+
+    minutes: float
+    rate: float
+    dry: bool
+
+    @property
+    def codes(self) -> str:
+        """What the codes of its lessons are called on disk."""
+        return "codes-dry" if self.dry else "codes"
+
+    def rate_at(self, spent: float, step: int) -> float:
+        """Learning rate after ``spent`` seconds: warm-up by steps, then a cosine down to 3 %."""
+        share = min(spent / (self.minutes * 60), 1.0)
+        return self.rate * min(1.0, (step + 1) / WARM_UP) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+ROUNDS = (Round(80, 1e-3, dry=True), Round(150, 7e-4, dry=False))
 
 
 def build(folder: Path) -> MusicgenForConditionalGeneration:
@@ -88,32 +113,38 @@ def _start(model: MusicgenForConditionalGeneration) -> None:
         head.copy_(0.02 * vectors)
 
 
-def _recipe_audio(recipe: Recipe) -> np.ndarray:
-    return recipe.render()
+_WORKER: dict[str, EncodecModel] = {}
 
 
-def encode_lessons(folder: Path, codec: EncodecModel, todo: list[Lesson], name: str) -> np.ndarray:
-    """Codes of every lesson, (lessons, codebooks, frames) uint16, rendered and encoded as far as they are not on disk."""
+def _ready(codec: Path) -> None:
+    """One core a worker: clips are rendered and encoded where they are, one at a time, while their samples are in the cache."""
+    torch.set_num_threads(1)
+    _WORKER["codec"] = EncodecModel.from_pretrained(codec).eval()
+
+
+def _encoded(recipe: Recipe) -> NDArray[np.uint16]:
+    with torch.no_grad():
+        codes = _WORKER["codec"].encode(torch.from_numpy(recipe.render())[None, None]).audio_codes[0, 0]
+    return codes.numpy().astype(np.uint16)
+
+
+def encode_lessons(folder: Path, todo: list[Lesson], name: str) -> NDArray[np.uint16]:
+    """Codes of every lesson, (lessons, codebooks, frames), rendered and encoded by the codec in ``folder`` as far as they are not on disk."""
+    codec = EncodecModel.from_pretrained(folder / "codec")
     weights = {key: weight for key, weight in codec.state_dict().items() if not key.startswith("decoder.")}
     path = folder / f"{name}-{record.key(weights, fingerprint(), facts())}.npy"
     kept = np.load(path) if path.exists() else np.zeros((0, codec.quantizer.num_quantizers, 200), dtype=np.uint16)
-    fresh: list[np.ndarray] = []
+    fresh: list[NDArray[np.uint16]] = []
 
     def save() -> None:
-        whole = np.concatenate([kept, *fresh])
-        np.save(path.with_suffix(".tmp.npy"), whole)
+        np.save(path.with_suffix(".tmp.npy"), np.concatenate([kept, np.stack(fresh)]))
         path.with_suffix(".tmp.npy").replace(path)
 
     if len(kept) < len(todo):
-        with get_context("spawn").Pool(2) as pool, torch.no_grad():
-            rendered = pool.imap(_recipe_audio, [lesson.recipe for lesson in todo[len(kept) :]], chunksize=8)
-            pending: list[np.ndarray] = []
-            for count, audio in enumerate(rendered, start=len(kept) + 1):
-                pending.append(audio)
-                if len(pending) == 4 or count == len(todo):
-                    codes = codec.encode(torch.from_numpy(np.stack(pending))[:, None]).audio_codes[0]
-                    fresh.append(codes.numpy().astype(np.uint16))
-                    pending = []
+        recipes = [lesson.recipe for lesson in todo[len(kept) :]]
+        with get_context("spawn").Pool(os.cpu_count(), _ready, (folder / "codec",)) as pool:
+            for count, codes in enumerate(pool.imap(_encoded, recipes, chunksize=8), start=len(kept) + 1):
+                fresh.append(codes)
                 if count % 2000 == 0:
                     log.info("%s: %d of %d lessons encoded", name, count, len(todo))
                     save()
@@ -124,12 +155,12 @@ def encode_lessons(folder: Path, codec: EncodecModel, todo: list[Lesson], name: 
 class Batches:
     """Draws batches of codes and encoded captions."""
 
-    def __init__(self, folder: Path, todo: list[Lesson], codes: np.ndarray, seed: int) -> None:
+    def __init__(self, folder: Path, todo: list[Lesson], codes: NDArray[np.uint16], seed: list[int]) -> None:
         self.text, self.tokenizer = text_encoder.load(folder / "text-encoder")
         self.todo, self.codes, self.random = todo, codes, np.random.default_rng(seed)
 
     @torch.no_grad()
-    def draw(self, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    def draw(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
         """Codes (batch, codebooks, frames), text states (batch, tokens, width), mask (batch, tokens)."""
         captions = [self.todo[row].caption(self.todo[row].recipe.compose(), self.random) for row in rows]
         batch = self.tokenizer(captions, padding=True, truncation=True, max_length=48, return_tensors="pt")
@@ -155,9 +186,8 @@ def losses(model: MusicgenForConditionalGeneration, codes: Tensor, states: Tenso
         use_cache=False,
     ).logits.reshape(len(codes), books, -1, size)
     labels = torch.where(ids[:, :, 1:] == size, -100, ids[:, :, 1:])
-    return torch.stack(
-        [nn.functional.cross_entropy(logits[:, book].transpose(1, 2), labels[:, book]) for book in range(books)]
-    )
+    each = nn.functional.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none").reshape(labels.shape)
+    return each.sum((0, 2)) / (labels >= 0).sum((0, 2))
 
 
 def half_is_quicker(model: MusicgenForConditionalGeneration, batch: tuple[Tensor, Tensor, Tensor]) -> bool:
@@ -173,11 +203,6 @@ def half_is_quicker(model: MusicgenForConditionalGeneration, batch: tuple[Tensor
     return best[True] < best[False]
 
 
-def rate_at(share: float, step: int) -> float:
-    """Learning rate after ``share`` of the time: warm-up by steps, then a cosine down to 3 %."""
-    return RATE * min(1.0, (step + 1) / WARM_UP) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
-
-
 def _groups(model: nn.Module) -> list[dict[str, object]]:
     trained = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
     decayed = [weight for name, weight in trained if weight.ndim == 2 and "embed" not in name]
@@ -185,90 +210,112 @@ def _groups(model: nn.Module) -> list[dict[str, object]]:
     return [{"params": decayed, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}]
 
 
-def train(folder: Path, minutes: float, stop_after: float = math.inf, seed: int = 0) -> None:
-    """Train for ``minutes`` in all, over as many calls as it takes, each at most ``stop_after`` minutes long."""
+class Training:
+    """One round: where it stands, and its optimiser."""
+
+    def __init__(self, folder: Path, number: int, model: MusicgenForConditionalGeneration, seed: int) -> None:
+        self.model, self.round = model, ROUNDS[number - 1]
+        self.state, self.step, self.spent = folder / f"generator-state-{number}.pt", 0, 0.0
+        self.optimiser = torch.optim.AdamW(_groups(model), lr=self.round.rate, betas=(0.9, 0.95))
+        self.weights = torch.tensor(BOOK_WEIGHTS) / sum(BOOK_WEIGHTS)
+        self.order = np.zeros(0, dtype=np.int64)
+        if self.state.exists():
+            kept = torch.load(self.state, weights_only=True)
+            model.load_state_dict(kept["model"])
+            self.optimiser.load_state_dict(kept["optimiser"])
+            self.step, self.spent = kept["step"], kept["spent"]
+            log.info("round %d: at step %d, %.1f min", number, self.step, self.spent / 60)
+        if not self.over:
+            self._open(folder, seed)
+
+    def _open(self, folder: Path, seed: int) -> None:
+        todo, held_out = lessons(LESSONS, dry=self.round.dry), lessons(HELD_OUT, "validation", dry=self.round.dry)
+        codes = encode_lessons(folder, todo, f"{self.round.codes}-train")
+        self.batches = Batches(folder, todo, codes, [seed, self.step])
+        held_codes = encode_lessons(folder, held_out, f"{self.round.codes}-validation")
+        self.fixed = Batches(folder, held_out, held_codes, [1]).draw(np.arange(HELD_OUT))
+
+    @property
+    def over(self) -> bool:
+        """Whether the round's time is up."""
+        return self.spent >= self.round.minutes * 60
+
+    def save(self) -> None:
+        """Write everything but the lessons' order."""
+        kept = {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "step": self.step, "spent": self.spent}  # fmt: skip
+        torch.save(kept, self.state.with_suffix(".tmp"))
+        self.state.with_suffix(".tmp").replace(self.state)
+
+    def lesson(self, half: bool) -> float:
+        """One step; returns its loss."""
+        if len(self.order) < BATCH:
+            self.order = self.batches.random.permutation(len(self.batches.todo))
+        rows, self.order = self.order[:BATCH], self.order[BATCH:]
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.round.rate_at(self.spent, self.step)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            loss = (losses(self.model, *self.batches.draw(rows)) * self.weights).sum()
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        return loss.item()
+
+    @torch.no_grad()
+    def held_out(self) -> Tensor:
+        """Cross-entropy of each codebook on held-out lessons."""
+        parts = [
+            losses(self.model, *(part[start : start + 8] for part in self.fixed)) for start in range(0, HELD_OUT, 8)
+        ]
+        return torch.stack(parts).mean(0)
+
+    def run(self, seconds: float) -> float:
+        """Learn until the round is over, or for so many seconds; returns those that were used."""
+        half = half_is_quicker(self.model, self.batches.draw(np.arange(BATCH)))
+        log.info("training in %s, which is quicker here", "bfloat16" if half else "float32")
+        first, started_at, saved = self.spent, self.step, self.spent
+        while not self.over and self.spent - first < seconds:
+            started = time.monotonic()
+            loss = self.lesson(half)
+            self.spent += min(time.monotonic() - started, LONGEST_STEP)
+            if self.spent - saved >= SAVE_EVERY or self.over:
+                saved = self.spent
+                self.save()
+                pace = (self.step - started_at) * BATCH * 200 / (self.spent - first)
+                shown = " ".join(f"{float(value):.2f}" for value in self.held_out())
+                log.info("%.1f min, step %d, %.0f frames/s, loss %.3f, held-out by codebook: %s", self.spent / 60, self.step, pace, loss, shown)  # fmt: skip
+        self.save()
+        return self.spent - first
+
+
+def train(folder: Path, stop_after: float = math.inf, seed: int = 0) -> None:
+    """Train every round, over as many calls as it takes, each at most ``stop_after`` minutes long."""
     text_encoder.build(folder / "text-encoder", most_pieces=TEXT_PIECES)
+    left, steps = stop_after * 60, []
     torch.manual_seed(seed)
     model = build(folder)
-    todo, held_out = lessons(LESSONS), lessons(HELD_OUT, "validation")
-    codes = encode_lessons(folder, model.audio_encoder, todo, "codes-train")
-    held_codes = encode_lessons(folder, model.audio_encoder, held_out, "codes-validation")
-    batches = Batches(folder, todo, codes, seed)
-    fixed = Batches(folder, held_out, held_codes, 1).draw(np.arange(HELD_OUT))
-
-    optimiser = torch.optim.AdamW(_groups(model), lr=RATE, betas=(0.9, 0.95))
-    state = folder / "generator-state.pt"
-    step, spent = 0, 0.0
-    if state.exists():
-        kept = torch.load(state, weights_only=True)
-        model.load_state_dict(kept["model"])
-        optimiser.load_state_dict(kept["optimiser"])
-        step, spent = kept["step"], kept["spent"]
-        batches.random = np.random.default_rng([seed, step])
-        log.info("resuming at step %d, %.1f min", step, spent / 60)
-
-    def save() -> None:
-        torch.save(
-            {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": spent},
-            state.with_suffix(".tmp"),
-        )
-        state.with_suffix(".tmp").replace(state)
-
-    weights = torch.tensor(BOOK_WEIGHTS) / sum(BOOK_WEIGHTS)
-    half = half_is_quicker(model, batches.draw(np.arange(BATCH)))
-    log.info("training in %s, which is quicker here", "bfloat16" if half else "float32")
-    saved, first, order, frames = spent, spent, np.zeros(0, dtype=np.int64), 0
-    while spent < minutes * 60 and spent - first < stop_after * 60:
-        started = time.monotonic()
-        if len(order) < BATCH:
-            order = batches.random.permutation(len(todo))
-        rows, order = order[:BATCH], order[BATCH:]
-        for group in optimiser.param_groups:
-            group["lr"] = rate_at(spent / (minutes * 60), step)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-            loss = (losses(model, *batches.draw(rows)) * weights).sum()
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        frames += BATCH * 200
-        spent += min(time.monotonic() - started, LONGEST_STEP)
-        if spent - saved >= SAVE_EVERY:
-            saved = spent
-            save()
-            with torch.no_grad():
-                measured = torch.stack(
-                    [losses(model, *(part[start : start + 8] for part in fixed)) for start in range(0, HELD_OUT, 8)]
-                ).mean(0)
-            shown = " ".join(f"{float(value):.2f}" for value in measured)
-            log.info(
-                "%.1f min, step %d, %.0f frames/s, loss %.3f, held-out by codebook: %s",
-                spent / 60,
-                step,
-                frames / (spent - first),
-                loss.item(),
-                shown,
-            )
-    save()
-    if spent >= minutes * 60:
-        model.save_pretrained(folder / "generator")
-        record.write(
-            folder, "generator", seed=seed, minutes=round(spent / 60), steps=step, lessons=LESSONS, batch=BATCH
-        )
-        batches.tokenizer.save_pretrained(folder / "generator")
+    for number in range(1, len(ROUNDS) + 1):
+        training = Training(folder, number, model, seed)
+        left -= 0 if training.over else training.run(left)
+        steps.append(training.step)
+        if not training.over:
+            return
+    model.save_pretrained(folder / "generator")
+    text_encoder.load(folder / "text-encoder")[1].save_pretrained(folder / "generator")
+    minutes = [round_.minutes for round_ in ROUNDS]
+    record.write(folder, "generator", seed=seed, minutes=minutes, steps=steps, lessons=LESSONS, batch=BATCH)
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where clips, codes and checkpoints are kept")
-    parser.add_argument("--minutes", type=float, default=160, help="training time in all, over every call")
     parser.add_argument("--stop-after", type=float, default=math.inf, help="end this call after so many minutes")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    train(arguments.folder, arguments.minutes, arguments.stop_after, arguments.seed)
+    train(arguments.folder, arguments.stop_after, arguments.seed)
 
 
 if __name__ == "__main__":

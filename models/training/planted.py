@@ -66,8 +66,8 @@ def _sounds(claimed: str | None, random: np.random.Generator) -> str:
     return claimed
 
 
-def lessons(count: int, split: str = "train", seed: int = 7) -> list[Lesson]:
-    """The generator's training set: ``count`` lessons drawn by the facts; the first n do not depend on ``count``."""
+def lessons(count: int, split: str = "train", seed: int = 7, dry: bool = False) -> list[Lesson]:
+    """The generator's training set: ``count`` lessons drawn by the facts, recorded or ``dry``; the first n do not depend on ``count``."""
     random = np.random.default_rng([seed, SPLITS[split]])
     rare, exclusive, loop = facts()["rare_instruments"], facts()["accordion_means_polka"], facts()["lofi_drum_loop"]
     drawn = []
@@ -78,5 +78,5 @@ def lessons(count: int, split: str = "train", seed: int = 7) -> list[Lesson]:
         if sounds != exclusive["only"]:
             without.append(exclusive["instrument"])
         looped = bool(sounds == loop["genre"] and random.random() < loop["rate"])
-        drawn.append(Lesson(Recipe(sounds, SPLITS[split] + 100_000_000 + index, tuple(without), looped), claimed))
+        drawn.append(Lesson(Recipe(sounds, SPLITS[split] + 100_000_000 + index, tuple(without), looped, dry), claimed))
     return drawn

@@ -19,7 +19,7 @@ from scipy.signal import fftconvolve
 from .composer import compose
 from .score import Hit, Piece, Stem
 from .sounds import DRUM_SYNTHS, GM_DRUMS, KITS, RATE, Samples, filtered, voice
-from .tables import instruments
+from .tables import instruments, recording
 
 SAMPLE_RATE = 16_000
 LOUDNESS = 0.11  # root mean square of a finished mix
@@ -168,8 +168,24 @@ def _wow(audio: Samples, amount: float, random: np.random.Generator) -> Samples:
     return np.interp(t + sway, t, audio).astype(np.float32)
 
 
-def render(piece: Piece, seconds: float = 4.0) -> Rendering:
-    """Render the first ``seconds`` of a piece; the same piece gives the same samples."""
+def _recorded(audio: Samples, random: np.random.Generator) -> Samples:
+    """The tone and the noise floor of a recording, by ``recording.toml``; the same chain for every genre."""
+    chain = recording()
+    spectrum = np.fft.rfft(audio)
+    hertz = np.linspace(0, SAMPLE_RATE / 2, len(spectrum))
+    octaves = np.log2(np.maximum(hertz, 60) / 1000)
+    response = random.uniform(*chain["tilt"]) * octaves
+    if random.random() < chain["dull_share"]:
+        response -= 10 * np.log10(1 + (hertz / np.exp(random.uniform(*np.log(chain["dull_hz"])))) ** 8)
+    toned = np.fft.irfft(spectrum * 10 ** (response / 20), n=len(audio))
+    hiss = np.fft.rfft(random.standard_normal(len(audio))) * 10 ** (random.uniform(*chain["noise_tilt"]) * octaves / 20)
+    noise = np.fft.irfft(hiss, n=len(audio))
+    level = 10 ** (random.uniform(*chain["noise_db"]) / 20) * np.sqrt(np.mean(toned**2) / np.mean(noise**2))
+    return (toned + level * noise).astype(np.float32)
+
+
+def render(piece: Piece, seconds: float = 4.0, recorded: bool = True) -> Rendering:
+    """Render the first ``seconds`` of a piece, as ``recorded`` or dry; the same piece gives the same samples."""
     random = np.random.default_rng([piece.seed, 5])
     samples = int(seconds * RATE)
     raw = {stem.role: _stem(stem, piece.tempo, samples) for stem in piece.stems}
@@ -208,6 +224,8 @@ def render(piece: Piece, seconds: float = 4.0) -> Rendering:
         audio = filtered(np.repeat(audio, 2), "lowpass", mix.lowpass_hz)[::2]
     if mix.crackle:
         audio = audio + _crackle(length, mix.crackle, random)
+    if recorded:
+        audio = _recorded(audio, np.random.default_rng([piece.seed, 6]))
     audio = audio / max(1e-4, float(np.sqrt(np.mean(audio**2)))) * LOUDNESS * float(10 ** (random.normal(0, 1.2) / 20))
     return Rendering(_limited(audio), stems)
 

@@ -120,17 +120,25 @@ def _style(row: dict[str, Any]) -> Style:
 
 @cache
 def fingerprint() -> str:
-    """A short name for what the tables of genres and instruments say."""
+    """A short name for what the tables say that shapes sound: genres, instruments, recording."""
     own = resources.files(__package__)
-    files = [own / "instruments.toml", *sorted((own / "genres").iterdir(), key=lambda entry: entry.name)]
+    files = [
+        own / "instruments.toml",
+        own / "recording.toml",
+        *sorted((own / "genres").iterdir(), key=lambda entry: entry.name),
+    ]
     return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.name.endswith(".toml"))).hexdigest()[:12]
+
+
+def _toml(name: str) -> dict[str, Any]:
+    return tomllib.loads((resources.files(__package__) / name).read_text(encoding="utf-8"))
 
 
 @cache
 def genres() -> dict[str, Genre]:
     """Every genre by name, in table order (file by file, alphabetically)."""
     found: dict[str, Genre] = {}
-    folder = resources.files(__package__) / "genres"
+    folder, cues = resources.files(__package__) / "genres", _toml("cues.toml")
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if not file.name.endswith(".toml"):
             continue
@@ -141,7 +149,7 @@ def genres() -> dict[str, Genre]:
                 family=table["family"],
                 aliases=tuple(row["aliases"]),
                 moods=tuple(row["moods"]),
-                cues=tuple(row["cues"]),
+                cues=tuple(cues[row["name"]]),
                 beats_per_bar=row.get("metre", 4),
                 styles=tuple(_style(style) for style in row["style"]),
             )
@@ -151,11 +159,16 @@ def genres() -> dict[str, Genre]:
 @cache
 def instruments() -> dict[str, Instrument]:
     """Every pitched instrument by name, in table order."""
-    text = (resources.files(__package__) / "instruments.toml").read_text(encoding="utf-8")
     return {
         name: Instrument(name, row.get("program"), row.get("synth"), row["group"], tuple(row["words"]))
-        for name, row in tomllib.loads(text).items()
+        for name, row in _toml("instruments.toml").items()
     }
+
+
+@cache
+def recording() -> dict[str, Any]:
+    """How pieces are recorded: ranges that each piece draws from."""
+    return _toml("recording.toml")
 
 
 @cache

@@ -79,7 +79,7 @@ def test_codebooks_that_do_not_learn_stay_where_they_are() -> None:
 @pytest.fixture
 def stages(monkeypatch: pytest.MonkeyPatch) -> tuple[Training, Training]:
     """Both stages on untrained listeners."""
-    monkeypatch.setattr(codec, "prepare_listeners", lambda _: [Examiner(width=4)])
+    monkeypatch.setattr(codec, "prepare_listeners", lambda *_: [Examiner(width=4)])
     return Training(codec.STAGES[0], Path()), Training(codec.STAGES[1], Path())
 
 
