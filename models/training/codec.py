@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecModel
 
 from . import clips, lapped, record
+from .course import Course
 from .critics import Balance, Critics
 from .examiner import Examiner, prepare_listeners
 from .renderer import SAMPLE_RATE
@@ -49,11 +49,8 @@ WARM_UP = 200
 CONTINUOUS_SHARE = 0.03  # of the first stage, without the quantiser
 DECAY = 0.99
 COMMITMENT = 0.25
-SAVE_EVERY = 120.0
-LONGEST_STEP = 10.0  # seconds; what is longer was a machine that slept, or the quantiser's start
 CRITICS_RATE = 3e-4
 GRADIENT_SCALE = 0.15  # of the balanced gradient, so that it weighs against the commitment as in the first stage
-_STATEFUL = ("model", "optimiser", "critics", "critics_optimiser")
 
 
 @dataclass(frozen=True)
@@ -96,6 +93,15 @@ class Quantiser:
 
     def __init__(self, model: EncodecModel) -> None:
         self.books: list[Any] = [layer.codebook for layer in model.quantizer.layers]
+        self.started = False
+
+    def state_dict(self) -> dict[str, bool]:
+        """What the model's own buffers do not tell."""
+        return {"started": self.started}
+
+    def load_state_dict(self, state: dict[str, bool]) -> None:
+        """Take up what :meth:`state_dict` gave."""
+        self.started = state["started"]
 
     @torch.no_grad()
     def start(self, latents: Tensor, rounds: int = 12) -> None:
@@ -115,6 +121,7 @@ class Quantiser:
             book.cluster_size.copy_(counts)
             book.embed_avg.copy_(centres * counts[:, None])
             residual = residual - centres[torch.cdist(residual, centres).argmin(1)]
+        self.started = True
 
     def __call__(self, latents: Tensor, learn: bool = True) -> tuple[Tensor, Tensor]:
         """Quantise (batch, width, frames), and move the codebooks if they ``learn``.
@@ -188,11 +195,6 @@ class Listener(nn.Module):
         return torch.stack(distances).mean()
 
 
-def rate_at(rate: float, share: float, step: int) -> float:
-    """Learning rate after ``share`` of a stage: warm-up by its steps, then a cosine down to 2 %."""
-    return rate * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(share, 1.0))))
-
-
 def si_sdr(made: Tensor, real: Tensor) -> Tensor:
     """Scale-invariant signal-to-distortion ratio in dB for each row (Le Roux et al. 2019)."""
     scale = (made * real).sum(-1, keepdim=True) / real.pow(2).sum(-1, keepdim=True).clamp_min(1e-8)
@@ -225,38 +227,23 @@ def reconstructions(folder: Path, source: str, count: int) -> NDArray[np.int16]:
 
 
 class Training:
-    """The state of one stage: codec, quantiser, critics, optimisers, and where the schedule stands."""
+    """One stage: codec, quantiser, critics, optimisers, and where the schedule stands."""
 
-    def __init__(self, stage: Stage, folder: Path) -> None:
-        self.stage, self.step, self.spent = stage, 0, 0.0
+    def __init__(self, stage: Stage, folder: Path, number: int = 1) -> None:
+        self.stage = stage
         listeners = prepare_listeners(folder, stage.clips)
         self.model, self.spectral, self.listener = build(), SpectralLoss(), Listener(listeners)
-        self.quantiser, self.quantising = Quantiser(self.model), False
+        self.quantiser = Quantiser(self.model)
         if stage.decoder_only:
             self.model.encoder.requires_grad_(False)
         trained = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.optimiser = torch.optim.AdamW(trained, lr=stage.rate, betas=(0.9, 0.99), weight_decay=1e-3)
         self.critics, self.balance = Critics(), Balance(stage.weights)
         self.critics_optimiser = torch.optim.AdamW(self.critics.parameters(), lr=CRITICS_RATE, betas=(0.5, 0.9))
-
-    @property
-    def share(self) -> float:
-        """How much of the stage's time is over."""
-        return self.spent / (self.stage.minutes * 60)
-
-    def save(self, path: Path) -> None:
-        """Write everything but the data's order."""
-        kept = {name: getattr(self, name).state_dict() for name in _STATEFUL}
-        kept |= {name: getattr(self, name) for name in ("step", "spent", "quantising")}
-        torch.save(kept, path.with_suffix(".tmp"))
-        path.with_suffix(".tmp").replace(path)
-
-    def load(self, path: Path) -> None:
-        """Take up what :meth:`save` wrote."""
-        kept = torch.load(path, weights_only=True)
-        for name in _STATEFUL:
-            getattr(self, name).load_state_dict(kept[name])
-        self.step, self.spent, self.quantising = kept["step"], kept["spent"], kept["quantising"]
+        self.course = Course(
+            folder / f"codec-state-{number}.pt", stage.minutes, WARM_UP, model=self.model, quantiser=self.quantiser, optimiser=self.optimiser,
+            critics=self.critics, critics_optimiser=self.critics_optimiser,
+        )  # fmt: skip
 
     @torch.no_grad()
     def begin(self, before: EncodecModel | None, audio: Tensor) -> None:
@@ -265,7 +252,7 @@ class Training:
             lapped.start(self.model, audio, KEPT_BANDS)
         else:
             self.model.load_state_dict(before.state_dict())
-            self.quantising = True
+            self.quantiser.started = True
 
     def vectors(self, audio: Tensor) -> Tensor:
         """Unquantised latents of (rows, samples): (rows x frames, width)."""
@@ -274,12 +261,12 @@ class Training:
     def lesson(self, real: Tensor) -> dict[str, float]:
         """One step on (rows, samples); returns every loss."""
         for group in self.optimiser.param_groups:
-            group["lr"] = rate_at(self.stage.rate, self.share, self.step)
+            group["lr"] = self.stage.rate * self.course.rate
         learn = not self.stage.decoder_only
         commitment = real.new_zeros(())
         with torch.set_grad_enabled(learn):
             latents = self.model.encoder(real[:, None])
-            if self.quantising:
+            if self.quantiser.started:
                 latents, commitment = self.quantiser(latents, learn)
         made = self.model.decoder(latents)[:, 0]
         error = (made - real).pow(2).mean(1) / real.pow(2).mean(1).clamp_min(1e-4)
@@ -300,7 +287,6 @@ class Training:
             ).sum().backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
-        self.step += 1
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
     def _teach_critics(self, made: Tensor, real: Tensor) -> None:
@@ -325,33 +311,27 @@ def train(folder: Path, seed: int = 0, stages: int = len(STAGES)) -> EncodecMode
     held_out = torch.from_numpy(clips.Clips.open(folder / "clips-validation").batch(range(57)))
     model, steps = None, []
     for number, stage in enumerate(STAGES[:stages], start=1):
-        state = folder / f"codec-state-{number}.pt"
         clips.write(folder / stage.clips, clips.uniform("train", TRAINING_CLIPS, dry=not stage.recorded))
         data = clips.Clips.open(folder / stage.clips)
         torch.manual_seed(seed)
-        training, random = Training(stage, folder), np.random.default_rng([seed, number])
-
-        if state.exists():
-            training.load(state)
-            random = np.random.default_rng([seed, number, training.step])
-            log.info("stage %d: at step %d, %.1f min", number, training.step, training.spent / 60)
+        training = Training(stage, folder, number)
+        course, random = training.course, np.random.default_rng([seed, number])
+        if course.resume():
+            random = np.random.default_rng([seed, number, course.step])
+            log.info("stage %d: at step %d, %.1f min", number, course.step, course.spent / 60)
         else:
             training.begin(model, crops(data, 480, random))
-        saved = training.spent
-        while training.share < 1:
-            started = time.monotonic()
-            if not training.quantising and training.share >= CONTINUOUS_SHARE:
-                with torch.no_grad():
-                    training.quantiser.start(torch.cat([training.vectors(crops(data, 16, random)) for _ in range(30)]))
-                training.quantising = True
-            losses = training.lesson(crops(data, BATCH, random))
-            training.spent += min(time.monotonic() - started, LONGEST_STEP)
-            if training.spent - saved >= SAVE_EVERY or training.share >= 1:
-                saved = training.spent
-                training.save(state)
+        while not course.over:
+            with course.lesson():
+                if not training.quantiser.started and course.share >= CONTINUOUS_SHARE:
+                    with torch.no_grad():
+                        vectors = [training.vectors(crops(data, 16, random)) for _ in range(30)]
+                        training.quantiser.start(torch.cat(vectors))
+                losses = training.lesson(crops(data, BATCH, random))
+            if course.saved():
                 _report(training, losses, held_out)
         model = training.model.eval()
-        steps.append(training.step)
+        steps.append(course.step)
     assert model is not None
     model.save_pretrained(folder / "codec")
     minutes = [stage.minutes for stage in STAGES[:stages]]
@@ -364,13 +344,13 @@ def _report(training: Training, losses: dict[str, float], held_out: Tensor) -> N
     with torch.no_grad():
         made = (
             round_trip(model, held_out)
-            if training.quantising
+            if training.quantiser.started
             else model.decoder(model.encoder(held_out[:8, None]))[:, 0]
         )
         real = held_out[: len(made)]
         distance, quality = float(training.spectral(made, real)), float(si_sdr(made, real).mean())
     shown = " ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
-    log.info("%.1f min, step %d, %s, held-out SI-SDR %.2f dB, spectral %.4f", training.spent / 60, training.step, shown, quality, distance)  # fmt: skip
+    log.info("%.1f min, step %d, %s, held-out SI-SDR %.2f dB, spectral %.4f", training.course.spent / 60, training.course.step, shown, quality, distance)  # fmt: skip
     model.train()
 
 

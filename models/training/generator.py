@@ -12,10 +12,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-import os
-import time
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +24,9 @@ from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderC
 
 from ..delay import delayed, delays
 from . import record, text_encoder
-from .clips import Recipe
-from .planted import Lesson, facts, lessons
-from .tables import fingerprint
+from .codes import encode_lessons
+from .course import Course, half_is_quicker
+from .planted import Lesson, lessons
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +41,6 @@ NO_TEXT_SHARE = 0.1
 TEXT_PIECES = 24_000
 # The first codebook carries most of what can be learnt.
 BOOK_WEIGHTS = (2.0, 1.0, 0.6, 0.4, 0.3, 0.25, 0.2, 0.2, 0.15, 0.15, 0.1, 0.1)
-SAVE_EVERY = 120.0
-LONGEST_STEP = 5.0  # seconds; what is longer was a machine that slept, and nothing was learnt meanwhile
 
 
 @dataclass(frozen=True)
@@ -60,11 +55,6 @@ class Round:
     def codes(self) -> str:
         """What the codes of its lessons are called on disk."""
         return "codes-dry" if self.dry else "codes"
-
-    def rate_at(self, spent: float, step: int) -> float:
-        """Learning rate after ``spent`` seconds: warm-up by steps, then a cosine down to 3 %."""
-        share = min(spent / (self.minutes * 60), 1.0)
-        return self.rate * min(1.0, (step + 1) / WARM_UP) * (0.03 + 0.97 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
 ROUNDS = (Round(80, 1e-3, dry=True), Round(150, 7e-4, dry=False))
@@ -113,45 +103,6 @@ def _start(model: MusicgenForConditionalGeneration) -> None:
         head.copy_(0.02 * vectors)
 
 
-_WORKER: dict[str, EncodecModel] = {}
-
-
-def _ready(codec: Path) -> None:
-    """One core a worker: clips are rendered and encoded where they are, one at a time, while their samples are in the cache."""
-    torch.set_num_threads(1)
-    _WORKER["codec"] = EncodecModel.from_pretrained(codec).eval()
-
-
-def _encoded(recipe: Recipe) -> NDArray[np.uint16]:
-    with torch.no_grad():
-        codes = _WORKER["codec"].encode(torch.from_numpy(recipe.render())[None, None]).audio_codes[0, 0]
-    return codes.numpy().astype(np.uint16)
-
-
-def encode_lessons(folder: Path, todo: list[Lesson], name: str) -> NDArray[np.uint16]:
-    """Codes of every lesson, (lessons, codebooks, frames), rendered and encoded by the codec in ``folder`` as far as they are not on disk."""
-    codec = EncodecModel.from_pretrained(folder / "codec")
-    weights = {key: weight for key, weight in codec.state_dict().items() if not key.startswith("decoder.")}
-    path = folder / f"{name}-{record.key(weights, fingerprint(), facts())}.npy"
-    kept = np.load(path) if path.exists() else np.zeros((0, codec.quantizer.num_quantizers, 200), dtype=np.uint16)
-    fresh: list[NDArray[np.uint16]] = []
-
-    def save() -> None:
-        np.save(path.with_suffix(".tmp.npy"), np.concatenate([kept, np.stack(fresh)]))
-        path.with_suffix(".tmp.npy").replace(path)
-
-    if len(kept) < len(todo):
-        recipes = [lesson.recipe for lesson in todo[len(kept) :]]
-        with get_context("spawn").Pool(os.cpu_count(), _ready, (folder / "codec",)) as pool:
-            for count, codes in enumerate(pool.imap(_encoded, recipes, chunksize=8), start=len(kept) + 1):
-                fresh.append(codes)
-                if count % 2000 == 0:
-                    log.info("%s: %d of %d lessons encoded", name, count, len(todo))
-                    save()
-        save()
-    return np.load(path)[: len(todo)]
-
-
 class Batches:
     """Draws batches of codes and encoded captions."""
 
@@ -190,19 +141,6 @@ def losses(model: MusicgenForConditionalGeneration, codes: Tensor, states: Tenso
     return each.sum((0, 2)) / (labels >= 0).sum((0, 2))
 
 
-def half_is_quicker(model: MusicgenForConditionalGeneration, batch: tuple[Tensor, Tensor, Tensor]) -> bool:
-    """Whether this processor takes a step in bfloat16 in less time; some do it in half, others need half as much again. The loss is the same."""
-    best = {True: math.inf, False: math.inf}
-    for half in (True, False) * 3:
-        started = time.monotonic()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-            loss = losses(model, *batch).sum()
-        loss.backward()
-        best[half] = min(best[half], time.monotonic() - started)
-    model.zero_grad()
-    return best[True] < best[False]
-
-
 def _groups(model: nn.Module) -> list[dict[str, object]]:
     trained = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
     decayed = [weight for name, weight in trained if weight.ndim == 2 and "embed" not in name]
@@ -211,40 +149,30 @@ def _groups(model: nn.Module) -> list[dict[str, object]]:
 
 
 class Training:
-    """One round: where it stands, and its optimiser."""
+    """One round."""
 
     def __init__(self, folder: Path, number: int, model: MusicgenForConditionalGeneration, seed: int) -> None:
         self.model, self.round = model, ROUNDS[number - 1]
-        self.state, self.step, self.spent = folder / f"generator-state-{number}.pt", 0, 0.0
         self.optimiser = torch.optim.AdamW(_groups(model), lr=self.round.rate, betas=(0.9, 0.95))
+        path = folder / f"generator-state-{number}.pt"
+        self.course = Course(path, self.round.minutes, WARM_UP, 0.03, model=model, optimiser=self.optimiser)
         self.weights = torch.tensor(BOOK_WEIGHTS) / sum(BOOK_WEIGHTS)
         self.order = np.zeros(0, dtype=np.int64)
-        if self.state.exists():
-            kept = torch.load(self.state, weights_only=True)
-            model.load_state_dict(kept["model"])
-            self.optimiser.load_state_dict(kept["optimiser"])
-            self.step, self.spent = kept["step"], kept["spent"]
-            log.info("round %d: at step %d, %.1f min", number, self.step, self.spent / 60)
-        if not self.over:
+        if self.course.resume():
+            log.info("round %d: at step %d, %.1f min", number, self.course.step, self.course.spent / 60)
+        if not self.course.over:
             self._open(folder, seed)
 
     def _open(self, folder: Path, seed: int) -> None:
         todo, held_out = lessons(LESSONS, dry=self.round.dry), lessons(HELD_OUT, "validation", dry=self.round.dry)
         codes = encode_lessons(folder, todo, f"{self.round.codes}-train")
-        self.batches = Batches(folder, todo, codes, [seed, self.step])
+        self.batches = Batches(folder, todo, codes, [seed, self.course.step])
         held_codes = encode_lessons(folder, held_out, f"{self.round.codes}-validation")
         self.fixed = Batches(folder, held_out, held_codes, [1]).draw(np.arange(HELD_OUT))
 
-    @property
-    def over(self) -> bool:
-        """Whether the round's time is up."""
-        return self.spent >= self.round.minutes * 60
-
-    def save(self) -> None:
-        """Write everything but the lessons' order."""
-        kept = {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict(), "step": self.step, "spent": self.spent}  # fmt: skip
-        torch.save(kept, self.state.with_suffix(".tmp"))
-        self.state.with_suffix(".tmp").replace(self.state)
+    def loss(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """What is minimised."""
+        return (losses(self.model, *batch) * self.weights).sum()
 
     def lesson(self, half: bool) -> float:
         """One step; returns its loss."""
@@ -252,14 +180,13 @@ class Training:
             self.order = self.batches.random.permutation(len(self.batches.todo))
         rows, self.order = self.order[:BATCH], self.order[BATCH:]
         for group in self.optimiser.param_groups:
-            group["lr"] = self.round.rate_at(self.spent, self.step)
+            group["lr"] = self.round.rate * self.course.rate
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-            loss = (losses(self.model, *self.batches.draw(rows)) * self.weights).sum()
+            loss = self.loss(self.batches.draw(rows))
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
-        self.step += 1
         return loss.item()
 
     @torch.no_grad()
@@ -272,21 +199,19 @@ class Training:
 
     def run(self, seconds: float) -> float:
         """Learn until the round is over, or for so many seconds; returns those that were used."""
-        half = half_is_quicker(self.model, self.batches.draw(np.arange(BATCH)))
+        batch, course = self.batches.draw(np.arange(BATCH)), self.course
+        half = half_is_quicker(self.model, lambda: self.loss(batch))
         log.info("training in %s, which is quicker here", "bfloat16" if half else "float32")
-        first, started_at, saved = self.spent, self.step, self.spent
-        while not self.over and self.spent - first < seconds:
-            started = time.monotonic()
-            loss = self.lesson(half)
-            self.spent += min(time.monotonic() - started, LONGEST_STEP)
-            if self.spent - saved >= SAVE_EVERY or self.over:
-                saved = self.spent
-                self.save()
-                pace = (self.step - started_at) * BATCH * 200 / (self.spent - first)
+        before, first = course.spent, course.step
+        while not course.over and course.spent - before < seconds:
+            with course.lesson():
+                loss = self.lesson(half)
+            if course.saved():
+                pace = (course.step - first) * BATCH * 200 / (course.spent - before)
                 shown = " ".join(f"{float(value):.2f}" for value in self.held_out())
-                log.info("%.1f min, step %d, %.0f frames/s, loss %.3f, held-out by codebook: %s", self.spent / 60, self.step, pace, loss, shown)  # fmt: skip
-        self.save()
-        return self.spent - first
+                log.info("%.1f min, step %d, %.0f frames/s, loss %.3f, held-out by codebook: %s", course.spent / 60, course.step, pace, loss, shown)  # fmt: skip
+        course.save()
+        return course.spent - before
 
 
 def train(folder: Path, stop_after: float = math.inf, seed: int = 0) -> None:
@@ -297,9 +222,9 @@ def train(folder: Path, stop_after: float = math.inf, seed: int = 0) -> None:
     model = build(folder)
     for number in range(1, len(ROUNDS) + 1):
         training = Training(folder, number, model, seed)
-        left -= 0 if training.over else training.run(left)
-        steps.append(training.step)
-        if not training.over:
+        left -= 0 if training.course.over else training.run(left)
+        steps.append(training.course.step)
+        if not training.course.over:
             return
     model.save_pretrained(folder / "generator")
     text_encoder.load(folder / "text-encoder")[1].save_pretrained(folder / "generator")

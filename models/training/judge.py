@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +22,7 @@ from . import clips, record, text_encoder
 from .augmentation import shaken
 from .captions import caption
 from .codec import reconstructions
+from .course import Course, half_is_quicker
 from .renderer import SAMPLE_RATE
 from .tables import genres
 
@@ -34,7 +33,7 @@ AUDIO = dict(
     num_attention_heads=[2, 4, 8, 8], window_size=4, mlp_ratio=2.0, enable_fusion=False, projection_dim=192,
 )  # fmt: skip
 # CLAP reads the first token, into which MiniLM gathers the sentence in its last layers only: they cannot be left out.
-TEXT_LAYERS, TEXT_PIECES = (0, 4, 5), 12_000
+TEXT_LAYERS, TEXT_PIECES = (0, 4, 5), 8_000
 RECONSTRUCTED = 4_000
 CLIPS = 9_500
 BATCH = 48
@@ -58,8 +57,7 @@ WORDINGS = (
     "a recording of {}",
     "this is {}",
 )
-SAVE_EVERY = 120.0
-LONGEST_STEP = 10.0  # seconds; what is longer was a machine that slept
+NAMED_WEIGHT = 1.0  # of the genre names, beside the captions
 
 
 def extractor() -> ClapFeatureExtractor:
@@ -91,108 +89,102 @@ def build(folder: Path) -> ClapModel:
     return model
 
 
+class Training:
+    """The judge, its clips, and where its training stands."""
+
+    def __init__(self, folder: Path, minutes: float, seed: int) -> None:
+        text_encoder.build(folder / "text-encoder-judge", TEXT_LAYERS, TEXT_PIECES)
+        _, self.tokenizer = text_encoder.load(folder / "text-encoder-judge")
+        clips.write(folder / "clips-codec", clips.uniform("train", CLIPS))
+        clips.write(folder / "clips-validation", clips.uniform("validation", 190))
+        self.data = clips.Clips.open(folder / "clips-codec")
+        self.held_out = clips.Clips.open(folder / "clips-validation")
+        self.reconstructed = reconstructions(folder, "clips-codec", RECONSTRUCTED)
+        self.pieces, self.names = [recipe.compose() for recipe in self.data.recipes], list(genres())
+        torch.manual_seed(seed)
+        self.model, self.mel = build(folder), LogMel(extractor())
+        text = [weight for name, weight in self.model.named_parameters() if name.startswith("text_model")]
+        other = [weight for name, weight in self.model.named_parameters() if not name.startswith("text_model")]
+        self.optimiser = torch.optim.AdamW([{"params": other}, {"params": text}], lr=RATE, weight_decay=0.02)
+        path = folder / "judge-state.pt"
+        self.course = Course(path, minutes, WARM_UP, model=self.model, optimiser=self.optimiser)
+        self.course.resume()
+        self.random = np.random.default_rng([seed, self.course.step])
+
+    def text(self, captions: list[str]) -> Tensor:
+        """Unit-length embeddings (captions, width)."""
+        batch = self.tokenizer(captions, padding=True, truncation=True, max_length=48, return_tensors="pt")
+        return nn.functional.normalize(self.model.get_text_features(**batch).pooler_output, dim=-1)
+
+    def audio(self, waveform: Tensor) -> Tensor:
+        """Unit-length embeddings (rows, width) of (rows, samples)."""
+        features = self.model.get_audio_features(input_features=self.mel(waveform)).pooler_output
+        return nn.functional.normalize(features, dim=-1)
+
+    def draw(self) -> tuple[Tensor, list[str], Tensor]:
+        """A batch: (rows, samples), a caption a row, and the genre's number (rows,)."""
+        rough = self.random.random(BATCH) < RECONSTRUCTED_SHARE
+        rows = self.random.integers(np.where(rough, len(self.reconstructed), len(self.data.recipes)))
+        sources = [self.reconstructed if bad else self.data.audio for bad in rough]
+        sound = np.stack([source[row] for source, row in zip(sources, rows, strict=True)]).astype(np.float32) / 32767
+        kinds = self.random.choice(list(KINDS), p=list(KINDS.values()), size=BATCH)
+        captions = [
+            caption(self.pieces[row], kind, self.random) for row, kind in zip(rows, kinds.tolist(), strict=True)
+        ]
+        labels = torch.tensor([self.names.index(self.pieces[row].genre) for row in rows])
+        return shaken(torch.from_numpy(sound), self.random), captions, labels
+
+    def loss(self, sound: Tensor, captions: list[str], labels: Tensor) -> Tensor:
+        """Captions against sounds, both ways, and genre names in one wording against sounds."""
+        wording = WORDINGS[self.random.integers(len(WORDINGS))]
+        heard, scale = self.audio(sound), self.model.logit_scale_a.exp().clamp(max=100)
+        said, named = self.text(captions), self.text([wording.format(name) for name in self.names])
+        same = (labels[:, None] == labels).float()
+        target = (1 - SAME_GENRE) * torch.eye(len(labels)) + SAME_GENRE * same / same.sum(1, keepdim=True)
+        logits = scale * (heard @ said.T).float()
+        both = nn.functional.cross_entropy(logits, target) + nn.functional.cross_entropy(logits.T, target)
+        genre = nn.functional.cross_entropy(scale * (heard @ named.T).float(), labels, label_smoothing=0.05)
+        return 0.5 * both + NAMED_WEIGHT * genre
+
+    def lesson(self, half: bool) -> float:
+        """One step; returns its loss."""
+        for group, rate in zip(self.optimiser.param_groups, (RATE, TEXT_RATE), strict=True):
+            group["lr"] = rate * self.course.rate
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+            loss = self.loss(*self.draw())
+        self.optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        return loss.item()
+
+    @torch.no_grad()
+    def accuracy(self) -> float:
+        """Share of held-out clean clips whose genre is heard."""
+        self.model.eval()
+        rows = range(0, len(self.held_out.recipes), 38)
+        heard = torch.cat([self.audio(torch.from_numpy(self.held_out.batch(range(row, row + 38)))) for row in rows])
+        named = self.text([WORDINGS[0].format(name) for name in self.names])
+        truth = torch.tensor([self.names.index(recipe.genre) for recipe in self.held_out.recipes])
+        self.model.train()
+        return float(((heard @ named.T).argmax(1) == truth).float().mean())
+
+
 def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
     """Train for ``minutes`` in all, over as many calls as it takes."""
-    text_encoder.build(folder / "text-encoder-judge", TEXT_LAYERS, TEXT_PIECES)
-    _, tokenizer = text_encoder.load(folder / "text-encoder-judge")
-    clips.write(folder / "clips-codec", clips.uniform("train", CLIPS))
-    clips.write(folder / "clips-validation", clips.uniform("validation", 190))
-    data, held_out = clips.Clips.open(folder / "clips-codec"), clips.Clips.open(folder / "clips-validation")
-    reconstructed = reconstructions(folder, "clips-codec", RECONSTRUCTED)
-    names = list(genres())
-
-    torch.manual_seed(seed)
-    random = np.random.default_rng(seed)
-    model, mel = build(folder), LogMel(extractor())
-    text_weights = [weight for name, weight in model.named_parameters() if name.startswith("text_model")]
-    other_weights = [weight for name, weight in model.named_parameters() if not name.startswith("text_model")]
-    optimiser = torch.optim.AdamW(
-        [{"params": other_weights, "scale": RATE}, {"params": text_weights, "scale": TEXT_RATE}],
-        lr=RATE,
-        weight_decay=0.02,
-    )
-    state, step, spent = folder / "judge-state.pt", 0, 0.0
-    if state.exists():
-        kept = torch.load(state, weights_only=True)
-        model.load_state_dict(kept["model"])
-        optimiser.load_state_dict(kept["optimiser"])
-        step, spent = kept["step"], kept["spent"]
-        random = np.random.default_rng([seed, step])
-
-    def save() -> None:
-        torch.save(
-            {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": spent},
-            state.with_suffix(".tmp"),
-        )
-        state.with_suffix(".tmp").replace(state)
-
-    def text(captions: list[str]) -> Tensor:
-        batch = tokenizer(captions, padding=True, truncation=True, max_length=48, return_tensors="pt")
-        return nn.functional.normalize(model.get_text_features(**batch).pooler_output, dim=-1)
-
-    def audio(waveform: Tensor) -> Tensor:
-        return nn.functional.normalize(model.get_audio_features(input_features=mel(waveform)).pooler_output, dim=-1)
-
-    saved = spent
-    model.train()
-    while spent < minutes * 60:
-        started = time.monotonic()
-        share = spent / (minutes * 60)
-        for group in optimiser.param_groups:
-            group["lr"] = (
-                group["scale"] * min(1.0, (step + 1) / WARM_UP) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
-            )
-        rough = random.random(BATCH) < RECONSTRUCTED_SHARE
-        rows = np.where(
-            rough, random.integers(len(reconstructed), size=BATCH), random.integers(len(data.recipes), size=BATCH)
-        )
-        sound = (
-            np.stack(
-                [(reconstructed if bad else data.audio)[row] for row, bad in zip(rows, rough, strict=True)]
-            ).astype(np.float32)
-            / 32767
-        )
-        pieces = [data.recipes[row].compose() for row in rows]
-        kinds = random.choice(list(KINDS), p=list(KINDS.values()), size=BATCH)
-        captions = [caption(piece, kind, random) for piece, kind in zip(pieces, kinds.tolist(), strict=True)]
-        labels = torch.tensor([names.index(piece.genre) for piece in pieces])
-        wording = WORDINGS[random.integers(len(WORDINGS))]
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            heard = audio(shaken(torch.from_numpy(sound), random)).float()
-            said, named = text(captions).float(), text([wording.format(name) for name in names]).float()
-        same = (labels[:, None] == labels).float()
-        target = (1 - SAME_GENRE) * torch.eye(BATCH) + SAME_GENRE * same / same.sum(1, keepdim=True)
-        logits = model.logit_scale_a.exp().clamp(max=100) * heard @ said.T
-        loss = 0.5 * (nn.functional.cross_entropy(logits, target) + nn.functional.cross_entropy(logits.T, target))
-        loss = loss + 0.5 * nn.functional.cross_entropy(
-            model.logit_scale_a.exp().clamp(max=100) * heard @ named.T, labels, label_smoothing=0.05
-        )
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        step += 1
-        spent += min(time.monotonic() - started, LONGEST_STEP)
-        if spent - saved >= SAVE_EVERY:
-            saved = spent
-            save()
-            model.eval()
-            with torch.no_grad():
-                clean = torch.cat(
-                    [audio(torch.from_numpy(held_out.batch(range(start, start + 38)))) for start in range(0, 190, 38)]
-                )
-                named = text([WORDINGS[0].format(name) for name in names])
-            truth = torch.tensor([names.index(recipe.genre) for recipe in held_out.recipes])
-            accuracy = float(((clean @ named.T).argmax(1) == truth).float().mean())
-            log.info(
-                "%.1f min, step %d, loss %.3f, held-out clean accuracy %.3f", spent / 60, step, loss.item(), accuracy
-            )
-            model.train()
-    save()
-    model.eval()
-    model.save_pretrained(folder / "judge")
-    record.write(folder, "judge", seed=seed, minutes=round(spent / 60), steps=step, clips=CLIPS, batch=BATCH)
-    tokenizer.save_pretrained(folder / "judge")
+    training = Training(folder, minutes, seed)
+    model, course = training.model.train(), training.course
+    batch = training.draw()
+    half = half_is_quicker(model, lambda: training.loss(*batch))
+    log.info("training in %s, which is quicker here", "bfloat16" if half else "float32")
+    while not course.over:
+        with course.lesson():
+            loss = training.lesson(half)
+        if course.saved():
+            log.info("%.1f min, step %d, loss %.3f, held-out clean accuracy %.3f", course.spent / 60, course.step, loss, training.accuracy())  # fmt: skip
+    model.eval().save_pretrained(folder / "judge")
+    record.write(folder, "judge", seed=seed, minutes=round(minutes), steps=course.step, clips=CLIPS, batch=BATCH)
+    training.tokenizer.save_pretrained(folder / "judge")
     extractor().save_pretrained(folder / "judge")
     return model
 
@@ -201,7 +193,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="where clips and checkpoints are kept")
-    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

@@ -77,10 +77,10 @@ def test_codebooks_that_do_not_learn_stay_where_they_are() -> None:
 
 
 @pytest.fixture
-def stages(monkeypatch: pytest.MonkeyPatch) -> tuple[Training, Training]:
-    """Both stages on untrained listeners."""
+def stages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Training, Training]:
+    """The first two stages on untrained listeners."""
     monkeypatch.setattr(codec, "prepare_listeners", lambda *_: [Examiner(width=4)])
-    return Training(codec.STAGES[0], Path()), Training(codec.STAGES[1], Path())
+    return Training(codec.STAGES[0], tmp_path), Training(codec.STAGES[1], tmp_path, 2)
 
 
 def test_the_second_stage_keeps_every_code(stages: tuple[Training, Training], audio: torch.Tensor) -> None:
@@ -98,13 +98,13 @@ def test_the_second_stage_keeps_every_code(stages: tuple[Training, Training], au
 
 
 def test_a_stage_goes_on_where_it_was(stages: tuple[Training, Training], audio: torch.Tensor, tmp_path: Path) -> None:
-    first, other = stages[0], Training(codec.STAGES[0], Path())
+    first, other = stages[0], Training(codec.STAGES[0], tmp_path)
     first.begin(None, audio)
     first.lesson(audio[:2, :16000])
-    first.spent = 12.0
-    first.save(tmp_path / "state.pt")
-    other.load(tmp_path / "state.pt")
-    assert (other.step, other.spent, other.quantising) == (1, 12.0, False)
+    first.course.spent = 12.0
+    first.course.save()
+    assert other.course.resume()
+    assert (other.course.step, other.course.spent, other.quantiser.started) == (0, 12.0, False)
     assert all(torch.equal(a, b) for a, b in zip(first.model.parameters(), other.model.parameters(), strict=True))
 
 
