@@ -85,3 +85,24 @@ def test_theory() -> None:
     assert parse_rhythm("x-.X") == ((0, 2, "x"), (3, 1, "X"))
     with pytest.raises(ValueError, match="not a chord"):
         parse_chord("H7")
+
+
+def test_a_recording_is_the_dry_mix_with_a_tone_and_a_noise_floor() -> None:
+    for seed in range(4):
+        recipe = Recipe("ragtime", seed)
+        dry, recorded = (render(recipe.compose(), recorded=kind).mix for kind in (False, True))
+        assert np.corrcoef(dry, recorded)[0, 1] > 0.7
+        quietest = [np.sort(np.abs(sound).reshape(-1, 160).max(1))[5] for sound in (dry, recorded)]
+        assert quietest[1] > quietest[0]
+
+
+def test_every_piece_is_recorded_differently() -> None:
+    def treble(seed: int) -> float:
+        power = [np.abs(np.fft.rfft(render(compose("techno", seed), recorded=kind).mix)) ** 2 for kind in (False, True)]
+        hertz = np.linspace(0, SAMPLE_RATE / 2, len(power[0]))
+        low, high = (hertz > 200) & (hertz < 800), hertz > 5000
+        return float(
+            np.log10(power[1][high].sum() / power[1][low].sum() / (power[0][high].sum() / power[0][low].sum()))
+        )
+
+    assert np.ptp([treble(seed) for seed in range(6)]) > 0.3
