@@ -15,24 +15,22 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
-import torchaudio
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecModel
 
 from . import clips, lapped, record
 from .course import Course
 from .critics import Balance, Critics
-from .examiner import Examiner, prepare_listeners
+from .examiner import prepare_listeners
+from .losses import Listener, SpectralLoss
 from .renderer import SAMPLE_RATE
-from .tables import fingerprint
+from .roundtrip import round_trip, si_sdr
 
 log = logging.getLogger(__name__)
 
@@ -154,76 +152,6 @@ class Quantiser:
             fresh = residual[torch.randint(len(residual), (int(dead.sum()),))]
             level = float(book.cluster_size.mean())
             book.embed[dead], book.cluster_size[dead], book.embed_avg[dead] = fresh, level, fresh * level
-
-
-class SpectralLoss(nn.Module):
-    """L1 of log-mels plus half the spectral convergence, at four window lengths."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mels = nn.ModuleList(
-            torchaudio.transforms.MelSpectrogram(
-                SAMPLE_RATE, n_fft=size, hop_length=hop, n_mels=bands, power=1.0, norm="slaney", mel_scale="slaney"
-            )
-            for size, hop, bands in ((128, 64, 20), (512, 128, 48), (1024, 256, 80), (2048, 512, 128))
-        )
-
-    def forward(self, made: Tensor, real: Tensor) -> Tensor:
-        total = made.new_zeros(())
-        for mel in self.mels:
-            a, b = mel(made), mel(real)
-            total = total + (a.clamp_min(1e-5).log10() - b.clamp_min(1e-5).log10()).abs().mean()
-            total = total + 0.5 * (a - b).norm() / b.norm().clamp_min(1e-3)
-        return total / len(self.mels)
-
-
-class Listener(nn.Module):
-    """Distance of what classifiers make of two sounds, layer by layer (Johnson et al. 2016): what must stay recognisable."""
-
-    def __init__(self, examiners: Sequence[Examiner]) -> None:
-        super().__init__()
-        self.examiners = nn.ModuleList(examiner.eval().requires_grad_(False) for examiner in examiners)
-
-    def forward(self, made: Tensor, real: Tensor) -> Tensor:
-        """Mean relative L1 over the classifiers' layers for (rows, samples)."""
-        distances = []
-        for examiner in cast(list[Examiner], list(self.examiners)):
-            with torch.no_grad():
-                wanted = examiner.layers(real)
-            pairs = zip(examiner.layers(made), wanted, strict=True)
-            distances += [(a - b).abs().mean() / b.abs().mean() for a, b in pairs]
-        return torch.stack(distances).mean()
-
-
-def si_sdr(made: Tensor, real: Tensor) -> Tensor:
-    """Scale-invariant signal-to-distortion ratio in dB for each row (Le Roux et al. 2019)."""
-    scale = (made * real).sum(-1, keepdim=True) / real.pow(2).sum(-1, keepdim=True).clamp_min(1e-8)
-    target = scale * real
-    return 10 * torch.log10(target.pow(2).sum(-1) / (made - target).pow(2).sum(-1).clamp_min(1e-8))
-
-
-@torch.no_grad()
-def round_trip(model: EncodecModel, audio: Tensor) -> Tensor:
-    """Encode and decode (rows, samples), four rows at a time."""
-    made = []
-    for rows in audio.split(4):
-        codes = model.encode(rows[:, None]).audio_codes
-        made.append(model.decode(codes, audio_scales=[None]).audio_values[:, 0, : rows.shape[1]])
-    return torch.cat(made)
-
-
-def reconstructions(folder: Path, source: str, count: int) -> NDArray[np.int16]:
-    """The first ``count`` clips of the set ``source`` through the trained codec, made once and kept in ``folder``."""
-    codec, data = EncodecModel.from_pretrained(folder / "codec").eval(), clips.Clips.open(folder / source)
-    path = folder / f"{source}-through-{record.key(codec.state_dict(), data.recipes[:count], fingerprint())}.npy"
-    if not path.exists():
-        made = []
-        for start in range(0, count, 20):
-            audio = round_trip(codec, torch.from_numpy(data.batch(range(start, min(start + 20, count)))))
-            made.append(np.round(audio.clamp(-1, 1).numpy() * 32767).astype(np.int16))
-        np.save(path.with_suffix(".tmp.npy"), np.concatenate(made))
-        path.with_suffix(".tmp.npy").replace(path)
-    return np.asarray(np.load(path, mmap_mode="r"))
 
 
 class Training:

@@ -27,6 +27,7 @@ from . import clips, record
 from .augmentation import worn
 from .planted import facts
 from .renderer import SAMPLE_RATE
+from .roundtrip import reconstructions
 from .score import Piece
 from .tables import fingerprint, genres, instrument_groups, instruments
 
@@ -203,8 +204,6 @@ def prepare(folder: Path) -> dict[str, Examiner]:
 
     Each is trained once and kept in ``folder``.
     """
-    from .codec import reconstructions
-
     genre = facts()["lofi_drum_loop"]["genre"]
     seeds = range(clips.SPLITS["train"] + 500_000_000, clips.SPLITS["train"] + 500_000_000 + LOOPED)
     recipes = [clips.Recipe(genre, seed, drum_loop=True) for seed in seeds]

@@ -21,9 +21,9 @@ from ..mel import LogMel
 from . import clips, record, text_encoder
 from .augmentation import shaken
 from .captions import caption
-from .codec import reconstructions
 from .course import Course, half_is_quicker
 from .renderer import SAMPLE_RATE
+from .roundtrip import reconstructions
 from .tables import genres
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,9 @@ from torch import Tensor
 from transformers import EncodecModel
 
 from .. import clips
-from ..codec import SpectralLoss, round_trip, si_sdr
 from ..examiner import Examiner
+from ..losses import SpectralLoss
+from ..roundtrip import round_trip, si_sdr
 from ..tables import genres
 from .shares import counted
 

@@ -9,9 +9,9 @@ import torch
 from transformers import EncodecModel
 
 from .. import clips
-from ..codec import round_trip
 from ..examiner import Examiner, truth
 from ..planted import facts
+from ..roundtrip import round_trip
 from ..tables import genres, instrument_groups
 from .shares import counted
 

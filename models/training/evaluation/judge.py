@@ -14,8 +14,8 @@ from ...loading import EMBEDDED, load_judge
 from .. import clips
 from ..assemble import embedded, write_side
 from ..captions import caption, unseen_prompts
-from ..codec import round_trip
 from ..renderer import SAMPLE_RATE
+from ..roundtrip import round_trip
 from .shares import clustered, counted
 
 WRONGLY_READ = 0.05  # of neutral captions, as a genre

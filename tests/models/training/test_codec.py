@@ -8,9 +8,10 @@ import pytest
 import torch
 from tonescope.models.training import codec, lapped
 from tonescope.models.training.clips import uniform
-from tonescope.models.training.codec import KEPT_BANDS, Quantiser, Training, build, round_trip, si_sdr
+from tonescope.models.training.codec import KEPT_BANDS, Quantiser, Training, build
 from tonescope.models.training.critics import Balance, Critics
 from tonescope.models.training.examiner import Examiner
+from tonescope.models.training.roundtrip import round_trip, si_sdr
 
 
 @pytest.fixture(scope="module")
