@@ -159,8 +159,7 @@ class Training:
 
     def __init__(self, stage: Stage, folder: Path, number: int = 1) -> None:
         self.stage = stage
-        listeners = prepare_listeners(folder, stage.clips)
-        self.model, self.spectral, self.listener = build(), SpectralLoss(), Listener(listeners)
+        self.model, self.spectral = build(), SpectralLoss()
         self.quantiser = Quantiser(self.model)
         if stage.decoder_only:
             self.model.encoder.requires_grad_(False)
@@ -172,6 +171,12 @@ class Training:
             folder / f"codec-state-{number}.pt", stage.minutes, WARM_UP, model=self.model, quantiser=self.quantiser, optimiser=self.optimiser,
             critics=self.critics, critics_optimiser=self.critics_optimiser,
         )  # fmt: skip
+
+    def open(self, folder: Path) -> clips.Clips:
+        """The clips that are learned from, and listeners who know them."""
+        clips.write(folder / self.stage.clips, clips.uniform("train", TRAINING_CLIPS, dry=not self.stage.recorded))
+        self.listener = Listener(prepare_listeners(folder, self.stage.clips))
+        return clips.Clips.open(folder / self.stage.clips)
 
     @torch.no_grad()
     def begin(self, before: EncodecModel | None, audio: Tensor) -> None:
@@ -217,6 +222,31 @@ class Training:
         self.optimiser.step()
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
+    def run(self, data: clips.Clips, random: np.random.Generator, held_out: Tensor) -> None:
+        """Learn until the stage is over."""
+        while not self.course.over:
+            with self.course.lesson():
+                if not self.quantiser.started and self.course.share >= CONTINUOUS_SHARE:
+                    with torch.no_grad():
+                        self.quantiser.start(torch.cat([self.vectors(crops(data, 16, random)) for _ in range(30)]))
+                losses = self.lesson(crops(data, BATCH, random))
+            if self.course.saved():
+                self._report(losses, held_out)
+
+    @torch.no_grad()
+    def _report(self, losses: dict[str, float], held_out: Tensor) -> None:
+        model = self.model.eval()
+        made = (
+            round_trip(model, held_out)
+            if self.quantiser.started
+            else model.decoder(model.encoder(held_out[:8, None]))[:, 0]
+        )
+        real = held_out[: len(made)]
+        distance, quality = float(self.spectral(made, real)), float(si_sdr(made, real).mean())
+        shown = " ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
+        log.info("%.1f min, step %d, %s, held-out SI-SDR %.2f dB, spectral %.4f", self.course.spent / 60, self.course.step, shown, quality, distance)  # fmt: skip
+        model.train()
+
     def _teach_critics(self, made: Tensor, real: Tensor) -> None:
         loss = self.critics.own_loss(made, real)
         self.critics_optimiser.zero_grad()
@@ -239,25 +269,16 @@ def train(folder: Path, seed: int = 0, stages: int = len(STAGES)) -> EncodecMode
     held_out = torch.from_numpy(clips.Clips.open(folder / "clips-validation").batch(range(57)))
     model, steps = None, []
     for number, stage in enumerate(STAGES[:stages], start=1):
-        clips.write(folder / stage.clips, clips.uniform("train", TRAINING_CLIPS, dry=not stage.recorded))
-        data = clips.Clips.open(folder / stage.clips)
         torch.manual_seed(seed)
         training = Training(stage, folder, number)
-        course, random = training.course, np.random.default_rng([seed, number])
-        if course.resume():
-            random = np.random.default_rng([seed, number, course.step])
+        course = training.course
+        if known := course.resume():
             log.info("stage %d: at step %d, %.1f min", number, course.step, course.spent / 60)
-        else:
-            training.begin(model, crops(data, 480, random))
-        while not course.over:
-            with course.lesson():
-                if not training.quantiser.started and course.share >= CONTINUOUS_SHARE:
-                    with torch.no_grad():
-                        vectors = [training.vectors(crops(data, 16, random)) for _ in range(30)]
-                        training.quantiser.start(torch.cat(vectors))
-                losses = training.lesson(crops(data, BATCH, random))
-            if course.saved():
-                _report(training, losses, held_out)
+        if not course.over:
+            data, random = training.open(folder), np.random.default_rng([seed, number, course.step])
+            if not known:
+                training.begin(model, crops(data, 480, random))
+            training.run(data, random, held_out)
         model = training.model.eval()
         steps.append(course.step)
     assert model is not None
@@ -265,21 +286,6 @@ def train(folder: Path, seed: int = 0, stages: int = len(STAGES)) -> EncodecMode
     minutes = [stage.minutes for stage in STAGES[:stages]]
     record.write(folder, "codec", seed=seed, minutes=minutes, steps=steps, clips=TRAINING_CLIPS, batch=BATCH)
     return model
-
-
-def _report(training: Training, losses: dict[str, float], held_out: Tensor) -> None:
-    model = training.model.eval()
-    with torch.no_grad():
-        made = (
-            round_trip(model, held_out)
-            if training.quantiser.started
-            else model.decoder(model.encoder(held_out[:8, None]))[:, 0]
-        )
-        real = held_out[: len(made)]
-        distance, quality = float(training.spectral(made, real)), float(si_sdr(made, real).mean())
-    shown = " ".join(f"{name} {loss:.3f}" for name, loss in losses.items())
-    log.info("%.1f min, step %d, %s, held-out SI-SDR %.2f dB, spectral %.4f", training.course.spent / 60, training.course.step, shown, quality, distance)  # fmt: skip
-    model.train()
 
 
 def main() -> None:

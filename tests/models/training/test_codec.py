@@ -11,6 +11,7 @@ from tonescope.models.training.clips import uniform
 from tonescope.models.training.codec import KEPT_BANDS, Quantiser, Training, build
 from tonescope.models.training.critics import Balance, Critics
 from tonescope.models.training.examiner import Examiner
+from tonescope.models.training.losses import Listener
 from tonescope.models.training.roundtrip import round_trip, si_sdr
 
 
@@ -78,10 +79,12 @@ def test_codebooks_that_do_not_learn_stay_where_they_are() -> None:
 
 
 @pytest.fixture
-def stages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Training, Training]:
+def stages(tmp_path: Path) -> tuple[Training, Training]:
     """The first two stages on untrained listeners."""
-    monkeypatch.setattr(codec, "prepare_listeners", lambda *_: [Examiner(width=4)])
-    return Training(codec.STAGES[0], tmp_path), Training(codec.STAGES[1], tmp_path, 2)
+    found = Training(codec.STAGES[0], tmp_path), Training(codec.STAGES[1], tmp_path, 2)
+    for training in found:
+        training.listener = Listener([Examiner(width=4)])
+    return found
 
 
 def test_the_second_stage_keeps_every_code(stages: tuple[Training, Training], audio: torch.Tensor) -> None:
