@@ -1,7 +1,7 @@
 """Trains the embedded generator: MusicGen's decoder on the codec's codes, under a frozen MiniLM.
 
-Every lesson is rendered and encoded once; its captions are new each time it is seen. There are two rounds, on dry mixes and on
-recorded ones. The schedule of a round is by time, so that it ends annealed; state is kept every two minutes and a stopped run goes on
+Every lesson is rendered and encoded once; its captions are new each time it is seen. The first round is on dry mixes, the others
+on recorded ones. The schedule of a round is by time, so that it ends annealed; state is kept every two minutes and a stopped run goes on
 where it was.
 
     python -m tonescope.models.training.generator --folder WORK
@@ -22,10 +22,11 @@ from torch import Tensor, nn
 from transformers import EncodecModel, GenerationConfig, MusicgenConfig, MusicgenForConditionalGeneration
 from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
 
-from ..delay import delayed, delays
+from ..delay import delayed, delays, undelayed
 from . import record, text_encoder
 from .codes import encode_lessons
 from .course import Course, half_is_quicker
+from .mishearing import elsewhere, guessed, misheard
 from .planted import Lesson, lessons
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ HELD_OUT = 96
 BATCH = 8
 WARM_UP = 150
 NO_TEXT_SHARE = 0.1
+OPENING_FRAMES = 50
 TEXT_PIECES = 24_000
 # The first codebook carries most of what can be learnt.
 BOOK_WEIGHTS = (2.0, 1.0, 0.6, 0.4, 0.3, 0.25, 0.2, 0.2, 0.15, 0.15, 0.1, 0.1)
@@ -50,6 +52,8 @@ class Round:
     minutes: float
     rate: float
     dry: bool
+    opening: float = 1.0  # weight of the first position, beside those after OPENING_FRAMES
+    misheard: float = 0.0  # at most such a share of the music so far is heard wrong
 
     @property
     def codes(self) -> str:
@@ -57,7 +61,12 @@ class Round:
         return "codes-dry" if self.dry else "codes"
 
 
-ROUNDS = (Round(80, 1e-3, dry=True), Round(150, 7e-4, dry=False))
+# The last round is to make the model go by the prompt: the opening, where there is little else to go by, counts for more.
+ROUNDS = (
+    Round(80, 1e-3, dry=True),
+    Round(150, 7e-4, dry=False),
+    Round(120, 6e-4, dry=False, opening=4.0, misheard=0.5),
+)
 
 
 def build(folder: Path) -> MusicgenForConditionalGeneration:
@@ -125,20 +134,24 @@ class Batches:
         )
 
 
-def losses(model: MusicgenForConditionalGeneration, codes: Tensor, states: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy of each codebook in nats."""
-    books, size = codes.shape[1], model.config.decoder.vocab_size
-    ids = delayed(codes, delays(books), size)
-    encoder = model.enc_to_dec_proj(states) * mask[..., None]
+def predict(model: MusicgenForConditionalGeneration, heard: Tensor, states: Tensor, mask: Tensor) -> Tensor:
+    """Logits (batch, codebooks, frames, codes) of what to play, by what is heard so far, (batch, codebooks, frames), and the text."""
+    (batch, books, frames), size = heard.shape, model.config.decoder.vocab_size
+    inputs = delayed(heard, delays(books), size)[:, :, :-1]
     logits = model.decoder(
-        input_ids=ids[:, :, :-1].reshape(-1, ids.shape[2] - 1),
-        encoder_hidden_states=encoder,
+        input_ids=inputs.reshape(batch * books, -1),
+        encoder_hidden_states=model.enc_to_dec_proj(states) * mask[..., None],
         encoder_attention_mask=mask,
         use_cache=False,
-    ).logits.reshape(len(codes), books, -1, size)
-    labels = torch.where(ids[:, :, 1:] == size, -100, ids[:, :, 1:])
-    each = nn.functional.cross_entropy(logits.flatten(0, 2), labels.flatten(), reduction="none").reshape(labels.shape)
-    return each.sum((0, 2)) / (labels >= 0).sum((0, 2))
+    ).logits
+    return undelayed(logits.reshape(batch, books, -1, size), delays(books), frames)
+
+
+def losses(logits: Tensor, codes: Tensor, opening: float = 1.0) -> Tensor:
+    """Cross-entropy of each codebook in nats; the first frame weighs ``opening``, which falls to 1 over :data:`OPENING_FRAMES`."""
+    each = nn.functional.cross_entropy(logits.flatten(0, 2), codes.flatten(), reduction="none").reshape(codes.shape)
+    weights = 1 + (opening - 1) * (1 - torch.arange(codes.shape[2]) / OPENING_FRAMES).clamp_min(0)
+    return (each * weights).mean((0, 2)) / weights.mean()
 
 
 def _groups(model: nn.Module) -> list[dict[str, object]]:
@@ -172,7 +185,19 @@ class Training:
 
     def loss(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """What is minimised."""
-        return (losses(self.model, *batch) * self.weights).sum()
+        codes, *text = batch
+        logits = predict(self.model, self._heard(*batch), *text)
+        return (losses(logits, codes, self.round.opening) * self.weights).sum()
+
+    @torch.no_grad()
+    def _heard(self, codes: Tensor, states: Tensor, mask: Tensor) -> Tensor:
+        """What the decoder hears of these codes: in a round with mishearing, its own guesses or other pieces in between, half of the time each."""
+        random, most = self.batches.random, self.round.misheard
+        if not most:
+            return codes
+        own = random.random() < 0.5
+        wrong = guessed(predict(self.model, codes, states, mask)) if own else elsewhere(codes, random)
+        return misheard(codes, wrong, most, random)
 
     def lesson(self, half: bool) -> float:
         """One step; returns its loss."""
@@ -192,10 +217,8 @@ class Training:
     @torch.no_grad()
     def held_out(self) -> Tensor:
         """Cross-entropy of each codebook on held-out lessons."""
-        parts = [
-            losses(self.model, *(part[start : start + 8] for part in self.fixed)) for start in range(0, HELD_OUT, 8)
-        ]
-        return torch.stack(parts).mean(0)
+        parts = zip(*(part.split(8) for part in self.fixed), strict=True)
+        return torch.stack([losses(predict(self.model, *part), part[0]) for part in parts]).mean(0)
 
     def run(self, seconds: float) -> float:
         """Learn until the round is over, or for so many seconds; returns those that were used."""
