@@ -41,7 +41,10 @@ def add_adapter(model: PreTrainedModel, name: str) -> PreTrainedModel:
         raise TonescopeError(
             f"the adapter {name} does not fit this model: it has weights for {outcome.unexpected_keys[0]}, which is not there; use the model it was trained on."
         )
-    if lost := [key for key in outcome.missing_keys if config.peft_type.value.lower() in key.lower()]:
+    weights = dict(adapted.named_parameters())  # buffers, such as the fixed matrices of VeRA, are made anew
+    if lost := [
+        key for key in outcome.missing_keys if config.peft_type.value.lower() in key.lower() and key in weights
+    ]:
         raise TonescopeError(
             f"the adapter {name} is not whole: its file lacks {len(lost)} of its weights, {lost[0]} for one; save it again with save_pretrained."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +17,7 @@ from .hooks import Place, compiled, hooked, read
 from .units import SITES, Location, Unit
 
 _PROBE_FRAMES = 8
+_COMPILED = "{} cannot be watched because the model was compiled and compiled code skips hooks; load the model without torch.compile."
 
 
 class Anatomy:
@@ -28,6 +30,9 @@ class Anatomy:
 
     def __init__(self, model: PreTrainedModel, name: str) -> None:
         self.model, self.name = model.eval(), name
+        self._features: dict[Location, int] = {}
+        if compiled(model):
+            raise TonescopeError(_COMPILED.format(name))
         found = next((family for family in FAMILIES if family.model_class == type(model).__name__), None)
         if found is None:
             known = ", ".join(family.model_class for family in FAMILIES)
@@ -41,20 +46,44 @@ class Anatomy:
     def _paths(self) -> dict[tuple[str, str], str]:
         return {**TEXT_PATHS.get(self.model.config.text_encoder.model_type, {}), **self.family.paths}
 
-    @cached_property
-    def _modules(self) -> dict[str, nn.Module]:
-        return dict(self.model.named_modules())
+    def _way(self, path: str) -> list[nn.Module]:
+        """The modules from the model down to a dotted path, as they are now; empty where there is nothing."""
+        way: list[nn.Module] = [self.model]
+        for name in path.split("."):
+            below = getattr(way[-1], name, None)
+            if not isinstance(below, nn.Module):
+                return []
+            way.append(below)
+        return way
 
     def locations(self, *keys: str) -> list[Location]:
-        """Every location of the model, or those of the named sites (``decoder.mlp``), by layer."""
+        """Every location of the model, or those of the named sites (``decoder.mlp``) that it has, by layer.
+
+        Raises :class:`TonescopeError` for a site that no model has.
+        """
+        known = [site.key for site in SITES]
+        if strange := [key for key in keys if key not in known]:
+            raise TonescopeError(f"“{strange[0][:60]}” is no site; the sites are {', '.join(known)}.")
         found = []
         for site in SITES:
             if keys and site.key not in keys:
                 continue
             path, layer = self._paths.get((site.network, site.name)), 0
-            while path and path.format(layer) in self._modules:
+            while path and self._way(path.format(layer)):
                 found.append(Location(site.network, layer, site.name))
                 layer += 1
+        return found
+
+    def asked(self, keys: Sequence[str]) -> list[Location]:
+        """Every location of sites that somebody asked for. Raises :class:`TonescopeError` for one that this model lacks, and for none."""
+        if not keys:
+            raise TonescopeError(
+                "no site was named, so there is nowhere to look; name at least one, such as decoder.mlp."
+            )
+        found = self.locations(*keys)
+        for site in SITES:
+            if site.key in keys and not any(location.site == site for location in found):
+                self.place(Location(site.network, 0, site.name))
         return found
 
     def location(self, text: str) -> Location:
@@ -71,27 +100,24 @@ class Anatomy:
 
     def check_unit(self, unit: Unit) -> None:
         """Raise :class:`TonescopeError` for a unit that this model does not have."""
-        if not 0 <= unit.index < (count := self.units(unit.location)):
+        count = self.units(unit.location)
+        if not 0 <= unit.index < count:
             raise TonescopeError(f"{unit.location} of {self.name} has units 0 to {count - 1}, so there is no {unit}.")
 
     def place(self, location: Location) -> Place:
         """The module and side at a location. Raises :class:`TonescopeError` when the model has no such location."""
         path = self._paths.get((location.network, location.name))
-        module = self._modules.get(path.format(location.layer)) if path else None
-        if path is None or module is None:
+        way = self._way(path.format(location.layer)) if path else []
+        if not way:
             why = self.family.lacks.get((location.network, location.name))
             raise TonescopeError(
                 f"{self.name} has no location {location}: {why}."
                 if why
                 else f"{self.name} has no location {location}; `tonescope units` lists those it has."
             )
-        names = path.format(location.layer).split(".")
-        around = [self.model, *(self._modules[".".join(names[:end])] for end in range(1, len(names) + 1))]
-        if any(compiled(ancestor) for ancestor in around):
-            raise TonescopeError(
-                f"{location} cannot be watched because the model was compiled and compiled code skips hooks; load the model without torch.compile."
-            )
-        return Place(module, location.site.side, str(location))
+        if any(compiled(module) for module in way):
+            raise TonescopeError(_COMPILED.format(location))
+        return Place(way[-1], location.site.side, str(location))
 
     def path(self, location: Location) -> str:
         """Dotted name of the module at a location."""
@@ -111,6 +137,11 @@ class Anatomy:
 
     def features(self, location: Location) -> int:
         """Width of the tensor at a location."""
+        if location not in self._features:
+            self._features[location] = self._width(location)
+        return self._features[location]
+
+    def _width(self, location: Location) -> int:
         module: Any = self.place(location).module
         if location.name == "residual":
             return int(self.model.config.decoder.hidden_size)

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
 from . import delay
 from .anatomy import Anatomy
@@ -107,6 +107,10 @@ class Generator(Anatomy):
         self.sample_rate, self.frame_rate = codec.sampling_rate, codec.frame_rate
         self.layers = decoder.num_hidden_layers
         self.clock = Clock()
+        # Penalties, beams and the like that a folder asks for would be applied behind the sampling's back.
+        model.generation_config = GenerationConfig(
+            bos_token_id=self.pad, decoder_start_token_id=self.pad, pad_token_id=self.pad, do_sample=False
+        )
 
     # --- text --------------------------------------------------------------------------------------------------------
 
@@ -121,6 +125,11 @@ class Generator(Anatomy):
                 f"the prompt is {length} tokens long and {self.name} reads at most {longest}; shorten it, one sentence is usually enough."
             )
         return batch
+
+    def token_mask(self, prompts: Sequence[str]) -> Tensor:
+        """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""
+        mask: Tensor = self._tokens(prompts)["attention_mask"]
+        return mask.bool()
 
     def read_text(self, prompts: Sequence[str]) -> Text:
         """Encode prompts as the decoder will see them."""
@@ -193,7 +202,7 @@ class Generator(Anatomy):
         with self._steps(positions), self._capturing() as captured:
             self.model.generate(
                 input_ids=batch["input_ids"].to(self.model.device), attention_mask=batch["attention_mask"].to(self.model.device),
-                do_sample=False, top_k=None, temperature=None, guidance_scale=max(sampling.guidance, 1.0), logits_processor=LogitsProcessorList([noise]),
+                guidance_scale=max(sampling.guidance, 1.0), logits_processor=LogitsProcessorList([noise]),
                 max_new_tokens=positions, max_length=None,
             )  # fmt: skip
         if captured[0].shape[2] != frames:
@@ -320,14 +329,22 @@ class Generator(Anatomy):
 
     @torch.no_grad()
     def decode_sides(self, codes: Tensor) -> Tensor:
-        """Waveform (takes, channels, samples) of finished codes, as a stereo model's listeners hear it."""
+        """Waveform (takes, channels, samples) of finished codes, as a stereo model's listeners hear it.
+
+        Raises :class:`TonescopeError` when the codec gives no finite numbers.
+        """
         parts = []
         for rows in torch.arange(len(codes)).split(DECODE_ROWS):
             with self.clocked(rows):
                 part = codes[rows].to(self.model.device)
                 vectors = (self.hard_vectors(part[:, side :: self.channels]) for side in range(self.channels))
                 parts.append(torch.stack([self.sound(one, side) for side, one in enumerate(vectors)], 1))
-        return torch.cat(parts)
+        sound = torch.cat(parts)
+        if not torch.isfinite(sound).all():
+            raise TonescopeError(
+                f"the codec of {self.name} turns these codes into something that is not a number; load it in float32 (half precision overflows), check its weights, or edit less."
+            )
+        return sound
 
     @torch.no_grad()
     def encode(self, waveform: Tensor) -> Tensor:

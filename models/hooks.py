@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from .errors import TonescopeError
@@ -96,5 +97,11 @@ def hooked(hooks: Iterable[Hook]) -> Iterator[None]:
 
 
 def compiled(module: nn.Module) -> bool:
-    """Whether calls of a module go through compiled code, which skips hooks."""
-    return hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+    """Whether calls of a module go through compiled or scripted code, which skips hooks."""
+    inside = vars(module)
+    return (
+        "_orig_mod" in module._modules
+        or inside.get("_compiled_call_impl") is not None
+        or hasattr(inside.get("forward"), "_torchdynamo_orig_callable")
+        or isinstance(module, torch.jit.ScriptModule)
+    )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase
 
+from .errors import TonescopeError
 from .mel import LogMel
 
 ROWS = 8
@@ -126,8 +127,16 @@ class Judge:
 
     @torch.no_grad()
     def listen(self, waveform: Tensor, rate: int) -> Tensor:
-        """Calibrated logits (takes, labels) without gradients, a few takes at a time, on the CPU."""
-        return torch.cat([self.logits(part, rate).cpu() for part in waveform.split(ROWS)])
+        """Calibrated logits (takes, labels) without gradients, a few takes at a time, on the CPU.
+
+        Raises :class:`TonescopeError` when they are not numbers.
+        """
+        logits = torch.cat([self.logits(part, rate).cpu() for part in waveform.split(ROWS)])
+        if not torch.isfinite(logits).all():
+            raise TonescopeError(
+                f"what {self.name} hears is not a number, so it is no judge; check its weights, or name another with --judge."
+            )
+        return logits
 
     def posterior(self, waveform: Tensor, rate: int) -> Tensor:
         """Probabilities (takes, labels)."""

@@ -16,7 +16,6 @@ from typing import Any
 import torch
 import transformers
 from huggingface_hub.utils.tqdm import enable_progress_bars
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, ClapFeatureExtractor, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -197,20 +196,27 @@ def _load_model(found: Found, name: str, kind: str, dtype: torch.dtype) -> PreTr
     model_class = getattr(transformers, classes[config.model_type])
     # Of the judge that everyone needs, a pickle will do where its publisher offers nothing else; it is read without running code.
     safe = None if found.source == HUB_JUDGE else True
-    return _try(
+    model, outcome = _try(
         name,
         lambda: model_class.from_pretrained(
-            found.source, use_safetensors=safe, weights_only=True, dtype=dtype, trust_remote_code=False, **_arguments(found)
+            found.source, use_safetensors=safe, weights_only=True, dtype=dtype, trust_remote_code=False, output_loading_info=True, **_arguments(found)
         ),
     )  # fmt: skip
+    weights = dict(model.named_parameters())
+    if lost := sorted(key for key in outcome["missing_keys"] if key in weights):
+        raise TonescopeError(
+            f"{name} could not be loaded: its file lacks {len(lost)} of its weights, {lost[0]} for one, and random ones would take their place; save the model again, whole."
+        )
+    loaded: PreTrainedModel = model
+    return loaded
 
 
 def _try(name: str, load: Any) -> Any:
     try:
         return load()
-    except TonescopeError:
+    except (TonescopeError, MemoryError):
         raise
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # a folder from anywhere fails in any way
         reason = _reason(error)
         raise TonescopeError(f"{name} could not be loaded: {reason}") from error
 

@@ -56,7 +56,7 @@ class PairedSampling(LogitsProcessor):
         if doubled:
             conditional, unconditional = guided.chunk(2)
             guided = unconditional + self.guidance * (conditional - unconditional)
-        if torch.isnan(guided).any():
+        if not torch.isfinite(guided).all():
             raise TonescopeError(
                 f"the model’s logits are not a number at step {step}, so nothing can be drawn from them; load it in float32 (half precision overflows) or check its weights."
             )
