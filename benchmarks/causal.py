@@ -18,7 +18,8 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 from tonescope.diagnose.attribution import Attribution, attribute
-from tonescope.diagnose.interventions import Edit, matched_controls
+from tonescope.diagnose.controls import matched_controls
+from tonescope.diagnose.interventions import Edit
 from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.result import Question
 from tonescope.diagnose.session import Session

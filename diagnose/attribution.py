@@ -1,7 +1,7 @@
 """Attribution: an estimate of every unit's, word's and moment's effect from one forward and one backward pass.
 
 Attribution patching (Nanda 2023; Kramár et al. 2024, arXiv 2403.00745): the effect of putting a unit back to its reference mean is
-about (mean - activation) x gradient, summed over frames, with the gradient taken at a zero perturbation added to the activation.
+about (mean - activation) x gradient, summed over frames, with the gradient taken at the activation as it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..models.hooks import hooked, write
 from ..models.units import Location, Unit
 from .interventions import Edit, edited
 from .metrics import Metric, Playback
-from .reference import ATTRIBUTED, Reference
+from .reference import Reference, places
 from .trace import Keep, Trace, about, check_size, joined, reduced
 
 HALF_BOOST = 1024.0
@@ -82,25 +82,26 @@ def attribute(
     reference: Reference,
     sampling: Sampling = Sampling(),
     rows: int = 4,
-    sites: Sequence[str] = ATTRIBUTED,
+    sites: Sequence[str] | None = None,
     at: Edit | None = None,
     keep: Keep | None = None,
 ) -> Attribution:
     """Estimate the effect of every unit of ``sites``, every token and every frame on ``metric``, ``rows`` takes at a time.
 
-    All takes must have the same prompt. With ``at``, slopes and distances are taken where that edit is in force instead of at the
-    clean take. Decoder units are estimated over the positions of audio; where the prompt is a prefix, its positions are left out.
+    All takes must have the same prompt. Without ``sites``, those of :data:`.reference.ATTRIBUTED` that the model has. With ``at``, slopes
+    and distances are taken where that edit is in force instead of at the clean take. Decoder units are estimated over the positions of audio; where the prompt is a prefix, its positions are left out.
     With ``keep``, the same pass records what the units did: a trace that costs no replay of its own.
 
     Raises:
-        TonescopeError: a gradient is not a number, or the trace would be too large.
+        TonescopeError: a gradient is not a number, a site is missing, or the trace would be too large.
     """
     if len(set(takes.prompts)) != 1:
         raise ValueError("takes of one prompt are attributed together")
+    locations = places(generator, sites)
     if keep:
-        check_size(generator, takes.prompts, takes.codes.shape[2], generator.locations(*sites), keep, sampling.guidance)
+        check_size(generator, takes.prompts, takes.codes.shape[2], locations, keep, sampling.guidance)
     parts = [
-        _Pass(generator, takes.rows(start, start + rows), reference, sampling, sites, keep).run(metric, at)
+        _Pass(generator, takes.rows(start, start + rows), reference, sampling, locations, keep).run(metric, at)
         for start in range(0, len(takes), rows)
     ]
     sizes = torch.tensor([len(part.metric) for part in parts], dtype=torch.float)
@@ -135,7 +136,7 @@ class _Pass:
     """One forward and backward pass over a few takes. Everything is reduced on the device, as the gradients come by."""
 
     def __init__(
-        self, generator: Generator, takes: Takes, reference: Reference, sampling: Sampling, sites: Sequence[str],
+        self, generator: Generator, takes: Takes, reference: Reference, sampling: Sampling, locations: Sequence[Location],
         keep: Keep | None = None,
     ) -> None:  # fmt: skip
         self.generator, self.takes, self.reference = generator, takes, reference
@@ -144,9 +145,7 @@ class _Pass:
         self.boost = HALF_BOOST if generator.model.dtype == torch.float16 else 1.0
         self.kept: dict[Location, Tensor] = {}
         self.indices: dict[Location, Tensor] = {}
-        self.locations = generator.locations(*sites)
-        self.device = generator.model.device
-        self.zero = torch.zeros((), device=self.device, dtype=generator.model.dtype, requires_grad=True)
+        self.locations, self.device = locations, generator.model.device
         self.units: dict[Location, Tensor] = {}
         self.activity: dict[Location, Tensor] = {}
 
@@ -154,6 +153,9 @@ class _Pass:
         generator, takes = self.generator, self.takes
         hooks = [write(generator.place(location), self._tap(location)) for location in self.locations]
         codes = takes.codes.to(self.device)
+        with torch.no_grad():  # what the edited replay moves away from
+            clean = Playback(generator, codes, generator.read_text(takes.prompts), self.sampling) if at else None
+            anchor = clean.expected() if clean else None
         with (
             torch.enable_grad(),
             # cuDNN's recurrent layers, the codec's among them, have no backward pass outside training mode.
@@ -164,7 +166,7 @@ class _Pass:
             text = generator.read_text(takes.prompts)
             states = text.states if text.states.requires_grad else text.states.detach().requires_grad_()
             states.retain_grad()
-            playback = Playback(generator, codes, replace(text, states=states), self.sampling)
+            playback = Playback(generator, codes, replace(text, states=states), self.sampling, anchor)
             value = metric(playback)
             for latents in playback.latents:
                 latents.retain_grad()
@@ -207,7 +209,7 @@ class _Pass:
             self.indices[location] = chosen
 
     def _tap(self, location: Location) -> Callable[[Tensor], Tensor]:
-        """Add a zero whose gradient is every unit's slope, and reduce slope times distance to the mean as it arrives."""
+        """Catch the gradient, which is every unit's slope, and reduce slope times distance to the mean as it arrives."""
         generator, count, width = self.generator, len(self.takes), self.generator.head_width(location)
         branches = generator.branches(location, self.guidance)
         if location not in self.reference.means:
@@ -232,12 +234,14 @@ class _Pass:
                 self._record(location, split(tensor).transpose(0, 1))
                 self.activity[location] = split(tensor)[0].abs().mean((0, 1)).unflatten(0, (-1, width)).mean(1)
 
+            # What holds the tensor itself would keep it, and all that it was made of, alive.
+            value, tapped = tensor.detach(), tensor if tensor.requires_grad else tensor.detach().requires_grad_()
+
             def reduce(gradient: Tensor) -> None:
-                away = (mean - split(tensor)).float() * split(gradient).float()
+                away = (mean - split(value)).float().mul_(split(gradient))
                 effects = away.sum((0, 2)).unflatten(1, (-1, width)).sum(2)
                 self.units[location] = self.units.get(location, 0) + effects
 
-            tapped = tensor + self.zero
             tapped.register_hook(reduce)
             return tapped
 

@@ -12,7 +12,7 @@ from ..models.generator import Generator
 from ..models.judge import Judge
 from .genre import Intent, Verdict
 from .result import Blame, Question, Trial
-from .stats import Share, share
+from .stats import BELIEVED, Share, share
 
 CLEARLY_CLOSER = 0.1  # of centred cosine similarity; states differ by less for reasons that no one hears
 OFTEN = 0.3  # a listener that mishears a genre this often, at the least, may be the cause
@@ -54,19 +54,26 @@ def blame(
         return Blame(where="codec and judge", sentence=f"The confusion may be the listener’s: {listener}.", **facts)
     count, total = (bare.heard.get(asked, 0), sum(bare.heard.values())) if bare else (0, 0)
     before = share(list(untouched).count(asked), len(untouched))
-    if 2 * count > total and share(count, total).low > (before.value if before.total else 0.0):
+    if bare and 2 * count > total and share(count, total).low > (before.value if before.total else 0.0):
         sentence = f"The decoder makes it of the prompt’s other words: from “{asked}” alone, {count} of {total} takes are heard as {asked}, from the prompt {before.count}; {reads}, and {listener}."
-        return Blame(where="decoder", sentence=sentence, badge="verified", **facts)
+        sure = bare.q is not None and bare.q < BELIEVED and not bare.sound.broke
+        return Blame(where="decoder", sentence=sentence, badge="verified" if sure else "observed", **facts)
     if nearest == heard and to_heard - to_asked > CLEARLY_CLOSER:
         sentence = f"The confusion is there before a note is played: {reads}, and {listener}."
         return Blame(where="text encoder", sentence=sentence, **facts)
+    if nearest != asked:
+        sentence = f"Where it is made is unclear: {reads}, which does not clear the text encoder, and {listener}."
+        return Blame(where="unclear", sentence=sentence, **facts)
     if misheard is None:
         sentence = f"The text encoder is not to blame ({reads}), but whether the decoder is, or the listener, is unclear: {listener}."
         return Blame(where="unclear", sentence=sentence, **facts)
     if bare is None:
         return Blame(where="decoder", sentence=f"That leaves the decoder: {reads}, and {listener}.", **facts)
+    if 2 * count > total:
+        sentence = f"Where it is made is unclear: “{asked}” alone is heard as {asked} in {count} of {total} takes and the prompt in {before.count}, too small a difference to tell; {reads}, and {listener}."
+        return Blame(where="unclear", sentence=sentence, **facts)
     sentence = f"The confusion is made in the decoder: even “{asked}” alone is heard as {asked} in only {count} of {total} takes; {reads}, and {listener}."
-    return Blame(where="decoder", sentence=sentence, badge="verified", **facts)
+    return Blame(where="decoder", sentence=sentence, **facts)
 
 
 @torch.no_grad()

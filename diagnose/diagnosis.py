@@ -20,14 +20,14 @@ from .attribution import Attribution, attribute
 from .blame import bare_word, blame
 from .interventions import regenerate
 from .metrics import margin
-from .plan import BARE, Plan
+from .plan import Plan
 from .reference import ATTRIBUTED, Reference
 from .result import Cost, Diagnosis, Drivers, GroupTest, Question, Source, TakeResult, WordDriver
 from .seconds import Timeline, by_second
 from .settings import Settings, check
 from .taxonomy import Taxonomy
 from .trace import Keep, check_size
-from .verification import Played, verify
+from .verification import Played, check_distinct, verify
 
 MOST_ROWS = 48
 ATTRIBUTED_AT_ONCE = 4
@@ -158,6 +158,7 @@ def diagnose(
             rows,
             advance,
         )
+    check_distinct(takes)
     with clock.stage("listen"):
         posterior = judge.posterior(takes.waveform, generator.sample_rate)
         timeline = Timeline.listen(judge, takes, int(generator.sample_rate), settings.seconds)
@@ -187,12 +188,13 @@ def diagnose(
             generator, judge, question, prompt, fresh, plan.variants, settings.seconds, sampling, reference, rows, advance
         )  # fmt: skip
         timed = by_second(generator, judge, question, found, timeline, played.clean.takes)
-        group, units, words, seconds = plan.results(played, found, vocabulary, timed)
-    bare = played.trial(BARE) if BARE in played.outcomes else None
-    placed = blame(prompt, generator, judge, intent, question, verdict, bare, played.clean.heard)
+        results = plan.results(played, found, vocabulary, timed)
+    placed = blame(prompt, generator, judge, intent, question, verdict, results.bare, played.clean.heard)
     evidence = Evidence(takes, found, posterior, timeline, played)
     tested = _takes(played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label)
-    drivers = Drivers(tested=tested, units=units, group=group, words=words, seconds=seconds)
+    drivers = Drivers(
+        tested=tested, units=results.units, group=results.group, words=results.words, seconds=results.seconds
+    )
     result = Diagnosis(
         prompt=prompt,
         model=Source(
@@ -216,7 +218,7 @@ def diagnose(
         takes=_takes(takes, posterior, found.metric, judge.labels, intent.label),
         drivers=drivers,
         estimated_units=found.count,
-        caveats=_caveats(intent, heard, question, judge, generator, settings, words, group, against),
+        caveats=_caveats(intent, heard, question, judge, generator, settings, results.words, results.group, against),
         cost=cost,
         timings=clock.timings,
     )

@@ -1,22 +1,21 @@
-"""Interventions: change units and see what comes out. Every edit proves that it fired and that it changed what it names.
+"""Interventions: change units and see what comes out. Every edit proves that it fired and that it changed something wherever it acts.
 
 Edits are rows of one batch: each row of a replay or of a generation may have its own, so many variants cost little more than one.
 """
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -42,7 +41,9 @@ class Donor:
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, so that another run, or another model of the same shape, can be patched from it."""
-        save_file({str(location): tensor.contiguous() for location, tensor in self.values.items()}, path)
+        temporary = path.with_name(path.name + ".tmp")
+        save_file({str(location): tensor.contiguous() for location, tensor in self.values.items()}, temporary)
+        temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Donor:
@@ -101,8 +102,7 @@ class Edit:
 
 def check_edit(generator: Generator, edit: Edit, reference: Reference | None, guidance: float) -> None:
     """Raise :class:`TonescopeError` for an edit that cannot be made in this model."""
-    if not edit.targets:
-        raise TonescopeError("an edit names no unit and no location, so it would change nothing; name at least one.")
+    _check_form(edit)
     for target in edit.targets:
         if isinstance(target, Unit):
             generator.check_unit(target)
@@ -127,6 +127,10 @@ def check_edit(generator: Generator, edit: Edit, reference: Reference | None, gu
         given = reference.means[location] if edit.kind == "mean" and reference else None
         if edit.kind in NEEDS_DONOR and edit.donor:
             given = edit.donor.values[location]
+        if given is not None and given.shape[-1] != generator.features(location):
+            raise TonescopeError(
+                f"what should be put in at {location} is {given.shape[-1]} wide and the place is {generator.features(location)} wide, so it is of another model; record it in this one."
+            )
         if given is not None and len(given) < generator.branches(location, guidance) and edit.branch != "prompt":
             raise TonescopeError(
                 f"what should be put in at {location} was recorded without guidance, so nothing is known of the null-prompt half; record it with guidance, or edit the prompt half alone."
@@ -135,6 +139,25 @@ def check_edit(generator: Generator, edit: Edit, reference: Reference | None, gu
             raise TonescopeError(
                 f"{location} runs once for both guidance branches (or guidance is off), so an edit there cannot be limited to one; use both."
             )
+
+
+def _check_form(edit: Edit) -> None:
+    """What is wrong with an edit in any model."""
+    if not edit.targets:
+        raise TonescopeError("an edit names no unit and no location, so it would change nothing; name at least one.")
+    if strange := [target for target in edit.targets if not isinstance(target, Unit | Location)]:
+        raise TonescopeError(
+            f"“{strange[0]}” is neither a Unit nor a Location; make one of it with Unit.parse or Location.parse."
+        )
+    for given, known in ((edit.kind, get_args(Kind)), (edit.branch, get_args(Branch))):
+        if given not in known:
+            raise TonescopeError(f"“{given}” says nothing to an edit; use {', '.join(known)}.")
+    if edit.donor and edit.kind not in NEEDS_DONOR:
+        raise TonescopeError(
+            f"an edit of the kind {edit.kind} takes nothing from a donor; leave it out, or use {' or '.join(NEEDS_DONOR)}."
+        )
+    if not (math.isfinite(edit.value) and math.isfinite(edit.amount)):
+        raise TonescopeError("an edit’s value and amount have to be finite numbers, or the sound would be none.")
     if edit.seconds and not 0 <= edit.seconds[0] < edit.seconds[1]:
         raise TonescopeError(
             f"the seconds {edit.seconds[0]:g} to {edit.seconds[1]:g} are not a stretch of time; give a start and a later end."
@@ -190,6 +213,7 @@ class _Writer:
         self.reach = self._reach()
         self.everywhere = self._present(list(range(rows)))
         self.changed = torch.zeros(len(self.lines), dtype=torch.bool, device=device)
+        self.short, self.longest = 0, 0  # positions that no donor has, and how long the take was
 
     def _reach(self) -> Tensor | None:
         """What each line acts on, (lines, 3): first and last position in time, and steps the donor has; ``None`` where all is."""
@@ -210,6 +234,11 @@ class _Writer:
         clock = self.generator.clock
         body = tensor.transpose(1, 2) if self.location.site.axis == 1 else tensor
         prefix = clock.prefix if self.location.network == "decoder" else 0
+        expected = self.branches * (self.rows if clock.rows is None else len(clock.rows))
+        if len(body) != expected:
+            raise TonescopeError(
+                f"the edits are for {expected} rows at {self.location} and {len(body)} came by, so they would hit the wrong takes; give one edit or None for each take, and the guidance that is played with."
+            )
         lines, where = self.everywhere if clock.rows is None else self._present(clock.rows.tolist())
         if not len(lines) or body.shape[1] == prefix:
             return tensor
@@ -227,7 +256,9 @@ class _Writer:
             start, stop, supply = self.reach[lines].unsqueeze(1).unbind(2)
             # Codec layers run faster than frames; decoder positions and frames of the first codebook are the same.
             time = steps * clock.frames // len(steps) if self.location.network == "codec" else steps
-            inside = (time >= start) & (time < stop) & (given < supply)
+            inside = (time >= start) & (time < stop)
+            self.short = max(self.short, int((inside & (given >= supply)).sum()))
+            self.longest = max(self.longest, int(time[-1]) + 1)
             after = torch.where(inside[..., None], after, before)
         self.changed[lines] |= (after != before).flatten(1).any(1)
         edited = body.clone()
@@ -242,8 +273,16 @@ class _Writer:
         return pairs[:, 0], pairs[:, 1]
 
     def check(self) -> None:
-        """Raise when an edit left everything here as it was, in every branch it may touch."""
-        for row in self.edits:
+        """Raise when an edit ran out of donor, or left everything here as it was in every branch it may touch."""
+        if self.short:
+            raise TonescopeError(
+                f"the donor at {self.location} is shorter than what it should fill; record as long a take (or as many tokens), or limit the edit to its seconds."
+            )
+        for row, edit in self.edits.items():
+            if edit.seconds and self.longest <= frame_at(edit.seconds[0], self.generator.frame_rate):
+                raise TonescopeError(
+                    f"an edit from {edit.seconds[0]:g} s on changed nothing, because the take ends before; choose earlier seconds."
+                )
             mine = [line for line, (_, owner) in enumerate(self.lines) if owner == row]
             # One branch will do: in the null branch of cross-attention there is nothing to change.
             if not bool(self.changed[mine].any()):
@@ -289,7 +328,19 @@ def regenerate(
     rows: int = 48,
     advance: Callable[[float], None] | None = None,
 ) -> Takes:
-    """Generate with one edit a row, ``rows`` at a time, on the noise of ``seeds``; ``advance`` is told the share that is done."""
+    """Generate with one edit a row, ``rows`` at a time, on the noise of ``seeds``; ``advance`` is told the share that is done.
+
+    Raises:
+        TonescopeError: an edit cannot be made here, did not fire, changed nothing, or reaches beyond the take.
+    """
+    if not len(prompts) == len(seeds) == len(edits):
+        raise ValueError(
+            f"{len(prompts)} prompts, {len(seeds)} seeds and {len(edits)} edits are not one of each a take"
+        )
+    for late in (edit.seconds[1] for edit in edits if edit and edit.seconds and edit.seconds[1] > seconds + 1e-6):
+        raise TonescopeError(
+            f"an edit up to {late:g} s reaches beyond the {seconds:g} s of the take; choose earlier seconds."
+        )
     done = []
     for start in range(0, len(seeds), rows):
         part = slice(start, start + rows)
@@ -303,51 +354,3 @@ def regenerate(
         torch.cat([takes.codes for takes in done]),
         torch.cat([takes.waveform for takes in done]),
     )
-
-
-def matched_controls(
-    units: Sequence[Unit], activity: dict[Location, Tensor], seed: int, nearest: int = 12, avoid: Iterable[Unit] = ()
-) -> tuple[Unit, ...]:
-    """As many random other units, each from the same location and about as active as the one it stands for.
-
-    Where a location has no other units left (most heads of a layer can be among the strongest), the nearest layer of the same site
-    steps in; where the whole site has none left, the control is smaller, and its length says so.
-    """
-    random = np.random.default_rng(seed)
-    taken = {(unit.location, unit.index) for unit in (*units, *avoid)}
-    ladders = {place: _Ladder(levels.numpy()) for place, levels in activity.items()}
-    chosen = []
-    for unit in units:
-        here, level = unit.location, float(activity[unit.location][unit.index])
-        same_site = (place for place in activity if place.site == here.site)
-        for place in sorted(same_site, key=lambda place: abs(place.layer - here.layer)):
-            free = (index for index in ladders[place].outwards(level) if (place, index) not in taken)
-            candidates = list(islice(free, nearest))
-            if candidates:
-                pick = candidates[random.integers(len(candidates))]
-                taken.add((place, pick))
-                chosen.append(Unit(place, pick))
-                break
-    return tuple(chosen)
-
-
-class _Ladder:
-    """The units of one place in order of activity."""
-
-    def __init__(self, activity: NDArray[np.floating]) -> None:
-        self.order = np.argsort(activity)
-        self.levels = activity[self.order]
-
-    def outwards(self, level: float) -> Iterator[int]:
-        """Units by how near their activity is to ``level``, the nearest first."""
-        above = int(np.searchsorted(self.levels, level))
-        below = above - 1
-        while below >= 0 or above < len(self.levels):
-            down = level - self.levels[below] if below >= 0 else np.inf
-            up = self.levels[above] - level if above < len(self.levels) else np.inf
-            if down < up:
-                yield int(self.order[below])
-                below -= 1
-            else:
-                yield int(self.order[above])
-                above += 1

@@ -39,21 +39,19 @@ class Playback:
     latents: list[Tensor] = field(default_factory=list)
     by_frame: list[Tensor] = field(default_factory=list)
 
-    def weights(self, text: Text | None = None, top_k: int | None = None) -> Tensor:
-        """Probabilities of every code under a prompt, by default the take's own: (takes, codebooks, frames, vocabulary).
+    def logits(self, text: Text | None = None) -> Tensor:
+        """Guided logits at the sampling's temperature (:data:`COLDEST` at least), under a prompt, by default the take's own:
+        (takes, codebooks, frames, vocabulary).
 
-        ``top_k`` is that of the sampling if it is not given: then these are the probabilities that codes were drawn with.
+        Top-k is left out: an edit moves codes across its threshold in jumps, which no slope can foresee.
         """
-        guidance, top_k = self.sampling.guidance, self.sampling.top_k if top_k is None else top_k
+        guidance = self.sampling.guidance
         logits = self.generator.guided(self.generator.replay(self.codes, text or self.text, guidance), guidance)
-        logits = (logits.float() if logits.dtype.itemsize < 4 else logits) / max(self.sampling.temperature, COLDEST)
-        if 0 < top_k < logits.shape[-1]:
-            logits = logits.masked_fill(logits < logits.topk(top_k).values[..., -1:], float("-inf"))
-        return torch.softmax(logits, dim=-1)
+        return (logits.float() if logits.dtype.itemsize < 4 else logits) / max(self.sampling.temperature, COLDEST)
 
     def expected(self) -> tuple[Tensor, ...]:
         """Expected codec latents, per side of the stereo image (takes, frames, width)."""
-        weights, sides = self.weights(), self.generator.channels
+        weights, sides = self.logits().softmax(-1), self.generator.channels
         return tuple(self.generator.vectors(weights[:, side::sides]) for side in range(sides))
 
     def sound(self) -> Tensor:
@@ -87,8 +85,7 @@ def log_probability(against: str) -> Metric:
         other = playback.generator.read_text([against] * len(playback.codes))
 
         def likelihood(text: Text | None) -> Tensor:
-            chosen = playback.weights(text, top_k=0).gather(-1, playback.codes[..., None])
-            return chosen.clamp_min(1e-12).log().mean((1, 3))
+            return playback.logits(text).log_softmax(-1).gather(-1, playback.codes[..., None]).mean((1, 3))
 
         by_frame = (likelihood(None) - likelihood(other)) / playback.codes.shape[2]
         playback.by_frame[:] = [by_frame]

@@ -9,15 +9,15 @@ from ..models.generator import Text
 from ..models.loading import Vocabulary
 from ..models.units import Unit
 from .attribution import Attribution
-from .interventions import Edit, matched_controls
-from .result import Dose, GroupTest, SecondDriver, UnitDriver, WordDriver
+from .controls import matched_controls
+from .interventions import Edit
+from .result import Dose, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
 from .settings import Settings
-from .stats import Effect, adjusted, effect
+from .stats import BELIEVED, Effect, adjusted, effect
 from .verification import Played, Variant
 from .words import Word, without, words_in
 
 SHOWN_UNITS = 12
-BELIEVED = 0.05
 
 MUTED, CONTROL, BARE = "muted", "random muted", "bare genre word"
 
@@ -40,6 +40,17 @@ def control_name(unit: Unit) -> str:
 def word_name(word: Word) -> str:
     """The name of the variant that leaves one word out."""
     return f"without “{word.text}” at {word.start}"
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came of a plan; ``bare`` is the trial of the genre word alone, where that was played."""
+
+    group: GroupTest
+    units: list[UnitDriver]
+    words: list[WordDriver]
+    seconds: list[SecondDriver]
+    bare: Trial | None
 
 
 @dataclass(frozen=True)
@@ -88,18 +99,18 @@ class Plan:
 
     def results(
         self, played: Played, found: Attribution, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
-    ) -> tuple[GroupTest, list[UnitDriver], list[WordDriver], list[SecondDriver]]:
-        """The outcomes as results, with q-values over everything that was tested; controls are what others are compared with."""
-        changes = {name: played.change(name) for name in played.outcomes}
-        difference = effect(_minus(changes[MUTED], changes[CONTROL]))
-        beside = {CONTROL, BARE, *(control_name(unit) for unit in self.singles)}
-        tested = {name: effect(change).p for name, change in changes.items() if name not in beside} | {
-            MUTED: difference.p
-        }
-        together = adjusted([*tested.values(), *(row.verified.p for row in seconds)])
+    ) -> Results:
+        """The outcomes as results, with q-values over everything that was tested: units by what they do beyond their controls."""
+        controls = {MUTED: CONTROL} | {unit_name(unit): control_name(unit) for unit in self.singles}
+        controls = {name: control for name, control in controls.items() if control in played.outcomes}
+        differences = {name: effect(played.change(name, control)) for name, control in controls.items()}
+        tested = [name for name in played.outcomes if name not in controls.values()]
+        ps = [(differences.get(name) or effect(played.change(name))).p for name in tested]
+        together = adjusted([*ps, *(row.verified.p for row in seconds)])
         q = dict(zip(tested, together, strict=False))
         timed = [row.model_copy(update={"q": own}) for row, own in zip(seconds, together[len(tested) :], strict=True)]
         trials = {name: played.trial(name, q.get(name) if name != MUTED else None) for name in played.outcomes}
+        difference = differences[MUTED]
         muted, control, interval = trials[MUTED], trials[CONTROL], difference.interval
         believed = interval is not None and interval.high < 0 and (q[MUTED] or 0.0) < BELIEVED
         group = GroupTest(
@@ -118,7 +129,7 @@ class Plan:
         units = [
             UnitDriver(
                 unit=str(unit), estimated=effect(found.units[unit.location][:, unit.index].tolist()), verified=trials.get(unit_name(unit)),
-                control=trials.get(control_name(unit)),
+                control=trials.get(control_name(unit)), difference=differences.get(unit_name(unit)),
             )
             for unit, _ in found.ranked(max(SHOWN_UNITS, len(self.singles)))
         ]  # fmt: skip
@@ -129,12 +140,8 @@ class Plan:
             )
             for word in self.words
         ]  # fmt: skip
-        return group, units, words, timed
+        return Results(group, units, words, timed, trials.get(BARE))
 
 
 def _word_estimate(found: Attribution, word: Word) -> Effect:
     return effect(found.tokens[:, list(word.tokens)].sum(1).tolist())
-
-
-def _minus(a: Sequence[float], b: Sequence[float]) -> list[float]:
-    return [x - y for x, y in zip(a, b, strict=True)]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling
 from ..models.hooks import hooked, read
 from ..models.units import SITES, Location
@@ -30,7 +34,7 @@ class Reference:
     """Mean activation at each location: (branches, features), conditional branch first."""
 
     means: dict[Location, Tensor]
-    about: dict[str, object]
+    about: dict[str, Any]
 
     def save(self, path: Path) -> None:
         """Write one safetensors file."""
@@ -41,12 +45,27 @@ class Reference:
 
     @classmethod
     def load(cls, path: Path) -> Reference:
-        """Read what :meth:`save` wrote."""
-        from safetensors import safe_open
+        """Read what :meth:`save` wrote. Raises :class:`TonescopeError` when that is no reference."""
+        try:
+            with safe_open(path, "pt") as file:
+                about = json.loads(file.metadata()["about"])
+            return cls({Location.parse(name): mean.float() for name, mean in load_file(path).items()}, about)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise TonescopeError(f"{path} holds no reference means; delete it, and they are measured again.") from error
 
-        with safe_open(path, "pt") as file:
-            about = json.loads(file.metadata()["about"])
-        return cls({Location.parse(name): mean.float() for name, mean in load_file(path).items()}, about)
+    def suits(self, generator: Generator, guidance: float) -> bool:
+        """Whether these are means of this very model, with the guidance branches that are needed."""
+        return self.about.get("model") == fingerprint(generator) and (self.about.get("guidance", 1) > 1) == (
+            guidance > 1
+        )
+
+
+def places(generator: Generator, sites: Sequence[str] | None) -> list[Location]:
+    """The locations of sites that were asked for, or without any, of those of :data:`ATTRIBUTED` that the model has.
+
+    Raises :class:`TonescopeError` when a site that was asked for is missing.
+    """
+    return generator.locations(*ATTRIBUTED) if sites is None else generator.asked(sites)
 
 
 @torch.no_grad()
@@ -66,6 +85,10 @@ def measure(
         prefix = generator.clock.prefix if location.network == "decoder" else 0
         branches = generator.branches(location, sampling.guidance)
         mean = body[:, prefix:].float().unflatten(0, (branches, -1)).mean((1, 2)).cpu()
+        if not torch.isfinite(mean).all():
+            raise TonescopeError(
+                f"{location} is not a number in places, so no mean of it can be taken; load the model in float32 (half precision overflows) or check its weights."
+            )
         sums[location] = sums.get(location, 0) + mean / generator.channels ** (location.network == "codec")
 
     hooks = [read(generator.place(location), partial(note, location)) for location in generator.locations(*MEASURED)]
@@ -80,6 +103,7 @@ def measure(
                 generator.replay(codes, generator.read_text([prompt]), sampling.guidance)
                 generator.decode(codes)
     about = {
+        "model": fingerprint(generator),
         "prompts": list(prompts),
         "seed": seed,
         "seconds": seconds,
@@ -88,3 +112,13 @@ def measure(
         "top_k": sampling.top_k,
     }
     return Reference({location: total / len(prompts) for location, total in sums.items()}, about)
+
+
+def fingerprint(generator: Generator) -> str:
+    """Tells apart models that share a name (another revision, another adapter): a stretch of every weight."""
+    digest = hashlib.sha256(str(generator.model.dtype).encode())
+    for name, weight in sorted(generator.model.named_parameters()):
+        flat = weight.detach().flatten()
+        middle = len(flat) // 2
+        digest.update(name.encode() + flat[middle : middle + 64].float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -15,7 +15,7 @@ from .genre import Heard, Intent, Verdict
 from .settings import Settings
 from .stats import Effect, Share
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 Badge = Literal["observed", "estimated", "verified"]
 
 
@@ -45,7 +45,7 @@ class Question(BaseModel):
 class SoundChange(BaseModel):
     """How far changed takes are from the clean ones, on average: level (dB), long-term spectrum (dB), onsets a second.
 
-    ``broke`` says that most of them are no longer usable sound, so that nothing follows from what is heard in them.
+    ``broke`` says that half of them or more are no longer usable sound, so that nothing follows from what is heard in them.
     """
 
     level_db: float
@@ -57,9 +57,9 @@ class SoundChange(BaseModel):
 class Trial(BaseModel):
     """What became of the tested takes, regenerated on the same noise with one thing changed.
 
-    ``variant`` names what was changed, and ``prompt`` is what was played. ``effect`` is the change of the margin. ``q`` is its p-value after
-    Benjamini-Hochberg over everything tested in the diagnosis. ``flips`` counts takes of intact sound no longer heard as
-    ``question.label``, among the ``flippable`` ones that were.
+    ``variant`` names what was changed, and ``prompt`` is what was played. ``effect`` is the change of the margin in takes of intact sound.
+    ``q`` is its p-value after Benjamini-Hochberg over everything tested in the diagnosis. ``flips`` counts takes of intact sound no longer
+    heard as ``question.label``, among the ``flippable`` ones that were.
     """
 
     badge: Badge = "verified"
@@ -97,13 +97,15 @@ class Blame(BaseModel):
 class UnitDriver(BaseModel):
     """A unit: the estimated change of the margin if it alone is mean-ablated, and the measured one where that was done.
 
-    ``control`` is the same for a random unit of the same place and activity.
+    ``control`` is the same for a random unit of the same place and activity, ``difference`` is effect minus control, take by take, and the
+    ``q`` of ``verified`` belongs to it.
     """
 
     unit: str
     estimated: Effect
     verified: Trial | None = None
     control: Trial | None = None
+    difference: Effect | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property

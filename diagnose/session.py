@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..models import loading
+from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling
 from ..models.judge import Judge
 from . import memory
@@ -67,37 +68,34 @@ class Session:
         folder = self.generator.folder
         if folder and (shipped := folder / REFERENCE_FILE).is_file():
             means = Reference.load(shipped)
-            if (means.about["guidance"] > 1) == (settings.guidance > 1):  # type: ignore[operator]
+            if means.suits(self.generator, settings.guidance):
                 return means
-        key = json.dumps(
-            [
-                REFERENCE_SECONDS,
-                self.generator.name,
-                sampling.guidance,
-                sampling.temperature,
-                sampling.top_k,
-                _fingerprint(self.generator),
-            ]
-        )
+        about = (REFERENCE_SECONDS, self.generator.name, sampling.guidance, sampling.temperature, sampling.top_k)
+        key = json.dumps([*about, references.fingerprint(self.generator)])
         name = hashlib.sha256(key.encode()).hexdigest()[:24]
         if name not in self._references:
             path = cache_folder() / f"reference-{name}.safetensors"
-            if path.is_file():
-                self._references[name] = Reference.load(path)
-            else:
-                if progress:
-                    progress("measure reference means (once for this model)", 0.0)
-                seconds = min(REFERENCE_SECONDS, self.generator.longest_seconds)
-                allowed = memory.budget(self.generator.model.device, settings.memory_gib)
-                each = memory.generation_bytes(self.generator, seconds, 16, settings.guidance)
-                rows = allowed.rows(each, REFERENCE_ROWS, f"measuring reference means of {self.generator.name}")
-                self._references[name] = references.measure(self.generator, seconds, sampling, batch=rows)
-                try:
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    self._references[name].save(path)
-                except OSError:
-                    pass  # a cache that cannot be written costs time, nothing else
+            self._references[name] = _kept(path) or self._measured(path, settings, sampling, progress)
         return self._references[name]
+
+    def _measured(self, path: Path, settings: Settings, sampling: Sampling, progress: Progress | None) -> Reference:
+        seconds = min(REFERENCE_SECONDS, self.generator.longest_seconds)
+        allowed = memory.budget(self.generator.model.device, settings.memory_gib)
+        each = memory.generation_bytes(self.generator, seconds, 16, settings.guidance)
+        rows = allowed.rows(each, REFERENCE_ROWS, f"measuring reference means of {self.generator.name}")
+        if progress:
+            takes = len(references.PROMPTS)
+            progress(
+                f"measure reference means (once for this model: {takes} takes of {seconds:g} s, {each * rows / memory.GIB:.1f} GiB)",
+                0.0,
+            )
+        found = references.measure(self.generator, seconds, sampling, batch=rows)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            found.save(path)
+        except OSError:
+            pass  # a cache that cannot be written costs time, nothing else
+        return found
 
     def diagnose(
         self,
@@ -126,11 +124,9 @@ class Session:
         )
 
 
-def _fingerprint(generator: Generator) -> str:
-    """Tells apart models that share a name (another revision, another adapter): a stretch of every weight."""
-    digest = hashlib.sha256(str(generator.model.dtype).encode())
-    for name, weight in sorted(generator.model.named_parameters()):
-        flat = weight.detach().flatten()
-        middle = len(flat) // 2
-        digest.update(name.encode() + flat[middle : middle + 64].float().cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]
+def _kept(path: Path) -> Reference | None:
+    """What was measured before; a file that cannot be read is measured again."""
+    try:
+        return Reference.load(path) if path.is_file() else None
+    except TonescopeError:
+        return None

@@ -6,6 +6,7 @@ import torch
 import torchaudio
 from torch import Tensor
 
+SILENT_DB = -60.0
 BROKEN_LEVEL_DB = 12.0
 BROKEN_DISTANCE = 2.0
 USUAL_DISTANCE_DB = 4.0
@@ -51,14 +52,24 @@ def natural_distance(takes: Tensor, rate: int) -> float:
     return float((bands[pairs[:, 0]] - bands[pairs[:, 1]]).abs().mean(-1).median()) if len(pairs) else 0.0
 
 
+def ruined(edited: Tensor, clean: Tensor) -> Tensor:
+    """Which takes are no usable sound, whatever music they were to be (takes,): silent, or clipped where the clean ones are not."""
+    silent = (level_db(edited) < SILENT_DB) & (level_db(clean) >= SILENT_DB)
+    return silent | (_clipped(edited) - _clipped(clean) > 0.01)
+
+
+def _clipped(waveform: Tensor) -> Tensor:
+    return (waveform.abs() > 0.999).float().mean(-1)
+
+
 def broken(edited: Tensor, clean: Tensor, rate: int, usual: float) -> Tensor:
-    """Which edited takes are no longer usable sound (takes,): far too quiet or loud, clipped, a drone or a hiss where music was.
+    """Which edited takes of the same prompt are no longer usable sound (takes,): ruined, or far too quiet or loud, a drone or a hiss
+    where music was.
 
     ``usual`` is the :func:`natural_distance` of the clean takes.
     """
     level = (level_db(edited) - level_db(clean)).abs() > BROKEN_LEVEL_DB
-    clipped = (edited.abs() > 0.999).float().mean(-1) > 0.01
     before = onset_rate(clean, rate)
     still = (before > 1) & (onset_rate(edited, rate) < LOST_ONSETS * before)
     strange = spectral_distance(edited, clean, rate) > BROKEN_DISTANCE * max(usual, USUAL_DISTANCE_DB)
-    return level | clipped | still | strange
+    return ruined(edited, clean) | level | still | strange

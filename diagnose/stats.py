@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from scipy.special import ndtri, stdtr, stdtrit
 
 LEVEL = 0.95
+BELIEVED = 0.05  # a q-value below this counts as sure
 
 
 class Interval(BaseModel):
@@ -70,8 +71,10 @@ def share(count: int, total: int) -> Share:
 
 
 def effect(values: Sequence[float]) -> Effect:
-    """Mean of paired differences, one a take, with its interval."""
+    """Mean of paired differences, one a take, with its interval. Raises ``ValueError`` for what is no finite number."""
     array = np.asarray(values, dtype=float)
+    if not len(array) or not np.isfinite(array).all():
+        raise ValueError(f"there is no effect of {array.tolist()}")
     if len(array) < 2:
         return Effect(mean=float(array.mean()), interval=None, takes=len(array))
     mean, error = float(array.mean()), float(array.std(ddof=1) / math.sqrt(len(array)))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling, Takes
 from ..models.judge import Judge
 from . import sound
@@ -39,13 +40,15 @@ class Variant:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a variant: the takes, their probabilities (takes, labels) and margins (takes,), and what each is heard as."""
+    """What came of a variant: the takes, their probabilities (takes, labels) and margins (takes,), what each is heard as, and in which
+    the sound broke (takes,)."""
 
     name: str
     takes: Takes
     posterior: Tensor
     margins: Tensor
     heard: list[str]
+    broke: Tensor
 
 
 @dataclass(frozen=True)
@@ -56,31 +59,32 @@ class Played:
     clean: Outcome
     outcomes: dict[str, Outcome]
     rate: int
-    usual: float
 
-    def change(self, name: str) -> list[float]:
-        """Change of the margin, take by take."""
-        return (self.outcomes[name].margins - self.clean.margins).tolist()
+    def change(self, name: str, beside: str = CLEAN) -> list[float]:
+        """How far the margin is from that of the same takes untouched, or under the variant ``beside``: one number a take whose sound is
+        intact in both, or for every take where there is none."""
+        outcome, other = self.outcomes[name], self.clean if beside == CLEAN else self.outcomes[beside]
+        intact = ~(outcome.broke | other.broke)
+        return (outcome.margins - other.margins)[intact if intact.any() else slice(None)].tolist()
 
     def trial(self, name: str, q: float | None = None) -> Trial:
         """An outcome as a result."""
         outcome, label = self.outcomes[name], self.question.label
         before, after = self.clean.takes.waveform, outcome.takes.waveform
         flippable = [row for row, heard in enumerate(self.clean.heard) if heard == label]
-        broke = sound.broken(after, before, self.rate, self.usual)
         return Trial(
             variant=name,
             prompt=outcome.takes.prompts[0],
             effect=effect(self.change(name)),
             q=q,
-            flips=sum(outcome.heard[row] != label and not broke[row] for row in flippable),
+            flips=sum(outcome.heard[row] != label and not outcome.broke[row] for row in flippable),
             flippable=len(flippable),
             heard=dict(Counter(outcome.heard).most_common()),
             sound=SoundChange(
                 level_db=float((sound.level_db(after) - sound.level_db(before)).mean()),
                 spectrum_db=float(sound.spectral_distance(after, before, self.rate).mean()),
                 onsets=float((sound.onset_rate(after, self.rate) - sound.onset_rate(before, self.rate)).mean()),
-                broke=bool(broke.float().mean() > 0.5),
+                broke=bool(outcome.broke.float().mean() >= 0.5),
             ),
         )
 
@@ -102,16 +106,32 @@ def verify(
         rows,
         advance,
     )
-    clean, *others = (
-        _listen(generator, judge, question, variant.name, played.rows(index * count, (index + 1) * count))
-        for index, variant in enumerate(everything)
-    )
-    usual = sound.natural_distance(clean.takes.waveform, generator.sample_rate)
-    return Played(question, clean, {outcome.name: outcome for outcome in others}, int(generator.sample_rate), usual)
+    parts = [played.rows(index * count, (index + 1) * count) for index in range(len(everything))]
+    clean, rate = parts[0].waveform, int(generator.sample_rate)
+    check_distinct(parts[0])
+    usual = sound.natural_distance(clean, rate)
+    outcomes = [
+        _listen(
+            generator, judge, question, variant.name, takes,
+            # Other words may rightly bring other music, so only what is no sound at all is broken there.
+            sound.ruined(takes.waveform, clean) if variant.prompt else sound.broken(takes.waveform, clean, rate, usual),
+        )
+        for variant, takes in zip(everything, parts, strict=True)
+    ]  # fmt: skip
+    return Played(question, outcomes[0], {outcome.name: outcome for outcome in outcomes[1:]}, rate)
 
 
-def _listen(generator: Generator, judge: Judge, question: Question, name: str, takes: Takes) -> Outcome:
+def check_distinct(takes: Takes) -> None:
+    """Raise :class:`TonescopeError` when takes of different seeds are one and the same: as many measurements they would be one."""
+    different = len(takes.codes.unique(dim=0))
+    if different < len(takes):
+        raise TonescopeError(
+            f"the sampling leaves so little to chance that {len(takes)} takes are only {different} different ones; raise the temperature or the top-k, or ask for 1 take."
+        )
+
+
+def _listen(generator: Generator, judge: Judge, question: Question, name: str, takes: Takes, broke: Tensor) -> Outcome:
     logits = judge.listen(takes.waveform, generator.sample_rate)
     margins = logits[:, judge.labels.index(question.label)] - logits[:, judge.labels.index(question.against)]
     posterior = logits.softmax(-1)
-    return Outcome(name, takes, posterior, margins, hear(posterior, judge.labels))
+    return Outcome(name, takes, posterior, margins, hear(posterior, judge.labels), broke)

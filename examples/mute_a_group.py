@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from tonescope.diagnose.attribution import attribute
-from tonescope.diagnose.interventions import Edit, matched_controls
+from tonescope.diagnose.controls import matched_controls
+from tonescope.diagnose.interventions import Edit
 from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.report.audio import Sounds
 from tonescope.diagnose.result import Question

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..plan import BELIEVED
 from ..result import Diagnosis, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
+from ..stats import BELIEVED
 
 
 def question(diagnosis: Diagnosis) -> str:

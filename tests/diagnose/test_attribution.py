@@ -6,7 +6,8 @@ import pytest
 import torch
 from tonescope.diagnose import reference
 from tonescope.diagnose.attribution import attribute
-from tonescope.diagnose.interventions import Edit, edited, matched_controls
+from tonescope.diagnose.controls import matched_controls
+from tonescope.diagnose.interventions import Edit, edited
 from tonescope.diagnose.metrics import Playback, log_probability, margin
 from tonescope.diagnose.trace import Keep, record
 from tonescope.models.generator import Generator, Sampling, Takes

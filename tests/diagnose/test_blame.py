@@ -42,12 +42,12 @@ def place(
     return blame(prompt, generator, listener, INTENT, Question(label=HEARD, against=ASKED), verdict, bare, heard)
 
 
-def bare(right: int, total: int = 8) -> Trial:
+def bare(right: int, total: int = 8, q: float | None = 0.01) -> Trial:
     """What came of the genre word alone: so many takes heard as it."""
     change = SoundChange(level_db=0, spectrum_db=0, onsets=0, broke=False)
     heard = {ASKED: right, HEARD: total - right}
     return Trial(
-        variant="bare", prompt=ASKED, effect=effect([0.0]), flips=right, flippable=total, heard=heard, sound=change
+        variant="bare", prompt=ASKED, effect=effect([0.0]), q=q, flips=right, flippable=total, heard=heard, sound=change
     )
 
 
@@ -87,16 +87,17 @@ def test_an_unmeasured_listener_leaves_it_unclear(generator: Generator) -> None:
 
 def test_the_bare_word_proves_whether_the_decoder_knows_the_genre(generator: Generator) -> None:
     unknown, drawn = place(generator, judge(0), bare=bare(1)), place(generator, judge(0), bare=bare(7))
-    assert (unknown.where, unknown.badge) == ("decoder", "verified") and "only 1 of 8" in unknown.sentence
+    assert (unknown.where, unknown.badge) == ("decoder", "observed") and "only 1 of 8" in unknown.sentence
     assert (drawn.where, drawn.badge) == ("decoder", "verified") and "other words" in drawn.sentence
     assert place(generator, judge(0)).badge == "observed"
+    assert place(generator, judge(0), bare=bare(7, q=0.4)).badge == "observed"
 
 
 def test_a_bare_word_that_does_no_better_clears_no_one(generator: Generator) -> None:
     """In a partial drift most takes are right, of the prompt as of the bare word: that says nothing of the other words."""
     partial = Verdict(kind="partial drift", sentence="", matched=None, judge_error=None)
     found = place(generator, judge(0), verdict=partial, bare=bare(6), untouched=5)
-    assert "other words" not in found.sentence
+    assert found.where == "unclear" and "other words" not in found.sentence and "only" not in found.sentence
     assert "other words" in place(generator, judge(0), verdict=partial, bare=bare(8), untouched=4).sentence
 
 
@@ -108,3 +109,15 @@ def test_the_bare_word_is_played_only_where_it_can_tell_something() -> None:
     assert bare_word(INTENT, DRIFT, "house with accordion") == ASKED
     assert bare_word(INTENT, DRIFT, " House ") is None
     assert bare_word(INTENT, MATCH, "house with accordion") is None
+
+
+def test_a_text_encoder_that_does_not_tell_them_apart_is_not_cleared(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The heard genre is nearest, but not clearly; or a third one is."""
+    for near, by in ((HEARD, 0.05), ("lo-fi hip hop", 0.5)):
+        closeness = torch.tensor([0.5 + by * (label == near) for label in sorted(LABELS)])
+        monkeypatch.setattr("tonescope.diagnose.blame.text_similarities", lambda *_, given=closeness: given)
+        for listener in (judge(0), tiny.judge()):
+            found = place(generator, listener)
+            assert found.where == "unclear" and "does not clear the text encoder" in found.sentence

@@ -9,7 +9,7 @@ import pytest
 import torch
 from tonescope.diagnose import reference
 from tonescope.diagnose.attribution import attribute
-from tonescope.diagnose.interventions import Donor, Edit, check_edit, edited, matched_controls, regenerate, resampled
+from tonescope.diagnose.interventions import Donor, Edit, check_edit, edited, regenerate, resampled
 from tonescope.diagnose.metrics import log_probability
 from tonescope.diagnose.trace import activations
 from tonescope.models.errors import TonescopeError
@@ -194,10 +194,55 @@ def test_what_cannot_be_done_is_refused(generator: Generator, means: reference.R
         regenerate(generator, [PROMPT], [1], [Edit((neuron,))], 0.3, Sampling(), None)
 
 
-def test_an_edit_past_the_end_of_the_take_is_refused(generator: Generator, means: reference.Reference) -> None:
+def test_an_edit_past_the_end_of_the_take_is_refused(
+    generator: Generator, takes: Takes, means: reference.Reference
+) -> None:
     edit = Edit((Location("decoder", 1, "mlp"),), "zero", seconds=(5.0, 6.0))
-    with pytest.raises(TonescopeError, match="changed nothing"):
+    with pytest.raises(TonescopeError, match="reaches beyond"):
         regenerate(generator, [PROMPT], [1], [edit], 0.3, Sampling(), means)
+    with pytest.raises(TonescopeError, match="the take ends before"), edited(generator, [edit] * 2, 3.0, means):
+        activations(generator, takes, [Location("decoder", 1, "mlp")])
+
+
+def test_edits_that_would_hit_other_takes_are_refused(takes: Takes, means: reference.Reference) -> None:
+    """Fewer edits than takes, more, or the branches of another guidance."""
+    generator, edit = tiny.generator(), Edit((Location("decoder", 1, "mlp"),), "set", 7.0)
+    text = generator.read_text([PROMPT] * 2)
+    codes = generator.generate([PROMPT] * 2, [1, 2], 0.3).codes
+    for edits, guidance in (([edit], 3.0), ([edit] * 3, 3.0), ([edit] * 2, 1.0)):
+        with pytest.raises(TonescopeError, match="hit the wrong takes"), edited(generator, edits, guidance, means):
+            generator.replay(codes, text, 3.0)
+    with pytest.raises(ValueError, match="one of each a take"):
+        regenerate(generator, [PROMPT] * 2, [1, 2], [edit], 0.3, Sampling(), means)
+
+
+def test_an_edit_that_says_nothing_is_refused() -> None:
+    generator, place = tiny.generator(), Location("decoder", 1, "mlp")
+    donor = Donor({place: torch.zeros(2, 4, generator.features(place))})
+    refused = {
+        "says nothing": [Edit((place,), "foo"), Edit((place,), branch="conditional")],  # type: ignore[arg-type]
+        "neither a Unit": [Edit(("decoder.1.mlp:5",), "zero")],  # type: ignore[arg-type]
+        "takes nothing from a donor": [Edit((place,), "scale", 2.0, donor=donor)],
+        "finite": [Edit((place,), "set", float("nan")), Edit((place,), "zero", amount=float("inf"))],
+        "there is no": [Edit((Unit(place, -1),), "zero")],
+        "of another model": [Edit((place,), "patch", donor=Donor({place: torch.zeros(2, 4, 3)}))],
+    }
+    for message, edits in refused.items():
+        for edit in edits:
+            with pytest.raises(TonescopeError, match=message):
+                check_edit(generator, edit, None, 3.0)
+
+
+@pytest.mark.parametrize("place", ["decoder.1.mlp", "text.1.mlp"])
+def test_a_donor_that_is_too_short_is_refused(place: str) -> None:
+    """One of half a second in a take of a whole one, and one of three tokens in a prompt of six; within its length it will do."""
+    generator, location = tiny.generator(), Location.parse(place)
+    donor = activations(generator, generator.generate(["house"], [5], 0.5), [location])[0]
+    edit = Edit((location,), "patch", donor=donor)
+    with pytest.raises(TonescopeError, match="shorter than what it should fill"):
+        regenerate(generator, [PROMPT], [1], [edit], 1.0, Sampling(), None)
+    if location.network == "decoder":
+        regenerate(generator, [PROMPT], [1], [replace(edit, seconds=(0.0, 0.5))], 1.0, Sampling(), None)
 
 
 def test_cross_attention_without_a_prompt_has_nothing_to_lose() -> None:
@@ -240,22 +285,29 @@ def test_both_sides_of_a_stereo_image_are_patched_from_their_own() -> None:
     assert not torch.equal(left, right)
 
 
-def test_controls_come_from_the_next_layer_where_a_location_is_used_up(generator: Generator) -> None:
-    heads = [Unit(Location("decoder", 1, "self"), index) for index in range(3)]
-    activity = {Location("decoder", layer, "self"): torch.rand(4) for layer in range(3)}
-    control = matched_controls(heads, activity, seed=0)
-    assert len(control) == 3 and not set(control) & set(heads)
-    assert {unit.location.name for unit in control} == {"self"}
-    everything = [Unit(place, index) for place in activity for index in range(4)]
-    assert matched_controls(everything, activity, seed=0) == ()
-
-
 def test_a_compiled_model_is_refused(means: reference.Reference) -> None:
     generator = tiny.generator()
     generator.model.decoder.compile()
     edit = Edit((Location("decoder", 1, "mlp"),), "zero")
     with pytest.raises(TonescopeError, match=r"compiled.*torch\.compile"), edited(generator, [edit], 3.0, means):
         pass
+
+
+@pytest.mark.parametrize("what", ["model", "decoder", "forward", "layer"])
+def test_what_wraps_compiled_code_is_refused_as_such(what: str) -> None:
+    """``torch.compile`` wraps rather than compiles, before the first look and after it."""
+    model = tiny.musicgen()
+    with pytest.raises(TonescopeError, match=r"compiled.*torch\.compile"):
+        if what == "model":
+            model = torch.compile(model)  # type: ignore[assignment]
+        generator = Generator(model, tiny.tokenizer(), "tiny")
+        assert generator.locations("decoder.mlp")
+        if what == "decoder":
+            generator.model.decoder = torch.compile(generator.model.decoder)
+        owner = generator.model.decoder if what == "forward" else generator.model.decoder.model.decoder.layers[1]
+        if what in ("forward", "layer"):
+            owner.forward = torch.compile(owner.forward)
+        generator.place(Location("decoder", 1, "mlp"))
 
 
 def test_resampling_takes_from_another_take() -> None:
@@ -295,15 +347,3 @@ def test_what_was_recorded_without_guidance_is_not_put_into_both_halves() -> Non
         check_edit(generator, Edit((place,)), means, 3.0)
     with pytest.raises(TonescopeError, match="without guidance"):
         attribute(generator, takes, log_probability("house"), means)
-
-
-def test_controls_are_the_nearest_in_activity() -> None:
-    place = Unit.parse("decoder.1.mlp:0").location
-    levels = torch.rand(500, generator=torch.Generator().manual_seed(0))
-    asked = tuple(Unit(place, index) for index in range(20))
-    for seed in range(5):
-        control = matched_controls(asked, {place: levels}, seed, nearest=12)
-        free = levels[20:]
-        for unit, other in zip(asked, control, strict=True):
-            closer = int(((free - levels[unit.index]).abs() < (levels[other.index] - levels[unit.index]).abs()).sum())
-            assert closer < 12 + len(asked)  # others may have been taken before

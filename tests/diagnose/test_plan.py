@@ -35,9 +35,10 @@ class Heard:
     def __init__(self, broken: str | None = None, **changes: float) -> None:
         self.broken, self.changes = broken, changes
 
-    def change(self, outcome: str) -> list[float]:
+    def change(self, outcome: str, beside: str | None = None) -> list[float]:
         mean = self.changes.get(outcome.replace(" ", "_"), 0.0)
-        return [mean + 0.1 * (-1) ** take for take in range(TAKES)]
+        other = self.changes.get(beside.replace(" ", "_"), 0.0) if beside else 0.0
+        return [mean - other + 0.1 * (-1) ** take for take in range(TAKES)]
 
     def trial(self, outcome: str, q: float | None = None) -> Trial:
         sound = SoundChange(level_db=0, spectrum_db=0, onsets=0, broke=outcome == self.broken)
@@ -58,7 +59,7 @@ def made(bare: str | None = None) -> Plan:
 
 def group_of(heard: Heard) -> GroupTest:
     plan = made()
-    return plan.results(heard.of(plan), attribution(), None)[0]  # type: ignore[arg-type]
+    return plan.results(heard.of(plan), attribution(), None).group  # type: ignore[arg-type]
 
 
 def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them() -> None:
@@ -94,20 +95,32 @@ def test_a_broken_sound_on_either_side_proves_nothing(broken: str) -> None:
 
 def test_too_few_random_units_convince_no_one() -> None:
     plan = replace(made(), control_units=4)
-    assert not plan.results(Heard(muted=-3.0).of(plan), attribution(), None)[0].convincing  # type: ignore[arg-type]
+    assert not plan.results(Heard(muted=-3.0).of(plan), attribution(), None).group.convincing  # type: ignore[arg-type]
 
 
 def test_one_take_never_convinces() -> None:
     few = Heard(muted=-3.0)
-    few.change = lambda outcome: Heard.change(few, outcome)[:1]  # type: ignore[method-assign]
+    few.change = lambda *names: Heard.change(few, *names)[:1]  # type: ignore[method-assign]
     assert not group_of(few).convincing
 
 
 def test_controls_are_not_counted_among_what_was_tested() -> None:
     plan = made("jazz fusion")
-    group, units, _, _ = plan.results(Heard().of(plan), attribution(), None)  # type: ignore[arg-type]
-    assert group.control.q is None and units[0].control is not None and units[0].control.q is None
-    assert units[0].verified is not None and units[0].verified.q is not None
+    found = plan.results(Heard().of(plan), attribution(), None)  # type: ignore[arg-type]
+    assert found.group.control.q is None and found.units[0].control is not None and found.units[0].control.q is None
+    assert found.units[0].verified is not None and found.units[0].verified.q is not None
+    assert found.bare is not None and found.bare.q is not None
+
+
+def test_a_unit_counts_by_what_it_does_beyond_its_control() -> None:
+    plan = made()
+    harm = {plans.unit_name(plan.singles[0]): -3.0, plans.control_name(plan.singles[0]): -3.0}
+    heard = Heard()
+    heard.changes = {name.replace(" ", "_"): change for name, change in harm.items()}
+    unit = plan.results(heard.of(plan), attribution(), None).units[0]  # type: ignore[arg-type]
+    assert unit.verified is not None and unit.verified.effect.mean == pytest.approx(-3.0)
+    assert unit.difference is not None and unit.difference.mean == pytest.approx(0.0)
+    assert unit.verified.q is not None and unit.verified.q > plans.BELIEVED
 
 
 def test_the_unit_that_drives_is_tested_alone() -> None:

@@ -6,7 +6,8 @@ import pytest
 import torch
 from tonescope.diagnose import reference
 from tonescope.diagnose.attribution import Attribution, attribute
-from tonescope.diagnose.interventions import Edit, matched_controls, regenerate
+from tonescope.diagnose.controls import matched_controls
+from tonescope.diagnose.interventions import Edit, regenerate
 from tonescope.diagnose.metrics import Metric, Playback
 from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.units import Location, Unit
@@ -49,7 +50,7 @@ def presence() -> Metric:
     """The expected share of the planted code in the first codebook."""
 
     def metric(playback: Playback) -> torch.Tensor:
-        return playback.weights()[:, 0, :, CODE].mean(1)
+        return playback.logits().softmax(-1)[:, 0, :, CODE].mean(1)
 
     return metric
 

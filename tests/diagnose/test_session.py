@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,3 +63,28 @@ def test_an_adapter_brings_words_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sessions.loading, "load_vocabulary", lambda _: loading.Vocabulary(frozenset({"house"})))
     assert Session.open("embedded").vocabulary is not None
     assert Session.open("embedded", adapter="somewhere").vocabulary is None
+
+
+def test_reference_means_of_another_model_or_a_broken_file_are_measured_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TONESCOPE_CACHE", str(tmp_path / "cache"))
+    real, settings = sessions.references.measure, Settings(seconds=0.5)
+    monkeypatch.setattr(
+        sessions.references, "measure", lambda generator, _, *rest, **how: real(generator, 0.3, *rest, ("jazz",), **how)
+    )
+    first = tiny.session()
+    means = first.reference(settings)
+    kept = next((tmp_path / "cache").glob("*.safetensors"))
+    shutil.copy(kept, tmp_path / sessions.REFERENCE_FILE)
+    kept.write_bytes(b"broken")
+    again = tiny.session().reference(settings)
+    assert all(torch.equal(again.means[place], means.means[place]) for place in means.means)
+    shipped, tuned = tiny.session(), tiny.session()
+    shipped.generator.folder = tuned.generator.folder = tmp_path
+    tuned.generator.model.decoder.model.decoder.layers[1].self_attn.q_proj.weight += 0.1
+    monkeypatch.setattr(sessions.references, "measure", lambda *_, **__: means)
+    assert tuned.reference(settings) is means and shipped.reference(settings) is not means
+    (tmp_path / sessions.REFERENCE_FILE).write_bytes(b"broken")
+    with pytest.raises(TonescopeError, match="holds no reference means"):
+        shipped.reference(settings)

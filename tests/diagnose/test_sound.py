@@ -59,3 +59,16 @@ def test_onsets_are_counted(clean: Tensor) -> None:
 
 def test_equal_sound_is_at_no_distance(clean: Tensor) -> None:
     assert torch.allclose(sound.spectral_distance(clean, 0.3 * clean, RATE), torch.zeros(3), atol=0.05)
+
+
+def test_clipping_counts_only_where_the_clean_take_does_not_clip(clean: Tensor) -> None:
+    loud = (clean * 50).clamp(-1, 1)
+    assert sound.ruined(loud, clean).all() and not sound.ruined(loud, loud).any()
+
+
+def test_music_of_another_prompt_is_not_ruined(clean: Tensor) -> None:
+    """A pad where a beat was: an edit of units that does this has broken something, other words have not."""
+    time = torch.arange(clean.shape[1]) / RATE
+    pad = 0.2 * torch.sin(2 * torch.pi * torch.tensor([[220.0], [262.0], [330.0]]) * time)
+    assert sound.broken(pad, clean, RATE, usual(clean)).all() and not sound.ruined(pad, clean).any()
+    assert sound.ruined(pad * 0, clean).all()

@@ -27,6 +27,12 @@ def test_equal_changes_are_certain_and_no_change_is_none() -> None:
     assert effect([-2.0, -2.0, -2.0]).p == 0.0
 
 
+@pytest.mark.parametrize("values", [[], [float("nan"), 1.0], [float("inf"), 1.0]])
+def test_what_is_no_number_has_no_effect(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="no effect"):
+        effect(values)
+
+
 def test_q_values_are_those_of_benjamini_and_hochberg() -> None:
     assert adjusted([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
     assert adjusted([None, 0.01, None]) == [None, pytest.approx(0.01), None]

@@ -13,8 +13,12 @@ from tonescope.models.units import SITES, Location
 
 from tests import tiny
 
-EVERYWHERE = tuple(site.key for site in SITES)
 PROMPTS = ["smooth jazz with piano", "house", "smooth jazz with piano"]
+
+
+def everywhere(generator: Generator) -> list[str]:
+    """Every site the model has."""
+    return [site.key for site in SITES if generator.locations(site.key)]
 
 
 @pytest.fixture(scope="module", params=list(tiny.FAMILIES))
@@ -28,14 +32,14 @@ def takes(generator: Generator) -> Takes:
 
 
 def test_what_is_kept_is_what_was_there(generator: Generator, takes: Takes) -> None:
-    whole = record(generator, takes, EVERYWHERE, Keep("all"))
+    whole = record(generator, takes, everywhere(generator), Keep("all"))
     assert set(whole.values) == set(generator.locations())
     places = [Location("decoder", 1, "mlp"), Location("decoder", 0, "residual"), Location("codec", 3, "decoder")]
     donors = activations(generator, takes, places)
     for row, donor in enumerate(donors):
         for place in places:
             assert torch.equal(whole.values[place][row], donor.values[place].half())
-    mean, peak = (record(generator, takes, EVERYWHERE, Keep(kind)) for kind in ("mean", "peak"))
+    mean, peak = (record(generator, takes, everywhere(generator), Keep(kind)) for kind in ("mean", "peak"))
     for place in places:
         raw = torch.stack([donor.values[place] for donor in donors])
         assert torch.allclose(mean.values[place].float(), raw.mean(2), atol=2e-3)
@@ -56,17 +60,17 @@ def test_the_strongest_units_are_kept(generator: Generator, takes: Takes) -> Non
 
 def test_the_size_is_known_before(generator: Generator, takes: Takes) -> None:
     for keep in (Keep("all"), Keep("mean"), Keep("all", top=2), Keep("peak", null_branch=False)):
-        trace = record(generator, takes, EVERYWHERE, keep)
+        trace = record(generator, takes, everywhere(generator), keep)
         size = sum(tensor.nbytes for tensor in (*trace.values.values(), *trace.indices.values()))
         longest = max(len(row) for row in generator.read_text(PROMPTS).tokens)
         said = size_of(generator, len(takes), takes.codes.shape[2], longest, generator.locations(), keep, 3.0)
         assert size == said
         with pytest.raises(TonescopeError, match="would take"):
-            record(generator, takes, EVERYWHERE, keep, limit=said - 1)
+            record(generator, takes, everywhere(generator), keep, limit=said - 1)
 
 
 def test_files_give_a_trace_back_bit_for_bit(generator: Generator, takes: Takes, tmp_path: Path) -> None:
-    trace = record(generator, takes, EVERYWHERE, Keep("all", top=3))
+    trace = record(generator, takes, everywhere(generator), Keep("all", top=3))
     trace.save(tmp_path / "trace")
     again = Trace.load(tmp_path / "trace")
     assert again.about == trace.about and again.tokens == trace.tokens
@@ -102,3 +106,56 @@ def test_large_values_are_kept_and_broken_ones_refused() -> None:
     weight.fill_(float("nan"))
     with pytest.raises(TonescopeError, match="is not a number"):
         record(generator, takes, ["decoder.mlp"])
+
+
+@pytest.mark.parametrize("over_time", ["mean", "peak"])
+def test_padding_is_no_part_of_what_the_text_did(over_time: str) -> None:
+    """Prompts of different length together give what each gives alone."""
+    generator, keep = tiny.generator(), Keep(over_time)  # type: ignore[arg-type]
+    sites = ["text.mlp", "text.self"]
+    takes = generator.generate(PROMPTS, [1, 2, 3], 0.3)
+    together = record(generator, takes, sites, keep)
+    for row in range(len(takes)):
+        alone = record(generator, takes.rows(row, row + 1), sites, keep)
+        for place, values in alone.values.items():
+            assert torch.allclose(values[0].float(), together.values[place][row].float(), atol=2e-3), place
+
+
+def test_others_can_be_patched_from_a_trace() -> None:
+    generator = tiny.generator()
+    takes = generator.generate(["house"] * 2, [1, 2], 0.3)
+    sites = ["decoder.mlp", "decoder.self"]
+    trace = record(generator, takes, sites, Keep("all", whole_heads=True))
+    donor = activations(generator, takes, generator.locations(*sites))[1]
+    again = trace.donor(1)
+    assert again.values.keys() == donor.values.keys()
+    assert all(torch.allclose(again.values[place], donor.values[place], atol=2e-3) for place in donor.values)
+    for keep in (Keep("all"), Keep("mean", whole_heads=True), Keep("all", top=2)):
+        with pytest.raises(TonescopeError, match="cannot be patched from"):
+            record(generator, takes, sites, keep).donor(0)
+
+
+def test_files_of_two_traces_are_not_mixed(tmp_path: Path) -> None:
+    generator = tiny.generator()
+    for name, prompt in (("a", "house"), ("b", "jazz")):
+        record(generator, generator.generate([prompt], [1], 0.3), ["decoder.mlp"]).save(tmp_path / name)
+    (tmp_path / "a.json").replace(tmp_path / "b.json")
+    with pytest.raises(TonescopeError, match="no whole trace"):
+        Trace.load(tmp_path / "b")
+
+
+def test_a_place_that_is_not_there_is_refused() -> None:
+    generator, melody = tiny.generator(), tiny.generator("melody")
+    takes = generator.generate(["house"], [1], 0.3)
+    with pytest.raises(TonescopeError, match="is no site"):
+        record(generator, takes, ["decoder.mpl"])
+    with pytest.raises(TonescopeError, match="no site was named"):
+        record(generator, takes, [])
+    with pytest.raises(TonescopeError, match="has no location"):
+        record(melody, melody.generate(["house"], [1], 0.3), ["decoder.cross"])
+
+
+def test_what_cannot_be_kept_is_refused() -> None:
+    for wrong in ({"over_time": "median"}, {"top": -2}, {"top": 3, "whole_heads": True}):
+        with pytest.raises(TonescopeError):
+            Keep(**wrong)  # type: ignore[arg-type]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from tonescope.diagnose import reference
+from tonescope.diagnose import sound as sound_of
 from tonescope.diagnose.genre import UNSURE
 from tonescope.diagnose.interventions import Edit, regenerate
 from tonescope.diagnose.reference import Reference
 from tonescope.diagnose.result import Question
 from tonescope.diagnose.verification import Outcome, Played, Variant, verify
+from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.units import Unit
 
@@ -75,15 +77,29 @@ def test_flips_are_takes_of_intact_sound_that_were_heard_so_and_are_no_longer() 
 
     def outcome(name: str, sound: torch.Tensor, *heard: str) -> Outcome:
         takes = Takes(("house",) * 5, (1, 2, 3, 4, 5), torch.zeros(5, 1, 1), sound)
-        return Outcome(name, takes, torch.zeros(5, 2), torch.zeros(5), list(heard))
+        broke = sound_of.ruined(sound, music)
+        return Outcome(name, takes, torch.zeros(5, 2), torch.tensor([0.0, 0.0, -9.0, 0.0, 0.0]), list(heard), broke)
 
     silent = music.clone()
     silent[2] = 0
     clean = outcome("untouched", music, "house", "house", "house", "techno", "house")
     changed = outcome("changed", silent, "house", "techno", "techno", "techno", UNSURE)
-    trial = Played(Question(label="house", against="techno"), clean, {"changed": changed}, 1600, 0.0).trial("changed")
+    trial = Played(Question(label="house", against="techno"), clean, {"changed": changed}, 1600).trial("changed")
     assert (trial.flips, trial.flippable) == (2, 4) and not trial.sound.broke
     assert trial.heard == {"techno": 3, "house": 1, UNSURE: 1}
+    assert (trial.effect.takes, trial.effect.mean) == (4, 0.0)
+
+
+def test_takes_that_are_one_and_the_same_are_refused(generator: Generator, means: Reference) -> None:
+    question = Question(label="house", against="smooth jazz")
+    with pytest.raises(TonescopeError, match="leaves so little to chance"):
+        verify(generator, tiny.judge(), question, PROMPT, SEEDS, [], SECONDS, Sampling(temperature=1e-6), means)
+
+
+def test_other_words_may_bring_other_music(generator: Generator, played: Played) -> None:
+    """Only what is no sound at all counts as broken where the prompt is another."""
+    clean, words = played.clean.takes.waveform, played.outcomes["word"]
+    assert torch.equal(words.broke, sound_of.ruined(words.takes.waveform, clean))
 
 
 def test_progress_reaches_the_end(played: Played, told: list[float]) -> None:
