@@ -12,7 +12,7 @@ from ..models.generator import Generator
 from ..models.judge import Judge
 from .genre import Intent, Verdict
 from .result import Blame, Question, Trial
-from .stats import BELIEVED, Share, share
+from .stats import Share, share
 
 CLEARLY_CLOSER = 0.1  # of centred cosine similarity; states differ by less for reasons that no one hears
 OFTEN = 0.3  # a listener that mishears a genre this often, at the least, may be the cause
@@ -56,8 +56,7 @@ def blame(
     before = share(list(untouched).count(asked), len(untouched))
     if bare and 2 * count > total and share(count, total).low > (before.value if before.total else 0.0):
         sentence = f"The decoder makes it of the prompt’s other words: from “{asked}” alone, {count} of {total} takes are heard as {asked}, from the prompt {before.count}; {reads}, and {listener}."
-        sure = bare.q is not None and bare.q < BELIEVED and not bare.sound.broke
-        return Blame(where="decoder", sentence=sentence, badge="verified" if sure else "observed", **facts)
+        return Blame(where="decoder", sentence=sentence, badge=bare.badge, **facts)
     if nearest == heard and to_heard - to_asked > CLEARLY_CLOSER:
         sentence = f"The confusion is there before a note is played: {reads}, and {listener}."
         return Blame(where="text encoder", sentence=sentence, **facts)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
 from typing import ClassVar
 
 from torch import Tensor
@@ -14,7 +17,8 @@ from ..models.delay import frames_in, shortest
 from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling, Takes
 from ..models.judge import Judge
-from ..models.loading import EMBEDDED, Vocabulary
+from ..models.loading import EMBEDDED, fingerprint
+from ..models.vocabulary import Vocabulary
 from . import genre, memory
 from .attribution import Attribution, attribute
 from .blame import bare_word, blame
@@ -126,6 +130,7 @@ def diagnose(
     Raises:
         TonescopeError: the request cannot be met; the message says why.
     """
+    prompt = unicodedata.normalize("NFC", prompt)  # letters that are put together of two characters are one
     check_request(prompt, generator, judge, taxonomy, settings, intended)
     against = genre.choose_label(settings.against, taxonomy, judge.labels) if settings.against else None
     intent = genre.read_intent(prompt, judge, taxonomy, intended)
@@ -196,18 +201,22 @@ def diagnose(
         tested=tested, units=results.units, group=results.group, words=results.words, seconds=results.seconds
     )
     result = Diagnosis(
+        made=date.today().isoformat(),
+        versions={name: version(name) for name in ("tonescope", "torch", "transformers")},
         prompt=prompt,
         model=Source(
             name=generator.name,
             description=f"{type(generator.model).__name__}, {generator.layers} layers, {generator.books} codebooks at {generator.frame_rate:g} Hz",
             device=str(generator.model.device),
             dtype=str(generator.model.dtype).removeprefix("torch."),
+            fingerprint=fingerprint(generator.model),
         ),
         judge=Source(
             name=judge.name,
             description=f"CLAP choosing between {len(judge.labels)} genres",
             device=str(judge.model.device),
             dtype=str(judge.model.dtype).removeprefix("torch."),
+            fingerprint=fingerprint(judge.model),
         ),
         settings=settings,
         intended=intent,

@@ -30,6 +30,17 @@ DECODED_LAYERS = 4  # full-rate tensors alive at a time
 BACKWARD = 1.15  # what the backward pass needs beside the tensors that were saved for it
 
 
+RAN_OUT = "the machine ran out of memory; bound it with --memory, or ask for fewer takes or seconds."
+
+
+def ran_out(error: BaseException) -> bool:
+    """Whether an error says that there was no more memory; torch has several ways to."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        hint in said for hint in ("out of memory", "can't allocate memory", "not enough memory")
+    )
+
+
 @dataclass(frozen=True)
 class Budget:
     """How many bytes a diagnosis may add to what is in use, and where that number is from."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..models.generator import Text
-from ..models.loading import Vocabulary
 from ..models.units import Unit
+from ..models.vocabulary import Vocabulary
 from .attribution import Attribution
 from .controls import matched_controls
 from .interventions import Edit

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +18,7 @@ from torch import Tensor
 from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling
 from ..models.hooks import hooked, read
+from ..models.loading import fingerprint
 from ..models.units import SITES, Location
 
 # Ordinary requests across styles, none of them about any particular diagnosis.
@@ -39,7 +40,7 @@ class Reference:
     def save(self, path: Path) -> None:
         """Write one safetensors file."""
         tensors = {str(location): mean.contiguous() for location, mean in self.means.items()}
-        temporary = path.with_suffix(".tmp")
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")  # two runs may measure at a time
         save_file(tensors, temporary, metadata={"about": json.dumps(self.about)})
         temporary.replace(path)
 
@@ -55,7 +56,7 @@ class Reference:
 
     def suits(self, generator: Generator, guidance: float) -> bool:
         """Whether these are means of this very model, with the guidance branches that are needed."""
-        return self.about.get("model") == fingerprint(generator) and (self.about.get("guidance", 1) > 1) == (
+        return self.about.get("model") == fingerprint(generator.model) and (self.about.get("guidance", 1) > 1) == (
             guidance > 1
         )
 
@@ -103,7 +104,7 @@ def measure(
                 generator.replay(codes, generator.read_text([prompt]), sampling.guidance)
                 generator.decode(codes)
     about = {
-        "model": fingerprint(generator),
+        "model": fingerprint(generator.model),
         "prompts": list(prompts),
         "seed": seed,
         "seconds": seconds,
@@ -112,13 +113,3 @@ def measure(
         "top_k": sampling.top_k,
     }
     return Reference({location: total / len(prompts) for location, total in sums.items()}, about)
-
-
-def fingerprint(generator: Generator) -> str:
-    """Tells apart models that share a name (another revision, another adapter): a stretch of every weight."""
-    digest = hashlib.sha256(str(generator.model.dtype).encode())
-    for name, weight in sorted(generator.model.named_parameters()):
-        flat = weight.detach().flatten()
-        middle = len(flat) // 2
-        digest.update(name.encode() + flat[middle : middle + 64].float().cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]

@@ -1,8 +1,8 @@
 """The diagnosis as data: one pydantic schema behind the terminal, the page, the report and JSON.
 
-Every claim carries a badge: *observed* was measured in these takes, *estimated* is a gradient estimate, *verified* was measured by
-changing one thing and listening again, in fresh takes beside the same takes untouched. Verified does not mean confirmed: every trial
-says how sure its effect is.
+Every claim carries a badge: *observed* was measured in these takes, *estimated* is a gradient estimate, *tested* was measured by
+changing one thing and listening again, in fresh takes beside the same takes untouched; *verified* is what was tested and is sure (its
+q-value is below :data:`.stats.BELIEVED`, of sound that is intact).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from .genre import Heard, Intent, Verdict
 from .settings import Settings
-from .stats import Effect, Share
+from .stats import BELIEVED, Effect, Share
 
-SCHEMA_VERSION = "1.2"
-Badge = Literal["observed", "estimated", "verified"]
+SCHEMA_VERSION = "2.0"
+Badge = Literal["observed", "estimated", "tested", "verified"]
 
 
 class TakeResult(BaseModel):
@@ -62,7 +62,6 @@ class Trial(BaseModel):
     heard as ``question.label``, among the ``flippable`` ones that were.
     """
 
-    badge: Badge = "verified"
     variant: str
     prompt: str
     effect: Effect
@@ -72,6 +71,15 @@ class Trial(BaseModel):
     heard: dict[str, int]
     sound: SoundChange
     audio: list[str] = []
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def badge(self) -> Badge:
+        return _badge(self.q, not self.sound.broke)
+
+
+def _badge(q: float | None, intact: bool = True) -> Badge:
+    return "verified" if q is not None and q < BELIEVED and intact else "tested"
 
 
 Where = Literal["nowhere", "text encoder", "decoder", "codec and judge", "unclear"]
@@ -110,7 +118,7 @@ class UnitDriver(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def badge(self) -> Badge:
-        return "estimated" if self.verified is None else "verified"
+        return self.verified.badge if self.verified else "estimated"
 
 
 class Dose(BaseModel):
@@ -128,7 +136,6 @@ class GroupTest(BaseModel):
     random units, and the sound of both is intact.
     """
 
-    badge: Badge = "verified"
     units: int
     control_units: int
     estimated: Effect
@@ -138,6 +145,11 @@ class GroupTest(BaseModel):
     q: float | None = None
     doses: list[Dose] = []
     convincing: bool
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def badge(self) -> Badge:
+        return "verified" if self.convincing else "tested"
 
 
 class WordDriver(BaseModel):
@@ -153,7 +165,7 @@ class WordDriver(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def badge(self) -> Badge:
-        return "estimated" if self.verified is None else "verified"
+        return self.verified.badge if self.verified else "estimated"
 
 
 class SecondDriver(BaseModel):
@@ -161,12 +173,16 @@ class SecondDriver(BaseModel):
 
     start: float
     end: float
-    badge: Badge = "verified"
     label_probability: float
     against_probability: float
     estimated: Effect
     verified: Effect
     q: float | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def badge(self) -> Badge:
+        return _badge(self.q)
 
 
 class Drivers(BaseModel):
@@ -180,12 +196,13 @@ class Drivers(BaseModel):
 
 
 class Source(BaseModel):
-    """A model or judge as it was used."""
+    """A model or judge as it was used. ``fingerprint`` tells apart weights that share a name."""
 
     name: str
     description: str
     device: str
     dtype: str
+    fingerprint: str
 
 
 class Cost(BaseModel):
@@ -198,11 +215,16 @@ class Cost(BaseModel):
 
 
 class Diagnosis(BaseModel):
-    """The whole finding about one prompt."""
+    """The whole finding about one prompt: with ``prompt``, ``model``, ``judge``, ``settings`` and what is ``intended`` it can be made again.
+
+    ``made`` is the day, ``versions`` those of the libraries that decide what is played.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     schema_version: str = SCHEMA_VERSION
+    made: str
+    versions: dict[str, str]
     prompt: str
     model: Source
     judge: Source

@@ -5,13 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from safetensors import SafetensorError
 
 from ..models import loading
 from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling
 from ..models.judge import Judge
+from ..models.vocabulary import Vocabulary
 from . import memory
 from . import reference as references
 from .diagnosis import Announce, Evidence, Progress, check_request, diagnose
@@ -27,10 +32,12 @@ REFERENCE_FILE = "reference.safetensors"
 
 def cache_folder() -> Path:
     """Where measurements that take long are kept: ``TONESCOPE_CACHE``, or the user's cache."""
-    return Path(
-        os.environ.get("TONESCOPE_CACHE")
-        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tonescope"
-    )
+    if named := os.environ.get("TONESCOPE_CACHE"):
+        return Path(named)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tonescope"
+    except RuntimeError:  # nobody's home, as in some containers
+        return Path(tempfile.gettempdir()) / "tonescope"
 
 
 @dataclass
@@ -40,7 +47,7 @@ class Session:
     generator: Generator
     judge: Judge
     taxonomy: Taxonomy
-    vocabulary: loading.Vocabulary | None = None
+    vocabulary: Vocabulary | None = None
     _references: dict[str, Reference] = field(default_factory=dict)
 
     @classmethod
@@ -54,6 +61,7 @@ class Session:
         loading.check_device(device)
         loading.check_dtype(dtype)
         judge = judge or (loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE)
+        loading.find(model, "generator")  # a wrong name is told before a judge is fetched
         rows = loading.judge_rows(judge)
         taxonomy = from_rows(rows) if rows else common()
         generator = loading.load_generator(model, device, dtype, adapter)
@@ -71,7 +79,7 @@ class Session:
             if means.suits(self.generator, settings.guidance):
                 return means
         about = (REFERENCE_SECONDS, self.generator.name, sampling.guidance, sampling.temperature, sampling.top_k)
-        key = json.dumps([*about, references.fingerprint(self.generator)])
+        key = json.dumps([*about, loading.fingerprint(self.generator.model)])
         name = hashlib.sha256(key.encode()).hexdigest()[:24]
         if name not in self._references:
             path = cache_folder() / f"reference-{name}.safetensors"
@@ -93,7 +101,7 @@ class Session:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             found.save(path)
-        except OSError:
+        except (OSError, SafetensorError):
             pass  # a cache that cannot be written costs time, nothing else
         return found
 
@@ -108,20 +116,14 @@ class Session:
     ) -> tuple[Diagnosis, Evidence]:
         """Diagnose a prompt; see :func:`.diagnosis.diagnose`."""
         check_request(prompt, self.generator, self.judge, self.taxonomy, settings, intended)
+        started = time.perf_counter()
         means = self.reference(settings, progress)
-        return diagnose(
-            prompt,
-            self.generator,
-            self.judge,
-            self.taxonomy,
-            means,
-            settings,
-            self.vocabulary,
-            intended,
-            progress,
-            keep,
-            announce,
-        )
+        measured = round(time.perf_counter() - started, 3)
+        result, evidence = diagnose(
+            prompt, self.generator, self.judge, self.taxonomy, means, settings, self.vocabulary, intended, progress, keep, announce
+        )  # fmt: skip
+        result.timings = {"reference means": measured, **result.timings}
+        return result, evidence
 
 
 def _kept(path: Path) -> Reference | None:

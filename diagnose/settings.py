@@ -15,7 +15,7 @@ MOST_TESTED = 200
 
 
 class Settings(BaseModel):
-    """Everything needed to run the diagnosis again.
+    """How a diagnosis is made.
 
     ``strongest_share`` is the share of all neurons, and of all heads, that the group test mutes together; ``tested_units`` and ``tested_words`` are how
     many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.

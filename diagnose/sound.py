@@ -22,8 +22,14 @@ def level_db(waveform: Tensor) -> Tensor:
 def spectrum(waveform: Tensor, rate: int) -> Tensor:
     """Long-term mel spectrum of each take in dB, its level taken off: (takes, bands)."""
     mel = torchaudio.transforms.MelSpectrogram(rate, n_fft=1024, hop_length=512, n_mels=48)
+    waveform = _long_enough(waveform, 1024)
     bands = torch.cat([10 * torch.log10(mel(part).mean(-1).clamp_min(1e-8)) for part in waveform.split(16)])
     return bands - bands.mean(-1, keepdim=True)
+
+
+def _long_enough(waveform: Tensor, window: int) -> Tensor:
+    """With silence after a take that is shorter than one window."""
+    return torch.nn.functional.pad(waveform, (0, max(0, window - waveform.shape[-1])))
 
 
 def spectral_distance(waveform: Tensor, other: Tensor, rate: int) -> Tensor:
@@ -38,7 +44,8 @@ def onset_rate(waveform: Tensor, rate: int) -> Tensor:
     """Onsets a second of each take (takes,): peaks of the spectral flux that rise well above its median (Bello et al. 2005)."""
     hop = round(rate * _HOP_SECONDS)
     mel = torchaudio.transforms.MelSpectrogram(rate, n_fft=4 * hop, hop_length=hop, n_mels=32)
-    loudness = torch.log1p(1000 * mel(waveform / waveform.abs().amax(-1, keepdim=True).clamp_min(1e-5)))
+    level = waveform.abs().amax(-1, keepdim=True).clamp_min(1e-5)
+    loudness = torch.log1p(1000 * mel(_long_enough(waveform / level, 4 * hop)))
     flux = loudness.diff(dim=-1).clamp_min(0).mean(-2)
     around = torch.nn.functional.max_pool1d(flux[:, None], 7, stride=1, padding=3)[:, 0]
     peaks = (flux == around) & (flux > flux.median(-1, keepdim=True).values + 0.08)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import regex
+
 from ..models.generator import Text
 
 
@@ -18,10 +20,15 @@ class Word:
     tokens: tuple[int, ...]
 
 
+# Letters and digits with the marks that belong to them, as scripts such as Devanagari write vowels.
+_SPELLED = r"[\p{L}\p{N}][\p{L}\p{N}\p{M}]*"
+_WORD = rf"{_SPELLED}(?:['’&-]{_SPELLED})*"
+
+
 def words_in(prompt: str, text: Text) -> list[Word]:
     """The words of a prompt with the tokens that spell them."""
     found = []
-    for match in re.finditer(r"[^\W_]+(?:['’&-][^\W_]+)*", prompt):
+    for match in regex.finditer(_WORD, prompt):
         inside = (
             tuple(
                 index

@@ -70,7 +70,7 @@ def _folder(name: str) -> Path:
             raise TonescopeError(
                 f"there is no adapter called “{name[:80]}”: give the folder that save_pretrained wrote, or a Hub id."
             )
-        path = _download(name, *repository)
+        path = names.download(name, "adapter", *repository, (CONFIG_FILE, WEIGHTS_FILE))
     for file in (CONFIG_FILE, WEIGHTS_FILE):
         if not (path / file).is_file():
             raise TonescopeError(
@@ -83,15 +83,3 @@ def _folder(name: str) -> Path:
             f"the adapter {name} has a {CONFIG_FILE} that cannot be read; save the adapter again."
         ) from error
     return path
-
-
-def _download(name: str, repository: str, revision: str | None) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE]))
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError, ValueError) as error:
-        raise TonescopeError(
-            f"the adapter {name} is not on this machine and could not be fetched from the model hub; check its name, or download it and give the folder."
-        ) from error

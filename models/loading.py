@@ -5,10 +5,9 @@ Weights are read from safetensors only and no code from a repository is run.
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,16 @@ from huggingface_hub.utils.tqdm import enable_progress_bars
 from transformers import AutoConfig, AutoTokenizer, ClapFeatureExtractor, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from . import names
+from . import names, side
 from .adapters import add_adapter
 from .errors import TonescopeError
 from .families import FAMILIES
 from .generator import Generator
 from .judge import Hearing, Judge, Track
+from .vocabulary import Vocabulary
 
 EMBEDDED = "embedded"
 HUB_JUDGE = "laion/larger_clap_music"
-SIDE_FILE = "tonescope.json"
 MODEL_TYPES = {
     "generator": {family.model_type: family.model_class for family in FAMILIES},
     "judge": {"clap": "ClapModel"},
@@ -36,157 +35,66 @@ MODEL_TYPES = {
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
-# Words that ask for music and say nothing about it: that a model never saw them changes little.
-ASKING = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "any",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "can",
-        "could",
-        "create",
-        "do",
-        "does",
-        "don",
-        "for",
-        "from",
-        "generate",
-        "give",
-        "have",
-        "hear",
-        "hi",
-        "hello",
-        "i",
-        "in",
-        "is",
-        "it",
-        "its",
-        "just",
-        "let",
-        "like",
-        "make",
-        "making",
-        "me",
-        "music",
-        "my",
-        "of",
-        "on",
-        "one",
-        "or",
-        "our",
-        "please",
-        "play",
-        "playing",
-        "s",
-        "should",
-        "some",
-        "something",
-        "song",
-        "t",
-        "thanks",
-        "that",
-        "the",
-        "them",
-        "then",
-        "there",
-        "this",
-        "to",
-        "track",
-        "very",
-        "want",
-        "we",
-        "with",
-        "would",
-        "you",
-        "your",
-        "bpm",
-    ]
-)
+# What a download brings: weights in safetensors, and the small files around them.
+WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")
+PICKLE = "pytorch_model.bin"
+# Made anew whenever a model is built, or never read: their absence changes nothing.
+DERIVED = ("codebook.inited", "codebook.cluster_size", "codebook.embed_avg", "position_ids", "relative_position_index")
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """The words of a generator's training captions."""
+def find(name: str, kind: str) -> Path:
+    """The folder that a name leads to, downloaded if need be. ``kind`` is ``generator`` or ``judge``.
 
-    words: frozenset[str]
-
-    def knows(self, word: str) -> bool:
-        """Whether every part of a word was seen in training. Numbers count as seen, and words that ask rather than describe."""
-        parts = re.findall(r"[^\W\d_]+", re.sub(r"['’]\w+", "", word.lower()))
-        return all(part in self.words or part in ASKING for part in parts)
-
-
-@dataclass(frozen=True)
-class Found:
-    """Where a name leads: what ``from_pretrained`` is given, and the local folder if there is one."""
-
-    source: str
-    revision: str | None
-    folder: Path | None
-
-    def side(self) -> dict[str, Any]:
-        """What the folder says about itself beyond transformers' own files."""
-        path = self.folder / SIDE_FILE if self.folder else None
-        if not path or not path.is_file():
-            return {}
-        try:
-            content = dict(json.loads(path.read_text(encoding="utf-8")))
-            _ = [(row["label"] + row["family"], *row.get("aliases", ())) for row in content.get("labels", ())]
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise TonescopeError(
-                f"{path} is not the JSON it should be, so nothing is known of the model’s labels; save the model again, or delete the file."
-            ) from error
-        return content
-
-
-def find(name: str, kind: str) -> Found:
-    """Look a name up. ``kind`` is ``generator`` or ``judge``. Raises :class:`TonescopeError` for what cannot be one."""
+    Raises :class:`TonescopeError` for what cannot be one.
+    """
     if name == EMBEDDED:
         folder = Path(str(resources.files(__package__))) / "embedded" / kind
         if not (folder / "config.json").is_file():
             raise TonescopeError(
-                f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with --{'model' if kind == 'generator' else 'judge'}."
+                f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with --{names.OPTIONS[kind]}."
             )
-        return Found(str(folder), None, folder)
-    path = names.folder(name)
-    if path:
-        if not (path / "config.json").is_file():
-            raise TonescopeError(
-                f"{name} is a folder without a config.json, so it is not a model; give the folder that save_pretrained wrote."
-            )
-        weights = {
-            suffix for suffix in (".safetensors", ".bin", ".pt", ".pth", ".ckpt") if any(path.glob(f"*{suffix}"))
-        }
-        if ".safetensors" not in weights:
-            what = (
-                "holds only pickled weights, which can run code when they are opened" if weights else "holds no weights"
-            )
-            raise TonescopeError(
-                f"{name} {what}; save the model again with save_pretrained (it writes safetensors) and give that folder."
-            )
-        return Found(str(path), None, path)
+        return folder
+    if path := names.folder(name):
+        _check_files(path, name)
+        return path
     repository = names.hub_id(name)
     if repository is None:
         raise TonescopeError(
             f"there is no {kind} called “{name[:80]}”: give “{EMBEDDED}”, a folder, or a Hub id such as {'facebook/musicgen-small' if kind == 'generator' else HUB_JUDGE}."
         )
-    return Found(*repository, None)
+    path = names.download(name, kind, *repository, WANTED)
+    # Of the judge that everyone needs, a pickle will do where its publisher offers nothing else; it is read without running code.
+    if repository[0] == HUB_JUDGE and not any(path.glob("*.safetensors")):
+        return names.download(name, kind, *repository, (*WANTED, PICKLE))
+    _check_files(path, name)
+    return path
 
 
-def _arguments(found: Found) -> dict[str, Any]:
-    return {"revision": found.revision} if found.revision else {}
+def _check_files(path: Path, name: str) -> None:
+    """Refuse a folder that is no model, holds pickles only, or whose weights lie elsewhere."""
+    if not (path / "config.json").is_file():
+        raise TonescopeError(
+            f"{name} is a folder without a config.json, so it is not a model; give the folder that save_pretrained wrote."
+        )
+    weights = {suffix for suffix in (".safetensors", ".bin", ".pt", ".pth", ".ckpt") if any(path.glob(f"*{suffix}"))}
+    if ".safetensors" not in weights:
+        what = "holds only pickled weights, which can run code when they are opened" if weights else "holds no weights"
+        raise TonescopeError(
+            f"{name} {what}; save the model again with save_pretrained (it writes safetensors) and give that folder."
+        )
+    for index in path.glob("*.safetensors.index.json"):
+        parts = _try(
+            name, lambda index=index: set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        )  # type: ignore[misc]
+        if strange := sorted(part for part in parts if Path(str(part)).name != part):
+            raise TonescopeError(
+                f"{name} could not be loaded: its weights lie outside its folder ({strange[0]}); save the model again, whole."
+            )
 
 
-def _load_model(found: Found, name: str, kind: str, dtype: torch.dtype) -> PreTrainedModel:
-    """The model a name leads to, in the class its configuration names, if that is one we know."""
-    config = _try(name, lambda: AutoConfig.from_pretrained(found.source, trust_remote_code=False, **_arguments(found)))
+def _load_model(folder: Path, name: str, kind: str, dtype: torch.dtype) -> PreTrainedModel:
+    """The model in a folder, in the class its configuration names, if that is one we know."""
+    config = _try(name, lambda: AutoConfig.from_pretrained(folder, trust_remote_code=False))
     classes = MODEL_TYPES[kind]
     if config.model_type not in classes:
         known = " or ".join(f"“{model_type}”" for model_type in classes)
@@ -194,18 +102,17 @@ def _load_model(found: Found, name: str, kind: str, dtype: torch.dtype) -> PreTr
             f"{name} is a “{config.model_type}” model and cannot be used as the {kind}, which has to be a {known} model."
         )
     model_class = getattr(transformers, classes[config.model_type])
-    # Of the judge that everyone needs, a pickle will do where its publisher offers nothing else; it is read without running code.
-    safe = None if found.source == HUB_JUDGE else True
+    safe = any(folder.glob("*.safetensors"))
     model, outcome = _try(
         name,
         lambda: model_class.from_pretrained(
-            found.source, use_safetensors=safe, weights_only=True, dtype=dtype, trust_remote_code=False, output_loading_info=True, **_arguments(found)
+            folder, use_safetensors=safe, weights_only=True, dtype=dtype, trust_remote_code=False, output_loading_info=True
         ),
     )  # fmt: skip
-    weights = dict(model.named_parameters())
-    if lost := sorted(key for key in outcome["missing_keys"] if key in weights):
+    weights = model.state_dict()
+    if lost := sorted(key for key in outcome["missing_keys"] if key in weights and not key.endswith(DERIVED)):
         raise TonescopeError(
-            f"{name} could not be loaded: its file lacks {len(lost)} of its weights, {lost[0]} for one, and random ones would take their place; save the model again, whole."
+            f"{name} could not be loaded: its file lacks {len(lost)} of its weights, {lost[0]} for one, and made-up ones would take their place; save the model again, whole."
         )
     loaded: PreTrainedModel = model
     return loaded
@@ -226,39 +133,25 @@ def _reason(error: Exception) -> str:
     lowered = text.lower()
     if "safetensors" in lowered and ("does not appear to have" in lowered or "no file named" in lowered):
         return "it has no safetensors weights, and pickled ones can run code when they are opened; give a revision that has them (NAME@REVISION) or a folder saved with save_pretrained."
-    if any(
-        hint in lowered
-        for hint in (
-            "connect",
-            "offline",
-            "couldn't reach",
-            "resolve",
-            "network",
-            "proxy",
-            "timed out",
-            "max retries",
-            "cached files",
-            "locate the file",
-        )
-    ):
-        return "it is not on this machine and the model hub cannot be reached; download it where there is a network and give the folder, or use --model embedded."
-    if "is not a valid model identifier" in lowered or "404" in lowered or "401" in lowered or "gated" in lowered:
-        return "the hub knows no public model of that name; check the spelling, or log in if it is private."
+    if "ignore_mismatched_sizes" in lowered:
+        return "its weights have other shapes than its config.json says; save the model again, whole."
     first = text.strip().splitlines()[0][:200] if text.strip() else type(error).__name__
     return f"{first.rstrip('.')}; check that the folder is whole."
 
 
-def _tokenizer(found: Found, name: str) -> Any:
+def _tokenizer(folder: Path, name: str) -> Any:
     """The tokenizer of a model.
 
     Where its files are missing, transformers makes an empty one up and every word becomes the same unknown piece; refuse that.
     """
-    tokenizer = _try(
-        name, lambda: AutoTokenizer.from_pretrained(found.source, trust_remote_code=False, **_arguments(found))
-    )
+    tokenizer = _try(name, lambda: AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
     if not tokenizer.is_fast:
         raise TonescopeError(
             f"{name} could not be loaded: its tokenizer cannot say which letters a token spells, so words could not be told apart; save a fast tokenizer (tokenizer.json) into the same folder."
+        )
+    if tokenizer.pad_token_id is None:
+        raise TonescopeError(
+            f"{name} could not be loaded: its tokenizer has no padding token, so prompts of different length cannot be read together; set pad_token and save the tokenizer again."
         )
     ids = tokenizer("a song music jazz piano drums", add_special_tokens=False)["input_ids"]
     if sum(piece == tokenizer.unk_token_id for piece in ids) * 3 > len(ids):
@@ -299,59 +192,49 @@ def load_generator(
     """
     _quiet()
     check_dtype(dtype)
-    found = find(name, "generator")
-    model = _load_model(found, name, "generator", DTYPES[dtype])
+    folder = find(name, "generator")
+    model, about = _load_model(folder, name, "generator", DTYPES[dtype]), side.read(folder)
     if adapter:
         model, name = add_adapter(model, adapter), f"{name} + {adapter}"
-    tokenizer = _tokenizer(found, name)
-    return Generator(
-        model.to(device), tokenizer, name, float(found.side().get("longest_seconds", 30.0)), None if adapter else found.folder
-    )  # fmt: skip
+    tokenizer = _tokenizer(folder, name)
+    made: Generator = _try(
+        name, lambda: Generator(model.to(device), tokenizer, name, about.longest_seconds, None if adapter else folder)
+    )
+    return made
 
 
 def load_vocabulary(name: str = EMBEDDED) -> Vocabulary | None:
     """The words a generator was trained on, for folders that say so."""
-    words = find(name, "generator").side().get("words")
+    words = side.read(find(name, "generator")).words
     return Vocabulary(frozenset(words)) if words else None
 
 
 def judge_rows(name: str = EMBEDDED) -> list[dict[str, Any]]:
     """The labels that come with a judge (``label``, ``family``, ``aliases``); empty for one that brings none."""
-    return list(find(name, "judge").side().get("labels", []))
+    return [row.model_dump() for row in side.read(find(name, "judge")).labels]
 
 
 def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "cpu") -> Judge:
     """Load a judge choosing between ``labels`` (its own when it brings some). Raises :class:`TonescopeError` as above."""
     _quiet()
-    found = find(name, "judge")
-    model = _load_model(found, name, "judge", torch.float32)
-    tokenizer = _tokenizer(found, name)
-    extractor = _try(name, lambda: ClapFeatureExtractor.from_pretrained(found.source, **_arguments(found)))
-    side = found.side()
-    try:
-        own, hearing, track = _hearing(side)
-    except (KeyError, TypeError, ValueError) as error:
-        raise TonescopeError(
-            f"{name} has a {SIDE_FILE} that does not say what it should ({error}); save the model again, or delete the file."
-        ) from error
-    return Judge(
-        model.to(device), tokenizer, extractor, name, own or labels, hearing, track, str(side.get("world", ""))
+    folder = find(name, "judge")
+    model, about = _load_model(folder, name, "judge", torch.float32), side.read(folder)
+    tokenizer = _tokenizer(folder, name)
+    extractor = _try(name, lambda: ClapFeatureExtractor.from_pretrained(folder))
+    own = tuple(row.label for row in about.labels)
+    hearing = Hearing(tuple(about.templates) or Hearing.templates, about.temperature, tuple(about.bias), about.meaning)
+    track = Track(own, **about.track.model_dump()) if about.track else None
+    made: Judge = _try(
+        name, lambda: Judge(model.to(device), tokenizer, extractor, name, own or labels, hearing, track, about.world)
     )
+    return made
 
 
-def _hearing(side: dict[str, Any]) -> tuple[list[str], Hearing, Track | None]:
-    """Labels, ways of asking, and record of a judge that says so about itself."""
-    labels = [str(row["label"]) for row in side.get("labels", [])]
-    hearing, track = Hearing(), None
-    if "templates" in side:
-        hearing = Hearing(
-            tuple(side["templates"]),
-            float(side["temperature"]),
-            tuple(side["bias"]),
-            float(side.get("meaning", Hearing.meaning)),
-        )
-    if "track" in side:
-        kept = side["track"]
-        clean, reconstructed = (tuple(tuple(row) for row in kept[part]) for part in ("clean", "reconstructed"))
-        track = Track(tuple(labels), clean, reconstructed, float(kept["calibration_error"]))
-    return labels, hearing, track
+def fingerprint(model: PreTrainedModel) -> str:
+    """Tells apart models that share a name (another revision, another adapter): a stretch of every weight."""
+    digest = hashlib.sha256(str(model.dtype).encode())
+    for name, weight in sorted(model.named_parameters()):
+        flat = weight.detach().flatten()
+        middle = len(flat) // 2
+        digest.update(name.encode() + flat[middle : middle + 64].float().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]

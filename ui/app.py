@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
 from html import escape
@@ -14,7 +15,11 @@ import numpy as np
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
+import typer
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
+from ..diagnose import memory
 from ..diagnose.diagnosis import Evidence
 from ..diagnose.plan import CONTROL, MUTED
 from ..diagnose.report import plots, sentences
@@ -35,6 +40,8 @@ EXAMPLES = (
     "a song",
 )
 SHOWN_TAKES = 4
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
+KEPT_SECONDS = 3600  # how long the page's sounds stay on disk
 _SYSTEM_FONT = ("Inter", "system-ui", "sans-serif")
 _STYLE = """
 .verdict { border-left: 6px solid #e4572e; background: white; padding: 14px 18px; font-size: 19px; border-radius: 0 8px 8px 0; color: #20242a; }
@@ -52,9 +59,13 @@ def _badge(name: str) -> str:
 def verdict_html(result: Diagnosis) -> str:
     """The verdict, and what muting the strongest units did, as HTML; whatever the user typed is escaped."""
     kind = result.verdict.kind.split()[0]
-    parts = [f'<div class="verdict {kind}">{escape(result.verdict.sentence)} {_badge("observed")}</div>']
+    asked = f"“{result.prompt}”, {result.settings.takes} takes of {result.settings.seconds:g} s from seed {result.settings.seed}, guidance {result.settings.guidance:g}"
+    parts = [
+        f'<p class="soft">{escape(asked)}</p>',
+        f'<div class="verdict {kind}">{escape(result.verdict.sentence)} {_badge("observed")}</div>',
+    ]
     if result.drivers.group:
-        parts.append(f"<p>{escape(sentences.group(result))} {_badge(sentences.group_badge(result.drivers.group))}</p>")
+        parts.append(f"<p>{escape(sentences.group(result))} {_badge(result.drivers.group.badge)}</p>")
     if result.blame.where != "nowhere":
         parts.append(f"<p>{escape(result.blame.sentence)} {_badge(result.blame.badge)}</p>")
     parts += [f'<p class="soft">• {escape(caveat)}</p>' for caveat in result.caveats]
@@ -63,13 +74,13 @@ def verdict_html(result: Diagnosis) -> str:
 
 def unit_rows(result: Diagnosis) -> list[list[str]]:
     """The table of units."""
-    return [[row.unit, str(row.estimated), sentences.unit(row), sentences.badge(row)] for row in result.drivers.units]
+    return [[row.unit, str(row.estimated), sentences.unit(row), row.badge] for row in result.drivers.units]
 
 
 def word_rows(result: Diagnosis) -> list[list[str]]:
     """The table of words."""
     return [
-        [row.word + ("" if row.known else " (never learned)"), str(row.estimated), sentences.word(row), sentences.badge(row)]
+        [row.word + ("" if row.known else " (never learned)"), str(row.estimated), sentences.word(row), row.badge]
         for row in result.drivers.words
     ]  # fmt: skip
 
@@ -78,30 +89,39 @@ def second_rows(result: Diagnosis) -> list[list[str]]:
     """The table of seconds."""
     return [
         [
-            f"{row.start:.1f}–{row.end:.1f}", f"{row.label_probability:.2f}", f"{row.against_probability:.2f}", str(row.estimated), sentences.second(row), sentences.badge(row),
+            f"{row.start:.1f}–{row.end:.1f}", f"{row.label_probability:.2f}", f"{row.against_probability:.2f}", str(row.estimated), sentences.second(row), row.badge,
         ]
         for row in result.drivers.seconds
     ]  # fmt: skip
 
 
-def players(evidence: Evidence, sounds: Sounds) -> list[dict[str, Any]]:
-    """What each player plays: the first takes as they were heard, then fresh ones untouched, muted, and with random units muted."""
+def players(result: Diagnosis, evidence: Evidence, sounds: Sounds) -> list[dict[str, Any]]:
+    """What each player plays, and what it is heard as: the first takes as they were generated, then fresh ones untouched, muted, and with
+    random units muted."""
     played = evidence.played
+    muted, control = played.outcomes[MUTED], played.outcomes[CONTROL]
     rows = {
-        "as generated": evidence.takes,
-        "fresh, untouched": played.clean.takes,
-        "strongest units muted": played.outcomes[MUTED].takes,
-        "random units muted": played.outcomes[CONTROL].takes,
+        "as generated": (evidence.takes, [take.heard for take in result.takes]),
+        "fresh, untouched": (played.clean.takes, played.clean.heard),
+        "strongest units muted": (muted.takes, muted.heard),
+        "random units muted": (control.takes, control.heard),
     }
     found = []
     for index in range(SHOWN_TAKES):
-        for name, takes in rows.items():
+        for name, (takes, heard) in rows.items():
             if index >= len(takes):
                 found.append(gr.update(value=None, visible=False))
                 continue
             sound = (sounds.rate, (sounds.samples(takes, index) * 32767).astype(np.int16))
-            found.append(gr.update(value=sound, label=f"Take {takes.seeds[index]}, {name}", visible=True))
+            found.append(
+                gr.update(value=sound, label=f"Take {takes.seeds[index]}, {name}: {heard[index]}", visible=True)
+            )
     return found
+
+
+def _shown(message: str) -> gr.Error:
+    """An error as the page shows it."""
+    return gr.Error(escape(message[:1].upper() + message[1:]), print_exception=False)
 
 
 def build(session: Session) -> gr.Blocks:
@@ -111,22 +131,18 @@ def build(session: Session) -> gr.Blocks:
 
     def run(
         prompt: str,
-        takes: float,
-        seconds: float,
+        takes: float | None,
+        seconds: float | None,
         seed: float | None,
-        guidance: float,
+        guidance: float | None,
         against: str | None,
         intended: str | None,
         progress: Any = gr.Progress(),
     ) -> list[Any]:
+        given = {"takes": takes, "seconds": seconds, "seed": seed, "guidance": guidance, "against": against or None}
         try:
-            settings = Settings(
-                takes=int(takes),
-                seconds=float(seconds),
-                seed=int(seed if seed is not None else 1),
-                guidance=float(guidance),
-                against=against or None,
-            )
+            # A field that was emptied stands for what is usual.
+            settings = Settings.model_validate({name: value for name, value in given.items() if value is not None})
             known: list[str] = []
 
             def told(what: str, done: float) -> None:
@@ -137,8 +153,11 @@ def build(session: Session) -> gr.Blocks:
                     prompt, settings, intended or None, told, announce=lambda verdict: known.append(verdict.sentence)
                 )
         except TonescopeError as error:
-            message = str(error)
-            raise gr.Error(escape(message[:1].upper() + message[1:]), print_exception=False) from error
+            raise _shown(str(error)) from error
+        except (MemoryError, RuntimeError) as error:
+            if not memory.ran_out(error):
+                raise
+            raise _shown(memory.RAN_OUT) from error
         labels = session.judge.labels
         figures: list[Figure | None] = [
             plots.heard(result, evidence, labels),
@@ -148,19 +167,20 @@ def build(session: Session) -> gr.Blocks:
             plots.doses(result),
             plots.units(result),
         ]
-        heading = f"### {escape(sentences.question(result))}\n{escape(sentences.scale(result))}"
+        heading = f"### {escape(sentences.question(result))}\n{escape(sentences.scale(result))} {escape(sentences.badges(result))}"
         return [
-            verdict_html(result), *players(evidence, sounds), *figures, heading, word_rows(result), unit_rows(result), second_rows(result),
+            verdict_html(result), *players(result, evidence, sounds), *figures, heading, word_rows(result), unit_rows(result), second_rows(result),
             result.model_dump(mode="json"), gr.update(visible=True),
         ]  # fmt: skip
 
-    with gr.Blocks(title="Tonescope", analytics_enabled=False) as page:
+    with gr.Blocks(title="Tonescope", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
         gr.Markdown(
             "# Tonescope\nType what you would type into the music generator. Tonescope plays it, says what is heard, and shows what drove it."
         )
         with gr.Row():
             prompt = gr.Textbox(label="Prompt", placeholder=EXAMPLES[0], scale=5, max_length=2000, autofocus=True)
             button = gr.Button("Diagnose", variant="primary", scale=1)
+            stop = gr.Button("Stop", scale=0, min_width=80)
         gr.Examples([[example] for example in EXAMPLES], inputs=[prompt], label="Try")
         with gr.Accordion("Settings", open=False), gr.Row():
             takes = gr.Slider(1, 16, value=4, step=1, label="Takes", info="more takes, narrower intervals")
@@ -210,7 +230,9 @@ def build(session: Session) -> gr.Blocks:
         outputs = [
             verdict, *sound, heard, timeline, words, group, doses, units, heading, word_table, unit_table, second_table, data, results,
         ]  # fmt: skip
-        gr.on([button.click, prompt.submit], run, inputs, outputs, concurrency_limit=1)
+        # What was found for another prompt goes before anything new is looked for.
+        asked = gr.on([button.click, prompt.submit], lambda: ("", gr.update(visible=False)), None, [verdict, results])
+        stop.click(None, cancels=[asked.then(run, inputs, outputs, concurrency_limit=1)])
     return page
 
 
@@ -235,7 +257,15 @@ def check_address(host: str, port: int) -> None:
 def launch(session: Session, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
     """Serve the page until Ctrl-C. Raises :class:`TonescopeError` when the address cannot be used."""
     check_address(host, port)
+    local = ipaddress.ip_address(socket.gethostbyname(host)).is_loopback
+    if not local:
+        typer.echo(
+            "Anyone who can reach this machine over its network can now run diagnoses on it; leave --host out to keep them to yourself."
+        )
+    typer.echo(f"Tonescope is at http://{host}:{port} (Ctrl-C ends it)")
+    # A page elsewhere that makes its own name lead to this machine is turned away.
+    guard = [Middleware(TrustedHostMiddleware, allowed_hosts=[host, *LOCAL_NAMES])] if local else []
     build(session).launch(
-        server_name=host, server_port=port, inbrowser=open_browser, share=False, quiet=False, css=_STYLE,
+        server_name=host, server_port=port, inbrowser=open_browser, share=False, quiet=True, css=_STYLE, app_kwargs={"middleware": guard},
         theme=gr.themes.Soft(font=_SYSTEM_FONT, font_mono=("ui-monospace", "monospace")), footer_links=[],
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -22,7 +23,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-OUT_OF_MEMORY = "the machine ran out of memory; bound it with --memory, or ask for fewer takes or seconds."
 TRACED_UNITS = 64  # at each location and take, frame by frame
 _errors = Console(stderr=True, highlight=False)
 
@@ -65,15 +65,13 @@ def _plain_errors() -> Iterator[None]:
     except TonescopeError as error:
         _fail(escape(str(error)))
     except KeyboardInterrupt:
-        _fail("stopped by Ctrl-C; nothing was written, run the same command to start again.")
-    except MemoryError:
-        _fail(OUT_OF_MEMORY)
-    except RuntimeError as error:
-        if not any(
-            hint in str(error).lower() for hint in ("out of memory", "can't allocate memory", "not enough memory")
-        ):
+        _fail("stopped by Ctrl-C; nothing is half written, run the same command to start again.")
+    except (MemoryError, RuntimeError) as error:
+        from ..diagnose import memory
+
+        if not memory.ran_out(error):
             raise
-        _fail(OUT_OF_MEMORY)
+        _fail(memory.RAN_OUT)
 
 
 @contextmanager
@@ -97,6 +95,23 @@ def _progress(quiet: bool) -> Iterator[tuple[Callable[[str, float], None] | None
             bar.start()
 
         yield lambda what, done: bar.update(task, description=what, completed=done), above
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version as installed
+
+        print(installed("tonescope"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
@@ -123,6 +138,13 @@ def diagnose(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the output folder.")] = False,
     as_json: AsJson = False,
     timings: Annotated[bool, typer.Option("--timings", help="Show where the time went.")] = False,
+    share: Annotated[
+        float, typer.Option(metavar="SHARE", help="Mute together so large a share of the strongest neurons and heads.")
+    ] = 0.01,
+    dose: Annotated[
+        list[float] | None,
+        typer.Option(help="Also play the group at so much of its strength; repeat for more. [default: 0, 0.5, 2]"),
+    ] = None,
     test_units: Annotated[int, typer.Option(help="Verify so many of the strongest units one by one.")] = 1,
     test_words: Annotated[int, typer.Option(help="Verify so many words by leaving them out, the strongest first.")] = 3,
     memory: Annotated[
@@ -139,6 +161,7 @@ def diagnose(
     started = time.perf_counter()
     with _plain_errors():
         from ..diagnose.settings import Settings, check
+        from ..models.errors import TonescopeError
 
         settings = Settings(
             takes=takes,
@@ -148,6 +171,8 @@ def diagnose(
             temperature=temperature,
             top_k=top_k,
             against=against,
+            strongest_share=share,
+            doses=tuple(dose) if dose else Settings.model_fields["doses"].default,
             tested_units=test_units,
             tested_words=test_words,
             memory_gib=memory,
@@ -165,26 +190,42 @@ def diagnose(
             loaded = time.perf_counter() - started
             keep = Keep("all", top=TRACED_UNITS) if out is not None else None
 
+            verdict_after = 0.0
+
             def announce(verdict: Verdict) -> None:
+                nonlocal verdict_after
                 from .terminal import show_verdict
 
+                verdict_after = time.perf_counter() - started
+                if as_json:
+                    return
                 above(show_verdict, prompt, verdict)
 
-            result, evidence = session.diagnose(
-                prompt, settings, intended, progress, keep, None if as_json else announce
-            )
+            result, evidence = session.diagnose(prompt, settings, intended, progress, keep, announce)
         result.timings = {"import and load models": round(loaded, 3), **result.timings}
+        refused = None
         if out is not None:
             from ..diagnose.report.audio import Sounds
             from ..diagnose.report.files import write
 
-            result = write(out, result, evidence, session.judge.labels, Sounds(session.generator))
-    if as_json:
-        sys.stdout.write(result.model_dump_json(indent=2) + "\n")
-        return
-    from .terminal import show
+            begun = time.perf_counter()
+            try:
+                result = write(out, result, evidence, session.judge.labels, Sounds(session.generator))
+            except TonescopeError as error:
+                refused = error  # what was found is still worth showing
+            result.timings["write"] = round(time.perf_counter() - begun, 3)
+        result.timings |= {
+            "until the verdict": round(verdict_after, 3),
+            "in all": round(time.perf_counter() - started, 3),
+        }
+        if as_json:
+            sys.stdout.write(result.model_dump_json(indent=2) + "\n")
+        else:
+            from .terminal import show
 
-    show(result, out, timings)
+            show(result, out if refused is None else None, timings)
+        if refused:
+            raise refused
 
 
 @app.command()
@@ -200,6 +241,7 @@ def ui(
 ) -> None:
     """Open the page: type a prompt, listen, look."""
     with _plain_errors():
+        _errors.print("[dim]Loading models…[/]")
         from ..diagnose.session import Session
         from .app import check_address, launch
 
@@ -244,14 +286,9 @@ def schema() -> None:
     sys.stdout.write(json.dumps(Diagnosis.model_json_schema(mode="serialization"), indent=2) + "\n")
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    from importlib.metadata import version as installed
-
-    print(installed("tonescope"))
-
-
 def main(arguments: list[str] | None = None) -> Any:
-    """Entry point of the ``tonescope`` command."""
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a character shows another one
     return app(arguments)

@@ -66,46 +66,40 @@ def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
     console.print(heard)
 
     console.print(Text(f"\n{sentences.question(diagnosis)}", style="bold"))
-    console.print(Text(sentences.scale(diagnosis), style="dim"))
-    words = _table("word", "estimated", "verified by leaving it out", "")
+    console.print(Text(f"{sentences.scale(diagnosis)} {sentences.badges(diagnosis)}", style="dim"))
+    words = _table("word", "estimated", "left out, played again", "")
     for word in diagnosis.drivers.words[: max(8, sum(word.verified is not None for word in diagnosis.drivers.words))]:
         name = Text(word.word + ("" if word.known else " (never learned)"))
-        words.add_row(name, str(word.estimated), Text(sentences.word(word)), _badge(sentences.badge(word)))
+        words.add_row(name, str(word.estimated), Text(sentences.word(word)), _badge(word.badge))
     console.print(words)
 
     if diagnosis.drivers.group:
-        badge = _badge(sentences.group_badge(diagnosis.drivers.group))
-        console.print(Text(f"\n{sentences.group(diagnosis)} "), badge, soft_wrap=False)
-        doses = [f"×{dose.scale:g}: {sentences.outcome(dose.trial)}" for dose in diagnosis.drivers.group.doses]
-        if doses:
-            console.print(Text("Their strength changed: " + "; ".join(doses) + " "), _badge("tested"))
+        console.print(Text(f"\n{sentences.group(diagnosis)} "), _badge(diagnosis.drivers.group.badge), soft_wrap=False)
+        if diagnosis.drivers.group.doses:
+            doses = _table("the same units", "played again, beside the takes untouched", "")
+            for dose in diagnosis.drivers.group.doses:
+                doses.add_row(f"times {dose.scale:g}", Text(sentences.outcome(dose.trial)), _badge(dose.trial.badge))
+            console.print(doses)
     if diagnosis.blame.where != "nowhere":
         console.print(Text(f"\n{diagnosis.blame.sentence} "), _badge(diagnosis.blame.badge))
-    units = _table("unit", "alone, estimated", "muted alone, verified", "")
+    units = _table("unit", "alone, estimated", "muted alone, played again", "")
     for unit in diagnosis.drivers.units[: max(6, sum(unit.verified is not None for unit in diagnosis.drivers.units))]:
-        units.add_row(unit.unit, str(unit.estimated), sentences.unit(unit), _badge(sentences.badge(unit)))
+        units.add_row(unit.unit, str(unit.estimated), sentences.unit(unit), _badge(unit.badge))
     console.print(units)
 
     seconds = _table(
-        "seconds", f"{question.label} (observed)", f"{question.against} (observed)", "if silent (estimated)", "silenced, verified", ""
+        "seconds", f"{question.label} (observed)", f"{question.against} (observed)", "if silent (estimated)", "silenced, heard again", ""
     )  # fmt: skip
     for section in diagnosis.drivers.seconds:
         seconds.add_row(
             f"{section.start:.1f}–{section.end:.1f}", f"{section.label_probability:.2f}", f"{section.against_probability:.2f}",
-            str(section.estimated), sentences.second(section), _badge(sentences.badge(section)),
+            str(section.estimated), sentences.second(section), _badge(section.badge),
         )  # fmt: skip
     console.print(seconds)
     for caveat in diagnosis.caveats:
         console.print(Text(f"• {caveat}", style="dim"))
     if timings:
-        total = sum(diagnosis.timings.values())
-        console.print(
-            Text(
-                "\n"
-                + ", ".join(f"{name} {value:.1f} s" for name, value in diagnosis.timings.items())
-                + f"; together {total:.1f} s",
-                style="dim",
-            )
-        )
+        took = [f"{name} {value:.1f} s" for name, value in diagnosis.timings.items()]
+        console.print(Text("\n" + ", ".join(took), style="dim"))
     if out:
         console.print(Text(f"\nWritten to {out}: open {out / 'report.html'} in a browser."))

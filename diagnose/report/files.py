@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -13,10 +14,18 @@ from .audio import Sounds
 from .folder import whole_folder
 from .html import render
 
+LONGEST_SLUG = 60  # bytes
+
 
 def slug(name: str) -> str:
-    """A variant's name as part of a file name: letters, digits and hyphens of any script, nothing that leads elsewhere."""
-    return "-".join("".join(char if char.isalnum() else " " for char in name).split())[:60]
+    """A variant's name as part of a file name: letters, digits and hyphens of any script, nothing that leads elsewhere.
+
+    A long one is cut, and what was cut off tells it apart by its digest.
+    """
+    plain = "-".join("".join(char if char.isalnum() else " " for char in name).split())
+    if len(plain.encode()) <= LONGEST_SLUG:
+        return plain
+    return f"{plain.encode()[:LONGEST_SLUG].decode(errors='ignore')}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
 def trials(diagnosis: Diagnosis) -> list[Trial]:
@@ -54,5 +63,7 @@ def write(folder: Path, diagnosis: Diagnosis, evidence: Evidence, labels: tuple[
         if evidence.attribution.trace:
             evidence.attribution.trace.save(filling / "trace")
         (filling / "diagnosis.json").write_text(named.model_dump_json(indent=2), encoding="utf-8")
+        for file in filling.glob("*.safetensors"):  # that library keeps files to their owner
+            file.chmod((filling / "diagnosis.json").stat().st_mode)
         (filling / "report.html").write_text(render(named, evidence, labels, sounds), encoding="utf-8")
     return named

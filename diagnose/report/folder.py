@@ -40,6 +40,13 @@ def _check(folder: Path, overwrite: bool) -> None:
         raise PermissionError
     if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError
+    if os.path.ismount(folder):
+        raise TonescopeError(
+            f"{folder} is where a disk is mounted, and results replace a whole folder; name a folder inside it."
+        )
+    probe = parent / f".{secrets.token_hex(8)}"
+    probe.mkdir()  # some file systems refuse what their permissions allow
+    probe.rmdir()
     if len(os.fsencode(folder.name)) > LONGEST_NAME:
         raise ValueError("a name that leaves no room for a mark beside it")
 

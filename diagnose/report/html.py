@@ -19,6 +19,7 @@ from . import plots, sentences
 from .audio import Sounds
 
 SHOWN_TAKES = 8
+MOST_SOUND = 40 * 2**20  # characters of sound in the page; browsers open that at once
 SHOWN_WORDS = 4
 
 
@@ -46,10 +47,13 @@ def render(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], soun
     def player(name: str, index: int) -> str:
         return sounds.uri(played.outcomes[name].takes, index)
 
-    def shown(takes: Takes) -> range:
-        return range(min(SHOWN_TAKES, len(takes)))
-
     words = [word for word in diagnosis.drivers.words if word.verified][:SHOWN_WORDS]
+    players = 4 + len(words)  # for each take: as generated; fresh, muted, random, and without each word
+    fitting = MOST_SOUND // (players * len(sounds.uri(evidence.takes, 0)))
+
+    def shown(takes: Takes) -> range:
+        return range(max(1, min(SHOWN_TAKES, fitting, len(takes))))
+
     heard = [(diagnosis.takes[index], sounds.uri(evidence.takes, index)) for index in shown(evidence.takes)]
     changed = [
         dict(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HEARD, ASKED, CONTROL, INK = "#e4572e", "#17807e", "#9aa0a6", "#20242a"
+FAINT, UNSURE = "#f3b49f", "#c9a79c"  # estimated; tested, and not sure
 _FONT = dict(family="Inter, system-ui, sans-serif", size=13, color=INK)
 
 
@@ -104,16 +105,17 @@ def _effects(
             orientation="h",
             name=name,
             marker_color=colour,
+            offsetgroup="estimated" if colour == FAINT else "played",
         )
     figure.update_yaxes(autorange="reversed")
     return figure
 
 
 def words(diagnosis: Diagnosis) -> go.Figure:
-    """Each word's effect, estimated and (where it was left out) verified."""
+    """Each word's effect, estimated and (where it was left out) tested."""
     rows = diagnosis.drivers.words[: max(10, sum(row.verified is not None for row in diagnosis.drivers.words))]
     series: list[tuple[str, list[Effect | None], str]] = [
-        ("estimated", [row.estimated for row in rows], "#f3b49f"), ("verified by leaving it out", [_played(row.verified) for row in rows], HEARD),
+        ("estimated", [row.estimated for row in rows], FAINT), *_played([row.verified for row in rows], "left out"),
     ]  # fmt: skip
     # Bars of equal names would fall on each other: a word that comes again gets its place in the prompt.
     often = Counter(row.word for row in rows)
@@ -122,16 +124,15 @@ def words(diagnosis: Diagnosis) -> go.Figure:
 
 
 def units(diagnosis: Diagnosis) -> go.Figure:
-    """The strongest units' effects one by one: estimated, and verified where they were muted alone."""
+    """The strongest units' effects one by one: estimated, and tested where they were muted alone."""
     rows = diagnosis.drivers.units
-    series: list[tuple[str, list[Effect | None], str]] = [("estimated", [row.estimated for row in rows], "#f3b49f")]
-    if any(row.verified for row in rows):
-        series.append(("verified by muting it alone", [_played(row.verified) for row in rows], HEARD))
+    series: list[tuple[str, list[Effect | None], str]] = [("estimated", [row.estimated for row in rows], FAINT)]
+    series += _played([row.verified for row in rows], "muted alone")
     return _effects("Strongest units, one by one", [row.unit for row in rows], series, diagnosis)
 
 
 def group(diagnosis: Diagnosis) -> go.Figure:
-    """Muting the strongest units together: estimated and verified, beside random units."""
+    """Muting the strongest units together: estimated and tested, beside random units."""
     test = diagnosis.drivers.group
     assert test is not None
     figure = _figure(
@@ -139,14 +140,14 @@ def group(diagnosis: Diagnosis) -> go.Figure:
         240,
         x=f"change of “{diagnosis.question.label}” over “{diagnosis.question.against}”",
     )
-    names = ["estimated", "verified", f"{test.control_units} random units"]
+    names = ["estimated", test.badge, f"{test.control_units} random units"]
     effects = [test.estimated, test.muted.effect, test.control.effect]
     figure.add_bar(
         y=names,
         x=[effect.mean for effect in effects],
         error_x=_errors(effects),
         orientation="h",
-        marker_color=["#f3b49f", HEARD, CONTROL],
+        marker_color=[FAINT, HEARD if test.convincing else UNSURE, CONTROL],
         showlegend=False,
     )
     figure.update_yaxes(autorange="reversed")
@@ -154,23 +155,29 @@ def group(diagnosis: Diagnosis) -> go.Figure:
 
 
 def doses(diagnosis: Diagnosis) -> go.Figure | None:
-    """What the same units do at other strengths; ``None`` where that was not measured."""
+    """What the same units do at other strengths, what is not sure in paler dots; ``None`` where that was not measured."""
     test = diagnosis.drivers.group
     if test is None or not test.doses:
         return None
-    points = sorted(
-        [(dose.scale, dose.trial.effect) for dose in test.doses] + [(1.0, Effect(mean=0.0, interval=None, takes=0))]
-    )
+    played = {dose.scale: dose.trial for dose in test.doses}
+    points = sorted([(scale, trial.effect) for scale, trial in played.items()] + [(1.0, Effect(mean=0.0, interval=None, takes=0))])  # fmt: skip
+    colours = [UNSURE if scale in played and played[scale].badge == "tested" else HEARD for scale, _ in points]
     figure = _figure(
-        "The same units turned down and up (verified)", 260, x="strength (1: as generated)",
+        "The same units turned down and up (tested)", 260, x="strength (1: as generated)",
         y=f"change of “{diagnosis.question.label}”",
     )  # fmt: skip
     figure.add_scatter(
         x=[scale for scale, _ in points], y=[effect.mean for _, effect in points], error_y=_errors([effect for _, effect in points]),
-        mode="lines+markers", line=dict(color=HEARD, width=2.5), showlegend=False,
+        mode="lines+markers", line=dict(color=UNSURE, width=2), marker=dict(color=colours, size=9), showlegend=False,
     )  # fmt: skip
     return figure
 
 
-def _played(trial: Trial | None) -> Effect | None:
-    return trial.effect if trial else None
+def _played(trials: Sequence[Trial | None], how: str) -> list[tuple[str, list[Effect | None], str]]:
+    """Trials as series of bars, those that are sure apart from the others."""
+    series = []
+    for badge, colour in (("verified", HEARD), ("tested", UNSURE)):
+        effects = [trial.effect if trial and trial.badge == badge else None for trial in trials]
+        if any(effects):
+            series.append((f"{how}: {badge}{', not sure' if badge == 'tested' else ''}", effects, colour))
+    return series

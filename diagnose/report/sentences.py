@@ -19,8 +19,15 @@ def scale(diagnosis: Diagnosis) -> str:
     label, against = diagnosis.question.label, diagnosis.question.against
     return (
         f"Effects are changes of the judge’s log-odds of {label} over {against}: below zero, the music moves towards {against} without it; "
-        f"−0.7 halves the odds, −2.3 divides them by ten. Ranges are 95 % intervals. “Verified” was played again in "
-        f"{len(diagnosis.drivers.tested)} fresh takes beside the same takes untouched."
+        f"−0.7 halves the odds, −2.3 divides them by ten. Ranges are 95 % intervals."
+    )
+
+
+def badges(diagnosis: Diagnosis) -> str:
+    """What the badges mean."""
+    return (
+        f"Observed: measured in these takes. Estimated: computed from gradients. Tested: played again with one thing changed, in "
+        f"{len(diagnosis.drivers.tested)} fresh takes beside the same takes untouched. Verified: tested, and sure."
     )
 
 
@@ -41,25 +48,6 @@ def conclusion(test: GroupTest) -> str:
     if test.muted.sound.broke or test.control.sound.broke:
         return "The sound broke, so this proves nothing."
     return "These units drive it." if test.convincing else "This does not prove that these units drive it."
-
-
-def clear(trial: Trial | None) -> bool:
-    """Whether a trial shows an effect: sure enough, and of sound that is intact."""
-    return trial is not None and trial.q is not None and trial.q < BELIEVED and not trial.sound.broke
-
-
-def badge(driver: WordDriver | UnitDriver | SecondDriver) -> str:
-    """The badge of a row: ``verified`` only where the effect is clear; what was played and is not clear was merely tested."""
-    if isinstance(driver, SecondDriver):
-        return "verified" if driver.q is not None and driver.q < BELIEVED else "tested"
-    if driver.verified is None:
-        return "estimated"
-    return "verified" if clear(driver.verified) else "tested"
-
-
-def group_badge(test: GroupTest) -> str:
-    """The badge of the group test, likewise."""
-    return "verified" if test.convincing else "tested"
 
 
 def outcome(trial: Trial | None) -> str:

@@ -90,7 +90,7 @@ def test_the_bare_word_proves_whether_the_decoder_knows_the_genre(generator: Gen
     assert (unknown.where, unknown.badge) == ("decoder", "observed") and "only 1 of 8" in unknown.sentence
     assert (drawn.where, drawn.badge) == ("decoder", "verified") and "other words" in drawn.sentence
     assert place(generator, judge(0)).badge == "observed"
-    assert place(generator, judge(0), bare=bare(7, q=0.4)).badge == "observed"
+    assert place(generator, judge(0), bare=bare(7, q=0.4)).badge == "tested"
 
 
 def test_a_bare_word_that_does_no_better_clears_no_one(generator: Generator) -> None:

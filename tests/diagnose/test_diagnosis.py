@@ -57,13 +57,13 @@ def test_a_badge_says_verified_only_where_it_is_clear(found: Diagnosis) -> None:
     cases = ((0.01, False, "verified"), (0.2, False, "tested"), (0.01, True, "tested"), (None, False, "tested"))
     for q, broke, badge in cases:
         word.verified.q, word.verified.sound.broke = q, broke
-        assert sentences.badge(word) == badge
-    assert sentences.badge(word.model_copy(update={"verified": None})) == "estimated"
+        assert word.badge == badge
+    assert word.model_copy(update={"verified": None}).badge == "estimated"
     second = found.drivers.seconds[0]
-    assert sentences.badge(second.model_copy(update={"q": 0.01})) == "verified"
-    assert sentences.badge(second.model_copy(update={"q": 0.3})) == "tested"
+    assert second.model_copy(update={"q": 0.01}).badge == "verified"
+    assert second.model_copy(update={"q": 0.3}).badge == "tested"
     assert found.drivers.group is not None and not found.drivers.group.convincing
-    assert sentences.group_badge(found.drivers.group) == "tested"
+    assert found.drivers.group.badge == "tested"
 
 
 def test_a_judge_of_another_world_gives_no_verdict() -> None:

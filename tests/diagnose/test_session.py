@@ -13,6 +13,7 @@ from tonescope.diagnose.settings import Settings
 from tonescope.models import loading
 from tonescope.models.errors import TonescopeError
 from tonescope.models.judge import Track
+from tonescope.models.vocabulary import Vocabulary
 
 from tests import tiny
 
@@ -57,10 +58,11 @@ def test_a_record_stays_with_the_pair_it_was_measured_on(
 
 
 def test_an_adapter_brings_words_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions.loading, "find", lambda *_: Path())
     monkeypatch.setattr(sessions.loading, "load_generator", lambda *_: tiny.generator())
     monkeypatch.setattr(sessions.loading, "load_judge", lambda *_: tiny.judge())
     monkeypatch.setattr(sessions.loading, "judge_rows", lambda _: tiny.ROWS)
-    monkeypatch.setattr(sessions.loading, "load_vocabulary", lambda _: loading.Vocabulary(frozenset({"house"})))
+    monkeypatch.setattr(sessions.loading, "load_vocabulary", lambda _: Vocabulary(frozenset({"house"})))
     assert Session.open("embedded").vocabulary is not None
     assert Session.open("embedded", adapter="somewhere").vocabulary is None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from tonescope.diagnose.words import Word, without, words_in
-from tonescope.models.loading import Vocabulary
+from tonescope.models.vocabulary import Vocabulary
 
 from tests import tiny
 
@@ -22,6 +22,16 @@ def test_words_have_the_tokens_that_spell_them() -> None:
     assert all(prompt[word.start : word.end] == word.text for word in found)
     spelled = [[text.tokens[0][token] for token in word.tokens] for word in found]
     assert spelled[1:] == [["beats"], ["with"], ["piano"]] and spelled[0][0] == "lo" and spelled[0][-1] == "fi"
+
+
+def test_marks_belong_to_the_letters_they_stand_on() -> None:
+    text = tiny.generator().read_text(["house"])
+    assert [word.text for word in words_in("हिन्दी संगीत, cafe\u0301 808s", text)] == [
+        "हिन्दी",
+        "संगीत",
+        "cafe\u0301",
+        "808s",
+    ]
 
 
 @pytest.mark.parametrize(

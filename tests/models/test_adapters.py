@@ -60,7 +60,7 @@ def test_what_is_no_adapter_is_refused(folders: tuple[Path, Path], adapter: Path
             load_generator(str(folders[0]), adapter=str(name))
 
     refused("nowhere", "no adapter called")
-    refused("owner/name", "could not be fetched")
+    refused("owner/name", "cannot be reached")
     refused(tmp_path, "has no adapter_config.json")
 
     pickled = _changed(adapter, tmp_path / "pickled")

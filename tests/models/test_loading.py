@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tonescope.models import loading, side
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator
 from tonescope.models.loading import load_generator, load_judge
@@ -34,9 +36,16 @@ def test_weights_that_are_missing_are_not_made_up(copies: tuple[Path, Path]) -> 
     without(generator, "layers.1.fc")
     with pytest.raises(TonescopeError, match="lacks 2 of its weights"):
         load_generator(str(generator))
-    without(judge, "audio_projection")
-    with pytest.raises(TonescopeError, match="weights, audio_projection"):
-        load_judge(str(judge))
+    for part, count in (("audio_projection", 4), ("batch_norm.running_mean", 5)):
+        without(judge, part)
+        with pytest.raises(TonescopeError, match=f"lacks {count} of its weights"):
+            load_judge(str(judge))
+
+
+def test_codebooks_that_are_missing_are_not_made_up(copies: tuple[Path, Path]) -> None:
+    without(copies[0], "codebook.embed")
+    with pytest.raises(TonescopeError, match="lacks 4 of its weights"):
+        load_generator(str(copies[0]))
 
 
 @pytest.mark.parametrize("config", ["null", '{"model_type": "musicgen", "text_encoder": 1}', "[]", "{"])
@@ -74,3 +83,68 @@ def test_a_generator_keeps_its_special_tokens() -> None:
     model = tiny.musicgen()
     model.generation_config = GenerationConfig(num_beams=3)
     assert Generator(model, tiny.tokenizer(), "tiny").generate(["house"], [1], 0.3).codes.shape == (1, 4, 15)
+
+
+LABELS = [{"label": "house", "family": "electronic"}, {"label": "jazz", "family": "jazz"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("[]", "object"),
+        ('{"longest_seconds": "long"}', "longest_seconds"),
+        ('{"longest_seconds": -1}', "longest_seconds"),
+        ('{"words": 5}', "words"),
+        ({"labels": LABELS[:1]}, "two labels"),
+        ({"labels": LABELS[:1] * 2}, "each of them once"),
+        ({"labels": [{"label": "house"}] * 2}, "family"),
+        ({"labels": LABELS, "templates": ["{x}"]}, "template"),
+        ({"labels": LABELS, "temperature": 0}, "temperature"),
+        ({"labels": LABELS, "bias": [1.0]}, "one bias"),
+        ({"labels": LABELS, "track": {"clean": [[1]], "reconstructed": [[1]], "calibration_error": 0}}, "record"),
+    ],
+)
+def test_a_side_file_that_makes_no_sense_is_refused(tmp_path: Path, content: object, reason: str) -> None:
+    text = content if isinstance(content, str) else json.dumps(content)
+    (tmp_path / side.SIDE_FILE).write_text(text, encoding="utf-8")
+    with pytest.raises(TonescopeError, match=reason):
+        side.read(tmp_path)
+
+
+def test_weights_of_another_folder_are_refused(copies: tuple[Path, Path]) -> None:
+    index = {"weight_map": {"decoder.weight": "../model.safetensors"}}
+    (copies[0] / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    with pytest.raises(TonescopeError, match="outside its folder"):
+        load_generator(str(copies[0]))
+
+
+@pytest.mark.parametrize(("kind", "load"), [("generator", load_generator), ("judge", load_judge)])
+def test_without_a_network_one_sentence_says_what_to_do(
+    kind: str, load: Callable[..., object], capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(
+        TonescopeError, match=f"cannot be reached.*--{'model' if kind == 'generator' else 'judge'} embedded"
+    ):
+        load("owner/name")
+    assert capfd.readouterr().err == ""
+
+
+def test_of_a_repository_only_what_is_read_is_fetched(
+    copies: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Safetensors and small files; the pickle of the one judge that has nothing else, and of no other repository."""
+    asked: list[tuple[str, ...]] = []
+
+    def fetch(name: str, kind: str, repository: str, revision: str | None, files: tuple[str, ...]) -> Path:
+        asked.append(files)
+        return copies[0 if kind == "generator" else 1]
+
+    monkeypatch.setattr(loading.names, "download", fetch)
+    load_generator("owner/name@v1")
+    assert asked == [loading.WANTED] and not any("bin" in pattern or "py" in pattern for pattern in loading.WANTED)
+    (copies[1] / "model.safetensors").rename(copies[1] / "elsewhere")
+    with pytest.raises(TonescopeError, match="no weights"):
+        load_judge("owner/name")
+    with pytest.raises(TonescopeError, match="could not be loaded"):
+        load_judge(loading.HUB_JUDGE)
+    assert asked[-1] == (*loading.WANTED, loading.PICKLE)

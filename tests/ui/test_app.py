@@ -40,7 +40,7 @@ def test_a_diagnosis_fills_every_part_of_the_page(run: Callable[..., list[Any]])
     sounds = values[1 : 1 + 4 * app.SHOWN_TAKES]
     shown = [sound for sound in sounds if sound["visible"]]
     assert len(shown) == 2 * 4 and all(sound["value"][1].shape == (800,) for sound in shown)
-    assert shown[0]["label"] == "Take 1, as generated" and shown[1]["label"] == "Take 3, fresh, untouched"
+    assert shown[0]["label"].startswith("Take 1, as generated: ") and "Take 3, fresh, untouched: " in shown[1]["label"]
     data = values[-2]
     assert data["intended"]["label"] == "house" and data["prompt"] == "smooth <b>jazz</b>"
     words, units, seconds = values[-5:-2]
