@@ -1,11 +1,15 @@
 """What is true on regenerated takes: muting the strongest units flips the verdict, random ones like them do not.
 
-Units are chosen on some takes and muted in fresh ones, beside the same takes untouched. Two measurements: (1) over many prompts, the strongest 1 % against as many matched random units: change of the
-margin, share of takes whose verdict flips with the sound intact (where takes are not unanimous, new noise alone flips some, with
-either kind of units); (2) for some prompts, groups of units from the whole
-range of the estimate: rank correlation of the estimated with the measured effect.
+Units are chosen on some takes and muted in fresh ones, beside the same takes untouched. Two measurements:
 
-    python -m benchmarks.causal [--prompts 20] [--takes 8] [--groups 64]
+1. Over many prompts, the strongest 1 % against as many matched random units: change of the margin, and share of takes whose verdict flips with
+   the sound intact. Where takes of a prompt are not unanimous, new noise alone flips some, and any edit brings new noise: so the rates are those of prompts
+   of which seven of eight takes, of those the units are chosen by, are heard alike. Others are measured too and listed apart. ``natural`` is how many untouched
+   fresh takes are heard as something else.
+2. For some prompts, groups of units whose estimate is spread evenly over its range: rank correlation of the estimated with the measured effect, beside
+   what the measurement itself is worth (the rank correlation of two halves of the takes) and what a replay of the same edits gives.
+
+    python -m benchmarks.causal [--prompts 20] [--takes 8] [--groups 64] [--group-takes 16]
 """
 
 from __future__ import annotations
@@ -16,23 +20,31 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from tonescope.diagnose.attribution import Attribution, attribute
 from tonescope.diagnose.controls import matched_controls
+from tonescope.diagnose.genre import hear
 from tonescope.diagnose.interventions import Edit
 from tonescope.diagnose.metrics import margin
+from tonescope.diagnose.reference import Reference
 from tonescope.diagnose.result import Question
 from tonescope.diagnose.session import Session
 from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.stats import share
 from tonescope.diagnose.verification import Played, Variant, verify
 from tonescope.models.generator import Sampling
 from tonescope.models.units import Unit
 
 from benchmarks.common import keep
+from benchmarks.faithfulness import replayed
 from benchmarks.prompts import PROMPTS
 
 SECONDS = 4.0
 SHARE = 0.01
+ALIKE = 7 / 8
+REPLAYED = 4  # takes of which the groups are replayed
+POOL = 3  # strong members of a group are drawn from so many times its size
 GROUP_PROMPTS = (
     "mellow jazz fusion with saxophone",
     "swing jazz with trumpet",
@@ -51,41 +63,118 @@ def question(session: Session, waveform: torch.Tensor) -> Question:
 
 
 def groups(found: Attribution, count: int, size: int, seed: int) -> list[tuple[Unit, ...]]:
-    """Disjoint groups: half are neighbours in the estimated ranking, from both of its ends inwards; half are random."""
-    everything = [unit for unit, _ in found.ranked(found.count)]
-    half = count // 2
-    ends = [slice(index * size, (index + 1) * size) for index in range(half // 2)]
-    ends += [slice(found.count - (index + 1) * size, found.count - index * size) for index in range(half - half // 2)]
-    made = [tuple(everything[part]) for part in ends]
-    left = sorted(set(everything) - {unit for group in made for unit in group})
-    random = np.random.default_rng(seed).permutation(len(left))
-    made += [tuple(left[index] for index in random[start * size : (start + 1) * size]) for start in range(count - half)]
+    """Groups of one head and ``size - 1`` neurons, a share of them strong and the rest random: the share runs evenly from all of those that
+    drive the margin, over none, to all of those that hold it down."""
+    random = np.random.default_rng(seed)
+    heads, neurons = [], []
+    for unit, _ in found.ranked(found.count):
+        (heads if unit.location.site.units == "head" else neurons).append(unit)
+    made = []
+    for strong in np.linspace(1, -1, count):
+        chosen: list[Unit] = []
+        for pool, wanted, reach in ((neurons, size - 1, POOL * size), (heads, 1, POOL)):
+            ranked = pool if strong > 0 else pool[::-1]
+            many = round(abs(strong) * wanted) if wanted > 1 else int(random.random() < abs(strong))
+            picks = random.permutation(reach)[:many].tolist()
+            rest = [index for index in random.permutation(len(pool)).tolist() if index not in picks][: wanted - many]
+            chosen += [ranked[index] for index in (*picks, *rest)]
+        made.append(tuple(chosen))
     return made
 
 
-def interval(rows: list[dict[str, Any]], key: str, draws: int = 4000) -> dict[str, float]:
-    """A rate over all flippable takes with its 95 % interval by bootstrap over prompts: takes of one prompt are not independent."""
-    flips, flippable = (np.array([row[name] for row in rows]) for name in (key, "flippable"))
+def rate(rows: Sequence[dict[str, Any]], key: str, of: str, draws: int = 4000) -> dict[str, float]:
+    """Share of takes with its 95 % interval: by bootstrap over prompts, whose takes are not independent; Wilson's where all are alike."""
+    hits, totals = (np.array([row[name] for row in rows], dtype=int) for name in (key, of))
+    plain = share(int(hits.sum()), int(totals.sum()))
+    if plain.count in (0, plain.total):
+        return plain.model_dump()
     drawn = np.random.default_rng(0).integers(len(rows), size=(draws, len(rows)))
-    rates = flips[drawn].sum(1) / np.maximum(flippable[drawn].sum(1), 1)
-    low, high = np.quantile(rates, [0.025, 0.975])
-    return {"count": int(flips.sum()), "total": int(flippable.sum()), "low": float(low), "high": float(high)}
+    low, high = np.quantile(hits[drawn].sum(1) / np.maximum(totals[drawn].sum(1), 1), [0.025, 0.975])
+    return {"count": plain.count, "total": plain.total, "low": float(low), "high": float(high)}
 
 
-def rank_interval(estimated: list[float], measured: list[float], draws: int = 2000) -> dict[str, float]:
-    """Spearman's rank correlation over groups, with its 95 % interval by bootstrap."""
-    a, b = np.array(estimated), np.array(measured)
-    drawn = np.random.default_rng(0).integers(len(a), size=(draws, len(a)))
-    low, high = np.quantile([spearmanr(a[rows], b[rows]).statistic for rows in drawn], [0.025, 0.975])
-    return {"rank_correlation": float(spearmanr(a, b).statistic), "low": float(low), "high": float(high)}
+def mean(rows: Sequence[dict[str, Any]], key: str, draws: int = 4000) -> dict[str, float]:
+    """Mean over prompts with its bootstrap interval."""
+    values = np.array([row[key] for row in rows])
+    drawn = np.random.default_rng(0).integers(len(values), size=(draws, len(values)))
+    low, high = np.quantile(values[drawn].mean(1), [0.025, 0.975])
+    return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
+
+
+def rank_of(a: Sequence[float] | NDArray[np.floating], b: Sequence[float] | NDArray[np.floating]) -> float:
+    """Spearman's rank correlation."""
+    return float(spearmanr(a, b).statistic)
+
+
+def mean_rank(ranks: Sequence[dict[str, Any]], draws: int = 1000) -> dict[str, float]:
+    """Rank correlation, the mean over prompts, with its interval by bootstrap over prompts and over the groups of each."""
+    random = np.random.default_rng(0)
+    drawn = []
+    for _ in range(draws):
+        found = []
+        for row in (ranks[index] for index in random.integers(len(ranks), size=len(ranks))):
+            pick = random.integers(len(row["estimated"]), size=len(row["estimated"]))
+            found.append(rank_of(np.array(row["estimated"])[pick], np.array(row["measured"])[pick]))
+        drawn.append(np.mean(found))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return {"mean": float(np.mean([row["rank_correlation"] for row in ranks])), "low": float(low), "high": float(high)}
+
+
+def ranked(
+    session: Session, reference: Reference, prompt: str, asked: Question, found: Attribution, takes: Any, count: int, size: int, fresh: Sequence[int]
+) -> dict[str, Any]:  # fmt: skip
+    """The second measurement for one prompt."""
+    generator, judge = session.generator, session.judge
+    made = groups(found, count, size, seed=2)
+    variants = [Variant(str(index), Edit(group)) for index, group in enumerate(made)]
+    played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
+    intact = [index for index in range(len(made)) if not played.trial(str(index)).sound.broke]
+    estimated = [float(found.of(made[index]).mean()) for index in intact]
+    changes = {index: (played.outcomes[str(index)].margins - played.clean.margins).numpy() for index in intact}
+    measured = [float(changes[index].mean()) for index in intact]
+    halves = [[float(changes[index][half::2].mean()) for index in intact] for half in (0, 1)]
+    metric, few = margin(judge, asked.label, asked.against), takes.rows(0, REPLAYED)
+    edits = [Edit(made[index]) for index in intact]
+    again = np.mean(
+        [replayed(generator, few.rows(row, row + 1), metric, edits, reference) for row in range(REPLAYED)], 0
+    )
+    few_estimated = [float(found.of(made[index])[:REPLAYED].mean()) for index in intact]
+    half = rank_of(*halves)
+    return {
+        "prompt": prompt, "groups": len(intact), "sound_broke": len(made) - len(intact), "rank_correlation": rank_of(estimated, measured),
+        "reliability": 2 * half / (1 + half),  # Spearman and Brown: of all takes, from that of their halves
+        "estimate_against_replay": rank_of(few_estimated, again), "replay_against_regenerated": rank_of(again, measured),
+        "estimated": estimated, "measured": measured,
+    }  # fmt: skip
+
+
+def summary(rows: Sequence[dict[str, Any]], ranks: Sequence[dict[str, Any]], **settings: Any) -> dict[str, Any]:
+    """What all prompts so far say."""
+    about: dict[str, Any] = {"seconds": SECONDS, "share_muted": SHARE, **settings}
+    for name, some in (
+        ("", [row for row in rows if row["alike"]]),
+        ("other_", [row for row in rows if not row["alike"]]),
+    ):
+        if some:
+            about[f"{name}prompts"] = len(some)
+            about[f"{name}flip_rate"] = rate(some, "flips", "flippable")
+            about[f"{name}control_flip_rate"] = rate(some, "control_flips", "flippable")
+            about[f"{name}natural"] = rate(some, "strays", "fresh")
+            about |= {f"{name}mean_{key}": mean(some, key) for key in ("effect", "control")}
+            about |= {f"{name}{key}": sum(row[key] for row in some) for key in ("sound_broke", "control_sound_broke")}
+    if ranks:
+        about |= {"groups": list(ranks), "rank_correlation": mean_rank(ranks)}
+        about |= {key: float(np.mean([row[key] for row in ranks])) for key in ("reliability", "estimate_against_replay", "replay_against_regenerated")}  # fmt: skip
+    return about
 
 
 def main() -> None:
     """Both measurements; every take of every variant is regenerated."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--prompts", type=int, default=20)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--prompts", type=int, default=20, help="so many whose takes are heard alike")
     parser.add_argument("--takes", type=int, default=8)
     parser.add_argument("--groups", type=int, default=64)
+    parser.add_argument("--group-takes", type=int, default=16)
     arguments = parser.parse_args()
     session = Session.open()
     generator, judge = session.generator, session.judge
@@ -93,51 +182,39 @@ def main() -> None:
     fresh = [seed + arguments.takes for seed in seeds]
     rows: list[dict[str, Any]] = []
     ranks: list[dict[str, Any]] = []
-    for prompt in PROMPTS[: arguments.prompts]:
+
+    def done() -> None:
+        about = summary(rows, ranks, takes=arguments.takes, group_takes=arguments.group_takes)
+        keep("causal", rows, about, models=[generator.model, judge.model])
+
+    for prompt in PROMPTS:
+        wanted = sum(row["alike"] for row in rows) < arguments.prompts
+        if not wanted and prompt not in GROUP_PROMPTS:
+            continue
         takes = generator.generate([prompt] * len(seeds), seeds, SECONDS)
         asked = question(session, takes.waveform)
+        heard = hear(judge.posterior(takes.waveform, generator.sample_rate), judge.labels)
         found = attribute(generator, takes, margin(judge, asked.label, asked.against), reference)
         strongest = found.strongest(SHARE)
-        size = len(strongest)
         controls = [matched_controls(strongest, found.activity, draw) for draw in seeds]
-
-        def tested(
-            variants: list[Variant], prompt: str = prompt, asked: Question = asked, fresh: Sequence[int] = fresh
-        ) -> Played:
-            return verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
-
-        played = tested([Variant("muted", Edit(strongest)), Variant("control", tuple(map(Edit, controls)))])
+        variants = [Variant("muted", Edit(strongest)), Variant("control", tuple(map(Edit, controls)))]
+        played: Played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
         muted, random = played.trial("muted"), played.trial("control")
         rows.append(
             {
-                "prompt": prompt, "heard": asked.label, "against": asked.against, "estimated": float(found.of(strongest).mean()),
-                "effect": muted.effect.mean, "control": random.effect.mean,
+                "prompt": prompt, "heard": asked.label, "against": asked.against, "alike": heard.count(asked.label) >= ALIKE * len(heard),
+                "estimated": float(found.of(strongest).mean()), "effect": muted.effect.mean, "control": random.effect.mean,
                 "flips": muted.flips, "control_flips": random.flips, "flippable": muted.flippable,
+                "strays": len(fresh) - muted.flippable, "fresh": len(fresh),
                 "sound_broke": muted.sound.broke, "control_sound_broke": random.sound.broke,
             }
         )  # fmt: skip
-        print(rows[-1], flush=True)
-        if prompt in GROUP_PROMPTS:
-            made = groups(found, arguments.groups, size, seed=2)
-            played = tested([Variant(str(index), Edit(group)) for index, group in enumerate(made)])
-            measured = [float(np.mean(played.change(str(index)))) for index in range(len(made))]
-            estimated = [float(found.of(group).mean()) for group in made]
-            half = len(made) // 2
+        if prompt in GROUP_PROMPTS and arguments.groups:
+            more = [1000 + seed for seed in range(arguments.group_takes)]
             ranks.append(
-                {
-                    "prompt": prompt, "groups": len(made), **rank_interval(estimated, measured),
-                    "ranked_groups_only": float(spearmanr(estimated[:half], measured[:half]).statistic),
-                    "random_groups_only": float(spearmanr(estimated[half:], measured[half:]).statistic),
-                }
-            )  # fmt: skip
-            print(ranks[-1], flush=True)
-    about = {
-        "seconds": SECONDS, "takes": arguments.takes, "share_muted": SHARE, "flip_rate": interval(rows, "flips"), "control_flip_rate": interval(rows, "control_flips"),
-        "mean_effect": float(np.mean([row["effect"] for row in rows])), "mean_control": float(np.mean([row["control"] for row in rows])),
-        "sound_broke": sum(row["sound_broke"] for row in rows), "control_sound_broke": sum(row["control_sound_broke"] for row in rows), "groups": ranks,
-        "rank_correlation": float(np.mean([row["rank_correlation"] for row in ranks])) if ranks else float("nan"),
-    }  # fmt: skip
-    keep("causal", rows, about)
+                ranked(session, reference, prompt, asked, found, takes, arguments.groups, len(strongest), more)
+            )
+        done()
 
 
 if __name__ == "__main__":

@@ -10,20 +10,22 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from rich.console import Console
 from rich.table import Table
 from tokenizers import Tokenizer, models, pre_tokenizers
 from tonescope.models.generator import Generator
 from tonescope.models.judge import Judge
+from tonescope.models.loading import fingerprint
 from transformers import (
     ClapConfig,
     ClapFeatureExtractor,
     ClapModel,
     EncodecConfig,
-    GenerationConfig,
     MusicgenConfig,
     MusicgenForConditionalGeneration,
+    PreTrainedModel,
     PreTrainedTokenizerFast,
     T5Config,
 )
@@ -32,8 +34,11 @@ RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("torch", "transformers", "torchaudio", "numpy")
 
 
-def keep(name: str, rows: Sequence[dict[str, Any]], about: dict[str, Any], packages: Sequence[str] = ()) -> None:
-    """Print ``rows`` as a table and write them, with date, machine and versions, to ``results/<name>.json``."""
+def keep(
+    name: str, rows: Sequence[dict[str, Any]], about: dict[str, Any], packages: Sequence[str] = (), models: Sequence[PreTrainedModel] = ()
+) -> None:  # fmt: skip
+    """Print ``rows`` as a table and write them, with date, machine, versions and what tells the models apart, to
+    ``results/<name>.json``."""
     console = Console(width=140)
     table = Table(title=name, title_justify="left")
     columns = list(dict.fromkeys(key for row in rows for key in row))
@@ -43,18 +48,29 @@ def keep(name: str, rows: Sequence[dict[str, Any]], about: dict[str, Any], packa
         table.add_row(*(_shown(row.get(column)) for column in columns))
     console.print(table)
     console.print({key: _shown(value) for key, value in about.items()})
-    machine = f"{platform.machine()}, {torch.get_num_threads()} threads, Python {platform.python_version()}"
+    memory = round(psutil.virtual_memory().total / 2**30)
+    machine = f"{processor()}, {torch.get_num_threads()} threads, {memory} GiB, Python {platform.python_version()}"
     versions = {package: version(package) for package in (*PACKAGES, *packages)}
     whole = {
         "name": name,
         "date": date.today().isoformat(),
         "machine": machine,
         "versions": versions,
+        "models": [fingerprint(model) for model in models],
         **about,
         "rows": list(rows),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+
+
+def processor() -> str:
+    """What the machine computes with."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def _shown(value: Any) -> str:
@@ -71,6 +87,7 @@ def tokenizer(words: int = 64) -> PreTrainedTokenizerFast:
     )
 
 
+SMALL = 586_884_674  # weights of musicgen-small
 PROMPT = "w1 w2 w3 w4 w5 w6 w7 w8"
 
 
@@ -82,7 +99,7 @@ def full_size_generator(seed: int = 0) -> Generator:
     )  # fmt: skip
     codec = EncodecConfig(
         sampling_rate=32000, audio_channels=1, normalize=False, upsampling_ratios=[8, 5, 4, 4], num_filters=64, hidden_size=128, codebook_dim=128,
-        codebook_size=2048, target_bandwidths=[2.2], use_causal_conv=False, num_lstm_layers=2, chunk_length_s=None,
+        codebook_size=2048, target_bandwidths=[2.2], use_causal_conv=False, use_conv_shortcut=False, num_lstm_layers=2, chunk_length_s=None,
     )  # fmt: skip
     decoder = dict(
         vocab_size=2048, num_hidden_layers=24, ffn_dim=4096, num_attention_heads=16, hidden_size=1024, num_codebooks=4, audio_channels=1,
@@ -90,9 +107,8 @@ def full_size_generator(seed: int = 0) -> Generator:
     )  # fmt: skip
     config = MusicgenConfig(text_encoder=text.to_dict(), audio_encoder=codec.to_dict(), decoder=decoder)
     model = MusicgenForConditionalGeneration(config).eval()
-    model.generation_config = GenerationConfig(
-        bos_token_id=2048, decoder_start_token_id=2048, pad_token_id=2048, do_sample=True, guidance_scale=3.0, top_k=250, max_length=1500
-    )  # fmt: skip
+    if (count := parameters(model)) != SMALL:
+        raise RuntimeError(f"musicgen-small has {SMALL} weights and this model {count}")
     with torch.no_grad():
         for layer in model.audio_encoder.quantizer.layers:
             layer.codebook.embed.normal_(0, 0.5)

@@ -2,7 +2,7 @@
 
 For each prompt: at least 1,000 random units and the 200 that the estimate ranks first, neurons and heads of every layer. Two further
 estimates are measured on the same units, to see whether they pay: GradDrop, the part of AtP* (Kramár et al. 2024) that applies to
-neurons and head outputs, and for the strongest 1 % together the slope half of the way to their means.
+neurons and head outputs, and slopes half of the way to the means: for every head alone, and for the strongest 1 % together.
 
     python -m benchmarks.faithfulness [--prompts 8] [--random 1000]
 """
@@ -36,17 +36,17 @@ TOP = 200
 AT = 20
 
 
-def brute_force(
-    generator: Generator, take: Takes, metric: Metric, units: Sequence[Unit], reference: Reference
+def replayed(
+    generator: Generator, take: Takes, metric: Metric, every: Sequence[Edit], reference: Reference
 ) -> np.ndarray:
-    """Change of the metric with each unit mean-ablated in a replay: (units,). Variants are rows of a batch."""
+    """Change of the metric of one take under each edit of a replay: (edits,). Variants are rows of a batch."""
     text, changes = generator.read_text(take.prompts), list[float]()
     with torch.no_grad():
         clean = Playback(generator, take.codes, text)
         anchor = clean.expected()
-        for start in range(0, len(units), ROWS):
+        for start in range(0, len(every), ROWS):
             # The untouched row is in the same batch: effects are so small that the shape of a batch would show.
-            edits = [None, *(Edit((unit,)) for unit in units[start : start + ROWS])]
+            edits = [None, *every[start : start + ROWS]]
             size = len(edits)
             with edited(generator, edits, clean.sampling.guidance, reference):
                 many = Playback(
@@ -56,6 +56,13 @@ def brute_force(
                 untouched, *others = metric(many).tolist()
                 changes += [other - untouched for other in others]
     return np.array(changes)
+
+
+def brute_force(
+    generator: Generator, take: Takes, metric: Metric, units: Sequence[Unit], reference: Reference
+) -> np.ndarray:
+    """Change of the metric with each unit mean-ablated in a replay: (units,)."""
+    return replayed(generator, take, metric, [Edit((unit,)) for unit in units], reference)
 
 
 def chosen(found: Attribution, random_units: int, seed: int) -> tuple[list[Unit], int]:
@@ -117,14 +124,34 @@ def together(
     return {"group_measured": measured, "group_estimated": float(found.of(group)), "group_estimated_half_way": middle}
 
 
-def scores(estimate: np.ndarray, measured: np.ndarray, random_count: int) -> dict[str, float]:
-    """Agreement over everything, over random units alone, and on which of the tested units are the strongest."""
+def precision(estimate: np.ndarray, measured: np.ndarray) -> float:
+    """How many of the strongest units are among those that are estimated to be."""
     best = set(np.argsort(-np.abs(measured))[:AT].tolist())
+    return len(best & set(np.argsort(-np.abs(estimate))[:AT].tolist())) / AT
+
+
+def scores(estimate: np.ndarray, measured: np.ndarray, random_count: int, neurons: np.ndarray) -> dict[str, float]:
+    """Agreement over everything, over random units alone, and on which of the tested units, or neurons alone, are the strongest."""
     return {
         "spearman": float(spearmanr(estimate, measured).statistic),
         "spearman_random": float(spearmanr(estimate[:random_count], measured[:random_count]).statistic),
-        "precision_at_20": len(best & set(np.argsort(-np.abs(estimate))[:AT].tolist())) / AT,
+        "precision_at_20": precision(estimate, measured),
+        "precision_at_20_neurons": precision(estimate[neurons], measured[neurons]),
     }
+
+
+def refined(
+    generator: Generator, take: Takes, metric: Metric, found: Attribution, units: Sequence[Unit], reference: Reference
+) -> np.ndarray:
+    """The estimate, with that of every head taken half of the way to its mean: a head is a long step for one slope."""
+    better = estimates(found, units)
+    for index, unit in enumerate(units):
+        if unit.location.site.units == "head":
+            half = attribute(
+                generator, take, metric, reference, sites=[unit.location.site.key], at=Edit((unit,), amount=0.5)
+            )
+            better[index] = 2 * float(half.of((unit,)))
+    return better
 
 
 def main() -> None:
@@ -146,20 +173,29 @@ def main() -> None:
         units, random_count = chosen(found, arguments.random, seed=0)
         measured = brute_force(generator, take, metric, units, reference)
         dropped = grad_drop(generator, take, metric, reference)
-        with_drop = scores(estimates(dropped_estimate(found, dropped, generator.layers), units), measured, random_count)
+        neurons = np.array([unit.location.name == "mlp" for unit in units])
+        others = {
+            "graddrop": estimates(dropped_estimate(found, dropped, generator.layers), units),
+            "half_way": refined(generator, take, metric, found, units, reference),
+        }
         row = {
-            "prompt": prompt, "question": f"{label} / {against}", "units": len(units), **scores(estimates(found, units), measured, random_count),
-            **{f"{name}_graddrop": value for name, value in with_drop.items() if name != "spearman_random"},
+            "prompt": prompt, "question": f"{label} / {against}", "units": len(units), **scores(estimates(found, units), measured, random_count, neurons),
+            **{
+                f"{name}_{which}": value
+                for which, estimate in others.items()
+                for name, value in scores(estimate, measured, random_count, neurons).items()
+                if name in ("spearman", "precision_at_20")
+            },
             **together(generator, take, metric, found, reference),
         }  # fmt: skip
-        print(row, flush=True)
         rows.append(row)
-    about = {"seconds": SECONDS} | {
-        name: float(np.mean([row[name] for row in rows]))
-        for name in ("spearman", "spearman_random", "precision_at_20", "spearman_graddrop", "precision_at_20_graddrop")
-    }
-    about["worst_spearman"] = min(row["spearman"] for row in rows)
-    keep("faithfulness", rows, about)
+        about = {"seconds": SECONDS} | {
+            name: float(np.mean([row[name] for row in rows]))
+            for name in row
+            if name.startswith(("spearman", "precision"))
+        }
+        about |= {f"worst_{name}": min(row[name] for row in rows) for name in ("spearman", "precision_at_20")}
+        keep("faithfulness", rows, about, models=[generator.model, judge.model])
 
 
 if __name__ == "__main__":
