@@ -254,8 +254,10 @@ def check_address(host: str, port: int) -> None:
         ) from error
 
 
-def launch(session: Session, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True) -> None:
-    """Serve the page until Ctrl-C. Raises :class:`TonescopeError` when the address cannot be used."""
+def launch(
+    session: Session, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True, wait: bool = True
+) -> gr.Blocks:
+    """Serve the page until Ctrl-C, or while the caller lives. Raises :class:`TonescopeError` when the address cannot be used."""
     check_address(host, port)
     local = ipaddress.ip_address(socket.gethostbyname(host)).is_loopback
     if not local:
@@ -265,7 +267,9 @@ def launch(session: Session, host: str = "127.0.0.1", port: int = 7860, open_bro
     typer.echo(f"Tonescope is at http://{host}:{port} (Ctrl-C ends it)")
     # A page elsewhere that makes its own name lead to this machine is turned away.
     guard = [Middleware(TrustedHostMiddleware, allowed_hosts=[host, *LOCAL_NAMES])] if local else []
-    build(session).launch(
-        server_name=host, server_port=port, inbrowser=open_browser, share=False, quiet=True, css=_STYLE, app_kwargs={"middleware": guard},
+    page = build(session)
+    page.launch(
+        server_name=host, server_port=port, inbrowser=open_browser, share=False, quiet=True, prevent_thread_lock=not wait, css=_STYLE, app_kwargs={"middleware": guard},
         theme=gr.themes.Soft(font=_SYSTEM_FONT, font_mono=("ui-monospace", "monospace")), footer_links=[],
     )  # fmt: skip
+    return page

@@ -19,7 +19,7 @@ from . import plots, sentences
 from .audio import Sounds
 
 SHOWN_TAKES = 8
-MOST_SOUND = 40 * 2**20  # characters of sound in the page; browsers open that at once
+MOST_SOUND = 40 * 2**20  # characters of sound in the page
 SHOWN_WORDS = 4
 
 

@@ -12,7 +12,7 @@ from tonescope.diagnose.metrics import Playback, log_probability, margin
 from tonescope.diagnose.trace import Keep, record
 from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.hooks import hooked, write
-from tonescope.models.units import Unit
+from tonescope.models.units import Location, Unit
 
 from tests import tiny
 
@@ -149,3 +149,17 @@ def test_the_pass_records_what_a_replay_records(
             assert torch.allclose(found.trace.values[location].float(), values.float(), atol=2e-3), location
         for location, indices in alone.indices.items():
             assert torch.equal(found.trace.indices[location], indices)
+
+
+def test_slopes_at_an_edit_are_taken_where_it_moves_the_sound(
+    generator: Generator, takes: Takes, means: reference.Reference
+) -> None:
+    """The metric that the pass reports is that of the edited replay beside the clean one."""
+    edit, metric = Edit((Location("decoder", 1, "mlp"),), "set", 3.0), margin(tiny.judge(), "house", "smooth jazz")
+    clean, moved = (attribute(generator, takes, metric, means, at=at).metric for at in (None, edit))
+    with torch.no_grad():
+        text = generator.read_text(takes.prompts)
+        anchor = Playback(generator, takes.codes, text).expected()
+        with edited(generator, [edit] * len(takes), 3.0, means):
+            wanted = metric(Playback(generator, takes.codes, generator.read_text(takes.prompts), anchor=anchor))
+    assert torch.allclose(moved, wanted, atol=1e-5) and bool(((moved - clean).abs() > 1e-4).any())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -76,3 +77,21 @@ def test_addresses_that_cannot_be_used_say_why() -> None:
         other.listen()
         with pytest.raises(TonescopeError, match="is taken"):
             app.check_address("127.0.0.1", other.getsockname()[1])
+
+
+def test_the_page_answers_to_its_own_name_only(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    page = app.launch(session, port=port, open_browser=False, wait=False)
+    try:
+        statuses = []
+        for host in ("127.0.0.1", "elsewhere.example"):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+            connection.request("GET", "/", headers={"Host": f"{host}:{port}"})
+            statuses.append(connection.getresponse().status)
+            connection.close()
+    finally:
+        page.close(verbose=False)
+    assert statuses == [200, 400]
+    assert f"http://127.0.0.1:{port}" in capsys.readouterr().out

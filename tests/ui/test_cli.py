@@ -353,3 +353,12 @@ def test_share_and_doses_of_the_group(folders: tuple[Path, Path]) -> None:
     assert [dose["scale"] for dose in group["doses"]] == [0.5] and group["units"] > 2
     assert_refused(quick(folders, PROMPT, "--share", "0"), "share")
     assert_refused(quick(folders, PROMPT, "--dose", "1"), "doses")
+
+
+def test_a_report_holds_no_more_sound_than_a_browser_opens(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tonescope.diagnose.report.html.MOST_SOUND", 1)
+    assert quick(folders, PROMPT, "--out", str(tmp_path / "out")).exit_code == 0
+    assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8").count("The first 1 of 2 takes") == 2
+    assert len(list((tmp_path / "out" / "audio").glob("take-2*.wav"))) >= 1
