@@ -33,7 +33,7 @@ SUMMARY: dict[str, tuple[str, str, str]] = {
     ),
     "causal": (
         "Does muting the strongest 1 % flip the verdict of regenerated takes, and random ones not?", "≥ 50 % against ≤ 5 %, rank correlation ≥ 0.8",
-        "{flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}); rank correlation {rank_correlation:.2f}; sound broke for {sound_broke} prompts",
+        "{flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}); rank correlation {rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–{rank_correlation[high]:.2f}; the measurement itself {reliability:.2f}); sound broke for {sound_broke} prompts",
     ),
     "words": (
         "Do words in the order of their attribution matter earlier than in the order of attention, or at random?", "lower deletion, higher insertion area",
