@@ -2,14 +2,14 @@
 
 One run, one process, full-size random musicgen-small and a full-size random CLAP. Every cost is a ratio to bare ``generate``.
 
-    python -m benchmarks.overhead [--seconds 5] [--repeats 3]
+    python -m benchmarks.overhead [--seconds 5] [--repeats 6]
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
@@ -48,22 +48,32 @@ def no_reference(generator: Generator) -> Reference:
     return Reference(means, {"guidance": 3.0})
 
 
-def with_nnsight(generator: Generator, takes: Takes) -> dict[str, torch.Tensor]:
-    """The same record (mean over time of every neuron and head, both branches) in an nnsight trace of the same replay."""
-    from nnsight import NNsight
+class NnsightRecord:
+    """The same record (mean over time of every neuron, and of every head's length, both branches) in an nnsight trace of the same replay."""
 
-    wrapped = NNsight(generator.model.decoder)
-    ids, text = _inputs(generator, takes)
-    saved = {}
-    with (
-        torch.no_grad(),
-        wrapped.trace(input_ids=ids, encoder_hidden_states=text[0], encoder_attention_mask=text[1], use_cache=False),
-    ):
-        for index, layer in enumerate(wrapped.model.decoder.layers):
-            saved[f"{index}.self"] = layer.self_attn.out_proj.input.mean(1).save()
-            saved[f"{index}.cross"] = layer.encoder_attn.out_proj.input.mean(1).save()
-            saved[f"{index}.mlp"] = layer.fc2.input.mean(1).save()
-    return {name: value.half() for name, value in saved.items()}
+    def __init__(self, generator: Generator) -> None:
+        from nnsight import NNsight
+
+        self.generator, self.wrapped = generator, NNsight(generator.model.decoder)
+
+    def __call__(self, takes: Takes) -> dict[str, torch.Tensor]:
+        """Values (rows, units) in half precision by layer and site."""
+        ids, text = _inputs(self.generator, takes)
+        width = self.generator.head_width(Location("decoder", 0, "self"))
+        saved = {}
+        with (
+            torch.no_grad(),
+            self.wrapped.trace(
+                input_ids=ids, encoder_hidden_states=text[0], encoder_attention_mask=text[1], use_cache=False
+            ),
+        ):
+            for index, layer in enumerate(self.wrapped.model.decoder.layers):
+                heads = layer.self_attn.out_proj.input.unflatten(-1, (-1, width))
+                saved[f"{index}.self"] = heads.norm(dim=-1).mean(1).half().save()
+                heads = layer.encoder_attn.out_proj.input.unflatten(-1, (-1, width))
+                saved[f"{index}.cross"] = heads.norm(dim=-1).mean(1).half().save()
+                saved[f"{index}.mlp"] = layer.fc2.input.mean(1).half().save()
+        return dict(saved)
 
 
 def _inputs(generator: Generator, takes: Takes) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
@@ -92,58 +102,72 @@ def with_captum(generator: Generator, judge: Judge, takes: Takes) -> list[torch.
     return [part[0].sum(1) if isinstance(part, tuple) else part.sum(1) for part in found]
 
 
-class Stopwatch:
-    """Seconds of every piece of work: the first time apart, because it pays for page faults and caches."""
-
-    def __init__(self) -> None:
-        self.cold: dict[str, float] = {}
-        self.warm: dict[str, list[float]] = {}
-
-    def __call__(self, name: str, work: Callable[..., Any], *inputs: Any, **options: Any) -> Any:
-        """Do the work and note how long it took."""
-        started = time.perf_counter()
-        result = work(*inputs, **options)
-        spent = time.perf_counter() - started
-        if name in self.cold:
-            self.warm.setdefault(name, []).append(spent)
-        else:
-            self.cold[name] = spent
-        print(f"{name}: {spent:.2f} s", flush=True)
-        return result
+Work = dict[str, Callable[[], Any]]
 
 
-def measure(generator: Generator, judge: Judge, count: int, seconds: float, repeats: int) -> list[dict[str, Any]]:
-    """Everything in turn, ``repeats`` times warm, as ratios to bare generation."""
-    reference, metric, watch = no_reference(generator), margin(judge, *LABELS), Stopwatch()
+def rounds(work: Work, repeats: int) -> list[dict[str, float]]:
+    """Seconds of every piece of work, in turn, ``repeats`` times; every other round goes backwards."""
+    found = []
+    for repeat in range(repeats):
+        spent = {}
+        for name in list(work)[:: -1 if repeat % 2 else 1]:
+            started = time.perf_counter()
+            work[name]()
+            spent[name] = time.perf_counter() - started
+        found.append(spent)
+        print({name: round(seconds, 2) for name, seconds in spent.items()}, flush=True)
+    return found
+
+
+WHOLE = "generate + full trace + full attribution"
+PARTS = ("our generate", "trace and attribution")
+RIVALS = {"record, nnsight": "record", "attribution, captum": "attribution"}
+
+
+def over(rounds: list[dict[str, float]], parts: Sequence[str], base: str) -> dict[str, float]:
+    """Ratio of the time of ``parts`` to that of ``base``, round by round: median, lowest, highest."""
+    ratios = [sum(spent[part] for part in parts) / spent[base] for spent in rounds]
+    return {"median": median(ratios), "lowest": min(ratios), "highest": max(ratios)}
+
+
+def measure(
+    generator: Generator, judge: Judge, count: int, seconds: float, repeats: int
+) -> tuple[list[dict[str, Any]], list[dict[str, float]]]:
+    """Everything in turn; rows of ratios to bare generation, and the seconds behind them, the first round (cold) apart."""
+    reference, metric = no_reference(generator), margin(judge, *LABELS)
     prompts, seeds = [PROMPT] * count, list(range(count))
-    for _ in range(1 + repeats):
-        watch("bare generate", bare, generator, count, seconds)
-        takes = watch("our generate", generator.generate, prompts, seeds, seconds)
-        watch("trace and attribution", attribute, generator, takes, metric, reference, keep=Keep("mean"))
-        if count == 1:
-            watch("memory estimate", attribution_bytes, generator, PROMPT, metric, seconds, 3.0)
-            watch("attribution", attribute, generator, takes, metric, reference)
-            watch("attribution, captum", with_captum, generator, judge, takes)
-            watch("record", record, generator, takes, keep=Keep("mean"))
-            watch("record, nnsight", with_nnsight, generator, takes)
-    base, first = median(watch.warm["bare generate"]), watch.cold["bare generate"]
+    takes = generator.generate(prompts, seeds, 0.2)
+
+    def ours() -> None:
+        nonlocal takes
+        takes = generator.generate(prompts, seeds, seconds)
+
+    work: Work = {
+        "bare generate": lambda: bare(generator, count, seconds),
+        "our generate": ours,
+        "trace and attribution": lambda: attribute(generator, takes, metric, reference, keep=Keep("mean")),
+    }
+    if count == 1:
+        nnsight = NnsightRecord(generator)
+        work |= {
+            "trace of every frame and attribution": lambda: attribute(generator, takes, metric, reference, keep=Keep("all")),
+            "memory estimate": lambda: attribution_bytes(generator, PROMPT, metric, seconds, 3.0),
+            "attribution": lambda: attribute(generator, takes, metric, reference),
+            "attribution, captum": lambda: with_captum(generator, judge, takes),
+            "record": lambda: record(generator, takes, keep=Keep("mean")),
+            "record, nnsight": lambda: nnsight(takes),
+        }  # fmt: skip
+    cold, *warm = rounds(work, 1 + repeats)
     rows: list[dict[str, Any]] = [
-        {
-            "takes": count, "what": name, "warm_over_bare": median(times) / base, "cold_over_bare": watch.cold[name] / first,
-            "warm_spread": f"{min(times) / base:.3f}–{max(times) / base:.3f}",
-        }
-        for name, times in watch.warm.items()
+        {"takes": count, "what": name, **over(warm, [name], "bare generate"), "cold": over([cold], [name], "bare generate")["median"]}
+        for name in work
     ]  # fmt: skip
-    parts = ("our generate", "trace and attribution")
-    return [
-        *rows,
-        {
-            "takes": count,
-            "what": "generate + full trace + full attribution",
-            "warm_over_bare": sum(median(watch.warm[part]) for part in parts) / base,
-            "cold_over_bare": sum(watch.cold[part] for part in parts) / first,
-        },
-    ]
+    whole = over(warm, PARTS, "bare generate") | {"cold": over([cold], PARTS, "bare generate")["median"]}
+    rows.append({"takes": count, "what": WHOLE, **whole})
+    if count > 1:  # by then the process is warm
+        for row in rows:
+            del row["cold"]
+    return rows, warm
 
 
 def disagreement(generator: Generator, judge: Judge, seconds: float = 1.0) -> dict[str, float]:
@@ -151,6 +175,8 @@ def disagreement(generator: Generator, judge: Judge, seconds: float = 1.0) -> di
     takes = generator.generate([PROMPT], [0], seconds)
     found = attribute(generator, takes, margin(judge, *LABELS), no_reference(generator), keep=Keep("mean"))
     attributed, recorded = [], []
+    nnsight = NnsightRecord(generator)(takes)
+    assert found.trace is not None
     with torch.no_grad():
         for location, theirs in zip(
             generator.locations(*ATTRIBUTED), with_captum(generator, judge, takes), strict=True
@@ -158,14 +184,8 @@ def disagreement(generator: Generator, judge: Judge, seconds: float = 1.0) -> di
             ours = found.units[location][0]
             summed = -theirs.sum(0).unflatten(0, (-1, generator.head_width(location))).sum(1)
             attributed.append(float((ours - summed).abs().max() / ours.abs().max()))
-        assert found.trace is not None
-        for name, value in with_nnsight(generator, takes).items():
-            layer, site = name.split(".")
-            location = Location("decoder", int(layer), site)
-            vectors = value.float().unflatten(1, (-1, generator.head_width(location)))
-            if site == "mlp":  # heads are recorded by their length, which a mean over time does not give back
-                kept = found.trace.values[location][0].float()
-                recorded.append(float((kept - vectors[..., 0]).abs().max() / kept.abs().max()))
+            kept, value = found.trace.values[location][0].float(), nnsight[f"{location.layer}.{location.site}"].float()
+            recorded.append(float((kept - value).abs().max() / kept.abs().max()))
     return {"attribution_differs_from_captum": max(attributed), "record_differs_from_nnsight": max(recorded)}
 
 
@@ -173,17 +193,19 @@ def main() -> None:
     """One take, with the other libraries beside; then four takes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=6)
     arguments = parser.parse_args()
     generator, judge = full_size_generator(), full_size_judge()
-    rows = measure(generator, judge, 1, arguments.seconds, arguments.repeats)
-    rows += measure(generator, judge, 4, arguments.seconds, 1)
-    found = {(row["takes"], row["what"]): row["warm_over_bare"] for row in rows}
+    rows, warm = measure(generator, judge, 1, arguments.seconds, arguments.repeats)
+    rows += measure(generator, judge, 4, arguments.seconds, 2)[0]
+    ratio = over(warm, PARTS, "bare generate")
+    rivals = {theirs: over(warm, [theirs], ours) for theirs, ours in RIVALS.items()}
     about = {
         "seconds": arguments.seconds, "generator_parameters": parameters(generator.model), "judge_parameters": parameters(judge.model),
-        "ratio": found[1, "generate + full trace + full attribution"],
-        "nnsight_over_ours_record": found[1, "record, nnsight"] / found[1, "record"],
-        "captum_over_ours_attribution": found[1, "attribution, captum"] / found[1, "attribution"],
+        "ratio": ratio["median"], "ratio_lowest": ratio["lowest"], "ratio_highest": ratio["highest"],
+        "nnsight_over_ours_record": rivals["record, nnsight"]["median"],
+        "captum_over_ours_attribution": rivals["attribution, captum"]["median"],
+        "rivals_over_ours": rivals,
     }  # fmt: skip
     about |= disagreement(generator, judge)
     keep("overhead", rows, about, ("nnsight", "captum"))

@@ -6,6 +6,8 @@ python -m benchmarks.readme
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +16,55 @@ from benchmarks.common import RESULTS
 HEAD = """# Benchmarks
 
 Each script prints a table and writes `results/NAME.json`; `python -m benchmarks.readme` writes this page from those files. Costs are
-ratios measured side by side in one run, never bare seconds. `pip install -e ".[bench]"` brings what some of them compare with.
+ratios measured side by side in one run, never bare seconds. Date, machine and versions stand with every table below. `pip install -e ".[bench]"` brings what some of them compare with.
 
-| benchmark | the question | result | target | measured |
+| benchmark | the question | target | measured | |
 |---|---|---|---|---|
 """
-# name: question, target, how the result reads
-SUMMARY: dict[str, tuple[str, str, str]] = {
-    "parity": ("Does a replay give the activations of the generation?", "≤ 1e-5", "largest difference {max_abs_difference:.1e}"),
-    "overhead": (
-        "What do a full trace and a full attribution cost on top of bare generation (one take of 5 s, warm)?", "≤ 1.25 ×",
-        "{ratio:.3f} ×; nnsight needs {nnsight_over_ours_record:.2f} × our time for the record, Captum {captum_over_ours_attribution:.2f} × for the attribution",
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a benchmark asks, what is aimed at, how its result reads, and when it is met."""
+
+    question: str
+    target: str
+    reads: str
+    met: Callable[[dict[str, Any]], bool]
+
+
+CLAIMS = {
+    "parity": Claim("Does a replay give the activations of the generation?", "≤ 1e-5", "largest difference {max_abs_difference:.1e}", lambda found: found["max_abs_difference"] <= 1e-5),
+    "overhead": Claim(
+        "What do a full trace and a full attribution cost on top of bare generation (one take of 5 s, warm)?", "≤ 1.25 ×, faster than nnsight and Captum",
+        "{ratio:.3f} × ({ratio_lowest:.3f}–{ratio_highest:.3f}); nnsight needs {nnsight_over_ours_record:.2f} × our time for the record, Captum {captum_over_ours_attribution:.2f} × for the attribution",
+        lambda found: found["ratio"] <= 1.25 and min(found["nnsight_over_ours_record"], found["captum_over_ours_attribution"]) > 1,
     ),
-    "batching": ("How many more interventions a second as rows of one batch?", "≥ 5 ×", "{ratio:.1f} ×"),
-    "faithfulness": (
+    "batching": Claim(
+        "How many more interventions a second as rows of one batch?", "≥ 5 ×, same codes", "{ratio:.1f} × ({ratio_lowest:.1f}–{ratio_highest:.1f})",
+        lambda found: found["ratio"] >= 5 and found["same_codes"],
+    ),
+    "faithfulness": Claim(
         "Does the estimate rank units as brute force does (replay)?", "Spearman ≥ 0.98, precision@20 ≥ 0.9",
         "Spearman {spearman:.3f} (random units {spearman_random:.3f}, worst prompt {worst_spearman:.3f}), precision@20 {precision_at_20:.2f}",
+        lambda found: found["spearman"] >= 0.98 and found["precision_at_20"] >= 0.9,
     ),
-    "causal": (
+    "causal": Claim(
         "Does muting the strongest 1 % flip the verdict of regenerated takes, and random ones not?", "≥ 50 % against ≤ 5 %, rank correlation ≥ 0.8",
         "{flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}); rank correlation {rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–{rank_correlation[high]:.2f}; the measurement itself {reliability:.2f}); sound broke for {sound_broke} prompts",
+        lambda found: _rate(found["flip_rate"]) >= 0.5 and _rate(found["control_flip_rate"]) <= 0.05 and found["rank_correlation"]["mean"] >= 0.8,
     ),
-    "words": (
+    "words": Claim(
         "Do words in the order of their attribution matter earlier than in the order of attention, or at random?", "lower deletion, higher insertion area",
         "{curves}",
+        lambda found: all(sides["deletion"]["low"] > 0 and sides["insertion"]["high"] < 0 for name, sides in found["beside_ours"].items() if name in ("attention", "random")),
     ),
-    "memory": ("Is peak memory known beforehand (10 s, full-size small)?", "within 20 %", "worst error {worst:.0%}"),
+    "memory": Claim("Is peak memory known beforehand (10 s, full-size small), and a bound kept?", "within 20 %", "worst error {worst:.0%}", lambda found: found["worst"] <= 0.2 and found["under_limit"]),
 }  # fmt: skip
+
+
+def _rate(found: dict[str, Any]) -> float:
+    return float(found["count"] / max(found["total"], 1))
 
 
 def curves(result: dict[str, Any]) -> str:
@@ -66,14 +90,14 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Render what there is; a benchmark that was not run says so."""
     text, details = HEAD, ""
-    for name, (question, target, reads) in SUMMARY.items():
+    for name, claim in CLAIMS.items():
         path = RESULTS / f"{name}.json"
         if not path.exists():
-            text += f"| `{name}` | {question} | not run yet | {target} | |\n"
+            text += f"| `{name}` | {claim.question} | {claim.target} | not run yet | |\n"
             continue
         result = json.loads(path.read_text(encoding="utf-8"))
-        found = reads.format(**result, curves=curves(result))
-        text += f"| `{name}` | {question} | {found} | {target} | {result['date']}, {result['machine']} |\n"
+        found, met = claim.reads.format(**result, curves=curves(result)), "met" if claim.met(result) else "**missed**"
+        text += f"| `{name}` | {claim.question} | {claim.target} | {found} | {met} |\n"
         versions = ", ".join(f"{package} {number}" for package, number in result["versions"].items())
         details += f"\n## {name}\n\n`python -m benchmarks.{name}`, {result['date']}, {result['machine']}; {versions}.\n\n{table(result['rows'])}\n"
     (Path(__file__).parent / "README.md").write_text(text + details, encoding="utf-8")

@@ -29,7 +29,9 @@ from benchmarks.common import keep
 
 SECONDS = 4.0
 NEUTRAL = "music"  # what is left when every word is gone
-RANDOM_ORDERS = 2
+OURS = "margin gradient"
+RANDOM_ORDERS = 4
+MATTERS = 1.0  # margin between the full prompt and the empty one, from which on the words of a prompt count
 PROMPTS = (
     "mellow jazz fusion with saxophone", "lo-fi beats with accordion", "groovy house music with piano", "swing jazz with trumpet and drums",
     "heavy metal with distorted guitars", "calm ambient pads with strings", "fast ragtime piano solo", "roots reggae with organ and bass",
@@ -48,9 +50,7 @@ def orders(session: Session, prompt: str, words: list[Word], asked: Any, takes: 
     """Words from the most to the least important, by each method."""
     generator, reference = session.generator, session.reference(Settings())
     found = {
-        "margin gradient": attribute(
-            generator, takes, margin(session.judge, asked.label, asked.against), reference
-        ).tokens,
+        OURS: attribute(generator, takes, margin(session.judge, asked.label, asked.against), reference).tokens,
         "log-probability gradient": attribute(generator, takes, log_probability(NEUTRAL), reference).tokens,
         "attention": -cross_attention(generator, takes).mean((1, 2)),
     }
@@ -61,6 +61,21 @@ def orders(session: Session, prompt: str, words: list[Word], asked: Any, takes: 
     random = np.random.default_rng(0)
     shuffled = [[words[index] for index in random.permutation(len(words))] for _ in range(RANDOM_ORDERS)]
     return {name: [ranked(tokens)] for name, tokens in found.items()} | {"random": shuffled}
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Areas of every method over the prompts whose words matter, and how far each is from ours, prompt by prompt."""
+    clear = list(dict.fromkeys(row["prompt"] for row in rows if row["full_minus_empty"] > MATTERS))
+    areas: dict[str, Any] = {}
+    beside_ours: dict[str, Any] = {}
+    for side in ("deletion", "insertion"):
+        found = {(row["prompt"], row["method"]): row[side] for row in rows}
+        for method in dict.fromkeys(row["method"] for row in rows if clear):
+            areas.setdefault(method, {})[side] = effect([found[prompt, method] for prompt in clear]).model_dump()
+            more = [found[prompt, method] - found[prompt, OURS] for prompt in clear]
+            if method != OURS:
+                beside_ours.setdefault(method, {})[side] = effect(more).model_dump()
+    return {"prompts_where_words_matter": len(clear), "areas": areas, "beside_ours": beside_ours}
 
 
 def main() -> None:
@@ -97,18 +112,8 @@ def main() -> None:
                     "first_word": several[0][0].text, "full_minus_empty": full - empty,
                 }
             )  # fmt: skip
-        print(
-            prompt,
-            {row["method"]: (round(row["deletion"], 2), round(row["insertion"], 2)) for row in rows[-4:]},
-            flush=True,
-        )
-    clear = {row["prompt"] for row in rows if row["full_minus_empty"] > 1.0}
-    summary = {}
-    for method in dict.fromkeys(row["method"] for row in rows):
-        mine = [row for row in rows if row["method"] == method and row["prompt"] in clear]
-        summary[method] = {side: effect([row[side] for row in mine]).model_dump() for side in ("deletion", "insertion")}
-    about = {"seconds": SECONDS, "takes": arguments.takes, "prompts_where_words_matter": len(clear), "areas": summary}
-    keep("words", rows, about)
+        print(prompt, {row["method"]: (round(row["deletion"], 2), round(row["insertion"], 2)) for row in rows[-len(by_method) :]}, flush=True)  # fmt: skip
+        keep("words", rows, summary(rows) | {"seconds": SECONDS, "takes": arguments.takes}, models=[generator.model, session.judge.model])  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -111,10 +111,11 @@ def _rough_take_bytes(generator: Generator, seconds: float) -> int:
 
 @contextmanager
 def _counting(held: dict[int, Tensor]) -> Iterator[None]:
-    """Collect every tensor that autograd saves in the block, weights excepted, by the address of its storage."""
+    """Collect every tensor that autograd saves in the block, weights and views of weights excepted, by the address of its storage."""
 
     def pack(tensor: Tensor) -> Tensor:
-        if not isinstance(tensor, torch.nn.Parameter):
+        owner = tensor if tensor._base is None else tensor._base
+        if not isinstance(owner, torch.nn.Parameter):
             held.setdefault(tensor.untyped_storage().data_ptr(), tensor)
         return tensor
 
@@ -132,7 +133,6 @@ def _saved_bytes(
     def hold(tensor: Tensor) -> None:
         held.setdefault(tensor.untyped_storage().data_ptr(), tensor)
 
-    weights = {weight.untyped_storage().data_ptr() for weight in generator.model.parameters()}
     taps = [read(generator.place(location), hold) for location in generator.locations(*sites)]
     with torch.enable_grad(), _counting(held), hooked(taps):
         text = generator.read_text([prompt])
@@ -141,7 +141,7 @@ def _saved_bytes(
             Playback(generator, codes, type(text)(states, text.mask, text.tokens, text.spans), Sampling(guidance))
         )
     del value
-    return sum(tensor.untyped_storage().nbytes() for address, tensor in held.items() if address not in weights)
+    return sum(tensor.untyped_storage().nbytes() for tensor in held.values())
 
 
 def attribution_bytes(

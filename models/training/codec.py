@@ -1,11 +1,12 @@
-"""Trains the codec: an ``EncodecModel`` at 16 kHz, 50 frames a second, twelve codebooks of 512.
+"""Trains the codec: an ``EncodecModel`` at 16 kHz and 50 frames a second.
 
 The class has no training path of its own, so the quantiser's (k-means start, straight-through gradient, moving averages and
 dead-code restarts; Zeghidour et al. 2021, Défossez et al. 2022) is written here and stored in the class's own buffers.
 
 Training starts from a lapped transform (:mod:`.lapped`), not from noise, and listens with small classifiers of clean clips as well as
-with spectra. Later stages train the decoder alone, with critics (:mod:`.critics`): codes stay what they were, so that a generator
-can be trained on them meanwhile. The first two hear mixes as they are, the last one hears them recorded, with tone and hiss.
+with spectra. The first stage learns codebooks of which any number of the first few will do (quantiser dropout, Zeghidour et al. 2021);
+those that a generator shall play are kept. The second trains the decoder alone, with critics (:mod:`.critics`): codes stay what they
+were, so that a generator can be trained on them meanwhile. Half of the clips are mixes as they are, half are recorded, with tone and hiss.
 
     python -m tonescope.models.training.codec --folder WORK
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from torch import Tensor, nn
 from transformers import EncodecConfig, EncodecModel
 
 from . import clips, lapped, record
-from .course import Course
+from .course import Course, half_is_quicker
 from .critics import Balance, Critics
 from .examiner import prepare_listeners
 from .losses import Listener, SpectralLoss
@@ -36,11 +38,11 @@ log = logging.getLogger(__name__)
 
 CONFIG: dict[str, Any] = dict(
     sampling_rate=SAMPLE_RATE, audio_channels=1, normalize=False, upsampling_ratios=list(reversed(lapped.STRIDES)), num_filters=24, hidden_size=192,
-    codebook_dim=192, codebook_size=512, use_causal_conv=False, norm_type="weight_norm", num_lstm_layers=1,
+    codebook_dim=192, codebook_size=1024, use_causal_conv=False, norm_type="weight_norm", num_lstm_layers=1,
     pad_mode="constant", num_residual_layers=1, use_conv_shortcut=False,
 )  # fmt: skip
 KEPT_BANDS = 160
-TRAINING_CLIPS = 9500
+TRAINING_CLIPS = 9500  # of either kind
 CROP = SAMPLE_RATE
 BATCH = 8
 WARM_UP = 200
@@ -53,18 +55,21 @@ GRADIENT_SCALE = 0.15  # of the balanced gradient, so that it weighs against the
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of the schedule. With critics the weights are shares of the gradient at the sound, without them plain factors."""
+    """One run of the schedule. With critics the weights are shares of the gradient at the sound, without them plain factors.
+
+    ``depths`` says of how many codebooks a clip is decoded, one of them each; the largest is how many there are.
+    """
 
     minutes: float
     rate: float
+    depths: tuple[int, ...]
     weights: dict[str, float]
     decoder_only: bool = False
-    recorded: bool = False
 
     @property
-    def clips(self) -> str:
-        """Which set of clips is learned from."""
-        return "clips-codec" if self.recorded else "clips-dry"
+    def books(self) -> int:
+        """How many codebooks the codec has."""
+        return max(self.depths)
 
     @property
     def critics(self) -> bool:
@@ -72,17 +77,16 @@ class Stage:
         return "displeasure" in self.weights
 
 
-BOOKS = 12
+BOOKS = 6  # that are kept: what a generator plays
 STAGES = (
-    Stage(35, 4e-4, dict(spectral=2.0, waveform=1.0, listener=1.0)),
-    Stage(60, 4e-4, dict(spectral=2.0, waveform=0.7, listener=2.5, displeasure=0.8, likeness=1.2), decoder_only=True),
-    Stage(45, 3e-4, dict(spectral=2.0, waveform=0.5, listener=2.5, displeasure=1.0, likeness=1.5), decoder_only=True, recorded=True),
+    Stage(25, 4e-4, (4, 5, 6, 8), dict(spectral=2.0, waveform=1.0, listener=1.0)),
+    Stage(40, 4e-4, (BOOKS,), dict(spectral=2.0, waveform=0.7, listener=2.5, displeasure=0.8, likeness=1.2), decoder_only=True),
 )  # fmt: skip
 
 
-def build() -> EncodecModel:
+def build(books: int = BOOKS) -> EncodecModel:
     """An untrained codec."""
-    kilobits = BOOKS * math.log2(CONFIG["codebook_size"]) * SAMPLE_RATE / math.prod(lapped.STRIDES) / 1000
+    kilobits = books * math.log2(CONFIG["codebook_size"]) * SAMPLE_RATE / math.prod(lapped.STRIDES) / 1000
     return EncodecModel(EncodecConfig(**CONFIG, target_bandwidths=[kilobits]))
 
 
@@ -121,18 +125,19 @@ class Quantiser:
             residual = residual - centres[torch.cdist(residual, centres).argmin(1)]
         self.started = True
 
-    def __call__(self, latents: Tensor, learn: bool = True) -> tuple[Tensor, Tensor]:
-        """Quantise (batch, width, frames), and move the codebooks if they ``learn``.
+    def __call__(self, latents: Tensor, learn: bool = True, depths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Quantise (batch, width, frames) with so many codebooks a row, or with all, and move the codebooks if they ``learn``.
 
         Returns the straight-through latents and the commitment loss.
         """
         vectors = latents.transpose(1, 2).reshape(-1, latents.shape[1])
+        depth = None if depths is None else depths.repeat_interleave(latents.shape[2])[:, None]
         residual, total, loss = vectors.detach(), torch.zeros_like(vectors), vectors.new_zeros(())
         for level, book in enumerate(self.books):
             distance = residual.pow(2).sum(1, keepdim=True) - 2 * residual @ book.embed.T + book.embed.pow(2).sum(1)
             nearest = distance.argmin(1)
             chosen = book.embed[nearest]
-            total = total + chosen
+            total = total + (chosen if depth is None else chosen * (level < depth))
             loss = loss + nn.functional.mse_loss(vectors, total.detach()) / (level + 1)
             if learn:
                 self._move(book, residual, nearest)
@@ -159,7 +164,7 @@ class Training:
 
     def __init__(self, stage: Stage, folder: Path, number: int = 1) -> None:
         self.stage = stage
-        self.model, self.spectral = build(), SpectralLoss()
+        self.model, self.spectral, self.half = build(stage.books), SpectralLoss(), False
         self.quantiser = Quantiser(self.model)
         if stage.decoder_only:
             self.model.encoder.requires_grad_(False)
@@ -172,11 +177,12 @@ class Training:
             critics=self.critics, critics_optimiser=self.critics_optimiser,
         )  # fmt: skip
 
-    def open(self, folder: Path) -> clips.Clips:
+    def open(self, folder: Path) -> list[clips.Clips]:
         """The clips that are learned from, and listeners who know them."""
-        clips.write(folder / self.stage.clips, clips.uniform("train", TRAINING_CLIPS, dry=not self.stage.recorded))
-        self.listener = Listener(prepare_listeners(folder, self.stage.clips))
-        return clips.Clips.open(folder / self.stage.clips)
+        clips.write(folder / "clips-codec", clips.uniform("train", TRAINING_CLIPS))
+        clips.write(folder / "clips-dry", clips.uniform("train", TRAINING_CLIPS, first=TRAINING_CLIPS, dry=True))
+        self.listener = Listener(prepare_listeners(folder, "clips-codec"))
+        return [clips.Clips.open(folder / name) for name in ("clips-codec", "clips-dry")]
 
     @torch.no_grad()
     def begin(self, before: EncodecModel | None, audio: Tensor) -> None:
@@ -184,12 +190,22 @@ class Training:
         if before is None:
             lapped.start(self.model, audio, KEPT_BANDS)
         else:
-            self.model.load_state_dict(before.state_dict())
+            self.model.load_state_dict(before.state_dict(), strict=False)  # the last codebooks may be left out
             self.quantiser.started = True
 
     def vectors(self, audio: Tensor) -> Tensor:
         """Unquantised latents of (rows, samples): (rows x frames, width)."""
-        return self.model.encoder(audio[:, None]).transpose(1, 2).reshape(-1, CONFIG["hidden_size"])
+        return self._encode(audio).transpose(1, 2).reshape(-1, CONFIG["hidden_size"])
+
+    def _encode(self, audio: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            latents: Tensor = self.model.encoder(audio[:, None])
+        return latents.float()
+
+    def _decode(self, latents: Tensor) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            made: Tensor = self.model.decoder(latents)
+        return made[:, 0].float()
 
     def lesson(self, real: Tensor) -> dict[str, float]:
         """One step on (rows, samples); returns every loss."""
@@ -197,20 +213,20 @@ class Training:
             group["lr"] = self.stage.rate * self.course.rate
         learn = not self.stage.decoder_only
         commitment = real.new_zeros(())
+        depths = torch.tensor(self.stage.depths)[torch.randint(len(self.stage.depths), (len(real),))]
         with torch.set_grad_enabled(learn):
-            latents = self.model.encoder(real[:, None])
+            latents = self._encode(real)
             if self.quantiser.started:
-                latents, commitment = self.quantiser(latents, learn)
-        made = self.model.decoder(latents)[:, 0]
+                latents, commitment = self.quantiser(latents, learn, depths)
+        made = self._decode(latents)
         error = (made - real).pow(2).mean(1) / real.pow(2).mean(1).clamp_min(1e-4)
-        losses = {
-            "spectral": self.spectral(made, real),
-            "waveform": 5 * (made - real).abs().mean() + error.mean(),
-            "listener": self.listener(made, real),
-        }
+        losses = {"spectral": self.spectral(made, real), "waveform": 5 * (made - real).abs().mean() + error.mean()}
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            losses["listener"] = self.listener(made, real)
+            if self.stage.critics:
+                losses["displeasure"], losses["likeness"] = self.critics(made, real)
         self.optimiser.zero_grad()
         if self.stage.critics:
-            losses["displeasure"], losses["likeness"] = self.critics(made, real)
             gradient = self.balance.gradient(losses, made)
             (COMMITMENT * commitment + (GRADIENT_SCALE * gradient * made).sum()).backward()
             self._teach_critics(made.detach(), real)
@@ -222,8 +238,11 @@ class Training:
         self.optimiser.step()
         return {name: float(loss.detach()) for name, loss in losses.items()}
 
-    def run(self, data: clips.Clips, random: np.random.Generator, held_out: Tensor) -> None:
+    def run(self, data: Sequence[clips.Clips], random: np.random.Generator, held_out: Tensor) -> None:
         """Learn until the stage is over."""
+        sample = crops(data, BATCH, random)
+        self.half = half_is_quicker(self.model, lambda: self._decode(self._encode(sample)).square().mean())
+        log.info("training in %s, which is quicker here", "bfloat16" if self.half else "float32")
         while not self.course.over:
             with self.course.lesson():
                 if not self.quantiser.started and self.course.share >= CONTINUOUS_SHARE:
@@ -248,17 +267,18 @@ class Training:
         model.train()
 
     def _teach_critics(self, made: Tensor, real: Tensor) -> None:
-        loss = self.critics.own_loss(made, real)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            loss = self.critics.own_loss(made, real)
         self.critics_optimiser.zero_grad()
         loss.backward()
         self.critics_optimiser.step()
 
 
-def crops(data: clips.Clips, count: int, random: np.random.Generator) -> Tensor:
-    """``count`` random seconds of ``data`` at random levels: (count, samples)."""
-    rows = random.integers(len(data.recipes), size=count)
+def crops(data: Sequence[clips.Clips], count: int, random: np.random.Generator) -> Tensor:
+    """``count`` random seconds of all sets alike, at random levels: (count, samples)."""
+    sets = [data[index] for index in random.integers(len(data), size=count)]
     starts = random.integers(clips.SAMPLES - CROP, size=count)
-    audio = np.stack([data.audio[row, start : start + CROP] for row, start in zip(rows, starts, strict=True)])
+    audio = np.stack([part.audio[random.integers(len(part.recipes)), start : start + CROP] for part, start in zip(sets, starts, strict=True)])  # fmt: skip
     gain = 10 ** (random.uniform(-4, 2, size=(count, 1)) / 20)
     return torch.from_numpy((audio / 32767 * gain).astype(np.float32))
 
@@ -284,7 +304,7 @@ def train(folder: Path, seed: int = 0, stages: int = len(STAGES)) -> EncodecMode
     assert model is not None
     model.save_pretrained(folder / "codec")
     minutes = [stage.minutes for stage in STAGES[:stages]]
-    record.write(folder, "codec", seed=seed, minutes=minutes, steps=steps, clips=TRAINING_CLIPS, batch=BATCH)
+    record.write(folder, "codec", seed=seed, minutes=minutes, steps=steps, clips=2 * TRAINING_CLIPS, batch=BATCH)
     return model
 
 

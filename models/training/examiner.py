@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from . import clips, record
 from .augmentation import worn
+from .course import half_is_quicker
 from .planted import facts
 from .renderer import SAMPLE_RATE
 from .roundtrip import reconstructions
@@ -153,6 +154,8 @@ def _train(
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
     model.train()
+    sample = torch.from_numpy(audio[:BATCH].astype(np.float32) / 32767)
+    half = half_is_quicker(model, lambda: model(sample)["genre"].square().mean())
     for step in range(steps):
         if step % (len(audio) // BATCH) == 0:
             order = random.permutation(len(audio))
@@ -162,7 +165,9 @@ def _train(
         sound = sound + torch.randn_like(sound) * float(10 ** random.uniform(-4.5, -2.7))
         if vary:
             sound = vary(sound, random)
-        loss = _loss(model(sound), {name: value[torch.from_numpy(rows)] for name, value in right.items()})
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            logits = {name: logit.float() for name, logit in model(sound).items()}
+        loss = _loss(logits, {name: value[torch.from_numpy(rows)] for name, value in right.items()})
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
