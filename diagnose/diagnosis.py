@@ -16,7 +16,7 @@ from torch import Tensor
 from ..models.delay import frames_in, shortest
 from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling, Takes
-from ..models.judge import Judge
+from ..models.judge import LONGEST_TEXT, Judge
 from ..models.loading import EMBEDDED, fingerprint
 from ..models.vocabulary import Vocabulary
 from . import genre, memory
@@ -227,7 +227,9 @@ def diagnose(
         takes=_takes(takes, posterior, found.metric, judge.labels, intent.label),
         drivers=drivers,
         estimated_units=found.count,
-        caveats=_caveats(intent, heard, question, judge, generator, settings, results.words, results.group, against),
+        caveats=_caveats(
+            prompt, intent, heard, question, judge, generator, settings, results.words, results.group, against
+        ),
         cost=cost,
         timings=clock.timings,
     )
@@ -275,6 +277,7 @@ def _takes(
 
 
 def _caveats(
+    prompt: str,
     intent: genre.Intent,
     heard: genre.Heard,
     question: Question,
@@ -290,7 +293,7 @@ def _caveats(
         caveats.append(f"{against} cannot be compared with itself, so it was compared with {question.against}.")
     if generator.model.dtype.itemsize < 4:
         caveats.append(
-            "The generator ran in half precision: rounding alone can part takes that share their noise, and small effects drown in it; --dtype float32 does not have that."
+            "The generator ran in half precision: rounding alone can part takes that share their noise, and small effects drown in it; single precision (float32) does not have that."
         )
     if generator.family.reads == "prefix":
         caveats.append(
@@ -298,14 +301,18 @@ def _caveats(
         )
     if settings.takes < 8:
         few = "one take gives no interval" if settings.takes == 1 else f"{settings.takes} takes give a wide interval"
-        caveats.append(f"{few[0].upper()}{few[1:]}; --takes 8 or more gives a useful one.")
+        caveats.append(f"{few[0].upper()}{few[1:]}; 8 or more give a useful one.")
     if intent.how == "meaning":
         caveats.append(
             f"The prompt names no genre; {intent.label} was read from its meaning ({100 * intent.confidence:.0f} % sure)."
         )
+    if intent.how in ("meaning", "none") and not judge.reads_all_of(prompt):
+        caveats.append(
+            f"{judge.name} reads the first {LONGEST_TEXT} tokens of a prompt, so what the end of this one asks for did not count as asked."
+        )
     if intent.others:
         caveats.append(
-            f"The prompt also names {', '.join(intent.others)}; {intent.label} was taken as the one asked for (--intended names another)."
+            f"The prompt also names {', '.join(intent.others)}; {intent.label} was taken as the one asked for; say which genre was meant if it is another."
         )
     if unknown := [word.word for word in words if not word.known]:
         shown = ", ".join(f"“{word}”" for word in unknown)
@@ -322,7 +329,7 @@ def _caveats(
         )
     if foreign(judge, generator):
         caveats.append(
-            f"The judge {judge.name} knows only {judge.world}, which {generator.name} was not made for: use --judge laion/larger_clap_music."
+            f"The judge {judge.name} knows only {judge.world}, which {generator.name} was not made for: choose the judge laion/larger_clap_music."
         )
     if heard.unsure:
         caveats.append(f"In {heard.unsure} of {heard.share.total} takes the judge hears no clear genre.")

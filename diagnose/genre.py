@@ -117,9 +117,9 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
     A drift is reported only when the misses cannot be the judge's own: the lower end of their interval lies above the upper end of
     the judge's measured error (or, unmeasured, above :data:`UNMEASURED_ERROR`, and the sentence says so).
     """
-    total, spread = heard.share.total, _spread(heard, heard.share.total)
+    total = heard.share.total
     if intent.label is None:
-        sentence = f"The prompt names no genre; what is heard is {spread}."
+        sentence = f"The prompt names no genre; what is heard is {_sized(heard)}."
         return Verdict(kind="open", sentence=sentence, matched=None, judge_error=None)
     asked, error = intent.label, judge_error(judge, intent.label)
     matched = share(heard.counts.get(asked, 0), total)
@@ -131,7 +131,9 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
         return Verdict(kind=kind, sentence=f"You asked for {asked}{sentence}", matched=matched, judge_error=error)
 
     if total < FEWEST_TAKES:
-        return verdict("unclear", f"; {spread}, but fewer than {FEWEST_TAKES} takes show nothing: make more.")
+        return verdict(
+            "unclear", f"; {_spread(heard, total)}, but fewer than {FEWEST_TAKES} takes show nothing: make more."
+        )
     clear = misses.low > (error.high if error else UNMEASURED_ERROR)
     mostly = f"{matched.count} of {total} takes are heard as {asked} ({_percent(matched)})"
     rest = _spread(heard, total, without=asked)
@@ -145,13 +147,13 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
     if matched.count * 2 > total:
         return verdict("match", f" and got it: {mostly}" + (f"; the rest as {rest}." if matched.count < total else "."))
     if clear:
-        return verdict("unclear", f", and no one genre came: {spread}.{unmeasured}")
+        return verdict("unclear", f", and no one genre came: {_sized(heard)}.{unmeasured}")
     own = (
         f"the judge itself mishears {error.count} of {error.total} clips of {asked}"
         if error
         else "the judge’s own errors were not measured"
     )
-    return verdict("unclear", f"; what came is unclear: {spread}. The misses may be the judge’s own ({own}).")
+    return verdict("unclear", f"; what came is unclear: {_sized(heard)}. The misses may be the judge’s own ({own}).")
 
 
 def withheld(verdict: Verdict, judge: str, world: str, generator: str) -> Verdict:
@@ -167,6 +169,12 @@ def strayed(intent: Intent, heard: Heard) -> str | None:
 
 def _percent(value: Share) -> str:
     return f"{100 * value.low:.0f}–{100 * value.high:.0f} % of all takes with 95 % confidence"
+
+
+def _sized(heard: Heard) -> str:
+    """What is heard, with the interval of what is heard most."""
+    spread = _spread(heard, heard.share.total)
+    return f"{spread} ({heard.label}: {_percent(heard.share)})" if heard.counts else spread
 
 
 def _spread(heard: Heard, total: int, without: str | None = None) -> str:

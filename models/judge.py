@@ -14,6 +14,7 @@ from .errors import TonescopeError
 from .mel import LogMel
 
 ROWS = 8
+LONGEST_TEXT = 77  # tokens that a text tower is given, as in training of the usual ones
 DEFAULT_TEMPLATE = "This audio is a {} song."
 
 
@@ -95,10 +96,14 @@ class Judge:
     @torch.no_grad()
     def embed_text(self, texts: Sequence[str]) -> Tensor:
         """Unit-length embeddings (texts, width)."""
-        batch = self.tokenizer(list(texts), padding=True, truncation=True, max_length=77, return_tensors="pt").to(
-            self.model.device
-        )
+        batch = self.tokenizer(
+            list(texts), padding=True, truncation=True, max_length=LONGEST_TEXT, return_tensors="pt"
+        ).to(self.model.device)
         return torch.nn.functional.normalize(_pooled(self.model.get_text_features(**batch)), dim=-1)
+
+    def reads_all_of(self, text: str) -> bool:
+        """Whether no end of a text is cut off before it is read."""
+        return len(self.tokenizer(text)["input_ids"]) <= LONGEST_TEXT
 
     def _embed_labels(self) -> Tensor:
         rows = [

@@ -48,6 +48,11 @@ def test_the_wheel_carries_its_data(installed: Path, tmp_path: Path) -> None:
     assert (installed / "tonescope" / "diagnose" / "report" / "report.html.j2").is_file()
 
 
+def test_every_public_name_is_there(installed: Path, tmp_path: Path) -> None:
+    code = "import tonescope; print(sum(getattr(tonescope, name) is not None for name in tonescope.__all__))"
+    assert int(_python(installed, code, tmp_path)) > 15
+
+
 def test_the_wheel_diagnoses(installed: Path, folders: tuple[Path, Path], tmp_path: Path) -> None:
     models = ["--model", str(folders[0]), "--judge", str(folders[1])]
     quick = ["--takes", "1", "--seconds", "0.5", "--test-units", "0", "--json", "--out", str(tmp_path / "out")]

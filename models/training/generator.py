@@ -52,6 +52,7 @@ class Round:
     opening: float = 1.0  # weight of the first position, beside those after OPENING_FRAMES
     misheard: float = 0.0  # at most such a share of the music so far is heard wrong
 
+
 # The last round is to make the model go by the prompt: the opening, where there is little else to go by, counts for more.
 ROUNDS = (
     Round(45, 1e-3),

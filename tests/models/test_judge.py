@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tonescope.models.judge import Judge
+from tonescope.models.judge import LONGEST_TEXT, Judge
 from tonescope.models.mel import LogMel
 from transformers import ClapFeatureExtractor, ClapModel
 
@@ -46,6 +46,12 @@ def test_log_mel_equals_the_library_for_the_real_music_clap() -> None:
     expected = library(audio, sampling_rate=48_000, return_tensors="pt").input_features[0]
     mel = LogMel(library)
     assert torch.allclose(mel(mel.fit(torch.from_numpy(audio)[None]))[0], expected, atol=0.02)
+
+
+def test_it_knows_what_of_a_text_it_reads() -> None:
+    judge = tiny.judge()
+    assert judge.reads_all_of("house with piano")
+    assert not judge.reads_all_of("piano " * LONGEST_TEXT)
 
 
 def test_probabilities_sum_to_one_and_rows_are_independent() -> None:

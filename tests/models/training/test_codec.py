@@ -67,6 +67,19 @@ def test_gradient_passes_the_quantiser_straight_through() -> None:
     assert torch.equal(latents.grad, torch.ones_like(latents))
 
 
+def test_each_row_is_played_with_as_many_codebooks_as_it_is_given() -> None:
+    quantiser, fewer = Quantiser(build(6)), Quantiser(build(2))
+    for book in quantiser.books:
+        book.embed.normal_()
+    for book, other in zip(fewer.books, quantiser.books, strict=False):
+        book.embed.copy_(other.embed)
+    latents = torch.randn(2, 192, 5)
+    whole, short = quantiser(latents, learn=False)[0], fewer(latents, learn=False)[0]
+    mixed, _ = quantiser(latents, learn=False, depths=torch.tensor([6, 2]))
+    assert torch.allclose(mixed[0], whole[0], atol=1e-5)
+    assert torch.allclose(mixed[1], short[1], atol=1e-5)
+
+
 def test_codebooks_that_do_not_learn_stay_where_they_are() -> None:
     quantiser = Quantiser(build())
     for book in quantiser.books:
