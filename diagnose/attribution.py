@@ -220,7 +220,7 @@ class _Pass:
             raise TonescopeError(
                 f"the reference means were measured without guidance and the takes were made with it, so nothing is known of the null-prompt half of {location}; measure them with guidance."
             )
-        mean = self.reference.means[location][:branches].to(self.device, generator.model.dtype)[:, None, None]
+        mean = self.reference.means[location][:branches].to(self.device, generator.dtype(location))[:, None, None]
 
         def change(tensor: Tensor) -> Tensor:
             prefix = generator.clock.prefix if location.network == "decoder" else 0

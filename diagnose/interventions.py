@@ -208,7 +208,7 @@ class _Writer:
                 addend[line, : given.shape[1], columns] = given[branch][:, columns].float()
             factor[line, :, columns] = 1 + edit.amount * (factor[line, :, columns] - 1)
             addend[line, :, columns] *= edit.amount
-        device, dtype = generator.model.device, generator.model.dtype
+        device, dtype = generator.model.device, generator.dtype(location)
         self.factor, self.addend = factor.to(device, dtype), addend.to(device, dtype)
         self.reach = self._reach()
         self.everywhere = self._present(list(range(rows)))

@@ -89,9 +89,7 @@ def generation_bytes(generator: Generator, seconds: float, tokens: int, guidance
 def decoding_bytes(generator: Generator, seconds: float) -> int:
     """Bytes while the codec decodes, a few rows at a time: its widest layers run at the full sample rate."""
     filters = generator.model.config.audio_encoder.num_filters
-    return int(
-        DECODED_LAYERS * DECODE_ROWS * seconds * generator.sample_rate * filters * generator.model.dtype.itemsize
-    )
+    return int(DECODED_LAYERS * DECODE_ROWS * seconds * generator.sample_rate * filters * 4)
 
 
 def waveform_bytes(generator: Generator, seconds: float, takes: int) -> int:

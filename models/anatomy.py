@@ -175,7 +175,7 @@ class Anatomy:
             return look
 
         samples = _PROBE_FRAMES * round(codec.config.sampling_rate / codec.config.frame_rate)
-        silence = torch.zeros(1, codec.config.audio_channels, samples, device=self.model.device, dtype=self.model.dtype)
+        silence = torch.zeros(1, codec.config.audio_channels, samples, device=self.model.device, dtype=codec.dtype)
         places = self.locations("codec.encoder", "codec.decoder")
         with torch.no_grad(), hooked([read(self.place(location), note(location)) for location in places]):
             codec.decoder(codec.encoder(silence))

@@ -19,6 +19,7 @@ from .cache import roomy_cache
 from .errors import TonescopeError
 from .hooks import Hook, hooked
 from .sampling import PairedSampling
+from .units import Location
 
 DECODE_ROWS = 4  # the codec is faster on a few rows at a time than on many: its activations stay in the cache
 
@@ -83,7 +84,7 @@ class Generator(Anatomy):
     """A MusicGen-like model, its tokenizer, and an address for every unit.
 
     Args:
-        model: a model of a known family, in evaluation mode.
+        model: a model of a known family, in evaluation mode; its codec works in single precision at least.
         tokenizer: its tokenizer.
         name: what the user called it.
         longest_seconds: the longest audio it was trained on, where known.
@@ -99,6 +100,9 @@ class Generator(Anatomy):
         folder: Path | None = None,
     ) -> None:
         super().__init__(model, name)
+        # Half precision gains nothing there, and some processors miscalculate its wide strides in it.
+        if model.audio_encoder.dtype.itemsize < 4:
+            model.audio_encoder.float()
         self.tokenizer, self.longest_seconds, self.folder = tokenizer, longest_seconds, folder
         decoder, codec = model.config.decoder, model.config.audio_encoder
         self.books, self.size, self.pad = decoder.num_codebooks, decoder.vocab_size, decoder.pad_token_id
@@ -290,6 +294,10 @@ class Generator(Anatomy):
             chroma = self.model.audio_enc_to_dec_proj(chroma)
         return chroma.expand(-1, self.model.config.chroma_length, -1)
 
+    def dtype(self, location: Location) -> torch.dtype:
+        """The precision of the activations at a location."""
+        return (self.model.audio_encoder if location.network == "codec" else self.model).dtype
+
     @staticmethod
     def guided(logits: Tensor, guidance: float) -> Tensor:
         """Merge the branches of :meth:`replay`: (takes, codebooks, frames, vocabulary)."""
@@ -304,9 +312,7 @@ class Generator(Anatomy):
 
     def vectors(self, weights: Tensor) -> Tensor:
         """Expected codec latents for weights over codes (takes, codebooks, frames, size): (takes, frames, width), one channel."""
-        return torch.einsum("bkts,ksw->btw", weights, self.codebooks[: weights.shape[1]].to(weights.dtype)).to(
-            self.model.dtype
-        )
+        return torch.einsum("bkts,ksw->btw", weights.to(self.codebooks.dtype), self.codebooks[: weights.shape[1]])
 
     @cached_property
     def silence(self) -> Tensor:
@@ -342,7 +348,7 @@ class Generator(Anatomy):
         sound = torch.cat(parts)
         if not torch.isfinite(sound).all():
             raise TonescopeError(
-                f"the codec of {self.name} turns these codes into something that is not a number; load it in float32 (half precision overflows), check its weights, or edit less."
+                f"the codec of {self.name} turns these codes into something that is not a number; check its weights, or edit less."
             )
         return sound
 
@@ -350,7 +356,9 @@ class Generator(Anatomy):
     def encode(self, waveform: Tensor) -> Tensor:
         """Codes (takes, codebooks of one channel, frames) of a waveform (takes, samples) at the model's rate."""
         rows = [
-            self.model.audio_encoder.encode(part[:, None].to(self.model.device, self.model.dtype)).audio_codes[0]
+            self.model.audio_encoder.encode(part[:, None].to(self.codebooks.device, self.codebooks.dtype)).audio_codes[
+                0
+            ]
             for part in waveform.split(DECODE_ROWS)
         ]
         return torch.cat(rows)

@@ -50,6 +50,9 @@ CONTINUOUS_SHARE = 0.03  # of the first stage, without the quantiser
 DECAY = 0.99
 COMMITMENT = 0.25
 CRITICS_RATE = 3e-4
+MISCALCULATED_STRIDE = (
+    20  # such convolutions come out wrong in bfloat16 on processors with AMX (oneDNN as of torch 2.14)
+)
 GRADIENT_SCALE = 0.15  # of the balanced gradient, so that it weighs against the commitment as in the first stage
 
 
@@ -198,14 +201,18 @@ class Training:
         return self._encode(audio).transpose(1, 2).reshape(-1, CONFIG["hidden_size"])
 
     def _encode(self, audio: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
-            latents: Tensor = self.model.encoder(audio[:, None])
-        return latents.float()
+        return self._through(self.model.encoder.layers, audio[:, None])
 
     def _decode(self, latents: Tensor) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
-            made: Tensor = self.model.decoder(latents)
-        return made[:, 0].float()
+        return self._through(self.model.decoder.layers, latents)[:, 0]
+
+    def _through(self, layers: nn.ModuleList, signal: Tensor) -> Tensor:
+        for layer in layers:
+            convolution: Any = getattr(layer, "conv", None)
+            half = self.half and not (convolution and convolution.stride[0] >= MISCALCULATED_STRIDE)
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                signal = layer(signal if half else signal.float())
+        return signal.float()
 
     def lesson(self, real: Tensor) -> dict[str, float]:
         """One step on (rows, samples); returns every loss."""

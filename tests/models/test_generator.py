@@ -132,6 +132,10 @@ def test_half_precision_plays_and_replays(dtype: torch.dtype) -> None:
     with torch.no_grad():
         logits = generator.replay(takes.codes, generator.read_text(PROMPTS))
     assert logits.dtype == dtype and torch.isfinite(logits).all() and torch.isfinite(takes.waveform).all()
+    whole = Generator(tiny.musicgen(), tiny.tokenizer(), "whole")
+    assert torch.allclose(
+        takes.waveform, whole.decode(takes.codes), atol=1e-3
+    )  # of the weights that were rounded, not of the sums
 
 
 def test_a_prompt_longer_than_the_text_encoder_is_refused() -> None:
