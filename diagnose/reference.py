@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -77,8 +77,12 @@ def measure(
     prompts: Sequence[str] = PROMPTS,
     seed: int = 90_000,
     batch: int = 6,
+    advance: Callable[[float], None] | None = None,
 ) -> Reference:
-    """Generate one take a prompt, replay it, and average every unit over prompts and over time (or over the prompt's tokens)."""
+    """Generate one take a prompt, replay it, and average every unit over prompts and over time (or over the prompt's tokens).
+
+    ``advance`` is told the share that is done.
+    """
     sums: dict[Location, Tensor] = {}
 
     def note(location: Location, tensor: Tensor) -> None:
@@ -103,6 +107,8 @@ def measure(
                 codes = takes.codes[row : row + 1]
                 generator.replay(codes, generator.read_text([prompt]), sampling.guidance)
                 generator.decode(codes)
+        if advance:
+            advance(min(1.0, (start + batch) / len(prompts)))
     about = {
         "model": fingerprint(generator.model),
         "prompts": list(prompts),

@@ -91,13 +91,14 @@ class Session:
         allowed = memory.budget(self.generator.model.device, settings.memory_gib)
         each = memory.generation_bytes(self.generator, seconds, 16, settings.guidance)
         rows = allowed.rows(each, REFERENCE_ROWS, f"measuring reference means of {self.generator.name}")
-        if progress:
-            takes = len(references.PROMPTS)
-            progress(
-                f"measure reference means (once for this model: {takes} takes of {seconds:g} s, {each * rows / memory.GIB:.1f} GiB)",
-                0.0,
-            )
-        found = references.measure(self.generator, seconds, sampling, batch=rows)
+        what = f"measure reference means (once for this model: {len(references.PROMPTS)} takes of {seconds:g} s, {each * rows / memory.GIB:.1f} GiB)"
+
+        def advance(share: float) -> None:
+            if progress:
+                progress(what, share)
+
+        advance(0.0)
+        found = references.measure(self.generator, seconds, sampling, batch=rows, advance=advance)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             found.save(path)

@@ -74,16 +74,32 @@ def _plain_errors() -> Iterator[None]:
         _fail(memory.RAN_OUT)
 
 
+def _stages() -> Callable[[str, float], None]:
+    """Progress where no bar can be drawn: a line for each stage."""
+    last = ""
+
+    def tell(what: str, _: float) -> None:
+        nonlocal last
+        if what != last:
+            _errors.print(f"{what} …", markup=False, soft_wrap=True)
+        last = what
+
+    return tell
+
+
 @contextmanager
 def _progress(quiet: bool) -> Iterator[tuple[Callable[[str, float], None] | None, Callable[..., None]]]:
-    """What to tell progress to (nothing, where no one looks), and a way to print something above the bar."""
+    """What to tell progress to (nothing, where no one looks; a line a stage, where no bar can be drawn), and a way to print something above the bar."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     def plainly(show: Callable[..., None], *arguments: Any) -> None:
         show(*arguments)
 
-    if quiet or not _errors.is_terminal:
+    if quiet:
         yield None, plainly
+        return
+    if not _errors.is_terminal:
+        yield _stages(), plainly
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=_errors, transient=True, redirect_stdout=False) as bar:
