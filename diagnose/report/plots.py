@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from html import escape
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 HEARD, ASKED, CONTROL, INK = "#e4572e", "#17807e", "#9aa0a6", "#20242a"
 FAINT, UNSURE = "#f3b49f", "#c9a79c"  # estimated; tested, and not sure
 _FONT = dict(family="Inter, system-ui, sans-serif", size=13, color=INK)
+
+
+def _plain(text: str) -> str:
+    """Text as it is: plotly would read tags in it."""
+    return escape(text, quote=False)
 
 
 def _figure(title: str, height: int, x: str = "", y: str = "") -> go.Figure:
@@ -42,11 +48,11 @@ def heard(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], shown
     if diagnosis.intended.label in labels and labels.index(diagnosis.intended.label) not in best:
         best[-1] = labels.index(diagnosis.intended.label)
     best.reverse()
-    names = [labels[index] for index in best]
     colours = [
-        ASKED if name == diagnosis.intended.label else HEARD if name == diagnosis.perceived.label else CONTROL
-        for name in names
-    ]
+        ASKED if labels[index] == diagnosis.intended.label else HEARD if labels[index] == diagnosis.perceived.label else CONTROL
+        for index in best
+    ]  # fmt: skip
+    names = [_plain(labels[index]) for index in best]
     figure = _figure("What is heard (observed)", 90 + 30 * len(best), x="probability")
     figure.add_bar(
         y=names,
@@ -83,19 +89,25 @@ def timeline(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str]) ->
             hoverinfo="skip",
         )
         figure.add_scatter(
-            x=times, y=rows.mean(1).tolist(), mode="lines+markers", line=dict(color=colour, width=2.5), name=name
+            x=times,
+            y=rows.mean(1).tolist(),
+            mode="lines+markers",
+            line=dict(color=colour, width=2.5),
+            name=_plain(name),
         )
     figure.update_yaxes(range=[0, 1.02])
     return figure
 
 
+def _change(diagnosis: Diagnosis) -> str:
+    return _plain(f"change of “{diagnosis.question.label}” over “{diagnosis.question.against}”")
+
+
 def _effects(
     title: str, names: list[str], series: list[tuple[str, list[Effect | None], str]], diagnosis: Diagnosis
 ) -> go.Figure:
-    question = diagnosis.question
-    figure = _figure(
-        title, 110 + 34 * len(names), x=f"change of “{question.label}” over “{question.against}” without it"
-    )
+    names = [_plain(name) for name in names]
+    figure = _figure(title, 110 + 34 * len(names), x=f"{_change(diagnosis)} without it")
     for name, effects, colour in series:
         known = [(label, effect) for label, effect in zip(names, effects, strict=True) if effect is not None]
         figure.add_bar(
@@ -138,7 +150,7 @@ def group(diagnosis: Diagnosis) -> go.Figure:
     figure = _figure(
         f"Muting the {test.units} strongest units together",
         240,
-        x=f"change of “{diagnosis.question.label}” over “{diagnosis.question.against}”",
+        x=_change(diagnosis),
     )
     names = ["estimated", test.badge, f"{test.control_units} random units"]
     effects = [test.estimated, test.muted.effect, test.control.effect]
@@ -164,7 +176,7 @@ def doses(diagnosis: Diagnosis) -> go.Figure | None:
     colours = [UNSURE if scale in played and played[scale].badge == "tested" else HEARD for scale, _ in points]
     figure = _figure(
         "The same units turned down and up (tested)", 260, x="strength (1: as generated)",
-        y=f"change of “{diagnosis.question.label}”",
+        y=_change(diagnosis),
     )  # fmt: skip
     figure.add_scatter(
         x=[scale for scale, _ in points], y=[effect.mean for _, effect in points], error_y=_errors([effect for _, effect in points]),

@@ -40,6 +40,8 @@ EPOCHS = 5
 LISTENERS: tuple[dict[str, Any], ...] = (
     dict(width=32, bands=80, window=800, hop=200),
     dict(width=24, bands=48, window=1600, hop=320),
+    dict(width=32, bands=72, window=2048, hop=400),
+    dict(width=24, bands=40, window=512, hop=160),
 )
 LISTENED = 6000
 LOOPED = 400  # extra lo-fi clips with the drum loop, so that it can be told from other drums

@@ -40,7 +40,7 @@ WARM_UP = 150
 NO_TEXT_SHARE = 0.1
 OPENING_FRAMES = 50
 TEXT_PIECES = 24_000
-BOOK_WEIGHTS = (2.0, 1.0, 0.6, 0.4, 0.3, 0.25)  # the first codebook carries most of what can be learnt
+BOOK_WEIGHTS = (1.6, 1.0, 0.8, 0.6)  # the first codebook carries most of what can be learnt
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,14 @@ def test_words_that_come_twice_have_bars_of_their_own(found: Diagnosis) -> None:
     assert len(names) == 3 == len(set(names))
 
 
+def test_plots_show_names_as_they_are(found: Diagnosis) -> None:
+    odd = found.model_copy(deep=True)
+    odd.drivers.words[0].word, odd.question.label = "<b>house</b>", "<i>house</i>"
+    figure = plots.words(odd)
+    assert "&lt;b&gt;house" in figure.data[0].y[0] or "&lt;b&gt;house" in figure.data[0].y[1]
+    assert "<i>" not in figure.layout.xaxis.title.text
+
+
 def test_a_word_is_shown_with_what_was_played_without_it(found: Diagnosis) -> None:
     tested = [word for word in found.drivers.words if word.verified]
     assert len(tested) == 1 and tested[0].verified is not None
