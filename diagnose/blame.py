@@ -11,7 +11,7 @@ from torch import Tensor
 from ..models.generator import Generator
 from ..models.judge import Judge
 from .genre import Intent, Verdict
-from .result import Blame, Question, Trial
+from .result import Blame, KnownClips, Question, Trial
 from .stats import Share, share
 
 CLEARLY_CLOSER = 0.1  # of centred cosine similarity; states differ by less for reasons that no one hears
@@ -27,29 +27,33 @@ def bare_word(intent: Intent, verdict: Verdict, prompt: str) -> str | None:
 
 def blame(
     prompt: str, generator: Generator, judge: Judge, intent: Intent, question: Question, verdict: Verdict, bare: Trial | None,
-    untouched: Sequence[str] = (),
+    untouched: Sequence[str] = (), known: KnownClips | None = None,
 ) -> Blame:  # fmt: skip
     """Split the blame for a drift. Without one there is nothing to split, and that is what it says.
 
     Args:
         bare: what became of the tested takes when the genre word alone stood in place of the prompt.
         untouched: what the same takes are heard as under the prompt itself.
+        known: what the judge hears in the user's own clips of the genre asked for, which count for more than its record.
     """
     asked, heard = intent.label, question.label
     if asked is None or "drift" not in verdict.kind:
-        return Blame(where="nowhere", sentence="No confusion was found, so there is none to place.")
-    misheard = _misheard(judge, asked, heard)
+        return Blame(where="nowhere", sentence="No confusion was found, so there is none to place.", known=known)
+    misheard = share(known.reconstructed.get(heard, 0), known.clips) if known else _misheard(judge, asked, heard)
     labels = sorted({asked, heard, *judge.labels})
     closeness = text_similarities(generator, prompt, labels)
     nearest = labels[int(closeness.argmax())]
     to_asked, to_heard = float(closeness[labels.index(asked)]), float(closeness[labels.index(heard)])
-    listener = (
-        f"how often codec and judge mistake known {asked} for {heard} was not measured"
-        if misheard is None
-        else f"codec and judge mistake known {asked} for {heard} in {misheard.count} of {misheard.total} clips"
-    )
+    if misheard is None:
+        listener = f"how often codec and judge mistake known {asked} for {heard} was not measured"
+    elif known:
+        listener = f"of the {known.clips} known clips of {asked} the judge hears {known.clean.get(heard, 0)} as {heard} as they are, and {misheard.count} through the codec"
+    else:
+        listener = f"codec and judge mistake known {asked} for {heard} in {misheard.count} of {misheard.total} clips"
     reads = f"the text encoder’s states are closest to {nearest} of {len(labels)} genre words ({asked} {to_asked:+.2f}, {heard} {to_heard:+.2f})"
-    facts: dict[str, Any] = dict(nearest=nearest, similarity=(to_asked, to_heard), misheard=misheard, bare=bare)
+    facts: dict[str, Any] = dict(
+        nearest=nearest, similarity=(to_asked, to_heard), misheard=misheard, known=known, bare=bare
+    )
     if misheard is not None and misheard.low >= OFTEN:
         return Blame(where="codec and judge", sentence=f"The confusion may be the listener’s: {listener}.", **facts)
     count, total = (bare.heard.get(asked, 0), sum(bare.heard.values())) if bare else (0, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -23,6 +23,7 @@ from . import genre, memory
 from .attribution import Attribution, attribute
 from .blame import bare_word, blame
 from .interventions import regenerate
+from .known import Clip, listen
 from .metrics import margin
 from .plan import Plan
 from .reference import ATTRIBUTED, Reference
@@ -117,7 +118,7 @@ def check_request(
 def diagnose(
     prompt: str, generator: Generator, judge: Judge, taxonomy: Taxonomy, reference: Reference, settings: Settings,
     vocabulary: Vocabulary | None = None, intended: str | None = None, progress: Progress | None = None, keep: Keep | None = None,
-    announce: Announce | None = None,
+    announce: Announce | None = None, known: Sequence[Clip] = (),
 ) -> tuple[Diagnosis, Evidence]:  # fmt: skip
     """Diagnose one prompt.
 
@@ -126,6 +127,7 @@ def diagnose(
         intended: the genre the user meant, when the prompt does not say it.
         keep: what to record of the takes; nothing if absent.
         announce: told the verdict as soon as it is known, long before what drove it is.
+        known: clips that truly are of the genre asked for, to tell the listener's error from the generator's.
 
     Raises:
         TonescopeError: the request cannot be met; the message says why.
@@ -172,6 +174,7 @@ def diagnose(
         if foreign(judge, generator):
             verdict = genre.withheld(verdict, judge.name, judge.world, generator.name)
         question = _question(intent, heard, verdict, posterior, judge.labels, against)
+        familiar = listen(list(known), generator, judge, settings.seconds) if known else None
     if announce:
         announce(verdict)
     with clock.stage("attribute") as advance:
@@ -194,7 +197,7 @@ def diagnose(
         )  # fmt: skip
         timed = by_second(generator, judge, question, found, timeline, played.clean.takes)
         results = plan.results(played, found, vocabulary, timed)
-    placed = blame(prompt, generator, judge, intent, question, verdict, results.bare, played.clean.heard)
+    placed = blame(prompt, generator, judge, intent, question, verdict, results.bare, played.clean.heard, familiar)
     evidence = Evidence(takes, found, posterior, timeline, played)
     tested = _takes(played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label)
     drivers = Drivers(

@@ -15,7 +15,7 @@ from .genre import Heard, Intent, Verdict
 from .settings import Settings
 from .stats import BELIEVED, Effect, Share
 
-SCHEMA_VERSION = "2.0"
+SCHEMA_VERSION = "2.1"
 Badge = Literal["observed", "estimated", "tested", "verified"]
 
 
@@ -85,12 +85,20 @@ def _badge(q: float | None, intact: bool = True) -> Badge:
 Where = Literal["nowhere", "text encoder", "decoder", "codec and judge", "unclear"]
 
 
+class KnownClips(BaseModel):
+    """What the judge hears in clips that truly are of the genre asked for: counts, as they are and through the generator's codec."""
+
+    clips: int
+    clean: dict[str, int]
+    reconstructed: dict[str, int]
+
+
 class Blame(BaseModel):
     """Where a confusion is made, and what that rests on.
 
     ``nearest`` is the genre word whose projected text states are closest to the prompt's; ``similarity`` are centred cosine
     similarities to the asked genre and to the heard one; ``misheard`` is how often codec and judge turn known audio of the asked
-    genre into the heard one, where that was measured; ``bare`` is what came of the bare genre word in place of the prompt.
+    genre into the heard one, where that was measured: in the user's ``known`` clips, or beside the judge; ``bare`` is what came of the bare genre word in place of the prompt.
     """
 
     where: Where
@@ -99,6 +107,7 @@ class Blame(BaseModel):
     nearest: str | None = None
     similarity: tuple[float, float] | None = None
     misheard: Share | None = None
+    known: KnownClips | None = None
     bare: Trial | None = None
 
 

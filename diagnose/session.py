@@ -7,6 +7,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ..models.vocabulary import Vocabulary
 from . import memory
 from . import reference as references
 from .diagnosis import Announce, Evidence, Progress, check_request, diagnose
+from .known import Clip
 from .reference import Reference
 from .result import Diagnosis
 from .settings import Settings
@@ -114,6 +116,7 @@ class Session:
         progress: Progress | None = None,
         keep: Keep | None = None,
         announce: Announce | None = None,
+        known: Sequence[Clip] = (),
     ) -> tuple[Diagnosis, Evidence]:
         """Diagnose a prompt; see :func:`.diagnosis.diagnose`."""
         check_request(prompt, self.generator, self.judge, self.taxonomy, settings, intended)
@@ -121,7 +124,7 @@ class Session:
         means = self.reference(settings, progress)
         measured = round(time.perf_counter() - started, 3)
         result, evidence = diagnose(
-            prompt, self.generator, self.judge, self.taxonomy, means, settings, self.vocabulary, intended, progress, keep, announce
+            prompt, self.generator, self.judge, self.taxonomy, means, settings, self.vocabulary, intended, progress, keep, announce, known
         )  # fmt: skip
         result.timings = {"reference means": measured, **result.timings}
         return result, evidence

@@ -148,6 +148,13 @@ def diagnose(
     intended: Annotated[
         str | None, typer.Option(metavar="LABEL", help="The genre you meant, if the prompt does not name it.")
     ] = None,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Clips that truly are of the genre asked for: tells the mishearing of codec and judge from the generator's drift.",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write sound, trace, JSON and an HTML report here.")
     ] = None,
@@ -198,9 +205,11 @@ def diagnose(
 
         if out is not None:
             check_folder(out, overwrite)
+        from ..diagnose.known import read_clips
         from ..diagnose.session import Session
         from ..diagnose.trace import Keep
 
+        clips = read_clips(known) if known is not None else []
         with _progress(as_json) as (progress, above):
             session = Session.open(model, judge, device, dtype, adapter)
             loaded = time.perf_counter() - started
@@ -217,7 +226,7 @@ def diagnose(
                     return
                 above(show_verdict, prompt, verdict)
 
-            result, evidence = session.diagnose(prompt, settings, intended, progress, keep, announce)
+            result, evidence = session.diagnose(prompt, settings, intended, progress, keep, announce, clips)
         result.timings = {"import and load models": round(loaded, 3), **result.timings}
         refused = None
         if out is not None:

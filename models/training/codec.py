@@ -309,6 +309,9 @@ def train(folder: Path, seed: int = 0, stages: int = len(STAGES)) -> EncodecMode
         model = training.model.eval()
         steps.append(course.step)
     assert model is not None
+    if stages == 1:  # a generator learns what will be kept
+        whole, model = model, build()
+        model.load_state_dict(whole.state_dict(), strict=False)
     model.save_pretrained(folder / "codec")
     minutes = [stage.minutes for stage in STAGES[:stages]]
     record.write(folder, "codec", seed=seed, minutes=minutes, steps=steps, clips=2 * TRAINING_CLIPS, batch=BATCH)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tonescope.diagnose.blame import bare_word, blame, text_similarities
 from tonescope.diagnose.genre import Intent, Verdict
-from tonescope.diagnose.result import Blame, Question, SoundChange, Trial
+from tonescope.diagnose.result import Blame, KnownClips, Question, SoundChange, Trial
 from tonescope.diagnose.stats import effect
 from tonescope.models.generator import Generator
 from tonescope.models.judge import Judge, Track
@@ -53,6 +53,18 @@ def bare(right: int, total: int = 8, q: float | None = 0.01) -> Trial:
 
 def test_without_a_drift_nothing_is_blamed(generator: Generator) -> None:
     assert place(generator, judge(0), verdict=MATCH).where == "nowhere"
+
+
+def test_the_users_own_clips_count_for_more_than_the_judges_record(generator: Generator) -> None:
+    known = KnownClips(clips=10, clean={ASKED: 10}, reconstructed={HEARD: 9, ASKED: 1})
+    question, listener = Question(label=HEARD, against=ASKED), judge(0)
+    found = blame(ASKED, generator, listener, INTENT, question, DRIFT, None, [HEARD] * 8, known)
+    assert (
+        found.where == "codec and judge" and "0 as smooth jazz as they are, and 9 through the codec" in found.sentence
+    )
+    listener.track = None
+    clear = KnownClips(clips=10, clean={ASKED: 10}, reconstructed={ASKED: 10})
+    assert blame(ASKED, generator, listener, INTENT, question, DRIFT, None, [HEARD] * 8, clear).where == "decoder"
 
 
 def test_a_listener_that_mishears_known_audio_is_blamed_first(generator: Generator) -> None:

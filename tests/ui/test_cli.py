@@ -208,6 +208,11 @@ def test_an_output_folder_that_cannot_be_written(
     assert_refused(quick(folders, PROMPT, "--out", str(locked / "out")), "cannot be written")
 
 
+def test_known_clips_are_read_before_anything_is_played(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    assert_refused(quick(folders, PROMPT, "--known", str(tmp_path)), "holds no sound")
+    assert_refused(quick(folders, PROMPT, "--known", str(tmp_path / "none")), "cannot be read")
+
+
 def test_ctrl_c_leaves_nothing_behind(
     folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
