@@ -83,7 +83,7 @@ class Stage:
 BOOKS = 4  # that are kept: what a generator plays
 STAGES = (
     Stage(25, 4e-4, (4, 5, 6, 8), dict(spectral=2.0, waveform=1.0, listener=1.0)),
-    Stage(40, 4e-4, (BOOKS,), dict(spectral=2.0, waveform=0.7, listener=2.5, displeasure=0.8, likeness=1.2), decoder_only=True),
+    Stage(32, 4e-4, (BOOKS,), dict(spectral=2.0, waveform=0.7, listener=3.5, displeasure=0.8, likeness=1.2), decoder_only=True),
 )  # fmt: skip
 
 

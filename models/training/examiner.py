@@ -35,7 +35,7 @@ from .tables import fingerprint, genres, instrument_groups, instruments
 log = logging.getLogger(__name__)
 
 BATCH = 32
-EPOCHS = 5
+EPOCHS = 8
 # For the codec's loss: other front ends than the examiners' own, so that the loss is not the measure.
 LISTENERS: tuple[dict[str, Any], ...] = (
     dict(width=32, bands=80, window=800, hop=200),
@@ -45,9 +45,9 @@ LISTENERS: tuple[dict[str, Any], ...] = (
 )
 LISTENED = 6000
 LOOPED = 400  # extra lo-fi clips with the drum loop, so that it can be told from other drums
-EXAMINED = 6000
+EXAMINED = 8000
 FIRST = 20_000  # of their own clips; those before are the codec's and the judge's
-RECONSTRUCTED = 3400  # of all, the looped ones first
+RECONSTRUCTED = 4200  # of all, the looped ones first
 TEMPO_BINS = np.geomspace(48, 236, 33)
 
 Vary = Callable[[Tensor, np.random.Generator], Tensor]
