@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 BENDS = 8
+GRAIN = 0.3  # in the mel's own decades
+MASKED_SHARE = 0.18  # at most, of the bands and of the time, twice each
 
 
 def shaken(audio: Tensor, random: np.random.Generator) -> Tensor:
@@ -45,3 +47,17 @@ def worn(audio: Tensor, random: np.random.Generator) -> Tensor:
 
 def _level(audio: Tensor) -> Tensor:
     return audio.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-5)
+
+
+def obscured(mel: Tensor) -> Tensor:
+    """Bands and times of (rows, 1, bands, frames) hidden (SpecAugment, Park et al. 2019), and grain over the rest."""
+    rows, _, *sizes = mel.shape
+    mean = mel.mean((1, 2, 3), keepdim=True)
+    mel = mel + torch.randn_like(mel) * GRAIN * torch.rand_like(mean)
+    for axis, size in enumerate(sizes * 2):
+        width = torch.rand(rows, 1) * MASKED_SHARE * size
+        start = torch.rand(rows, 1) * (size - width)
+        place = torch.arange(size)[None]
+        hidden = (place >= start) & (place < start + width)
+        mel = torch.where(hidden[:, None, None, :] if axis % 2 else hidden[:, None, :, None], mean, mel)
+    return mel

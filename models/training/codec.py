@@ -5,8 +5,8 @@ dead-code restarts; Zeghidour et al. 2021, Défossez et al. 2022) is written her
 
 Training starts from a lapped transform (:mod:`.lapped`), not from noise, and listens with small classifiers of clean clips as well as
 with spectra. The first stage learns codebooks of which any number of the first few will do (quantiser dropout, Zeghidour et al. 2021);
-those that a generator shall play are kept. The second trains the decoder alone, with critics (:mod:`.critics`): codes stay what they
-were, so that a generator can be trained on them meanwhile. Half of the clips are mixes as they are, half are recorded, with tone and hiss.
+those that a generator shall play are kept. The others train the decoder alone, with critics (:mod:`.critics`): codes stay what they
+were, so that a generator can be trained on them meanwhile. The last one's listeners are those who go by what survives wear. Half of the clips are mixes as they are, half are recorded, with tone and hiss.
 
     python -m tonescope.models.training.codec --folder WORK
 """
@@ -68,6 +68,7 @@ class Stage:
     depths: tuple[int, ...]
     weights: dict[str, float]
     decoder_only: bool = False
+    hardened: bool = False  # listeners, who care for what survives ordinary equipment
 
     @property
     def books(self) -> int:
@@ -84,6 +85,7 @@ BOOKS = 4  # that are kept: what a generator plays
 STAGES = (
     Stage(25, 4e-4, (4, 5, 6, 8), dict(spectral=2.0, waveform=1.0, listener=1.0)),
     Stage(32, 4e-4, (BOOKS,), dict(spectral=2.0, waveform=0.7, listener=3.5, displeasure=0.8, likeness=1.2), decoder_only=True),
+    Stage(14, 3e-4, (BOOKS,), dict(spectral=1.5, waveform=0.5, listener=5.0, displeasure=0.8, likeness=1.2), decoder_only=True, hardened=True),
 )  # fmt: skip
 
 
@@ -184,17 +186,19 @@ class Training:
         """The clips that are learned from, and listeners who know them."""
         clips.write(folder / "clips-codec", clips.uniform("train", TRAINING_CLIPS))
         clips.write(folder / "clips-dry", clips.uniform("train", TRAINING_CLIPS, first=TRAINING_CLIPS, dry=True))
-        self.listener = Listener(prepare_listeners(folder, "clips-codec"))
+        self.listener = Listener(prepare_listeners(folder, "clips-codec", self.stage.hardened))
         return [clips.Clips.open(folder / name) for name in ("clips-codec", "clips-dry")]
 
     @torch.no_grad()
-    def begin(self, before: EncodecModel | None, audio: Tensor) -> None:
+    def begin(self, before: Training | None, audio: Tensor) -> None:
         """Start from the stage before, or as a lapped transform."""
         if before is None:
             lapped.start(self.model, audio, KEPT_BANDS)
-        else:
-            self.model.load_state_dict(before.state_dict(), strict=False)  # the last codebooks may be left out
-            self.quantiser.started = True
+            return
+        self.model.load_state_dict(before.model.state_dict(), strict=False)  # the last codebooks may be left out
+        self.quantiser.started = True
+        if before.stage.critics:
+            self.critics.load_state_dict(before.critics.state_dict())
 
     def vectors(self, audio: Tensor) -> Tensor:
         """Unquantised latents of (rows, samples): (rows x frames, width)."""
@@ -294,7 +298,7 @@ def train(folder: Path, seed: int = 0, stages: int = len(STAGES)) -> EncodecMode
     """Train the first ``stages``, over as many calls as it takes; state is kept in ``folder`` every two minutes."""
     clips.write(folder / "clips-validation", clips.uniform("validation", 190))
     held_out = torch.from_numpy(clips.Clips.open(folder / "clips-validation").batch(range(57)))
-    model, steps = None, []
+    before, steps = None, []
     for number, stage in enumerate(STAGES[:stages], start=1):
         torch.manual_seed(seed)
         training = Training(stage, folder, number)
@@ -304,11 +308,12 @@ def train(folder: Path, seed: int = 0, stages: int = len(STAGES)) -> EncodecMode
         if not course.over:
             data, random = training.open(folder), np.random.default_rng([seed, number, course.step])
             if not known:
-                training.begin(model, crops(data, 480, random))
+                training.begin(before, crops(data, 480, random))
             training.run(data, random, held_out)
-        model = training.model.eval()
+        before = training
         steps.append(course.step)
-    assert model is not None
+    assert before is not None
+    model = before.model.eval()
     if stages == 1:  # a generator learns what will be kept
         whole, model = model, build()
         model.load_state_dict(whole.state_dict(), strict=False)

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 import torch
 import torchaudio
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from . import clips, record
-from .augmentation import worn
+from .augmentation import obscured, worn
 from .course import half_is_quicker
 from .planted import facts
 from .renderer import SAMPLE_RATE
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 32
 EPOCHS = 8
+FLOOR = 1e-2  # of the mean power: what is further below is not heard beside the rest
 # For the codec's loss: other front ends than the examiners' own, so that the loss is not the measure.
 LISTENERS: tuple[dict[str, Any], ...] = (
     dict(width=32, bands=80, window=800, hop=200),
@@ -44,6 +46,7 @@ LISTENERS: tuple[dict[str, Any], ...] = (
     dict(width=24, bands=40, window=512, hop=160),
 )
 LISTENED = 6000
+TUTORED = 5  # epochs
 LOOPED = 400  # extra lo-fi clips with the drum loop, so that it can be told from other drums
 EXAMINED = 8000
 FIRST = 20_000  # of their own clips; those before are the codec's and the judge's
@@ -66,8 +69,11 @@ class Answers:
 class Examiner(nn.Module):
     """Log-mel, five convolution blocks, mean and maximum over time, four heads."""
 
-    def __init__(self, width: int = 40, bands: int = 64, window: int = 1024, hop: int = 256) -> None:
+    def __init__(
+        self, width: int = 40, bands: int = 64, window: int = 1024, hop: int = 256, floor: float = FLOOR
+    ) -> None:
         super().__init__()
+        self.floor = floor
         self.mel = torchaudio.transforms.MelSpectrogram(
             SAMPLE_RATE, n_fft=window, hop_length=hop, n_mels=bands, f_min=30, power=2.0
         )
@@ -78,7 +84,7 @@ class Examiner(nn.Module):
             blocks += [nn.Conv2d(channels, wider, 3, stride=stride, padding=1), nn.BatchNorm2d(wider), nn.ReLU()]
             channels = wider
         self.body = nn.Sequential(*blocks)
-        features = 2 * channels * math.ceil(bands / 32)
+        self.features = features = 2 * channels * math.ceil(bands / 32)
         self.heads = nn.ModuleDict(
             {
                 "genre": nn.Linear(features, len(genres())),
@@ -91,7 +97,10 @@ class Examiner(nn.Module):
     def layers(self, audio: Tensor) -> list[Tensor]:
         """The log-mel of (rows, samples), level removed, and what each block makes of it."""
         level = audio.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-4)
-        hidden = torch.log10(self.mel(audio / level).clamp_min(1e-5))[:, None]
+        power = self.mel(audio / level).clamp_min(1e-5)
+        hidden = torch.log10(power + self.floor * power.mean((1, 2), keepdim=True))[:, None]
+        if self.training:
+            hidden = obscured(hidden)
         found = [hidden]
         for block in self.body:
             hidden = block(hidden)
@@ -99,11 +108,18 @@ class Examiner(nn.Module):
                 found.append(hidden)
         return found
 
+    def pooled(self, audio: Tensor) -> Tensor:
+        """What the heads go by: the last layer's mean and maximum over time, (rows, features)."""
+        hidden = self.layers(audio)[-1].flatten(1, 2)
+        return torch.cat([hidden.mean(-1), hidden.amax(-1)], dim=1)
+
+    def logits(self, pooled: Tensor) -> dict[str, Tensor]:
+        """Logits of every head."""
+        return {name: head(pooled) for name, head in self.heads.items()}
+
     def forward(self, audio: Tensor) -> dict[str, Tensor]:
         """Logits of every head for (rows, samples)."""
-        hidden = self.layers(audio)[-1].flatten(1, 2)
-        pooled = torch.cat([hidden.mean(-1), hidden.amax(-1)], dim=1)
-        return {name: head(pooled) for name, head in self.heads.items()}
+        return self.logits(self.pooled(audio))
 
     @torch.no_grad()
     def answer(self, audio: Tensor, rows: int = 64) -> Answers:
@@ -136,7 +152,7 @@ def truth(pieces: list[Piece]) -> dict[str, Tensor]:
     }
 
 
-def _loss(logits: dict[str, Tensor], right: dict[str, Tensor]) -> Tensor:
+def loss_of(logits: dict[str, Tensor], right: dict[str, Tensor]) -> Tensor:
     return (
         nn.functional.cross_entropy(logits["genre"], right["genre"], label_smoothing=0.05)
         + 3 * nn.functional.binary_cross_entropy_with_logits(logits["instruments"], right["instruments"])
@@ -169,7 +185,7 @@ def _train(
             sound = vary(sound, random)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             logits = {name: logit.float() for name, logit in model(sound).items()}
-        loss = _loss(logits, {name: value[torch.from_numpy(rows)] for name, value in right.items()})
+        loss = loss_of(logits, {name: value[torch.from_numpy(rows)] for name, value in right.items()})
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -179,21 +195,34 @@ def _train(
     return model.eval()
 
 
-def prepare_listeners(folder: Path, source: str) -> list[Examiner]:
-    """Quick classifiers of the clips in ``source`` for the codec's loss; they take no part in any evaluation."""
-    found = []
-    for number, settings in enumerate(LISTENERS, start=1):
-        data = clips.Clips.open(folder / source)
-        made_from = record.key(settings, data.recipes[:LISTENED], fingerprint())
+def prepare_listeners(folder: Path, source: str, hardened: bool = False) -> list[Examiner]:
+    """Quick classifiers of the clips in ``source`` for the codec's loss; they take no part in any evaluation.
 
-        listen = partial(_listener, data, number, settings)
+    The ``hardened`` learn from worn clips; the others hear what is far below the rest, too.
+    """
+    found = []
+    data = clips.Clips.open(folder / source)
+    for number, front_end in enumerate(LISTENERS, start=1):
+        settings = {**front_end, "floor": FLOOR if hardened else 0.0}
+        made_from = record.key(settings, data.recipes[:LISTENED], fingerprint())
+        listen = partial(_listener, data, number, worn if hardened else None, settings)
         found.append(_kept(folder / f"listener-{number}-{made_from}.pt", listen, **settings))
     return found
 
 
-def _listener(data: clips.Clips, seed: int, settings: dict[str, Any]) -> Examiner:
+def _listener(data: clips.Clips, seed: int, vary: Vary | None, settings: dict[str, Any]) -> Examiner:
     right = truth([recipe.compose() for recipe in data.recipes[:LISTENED]])
-    return _train(np.asarray(data.audio[:LISTENED]), right, 3, seed, **settings)
+    return _train(np.asarray(data.audio[:LISTENED]), right, 3, seed, vary, **settings)
+
+
+def prepare_tutor(folder: Path, source: str, reconstructed: NDArray[np.int16]) -> Examiner:
+    """Who shows the judge how its own clips are told apart, clean and through the codec: the judge repeats it first, then learns words."""
+    data = clips.Clips.open(folder / source)
+    pieces = [recipe.compose() for recipe in data.recipes]
+    right = truth(pieces + pieces[: len(reconstructed)])
+    made_from = record.key(data.recipes, fingerprint(), reconstructed[:1].tobytes())
+    learn = lambda: _train(np.concatenate([data.audio, reconstructed]), right, TUTORED, 9)  # noqa: E731
+    return _kept(folder / f"tutor-{made_from}.pt", learn)
 
 
 def _kept(path: Path, make: Callable[[], Examiner], **settings: Any) -> Examiner:

@@ -3,7 +3,10 @@
 Soft CLIP loss (Radford et al. 2021; clips of one genre are not each other's full negatives) plus a cross-entropy over the genre
 names in changing wordings, so that the judge is asked in training as it will be asked in use.
 
-    python -m tonescope.models.training.judge --folder WORK --minutes 20
+A transformer of this size learns to hear slowly from so few clips: its audio tower first learns to repeat what a convolutional tutor
+of the same clips makes of them (Hinton et al. 2015), without words.
+
+    python -m tonescope.models.training.judge --folder WORK
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from __future__ import annotations
 import argparse
 import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,13 +26,14 @@ from . import clips, record, text_encoder
 from .augmentation import shaken
 from .captions import caption
 from .course import Course, half_is_quicker
+from .examiner import Examiner, loss_of, prepare_tutor, truth
 from .renderer import SAMPLE_RATE
 from .roundtrip import reconstructions
 from .tables import genres
 
 log = logging.getLogger(__name__)
 
-AUDIO = dict(
+AUDIO: dict[str, Any] = dict(
     spec_size=128, num_mel_bins=64, patch_size=4, patch_stride=[4, 4], patch_embeds_hidden_size=32, hidden_size=256, depths=[2, 2, 2, 2],
     num_attention_heads=[2, 4, 8, 8], window_size=4, mlp_ratio=2.0, enable_fusion=False, projection_dim=192,
 )  # fmt: skip
@@ -58,6 +63,8 @@ WORDINGS = (
     "this is {}",
 )
 NAMED_WEIGHT = 1.0  # of the genre names, beside the captions
+TUTORED_SHARE = 0.4  # of the time, without words
+TUTOR_WEIGHT = 0.5  # afterwards
 
 
 def extractor() -> ClapFeatureExtractor:
@@ -89,6 +96,22 @@ def build(folder: Path) -> ClapModel:
     return model
 
 
+class Tutor(nn.Module):
+    """How far the audio tower is from repeating an examiner."""
+
+    def __init__(self, examiner: Examiner) -> None:
+        super().__init__()
+        self.examiner = examiner.eval().requires_grad_(False)
+        self.repeat = nn.Linear(AUDIO["hidden_size"], examiner.features)
+
+    def forward(self, hidden: Tensor, sound: Tensor, right: dict[str, Tensor]) -> Tensor:
+        """Relative error of the examiner's features as repeated from ``hidden`` (rows, width), and the loss of its heads on them."""
+        with torch.no_grad():
+            wanted = self.examiner.pooled(sound).float()
+        said = self.repeat(hidden).float()
+        return (said - wanted).square().mean() / wanted.var(0).mean() + loss_of(self.examiner.logits(said), right)
+
+
 class Training:
     """The judge, its clips, and where its training stands."""
 
@@ -103,11 +126,14 @@ class Training:
         self.pieces, self.names = [recipe.compose() for recipe in self.data.recipes], list(genres())
         torch.manual_seed(seed)
         self.model, self.mel = build(folder), LogMel(extractor())
+        self.tutor = Tutor(prepare_tutor(folder, "clips-codec", self.reconstructed))
+        self.right = truth(self.pieces)
         text = [weight for name, weight in self.model.named_parameters() if name.startswith("text_model")]
         other = [weight for name, weight in self.model.named_parameters() if not name.startswith("text_model")]
+        other += list(self.tutor.repeat.parameters())
         self.optimiser = torch.optim.AdamW([{"params": other}, {"params": text}], lr=RATE, weight_decay=0.02)
         path = folder / "judge-state.pt"
-        self.course = Course(path, minutes, WARM_UP, model=self.model, optimiser=self.optimiser)
+        self.course = Course(path, minutes, WARM_UP, model=self.model, tutor=self.tutor, optimiser=self.optimiser)
         self.course.resume()
         self.random = np.random.default_rng([seed, self.course.step])
 
@@ -116,13 +142,17 @@ class Training:
         batch = self.tokenizer(captions, padding=True, truncation=True, max_length=48, return_tensors="pt")
         return nn.functional.normalize(self.model.get_text_features(**batch).pooler_output, dim=-1)
 
-    def audio(self, waveform: Tensor) -> Tensor:
-        """Unit-length embeddings (rows, width) of (rows, samples)."""
-        features = self.model.get_audio_features(input_features=self.mel(waveform)).pooler_output
-        return nn.functional.normalize(features, dim=-1)
+    def hear(self, waveform: Tensor) -> Tensor:
+        """The audio tower's hidden state (rows, width) for (rows, samples)."""
+        hidden: Tensor = self.model.audio_model(input_features=self.mel(waveform)).pooler_output
+        return hidden
 
-    def draw(self) -> tuple[Tensor, list[str], Tensor]:
-        """A batch: (rows, samples), a caption a row, and the genre's number (rows,)."""
+    def audio(self, hidden: Tensor) -> Tensor:
+        """Unit-length embeddings (rows, width) of hidden states."""
+        return nn.functional.normalize(self.model.audio_projection(hidden), dim=-1)
+
+    def draw(self) -> tuple[Tensor, list[str], dict[str, Tensor]]:
+        """A batch: (rows, samples), a caption a row, and the right answers."""
         rough = self.random.random(BATCH) < RECONSTRUCTED_SHARE
         rows = self.random.integers(np.where(rough, len(self.reconstructed), len(self.data.recipes)))
         sources = [self.reconstructed if bad else self.data.audio for bad in rough]
@@ -131,27 +161,32 @@ class Training:
         captions = [
             caption(self.pieces[row], kind, self.random) for row, kind in zip(rows, kinds.tolist(), strict=True)
         ]
-        labels = torch.tensor([self.names.index(self.pieces[row].genre) for row in rows])
-        return shaken(torch.from_numpy(sound), self.random), captions, labels
+        right = {name: answers[torch.from_numpy(rows)] for name, answers in self.right.items()}
+        return shaken(torch.from_numpy(sound), self.random), captions, right
 
-    def loss(self, sound: Tensor, captions: list[str], labels: Tensor) -> Tensor:
-        """Captions against sounds, both ways, and genre names in one wording against sounds."""
+    def loss(self, sound: Tensor, captions: list[str], right: dict[str, Tensor], words: bool = True) -> Tensor:
+        """The tutor's; with ``words`` also captions against sounds, both ways, and genre names in one wording against sounds."""
+        hidden = self.hear(sound)
+        tutored = self.tutor(hidden, sound, right)
+        if not words:
+            return tutored
+        labels = right["genre"]
         wording = WORDINGS[self.random.integers(len(WORDINGS))]
-        heard, scale = self.audio(sound), self.model.logit_scale_a.exp().clamp(max=100)
+        heard, scale = self.audio(hidden), self.model.logit_scale_a.exp().clamp(max=100)
         said, named = self.text(captions), self.text([wording.format(name) for name in self.names])
         same = (labels[:, None] == labels).float()
         target = (1 - SAME_GENRE) * torch.eye(len(labels)) + SAME_GENRE * same / same.sum(1, keepdim=True)
         logits = scale * (heard @ said.T).float()
         both = nn.functional.cross_entropy(logits, target) + nn.functional.cross_entropy(logits.T, target)
         genre = nn.functional.cross_entropy(scale * (heard @ named.T).float(), labels, label_smoothing=0.05)
-        return 0.5 * both + NAMED_WEIGHT * genre
+        return 0.5 * both + NAMED_WEIGHT * genre + TUTOR_WEIGHT * tutored
 
     def lesson(self, half: bool) -> float:
         """One step; returns its loss."""
         for group, rate in zip(self.optimiser.param_groups, (RATE, TEXT_RATE), strict=True):
             group["lr"] = rate * self.course.rate
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
-            loss = self.loss(*self.draw())
+            loss = self.loss(*self.draw(), words=self.course.share >= TUTORED_SHARE)
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -163,7 +198,9 @@ class Training:
         """Share of held-out clean clips whose genre is heard."""
         self.model.eval()
         rows = range(0, len(self.held_out.recipes), 38)
-        heard = torch.cat([self.audio(torch.from_numpy(self.held_out.batch(range(row, row + 38)))) for row in rows])
+        heard = torch.cat(
+            [self.audio(self.hear(torch.from_numpy(self.held_out.batch(range(row, row + 38))))) for row in rows]
+        )
         named = self.text([WORDINGS[0].format(name) for name in self.names])
         truth = torch.tensor([self.names.index(recipe.genre) for recipe in self.held_out.recipes])
         self.model.train()

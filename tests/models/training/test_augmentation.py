@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from tonescope.models.training.augmentation import noisy, shaken, worn
+from tonescope.models.training.augmentation import noisy, obscured, shaken, worn
 
 
 def test_noise_is_as_far_below_as_it_was_drawn() -> None:
@@ -29,3 +29,14 @@ def test_wear_bends_the_response_and_takes_treble_but_leaves_the_music() -> None
     assert float((high / low).min()) < 0.2  # some row lost its treble
     alike = torch.nn.functional.cosine_similarity(made, clean)
     assert float(alike.min()) > 0.3 and float(alike.max()) < 0.999
+
+
+def test_bands_and_times_are_hidden_and_the_rest_is_only_grainy() -> None:
+    torch.manual_seed(0)
+    mel = torch.linspace(-3, 1, 64)[None, None, :, None].repeat(16, 1, 1, 250)
+    made = obscured(mel)
+    far = (made - mel)[:, 0].abs() > 1.5  # more than grain does
+    outer = torch.cat([far[:, :10], far[:, -10:]], dim=1)  # there the mean, -1, is far off
+    assert made.shape == mel.shape
+    assert 0.05 < float(outer.float().mean()) < 0.6
+    assert float(far[:, 28:36].float().mean()) < 0.02  # the mean itself

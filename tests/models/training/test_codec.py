@@ -105,13 +105,22 @@ def test_the_second_stage_keeps_every_code(stages: tuple[Training, Training], au
     first.begin(None, audio)
     with torch.no_grad():
         first.quantiser.start(first.vectors(audio), rounds=1)
-    second.begin(first.model, audio)
+    second.begin(first, audio)
     before = second.model.encode(audio[:2, None]).audio_codes
     sound = second.model.decode(before, audio_scales=[None]).audio_values
     losses = second.lesson(audio[:2, :16000])
     assert {"displeasure", "likeness"} <= set(losses)
     assert torch.equal(second.model.encode(audio[:2, None]).audio_codes, before)
     assert not torch.equal(second.model.decode(before, audio_scales=[None]).audio_values, sound)
+
+
+def test_the_third_stage_takes_over_the_critics(
+    stages: tuple[Training, Training], audio: torch.Tensor, tmp_path: Path
+) -> None:
+    second, third = stages[1], Training(codec.STAGES[2], tmp_path, 3)
+    third.begin(second, audio)
+    taught, taken = second.critics.state_dict(), third.critics.state_dict()
+    assert all(torch.equal(taught[name], taken[name]) for name in taught)
 
 
 def test_a_stage_goes_on_where_it_was(stages: tuple[Training, Training], audio: torch.Tensor, tmp_path: Path) -> None:
