@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import version
 from typing import ClassVar
 
 from torch import Tensor
@@ -17,9 +16,9 @@ from ..models.delay import frames_in, shortest
 from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling, Takes
 from ..models.judge import LONGEST_TEXT, Judge
-from ..models.loading import EMBEDDED, fingerprint
+from ..models.loading import EMBEDDED
 from ..models.vocabulary import Vocabulary
-from . import genre, memory
+from . import account, genre, memory
 from .attribution import Attribution, attribute
 from .blame import bare_word, blame
 from .interventions import regenerate
@@ -27,7 +26,7 @@ from .known import Clip, listen
 from .metrics import margin
 from .plan import Plan
 from .reference import ATTRIBUTED, Reference
-from .result import Cost, Diagnosis, Drivers, GroupTest, Question, Source, TakeResult, WordDriver
+from .result import Cost, Diagnosis, Drivers, GroupTest, Question, WordDriver
 from .seconds import Timeline, by_second
 from .settings import Settings, check
 from .taxonomy import Taxonomy
@@ -173,7 +172,7 @@ def diagnose(
         verdict = genre.decide(intent, heard, judge, taxonomy)
         if foreign(judge, generator):
             verdict = genre.withheld(verdict, judge.name, judge.world, generator.name)
-        question = _question(intent, heard, verdict, posterior, judge.labels, against)
+        question = choose_question(intent, heard, verdict, posterior, judge.labels, against)
         familiar = listen(list(known), generator, judge, settings.seconds) if known else None
     if announce:
         announce(verdict)
@@ -199,35 +198,23 @@ def diagnose(
         results = plan.results(played, found, vocabulary, timed)
     placed = blame(prompt, generator, judge, intent, question, verdict, results.bare, played.clean.heard, familiar)
     evidence = Evidence(takes, found, posterior, timeline, played)
-    tested = _takes(played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label)
+    tested = account.takes(played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label)
     drivers = Drivers(
         tested=tested, units=results.units, group=results.group, words=results.words, seconds=results.seconds
     )
     result = Diagnosis(
         made=date.today().isoformat(),
-        versions={name: version(name) for name in ("tonescope", "torch", "transformers")},
+        versions=account.versions(),
         prompt=prompt,
-        model=Source(
-            name=generator.name,
-            description=f"{type(generator.model).__name__}, {generator.layers} layers, {generator.books} codebooks at {generator.frame_rate:g} Hz",
-            device=str(generator.model.device),
-            dtype=str(generator.model.dtype).removeprefix("torch."),
-            fingerprint=fingerprint(generator.model),
-        ),
-        judge=Source(
-            name=judge.name,
-            description=f"CLAP choosing between {len(judge.labels)} genres",
-            device=str(judge.model.device),
-            dtype=str(judge.model.dtype).removeprefix("torch."),
-            fingerprint=fingerprint(judge.model),
-        ),
+        model=account.of_generator(generator),
+        judge=account.of_judge(judge),
         settings=settings,
         intended=intent,
         perceived=heard,
         verdict=verdict,
         question=question,
         blame=placed,
-        takes=_takes(takes, posterior, found.metric, judge.labels, intent.label),
+        takes=account.takes(takes, posterior, found.metric, judge.labels, intent.label),
         drivers=drivers,
         estimated_units=found.count,
         caveats=_caveats(
@@ -246,7 +233,7 @@ def foreign(judge: Judge, generator: Generator) -> bool:
     return bool(judge.world) and generator.name.split(" + ")[0] != EMBEDDED
 
 
-def _question(
+def choose_question(
     intent: genre.Intent, heard: genre.Heard, verdict: genre.Verdict, posterior: Tensor, labels: tuple[str, ...], against: str | None
 ) -> Question:  # fmt: skip
     """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user names, or what was
@@ -259,24 +246,6 @@ def _question(
             return Question(label=label, against=other)
     order = posterior.mean(0).argsort(descending=True).tolist()
     return Question(label=label, against=next(labels[index] for index in order if labels[index] != label))
-
-
-def _takes(
-    takes: Takes, posterior: Tensor, margins: Tensor, labels: tuple[str, ...], asked: str | None
-) -> list[TakeResult]:
-    found, wanted = [], [labels.index(asked)] if asked else []
-    for seed, row, heard, margin_ in zip(takes.seeds, posterior, genre.hear(posterior, labels), margins, strict=True):
-        best = row.argsort(descending=True)[:5].tolist()
-        found.append(
-            TakeResult(
-                seed=seed,
-                heard=heard,
-                probability=float(row[best[0]]),
-                margin=float(margin_),
-                posterior={labels[at]: float(row[at]) for at in dict.fromkeys([*best, *wanted])},
-            )
-        )
-    return found
 
 
 def _caveats(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tonescope.diagnose import genre
-from tonescope.diagnose.diagnosis import _question, foreign
+from tonescope.diagnose.diagnosis import choose_question, foreign
 from tonescope.diagnose.genre import Heard, Intent, Verdict
 from tonescope.diagnose.report import plots, sentences
 from tonescope.diagnose.result import Diagnosis
@@ -133,10 +133,10 @@ def test_a_partial_drift_asks_why_some_takes_strayed() -> None:
     )  # fmt: skip
     verdict = Verdict(kind="partial drift", sentence="", matched=None, judge_error=None)
     intent = Intent(label="house", how="named", confidence=1.0)
-    asked = _question(intent, heard, verdict, torch.ones(16, len(LABELS)), LABELS, None)
+    asked = choose_question(intent, heard, verdict, torch.ones(16, len(LABELS)), LABELS, None)
     assert (asked.label, asked.against) == ("smooth jazz", "house")
     match = verdict.model_copy(update={"kind": "match"})
-    assert _question(intent, heard, match, torch.eye(len(LABELS)), LABELS, None).label == "house"
+    assert choose_question(intent, heard, match, torch.eye(len(LABELS)), LABELS, None).label == "house"
 
 
 def test_every_verdict_has_its_colour() -> None:
