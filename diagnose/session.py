@@ -21,12 +21,15 @@ from ..models.vocabulary import Vocabulary
 from . import memory
 from . import reference as references
 from .diagnosis import Announce, Evidence, Progress, check_request, diagnose
+from .experiment import Experiment, run
+from .interventions import Edit
 from .known import Clip
 from .reference import Reference
 from .result import Diagnosis
 from .settings import Settings
 from .taxonomy import Taxonomy, common, from_rows
 from .trace import Keep
+from .verification import Played
 
 REFERENCE_SECONDS, REFERENCE_ROWS = 4.0, 6
 REFERENCE_FILE = "reference.safetensors"
@@ -128,6 +131,14 @@ class Session:
         )  # fmt: skip
         result.timings = {"reference means": measured, **result.timings}
         return result, evidence
+
+    def experiment(
+        self, prompt: str, edit: Edit, settings: Settings, donor: str | None = None, progress: Progress | None = None
+    ) -> tuple[Experiment, Played]:
+        """Play an edit beside takes untouched; see :func:`.experiment.run`."""
+        check_request(prompt, self.generator, self.judge, self.taxonomy, settings, None)
+        means = self.reference(settings, progress)
+        return run(prompt, edit, self.generator, self.judge, self.taxonomy, means, settings, donor, progress)
 
 
 def _kept(path: Path) -> Reference | None:

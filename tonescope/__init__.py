@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .diagnose.attribution import Attribution, attribute
+    from .diagnose.experiment import Experiment
     from .diagnose.interventions import Edit, edited, regenerate
     from .diagnose.metrics import log_probability, margin
     from .diagnose.result import Diagnosis
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "Attribution": ".diagnose.attribution",
     "attribute": ".diagnose.attribution",
+    "Experiment": ".diagnose.experiment",
     "Edit": ".diagnose.interventions",
     "edited": ".diagnose.interventions",
     "regenerate": ".diagnose.interventions",
@@ -55,6 +57,7 @@ __all__ = [
     "Attribution",
     "Diagnosis",
     "Edit",
+    "Experiment",
     "Generator",
     "Judge",
     "Keep",

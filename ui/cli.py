@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+
+from .console import errors, plain_errors, progress_shown
 
 if TYPE_CHECKING:
     from ..diagnose.genre import Verdict
@@ -24,7 +23,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 TRACED_UNITS = 64  # at each location and take, frame by frame
-_errors = Console(stderr=True, highlight=False)
 
 Model = Annotated[
     str, typer.Option("--model", "-m", metavar="embedded|HUB_ID|FOLDER", help="The generator to diagnose.")
@@ -46,71 +44,6 @@ Adapter = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-
-
-def _fail(message: str) -> NoReturn:
-    _errors.print(f"[bold red]error:[/] {message}", markup=True, soft_wrap=True)
-    raise typer.Exit(2)
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    """Turn what a user can mend into one sentence and exit code 2."""
-    from rich.markup import escape
-
-    from ..models.errors import TonescopeError
-
-    try:
-        yield
-    except TonescopeError as error:
-        _fail(escape(str(error)))
-    except KeyboardInterrupt:
-        _fail("stopped by Ctrl-C; nothing is half written, run the same command to start again.")
-    except (MemoryError, RuntimeError) as error:
-        from ..diagnose import memory
-
-        if not memory.ran_out(error):
-            raise
-        _fail(memory.RAN_OUT)
-
-
-def _stages() -> Callable[[str, float], None]:
-    """Progress where no bar can be drawn: a line for each stage."""
-    last = ""
-
-    def tell(what: str, _: float) -> None:
-        nonlocal last
-        if what != last:
-            _errors.print(f"{what} …", markup=False, soft_wrap=True)
-        last = what
-
-    return tell
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[tuple[Callable[[str, float], None] | None, Callable[..., None]]]:
-    """What to tell progress to (nothing, where no one looks; a line a stage, where no bar can be drawn), and a way to print something above the bar."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    def plainly(show: Callable[..., None], *arguments: Any) -> None:
-        show(*arguments)
-
-    if quiet:
-        yield None, plainly
-        return
-    if not _errors.is_terminal:
-        yield _stages(), plainly
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=_errors, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("load models", total=1.0)
-
-        def above(show: Callable[..., None], *arguments: Any) -> None:
-            bar.stop()
-            show(*arguments)
-            bar.start()
-
-        yield lambda what, done: bar.update(task, description=what, completed=done), above
 
 
 def _show_version(asked: bool) -> None:
@@ -182,7 +115,7 @@ def diagnose(
     import time
 
     started = time.perf_counter()
-    with _plain_errors():
+    with plain_errors():
         from ..diagnose.settings import Settings, check
         from ..models.errors import TonescopeError
 
@@ -210,7 +143,7 @@ def diagnose(
         from ..diagnose.trace import Keep
 
         clips = read_clips(known) if known is not None else []
-        with _progress(as_json) as (progress, above):
+        with progress_shown(as_json) as (progress, above):
             session = Session.open(model, judge, device, dtype, adapter)
             loaded = time.perf_counter() - started
             keep = Keep("all", top=TRACED_UNITS) if out is not None else None
@@ -254,6 +187,79 @@ def diagnose(
 
 
 @app.command()
+def edit(
+    prompt: Annotated[str, typer.Argument(help="What to play.")],
+    where: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WHERE...", help="Units (decoder.3.mlp:117), locations (decoder.3.mlp) or sites (decoder.mlp)."
+        ),
+    ],
+    kind: Annotated[
+        str, typer.Option(help="What becomes of them: mean (muted), zero, scale, set, patch, resample.")
+    ] = "mean",
+    value: Annotated[float | None, typer.Option(help="The factor to scale by, or the value to set.")] = None,
+    donor: Annotated[
+        str | None, typer.Option(metavar="PROMPT", help="Patch in what this prompt makes of them, on the same noise.")
+    ] = None,
+    between: Annotated[
+        tuple[float, float] | None, typer.Option(metavar="START END", help="Only in these seconds.")
+    ] = None,
+    branch: Annotated[str, typer.Option(help="Half of guidance to edit: both, prompt, null.")] = "both",
+    amount: Annotated[float, typer.Option(help="How far to go; 1 is all the way.")] = 1.0,
+    model: Model = "embedded",
+    judge: JudgeName = None,
+    takes: Annotated[int, typer.Option(help="How many fresh takes to edit.")] = 8,
+    seconds: Annotated[float, typer.Option(help="Length of each take.")] = 4.0,
+    seed: Annotated[int, typer.Option(help="As in diagnose: the edited takes are those that it tests in.")] = 1,
+    guidance: Annotated[float, typer.Option(help="How strongly the text steers (classifier-free guidance).")] = 3.0,
+    against: Annotated[
+        str | None, typer.Option(metavar="LABEL", help="Measure what is heard against this genre.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write sound, JSON and a page here.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the output folder.")] = False,
+    as_json: AsJson = False,
+    device: Device = "cpu",
+    dtype: Dtype = "float32",
+    adapter: Adapter = None,
+) -> None:
+    """Change units of your choice and hear what becomes of it, beside random units changed alike."""
+    with plain_errors():
+        from ..diagnose.interventions import Edit
+        from ..diagnose.settings import Settings, check
+        from ..models.errors import TonescopeError
+
+        settings = Settings(takes=takes, seconds=seconds, seed=seed, guidance=guidance, against=against)
+        check(prompt, settings)
+        if (value is None) == (kind in ("scale", "set")):
+            told = "needs a value" if value is None else "takes no value"
+            raise TonescopeError(f"an edit of the kind {kind[:20]} {told}; --value goes with scale and set.")
+        from ..diagnose.report.folder import check_folder
+
+        if out is not None:
+            check_folder(out, overwrite)
+        from ..diagnose.experiment import targets
+        from ..diagnose.session import Session
+
+        with progress_shown(as_json) as (progress, _):
+            session = Session.open(model, judge, device, dtype, adapter)
+            asked: dict[str, Any] = dict(kind=kind, value=value or 0.0, seconds=between, branch=branch, amount=amount)
+            wanted = Edit(targets(session.generator, where), **asked)
+            result, played = session.experiment(prompt, wanted, settings, donor, progress)
+        if out is not None:
+            from ..diagnose.report.audio import Sounds
+            from ..diagnose.report.experiment import write
+
+            result = write(out, result, played, Sounds(session.generator))
+    if as_json:
+        sys.stdout.write(result.model_dump_json(indent=2) + "\n")
+        return
+    from .terminal import show_experiment
+
+    show_experiment(result, out)
+
+
+@app.command()
 def ui(
     model: Model = "embedded",
     judge: JudgeName = None,
@@ -265,8 +271,8 @@ def ui(
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = True,
 ) -> None:
     """Open the page: type a prompt, listen, look."""
-    with _plain_errors():
-        _errors.print("[dim]Loading models…[/]")
+    with plain_errors():
+        errors.print("[dim]Loading models…[/]")
         from ..diagnose.session import Session
         from .app import check_address, launch
 
@@ -284,11 +290,11 @@ def units(
     as_json: AsJson = False,
 ) -> None:
     """List every place the microscope can point at in a model, with the number of units there."""
-    with _plain_errors():
+    with plain_errors():
         from ..models.loading import load_generator
         from .inventory import as_rows, show_sites
 
-        with _progress(as_json) as (progress, _):
+        with progress_shown(as_json) as (progress, _):
             generator = load_generator(model, adapter=adapter)
             if progress:
                 progress("count units", 0.9)
@@ -302,13 +308,21 @@ def units(
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of what `diagnose --json` prints."""
+def schema(
+    of: Annotated[str, typer.Argument(metavar="[diagnose|edit]", help="Which command's JSON.")] = "diagnose",
+) -> None:
+    """Print the JSON Schema of what `diagnose --json` or `edit --json` prints."""
     import json
 
-    from ..diagnose.result import Diagnosis
+    with plain_errors():
+        from ..diagnose.experiment import Experiment
+        from ..diagnose.result import Diagnosis
+        from ..models.errors import TonescopeError
 
-    sys.stdout.write(json.dumps(Diagnosis.model_json_schema(mode="serialization"), indent=2) + "\n")
+        known: dict[str, Any] = {"diagnose": Diagnosis, "edit": Experiment}
+        if of not in known:
+            raise TonescopeError(f"“{of[:40]}” has no schema; ask for {' or '.join(known)}.")
+    sys.stdout.write(json.dumps(known[of].model_json_schema(mode="serialization"), indent=2) + "\n")
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -9,6 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from ..diagnose.experiment import Experiment
 from ..diagnose.genre import Verdict
 from ..diagnose.report import sentences
 from ..diagnose.result import Diagnosis
@@ -50,6 +51,24 @@ def show_verdict(prompt: str, verdict: Verdict) -> None:
             title=Text(f"“{prompt[:70]}”"),
         )
     )
+
+
+def show_experiment(experiment: Experiment, out: Path | None) -> None:
+    """Print an experiment."""
+    console = Console(highlight=False)
+    console.print(Text(f"“{experiment.prompt[:70]}”: {sentences.edit(experiment)}."))
+    console.print(Text(sentences.experiment(experiment), style="bold"), _badge(experiment.trial.badge))
+    heard = _table("seed", "untouched", "edited")
+    for before, after in list(zip(experiment.untouched, experiment.edited, strict=True))[:SHOWN_TAKES]:
+        cells = (str(before.seed), *(f"{take.heard}, {take.probability:.2f}" for take in (before, after)))
+        heard.add_row(*map(Text, cells))
+    if len(experiment.edited) > SHOWN_TAKES:
+        heard.add_row("…", f"and {len(experiment.edited) - SHOWN_TAKES} more", "")
+    console.print(heard)
+    for caveat in experiment.caveats:
+        console.print(Text(f"• {caveat}", style="dim"))
+    if out:
+        console.print(Text(f"\nWritten to {out}: open {out / 'report.html'} in a browser."))
 
 
 def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:

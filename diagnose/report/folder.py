@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 
 from ...models.errors import TonescopeError
 
-OURS = "diagnosis.json"  # what tells a folder that a diagnosis was written to from every other
+OURS = ("diagnosis.json", "experiment.json")  # what tells a folder of ours from every other
 LONGEST_NAME = 200
 
 
@@ -55,7 +55,7 @@ def _check_replaceable(folder: Path) -> None:
     """Refuse to replace what is not a diagnosis."""
     if folder.is_symlink():
         raise TonescopeError(f"{folder} is a link, and results replace a whole folder; name the folder itself.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / OURS).is_file():
+    if folder.is_dir() and any(folder.iterdir()) and not any((folder / name).is_file() for name in OURS):
         raise TonescopeError(
             f"{folder} holds something else than a diagnosis, and --overwrite replaces the whole folder; name another one."
         )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib import resources
 
 import plotly.graph_objects as go
-from jinja2 import Environment, select_autoescape
+from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
@@ -24,9 +23,13 @@ SHOWN_WORDS = 4
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates of this package; everything that they are given is escaped."""
     environment = Environment(
-        autoescape=select_autoescape(default=True, default_for_string=True), trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader(__package__, "."),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["percent"] = lambda value: f"{100 * value:.0f} %"
     return environment
@@ -40,7 +43,7 @@ def _plot(figure: go.Figure) -> Markup:
 
 def render(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], sounds: Sounds) -> str:
     """The report as HTML. Everything that came from outside is escaped."""
-    template = _environment().from_string((resources.files(__package__) / "report.html.j2").read_text(encoding="utf-8"))
+    template = environment().get_template("report.html.j2")
 
     played = evidence.played
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..experiment import Experiment
 from ..result import Diagnosis, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
 from ..stats import BELIEVED
 
@@ -14,7 +15,7 @@ def question(diagnosis: Diagnosis) -> str:
     return f"Why {asked.label} rather than {asked.against}{beside}?"
 
 
-def scale(diagnosis: Diagnosis) -> str:
+def scale(diagnosis: Diagnosis | Experiment) -> str:
     """How effects are to be read."""
     label, against = diagnosis.question.label, diagnosis.question.against
     return (
@@ -48,6 +49,36 @@ def conclusion(test: GroupTest) -> str:
     if test.muted.sound.broke or test.control.sound.broke:
         return "The sound broke, so this proves nothing."
     return "These units drive it." if test.convincing else "This does not prove that these units drive it."
+
+
+DONE = {
+    "mean": "put back to their mean", "zero": "set to zero", "scale": "multiplied by {0:g}", "set": "set to {0:g}",
+    "patch": "as “{1}” makes them", "resample": "as in a random other take",
+}  # fmt: skip
+SHOWN_TARGETS = 4
+
+
+def edit(experiment: Experiment) -> str:
+    """What was done to which units."""
+    row = experiment.edit
+    named = ", ".join(row.targets[:SHOWN_TARGETS])
+    if len(row.targets) > SHOWN_TARGETS:
+        named += f" and {len(row.targets) - SHOWN_TARGETS} more"
+    told = f"{named} {DONE[row.kind].format(row.value, row.donor)}"
+    told += f" by {row.amount:g} of the way" * (row.amount != 1)
+    told += f", {row.seconds[0]:g} to {row.seconds[1]:g} s" if row.seconds else ""
+    return told + f", {row.branch} half of guidance only" * (row.branch != "both")
+
+
+def experiment(found: Experiment) -> str:
+    """What an edit did, beside random units."""
+    asked, trial, control = found.question, found.trial, found.control
+    told = f"That moves “{asked.label}” over “{asked.against}” by {outcome(trial)}"
+    if control:
+        told += f"; {found.control_units} random units edited alike by {outcome(control)}; the difference is {found.difference}"
+    return f"{told}. {trial.flips} of {trial.flippable} fresh takes are then no longer heard as {asked.label}" + (
+        f" (random: {control.flips})." if control else "."
+    )
 
 
 def outcome(trial: Trial | None) -> str:

@@ -1,0 +1,73 @@
+"""Units are edited from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+from tonescope.diagnose.experiment import Experiment
+from tonescope.ui.cli import app
+from typer.testing import CliRunner, Result
+
+PROMPT = "smooth jazz with piano"
+
+
+def run(folders: tuple[Path, Path], *arguments: str) -> Result:
+    generator, judge = folders
+    models = ("--model", str(generator), "--judge", str(judge), "--takes", "2", "--seconds", "0.5")
+    return CliRunner().invoke(app, ["edit", PROMPT, *arguments, *models])
+
+
+def test_people_read_what_was_done_and_what_came_of_it(folders: tuple[Path, Path]) -> None:
+    result = run(folders, "decoder.1.mlp:5", "decoder.2.self:1")
+    assert result.exit_code == 0, result.output
+    text = " ".join(result.stdout.split())
+    for part in (
+        "decoder.1.mlp:5, decoder.2.self:1 put back to their mean",
+        "That moves",
+        "2 random units",
+        "untouched",
+    ):
+        assert part in text, part
+
+
+def test_the_folder_holds_sound_json_and_a_page(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    where = ("decoder.1.mlp:5", "--kind", "scale", "--value", "3", "--between", "0.1", "0.3", "--out", str(out))
+    assert run(folders, *where).exit_code == 0
+    found = Experiment.model_validate_json((out / "experiment.json").read_text())
+    assert (found.edit.kind, found.edit.value, found.edit.seconds) == ("scale", 3.0, (0.1, 0.3))
+    assert found.control is not None
+    names = [take.audio for take in (*found.untouched, *found.edited)] + found.control.audio
+    assert len(set(names)) == 6
+    assert all(len(soundfile.read(out / str(name))[0]) == 800 for name in names)
+    page = (out / "report.html").read_text()
+    assert page.count('src="data:audio/wav;base64,') == 6 and "<code>decoder.1.mlp:5</code>" in page
+    assert run(folders, *where).exit_code == 2  # nothing is overwritten unasked
+    assert run(folders, *where, "--overwrite").exit_code == 0
+
+
+def test_json_is_the_documented_schema(folders: tuple[Path, Path]) -> None:
+    result = run(folders, "decoder.1.mlp", "--kind", "zero", "--json")
+    assert result.exit_code == 0, result.output
+    data = json.loads(result.stdout)
+    schema = json.loads(CliRunner().invoke(app, ["schema", "edit"]).stdout)
+    assert set(data) == set(schema["properties"]) and data["control"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["decoder.1.mlp:5", "--kind", "scale"], "needs a value"),
+        (["decoder.1.mlp:5", "--value", "2"], "takes no value"),
+        (["decoder.1.mlp:999999"], "units 0 to"),
+        (["decoder.1.mlp:5", "--between", "0.4", "0.2"], "not a stretch of time"),
+        (["decoder.1.mlp:5", "--branch", "left"], "says nothing to an edit"),
+    ],
+)
+def test_what_makes_no_edit_is_refused(folders: tuple[Path, Path], arguments: list[str], told: str) -> None:
+    result = run(folders, *arguments)
+    assert result.exit_code == 2, result.output
+    assert told in " ".join(result.stderr.split()) and "Traceback" not in result.output
