@@ -53,10 +53,11 @@ class Round:
     misheard: float = 0.0  # at most such a share of the music so far is heard wrong
 
 
-# The last round is to make the model go by the prompt: the opening, where there is little else to go by, counts for more.
+# Later rounds are to make the model go by the prompt: the opening, where there is little else to go by, counts for more.
 ROUNDS = (
     Round(55, 1e-3),
     Round(20, 5e-4, opening=4.0, misheard=0.5),
+    Round(40, 7e-4, opening=4.0, misheard=0.5),
 )
 
 
