@@ -156,4 +156,4 @@ def test_critics_learn_to_tell_music_from_hiss(audio: torch.Tensor) -> None:
     assert critics.own_loss(hiss, real).item() < 0.6 * start
     displeased, _ = critics(hiss, real)
     pleased, distance = critics(real, real)
-    assert float(displeased) > float(pleased) and float(distance) == 0.0
+    assert displeased.item() > pleased.item() and distance.item() == 0.0
