@@ -33,7 +33,6 @@ from .taxonomy import Taxonomy
 from .trace import Keep, check_size
 from .verification import Played, check_distinct, verify
 
-MOST_ROWS = 48
 ATTRIBUTED_AT_ONCE = 4
 LARGE_BYTES = 2 * 2**30
 LONG_SECONDS = 90.0
@@ -140,14 +139,10 @@ def diagnose(
     seeds = [settings.seed + index for index in range(settings.takes)]
 
     text, to_play = generator.read_text([prompt]), Plan.rows(settings)
-    what = f"{settings.seconds:g} s with {generator.name}"
-    allowed = (
-        memory.budget(generator.model.device, settings.memory_gib)
-        .without(memory.decoding_bytes(generator, settings.seconds), f"decoding {what}")
-        .without(memory.waveform_bytes(generator, settings.seconds, to_play), f"keeping {to_play} takes of {what}")
+    fits = memory.playing(
+        generator, text.mask.shape[1], settings.seconds, settings.guidance, to_play, settings.memory_gib
     )
-    each = memory.generation_bytes(generator, settings.seconds, text.mask.shape[1], settings.guidance)
-    rows = allowed.rows(each, MOST_ROWS, f"generating {what}")
+    rows, each, allowed = fits.rows, fits.each, fits.allowed
     generation = each * min(rows, to_play)
     if keep:
         frames = frames_in(settings.seconds, generator.frame_rate)
@@ -168,11 +163,7 @@ def diagnose(
     with clock.stage("listen"):
         posterior = judge.posterior(takes.waveform, generator.sample_rate)
         timeline = Timeline.listen(judge, takes, int(generator.sample_rate), settings.seconds)
-        heard = genre.listen(posterior, judge.labels, taxonomy)
-        verdict = genre.decide(intent, heard, judge, taxonomy)
-        if foreign(judge, generator):
-            verdict = genre.withheld(verdict, judge.name, judge.world, generator.name)
-        question = choose_question(intent, heard, verdict, posterior, judge.labels, against)
+        heard, verdict, question = judged(intent, posterior, generator, judge, taxonomy, against)
         familiar = listen(list(known), generator, judge, settings.seconds) if known else None
     if announce:
         announce(verdict)
@@ -231,6 +222,22 @@ def diagnose(
 def foreign(judge: Judge, generator: Generator) -> bool:
     """Whether a judge that knows only one sound world was asked about another. A fine-tune of the embedded model still plays in its own."""
     return bool(judge.world) and generator.name.split(" + ")[0] != EMBEDDED
+
+
+def foreign_caveat(judge: Judge, generator: Generator) -> str:
+    """What is to be said where :func:`foreign` holds."""
+    return f"The judge {judge.name} knows only {judge.world}, which {generator.name} was not made for: choose the judge laion/larger_clap_music."
+
+
+def judged(
+    intent: genre.Intent, posterior: Tensor, generator: Generator, judge: Judge, taxonomy: Taxonomy, against: str | None
+) -> tuple[genre.Heard, genre.Verdict, Question]:
+    """What is heard, by (takes, labels) probabilities, the verdict, and the question that follows from it."""
+    heard = genre.listen(posterior, judge.labels, taxonomy)
+    verdict = genre.decide(intent, heard, judge, taxonomy)
+    if foreign(judge, generator):
+        verdict = genre.withheld(verdict, judge.name, judge.world, generator.name)
+    return heard, verdict, choose_question(intent, heard, verdict, posterior, judge.labels, against)
 
 
 def choose_question(
@@ -300,9 +307,7 @@ def _caveats(
             f"How often {judge.name} mishears was measured on {judge.mel.window_seconds:g} s of music; in {settings.seconds:g} s it hears less."
         )
     if foreign(judge, generator):
-        caveats.append(
-            f"The judge {judge.name} knows only {judge.world}, which {generator.name} was not made for: choose the judge laion/larger_clap_music."
-        )
+        caveats.append(foreign_caveat(judge, generator))
     if heard.unsure:
         caveats.append(f"In {heard.unsure} of {heard.share.total} takes the judge hears no clear genre.")
     if group and group.control_units < group.units:

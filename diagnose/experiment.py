@@ -6,6 +6,7 @@ same prompt and settings has, so that the two can be compared.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
@@ -19,7 +20,7 @@ from ..models.judge import Judge
 from ..models.units import SITES, Location, Unit
 from . import account, genre, memory
 from .controls import matched_controls
-from .diagnosis import MOST_ROWS, check_request, choose_question, foreign
+from .diagnosis import check_request, foreign, foreign_caveat, judged
 from .interventions import NEEDS_DONOR, Branch, Donor, Edit, Kind, check_edit, regenerate, resampled
 from .reference import Reference
 from .result import Question, Source, TakeResult, Trial
@@ -31,6 +32,7 @@ from .verification import Played, Variant, verify
 
 SCHEMA_VERSION = "1.0"
 EDITED, CONTROL = "edited", "random units edited"
+SETS = 5  # of takes: to ask by, from the donor, untouched, edited, random units edited
 
 Progress = Callable[[str, float], None]
 
@@ -52,7 +54,8 @@ class Experiment(BaseModel):
 
     ``trial`` and ``control`` are the fresh takes with the edit, and with ``control_units`` random units of the same places and activity edited
     alike, a new draw for each take. Whole locations have no control. ``difference`` is effect minus control, take by take. The ``q`` of
-    ``trial`` is the p-value of that difference, or of the effect where there is no control: nothing else was tested.
+    ``trial`` is the p-value of that difference, or of the effect where there is no control: nothing else was tested. It is absent where the
+    control is smaller than the edit, or its sound broke.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -107,13 +110,19 @@ def run(
     Raises:
         TonescopeError: the request cannot be met; the message says why.
     """
+    prompt = unicodedata.normalize("NFC", prompt)  # as a diagnosis does
     check_request(prompt, generator, judge, taxonomy, settings, None)
     _check_donor(edit, donor, generator, settings)
     if edit.kind not in NEEDS_DONOR:
         check_edit(generator, edit, reference, settings.guidance)
+    against = genre.choose_label(settings.against, taxonomy, judge.labels) if settings.against else None
+    intent = genre.read_intent(prompt, judge, taxonomy)
     tell = progress or (lambda _, __: None)
     sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
-    rows = _rows(prompt, generator, settings)
+    tokens = max(generator.read_text([words]).mask.shape[1] for words in (prompt, donor or prompt))
+    rows = memory.playing(
+        generator, tokens, settings.seconds, settings.guidance, SETS * settings.takes, settings.memory_gib
+    ).rows
     seeds = [settings.seed + index for index in range(settings.takes)]
     fresh = [seed + settings.takes for seed in seeds]
 
@@ -124,7 +133,8 @@ def run(
         )  # fmt: skip
 
     tell("play untouched", 0.0)
-    question = _question(prompt, play(prompt, seeds, "play untouched", 0.0), generator, judge, taxonomy, settings)
+    posterior = judge.posterior(play(prompt, seeds, "play untouched", 0.0).waveform, generator.sample_rate)
+    _, _, question = judged(intent, posterior, generator, judge, taxonomy, against)
     draws = _controls(edit, generator, reference, seeds)
     edits = [edit] * len(fresh)
     if edit.kind in NEEDS_DONOR:
@@ -140,13 +150,15 @@ def run(
         lambda share: tell("play edited", 0.4 + 0.6 * share),
     )  # fmt: skip
     difference = effect(played.change(EDITED, CONTROL)) if draws else None
-    asked = genre.read_intent(prompt, judge, taxonomy, None).label
 
     def told(name: str | None) -> list[TakeResult]:
         outcome = played.outcomes[name] if name else played.clean
-        return account.takes(outcome.takes, outcome.posterior, outcome.margins, judge.labels, asked)
+        return account.takes(outcome.takes, outcome.posterior, outcome.margins, judge.labels, intent.label)
 
     fewest = min((len(units) for units in draws), default=0)
+    control = played.trial(CONTROL) if draws else None
+    # A comparison with fewer units, or with sound that broke, makes nothing sure.
+    fair = control is None or (fewest == len(edit.targets) and not control.sound.broke)
     experiment = Experiment(
         made=date.today().isoformat(), versions=account.versions(), prompt=prompt, model=account.of_generator(generator), judge=account.of_judge(judge),
         settings=settings, question=question, untouched=told(None), edited=told(EDITED),
@@ -154,8 +166,8 @@ def run(
             targets=[str(target) for target in edit.targets], kind=edit.kind, value=edit.value, seconds=edit.seconds, branch=edit.branch,
             amount=edit.amount, donor=donor,
         ),
-        trial=played.trial(EDITED, (difference or effect(played.change(EDITED))).p),
-        control=played.trial(CONTROL) if draws else None,
+        trial=played.trial(EDITED, (difference or effect(played.change(EDITED))).p if fair else None),
+        control=control,
         control_units=fewest, difference=difference, caveats=_caveats(edit, fewest, bool(draws), judge, generator, settings),
     )  # fmt: skip
     tell("done", 1.0)
@@ -171,34 +183,6 @@ def _check_donor(edit: Edit, donor: str | None, generator: Generator, settings: 
         generator.read_text([donor])
     if edit.kind == "resample" and settings.takes < 2:
         raise TonescopeError("resampling takes from another take, and there is only one; ask for 2 takes or more.")
-
-
-def _rows(prompt: str, generator: Generator, settings: Settings) -> int:
-    """How many takes to play at a time, in the memory there is."""
-    what = f"{settings.seconds:g} s with {generator.name}"
-    kept = memory.waveform_bytes(generator, settings.seconds, 5 * settings.takes)
-    allowed = (
-        memory.budget(generator.model.device, settings.memory_gib)
-        .without(memory.decoding_bytes(generator, settings.seconds), f"decoding {what}")
-        .without(kept, f"keeping {5 * settings.takes} takes of {what}")
-    )
-    tokens = generator.read_text([prompt]).mask.shape[1]
-    each = memory.generation_bytes(generator, settings.seconds, tokens, settings.guidance)
-    return allowed.rows(each, MOST_ROWS, f"generating {what}")
-
-
-def _question(
-    prompt: str, takes: Takes, generator: Generator, judge: Judge, taxonomy: Taxonomy, settings: Settings
-) -> Question:
-    """The question that a diagnosis would ask."""
-    intent, posterior = (
-        genre.read_intent(prompt, judge, taxonomy, None),
-        judge.posterior(takes.waveform, generator.sample_rate),
-    )
-    heard = genre.listen(posterior, judge.labels, taxonomy)
-    verdict = genre.decide(intent, heard, judge, taxonomy)
-    against = genre.choose_label(settings.against, taxonomy, judge.labels) if settings.against else None
-    return choose_question(intent, heard, verdict, posterior, judge.labels, against)
 
 
 def _controls(edit: Edit, generator: Generator, reference: Reference, draws: Sequence[int]) -> list[tuple[Unit, ...]]:
@@ -237,7 +221,6 @@ def _caveats(
         f"Only {fewest} random units were left to compare the {len(edit.targets)} edited with, so that comparison proves nothing.":
             controlled and fewest < len(edit.targets),
         f"With {settings.takes} takes only large effects are sure; 8 or more tell more.": settings.takes < 8,
-        f"The judge {judge.name} knows only {judge.world}, which {generator.name} was not made for: choose the judge laion/larger_clap_music.":
-            foreign(judge, generator),
+        foreign_caveat(judge, generator): foreign(judge, generator),
     }  # fmt: skip
     return [sentence for sentence, holds in said.items() if holds]

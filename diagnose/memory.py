@@ -23,6 +23,7 @@ from .metrics import Metric, Playback
 from .reference import ATTRIBUTED
 
 GIB = 2**30
+MOST_ROWS = 48
 SHARE_OF_FREE = 0.7  # of what is free now; the rest is for everything else on the machine
 PROBE_SECONDS = (0.5, 1.0, 2.0)
 WORTH_COUNTING = 0.125  # of the budget; smaller runs are not probed
@@ -95,6 +96,29 @@ def decoding_bytes(generator: Generator, seconds: float) -> int:
 def waveform_bytes(generator: Generator, seconds: float, takes: int) -> int:
     """Bytes of finished takes, which are kept to be compared, and copied once when batches are put together."""
     return int(2 * takes * seconds * generator.sample_rate * 4)
+
+
+@dataclass(frozen=True)
+class Playing:
+    """What playing takes: rows at a time, bytes a row, and what is allowed beside decoding and the finished takes."""
+
+    rows: int
+    each: int
+    allowed: Budget
+
+
+def playing(
+    generator: Generator, tokens: int, seconds: float, guidance: float, takes: int, limit_gib: float | None
+) -> Playing:
+    """How to play so many takes in the memory there is. Raises :class:`TonescopeError` when not even one can be."""
+    what = f"{seconds:g} s with {generator.name}"
+    allowed = (
+        budget(generator.model.device, limit_gib)
+        .without(decoding_bytes(generator, seconds), f"decoding {what}")
+        .without(waveform_bytes(generator, seconds, takes), f"keeping {takes} takes of {what}")
+    )
+    each = generation_bytes(generator, seconds, tokens, guidance)
+    return Playing(allowed.rows(each, MOST_ROWS, f"generating {what}"), each, allowed)
 
 
 def _rough_take_bytes(generator: Generator, seconds: float) -> int:

@@ -10,9 +10,7 @@ from . import sentences
 from .audio import Sounds
 from .files import slug
 from .folder import whole_folder
-from .html import environment
-
-SHOWN_TAKES = 8
+from .html import environment, shown
 
 
 def write(folder: Path, experiment: Experiment, played: Played, sounds: Sounds) -> Experiment:
@@ -39,10 +37,9 @@ def write(folder: Path, experiment: Experiment, played: Played, sounds: Sounds) 
 
 def _page(experiment: Experiment, played: Played, sounds: Sounds) -> str:
     template = environment().get_template("experiment.html.j2")
-    shown = range(min(SHOWN_TAKES, len(experiment.untouched)))
     heard = {"untouched": played.clean, **played.outcomes}
     takes = [
         dict(seed=experiment.untouched[index].seed, sounds=[(name, outcome.heard[index], sounds.uri(outcome.takes, index)) for name, outcome in heard.items()])
-        for index in shown
+        for index in shown(sounds, played.clean.takes, len(heard))
     ]  # fmt: skip
     return template.render(e=experiment, takes=takes, say=sentences)

@@ -41,6 +41,12 @@ def _plot(figure: go.Figure) -> Markup:
     )
 
 
+def shown(sounds: Sounds, takes: Takes, players: int) -> range:
+    """The takes that a page has room for, where each has so many players."""
+    fitting = MOST_SOUND // (players * len(sounds.uri(takes, 0)))
+    return range(max(1, min(SHOWN_TAKES, fitting, len(takes))))
+
+
 def render(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], sounds: Sounds) -> str:
     """The report as HTML. Everything that came from outside is escaped."""
     template = environment().get_template("report.html.j2")
@@ -52,12 +58,9 @@ def render(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], soun
 
     words = [word for word in diagnosis.drivers.words if word.verified][:SHOWN_WORDS]
     players = 4 + len(words)  # for each take: as generated; fresh, muted, random, and without each word
-    fitting = MOST_SOUND // (players * len(sounds.uri(evidence.takes, 0)))
-
-    def shown(takes: Takes) -> range:
-        return range(max(1, min(SHOWN_TAKES, fitting, len(takes))))
-
-    heard = [(diagnosis.takes[index], sounds.uri(evidence.takes, index)) for index in shown(evidence.takes)]
+    heard = [
+        (diagnosis.takes[index], sounds.uri(evidence.takes, index)) for index in shown(sounds, evidence.takes, players)
+    ]
     changed = [
         dict(
             take=diagnosis.drivers.tested[index],
@@ -68,7 +71,7 @@ def render(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], soun
                 *((f"without “{word.word}”", player(word.verified.variant, index)) for word in words if word.verified),
             ],
         )
-        for index in shown(played.clean.takes)
+        for index in shown(sounds, played.clean.takes, players)
     ]  # fmt: skip
     figures = dict(
         heard=_plot(plots.heard(diagnosis, evidence, labels)),

@@ -73,9 +73,10 @@ def edit(experiment: Experiment) -> str:
 def experiment(found: Experiment) -> str:
     """What an edit did, beside random units."""
     asked, trial, control = found.question, found.trial, found.control
-    told = f"That moves “{asked.label}” over “{asked.against}” by {outcome(trial)}"
+    told = f"That moves “{asked.label}” over “{asked.against}” by {outcome(trial) if control is None else trial.effect}"
     if control:
-        told += f"; {found.control_units} random units edited alike by {outcome(control)}; the difference is {found.difference}"
+        told += f"; {found.control_units} random units edited alike by {control.effect}; the difference is {found.difference}{_sure(trial.q)}"
+        told += ", but the sound broke" * (trial.sound.broke or control.sound.broke)
     return f"{told}. {trial.flips} of {trial.flippable} fresh takes are then no longer heard as {asked.label}" + (
         f" (random: {control.flips})." if control else "."
     )

@@ -221,7 +221,10 @@ def prepare_tutor(folder: Path, source: str, reconstructed: NDArray[np.int16]) -
     pieces = [recipe.compose() for recipe in data.recipes]
     right = truth(pieces + pieces[: len(reconstructed)])
     made_from = record.key(data.recipes, fingerprint(), reconstructed[:1].tobytes())
-    learn = lambda: _train(np.concatenate([data.audio, reconstructed]), right, TUTORED, 9)  # noqa: E731
+
+    def learn() -> Examiner:
+        return _train(np.concatenate([data.audio, reconstructed]), right, TUTORED, 9)
+
     return _kept(folder / f"tutor-{made_from}.pt", learn)
 
 

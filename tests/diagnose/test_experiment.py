@@ -110,3 +110,15 @@ def test_what_cannot_be_played_is_refused(
 ) -> None:
     with pytest.raises(TonescopeError, match=told):
         played(session, *names, donor=donor, **about)
+
+
+def test_a_comparison_with_fewer_units_makes_nothing_sure(session: Session) -> None:
+    heads = [
+        f"{place}:{index}"
+        for place in session.generator.locations("decoder.self")
+        for index in range(session.generator.units(place))
+    ]
+    found, _ = played(session, *heads[:-1], kind="zero")
+    assert found.control is not None and found.control_units < len(found.edit.targets)
+    assert found.trial.q is None and found.trial.badge == "tested"
+    assert any("proves nothing" in caveat for caveat in found.caveats)
