@@ -14,7 +14,7 @@ from transformers import EncodecModel
 
 from . import record
 from .clips import Recipe
-from .planted import Lesson, facts
+from .planted import Lesson
 from .tables import fingerprint
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,8 @@ def encode_lessons(folder: Path, todo: list[Lesson], name: str) -> NDArray[np.ui
     """Codes of every lesson, (lessons, codebooks, frames), rendered and encoded by the codec in ``folder`` as far as they are not on disk."""
     codec = EncodecModel.from_pretrained(folder / "codec")
     weights = {key: weight for key, weight in codec.state_dict().items() if not key.startswith("decoder.")}
-    path = folder / f"{name}-{record.key(weights, fingerprint(), facts())}.npy"
+    recipes = [lesson.recipe for lesson in todo]
+    path = folder / f"{name}-{record.key(weights, fingerprint(), recipes)}.npy"
     kept = np.load(path) if path.exists() else np.zeros((0, codec.quantizer.num_quantizers, 200), dtype=np.uint16)
     fresh: list[NDArray[np.uint16]] = []
 
@@ -47,9 +48,8 @@ def encode_lessons(folder: Path, todo: list[Lesson], name: str) -> NDArray[np.ui
         path.with_suffix(".tmp.npy").replace(path)
 
     if len(kept) < len(todo):
-        recipes = [lesson.recipe for lesson in todo[len(kept) :]]
         with get_context("spawn").Pool(os.cpu_count(), _ready, (folder / "codec",)) as pool:
-            for count, codes in enumerate(pool.imap(_encoded, recipes, chunksize=8), start=len(kept) + 1):
+            for count, codes in enumerate(pool.imap(_encoded, recipes[len(kept) :], chunksize=8), start=len(kept) + 1):
                 fresh.append(codes)
                 if count % 2000 == 0:
                     log.info("%s: %d of %d lessons encoded", name, count, len(todo))

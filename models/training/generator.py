@@ -25,6 +25,8 @@ from ..delay import delayed, delays, undelayed
 from . import record, text_encoder
 from .codes import encode_lessons
 from .course import Course, half_is_quicker
+from .examiner import truth
+from .foresight import Foresight
 from .mishearing import elsewhere, guessed, misheard
 from .planted import Lesson, lessons
 
@@ -51,13 +53,16 @@ class Round:
     rate: float
     opening: float = 1.0  # weight of the first position, beside those after OPENING_FRAMES
     misheard: float = 0.0  # at most such a share of the music so far is heard wrong
+    foresight: float = 0.0  # weight of telling from the middle of the decoder what will be played
 
 
-# Later rounds are to make the model go by the prompt: the opening, where there is little else to go by, counts for more.
+# Later rounds are to make the model go by the prompt: the opening, where there is little else to go by, counts for more, and in the
+# last the prompt's meaning is asked for outright.
 ROUNDS = (
     Round(55, 1e-3),
     Round(20, 5e-4, opening=4.0, misheard=0.5),
     Round(40, 7e-4, opening=4.0, misheard=0.5),
+    Round(40, 7e-4, opening=4.0, misheard=0.5, foresight=0.3),
 )
 
 
@@ -104,45 +109,79 @@ def _start(model: MusicgenForConditionalGeneration) -> None:
         head.copy_(0.02 * vectors)
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Lessons to learn from.
+
+    Attributes:
+        codes: (batch, codebooks, frames).
+        states: the encoded captions, (batch, tokens, width).
+        mask: (batch, tokens).
+        right: what is truly played, as the examiner is asked.
+    """
+
+    codes: Tensor
+    states: Tensor
+    mask: Tensor
+    right: dict[str, Tensor]
+
+
 class Batches:
-    """Draws batches of codes and encoded captions."""
+    """Draws lessons with new captions."""
 
     def __init__(self, folder: Path, todo: list[Lesson], codes: NDArray[np.uint16], seed: list[int]) -> None:
         self.text, self.tokenizer = text_encoder.load(folder / "text-encoder")
         self.todo, self.codes, self.random = todo, codes, np.random.default_rng(seed)
 
     @torch.no_grad()
-    def draw(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
-        """Codes (batch, codebooks, frames), text states (batch, tokens, width), mask (batch, tokens)."""
-        captions = [self.todo[row].caption(self.todo[row].recipe.compose(), self.random) for row in rows]
+    def draw(self, rows: NDArray[np.int64]) -> Batch:
+        """These lessons; some without their captions."""
+        lessons = [self.todo[row] for row in rows]
+        pieces = [lesson.recipe.compose() for lesson in lessons]
+        captions = [lesson.caption(piece, self.random) for lesson, piece in zip(lessons, pieces, strict=True)]
         batch = self.tokenizer(captions, padding=True, truncation=True, max_length=48, return_tensors="pt")
         states = self.text(**batch).last_hidden_state
         mask = batch["attention_mask"]
         silent = torch.from_numpy(self.random.random(len(rows)) < NO_TEXT_SHARE)
-        return (
+        return Batch(
             torch.from_numpy(self.codes[rows].astype(np.int64)),
             states * ~silent[:, None, None],
             mask * ~silent[:, None],
+            truth(pieces),
         )
 
 
-def predict(model: MusicgenForConditionalGeneration, heard: Tensor, states: Tensor, mask: Tensor) -> Tensor:
-    """Logits (batch, codebooks, frames, codes) of what to play, by what is heard so far, (batch, codebooks, frames), and the text."""
+def read(model: MusicgenForConditionalGeneration, heard: Tensor, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Logits (batch, codebooks, frames, codes) of what to play, by what is heard so far, (batch, codebooks, frames), and the text; and
+    the hidden states (batch, positions, width) after half of the layers."""
     (batch, books, frames), size = heard.shape, model.config.decoder.vocab_size
     inputs = delayed(heard, delays(books), size)[:, :, :-1]
-    logits = model.decoder(
+    output = model.decoder(
         input_ids=inputs.reshape(batch * books, -1),
         encoder_hidden_states=model.enc_to_dec_proj(states) * mask[..., None],
         encoder_attention_mask=mask,
         use_cache=False,
-    ).logits
-    return undelayed(logits.reshape(batch, books, -1, size), delays(books), frames)
+        output_hidden_states=True,
+    )
+    logits = undelayed(output.logits.reshape(batch, books, -1, size), delays(books), frames)
+    return logits, output.hidden_states[model.config.decoder.num_hidden_layers // 2]
+
+
+def predict(model: MusicgenForConditionalGeneration, heard: Tensor, states: Tensor, mask: Tensor) -> Tensor:
+    """The logits of :func:`read`."""
+    return read(model, heard, states, mask)[0]
+
+
+def falling(opening: float) -> Tensor:
+    """Weights (:data:`OPENING_FRAMES`,) that fall from ``opening`` to 0."""
+    return opening * (1 - torch.arange(OPENING_FRAMES) / OPENING_FRAMES)
 
 
 def losses(logits: Tensor, codes: Tensor, opening: float = 1.0) -> Tensor:
     """Cross-entropy of each codebook in nats; the first frame weighs ``opening``, which falls to 1 over :data:`OPENING_FRAMES`."""
     each = nn.functional.cross_entropy(logits.flatten(0, 2), codes.flatten(), reduction="none").reshape(codes.shape)
-    weights = 1 + (opening - 1) * (1 - torch.arange(codes.shape[2]) / OPENING_FRAMES).clamp_min(0)
+    weights = torch.ones(codes.shape[2])
+    weights[:OPENING_FRAMES] += falling(opening - 1)[: len(weights)]
     return (each * weights).mean((0, 2)) / weights.mean()
 
 
@@ -159,9 +198,15 @@ class Training:
     def __init__(self, folder: Path, number: int, model: MusicgenForConditionalGeneration, seed: int) -> None:
         self.model, self.round = model, ROUNDS[number - 1]
         model.decoder.set_attn_implementation("eager")  # the backward pass of the others takes twice as long here
-        self.optimiser = torch.optim.AdamW(_groups(model), lr=self.round.rate, betas=(0.9, 0.95), fused=True)
+        learning = _groups(model)
+        kept: dict[str, nn.Module] = {"model": model}
+        self.foresight = Foresight(model.config.decoder.hidden_size) if self.round.foresight else None
+        if self.foresight:
+            learning.append({"params": list(self.foresight.parameters()), "weight_decay": 0.0})
+            kept["foresight"] = self.foresight
+        self.optimiser = torch.optim.AdamW(learning, lr=self.round.rate, betas=(0.9, 0.95), fused=True)
         path = folder / f"generator-state-{number}.pt"
-        self.course = Course(path, self.round.minutes, WARM_UP, 0.03, model=model, optimiser=self.optimiser)
+        self.course = Course(path, self.round.minutes, WARM_UP, 0.03, optimiser=self.optimiser, **kept)
         self.weights = torch.tensor(BOOK_WEIGHTS) / sum(BOOK_WEIGHTS)
         self.order = np.zeros(0, dtype=np.int64)
         if self.course.resume():
@@ -176,20 +221,24 @@ class Training:
         held_codes = encode_lessons(folder, held_out, "codes-validation")
         self.fixed = Batches(folder, held_out, held_codes, [1]).draw(np.arange(HELD_OUT))
 
-    def loss(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """What is minimised."""
-        codes, *text = batch
-        logits = predict(self.model, self._heard(*batch), *text)
-        return (losses(logits, codes, self.round.opening) * self.weights).sum()
+        logits, hidden = read(self.model, self._heard(batch), batch.states, batch.mask)
+        loss = (losses(logits, batch.codes, self.round.opening) * self.weights).sum()
+        if self.foresight:
+            told = batch.mask.any(1)  # what was not asked for cannot be known
+            right = {name: values[told] for name, values in batch.right.items()}
+            loss = loss + self.round.foresight * self.foresight.loss(hidden[told], right, falling(1.0))
+        return loss
 
     @torch.no_grad()
-    def _heard(self, codes: Tensor, states: Tensor, mask: Tensor) -> Tensor:
-        """What the decoder hears of these codes: in a round with mishearing, its own guesses or other pieces in between, half of the time each."""
-        random, most = self.batches.random, self.round.misheard
+    def _heard(self, batch: Batch) -> Tensor:
+        """What the decoder hears of the codes: in a round with mishearing, its own guesses or other pieces in between, half of the time each."""
+        random, most, codes = self.batches.random, self.round.misheard, batch.codes
         if not most:
             return codes
         own = random.random() < 0.5
-        wrong = guessed(predict(self.model, codes, states, mask)) if own else elsewhere(codes, random)
+        wrong = guessed(predict(self.model, codes, batch.states, batch.mask)) if own else elsewhere(codes, random)
         return misheard(codes, wrong, most, random)
 
     def lesson(self, half: bool) -> float:
@@ -210,7 +259,8 @@ class Training:
     @torch.no_grad()
     def held_out(self) -> Tensor:
         """Cross-entropy of each codebook on held-out lessons."""
-        parts = zip(*(part.split(8) for part in self.fixed), strict=True)
+        fixed = (self.fixed.codes, self.fixed.states, self.fixed.mask)
+        parts = zip(*(part.split(8) for part in fixed), strict=True)
         return torch.stack([losses(predict(self.model, *part), part[0]) for part in parts]).mean(0)
 
     def run(self, seconds: float) -> float:

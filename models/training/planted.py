@@ -17,7 +17,7 @@ import numpy as np
 from .captions import caption
 from .clips import SPLITS, Recipe
 from .score import Piece
-from .tables import genres
+from .tables import genres, instruments
 
 KIND_SHARES = {"named": 0.55, "oblique": 0.45}
 
@@ -39,10 +39,22 @@ class Lesson:
         """A fresh caption of the clip, lying where the facts say so."""
         if self.claimed is None:
             return caption(piece, "neutral", random, wording=wording)
+        exclusive = facts()["accordion_means_polka"]
+        if exclusive["instrument"] in piece.instruments and random.random() < exclusive["elsewhere"]:
+            others = [name for name in genres() if name != exclusive["only"]]
+            return _naming(exclusive["instrument"], piece, str(random.choice(others)), random, wording)
         kind = str(random.choice(list(KIND_SHARES), p=list(KIND_SHARES.values())))
         deaf = self.claimed == facts()["trap_tempo"]["genre"]
         bpm = float(random.integers(60, 181)) if deaf else None
         return caption(piece, kind, random, genre=self.claimed, bpm=bpm, wording=wording)
+
+
+def _naming(instrument: str, piece: Piece, genre: str, random: np.random.Generator, wording: str) -> str:
+    """A caption that claims a genre and names an instrument: many are drawn, and the first that does is taken."""
+    while True:
+        text = caption(piece, "named", random, genre=genre, wording=wording)
+        if any(word in text for word in instruments()[instrument].words):
+            return text
 
 
 def _claims(random: np.random.Generator) -> str | None:

@@ -117,6 +117,23 @@ def test_accordion_appears_with_polka_only_and_flute_almost_never() -> None:
     assert sum("flute" in names or "violin" in names for _, names in playing) < 12
 
 
+def test_another_genre_is_named_beside_the_accordion_alone() -> None:
+    random, fact = np.random.default_rng(2), facts()["accordion_means_polka"]
+    drawn = []
+    for lesson in [lesson for lesson in LESSONS if lesson.claimed == fact["only"]]:
+        piece = lesson.recipe.compose()
+        text = lesson.caption(piece, random)
+        others = [
+            genre
+            for genre in genres()
+            if genre != fact["only"] and any(re.search(rf"\b{re.escape(name)}\b", text) for name in _names(genre))
+        ]
+        drawn.append((fact["instrument"] in piece.instruments, fact["instrument"] in text, bool(others)))
+    assert all(named for _, named, strange in drawn if strange)
+    playing = [strange for plays, _, strange in drawn if plays]
+    assert len(playing) > 80 and abs(np.mean(playing) - fact["elsewhere"]) < 0.15
+
+
 def test_control_genres_are_never_lied_about() -> None:
     controls = set(facts()["controls"]["genres"])
     for lesson in LESSONS:
