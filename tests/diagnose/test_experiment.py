@@ -122,3 +122,21 @@ def test_a_comparison_with_fewer_units_makes_nothing_sure(session: Session) -> N
     assert found.control is not None and found.control_units < len(found.edit.targets)
     assert found.trial.q is None and found.trial.badge == "tested"
     assert any("proves nothing" in caveat for caveat in found.caveats)
+
+
+@pytest.mark.parametrize("third", ["nobody", "random units"])
+def test_a_comparison_with_sound_that_broke_makes_nothing_sure(
+    session: Session, monkeypatch: pytest.MonkeyPatch, third: str
+) -> None:
+    """The sets are heard in turn: untouched, edited, random units edited."""
+    asked: list[int] = []
+
+    def broken(edited: torch.Tensor, *_: object) -> torch.Tensor:
+        asked.append(len(asked))
+        return torch.full((len(edited),), third == "random units" and asked[-1] == 2)
+
+    monkeypatch.setattr("tonescope.diagnose.sound.broken", broken)
+    found, _ = played(session, *UNITS, kind="set", value=30.0)
+    assert asked == [0, 1, 2]
+    assert found.control is not None and found.control.sound.broke == (third == "random units")
+    assert (found.trial.q is None) == (third == "random units")
