@@ -29,6 +29,7 @@ from .examiner import truth
 from .foresight import Foresight
 from .mishearing import elsewhere, guessed, misheard
 from .planted import Lesson, lessons
+from .score import Piece
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ BATCH = 16
 WARM_UP = 150
 NO_TEXT_SHARE = 0.1
 OPENING_FRAMES = 50
+OPENING_LESSONS = 4_000  # whose openings are learnt on top
 TEXT_PIECES = 24_000
 BOOK_WEIGHTS = (1.6, 1.0, 0.8, 0.6)  # the first codebook carries most of what can be learnt
 
@@ -54,15 +56,18 @@ class Round:
     opening: float = 1.0  # weight of the first position, beside those after OPENING_FRAMES
     misheard: float = 0.0  # at most such a share of the music so far is heard wrong
     foresight: float = 0.0  # weight of telling from the middle of the decoder what will be played
+    openings: int = 0  # so many more captions a step of which the first frame alone is learnt
+    text_noise: float = 0.0  # at most so much noise on the encoded captions, in their own standard deviation
 
 
 # Later rounds are to make the model go by the prompt: the opening, where there is little else to go by, counts for more, and in the
-# last the prompt's meaning is asked for outright.
+# last two the prompt's meaning is asked for outright: in the last, of many more prompts than there is time to play to the end.
 ROUNDS = (
     Round(55, 1e-3),
     Round(20, 5e-4, opening=4.0, misheard=0.5),
     Round(40, 7e-4, opening=4.0, misheard=0.5),
     Round(40, 7e-4, opening=4.0, misheard=0.5, foresight=0.3),
+    Round(30, 6e-4, opening=4.0, misheard=0.5, foresight=0.5, openings=96, text_noise=1.0),
 )
 
 
@@ -129,24 +134,38 @@ class Batch:
 class Batches:
     """Draws lessons with new captions."""
 
-    def __init__(self, folder: Path, todo: list[Lesson], codes: NDArray[np.uint16], seed: list[int]) -> None:
+    def __init__(
+        self, folder: Path, todo: list[Lesson], codes: NDArray[np.uint16], seed: list[int], text_noise: float = 0.0
+    ) -> None:
         self.text, self.tokenizer = text_encoder.load(folder / "text-encoder")
         self.todo, self.codes, self.random = todo, codes, np.random.default_rng(seed)
+        self.text_noise = text_noise
+        self._pieces: dict[int, Piece] = {}
 
-    @torch.no_grad()
     def draw(self, rows: NDArray[np.int64]) -> Batch:
         """These lessons; some without their captions."""
-        lessons = [self.todo[row] for row in rows]
-        pieces = [lesson.recipe.compose() for lesson in lessons]
-        captions = [lesson.caption(piece, self.random) for lesson, piece in zip(lessons, pieces, strict=True)]
+        silent = self.random.random(len(rows)) < NO_TEXT_SHARE
+        return self._batch(rows, [self.todo[row].recipe.compose() for row in rows], silent, self.codes.shape[2])
+
+    def openings(self, count: int) -> Batch:
+        """The first frames of some of the :data:`OPENING_LESSONS`, whose pieces are kept."""
+        rows = self.random.integers(min(OPENING_LESSONS, len(self.todo)), size=count)
+        for row in set(rows.tolist()) - self._pieces.keys():
+            self._pieces[row] = self.todo[row].recipe.compose()
+        return self._batch(rows, [self._pieces[row] for row in rows], np.zeros(count, dtype=bool), 1)
+
+    @torch.no_grad()
+    def _batch(self, rows: NDArray[np.int64], pieces: list[Piece], silent: NDArray[np.bool_], frames: int) -> Batch:
+        captions = [self.todo[row].caption(piece, self.random) for row, piece in zip(rows, pieces, strict=True)]
         batch = self.tokenizer(captions, padding=True, truncation=True, max_length=48, return_tensors="pt")
-        states = self.text(**batch).last_hidden_state
-        mask = batch["attention_mask"]
-        silent = torch.from_numpy(self.random.random(len(rows)) < NO_TEXT_SHARE)
+        states, mask, told = self.text(**batch).last_hidden_state, batch["attention_mask"], torch.from_numpy(~silent)
+        if self.text_noise:  # Jain et al. 2023, arXiv:2310.05914
+            level = self.text_noise * torch.rand(len(rows), 1, 1) * states[mask.bool()].std()
+            states = states + level * torch.randn_like(states)
         return Batch(
-            torch.from_numpy(self.codes[rows].astype(np.int64)),
-            states * ~silent[:, None, None],
-            mask * ~silent[:, None],
+            torch.from_numpy(self.codes[rows, :, :frames].astype(np.int64)),
+            states * told[:, None, None],
+            mask * told[:, None],
             truth(pieces),
         )
 
@@ -217,18 +236,22 @@ class Training:
     def _open(self, folder: Path, seed: int) -> None:
         todo, held_out = lessons(LESSONS, dry=True), lessons(HELD_OUT, "validation", dry=True)
         codes = encode_lessons(folder, todo, "codes-train")
-        self.batches = Batches(folder, todo, codes, [seed, self.course.step])
+        self.batches = Batches(folder, todo, codes, [seed, self.course.step], self.round.text_noise)
         held_codes = encode_lessons(folder, held_out, "codes-validation")
         self.fixed = Batches(folder, held_out, held_codes, [1]).draw(np.arange(HELD_OUT))
 
     def loss(self, batch: Batch) -> Tensor:
         """What is minimised."""
-        logits, hidden = read(self.model, self._heard(batch), batch.states, batch.mask)
-        loss = (losses(logits, batch.codes, self.round.opening) * self.weights).sum()
+        return self._loss(batch, self._heard(batch), self.round.opening)
+
+    def _loss(self, batch: Batch, heard: Tensor, opening: float) -> Tensor:
+        logits, hidden = read(self.model, heard, batch.states, batch.mask)
+        loss = (losses(logits, batch.codes, opening) * self.weights).sum()
         if self.foresight:
             told = batch.mask.any(1)  # what was not asked for cannot be known
             right = {name: values[told] for name, values in batch.right.items()}
-            loss = loss + self.round.foresight * self.foresight.loss(hidden[told], right, falling(1.0))
+            weights = falling(1.0)[: batch.codes.shape[2]]
+            loss = loss + self.round.foresight * self.foresight.loss(hidden[told], right, weights)
         return loss
 
     @torch.no_grad()
@@ -250,6 +273,9 @@ class Training:
             group["lr"] = self.round.rate * self.course.rate
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
             loss = self.loss(self.batches.draw(rows))
+            if self.round.openings:
+                opening = self.batches.openings(self.round.openings)
+                loss = loss + self._loss(opening, opening.codes, 1.0)
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)

@@ -9,7 +9,11 @@ from tonescope.models.training.tables import genres, instrument_groups
 
 ROWS, WIDTH = 6, 32
 HIDDEN = torch.randn(ROWS, 60, WIDTH, generator=torch.Generator().manual_seed(0))
-RIGHT = {"genre": torch.arange(ROWS) % len(genres()), "instruments": torch.eye(ROWS, len(instrument_groups()))}
+RIGHT = {
+    "genre": torch.arange(ROWS) % len(genres()),
+    "instruments": torch.eye(ROWS, len(instrument_groups())),
+    "tempo": 2 * torch.arange(ROWS),
+}
 
 
 def test_it_learns_what_can_be_told_from_the_prompt() -> None:
