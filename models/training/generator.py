@@ -242,11 +242,11 @@ class Training:
 
     def loss(self, batch: Batch) -> Tensor:
         """What is minimised."""
-        return self._loss(batch, self._heard(batch), self.round.opening)
+        return self._loss(batch, self._heard(batch))
 
-    def _loss(self, batch: Batch, heard: Tensor, opening: float) -> Tensor:
+    def _loss(self, batch: Batch, heard: Tensor) -> Tensor:
         logits, hidden = read(self.model, heard, batch.states, batch.mask)
-        loss = (losses(logits, batch.codes, opening) * self.weights).sum()
+        loss = (losses(logits, batch.codes, self.round.opening) * self.weights).sum()
         if self.foresight:
             told = batch.mask.any(1)  # what was not asked for cannot be known
             right = {name: values[told] for name, values in batch.right.items()}
@@ -275,7 +275,7 @@ class Training:
             loss = self.loss(self.batches.draw(rows))
             if self.round.openings:
                 opening = self.batches.openings(self.round.openings)
-                loss = loss + self._loss(opening, opening.codes, 1.0)
+                loss = loss + self._loss(opening, opening.codes)
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from tonescope.models.training import text_encoder
-from tonescope.models.training.generator import OPENING_FRAMES, Batches, losses, predict
+from tonescope.models.training.generator import (
+    BATCH,
+    OPENING_FRAMES,
+    ROUNDS,
+    Batch,
+    Batches,
+    Training,
+    losses,
+    predict,
+)
 from tonescope.models.training.planted import lessons
-from tonescope.models.training.tables import genres
+from tonescope.models.training.tables import genres, instrument_groups
 
 from tests import tiny
 
@@ -64,3 +74,69 @@ def test_openings_are_captions_with_their_first_frame(tmp_path: Path) -> None:
     assert [int(genre) for genre in whole.right["genre"]] == [
         list(genres()).index(lesson.recipe.genre) for lesson in todo
     ]
+
+
+class _Lessons:
+    """Batches of random codes; every other row is asked for nothing."""
+
+    def __init__(self, width: int) -> None:
+        self.todo, self.random, self.width = range(BATCH), np.random.default_rng(0), width
+        self.asked: list[int] = []
+
+    def _batch(self, rows: int, frames: int, told: torch.Tensor) -> Batch:
+        right = {
+            "genre": torch.arange(rows) % len(genres()),
+            "instruments": torch.zeros(rows, len(instrument_groups())),
+            "tempo": torch.arange(rows) % 32,
+        }
+        mask = told[:, None].long().expand(-1, 3)
+        return Batch(
+            torch.randint(16, (rows, 4, frames)), torch.randn(rows, 3, self.width) * mask[..., None], mask, right
+        )
+
+    def draw(self, rows: np.ndarray) -> Batch:
+        return self._batch(len(rows), 60, torch.arange(len(rows)) % 2 == 0)
+
+    def openings(self, count: int) -> Batch:
+        self.asked.append(count)
+        return self._batch(count, 1, torch.ones(count, dtype=torch.bool))
+
+
+def _round(number: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Training:
+    monkeypatch.setattr(Training, "_open", lambda *_: None)
+    model = tiny.generator().model
+    model.decoder.requires_grad_(True)
+    training = Training(folder, number, model, 0)
+    training.batches = _Lessons(model.config.text_encoder.hidden_size)  # type: ignore[assignment]
+    return training
+
+
+@pytest.mark.parametrize("number", range(1, len(ROUNDS) + 1))
+def test_every_round_does_what_it_says(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    training, says = _round(number, tmp_path, monkeypatch), ROUNDS[number - 1]
+    head = training.foresight
+    assert (head is not None) == bool(says.foresight)
+    before = [weight.clone() for weight in head.parameters()] if head else []
+    training.lesson(half=False)
+    assert training.batches.asked == [says.openings] * bool(says.openings)  # type: ignore[attr-defined]
+    assert all(
+        not torch.equal(weight, old) for weight, old in zip(head.parameters() if head else [], before, strict=True)
+    )
+
+
+def test_foresight_teaches_the_decoder_from_what_was_asked_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = next(index for index, round_ in enumerate(ROUNDS, start=1) if round_.foresight)
+    training = _round(number, tmp_path, monkeypatch)
+    batch = training.batches.draw(np.arange(8))
+
+    def slopes(right: dict[str, torch.Tensor]) -> torch.Tensor:
+        training.model.zero_grad()
+        training._loss(replace(batch, right=right), batch.codes).backward()
+        return training.model.decoder.model.decoder.layers[0].fc1.weight.grad.clone()
+
+    told, plain = batch.mask.any(1), slopes(batch.right)
+    other = (batch.right["genre"] + 5) % len(genres())
+    assert not torch.allclose(slopes({**batch.right, "genre": torch.where(told, other, batch.right["genre"])}), plain)
+    assert torch.equal(slopes({**batch.right, "genre": torch.where(told, batch.right["genre"], other)}), plain)
