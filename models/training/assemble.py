@@ -20,7 +20,7 @@ from transformers import AutoTokenizer, ClapModel, EncodecModel, MusicgenForCond
 from ...diagnose import reference as references
 from ...diagnose.session import REFERENCE_FILE
 from ..generator import Sampling
-from ..loading import EMBEDDED, load_generator
+from ..loading import load_generator
 from . import record
 from .captions import vocabulary, words_of
 from .clips import SECONDS
@@ -77,13 +77,13 @@ def _check_codes(learned: EncodecModel, final: EncodecModel) -> None:
 
 
 def assemble(folder: Path) -> None:
-    """Write both models into the package, replacing what is there; what was measured of that is measured again."""
-    (embedded() / "results.json").unlink(missing_ok=True)
+    """Write both models into the package, replacing what is there; what was measured of that goes with it."""
     generator = MusicgenForConditionalGeneration.from_pretrained(folder / "generator")
     codec = EncodecModel.from_pretrained(folder / "codec")
     _check_codes(generator.audio_encoder, codec)
     generator.audio_encoder.load_state_dict(codec.state_dict())
     judge = ClapModel.from_pretrained(folder / "judge")
+    (embedded() / "results.json").unlink(missing_ok=True)
     for name, model in (("generator", generator), ("judge", judge)):
         target = embedded() / name
         shutil.rmtree(target, ignore_errors=True)
@@ -94,7 +94,9 @@ def assemble(folder: Path) -> None:
     write_side(embedded() / "generator", trainings={name: trainings[name] for name in ("codec", "generator")})
     write_side(embedded() / "judge", trainings={"judge": trainings["judge"]})
     write_side(embedded() / "generator", longest_seconds=SECONDS, words=learned_words())
-    means = references.measure(load_generator(EMBEDDED), SECONDS, Sampling())  # so that nobody's first diagnosis has to
+    means = references.measure(
+        load_generator(str(embedded() / "generator")), SECONDS, Sampling()
+    )  # so that nobody's first diagnosis has to
     means.save(embedded() / "generator" / REFERENCE_FILE)
     write_side(
         embedded() / "judge",

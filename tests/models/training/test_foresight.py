@@ -38,3 +38,13 @@ def test_the_first_positions_count_most_and_those_after_the_opening_not_at_all()
     slope = hidden.grad.norm(dim=2).mean(0)
     assert slope[0] > 5 * slope[OPENING_FRAMES - 5] > 0
     assert float(slope[OPENING_FRAMES:].abs().max()) == 0
+
+
+def test_every_row_is_told_its_own_truth() -> None:
+    torch.manual_seed(0)
+    head = Foresight(WIDTH)
+    alone = [
+        head.loss(HIDDEN[row : row + 1], {name: right[row : row + 1] for name, right in RIGHT.items()}, falling(1.0))
+        for row in range(ROWS)
+    ]
+    assert torch.allclose(head.loss(HIDDEN, RIGHT, falling(1.0)), torch.stack(alone).mean(), atol=1e-5)
