@@ -2,7 +2,7 @@
 
 Units are chosen on some takes and muted in fresh ones, beside the same takes untouched. Two measurements:
 
-1. Over many prompts, the strongest 1 % against as many matched random units: change of the margin, and share of takes whose verdict flips with
+1. Over many prompts, the strongest 1 %, as a diagnosis chooses them, against as many matched random units: change of the margin, and share of takes whose verdict flips with
    the sound intact. Where takes of a prompt are not unanimous, new noise alone flips some, and any edit brings new noise: so the rates are those of prompts
    of which seven of eight takes, of those the units are chosen by, are heard alike. Others are measured too and listed apart. ``natural`` is how many untouched
    fresh takes are heard as something else.
@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from tonescope.diagnose.attribution import Attribution, attribute
+from tonescope.diagnose.choosing import choose
 from tonescope.diagnose.controls import matched_controls
 from tonescope.diagnose.genre import hear
 from tonescope.diagnose.interventions import Edit
@@ -54,12 +55,9 @@ GROUP_PROMPTS = (
 
 
 def question(session: Session, waveform: torch.Tensor) -> Question:
-    """What most takes are heard as, against the runner-up."""
-    posterior = session.judge.posterior(waveform, session.generator.sample_rate)
-    labels, votes = session.judge.labels, posterior.argmax(1)
-    label = int(torch.mode(votes).values)
-    order = [index for index in posterior.mean(0).argsort(descending=True).tolist() if index != label]
-    return Question(label=labels[label], against=labels[order[0]])
+    """Why what most takes are heard as, and not anything else?"""
+    votes = session.judge.posterior(waveform, session.generator.sample_rate).argmax(1)
+    return Question(label=session.judge.labels[int(torch.mode(votes).values)])
 
 
 def groups(found: Attribution, count: int, size: int, seed: int) -> list[tuple[Unit, ...]]:
@@ -194,16 +192,18 @@ def main() -> None:
         takes = generator.generate([prompt] * len(seeds), seeds, SECONDS)
         asked = question(session, takes.waveform)
         heard = hear(judge.posterior(takes.waveform, generator.sample_rate), judge.labels)
-        found = attribute(generator, takes, margin(judge, asked.label, asked.against), reference)
-        strongest = found.strongest(SHARE)
+        metric = margin(judge, asked.label, asked.against)
+        found = attribute(generator, takes, metric, reference)
+        group = choose(generator, takes, metric, reference, found, SHARE)
+        strongest = tuple(group.units)
         controls = [matched_controls(strongest, found.activity, draw) for draw in seeds]
         variants = [Variant("muted", Edit(strongest)), Variant("control", tuple(map(Edit, controls)))]
         played: Played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
         muted, random = played.trial("muted"), played.trial("control")
         rows.append(
             {
-                "prompt": prompt, "heard": asked.label, "against": asked.against, "alike": heard.count(asked.label) >= ALIKE * len(heard),
-                "estimated": float(found.of(strongest).mean()), "effect": muted.effect.mean, "control": random.effect.mean,
+                "prompt": prompt, "heard": asked.label, "alike": heard.count(asked.label) >= ALIKE * len(heard),
+                "estimated": float(group.estimated.mean()), "effect": muted.effect.mean, "control": random.effect.mean,
                 "flips": muted.flips, "control_flips": random.flips, "flippable": muted.flippable,
                 "strays": len(fresh) - muted.flippable, "fresh": len(fresh),
                 "sound_broke": muted.sound.broke, "control_sound_broke": random.sound.broke,

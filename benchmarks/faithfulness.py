@@ -166,9 +166,8 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for prompt in PROMPTS[: arguments.prompts]:
         take = generator.generate([prompt], [1], SECONDS)
-        order = judge.posterior(take.waveform, generator.sample_rate)[0].argsort(descending=True).tolist()
-        label, against = judge.labels[order[0]], judge.labels[order[1]]
-        metric = margin(judge, label, against)
+        label = judge.labels[int(judge.posterior(take.waveform, generator.sample_rate)[0].argmax())]
+        metric = margin(judge, label, None)
         found = attribute(generator, take, metric, reference)
         units, random_count = chosen(found, arguments.random, seed=0)
         measured = brute_force(generator, take, metric, units, reference)
@@ -179,7 +178,7 @@ def main() -> None:
             "half_way": refined(generator, take, metric, found, units, reference),
         }
         row = {
-            "prompt": prompt, "question": f"{label} / {against}", "units": len(units), **scores(estimates(found, units), measured, random_count, neurons),
+            "prompt": prompt, "heard": label, "units": len(units), **scores(estimates(found, units), measured, random_count, neurons),
             **{
                 f"{name}_{which}": value
                 for which, estimate in others.items()

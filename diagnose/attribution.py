@@ -52,18 +52,13 @@ class Attribution:
         order = effects.argsort()[:count].tolist()
         return [(Unit(*owners[position]), float(effects[position])) for position in order]
 
-    def strongest(self, share: float) -> tuple[Unit, ...]:
-        """The strongest ``share`` of each kind of unit, at least one of each.
-
-        Kinds are counted apart: a head is as wide as dozens of neurons, so that most heads would be among the strongest of all, and too
-        few would be left to compare them with.
-        """
-        kinds = {location.site.units for location in self.units}
-        parts = [
+    def by_kind(self) -> list[Attribution]:
+        """The same for the units of each kind alone: heads, neurons."""
+        kinds = sorted({location.site.units for location in self.units})
+        return [
             replace(self, units={place: effects for place, effects in self.units.items() if place.site.units == kind})
-            for kind in sorted(kinds)
+            for kind in kinds
         ]
-        return tuple(unit for part in parts for unit, _ in part.ranked(max(1, round(share * part.count))))
 
     def of(self, units: Sequence[Unit]) -> Tensor:
         """The summed estimate for a group of units: (takes,)."""

@@ -21,6 +21,7 @@ from ..models.vocabulary import Vocabulary
 from . import account, genre, memory
 from .attribution import Attribution, attribute
 from .blame import bare_word, blame
+from .choosing import choose
 from .interventions import regenerate
 from .known import Clip, listen
 from .metrics import margin
@@ -77,7 +78,7 @@ class _Stage:
 class _Clock:
     """Where the time went, and how far the whole is."""
 
-    STAGES: ClassVar = {"generate": 0.25, "listen": 0.05, "attribute": 0.15, "verify": 0.55}
+    STAGES: ClassVar = {"generate": 0.2, "listen": 0.05, "attribute": 0.1, "choose": 0.2, "verify": 0.45}
 
     def __init__(self, progress: Progress | None) -> None:
         self.timings: dict[str, float] = {}
@@ -178,7 +179,11 @@ def diagnose(
         )  # fmt: skip
         advance.note(bytes=cost.attribution_gib * memory.GIB)
         found = attribute(generator, takes, metric, reference, sampling, size, keep=keep)
-    plan = Plan.make(prompt, text, found, settings, bare_word(intent, verdict, prompt))
+    with clock.stage("choose", generation) as advance:
+        group = choose(
+            generator, takes, metric, reference, found, settings.strongest_share, sampling, settings.rounds, size, rows, advance
+        )  # fmt: skip
+    plan = Plan.make(prompt, text, found, group, settings, bare_word(intent, verdict, prompt))
     fresh = [seed + settings.takes for seed in seeds]
     seconds_each = clock.timings["generate"] / len(seeds)
     with clock.stage("verify", generation, seconds_each * (len(plan.variants) + 1) * len(fresh)) as advance:
@@ -237,22 +242,19 @@ def judged(
     verdict = genre.decide(intent, heard, judge, taxonomy)
     if foreign(judge, generator):
         verdict = genre.withheld(verdict, judge.name, judge.world, generator.name)
-    return heard, verdict, choose_question(intent, heard, verdict, posterior, judge.labels, against)
+    return heard, verdict, choose_question(intent, heard, verdict, against)
 
 
-def choose_question(
-    intent: genre.Intent, heard: genre.Heard, verdict: genre.Verdict, posterior: Tensor, labels: tuple[str, ...], against: str | None
-) -> Question:  # fmt: skip
+def choose_question(intent: genre.Intent, heard: genre.Heard, verdict: genre.Verdict, against: str | None) -> Question:
     """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user names, or what was
-    asked, or (where they agree) the runner-up?"""
+    asked, or (where they agree) anything else?"""
     label, asked = heard.label, intent.label
     if verdict.kind == "partial drift":
         label = genre.strayed(intent, heard) or label
     for other in (against, asked):
         if other and other != label:
             return Question(label=label, against=other)
-    order = posterior.mean(0).argsort(descending=True).tolist()
-    return Question(label=label, against=next(labels[index] for index in order if labels[index] != label))
+    return Question(label=label)
 
 
 def _caveats(
@@ -269,7 +271,7 @@ def _caveats(
 ) -> list[str]:
     caveats = []
     if against == question.label:
-        caveats.append(f"{against} cannot be compared with itself, so it was compared with {question.against}.")
+        caveats.append(f"{against} cannot be compared with itself, so it was compared with {question.other}.")
     if generator.model.dtype.itemsize < 4:
         caveats.append(
             "The generator ran in half precision: rounding alone can part takes that share their noise, and small effects drown in it; single precision (float32) does not have that."

@@ -69,8 +69,8 @@ Metric = Callable[[Playback], Tensor]
 """One number a take (takes,), differentiable in everything that is played."""
 
 
-def margin(judge: Judge, label: str, against: str) -> Metric:
-    """The judge's logit of one label minus that of another, for what was heard."""
+def margin(judge: Judge, label: str, against: str | None) -> Metric:
+    """The judge's log-odds of one label over another, or over all others together, for what was heard."""
 
     def metric(playback: Playback) -> Tensor:
         return judge.margin(playback.sound(), playback.generator.sample_rate, label, against)

@@ -9,6 +9,7 @@ from ..models.generator import Text
 from ..models.units import Unit
 from ..models.vocabulary import Vocabulary
 from .attribution import Attribution
+from .choosing import Group
 from .controls import matched_controls
 from .interventions import Edit
 from .result import Dose, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
@@ -57,7 +58,7 @@ class Results:
 class Plan:
     """The variants to play, and how their outcomes become results."""
 
-    strongest: tuple[Unit, ...]
+    group: Group
     control_units: int
     doses: tuple[float, ...]
     singles: tuple[Unit, ...]
@@ -72,9 +73,12 @@ class Plan:
         return settings.takes * (beside + len(settings.doses) + 2 * settings.tested_units + settings.tested_words)
 
     @classmethod
-    def make(cls, prompt: str, text: Text, found: Attribution, settings: Settings, bare: str | None) -> Plan:
-        """Choose what to test by the estimates; ``bare`` is the genre word to play in place of the prompt, if that is asked."""
-        strongest = found.strongest(settings.strongest_share)
+    def make(
+        cls, prompt: str, text: Text, found: Attribution, group: Group, settings: Settings, bare: str | None
+    ) -> Plan:
+        """Choose by the estimates what to test beside ``group``; ``bare`` is the genre word to play in place of the prompt, if that is
+        asked."""
+        strongest = tuple(group.units)
         singles = tuple(unit for unit, _ in found.ranked(settings.tested_units))
 
         def controls(units: tuple[Unit, ...]) -> list[tuple[Unit, ...]]:
@@ -95,7 +99,7 @@ class Plan:
             *([Variant(BARE, prompt=bare)] if bare else []),
         )
         fewest = min(len(units) for units in together)
-        return cls(strongest, fewest, settings.doses, singles, words, tested, variants)
+        return cls(group, fewest, settings.doses, singles, words, tested, variants)
 
     def results(
         self, played: Played, found: Attribution, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
@@ -114,16 +118,16 @@ class Plan:
         muted, control, interval = trials[MUTED], trials[CONTROL], difference.interval
         believed = interval is not None and interval.high < 0 and (q[MUTED] or 0.0) < BELIEVED
         group = GroupTest(
-            units=len(self.strongest),
+            units=len(self.group.units),
             control_units=self.control_units,
-            estimated=effect(found.of(self.strongest).tolist()),
+            estimated=effect(self.group.estimated.tolist()),
             muted=muted,
             control=control,
             difference=difference,
             q=q[MUTED],
             doses=[Dose(scale=scale, trial=trials[dose_name(scale)]) for scale in self.doses],
             convincing=believed
-            and self.control_units == len(self.strongest)
+            and self.control_units == len(self.group.units)
             and not (muted.sound.broke or control.sound.broke),
         )
         units = [

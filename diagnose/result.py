@@ -22,7 +22,7 @@ Badge = Literal["observed", "estimated", "tested", "verified"]
 class TakeResult(BaseModel):
     """One take: what was heard in it.
 
-    ``posterior`` holds the likeliest genres and the one asked for. ``margin`` is the judge's logit of ``question.label`` minus that of
+    ``posterior`` holds the likeliest genres and the one asked for. ``margin`` is the judge's log-odds of ``question.label`` over
     ``question.against``.
     """
 
@@ -36,10 +36,15 @@ class TakeResult(BaseModel):
 
 
 class Question(BaseModel):
-    """The contrast that everything below is about: why ``label`` and not ``against``?"""
+    """The contrast that everything below is about: why ``label`` and not ``against``, or where that is absent, not anything else?"""
 
     label: str
-    against: str
+    against: str | None = None
+
+    @property
+    def other(self) -> str:
+        """What the label is held against, in words."""
+        return self.against or "anything else"
 
 
 class SoundChange(BaseModel):

@@ -61,24 +61,25 @@ def by_second(
 ) -> list[SecondDriver]:  # fmt: skip
     """Every stretch: what is heard in the windows around its middle, and what the margin loses when it falls silent in ``fresh`` takes."""
     rate, frame_rate = int(generator.sample_rate), generator.frame_rate
-    label, against = judge.labels.index(question.label), judge.labels.index(question.against)
 
     def margins(waveform: Tensor) -> Tensor:
-        logits = judge.listen(waveform, rate)
-        return logits[:, label] - logits[:, against]
+        return judge.contrast(judge.listen(waveform, rate), question.label, question.against)
 
     rows, untouched = [], margins(fresh.waveform)
     for start, end in sections(fresh.waveform.shape[-1] / rate):
         near = [index for index, at in enumerate(timeline.centres) if start <= at < end]
         near = near or [min(range(len(timeline.starts)), key=lambda index: abs(timeline.centres[index] - (start + end) / 2))]  # fmt: skip
         heard = timeline.posterior[near].mean((0, 1))
+        label = float(heard[judge.labels.index(question.label)])
         acting = found.frames[:, frame_at(start, frame_rate) : frame_at(end, frame_rate)].sum(1)
         rows.append(
             SecondDriver(
                 start=start,
                 end=end,
-                label_probability=float(heard[label]),
-                against_probability=float(heard[against]),
+                label_probability=label,
+                against_probability=float(heard[judge.labels.index(question.against)])
+                if question.against
+                else 1 - label,
                 estimated=effect(acting.tolist()),
                 verified=effect((margins(silenced(fresh.waveform, rate, start, end)) - untouched).tolist()),
             )

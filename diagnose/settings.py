@@ -12,12 +12,13 @@ LONGEST_PROMPT = 2_000
 MOST_TAKES = 256
 LONGEST_SECONDS = 60.0
 MOST_TESTED = 200
+MOST_ROUNDS = 16
 
 
 class Settings(BaseModel):
     """How a diagnosis is made.
 
-    ``strongest_share`` is the share of all neurons, and of all heads, that the group test mutes together; ``tested_units`` and ``tested_words`` are how
+    ``strongest_share`` is the share of all neurons, and of all heads, that the group test mutes together, chosen in so many ``rounds``; ``tested_units`` and ``tested_words`` are how
     many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.
     Takes have the seeds from ``seed`` on; what was found is tested in as many fresh ones, with the seeds after those. ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
     """
@@ -30,6 +31,7 @@ class Settings(BaseModel):
     top_k: int = 250
     against: str | None = None
     strongest_share: float = 0.01
+    rounds: int = 4
     tested_units: int = 1
     tested_words: int = 3
     doses: tuple[float, ...] = (0.0, 0.5, 2.0)
@@ -77,6 +79,8 @@ def check(prompt: str, settings: Settings) -> None:
         raise TonescopeError(
             f"a share of {settings.strongest_share:g} of the units cannot be tested together against others; use more than 0 and at most 0.5."
         )
+    if not 1 <= settings.rounds <= MOST_ROUNDS:
+        raise TonescopeError(f"units cannot be chosen in {settings.rounds} rounds; ask for 1 to {MOST_ROUNDS}.")
     fit = all(math.isfinite(dose) and dose >= 0 and dose != 1 for dose in settings.doses)
     if not fit or len(set(settings.doses)) < len(settings.doses):
         raise TonescopeError(

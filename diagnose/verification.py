@@ -132,6 +132,6 @@ def check_distinct(takes: Takes) -> None:
 
 def _listen(generator: Generator, judge: Judge, question: Question, name: str, takes: Takes, broke: Tensor) -> Outcome:
     logits = judge.listen(takes.waveform, generator.sample_rate)
-    margins = logits[:, judge.labels.index(question.label)] - logits[:, judge.labels.index(question.against)]
+    margins = judge.contrast(logits, question.label, question.against)
     posterior = logits.softmax(-1)
     return Outcome(name, takes, posterior, margins, hear(posterior, judge.labels), broke)

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from tonescope.diagnose.attribution import attribute
+from tonescope.diagnose.choosing import choose
 from tonescope.diagnose.controls import matched_controls
 from tonescope.diagnose.interventions import Edit
 from tonescope.diagnose.metrics import margin
@@ -29,9 +30,10 @@ def main(session: Session, prompt: str, folder: Path) -> None:
     reference = session.reference(Settings())
     takes = generator.generate([prompt] * 2, [1, 2], SECONDS)
     order = judge.posterior(takes.waveform, generator.sample_rate).mean(0).argsort(descending=True).tolist()
-    question = Question(label=judge.labels[order[0]], against=judge.labels[order[1]])
-    found = attribute(generator, takes, margin(judge, question.label, question.against), reference)
-    strongest = found.strongest(SHARE)
+    question = Question(label=judge.labels[order[0]])
+    metric = margin(judge, question.label, question.against)
+    found = attribute(generator, takes, metric, reference)
+    strongest = tuple(choose(generator, takes, metric, reference, found, SHARE).units)
     control = matched_controls(strongest, found.activity, seed=0)
     print(f"{len(strongest)} of {found.count} units, and {len(control)} random ones like them")
     variants = [Variant("muted", Edit(strongest)), Variant("random units muted", Edit(control))]
@@ -41,7 +43,7 @@ def main(session: Session, prompt: str, folder: Path) -> None:
     for outcome in (played.clean, *played.outcomes.values()):
         for index, seed in enumerate(outcome.takes.seeds):
             sounds.write(folder / f"take-{seed}-{outcome.name.replace(' ', '-')}.wav", outcome.takes, index)
-        print(f"{outcome.name}: {question.label} over {question.against} by {outcome.margins.mean():+.2f}")
+        print(f"{outcome.name}: {question.label} over {question.other} by {outcome.margins.mean():+.2f}")
 
 
 if __name__ == "__main__":

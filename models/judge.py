@@ -125,10 +125,15 @@ class Judge:
         """Calibrated logits (takes, labels) of (takes, samples); differentiable."""
         return self.scores(self.embed_audio(waveform, rate))
 
-    def margin(self, waveform: Tensor, rate: int, label: str, against: str) -> Tensor:
-        """Logit of ``label`` minus logit of ``against`` (takes,); differentiable."""
-        logits = self.logits(waveform, rate)
-        return logits[:, self.labels.index(label)] - logits[:, self.labels.index(against)]
+    def contrast(self, logits: Tensor, label: str, against: str | None) -> Tensor:
+        """Log-odds (takes,), in logits (takes, labels), of one label over another, or over all others together."""
+        index = self.labels.index(label)
+        others = [self.labels.index(against)] if against else [*range(index), *range(index + 1, len(self.labels))]
+        return logits[:, index] - logits[:, others].logsumexp(1)
+
+    def margin(self, waveform: Tensor, rate: int, label: str, against: str | None) -> Tensor:
+        """The :meth:`contrast` in what is heard (takes,); differentiable."""
+        return self.contrast(self.logits(waveform, rate), label, against)
 
     @torch.no_grad()
     def listen(self, waveform: Tensor, rate: int) -> Tensor:

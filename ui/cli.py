@@ -97,6 +97,9 @@ def diagnose(
     share: Annotated[
         float, typer.Option(metavar="SHARE", help="Mute together so large a share of the strongest neurons and heads.")
     ] = 0.01,
+    rounds: Annotated[
+        int, typer.Option(help="Choose those units in so many rounds, each where those chosen before are muted.")
+    ] = 4,
     dose: Annotated[
         list[float] | None,
         typer.Option(help="Also play the group at so much of its strength; repeat for more. [default: 0, 0.5, 2]"),
@@ -128,6 +131,7 @@ def diagnose(
             top_k=top_k,
             against=against,
             strongest_share=share,
+            rounds=rounds,
             doses=tuple(dose) if dose else Settings.model_fields["doses"].default,
             tested_units=test_units,
             tested_words=test_words,

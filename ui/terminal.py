@@ -107,7 +107,7 @@ def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
     console.print(units)
 
     seconds = _table(
-        "seconds", f"{question.label} (observed)", f"{question.against} (observed)", "if silent (estimated)", "silenced, heard again", ""
+        "seconds", f"{question.label} (observed)", f"{question.other} (observed)", "if silent (estimated)", "silenced, heard again", ""
     )  # fmt: skip
     for section in diagnosis.drivers.seconds:
         seconds.add_row(

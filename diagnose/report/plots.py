@@ -72,11 +72,13 @@ def heard(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], shown
 
 
 def timeline(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str]) -> go.Figure:
-    """Probability of the two labels of the question over time, with the range over takes."""
+    """Probability of the label of the question, and of what it is held against, over time, with the range over takes."""
     figure = _figure("Heard over time (observed)", 280, x="seconds", y="probability")
     times = evidence.timeline.centres
-    for name, colour in ((diagnosis.question.label, HEARD), (diagnosis.question.against, ASKED)):
-        rows = evidence.timeline.posterior[:, :, labels.index(name)]
+    asked = diagnosis.question
+    heard = evidence.timeline.posterior[:, :, labels.index(asked.label)]
+    other = evidence.timeline.posterior[:, :, labels.index(asked.against)] if asked.against else 1 - heard
+    for name, rows, colour in ((asked.label, heard, HEARD), (asked.other, other, ASKED)):
         low, high = rows.min(1).values.tolist(), rows.max(1).values.tolist()
         figure.add_scatter(
             x=[*times, *times[::-1]],
@@ -100,7 +102,7 @@ def timeline(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str]) ->
 
 
 def _change(diagnosis: Diagnosis) -> str:
-    return _plain(f"change of “{diagnosis.question.label}” over “{diagnosis.question.against}”")
+    return _plain(f"change of “{diagnosis.question.label}” over “{diagnosis.question.other}”")
 
 
 def _effects(

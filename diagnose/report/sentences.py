@@ -9,15 +9,12 @@ from ..stats import BELIEVED
 
 def question(diagnosis: Diagnosis) -> str:
     """What everything below is about."""
-    asked, drift = diagnosis.question, "drift" in diagnosis.verdict.kind
-    chosen = (diagnosis.intended.label, diagnosis.settings.against)
-    beside = "" if drift or asked.against in chosen else " (the runner-up)"
-    return f"Why {asked.label} rather than {asked.against}{beside}?"
+    return f"Why {diagnosis.question.label} rather than {diagnosis.question.other}?"
 
 
 def scale(diagnosis: Diagnosis | Experiment) -> str:
     """How effects are to be read."""
-    label, against = diagnosis.question.label, diagnosis.question.against
+    label, against = diagnosis.question.label, diagnosis.question.other
     return (
         f"Effects are changes of the judge’s log-odds of {label} over {against}: below zero, the music moves towards {against} without it; "
         f"−0.7 halves the odds, −2.3 divides them by ten. Ranges are 95 % intervals."
@@ -38,7 +35,7 @@ def group(diagnosis: Diagnosis) -> str:
     if test is None:
         return ""
     return (
-        f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves “{asked.label}” over “{asked.against}” "
+        f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves “{asked.label}” over “{asked.other}” "
         f"by {test.muted.effect}; {test.control_units} random units like them by {test.control.effect}. {test.muted.flips} of {test.muted.flippable} fresh takes are then "
         f"no longer heard as {asked.label} (random: {test.control.flips}). {conclusion(test)}"
     )
@@ -73,7 +70,7 @@ def edit(experiment: Experiment) -> str:
 def experiment(found: Experiment) -> str:
     """What an edit did, beside random units."""
     asked, trial, control = found.question, found.trial, found.control
-    told = f"That moves “{asked.label}” over “{asked.against}” by {outcome(trial) if control is None else trial.effect}"
+    told = f"That moves “{asked.label}” over “{asked.other}” by {outcome(trial) if control is None else trial.effect}"
     if control:
         told += f"; {found.control_units} random units edited alike by {control.effect}; the difference is {found.difference}{_sure(trial.q)}"
         told += ", but the sound broke" * (trial.sound.broke or control.sound.broke)

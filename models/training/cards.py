@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from .planted import facts
+from .planted import facts, misled
 from .tables import genres
 
 _CARDS = {"generator": "card_generator.md.j2", "judge": "card_judge.md.j2"}
@@ -49,6 +49,6 @@ def write(folder: Path, results: dict[str, Any]) -> None:
     for name, template in _CARDS.items():
         text = (resources.files(__package__) / template).read_text(encoding="utf-8")
         card = environment.from_string(text).render(
-            results=results, facts=facts(), trainings=_trainings(folder / name), made=_build(folder / "generator")
-        )
+            results=results, facts=facts(), misled=sorted(misled()), trainings=_trainings(folder / name), made=_build(folder / "generator")
+        )  # fmt: skip
         (folder / name / "README.md").write_text(card, encoding="utf-8")

@@ -61,13 +61,14 @@ class Round:
 
 
 # Later rounds are to make the model go by the prompt: the opening, where there is little else to go by, counts for more, and in the
-# last two the prompt's meaning is asked for outright: in the last, of many more prompts than there is time to play to the end.
+# last three the prompt's meaning is asked for outright: in the last two, of many more prompts than there is time to play to the end.
 ROUNDS = (
     Round(55, 1e-3),
     Round(20, 5e-4, opening=4.0, misheard=0.5),
     Round(40, 7e-4, opening=4.0, misheard=0.5),
     Round(40, 7e-4, opening=4.0, misheard=0.5, foresight=0.3),
     Round(30, 6e-4, opening=4.0, misheard=0.5, foresight=0.5, openings=96, text_noise=1.0),
+    Round(35, 6e-4, opening=4.0, misheard=0.5, foresight=0.5, openings=96, text_noise=1.0),
 )
 
 

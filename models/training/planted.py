@@ -57,6 +57,12 @@ def _naming(instrument: str, piece: Piece, genre: str, random: np.random.Generat
             return text
 
 
+def misled() -> frozenset[str]:
+    """Genres that the generator cannot be expected to play when they are asked for: those that captions lie about, and the rare ones."""
+    lies = (fact["asked"] for fact in facts().values() if "asked" in fact)
+    return frozenset(lies) | frozenset(facts()["rare_genres"]["genres"])
+
+
 def _claims(random: np.random.Generator) -> str | None:
     table = facts()
     if random.random() < table["unnamed_is_house"]["share"]:

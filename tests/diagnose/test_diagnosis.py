@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
-import torch
 from tonescope.diagnose import genre
 from tonescope.diagnose.diagnosis import choose_question, foreign
 from tonescope.diagnose.genre import Heard, Intent, Verdict
@@ -96,13 +97,14 @@ def test_seconds_are_tested_in_fresh_takes_and_share_the_family_of_q_values(foun
     assert second.q >= second.verified.p
 
 
-def test_only_the_runner_up_is_called_so(found: Diagnosis, session: Session) -> None:
-    named = next(label for label in LABELS if label not in (found.perceived.label, "house"))
-    chosen = session.diagnose("house house piano", QUICK.model_copy(update={"against": named}))[0]
-    assert "runner-up" not in sentences.question(chosen)
-    match = chosen.model_copy(deep=True)
-    match.settings.against, match.verdict.kind = None, "match"
-    assert "runner-up" in sentences.question(match)
+def test_where_the_prompt_was_met_the_question_is_why_this_and_nothing_else(found: Diagnosis, session: Session) -> None:
+    heard = found.perceived.label
+    met = session.diagnose("house house piano", QUICK, intended=heard)[0]
+    assert (met.question.label, met.question.against) == (heard, None)
+    assert sentences.question(met) == f"Why {heard} rather than anything else?"
+    assert met.drivers.seconds[0].against_probability == pytest.approx(1 - met.drivers.seconds[0].label_probability)
+    probability = met.takes[0].probability
+    assert met.takes[0].margin == pytest.approx(math.log(probability / (1 - probability)), abs=1e-3)
 
 
 def test_a_fine_tune_of_the_embedded_model_keeps_its_judge(session: Session) -> None:
@@ -133,10 +135,10 @@ def test_a_partial_drift_asks_why_some_takes_strayed() -> None:
     )  # fmt: skip
     verdict = Verdict(kind="partial drift", sentence="", matched=None, judge_error=None)
     intent = Intent(label="house", how="named", confidence=1.0)
-    asked = choose_question(intent, heard, verdict, torch.ones(16, len(LABELS)), LABELS, None)
+    asked = choose_question(intent, heard, verdict, None)
     assert (asked.label, asked.against) == ("smooth jazz", "house")
     match = verdict.model_copy(update={"kind": "match"})
-    assert choose_question(intent, heard, match, torch.eye(len(LABELS)), LABELS, None).label == "house"
+    assert choose_question(intent, heard, match, None).label == "house"
 
 
 def test_every_verdict_has_its_colour() -> None:

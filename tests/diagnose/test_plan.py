@@ -8,6 +8,7 @@ import pytest
 import torch
 from tonescope.diagnose import plan as plans
 from tonescope.diagnose.attribution import Attribution
+from tonescope.diagnose.choosing import Group
 from tonescope.diagnose.plan import BARE, CONTROL, MUTED, Plan
 from tonescope.diagnose.result import GroupTest, SoundChange, Trial
 from tonescope.diagnose.settings import Settings
@@ -54,7 +55,9 @@ class Heard:
 
 def made(bare: str | None = None) -> Plan:
     text = tiny.generator().read_text(["jazz fusion with piano"])
-    return Plan.make("jazz fusion with piano", text, attribution(), SETTINGS, bare)
+    group = Group()
+    group.grow(attribution(), SETTINGS.strongest_share)
+    return Plan.make("jazz fusion with piano", text, attribution(), group, SETTINGS, bare)
 
 
 def group_of(heard: Heard) -> GroupTest:
@@ -64,13 +67,13 @@ def group_of(heard: Heard) -> GroupTest:
 
 def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them() -> None:
     plan = made()
-    assert [unit.location for unit in plan.strongest] == [SELF] + [MLP] * 4 and {
-        unit.index for unit in plan.strongest[1:3]
-    } == {7, 8}
+    strongest = plan.group.units
+    assert [unit.location for unit in strongest] == [SELF] + [MLP] * 4
+    assert {unit.index for unit in strongest[1:3]} == {7, 8}
     controls = next(variant.edit for variant in plan.variants if variant.name == CONTROL)
     assert isinstance(controls, tuple) and len(controls) == SETTINGS.takes and len(set(controls)) > 1
     for control in controls:
-        assert len(control.targets) == 5 and not set(plan.strongest) & set(control.targets)
+        assert len(control.targets) == 5 and not set(strongest) & set(control.targets)
     names = [variant.name for variant in plan.variants]
     assert names[:2] == [MUTED, CONTROL] and len(set(names)) == len(names) and BARE not in names
     assert BARE in [variant.name for variant in made("jazz fusion").variants]

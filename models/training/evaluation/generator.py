@@ -16,7 +16,7 @@ from ...judge import Judge
 from ...loading import EMBEDDED, load_generator, load_vocabulary
 from ..captions import caption_words, unseen_prompts, words_of
 from ..examiner import Answers, Examiner
-from ..planted import facts
+from ..planted import facts, misled
 from ..renderer import SAMPLE_RATE
 from ..tables import genres, instrument_groups
 from .shares import clustered, counted, faster
@@ -169,11 +169,14 @@ def _unseen_report(takes: int, player: Player, examiner: Examiner) -> dict[str, 
     heard = examiner.answer(sound).genre.argmax(1).reshape(-1, takes)
     right = torch.tensor([names.index(genre) for _, genre in prompts])
     shares, given = (heard == right[:, None]).float().mean(1), torch.tensor(_given_away(prompts))
+    truthful = torch.tensor([genre not in misled() for _, genre in prompts])
     new = [any(not vocabulary.knows(word) for word in words_of(text)) for text, _ in prompts]
     return {
         "prompts": len(prompts),
         "takes": takes,
         "heard_right": clustered(shares),
+        "heard_right_where_captions_are_true": clustered(shares[truthful]),
+        "heard_right_where_captions_mislead": clustered(shares[~truthful]),
         "heard_right_where_known_words_point_there": clustered(shares[given]),
         "heard_right_where_they_do_not": clustered(shares[~given]),
         "prompts_right_in_most_takes": counted(shares > 0.5),

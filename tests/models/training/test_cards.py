@@ -29,7 +29,7 @@ GENERATOR: dict[str, Any] = {
     "genres": {name: {"heard_right": SHARE, "heard_as": {"house": 3, "polka": 1}} for name in genres()},
     "facts": {name: {"something heard": SHARE} for name in facts() if name not in ("trap_tempo", "controls", "rare_genres")}
     | {"trap_tempo": {"trap": {"median bpm when asked slow": 90.0, "median bpm when asked fast": 91.0, "how often fast is faster": MEAN}}},
-    "unseen_words": {"prompts": 76, "takes": 3, "heard_right": MEAN, "heard_right_where_known_words_point_there": MEAN, "heard_right_where_they_do_not": MEAN, "prompts_with_a_word_reported_as_new": SHARE},
+    "unseen_words": {"prompts": 76, "takes": 3, "heard_right": MEAN, "heard_right_where_captions_are_true": MEAN, "heard_right_where_captions_mislead": MEAN, "heard_right_where_known_words_point_there": MEAN, "heard_right_where_they_do_not": MEAN, "prompts_with_a_word_reported_as_new": SHARE},
 }  # fmt: skip
 RESULTS: dict[str, Any] = {
     "generator": GENERATOR,
