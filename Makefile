@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PROMPT ?= mellow jazz fusion with saxophone
+PROMPT ?= lo-fi beats with accordion
 
 .PHONY: demo test check setup ui clean
 

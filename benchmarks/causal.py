@@ -194,8 +194,7 @@ def main() -> None:
         heard = hear(judge.posterior(takes.waveform, generator.sample_rate), judge.labels)
         metric = margin(judge, asked.label, asked.against)
         found = attribute(generator, takes, metric, reference)
-        group = choose(generator, takes, metric, reference, found, SHARE)
-        strongest = tuple(group.units)
+        strongest = choose(generator, takes, metric, reference, found, SHARE)
         controls = [matched_controls(strongest, found.activity, draw) for draw in seeds]
         variants = [Variant("muted", Edit(strongest)), Variant("control", tuple(map(Edit, controls)))]
         played: Played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
@@ -203,7 +202,7 @@ def main() -> None:
         rows.append(
             {
                 "prompt": prompt, "heard": asked.label, "alike": heard.count(asked.label) >= ALIKE * len(heard),
-                "estimated": float(group.estimated.mean()), "effect": muted.effect.mean, "control": random.effect.mean,
+                "estimated": float(found.of(strongest).mean()), "effect": muted.effect.mean, "control": random.effect.mean,
                 "flips": muted.flips, "control_flips": random.flips, "flippable": muted.flippable,
                 "strays": len(fresh) - muted.flippable, "fresh": len(fresh),
                 "sound_broke": muted.sound.broke, "control_sound_broke": random.sound.broke,

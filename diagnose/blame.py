@@ -72,7 +72,7 @@ def blame(
         return Blame(where="unclear", sentence=sentence, **facts)
     if bare is None:
         return Blame(where="decoder", sentence=f"That leaves the decoder: {reads}, and {listener}.", **facts)
-    if 2 * count > total:
+    if share(count, total).high >= 0.5:
         sentence = f"Where it is made is unclear: “{asked}” alone is heard as {asked} in {count} of {total} takes and the prompt in {before.count}, too small a difference to tell; {reads}, and {listener}."
         return Blame(where="unclear", sentence=sentence, **facts)
     sentence = f"The confusion is made in the decoder: even “{asked}” alone is heard as {asked} in only {count} of {total} takes; {reads}, and {listener}."

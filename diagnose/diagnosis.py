@@ -180,10 +180,12 @@ def diagnose(
         advance.note(bytes=cost.attribution_gib * memory.GIB)
         found = attribute(generator, takes, metric, reference, sampling, size, keep=keep)
     with clock.stage("choose", generation) as advance:
-        group = choose(
-            generator, takes, metric, reference, found, settings.strongest_share, sampling, settings.rounds, size, rows, advance
+        heard_at_all = margin(judge, question.label, None)
+        slopes = attribute(generator, takes, heard_at_all, reference, sampling, size) if question.against else found
+        strongest = choose(
+            generator, takes, heard_at_all, reference, slopes, settings.strongest_share, sampling, settings.rounds, size, rows, advance
         )  # fmt: skip
-    plan = Plan.make(prompt, text, found, group, settings, bare_word(intent, verdict, prompt))
+    plan = Plan.make(prompt, text, found, strongest, settings, bare_word(intent, verdict, prompt))
     fresh = [seed + settings.takes for seed in seeds]
     seconds_each = clock.timings["generate"] / len(seeds)
     with clock.stage("verify", generation, seconds_each * (len(plan.variants) + 1) * len(fresh)) as advance:

@@ -9,7 +9,6 @@ from ..models.generator import Text
 from ..models.units import Unit
 from ..models.vocabulary import Vocabulary
 from .attribution import Attribution
-from .choosing import Group
 from .controls import matched_controls
 from .interventions import Edit
 from .result import Dose, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
@@ -58,7 +57,7 @@ class Results:
 class Plan:
     """The variants to play, and how their outcomes become results."""
 
-    group: Group
+    strongest: tuple[Unit, ...]
     control_units: int
     doses: tuple[float, ...]
     singles: tuple[Unit, ...]
@@ -74,11 +73,16 @@ class Plan:
 
     @classmethod
     def make(
-        cls, prompt: str, text: Text, found: Attribution, group: Group, settings: Settings, bare: str | None
+        cls,
+        prompt: str,
+        text: Text,
+        found: Attribution,
+        strongest: tuple[Unit, ...],
+        settings: Settings,
+        bare: str | None,
     ) -> Plan:
-        """Choose by the estimates what to test beside ``group``; ``bare`` is the genre word to play in place of the prompt, if that is
+        """Choose by the estimates what to test beside ``strongest``; ``bare`` is the genre word to play in place of the prompt, if that is
         asked."""
-        strongest = tuple(group.units)
         singles = tuple(unit for unit, _ in found.ranked(settings.tested_units))
 
         def controls(units: tuple[Unit, ...]) -> list[tuple[Unit, ...]]:
@@ -99,7 +103,7 @@ class Plan:
             *([Variant(BARE, prompt=bare)] if bare else []),
         )
         fewest = min(len(units) for units in together)
-        return cls(group, fewest, settings.doses, singles, words, tested, variants)
+        return cls(strongest, fewest, settings.doses, singles, words, tested, variants)
 
     def results(
         self, played: Played, found: Attribution, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
@@ -118,16 +122,16 @@ class Plan:
         muted, control, interval = trials[MUTED], trials[CONTROL], difference.interval
         believed = interval is not None and interval.high < 0 and (q[MUTED] or 0.0) < BELIEVED
         group = GroupTest(
-            units=len(self.group.units),
+            units=len(self.strongest),
             control_units=self.control_units,
-            estimated=effect(self.group.estimated.tolist()),
+            estimated=effect(found.of(self.strongest).tolist()),
             muted=muted,
             control=control,
             difference=difference,
             q=q[MUTED],
             doses=[Dose(scale=scale, trial=trials[dose_name(scale)]) for scale in self.doses],
             convincing=believed
-            and self.control_units == len(self.group.units)
+            and self.control_units == len(self.strongest)
             and not (muted.sound.broke or control.sound.broke),
         )
         units = [

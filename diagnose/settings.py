@@ -13,6 +13,7 @@ MOST_TAKES = 256
 LONGEST_SECONDS = 60.0
 MOST_TESTED = 200
 MOST_ROUNDS = 16
+ROUNDS = 3
 
 
 class Settings(BaseModel):
@@ -31,7 +32,7 @@ class Settings(BaseModel):
     top_k: int = 250
     against: str | None = None
     strongest_share: float = 0.01
-    rounds: int = 4
+    rounds: int = ROUNDS
     tested_units: int = 1
     tested_words: int = 3
     doses: tuple[float, ...] = (0.0, 0.5, 2.0)

@@ -33,7 +33,7 @@ def main(session: Session, prompt: str, folder: Path) -> None:
     question = Question(label=judge.labels[order[0]])
     metric = margin(judge, question.label, question.against)
     found = attribute(generator, takes, metric, reference)
-    strongest = tuple(choose(generator, takes, metric, reference, found, SHARE).units)
+    strongest = choose(generator, takes, metric, reference, found, SHARE)
     control = matched_controls(strongest, found.activity, seed=0)
     print(f"{len(strongest)} of {found.count} units, and {len(control)} random ones like them")
     variants = [Variant("muted", Edit(strongest)), Variant("random units muted", Edit(control))]

@@ -11,10 +11,6 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for the netw
 
 from tests import tiny
 
-# The embedded models are still being trained. Remove these lines with the commit that brings them.
-if not (Path(__file__).parents[1] / "models" / "embedded" / "generator" / "config.json").exists():
-    collect_ignore = ["diagnose/test_embedded.py"]
-
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:

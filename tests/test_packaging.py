@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,14 +54,24 @@ def test_every_public_name_is_there(installed: Path, tmp_path: Path) -> None:
     assert int(_python(installed, code, tmp_path)) > 15
 
 
-def test_the_wheel_diagnoses(installed: Path, folders: tuple[Path, Path], tmp_path: Path) -> None:
-    models = ["--model", str(folders[0]), "--judge", str(folders[1])]
-    quick = ["--takes", "1", "--seconds", "0.5", "--test-units", "0", "--json", "--out", str(tmp_path / "out")]
-    command = [sys.executable, "-m", "tonescope", "diagnose", "house with piano", *models, *quick]
+def _diagnosed(installed: Path, empty: Path, prompt: str, *more: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tonescope", "diagnose", prompt, "--test-units", "0", "--json", *more]
     environment = {**os.environ, "PYTHONPATH": str(installed)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=empty, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["prompt"] == "house with piano" and (tmp_path / "out" / "report.html").is_file()
+    return dict(json.loads(done.stdout))
+
+
+def test_the_wheel_diagnoses(installed: Path, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    models = ["--model", str(folders[0]), "--judge", str(folders[1]), "--takes", "1", "--seconds", "0.5"]
+    found = _diagnosed(installed, tmp_path, "house with piano", *models, "--out", str(out))
+    assert found["prompt"] == "house with piano" and (out / "report.html").is_file()
+
+
+def test_the_wheel_carries_the_embedded_models(installed: Path, tmp_path: Path) -> None:
+    found = _diagnosed(installed, tmp_path, "ragtime", "--takes", "2", "--test-words", "0")
+    assert found["model"]["name"] == "embedded" and found["perceived"]["label"] == "ragtime"
 
 
 def test_top_level_folders_do_not_leak_into_site_packages(installed: Path) -> None:

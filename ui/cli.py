@@ -99,7 +99,7 @@ def diagnose(
     ] = 0.01,
     rounds: Annotated[
         int, typer.Option(help="Choose those units in so many rounds, each where those chosen before are muted.")
-    ] = 4,
+    ] = 3,
     dose: Annotated[
         list[float] | None,
         typer.Option(help="Also play the group at so much of its strength; repeat for more. [default: 0, 0.5, 2]"),

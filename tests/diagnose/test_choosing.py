@@ -8,7 +8,7 @@ import pytest
 import torch
 from tonescope.diagnose import choosing
 from tonescope.diagnose.attribution import Attribution, attribute
-from tonescope.diagnose.choosing import Group, choose
+from tonescope.diagnose.choosing import choose, grown
 from tonescope.diagnose.interventions import Edit
 from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.reference import Reference, measure
@@ -46,15 +46,12 @@ def reference(generator: Generator) -> Reference:
     return measure(generator, 0.5, Sampling(), prompts=("jazz", "house"))
 
 
-def neurons(group: Group) -> list[int]:
-    return [unit.index for unit in group.units if unit.location == MLP]
+def neurons(group: tuple[Unit, ...]) -> list[int]:
+    return [unit.index for unit in group if unit.location == MLP]
 
 
 def test_one_round_takes_the_strongest_of_each_kind() -> None:
-    group = Group()
-    group.grow(attribution(n7=-2.0, n8=-1.0), 0.05)
-    assert group.units == [Unit(SELF, 0), Unit(MLP, 7), Unit(MLP, 8)]
-    assert group.estimated.tolist() == [-3.0] * TAKES
+    assert grown((), attribution(n7=-2.0, n8=-1.0), 0.05) == (Unit(SELF, 0), Unit(MLP, 7), Unit(MLP, 8))
 
 
 def test_a_stand_in_is_found_where_the_first_is_muted(
@@ -69,13 +66,15 @@ def test_a_stand_in_is_found_where_the_first_is_muted(
     monkeypatch.setattr(choosing, "attribute", edited_slopes)
     group = choose(generator, takes, METRIC, reference, attribution(n7=-2.0, n8=-1.0), 0.05, rounds=2)
     assert neurons(group) == [7, 30] and muted == [(Unit(SELF, 0), Unit(MLP, 7))]
-    assert group.estimated.tolist() == [-7.0] * TAKES
 
 
-def test_takes_that_broke_choose_nothing(
-    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("broken_in", [1, 2])
+def test_rounds_that_leave_no_sound_choose_nothing(
+    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch, broken_in: int
 ) -> None:
-    monkeypatch.setattr(choosing.sound, "broken", lambda *_: torch.tensor([True, True, False]))
+    rounds = iter(range(1, 3))
+    monkeypatch.setattr(choosing.sound, "broken", lambda *_: torch.tensor([next(rounds) == broken_in] * 2 + [False]))
+    monkeypatch.setattr(choosing, "attribute", lambda *_, **__: attribution(n30=-5.0))
     group = choose(generator, takes, METRIC, reference, attribution(n7=-2.0, n8=-1.0), 0.05, rounds=2)
     assert neurons(group) == [7, 8]
 
@@ -84,6 +83,6 @@ def test_rounds_choose_as_many_units_and_none_twice(generator: Generator, takes:
     found, shares = attribute(generator, takes, METRIC, reference), list[float]()
     once = choose(generator, takes, METRIC, reference, found, 0.1, rounds=1)
     often = choose(generator, takes, METRIC, reference, found, 0.1, rounds=4, advance=shares.append)
-    assert torch.allclose(once.estimated, found.of(once.units))
-    assert len(once.units) == len(often.units) == len(set(often.units)) and shares[-1] == 1
-    assert set(once.units) != set(often.units)
+    assert once == grown((), found, 0.1)
+    assert len(once) == len(often) == len(set(often)) and shares[-1] == 1
+    assert set(once) != set(often)

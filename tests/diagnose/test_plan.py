@@ -8,7 +8,7 @@ import pytest
 import torch
 from tonescope.diagnose import plan as plans
 from tonescope.diagnose.attribution import Attribution
-from tonescope.diagnose.choosing import Group
+from tonescope.diagnose.choosing import grown
 from tonescope.diagnose.plan import BARE, CONTROL, MUTED, Plan
 from tonescope.diagnose.result import GroupTest, SoundChange, Trial
 from tonescope.diagnose.settings import Settings
@@ -55,8 +55,7 @@ class Heard:
 
 def made(bare: str | None = None) -> Plan:
     text = tiny.generator().read_text(["jazz fusion with piano"])
-    group = Group()
-    group.grow(attribution(), SETTINGS.strongest_share)
+    group = grown((), attribution(), SETTINGS.strongest_share)
     return Plan.make("jazz fusion with piano", text, attribution(), group, SETTINGS, bare)
 
 
@@ -67,7 +66,7 @@ def group_of(heard: Heard) -> GroupTest:
 
 def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them() -> None:
     plan = made()
-    strongest = plan.group.units
+    strongest = plan.strongest
     assert [unit.location for unit in strongest] == [SELF] + [MLP] * 4
     assert {unit.index for unit in strongest[1:3]} == {7, 8}
     controls = next(variant.edit for variant in plan.variants if variant.name == CONTROL)
