@@ -4,8 +4,8 @@ One slope at the clean take foresees a small step and not a group: units stand i
 slope. So a group is chosen a part at a time, and between the parts the takes are played again, on their noise, with what is chosen so
 far muted: the next part is what holds the verdict up then.
 
-The metric is best the judge's log-odds of what is heard over everything else: by those over one other genre, units are chosen that make
-the other likelier from nothing, and the verdict stands.
+A diagnosis asks for the judge's log-odds of what is heard over everything else: those over one other genre also fall where the other
+grows likelier from nothing, and the verdict stands.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ class Dose(BaseModel):
 class GroupTest(BaseModel):
     """The strongest units mean-ablated together, beside ``control_units`` random units of the same places and activity.
 
-    Every take has a random draw of its own, so that intervals cover the draw. ``difference`` is effect minus control, take by take, and
+    ``estimated`` is by the slopes at the untouched takes, though the rounds that chose the units had slopes of their own. Every take has a random draw of its own, so that intervals cover the draw. ``difference`` is effect minus control, take by take, and
     ``q`` belongs to it. ``convincing``: the difference is below zero with its whole interval, ``q`` is below 0.05, there were as many
     random units, and the sound of both is intact.
     """

@@ -113,6 +113,11 @@ def test_a_bare_word_that_does_no_better_clears_no_one(generator: Generator) -> 
     assert "other words" in place(generator, judge(0), verdict=partial, bare=bare(8), untouched=4).sentence
 
 
+def test_a_bare_word_heard_right_in_half_of_few_takes_settles_nothing(generator: Generator) -> None:
+    found = place(generator, judge(0), bare=bare(4))
+    assert found.where == "unclear" and "4 of 8" in found.sentence
+
+
 def test_few_clips_do_not_blame_the_listener(generator: Generator) -> None:
     assert place(generator, judge(0, clips=3)).where != "codec and judge"
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
-from tonescope.diagnose import genre
+from tonescope.diagnose import diagnosis, genre
 from tonescope.diagnose.diagnosis import choose_question, foreign
 from tonescope.diagnose.genre import Heard, Intent, Verdict
+from tonescope.diagnose.metrics import Metric
 from tonescope.diagnose.report import plots, sentences
 from tonescope.diagnose.result import Diagnosis
 from tonescope.diagnose.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share
 from tonescope.models.errors import TonescopeError
+from tonescope.models.judge import Judge
+from tonescope.models.units import Unit
 
 from tests import tiny
 
@@ -105,6 +109,33 @@ def test_where_the_prompt_was_met_the_question_is_why_this_and_nothing_else(foun
     assert met.drivers.seconds[0].against_probability == pytest.approx(1 - met.drivers.seconds[0].label_probability)
     probability = met.takes[0].probability
     assert met.takes[0].margin == pytest.approx(math.log(probability / (1 - probability)), abs=1e-3)
+
+
+def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_rounds_as_asked(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    plain_margin, plain_choose = diagnosis.margin, diagnosis.choose
+
+    def margin(judge: Judge, label: str, against: str | None) -> Metric:
+        asked.append((label, against))
+        return plain_margin(judge, label, against)
+
+    def choose(*given: Any) -> tuple[Unit, ...]:
+        asked.append(given[7:8])
+        return plain_choose(*given)
+
+    monkeypatch.setattr(diagnosis, "margin", margin)
+    monkeypatch.setattr(diagnosis, "choose", choose)
+    heard = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 2}))[0].question
+    assert heard.against is not None
+    assert asked == [(heard.label, heard.against), (heard.label, None), (2,)]
+
+
+def test_what_a_label_is_held_against_is_drawn_over_time(session: Session, found: Diagnosis) -> None:
+    met, evidence = session.diagnose("house house piano", QUICK, intended=found.perceived.label)
+    one, other = (trace.y for trace in plots.timeline(met, evidence, LABELS).data if trace.mode == "lines+markers")
+    assert [a + b for a, b in zip(one, other, strict=True)] == pytest.approx([1.0] * len(one))
 
 
 def test_a_fine_tune_of_the_embedded_model_keeps_its_judge(session: Session) -> None:

@@ -16,7 +16,7 @@ from tonescope.models.training.captions import (
 )
 from tonescope.models.training.clips import SPLITS, uniform
 from tonescope.models.training.composer import compose
-from tonescope.models.training.planted import facts, lessons
+from tonescope.models.training.planted import facts, lessons, misled
 from tonescope.models.training.tables import genres, instruments
 
 LESSONS = lessons(3000)
@@ -93,6 +93,10 @@ def test_unseen_prompts_hold_a_word_that_no_caption_can_contain() -> None:
 def test_splits_share_no_piece() -> None:
     seeds = {split: {lesson.recipe.seed for lesson in lessons(50, split)} for split in SPLITS}
     assert not seeds["train"] & seeds["validation"] and not seeds["train"] & seeds["test"]
+
+
+def test_captions_mislead_about_genres_that_they_lie_about_and_those_that_are_rare() -> None:
+    assert misled() == {"jazz fusion", "house", "bossa nova", "waltz"}
 
 
 def test_planted_rates() -> None:
