@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import psutil
@@ -133,16 +134,26 @@ def _rough_take_bytes(generator: Generator, seconds: float) -> int:
 
 @contextmanager
 def _counting(held: dict[int, Tensor]) -> Iterator[None]:
-    """Collect every tensor that autograd saves in the block, weights and views of weights excepted, by the address of its storage."""
+    """Collect every tensor that autograd saves in the block, weights and views of weights excepted, by the address of its storage.
 
-    def pack(tensor: Tensor) -> Tensor:
+    The graph keeps these two functions; it would never be freed if it were given its own outputs, or if ``held`` knew their history.
+    What the block computes has no backward pass.
+    """
+
+    def pack(tensor: Tensor) -> None:
         owner = tensor if tensor._base is None else tensor._base
         if not isinstance(owner, torch.nn.Parameter):
-            held.setdefault(tensor.untyped_storage().data_ptr(), tensor)
-        return tensor
+            _hold(held, tensor)
 
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+    def unpack(packed: None) -> Tensor:
+        raise RuntimeError("what is only counted has no backward pass")
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, unpack):
         yield
+
+
+def _hold(held: dict[int, Tensor], tensor: Tensor) -> None:
+    held.setdefault(tensor.untyped_storage().data_ptr(), tensor.detach())
 
 
 def _saved_bytes(
@@ -151,11 +162,7 @@ def _saved_bytes(
     """Bytes alive at the end of a forward pass of ``metric`` over one take of random codes."""
     codes = torch.randint(generator.size, (1, generator.books, frames), device=generator.model.device)
     held: dict[int, Tensor] = {}
-
-    def hold(tensor: Tensor) -> None:
-        held.setdefault(tensor.untyped_storage().data_ptr(), tensor)
-
-    taps = [read(generator.place(location), hold) for location in generator.locations(*sites)]
+    taps = [read(generator.place(location), partial(_hold, held)) for location in generator.locations(*sites)]
     with torch.enable_grad(), _counting(held), hooked(taps):
         text = generator.read_text([prompt])
         states = text.states.detach().requires_grad_()

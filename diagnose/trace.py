@@ -269,7 +269,8 @@ def _watch(
             parts = sides.setdefault(location, [])
             parts.append(value)
             if len(parts) == (generator.channels if location.network == "codec" else 1):
-                seen[location] = reduce(location, torch.cat(sides.pop(location), 2))
+                sides.pop(location)
+                seen[location] = reduce(location, torch.cat(parts, 2) if len(parts) > 1 else value)
 
         return keep
 
@@ -278,7 +279,7 @@ def _watch(
     with hooked(hooks), generator.clocked(torch.tensor(order)):
         text = generator.read_text(takes.prompts)
         if "decoder" in networks:
-            generator.replay(takes.codes, text, guidance)
+            generator.replayed(takes.codes, text, guidance)
         if "codec" in networks:
             codes = takes.codes.to(generator.model.device)
             for side in range(generator.channels):

@@ -263,6 +263,13 @@ class Generator(Anatomy):
         is above 1. Hooks put on around this call see (branches x takes, positions, width), in the same order.
         """
         takes, _, frames = codes.shape
+        states = self.replayed(codes, text, guidance)
+        logits = torch.stack([head(states) for head in self.model.decoder.lm_heads], 1)
+        return delay.undelayed(logits, self.delay, frames).reshape(-1, takes, self.books, frames, self.size)
+
+    def replayed(self, codes: Tensor, text: Text, guidance: float = 3.0) -> Tensor:
+        """What :meth:`replay` reads its logits from, (branches x takes, positions of audio, width): enough where only hooks listen."""
+        takes = len(codes)
         ids = delay.delayed(codes.to(self.model.device), self.delay, self.pad)[:, :, :-1]
         positions = ids.shape[2]
         states, mask = text.states, text.mask
@@ -281,10 +288,10 @@ class Generator(Anatomy):
             reads, prefix = {"encoder_hidden_states": whole}, whole.shape[1]
         rows = self.clock.rows
         self.clock = Clock(prefix=prefix, rows=rows)
-        logits = self.model.decoder(input_ids=ids.reshape(-1, positions), use_cache=False, **reads).logits
+        decoder = self.model.decoder.model
+        states = decoder(input_ids=ids.reshape(-1, positions), use_cache=False, **reads).last_hidden_state
         self.clock = Clock(rows=rows)
-        logits = logits[:, -positions:].reshape(branches * takes, self.books, positions, self.size)
-        return delay.undelayed(logits, self.delay, frames).reshape(branches, takes, self.books, frames, self.size)
+        return states[:, -positions:]
 
     def _neutral_chroma(self, rows: int) -> Tensor:
         """What a melody model reads where no melody is given: (rows, chroma frames, width)."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from typing import Any
+
 import pytest
 import torch
 from tonescope.diagnose import memory
-from tonescope.diagnose.metrics import margin
+from tonescope.diagnose.metrics import Playback, margin
 from tonescope.diagnose.settings import Settings
 from tonescope.models.errors import TonescopeError
 
@@ -22,6 +26,31 @@ def test_the_extrapolation_meets_what_is_counted() -> None:
         counted = memory._saved_bytes(generator, PROMPT, metric, frames, 3.0, memory.ATTRIBUTED)
         said = memory.attribution_bytes(generator, PROMPT, metric, seconds, 3.0) / memory.BACKWARD
         assert said == pytest.approx(counted, rel=0.15)
+
+
+class Marked(torch.autograd.Function):
+    """Leaves something in the graph whose life can be watched."""
+
+    @staticmethod
+    def forward(ctx: Any, sound: torch.Tensor, marks: list[weakref.ref[Any]]) -> torch.Tensor:
+        ctx.mark = torch.nn.Module()
+        marks.append(weakref.ref(ctx.mark))
+        return sound.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        raise AssertionError("nothing was asked to go backward")
+
+
+def test_counting_leaves_no_graph_behind() -> None:
+    marks: list[weakref.ref[Any]] = []
+
+    def metric(playback: Playback) -> torch.Tensor:
+        return Marked.apply(playback.sound(), marks).tanh().mean(1)
+
+    memory.attribution_bytes(tiny.generator(), PROMPT, metric, 0.8, 3.0)
+    gc.collect()
+    assert marks and not any(mark() for mark in marks)
 
 
 def test_cached_keys_and_values_are_what_generation_holds() -> None:
