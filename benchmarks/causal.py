@@ -4,8 +4,8 @@ Units are chosen on some takes and muted in fresh ones, beside the same takes un
 
 1. Over many prompts, the strongest 1 %, as a diagnosis chooses them, against as many matched random units: change of the margin, and share of takes whose verdict flips with
    the sound intact. Where takes of a prompt are not unanimous, new noise alone flips some, and any edit brings new noise: so the rates are those of prompts
-   of which seven of eight takes, of those the units are chosen by, are heard alike. Others are measured too and listed apart. ``natural`` is how many untouched
-   fresh takes are heard as something else.
+   whose takes are all heard alike, of those the units are chosen by and of as many that only screen. Others are measured too and listed apart. ``natural``
+   is how many untouched fresh takes, of a third set, are heard as something else.
 2. For some prompts, groups of units whose estimate is spread evenly over its range: rank correlation of the estimated with the measured effect, beside
    what the measurement itself is worth (the rank correlation of two halves of the takes) and what a replay of the same edits gives.
 
@@ -43,7 +43,7 @@ from benchmarks.prompts import PROMPTS
 
 SECONDS = 4.0
 SHARE = 0.01
-ALIKE = 7 / 8
+SCREENING = 2000  # the first seed of takes that only screen
 REPLAYED = 4  # takes of which the groups are replayed
 POOL = 3  # strong members of a group are drawn from so many times its size
 GROUP_PROMPTS = (
@@ -177,7 +177,7 @@ def main() -> None:
     session = Session.open()
     generator, judge = session.generator, session.judge
     reference, seeds = session.reference(Settings()), list(range(1, arguments.takes + 1))
-    fresh = [seed + arguments.takes for seed in seeds]
+    fresh, screening = ([seed + start for seed in seeds] for start in (arguments.takes, SCREENING))
     rows: list[dict[str, Any]] = []
     ranks: list[dict[str, Any]] = []
 
@@ -191,7 +191,10 @@ def main() -> None:
             continue
         takes = generator.generate([prompt] * len(seeds), seeds, SECONDS)
         asked = question(session, takes.waveform)
-        heard = hear(judge.posterior(takes.waveform, generator.sample_rate), judge.labels)
+        more = generator.generate([prompt] * len(seeds), screening, SECONDS)
+        heard = hear(
+            judge.posterior(torch.cat([takes.waveform, more.waveform]), generator.sample_rate), judge.labels
+        )
         metric = margin(judge, asked.label, asked.against)
         found = attribute(generator, takes, metric, reference)
         strongest = choose(generator, takes, metric, reference, found, SHARE)
@@ -201,7 +204,7 @@ def main() -> None:
         muted, random = played.trial("muted"), played.trial("control")
         rows.append(
             {
-                "prompt": prompt, "heard": asked.label, "alike": heard.count(asked.label) >= ALIKE * len(heard),
+                "prompt": prompt, "heard": asked.label, "alike": set(heard) == {asked.label},
                 "estimated": float(found.of(strongest).mean()), "effect": muted.effect.mean, "control": random.effect.mean,
                 "flips": muted.flips, "control_flips": random.flips, "flippable": muted.flippable,
                 "strays": len(fresh) - muted.flippable, "fresh": len(fresh),
@@ -209,9 +212,9 @@ def main() -> None:
             }
         )  # fmt: skip
         if prompt in GROUP_PROMPTS and arguments.groups:
-            more = [1000 + seed for seed in range(arguments.group_takes)]
+            others = [1000 + seed for seed in range(arguments.group_takes)]
             ranks.append(
-                ranked(session, reference, prompt, asked, found, takes, arguments.groups, len(strongest), more)
+                ranked(session, reference, prompt, asked, found, takes, arguments.groups, len(strongest), others)
             )
         done()
 
