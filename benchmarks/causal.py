@@ -192,9 +192,7 @@ def main() -> None:
         takes = generator.generate([prompt] * len(seeds), seeds, SECONDS)
         asked = question(session, takes.waveform)
         more = generator.generate([prompt] * len(seeds), screening, SECONDS)
-        heard = hear(
-            judge.posterior(torch.cat([takes.waveform, more.waveform]), generator.sample_rate), judge.labels
-        )
+        heard = hear(judge.posterior(torch.cat([takes.waveform, more.waveform]), generator.sample_rate), judge.labels)
         metric = margin(judge, asked.label, asked.against)
         found = attribute(generator, takes, metric, reference)
         strongest = choose(generator, takes, metric, reference, found, SHARE)
