@@ -6,10 +6,11 @@ Units are chosen on some takes and muted in fresh ones, beside the same takes un
    the sound intact. Where takes of a prompt are not unanimous, new noise alone flips some, and any edit brings new noise: so the rates are those of prompts
    whose takes are all heard alike, of those the units are chosen by and of as many that only screen. Others are measured too and listed apart. ``natural``
    is how many untouched fresh takes, of a third set, are heard as something else.
-2. For some prompts, groups of units whose estimate is spread evenly over its range: rank correlation of the estimated with the measured effect, beside
-   what the measurement itself is worth (the rank correlation of two halves of the takes) and what a replay of the same edits gives.
+2. For some prompts, groups of units, from all strong drivers over random ones to all that hold the verdict down: rank correlation of the estimated with
+   the measured effect, beside what the measurement itself is worth (from the rank correlation of two halves of its takes). The estimate is the careful one
+   (``diagnose --careful``); how the plain one ranks the same groups, and how both do with eight takes, stands beside it.
 
-    python -m benchmarks.causal [--prompts 20] [--takes 8] [--groups 64] [--group-takes 16]
+    python -m benchmarks.causal [--prompts 20] [--takes 8] [--groups 64] [--group-takes 48] [--estimate-takes 64]
 """
 
 from __future__ import annotations
@@ -31,20 +32,20 @@ from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.reference import Reference
 from tonescope.diagnose.result import Question
 from tonescope.diagnose.session import Session
-from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.settings import CAREFUL, PLAIN, Settings
 from tonescope.diagnose.stats import share
 from tonescope.diagnose.verification import Played, Variant, verify
 from tonescope.models.generator import Sampling
 from tonescope.models.units import Unit
 
 from benchmarks.common import keep
-from benchmarks.faithfulness import replayed
 from benchmarks.prompts import PROMPTS
 
 SECONDS = 4.0
 SHARE = 0.01
 SCREENING = 2000  # the first seed of takes that only screen
-REPLAYED = 4  # takes of which the groups are replayed
+ESTIMATING, MEASURING = 3000, 1000  # the first seeds of takes that groups are estimated by and measured on
+RANKED = ("rank_correlation_plain", "rank_correlation_8_takes", "rank_correlation_plain_8_takes", "reliability")
 POOL = 3  # strong members of a group are drawn from so many times its size
 GROUP_PROMPTS = (
     "mellow jazz fusion with saxophone",
@@ -119,30 +120,32 @@ def mean_rank(ranks: Sequence[dict[str, Any]], draws: int = 1000) -> dict[str, f
 
 
 def ranked(
-    session: Session, reference: Reference, prompt: str, asked: Question, found: Attribution, takes: Any, count: int, size: int, fresh: Sequence[int]
+    session: Session, reference: Reference, prompt: str, asked: Question, count: int, size: int, estimate_takes: int, group_takes: int
 ) -> dict[str, Any]:  # fmt: skip
     """The second measurement for one prompt."""
     generator, judge = session.generator, session.judge
-    made = groups(found, count, size, seed=2)
+    takes = generator.generate([prompt] * estimate_takes, range(ESTIMATING, ESTIMATING + estimate_takes), SECONDS)
+    found = {
+        name: attribute(generator, takes, margin(judge, asked.label, None, listens), reference, feedback=feedback)
+        for name, (listens, feedback) in (("careful", CAREFUL), ("plain", PLAIN))
+    }
+    made = groups(found["careful"], count, size, seed=2)
     variants = [Variant(str(index), Edit(group)) for index, group in enumerate(made)]
+    fresh = range(MEASURING, MEASURING + group_takes)
     played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
     intact = [index for index in range(len(made)) if not played.trial(str(index)).sound.broke]
-    estimated = [float(found.of(made[index]).mean()) for index in intact]
-    changes = {index: (played.outcomes[str(index)].margins - played.clean.margins).numpy() for index in intact}
-    measured = [float(changes[index].mean()) for index in intact]
-    halves = [[float(changes[index][half::2].mean()) for index in intact] for half in (0, 1)]
-    metric, few = margin(judge, asked.label, asked.against), takes.rows(0, REPLAYED)
-    edits = [Edit(made[index]) for index in intact]
-    again = np.mean(
-        [replayed(generator, few.rows(row, row + 1), metric, edits, reference) for row in range(REPLAYED)], 0
-    )
-    few_estimated = [float(found.of(made[index])[:REPLAYED].mean()) for index in intact]
-    half = rank_of(*halves)
+    changes = [(played.outcomes[str(index)].margins - played.clean.margins).numpy() for index in intact]
+    measured = [float(change.mean()) for change in changes]
+    estimated = {name: np.array([slopes.of(made[index]).numpy() for index in intact]) for name, slopes in found.items()}
+    half = rank_of(*([float(change[start::2].mean()) for change in changes] for start in (0, 1)))
     return {
-        "prompt": prompt, "groups": len(intact), "sound_broke": len(made) - len(intact), "rank_correlation": rank_of(estimated, measured),
+        "prompt": prompt, "heard": asked.label, "groups": len(intact), "sound_broke": len(made) - len(intact),
+        "rank_correlation": rank_of(estimated["careful"].mean(1), measured),
+        "rank_correlation_plain": rank_of(estimated["plain"].mean(1), measured),
+        "rank_correlation_8_takes": rank_of(estimated["careful"][:, :8].mean(1), measured),
+        "rank_correlation_plain_8_takes": rank_of(estimated["plain"][:, :8].mean(1), measured),
         "reliability": 2 * half / (1 + half),  # Spearman and Brown: of all takes, from that of their halves
-        "estimate_against_replay": rank_of(few_estimated, again), "replay_against_regenerated": rank_of(again, measured),
-        "estimated": estimated, "measured": measured,
+        "estimated": estimated["careful"].mean(1).tolist(), "measured": measured,
     }  # fmt: skip
 
 
@@ -162,7 +165,7 @@ def summary(rows: Sequence[dict[str, Any]], ranks: Sequence[dict[str, Any]], **s
             about |= {f"{name}{key}": sum(row[key] for row in some) for key in ("sound_broke", "control_sound_broke")}
     if ranks:
         about |= {"groups": list(ranks), "rank_correlation": mean_rank(ranks)}
-        about |= {key: float(np.mean([row[key] for row in ranks])) for key in ("reliability", "estimate_against_replay", "replay_against_regenerated")}  # fmt: skip
+        about |= {key: float(np.mean([row[key] for row in ranks])) for key in RANKED}  # fmt: skip
     return about
 
 
@@ -172,7 +175,8 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=20, help="so many whose takes are heard alike")
     parser.add_argument("--takes", type=int, default=8)
     parser.add_argument("--groups", type=int, default=64)
-    parser.add_argument("--group-takes", type=int, default=16)
+    parser.add_argument("--group-takes", type=int, default=48)
+    parser.add_argument("--estimate-takes", type=int, default=64)
     arguments = parser.parse_args()
     session = Session.open()
     generator, judge = session.generator, session.judge
@@ -182,7 +186,13 @@ def main() -> None:
     ranks: list[dict[str, Any]] = []
 
     def done() -> None:
-        about = summary(rows, ranks, takes=arguments.takes, group_takes=arguments.group_takes)
+        about = summary(
+            rows,
+            ranks,
+            takes=arguments.takes,
+            group_takes=arguments.group_takes,
+            estimate_takes=arguments.estimate_takes,
+        )
         keep("causal", rows, about, models=[generator.model, judge.model])
 
     for prompt in PROMPTS:
@@ -210,10 +220,11 @@ def main() -> None:
             }
         )  # fmt: skip
         if prompt in GROUP_PROMPTS and arguments.groups:
-            others = [1000 + seed for seed in range(arguments.group_takes)]
-            ranks.append(
-                ranked(session, reference, prompt, asked, found, takes, arguments.groups, len(strongest), others)
+            count, size = arguments.groups, len(strongest)
+            row = ranked(
+                session, reference, prompt, asked, count, size, arguments.estimate_takes, arguments.group_takes
             )
+            ranks.append(row)
         done()
 
 

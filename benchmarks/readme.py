@@ -51,7 +51,7 @@ CLAIMS = {
     ),
     "causal": Claim(
         "Does muting the strongest 1 % flip the verdict of regenerated takes, and random ones not?", "≥ 50 % against ≤ 5 %, rank correlation ≥ 0.8",
-        "{flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}); rank correlation {rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–{rank_correlation[high]:.2f}; the measurement itself {reliability:.2f}); sound broke for {sound_broke} prompts",
+        "{flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}); rank correlation of the careful estimate {rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–{rank_correlation[high]:.2f}), of the plain one {rank_correlation_plain:.2f} (the measurement with itself: {reliability:.2f}); sound broke for {sound_broke} prompts",
         lambda found: _rate(found["flip_rate"]) >= 0.5 and _rate(found["control_flip_rate"]) <= 0.05 and found["rank_correlation"]["mean"] >= 0.8,
     ),
     "words": Claim(
@@ -100,6 +100,9 @@ def main() -> None:
         text += f"| `{name}` | {claim.question} | {claim.target} | {found} | {met} |\n"
         versions = ", ".join(f"{package} {number}" for package, number in result["versions"].items())
         details += f"\n## {name}\n\n`python -m benchmarks.{name}`, {result['date']}, {result['machine']}; {versions}.\n\n{table(result['rows'])}\n"
+        if groups := result.get("groups"):
+            brief = [{key: cell for key, cell in row.items() if not isinstance(cell, list)} for row in groups]
+            details += f"\nGroups of units:\n\n{table(brief)}\n"
     (Path(__file__).parent / "README.md").write_text(text + details, encoding="utf-8")
 
 

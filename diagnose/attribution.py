@@ -80,12 +80,16 @@ def attribute(
     sites: Sequence[str] | None = None,
     at: Edit | None = None,
     keep: Keep | None = None,
+    feedback: int = 0,
 ) -> Attribution:
     """Estimate the effect of every unit of ``sites``, every token and every frame on ``metric``, ``rows`` takes at a time.
 
     All takes must have the same prompt. Without ``sites``, those of :data:`.reference.ATTRIBUTED` that the model has. With ``at``, slopes
     and distances are taken where that edit is in force instead of at the clean take. Decoder units are estimated over the positions of audio; where the prompt is a prefix, its positions are left out.
     With ``keep``, the same pass records what the units did: a trace that costs no replay of its own.
+
+    A replay holds the past of every code fixed; a generation does not. ``feedback`` is how many steps on the effect of a changed code
+    on the codes after it is followed, each for one more backward pass through the decoder.
 
     Raises:
         TonescopeError: a gradient is not a number, a site is missing, or the trace would be too large.
@@ -96,7 +100,9 @@ def attribute(
     if keep:
         check_size(generator, takes.prompts, takes.codes.shape[2], locations, keep, sampling.guidance)
     parts = [
-        _Pass(generator, takes.rows(start, start + rows), reference, sampling, locations, keep).run(metric, at)
+        _Pass(generator, takes.rows(start, start + rows), reference, sampling, locations, keep, feedback).run(
+            metric, at
+        )
         for start in range(0, len(takes), rows)
     ]
     sizes = torch.tensor([len(part.metric) for part in parts], dtype=torch.float)
@@ -132,9 +138,10 @@ class _Pass:
 
     def __init__(
         self, generator: Generator, takes: Takes, reference: Reference, sampling: Sampling, locations: Sequence[Location],
-        keep: Keep | None = None,
+        keep: Keep | None = None, feedback: int = 0,
     ) -> None:  # fmt: skip
-        self.generator, self.takes, self.reference = generator, takes, reference
+        self.generator, self.takes, self.reference, self.feedback = generator, takes, reference, feedback
+        self.fed: dict[int, Tensor] = {}
         self.sampling, self.guidance, self.keep = sampling, sampling.guidance, keep
         # Half-precision gradients of a long pass vanish; a larger loss lifts them, and is divided out again.
         self.boost = HALF_BOOST if generator.model.dtype == torch.float16 else 1.0
@@ -147,6 +154,8 @@ class _Pass:
     def run(self, metric: Metric, at: Edit | None) -> Attribution:
         generator, takes = self.generator, self.takes
         hooks = [write(generator.place(location), self._tap(location)) for location in self.locations]
+        if self.feedback:
+            hooks += [write(generator.fed(book), self._tap_fed(book)) for book in range(generator.books)]
         codes = takes.codes.to(self.device)
         with torch.no_grad():  # what the edited replay moves away from
             clean = Playback(generator, codes, generator.read_text(takes.prompts), self.sampling) if at else None
@@ -165,7 +174,9 @@ class _Pass:
             value = metric(playback)
             for latents in playback.latents:
                 latents.retain_grad()
-            (value.sum() * self.boost).backward()
+            (value.sum() * self.boost).backward(retain_graph=self.feedback > 0)
+            for step in range(1, self.feedback + 1):
+                torch.autograd.backward(playback.likely, [self._answered(playback)], retain_graph=step < self.feedback)
         if states.grad is None:
             raise ValueError("the metric does not depend on the prompt of the takes")
         tokens = -(states.detach().float() * states.grad.float()).sum(2) / self.boost
@@ -183,6 +194,31 @@ class _Pass:
             if self.keep
             else None,
         )
+
+    def _tap_fed(self, book: int) -> Callable[[Tensor], Tensor]:
+        """Catch the slope of what the decoder is fed of a codebook."""
+
+        def change(tensor: Tensor) -> Tensor:
+            self.fed[book] = tensor.detach().requires_grad_()
+            return self.fed[book]
+
+        return change
+
+    @torch.no_grad()
+    def _answered(self, playback: Playback) -> Tensor:
+        """The slope of the last pass, by what was fed, as a slope by how likely each code was to be fed (as :attr:`Playback.likely`)."""
+        if not playback.likely:
+            raise ValueError("feedback is followed through what a metric listens to, and this one does not listen")
+        slope = torch.zeros_like(playback.likely[0])
+        takes, _, frames, size = slope.shape
+        for book, fed in self.fed.items():
+            if fed.grad is None:
+                continue
+            moved, start = fed.grad.unflatten(0, (-1, takes)).sum(0), self.generator.delay[book] + 1
+            answered = moved[:, start : start + frames] @ self.generator.embedding(book)[:size].T
+            slope[:, book, : answered.shape[1]] = answered.to(slope.dtype)  # the last codes are fed to nothing
+            fed.grad = None
+        return slope
 
     def _by_frame(self, playback: Playback) -> Tensor:
         """(takes, frames), at one cut through the whole: what the codec is given, on its way to the latent of silence."""

@@ -39,13 +39,13 @@ def grown(units: Sequence[Unit], found: Attribution, share: float) -> tuple[Unit
 
 def choose(
     generator: Generator, takes: Takes, metric: Metric, reference: Reference, found: Attribution, share: float, sampling: Sampling = Sampling(),
-    rounds: int = ROUNDS, rows: int = 4, rows_played: int = 48, advance: Callable[[float], None] | None = None,
+    rounds: int = ROUNDS, rows: int = 4, rows_played: int = 48, advance: Callable[[float], None] | None = None, feedback: int = 0,
 ) -> tuple[Unit, ...]:  # fmt: skip
     """The strongest ``share`` of the units of each kind, in the order in which they are chosen: first by the slopes at ``takes`` that
     ``found`` holds, then by those of the rounds that follow.
 
     Muted units that leave no usable sound explain nothing: where rounds lead there, the first slopes alone choose. ``rows`` takes are
-    attributed and ``rows_played`` played at a time; ``advance`` is told the share that is done.
+    attributed and ``rows_played`` played at a time; ``advance`` is told the share that is done, and ``feedback`` is that of :func:`.attribution.attribute`.
 
     Raises:
         TonescopeError: an edit cannot be made here, or a gradient is not a number.
@@ -61,7 +61,7 @@ def choose(
         if sound.broken(played.waveform, takes.waveform, rate, usual).float().mean() >= 0.5:
             return grown((), found, share)
         if number <= rounds:
-            slopes = attribute(generator, played, metric, reference, sampling, rows, at=edit)
+            slopes = attribute(generator, played, metric, reference, sampling, rows, at=edit, feedback=feedback)
             group = grown(group, slopes, share * number / rounds)
         if advance:
             advance(number / (rounds + 1))

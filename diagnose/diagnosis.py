@@ -169,7 +169,8 @@ def diagnose(
     if announce:
         announce(verdict)
     with clock.stage("attribute") as advance:
-        metric = margin(judge, question.label, question.against)
+        listens, feedback = settings.slopes
+        metric = margin(judge, question.label, question.against, listens)
         size, each = memory.attribution_rows(
             generator, prompt, metric, settings.seconds, settings.guidance, allowed, ATTRIBUTED_AT_ONCE
         )
@@ -178,12 +179,13 @@ def diagnose(
             rows_generated_together=rows, takes_attributed_together=size,
         )  # fmt: skip
         advance.note(bytes=cost.attribution_gib * memory.GIB)
-        found = attribute(generator, takes, metric, reference, sampling, size, keep=keep)
+        found = attribute(generator, takes, metric, reference, sampling, size, keep=keep, feedback=feedback)
     with clock.stage("choose", generation) as advance:
-        heard_at_all = margin(judge, question.label, None)
-        slopes = attribute(generator, takes, heard_at_all, reference, sampling, size) if question.against else found
+        heard_at_all, slopes = margin(judge, question.label, None, listens), found
+        if question.against:
+            slopes = attribute(generator, takes, heard_at_all, reference, sampling, size, feedback=feedback)
         strongest = choose(
-            generator, takes, heard_at_all, reference, slopes, settings.strongest_share, sampling, settings.rounds, size, rows, advance
+            generator, takes, heard_at_all, reference, slopes, settings.strongest_share, sampling, settings.rounds, size, rows, advance, feedback
         )  # fmt: skip
     plan = Plan.make(prompt, text, found, strongest, settings, bare_word(intent, verdict, prompt))
     fresh = [seed + settings.takes for seed in seeds]

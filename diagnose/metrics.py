@@ -6,7 +6,7 @@ hears (:func:`margin`), and how likely the codes are under one prompt rather tha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
@@ -16,6 +16,7 @@ from ..models.generator import Generator, Sampling, Text
 from ..models.judge import Judge
 
 COLDEST = 0.25  # of the temperatures that slopes are taken at: towards greedy sampling they vanish
+DRAWN_ANEW = 0.25  # share of the codes that is, wherever a take is listened to once more
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Playback:
         text: the prompt, one row a take.
         anchor: the expected codec latents of the clean replay, where an edited one is compared with it: per side
             (takes, frames, width). Absent, this replay is its own anchor, and only its gradient differs from the hard codes.
-        latents: filled in when a metric listens: what the codec was given, per side (takes, frames, width).
+        latents: filled in when a metric listens: what the codec was given, per listen and side (takes, frames, width).
+        likely: filled in when a metric listens: how likely each code was (takes, codebooks, frames, vocabulary).
         by_frame: filled in by a metric that is a sum over frames: its parts (takes, frames).
     """
 
@@ -37,6 +39,7 @@ class Playback:
     sampling: Sampling = field(default_factory=Sampling)
     anchor: tuple[Tensor, ...] | None = None
     latents: list[Tensor] = field(default_factory=list)
+    likely: list[Tensor] = field(default_factory=list)
     by_frame: list[Tensor] = field(default_factory=list)
 
     def logits(self, text: Text | None = None) -> Tensor:
@@ -52,28 +55,53 @@ class Playback:
     def expected(self) -> tuple[Tensor, ...]:
         """Expected codec latents, per side of the stereo image (takes, frames, width)."""
         weights, sides = self.logits().softmax(-1), self.generator.channels
+        self.likely[:] = [weights]
         return tuple(self.generator.vectors(weights[:, side::sides]) for side in range(sides))
 
-    def sound(self) -> Tensor:
-        """The waveform that was heard (takes, samples), with the gradient of the one the logits expect (straight-through)."""
+    def sounds(self, count: int = 1) -> Iterator[Tensor]:
+        """The waveform that was heard (takes, samples), with the gradient of the one the logits expect (straight-through); then, up to
+        ``count``, versions of it in which :data:`DRAWN_ANEW` of the codes are others that were as likely there."""
         soft = self.expected()
         anchor = self.anchor or tuple(side.detach() for side in soft)
-        self.latents[:] = [
-            self.generator.hard_vectors(self.codes[:, side :: len(soft)]) + soft[side] - anchor[side]
-            for side in range(len(soft))
-        ]
-        return torch.stack([self.generator.sound(part, side) for side, part in enumerate(self.latents)]).mean(0)
+        self.latents.clear()
+        for number in range(count):
+            codes = self._drawn_anew(number) if number else self.codes
+            sides = [
+                self.generator.hard_vectors(codes[:, side :: len(soft)]) + soft[side] - anchor[side]
+                for side in range(len(soft))
+            ]
+            self.latents.extend(sides)
+            yield torch.stack([self.generator.sound(part, side) for side, part in enumerate(sides)]).mean(0)
+
+    @torch.no_grad()
+    def _drawn_anew(self, number: int) -> Tensor:
+        """The codes with some drawn again from what the model held likely after the same past; on noise that all takes share, so that a
+        take's version does not depend on the others in its batch."""
+        likely = self.likely[0][:1]
+        random = torch.Generator().manual_seed(number)
+        uniform = torch.rand(likely.shape, generator=random, dtype=torch.float64).clamp_min(1e-12)
+        again = torch.rand(likely.shape[:-1], generator=random) < DRAWN_ANEW
+        gumbel = -(-uniform.log()).log().to(likely.device, torch.float32)
+        drawn = (self.likely[0].float().clamp_min(1e-30).log() + gumbel).argmax(-1)
+        return torch.where(again.to(likely.device), drawn, self.codes)
 
 
 Metric = Callable[[Playback], Tensor]
 """One number a take (takes,), differentiable in everything that is played."""
 
 
-def margin(judge: Judge, label: str, against: str | None) -> Metric:
-    """The judge's log-odds of one label over another, or over all others together, for what was heard."""
+def margin(judge: Judge, label: str, against: str | None, listens: int = 1) -> Metric:
+    """The judge's log-odds of one label over another, or over all others together, for what was heard.
+
+    With more ``listens`` than one the number is the same and its slope is the mean over so many versions of the take (see
+    :meth:`Playback.sounds`): the slope at one waveform is mostly noise, much of which is gone in that of its neighbours (Smilkov et al.
+    2017, arXiv 1706.03825).
+    """
 
     def metric(playback: Playback) -> Tensor:
-        return judge.margin(playback.sound(), playback.generator.sample_rate, label, against)
+        rate = playback.generator.sample_rate
+        values = torch.stack([judge.margin(sound, rate, label, against) for sound in playback.sounds(listens)])
+        return values[0] if listens == 1 else values[0].detach() + values.mean(0) - values.mean(0).detach()
 
     return metric
 

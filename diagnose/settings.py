@@ -14,6 +14,8 @@ LONGEST_SECONDS = 60.0
 MOST_TESTED = 200
 MOST_ROUNDS = 16
 ROUNDS = 3
+CAREFUL = (4, 1)  # listens to a take, and steps of feedback, that slopes are taken with
+PLAIN = (1, 0)
 
 
 class Settings(BaseModel):
@@ -21,6 +23,7 @@ class Settings(BaseModel):
 
     ``strongest_share`` is the share of all neurons, and of all heads, that the group test mutes together, chosen in so many ``rounds``; ``tested_units`` and ``tested_words`` are how
     many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.
+    ``careful`` estimates take several times as long and foresee better what fresh takes do (see :func:`.metrics.margin` and :func:`.attribution.attribute`).
     Takes have the seeds from ``seed`` on; what was found is tested in as many fresh ones, with the seeds after those. ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
     """
 
@@ -33,10 +36,16 @@ class Settings(BaseModel):
     against: str | None = None
     strongest_share: float = 0.01
     rounds: int = ROUNDS
+    careful: bool = False
     tested_units: int = 1
     tested_words: int = 3
     doses: tuple[float, ...] = (0.0, 0.5, 2.0)
     memory_gib: float | None = None
+
+    @property
+    def slopes(self) -> tuple[int, int]:
+        """Listens to a take and steps of feedback."""
+        return CAREFUL if self.careful else PLAIN
 
 
 def check(prompt: str, settings: Settings) -> None:

@@ -17,7 +17,7 @@ from . import delay
 from .anatomy import Anatomy
 from .cache import roomy_cache
 from .errors import TonescopeError
-from .hooks import Hook, hooked
+from .hooks import Hook, Place, hooked
 from .sampling import PairedSampling
 from .units import Location
 
@@ -292,6 +292,18 @@ class Generator(Anatomy):
         states = decoder(input_ids=ids.reshape(-1, positions), use_cache=False, **reads).last_hidden_state
         self.clock = Clock(rows=rows)
         return states[:, -positions:]
+
+    def fed(self, book: int) -> Place:
+        """Where the codes of a codebook enter the decoder: (branches x takes, positions of audio, width)."""
+        return Place(self._embeddings[book], "output", f"decoder.embed_tokens.{book}")
+
+    def embedding(self, book: int) -> Tensor:
+        """What each code of a codebook is for the decoder: (vocabulary + 1, width)."""
+        return self._embeddings[book].weight
+
+    @property
+    def _embeddings(self) -> Any:
+        return self.model.decoder.model.decoder.embed_tokens
 
     def _neutral_chroma(self, rows: int) -> Tensor:
         """What a melody model reads where no melody is given: (rows, chroma frames, width)."""

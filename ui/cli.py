@@ -100,6 +100,12 @@ def diagnose(
     rounds: Annotated[
         int, typer.Option(help="Choose those units in so many rounds, each where those chosen before are muted.")
     ] = 3,
+    careful: Annotated[
+        bool,
+        typer.Option(
+            "--careful", help="Estimate with more care: foresees fresh takes better and takes several times as long."
+        ),
+    ] = False,
     dose: Annotated[
         list[float] | None,
         typer.Option(help="Also play the group at so much of its strength; repeat for more. [default: 0, 0.5, 2]"),
@@ -132,6 +138,7 @@ def diagnose(
             against=against,
             strongest_share=share,
             rounds=rounds,
+            careful=careful,
             doses=tuple(dose) if dose else Settings.model_fields["doses"].default,
             tested_units=test_units,
             tested_words=test_words,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tonescope.diagnose import reference
+from tonescope.diagnose import metrics, reference
 from tonescope.diagnose.attribution import attribute
 from tonescope.diagnose.controls import matched_controls
 from tonescope.diagnose.interventions import Edit, edited
 from tonescope.diagnose.metrics import Playback, log_probability, margin
 from tonescope.diagnose.trace import Keep, record
 from tonescope.models.generator import Generator, Sampling, Takes
-from tonescope.models.hooks import hooked, write
+from tonescope.models.hooks import Hook, hooked, write
 from tonescope.models.units import Location, Unit
 
 from tests import tiny
@@ -55,51 +55,143 @@ def test_the_metric_is_taken_at_the_audio_that_was_heard(
     assert torch.allclose(found.metric, heard, atol=1e-4)
 
 
-def test_the_estimate_is_the_slope_towards_the_reference(generator: Generator, takes: Takes) -> None:
-    """In double precision: moving a unit a little of the way to its mean changes the margin by that part of its estimate."""
-    double = Generator(tiny.musicgen().double(), tiny.tokenizer(), "double")
-    judge = tiny.judge()
-    judge.model.double()
-    judge._label_embeddings = judge._label_embeddings.double()
-    judge.mel._windows[torch.device("cpu")] = (
-        torch.hann_window(judge.mel._size, dtype=torch.float64),
-        judge.mel._filters.double(),
-    )
-    metric = margin(judge, "house", "smooth jazz")
-    one = takes.rows(0, 1)
-    random = torch.Generator().manual_seed(0)
-    means = {
-        location: torch.randn(
-            double.branches(location, 3.0), double.features(location), generator=random, dtype=torch.float64
-        )
-        for location in double.locations(*SITES)
-    }
-    found = attribute(double, one, metric, reference.Reference(means, {}), sites=SITES)
+class Double:
+    """A take, models and random means in double precision, for finite differences."""
 
-    def moved(unit: Unit, part: float) -> float:
-        width, axis = double.head_width(unit.location), unit.location.site.axis
+    def __init__(self, takes: Takes) -> None:
+        self.generator, self.judge = Generator(tiny.musicgen().double(), tiny.tokenizer(), "double"), tiny.judge()
+        self.judge.model.double()
+        self.judge._label_embeddings = self.judge._label_embeddings.double()
+        mel = self.judge.mel
+        mel._windows[torch.device("cpu")] = (
+            torch.hann_window(mel._size, dtype=torch.float64), mel._filters.double()
+        )  # fmt: skip
+        self.take = takes.rows(0, 1)
+        random = torch.Generator().manual_seed(0)
+        self.means = {
+            location: torch.randn(
+                self.generator.branches(location, 3.0), self.generator.features(location), generator=random, dtype=torch.float64
+            )
+            for location in self.generator.locations(*SITES)
+        }  # fmt: skip
+
+    def playback(self, anchor: tuple[torch.Tensor, ...] | None = None) -> Playback:
+        return Playback(self.generator, self.take.codes, self.generator.read_text([PROMPT]), anchor=anchor)
+
+    def move(self, unit: Unit, part: float) -> Hook:
+        """A unit goes so far of the way to its mean."""
+        width, axis = self.generator.head_width(unit.location), unit.location.site.axis
         columns = torch.arange(unit.index * width, (unit.index + 1) * width)
-        branches = double.branches(unit.location, 3.0)
+        branches = self.generator.branches(unit.location, 3.0)
 
         def change(tensor: torch.Tensor) -> torch.Tensor:
             body = (tensor.transpose(1, 2) if axis == 1 else tensor).clone()
-            wanted = means[unit.location][:branches, None, columns]
+            wanted = self.means[unit.location][:branches, None, columns]
             body[..., columns] += part * (wanted - body[..., columns])
             return body.transpose(1, 2) if axis == 1 else body
 
-        text = double.read_text([PROMPT])
-        with torch.no_grad():
-            clean = Playback(double, one.codes, text).expected()
-            with hooked([write(double.place(unit.location), change)]):
-                return float(metric(Playback(double, one.codes, double.read_text([PROMPT]), anchor=clean)))
+        return write(self.generator.place(unit.location), change)
+
+
+@pytest.fixture(scope="module")
+def double(takes: Takes) -> Double:
+    return Double(takes)
+
+
+@torch.no_grad()
+def test_the_estimate_is_the_slope_towards_the_reference(double: Double) -> None:
+    """Moving a unit a little of the way to its mean changes the margin by that part of its estimate."""
+    metric = margin(double.judge, "house", "smooth jazz")
+    found = attribute(double.generator, double.take, metric, reference.Reference(double.means, {}), sites=SITES)
+    clean = double.playback().expected()
+
+    def moved(unit: Unit, part: float) -> float:
+        with hooked([double.move(unit, part)]):
+            return float(metric(double.playback(clean)))
 
     for name in (
         "decoder.0.mlp:3", "decoder.1.mlp:17", "decoder.2.self:1", "decoder.1.cross:2", "decoder.1.residual:7", "text.1.mlp:4", "text.0.self:2", "codec.3.decoder:1",
     ):  # fmt: skip
-        unit = double.unit(name)
+        unit = double.generator.unit(name)
         slope = (moved(unit, 1e-4) - moved(unit, -1e-4)) / 2e-4
         assert abs(slope) > 1e-9
         assert float(found.units[unit.location][0, unit.index]) == pytest.approx(slope, rel=2e-3, abs=5e-9)
+
+
+@torch.no_grad()
+def test_feedback_is_the_slope_of_what_later_codes_make_of_earlier_ones(double: Double) -> None:
+    """With one step of feedback, the decoder is also fed what the moved unit made likely a moment before."""
+    metric, generator = margin(double.judge, "house", "smooth jazz"), double.generator
+    means, sites = reference.Reference(double.means, {}), ("decoder.mlp", "decoder.self")
+    plain, followed = (
+        attribute(generator, double.take, metric, means, sites=sites, feedback=steps) for steps in (0, 1)
+    )
+    first = double.playback()
+    clean = first.expected()
+
+    def answered(unit: Unit, part: float) -> float:
+        """The margin where nothing is moved, and the codes that are fed lean to what moving the unit makes likely."""
+        moved = double.playback()
+        with hooked([double.move(unit, part)]):
+            moved.expected()
+
+        def lean(book: int) -> Hook:
+            shift = (moved.likely[0] - first.likely[0])[:, book] @ generator.embedding(book)[: generator.size]
+            start, frames = generator.delay[book] + 1, double.take.codes.shape[2]
+
+            def change(tensor: torch.Tensor) -> torch.Tensor:
+                fed = tensor.clone()
+                there = fed[:, start : start + frames]
+                there += shift[:, : there.shape[1]]
+                return fed
+
+            return write(generator.fed(book), change)
+
+        with hooked([lean(book) for book in range(generator.books)]):
+            return float(metric(double.playback(clean)))
+
+    for name in ("decoder.0.mlp:3", "decoder.1.mlp:17", "decoder.2.self:1"):
+        unit = generator.unit(name)
+        slope = (answered(unit, 1e-4) - answered(unit, -1e-4)) / 2e-4
+        more = followed.units[unit.location] - plain.units[unit.location]
+        assert abs(slope) > 1e-9
+        assert float(more[0, unit.index]) == pytest.approx(slope, rel=2e-3, abs=5e-9)
+
+
+def test_feedback_needs_something_to_listen_to(generator: Generator, takes: Takes, means: reference.Reference) -> None:
+    with pytest.raises(ValueError, match="does not listen"):
+        attribute(generator, takes, log_probability("house"), means, feedback=1)
+
+
+@pytest.mark.parametrize("family", ["mono", "stereo"])
+def test_more_listens_change_the_slope_and_not_the_number(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = tiny.generator(family)
+    takes = generator.generate([PROMPT] * 3, [1, 2, 3], 1.0)
+    means = reference.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
+    once, often = (margin(tiny.judge(), "house", "smooth jazz", listens) for listens in (1, 3))
+    plain = attribute(generator, takes, once, means)
+    together, single = (attribute(generator, takes, often, means, rows=rows, feedback=1) for rows in (3, 1))
+    assert torch.allclose(plain.metric, together.metric, atol=1e-5)
+    for location, effects in together.units.items():
+        assert torch.allclose(effects, single.units[location], atol=1e-5)
+    assert torch.allclose(together.frames, single.frames, atol=1e-5)
+    assert not torch.allclose(plain.frames, together.frames, atol=1e-5)
+    monkeypatch.setattr(metrics, "DRAWN_ANEW", 0.0)
+    same = attribute(generator, takes, often, means)
+    for location, effects in plain.units.items():
+        assert torch.allclose(effects, same.units[location], atol=1e-5)
+    assert torch.allclose(plain.frames, same.frames, atol=1e-5)
+
+
+def test_a_quarter_of_the_codes_is_drawn_anew(generator: Generator, takes: Takes) -> None:
+    playback = Playback(generator, takes.codes, generator.read_text(takes.prompts))
+    with torch.no_grad():
+        playback.expected()
+    again = playback._drawn_anew(1)
+    kept = float((again == takes.codes).float().mean())
+    by_chance = float((playback.likely[0].gather(-1, takes.codes[..., None])).mean())
+    assert kept == pytest.approx(1 - metrics.DRAWN_ANEW * (1 - by_chance), abs=0.05)
+    assert not torch.equal(again, playback._drawn_anew(2))
 
 
 @pytest.mark.parametrize("family", ["mono", "melody", "stereo"])

@@ -117,19 +117,24 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
     asked: list[tuple[object, ...]] = []
     plain_margin, plain_choose = diagnosis.margin, diagnosis.choose
 
-    def margin(judge: Judge, label: str, against: str | None) -> Metric:
-        asked.append((label, against))
-        return plain_margin(judge, label, against)
+    def margin(judge: Judge, label: str, against: str | None, listens: int) -> Metric:
+        asked.append((label, against, listens))
+        return plain_margin(judge, label, against, listens)
 
     def choose(*given: Any) -> tuple[Unit, ...]:
-        asked.append(given[7:8])
+        asked.append((given[7], given[11]))
         return plain_choose(*given)
 
     monkeypatch.setattr(diagnosis, "margin", margin)
     monkeypatch.setattr(diagnosis, "choose", choose)
-    heard = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 2}))[0].question
+    found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 2}))[0]
+    heard = found.question
     assert heard.against is not None
-    assert asked == [(heard.label, heard.against), (heard.label, None), (2,)]
+    assert asked == [(heard.label, heard.against, 1), (heard.label, None, 1), (2, 0)]
+    asked.clear()
+    careful = session.diagnose("house house piano", QUICK.model_copy(update={"careful": True}))[0]
+    assert asked == [(heard.label, heard.against, 4), (heard.label, None, 4), (3, 1)]
+    assert [take.margin for take in careful.takes] == pytest.approx([take.margin for take in found.takes], abs=1e-4)
 
 
 def test_what_a_label_is_held_against_is_drawn_over_time(session: Session, found: Diagnosis) -> None:
