@@ -6,11 +6,12 @@ Units are chosen on some takes and muted in fresh ones, beside the same takes un
    the sound intact. Where takes of a prompt are not unanimous, new noise alone flips some, and any edit brings new noise: so the rates are those of prompts
    whose takes are all heard alike, of those the units are chosen by and of as many that only screen. Others are measured too and listed apart. ``natural``
    is how many untouched fresh takes, of a third set, are heard as something else.
-2. For some prompts, groups of units, from all strong drivers over random ones to all that hold the verdict down: rank correlation of the estimated with
-   the measured effect, beside what the measurement itself is worth (from the rank correlation of two halves of its takes). The estimate is the careful one
-   (``diagnose --careful``); how the plain one ranks the same groups, and how both do with eight takes, stands beside it.
+2. For some prompts, groups of units of one size, from all strong drivers to all random: rank correlation of the estimated with the measured effect,
+   beside what the measurement itself is worth (from the rank correlation of two halves of its takes). The estimate is the careful one (``diagnose
+   --careful``); how the plain one ranks the same groups, and how both do with eight takes, stands beside it. A few groups more are of units that
+   are estimated to hold the verdict down: whether muting those strengthens it is another claim, and listed apart (``holding``).
 
-    python -m benchmarks.causal [--prompts 20] [--takes 8] [--groups 64] [--group-takes 48] [--estimate-takes 64]
+    python -m benchmarks.causal [--prompts 20] [--takes 8] [--groups 64] [--group-takes 32] [--estimate-takes 64]
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ SHARE = 0.01
 SCREENING = 2000  # the first seed of takes that only screen
 ESTIMATING, MEASURING = 3000, 1000  # the first seeds of takes that groups are estimated by and measured on
 RANKED = ("rank_correlation_plain", "rank_correlation_8_takes", "rank_correlation_plain_8_takes", "reliability")
+HOLDING = 4  # groups of units that are estimated to hold the verdict down
 POOL = 3  # strong members of a group are drawn from so many times its size
 GROUP_PROMPTS = (
     "mellow jazz fusion with saxophone",
@@ -61,15 +63,15 @@ def question(session: Session, waveform: torch.Tensor) -> Question:
     return Question(label=session.judge.labels[int(torch.mode(votes).values)])
 
 
-def groups(found: Attribution, count: int, size: int, seed: int) -> list[tuple[Unit, ...]]:
-    """Groups of one head and ``size - 1`` neurons, a share of them strong and the rest random: the share runs evenly from all of those that
-    drive the margin, over none, to all of those that hold it down."""
+def groups(found: Attribution, shares: Sequence[float], size: int, seed: int) -> list[tuple[Unit, ...]]:
+    """Groups of one head and ``size - 1`` neurons, of which so large a share is strong and the rest random. Strong are those that drive
+    the margin; with a share below 0, those that hold it down."""
     random = np.random.default_rng(seed)
     heads, neurons = [], []
     for unit, _ in found.ranked(found.count):
         (heads if unit.location.site.units == "head" else neurons).append(unit)
     made = []
-    for strong in np.linspace(1, -1, count):
+    for strong in shares:
         chosen: list[Unit] = []
         for pool, wanted, reach in ((neurons, size - 1, POOL * size), (heads, 1, POOL)):
             ranked = pool if strong > 0 else pool[::-1]
@@ -129,22 +131,25 @@ def ranked(
         name: attribute(generator, takes, margin(judge, asked.label, None, listens), reference, feedback=feedback)
         for name, (listens, feedback) in (("careful", CAREFUL), ("plain", PLAIN))
     }
-    made = groups(found["careful"], count, size, seed=2)
+    made = groups(found["careful"], [*np.linspace(1, 0, count), *[-1.0] * HOLDING], size, seed=2)
     variants = [Variant(str(index), Edit(group)) for index, group in enumerate(made)]
     fresh = range(MEASURING, MEASURING + group_takes)
     played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
-    intact = [index for index in range(len(made)) if not played.trial(str(index)).sound.broke]
-    changes = [(played.outcomes[str(index)].margins - played.clean.margins).numpy() for index in intact]
+    every = [(played.outcomes[str(index)].margins - played.clean.margins).numpy() for index in range(len(made))]
+    intact = [index for index in range(count) if not played.trial(str(index)).sound.broke]
+    changes = [every[index] for index in intact]
     measured = [float(change.mean()) for change in changes]
     estimated = {name: np.array([slopes.of(made[index]).numpy() for index in intact]) for name, slopes in found.items()}
     half = rank_of(*([float(change[start::2].mean()) for change in changes] for start in (0, 1)))
     return {
-        "prompt": prompt, "heard": asked.label, "groups": len(intact), "sound_broke": len(made) - len(intact),
+        "prompt": prompt, "heard": asked.label, "groups": len(intact), "sound_broke": count - len(intact),
         "rank_correlation": rank_of(estimated["careful"].mean(1), measured),
         "rank_correlation_plain": rank_of(estimated["plain"].mean(1), measured),
         "rank_correlation_8_takes": rank_of(estimated["careful"][:, :8].mean(1), measured),
         "rank_correlation_plain_8_takes": rank_of(estimated["plain"][:, :8].mean(1), measured),
         "reliability": 2 * half / (1 + half),  # Spearman and Brown: of all takes, from that of their halves
+        "holding_estimated": float(np.mean([found["careful"].of(group).mean() for group in made[count:]])),
+        "holding_measured": float(np.mean(every[count:])),
         "estimated": estimated["careful"].mean(1).tolist(), "measured": measured,
     }  # fmt: skip
 
@@ -175,7 +180,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=20, help="so many whose takes are heard alike")
     parser.add_argument("--takes", type=int, default=8)
     parser.add_argument("--groups", type=int, default=64)
-    parser.add_argument("--group-takes", type=int, default=48)
+    parser.add_argument("--group-takes", type=int, default=32)
     parser.add_argument("--estimate-takes", type=int, default=64)
     arguments = parser.parse_args()
     session = Session.open()
