@@ -17,6 +17,7 @@ Units are chosen on some takes and muted in fresh ones, beside the same takes un
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,9 +38,11 @@ from tonescope.diagnose.settings import CAREFUL, PLAIN, Settings
 from tonescope.diagnose.stats import share
 from tonescope.diagnose.verification import Played, Variant, verify
 from tonescope.models.generator import Sampling
+from tonescope.models.loading import fingerprint
 from tonescope.models.units import Unit
+from transformers import PreTrainedModel
 
-from benchmarks.common import keep
+from benchmarks.common import RESULTS, keep
 from benchmarks.prompts import PROMPTS
 
 SECONDS = 4.0
@@ -174,6 +177,19 @@ def summary(rows: Sequence[dict[str, Any]], ranks: Sequence[dict[str, Any]], **s
     return about
 
 
+def begun(
+    settings: dict[str, int], models: Sequence[PreTrainedModel]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Both measurements as far as the kept result has them, which must be of these settings and models."""
+    kept = json.loads((RESULTS / "causal.json").read_text(encoding="utf-8"))
+    same = {name: kept.get(name) for name in settings} == settings
+    if not same or kept["models"] != [fingerprint(model) for model in models]:
+        raise SystemExit(
+            "the kept result is of other settings or models, so it cannot be gone on with; leave --resume out."
+        )
+    return kept["rows"], kept.get("groups", [])
+
+
 def main() -> None:
     """Both measurements; every take of every variant is regenerated."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -182,6 +198,7 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=64)
     parser.add_argument("--group-takes", type=int, default=32)
     parser.add_argument("--estimate-takes", type=int, default=64)
+    parser.add_argument("--resume", action="store_true", help="go on with the prompts that the kept result lacks")
     arguments = parser.parse_args()
     session = Session.open()
     generator, judge = session.generator, session.judge
@@ -201,6 +218,8 @@ def main() -> None:
         keep("causal", rows, about, models=[generator.model, judge.model])
 
     for prompt in PROMPTS:
+        if prompt in {row["prompt"] for row in rows}:
+            continue
         wanted = sum(row["alike"] for row in rows) < arguments.prompts
         if not wanted and prompt not in GROUP_PROMPTS:
             continue
