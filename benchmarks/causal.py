@@ -204,18 +204,12 @@ def main() -> None:
     generator, judge = session.generator, session.judge
     reference, seeds = session.reference(Settings()), list(range(1, arguments.takes + 1))
     fresh, screening = ([seed + start for seed in seeds] for start in (arguments.takes, SCREENING))
-    rows: list[dict[str, Any]] = []
-    ranks: list[dict[str, Any]] = []
+    settings = {name: getattr(arguments, name) for name in ("takes", "group_takes", "estimate_takes")}
+    models = [generator.model, judge.model]
+    rows, ranks = begun(settings, models) if arguments.resume else ([], [])
 
     def done() -> None:
-        about = summary(
-            rows,
-            ranks,
-            takes=arguments.takes,
-            group_takes=arguments.group_takes,
-            estimate_takes=arguments.estimate_takes,
-        )
-        keep("causal", rows, about, models=[generator.model, judge.model])
+        keep("causal", rows, summary(rows, ranks, **settings), models=models)
 
     for prompt in PROMPTS:
         if prompt in {row["prompt"] for row in rows}:

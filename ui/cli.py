@@ -103,7 +103,7 @@ def diagnose(
     careful: Annotated[
         bool,
         typer.Option(
-            "--careful", help="Estimate with more care: foresees fresh takes better and takes several times as long."
+            "--careful", help="Average estimates over more listens and follow changed codes one step on; takes longer."
         ),
     ] = False,
     dose: Annotated[

@@ -359,10 +359,12 @@ def test_the_version_is_told() -> None:
 
 
 def test_share_and_doses_of_the_group(folders: tuple[Path, Path]) -> None:
-    data = json.loads(quick(folders, PROMPT, "--json", "--share", "0.1", "--dose", "0.5", "--rounds", "2").stdout)
+    data = json.loads(
+        quick(folders, PROMPT, "--json", "--share", "0.1", "--dose", "0.5", "--rounds", "2", "--careful").stdout
+    )
     group = data["drivers"]["group"]
     assert [dose["scale"] for dose in group["doses"]] == [0.5] and group["units"] > 2
-    assert data["settings"]["rounds"] == 2
+    assert data["settings"]["rounds"] == 2 and data["settings"]["careful"]
     assert_refused(quick(folders, PROMPT, "--share", "0"), "share")
     assert_refused(quick(folders, PROMPT, "--rounds", "0"), "rounds")
     assert_refused(quick(folders, PROMPT, "--dose", "1"), "doses")
