@@ -1,10 +1,10 @@
 """The estimate against brute force: every tested unit is mean-ablated in a replay of the same codes, and the margin measured.
 
-For each prompt: at least 1,000 random units and the 200 that the estimate ranks first, neurons and heads of every layer. Two further
-estimates are measured on the same units, to see whether they pay: GradDrop, the part of AtP* (Kramár et al. 2024) that applies to
-neurons and head outputs, and slopes half of the way to the means: for every head alone, and for the strongest 1 % together.
+For each prompt: at least 1,000 random units, every head, and the 200 units that the estimate ranks first. The estimate is the closer one
+(``diagnose --refine 64``: a second slope for so many neurons and heads). Beside it, on the same units: the plain one, and GradDrop, the part of
+AtP* (Kramár et al. 2024) that applies to neurons and head outputs. And, for the strongest 1 % together, slopes half of the way to the means.
 
-    python -m benchmarks.faithfulness [--prompts 8] [--random 1000]
+    python -m benchmarks.faithfulness [--prompts 8] [--random 1000] [--refine 64]
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from tonescope.diagnose.attribution import Attribution, attribute
 from tonescope.diagnose.interventions import Edit, edited
 from tonescope.diagnose.metrics import Metric, Playback, margin
 from tonescope.diagnose.reference import Reference
+from tonescope.diagnose.refining import refined
 from tonescope.diagnose.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.models.generator import Generator, Takes
@@ -140,25 +141,12 @@ def scores(estimate: np.ndarray, measured: np.ndarray, random_count: int, neuron
     }
 
 
-def refined(
-    generator: Generator, take: Takes, metric: Metric, found: Attribution, units: Sequence[Unit], reference: Reference
-) -> np.ndarray:
-    """The estimate, with that of every head taken half of the way to its mean: a head is a long step for one slope."""
-    better = estimates(found, units)
-    for index, unit in enumerate(units):
-        if unit.location.site.units == "head":
-            half = attribute(
-                generator, take, metric, reference, sites=[unit.location.site.key], at=Edit((unit,), amount=0.5)
-            )
-            better[index] = 2 * float(half.of((unit,)))
-    return better
-
-
 def main() -> None:
     """Prompt by prompt; one take each, because both sides speak of the same take."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=8)
     parser.add_argument("--random", type=int, default=1000)
+    parser.add_argument("--refine", type=int, default=64, help="so many neurons and heads get a second slope")
     arguments = parser.parse_args()
     session = Session.open()
     generator, judge = session.generator, session.judge
@@ -173,12 +161,13 @@ def main() -> None:
         measured = brute_force(generator, take, metric, units, reference)
         dropped = grad_drop(generator, take, metric, reference)
         neurons = np.array([unit.location.name == "mlp" for unit in units])
+        closer = refined(generator, take, metric, reference, found, arguments.refine)
         others = {
+            "plain": estimates(found, units),
             "graddrop": estimates(dropped_estimate(found, dropped, generator.layers), units),
-            "half_way": refined(generator, take, metric, found, units, reference),
         }
         row = {
-            "prompt": prompt, "heard": label, "units": len(units), **scores(estimates(found, units), measured, random_count, neurons),
+            "prompt": prompt, "heard": label, "units": len(units), **scores(estimates(closer, units), measured, random_count, neurons),
             **{
                 f"{name}_{which}": value
                 for which, estimate in others.items()
@@ -188,7 +177,7 @@ def main() -> None:
             **together(generator, take, metric, found, reference),
         }  # fmt: skip
         rows.append(row)
-        about = {"seconds": SECONDS} | {
+        about = {"seconds": SECONDS, "refined_units_of_each_kind": arguments.refine} | {
             name: float(np.mean([row[name] for row in rows]))
             for name in row
             if name.startswith(("spearman", "precision"))

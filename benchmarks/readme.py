@@ -46,7 +46,7 @@ CLAIMS = {
     ),
     "faithfulness": Claim(
         "Does the estimate rank units as brute force does (replay)?", "Spearman ≥ 0.98, precision@20 ≥ 0.9",
-        "Spearman {spearman:.3f} (random units {spearman_random:.3f}, worst prompt {worst_spearman:.3f}), precision@20 {precision_at_20:.2f}",
+        "Spearman {spearman:.3f} (random units {spearman_random:.3f}, worst prompt {worst_spearman:.3f}), precision@20 {precision_at_20:.2f}, with a second slope for {refined_units_of_each_kind} neurons and heads (`--refine`); one slope alone {spearman_plain:.3f} and {precision_at_20_plain:.2f}",
         lambda found: found["spearman"] >= 0.98 and found["precision_at_20"] >= 0.9,
     ),
     "causal": Claim(

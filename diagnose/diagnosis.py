@@ -27,6 +27,7 @@ from .known import Clip, listen
 from .metrics import margin
 from .plan import Plan
 from .reference import ATTRIBUTED, Reference
+from .refining import refined
 from .result import Cost, Diagnosis, Drivers, GroupTest, Question, WordDriver
 from .seconds import Timeline, by_second
 from .settings import Settings, check
@@ -61,7 +62,7 @@ class _Stage:
     """One part of the work, under way: called with the share of it that is done."""
 
     def __init__(self, name: str, base: float, weight: float, progress: Progress) -> None:
-        self.name, self.base, self.weight, self.progress = name, base, weight, progress
+        self.stage, self.name, self.base, self.weight, self.progress = name, name, base, weight, progress
 
     def __call__(self, share: float) -> None:
         self.progress(self.name, self.base + share * self.weight)
@@ -70,8 +71,7 @@ class _Stage:
         """Say beforehand what the stage will take, where that is much."""
         told = [f"{bytes / memory.GIB:.1f} GiB"] * (bytes > LARGE_BYTES)
         told += [f"at most {seconds / 60:.0f} min"] * (seconds > LONG_SECONDS)
-        if told:
-            self.name = f"{self.name} (about {', '.join(told)})"
+        self.name = f"{self.stage} (about {', '.join(told)})" if told else self.stage
         self(0.0)
 
 
@@ -179,9 +179,16 @@ def diagnose(
             rows_generated_together=rows, takes_attributed_together=size,
         )  # fmt: skip
         advance.note(bytes=cost.attribution_gib * memory.GIB)
-        found = attribute(generator, takes, metric, reference, sampling, size, keep=keep, feedback=feedback)
+        begun = time.perf_counter()
+        found = plain = attribute(generator, takes, metric, reference, sampling, size, keep=keep, feedback=feedback)
+        if settings.refined_units:
+            # A pass of its own for so many neurons and as many heads, each as long as the one for all, and a replay.
+            advance.note(cost.attribution_gib * memory.GIB, 3 * settings.refined_units * (time.perf_counter() - begun))
+            found = refined(
+                generator, takes, metric, reference, plain, settings.refined_units, sampling, size, advance, feedback
+            )
     with clock.stage("choose", generation) as advance:
-        heard_at_all, slopes = margin(judge, question.label, None, listens), found
+        heard_at_all, slopes = margin(judge, question.label, None, listens), plain
         if question.against:
             slopes = attribute(generator, takes, heard_at_all, reference, sampling, size, feedback=feedback)
         strongest = choose(

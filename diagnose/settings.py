@@ -12,6 +12,7 @@ LONGEST_PROMPT = 2_000
 MOST_TAKES = 256
 LONGEST_SECONDS = 60.0
 MOST_TESTED = 200
+MOST_REFINED = 1000
 MOST_ROUNDS = 16
 ROUNDS = 3
 CAREFUL = (4, 1)  # listens to a take, and steps of feedback, that slopes are taken with
@@ -24,6 +25,7 @@ class Settings(BaseModel):
     ``strongest_share`` is the share of all neurons, and of all heads, that the group test mutes together, chosen in so many ``rounds``; ``tested_units`` and ``tested_words`` are how
     many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.
     ``careful`` estimates average over more listens and follow what changed codes do to later ones, and take longer (see :func:`.metrics.margin` and :func:`.attribution.attribute`).
+    ``refined_units`` is how many of the strongest neurons, and of the heads, are estimated by a second slope each (see :mod:`.refining`).
     Takes have the seeds from ``seed`` on; what was found is tested in as many fresh ones, with the seeds after those. ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
     """
 
@@ -37,6 +39,7 @@ class Settings(BaseModel):
     strongest_share: float = 0.01
     rounds: int = ROUNDS
     careful: bool = False
+    refined_units: int = 0
     tested_units: int = 1
     tested_words: int = 3
     doses: tuple[float, ...] = (0.0, 0.5, 2.0)
@@ -81,6 +84,10 @@ def check(prompt: str, settings: Settings) -> None:
     for count, what in ((settings.tested_units, "units"), (settings.tested_words, "words")):
         if not 0 <= count <= MOST_TESTED:
             raise TonescopeError(f"{count} {what} cannot be verified one by one; ask for 0 to {MOST_TESTED}.")
+    if not 0 <= settings.refined_units <= MOST_REFINED:
+        raise TonescopeError(
+            f"{settings.refined_units} units cannot be estimated more closely; ask for 0 to {MOST_REFINED}."
+        )
     if settings.memory_gib is not None and not 0 < settings.memory_gib < math.inf:
         raise TonescopeError(
             f"{settings.memory_gib:g} GiB of memory cannot be worked with; give another number above 0, or leave the option out."

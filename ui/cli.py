@@ -106,6 +106,13 @@ def diagnose(
             "--careful", help="Average estimates over more listens and follow changed codes one step on; takes longer."
         ),
     ] = False,
+    refine: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Estimate the N strongest neurons, and heads, more closely, each by a second slope; takes much longer.",
+        ),
+    ] = 0,
     dose: Annotated[
         list[float] | None,
         typer.Option(help="Also play the group at so much of its strength; repeat for more. [default: 0, 0.5, 2]"),
@@ -139,6 +146,7 @@ def diagnose(
             strongest_share=share,
             rounds=rounds,
             careful=careful,
+            refined_units=refine,
             doses=tuple(dose) if dose else Settings.model_fields["doses"].default,
             tested_units=test_units,
             tested_words=test_words,

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from tonescope.diagnose import diagnosis, genre
+from tonescope.diagnose import diagnosis, genre, refining
 from tonescope.diagnose.diagnosis import choose_question, foreign
 from tonescope.diagnose.genre import Heard, Intent, Verdict
 from tonescope.diagnose.metrics import Metric
@@ -135,6 +135,32 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
     careful = session.diagnose("house house piano", QUICK.model_copy(update={"careful": True}))[0]
     assert asked == [(heard.label, heard.against, 4), (heard.label, None, 4), (3, 1)]
     assert [take.margin for take in careful.takes] == pytest.approx([take.margin for take in found.takes], abs=1e-4)
+
+
+def test_the_strongest_units_are_estimated_by_a_second_slope_where_that_is_asked(
+    session: Session, found: Diagnosis
+) -> None:
+    told: list[str] = []
+    closer, evidence = session.diagnose(
+        "house house piano", QUICK.model_copy(update={"refined_units": 2}), progress=lambda what, _: told.append(what)
+    )
+    plain = session.diagnose("house house piano", QUICK)[1].attribution
+    changed = {
+        str(Unit(place, index))
+        for place, effects in evidence.attribution.units.items()
+        for index in (effects - plain.units[place])
+        .abs()
+        .amax(0)
+        .gt(1e-4 * effects.abs().amax())
+        .nonzero()[:, 0]
+        .tolist()
+    }
+    wanted = {str(unit) for unit in refining.strongest(plain, 2)}
+    assert changed <= wanted and changed and len(wanted) == 4
+    assert (
+        closer.drivers.group.muted.effect == found.drivers.group.muted.effect
+    )  # the group is chosen by the slopes at the clean takes
+    assert told.count("attribute") > 4
 
 
 def test_what_a_label_is_held_against_is_drawn_over_time(session: Session, found: Diagnosis) -> None:

@@ -304,7 +304,7 @@ def test_other_faults_are_not_called_memory(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("option", "value", "word"),
     [
-        ("--memory", "inf", "GiB"), ("--test-words", "-1", "words cannot be verified"), ("--test-units", "9999", "units cannot be verified"), ("--model", "x" * 5000, "no generator called"), ("--model", "", "no generator called"),
+        ("--memory", "inf", "GiB"), ("--test-words", "-1", "words cannot be verified"), ("--test-units", "9999", "units cannot be verified"), ("--refine", "-1", "estimated more closely"), ("--model", "x" * 5000, "no generator called"), ("--model", "", "no generator called"),
         ("--model", "~nosuchuser/x", "no generator called"), ("--device", "meta", "cannot be used"), ("--device", "brass", "cannot be used"),
     ],
 )  # fmt: skip
@@ -360,11 +360,13 @@ def test_the_version_is_told() -> None:
 
 def test_share_and_doses_of_the_group(folders: tuple[Path, Path]) -> None:
     data = json.loads(
-        quick(folders, PROMPT, "--json", "--share", "0.1", "--dose", "0.5", "--rounds", "2", "--careful").stdout
+        quick(
+            folders, PROMPT, "--json", "--share", "0.1", "--dose", "0.5", "--rounds", "2", "--careful", "--refine", "1"
+        ).stdout
     )
     group = data["drivers"]["group"]
     assert [dose["scale"] for dose in group["doses"]] == [0.5] and group["units"] > 2
-    assert data["settings"]["rounds"] == 2 and data["settings"]["careful"]
+    assert data["settings"]["rounds"] == 2 and data["settings"]["careful"] and data["settings"]["refined_units"] == 1
     assert_refused(quick(folders, PROMPT, "--share", "0"), "share")
     assert_refused(quick(folders, PROMPT, "--rounds", "0"), "rounds")
     assert_refused(quick(folders, PROMPT, "--dose", "1"), "doses")
