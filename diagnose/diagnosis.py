@@ -22,7 +22,8 @@ from . import account, genre, memory
 from .attribution import Attribution, attribute
 from .blame import bare_word, blame
 from .choosing import choose
-from .interventions import regenerate
+from .foresight import foreseen_change
+from .interventions import Edit, regenerate
 from .known import Clip, listen
 from .metrics import margin
 from .plan import Plan
@@ -194,6 +195,9 @@ def diagnose(
         strongest = choose(
             generator, takes, heard_at_all, reference, slopes, settings.strongest_share, sampling, settings.rounds, size, rows, advance, feedback
         )  # fmt: skip
+        foretold = foreseen_change(
+            generator, judge, takes, Edit(strongest), question.label, question.against, reference, sampling, rows=size
+        )
     plan = Plan.make(prompt, text, found, strongest, settings, bare_word(intent, verdict, prompt))
     fresh = [seed + settings.takes for seed in seeds]
     seconds_each = clock.timings["generate"] / len(seeds)
@@ -202,7 +206,7 @@ def diagnose(
             generator, judge, question, prompt, fresh, plan.variants, settings.seconds, sampling, reference, rows, advance
         )  # fmt: skip
         timed = by_second(generator, judge, question, found, timeline, played.clean.takes)
-        results = plan.results(played, found, vocabulary, timed)
+        results = plan.results(played, found, foretold.tolist(), vocabulary, timed)
     placed = blame(prompt, generator, judge, intent, question, verdict, results.bare, played.clean.heard, familiar)
     evidence = Evidence(takes, found, posterior, timeline, played)
     tested = account.takes(played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label)

@@ -106,9 +106,9 @@ class Plan:
         return cls(strongest, fewest, settings.doses, singles, words, tested, variants)
 
     def results(
-        self, played: Played, found: Attribution, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
-    ) -> Results:
-        """The outcomes as results, with q-values over everything that was tested: units by what they do beyond their controls."""
+        self, played: Played, found: Attribution, foretold: Sequence[float], vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
+    ) -> Results:  # fmt: skip
+        """The outcomes, and what was ``foretold`` of the group, as results, with q-values over everything that was tested: units by what they do beyond their controls."""
         controls = {MUTED: CONTROL} | {unit_name(unit): control_name(unit) for unit in self.singles}
         controls = {name: control for name, control in controls.items() if control in played.outcomes}
         differences = {name: effect(played.change(name, control)) for name, control in controls.items()}
@@ -124,7 +124,7 @@ class Plan:
         group = GroupTest(
             units=len(self.strongest),
             control_units=self.control_units,
-            estimated=effect(found.of(self.strongest).tolist()),
+            estimated=effect(foretold),
             muted=muted,
             control=control,
             difference=difference,

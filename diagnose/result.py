@@ -1,6 +1,6 @@
 """The diagnosis as data: one pydantic schema behind the terminal, the page, the report and JSON.
 
-Every claim carries a badge: *observed* was measured in these takes, *estimated* is a gradient estimate, *tested* was measured by
+Every claim carries a badge: *observed* was measured in these takes, *estimated* was computed from gradients, or foreseen in a few parallel passes, *tested* was measured by
 changing one thing and listening again, in fresh takes beside the same takes untouched; *verified* is what was tested and is sure (its
 q-value is below :data:`.stats.BELIEVED`, of sound that is intact).
 """
@@ -145,7 +145,7 @@ class Dose(BaseModel):
 class GroupTest(BaseModel):
     """The strongest units mean-ablated together, beside ``control_units`` random units of the same places and activity.
 
-    ``estimated`` is by the slopes at the untouched takes, though the rounds that chose the units had slopes of their own. Every take has a random draw of its own, so that intervals cover the draw. ``difference`` is effect minus control, take by take, and
+    ``estimated`` is what a few parallel passes foresee in the takes that the units were chosen by (see :mod:`.foresight`). Every take has a random draw of its own, so that intervals cover the draw. ``difference`` is effect minus control, take by take, and
     ``q`` belongs to it. ``convincing``: the difference is below zero with its whole interval, ``q`` is below 0.05, there were as many
     random units, and the sound of both is intact.
     """

@@ -25,6 +25,18 @@ def gumbel(seed: int, step: int, books: int, size: int) -> Tensor:
     return torch.from_numpy(-np.log(-np.log(uniform.clip(1e-12, 1 - 1e-7))))
 
 
+def perturbed(logits: Tensor, temperature: float, top_k: int, noise: Tensor | None) -> Tensor:
+    """Logits (..., vocabulary) of which the largest is the draw: at this temperature, from the ``top_k`` largest (0: from all), with this noise.
+    At temperature 0 there is no noise, and all stays as it is."""
+    if temperature == 0 or noise is None:
+        return logits
+    logits = logits / temperature
+    if 0 < top_k < logits.shape[-1]:
+        least = logits.topk(top_k, sorted=False).values.amin(-1, keepdim=True)
+        logits = logits.masked_fill(logits < least, _REFUSED)
+    return logits + noise.to(logits.device)
+
+
 class PairedSampling(LogitsProcessor):
     """Guidance, temperature, top-k and seeded noise in one step; use it with ``do_sample=False``.
 
@@ -61,11 +73,7 @@ class PairedSampling(LogitsProcessor):
                 f"the model’s logits are not a number at step {step}, so nothing can be drawn from them; load it in float32 (half precision overflows) or check its weights."
             )
         if self.temperature > 0:
-            guided = guided / self.temperature
-            if 0 < self.top_k < size:
-                least = guided.topk(self.top_k, sorted=False).values.amin(-1, keepdim=True)
-                guided = guided.masked_fill(guided < least, _REFUSED)
             drawn = {seed: gumbel(seed, step, self.books, size) for seed in set(self.seeds)}
             noise = torch.cat([drawn[seed] for seed in self.seeds])
-            guided = guided + noise.to(guided.device)
+            guided = perturbed(guided, self.temperature, self.top_k, noise)
         return torch.cat([guided, guided]) if doubled else guided

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import pytest
+import torch
 from tonescope.diagnose import diagnosis, genre, refining
 from tonescope.diagnose.diagnosis import choose_question, foreign
 from tonescope.diagnose.genre import Heard, Intent, Verdict
@@ -161,6 +162,20 @@ def test_the_strongest_units_are_estimated_by_a_second_slope_where_that_is_asked
         closer.drivers.group.muted.effect == found.drivers.group.muted.effect
     )  # the group is chosen by the slopes at the clean takes
     assert told.count("attribute") > 4
+
+
+def test_the_group_is_foreseen_in_the_takes_it_was_chosen_by(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    def foreseen(*arguments: Any, **_: Any) -> torch.Tensor:
+        given.extend(arguments)
+        return torch.tensor([-1.0, -3.0])
+
+    monkeypatch.setattr(diagnosis, "foreseen_change", foreseen)
+    found, evidence = session.diagnose("house house piano", QUICK)
+    assert found.drivers.group is not None and found.drivers.group.estimated.mean == -2
+    assert given[2] is evidence.takes and len(given[3].targets) == found.drivers.group.units
+    assert given[4:6] == [found.question.label, found.question.against]
 
 
 def test_what_a_label_is_held_against_is_drawn_over_time(session: Session, found: Diagnosis) -> None:

@@ -61,7 +61,7 @@ def made(bare: str | None = None) -> Plan:
 
 def group_of(heard: Heard) -> GroupTest:
     plan = made()
-    return plan.results(heard.of(plan), attribution(), None).group  # type: ignore[arg-type]
+    return plan.results(heard.of(plan), attribution(), [-2.0] * 4, None).group  # type: ignore[arg-type]
 
 
 def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them() -> None:
@@ -97,7 +97,7 @@ def test_a_broken_sound_on_either_side_proves_nothing(broken: str) -> None:
 
 def test_too_few_random_units_convince_no_one() -> None:
     plan = replace(made(), control_units=4)
-    assert not plan.results(Heard(muted=-3.0).of(plan), attribution(), None).group.convincing  # type: ignore[arg-type]
+    assert not plan.results(Heard(muted=-3.0).of(plan), attribution(), [-2.0] * 4, None).group.convincing  # type: ignore[arg-type]
 
 
 def test_one_take_never_convinces() -> None:
@@ -108,7 +108,7 @@ def test_one_take_never_convinces() -> None:
 
 def test_controls_are_not_counted_among_what_was_tested() -> None:
     plan = made("jazz fusion")
-    found = plan.results(Heard().of(plan), attribution(), None)  # type: ignore[arg-type]
+    found = plan.results(Heard().of(plan), attribution(), [-2.0] * 4, None)  # type: ignore[arg-type]
     assert found.group.control.q is None and found.units[0].control is not None and found.units[0].control.q is None
     assert found.units[0].verified is not None and found.units[0].verified.q is not None
     assert found.bare is not None and found.bare.q is not None
@@ -119,7 +119,7 @@ def test_a_unit_counts_by_what_it_does_beyond_its_control() -> None:
     harm = {plans.unit_name(plan.singles[0]): -3.0, plans.control_name(plan.singles[0]): -3.0}
     heard = Heard()
     heard.changes = {name.replace(" ", "_"): change for name, change in harm.items()}
-    unit = plan.results(heard.of(plan), attribution(), None).units[0]  # type: ignore[arg-type]
+    unit = plan.results(heard.of(plan), attribution(), [-2.0] * 4, None).units[0]  # type: ignore[arg-type]
     assert unit.verified is not None and unit.verified.effect.mean == pytest.approx(-3.0)
     assert unit.difference is not None and unit.difference.mean == pytest.approx(0.0)
     assert unit.verified.q is not None and unit.verified.q > plans.BELIEVED

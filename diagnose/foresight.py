@@ -1,0 +1,72 @@
+"""What an edit will do to takes, foreseen: a few parallel passes in place of a step for every code.
+
+A take is a chain: every code is drawn by what came before. A replay holds that past fixed, so it sees what an edit does directly and not
+what the changed codes do to the codes after them, which is most of what a listener hears. Here every pass draws all codes again, on the
+noise of the take, from the codes of the pass before (Jacobi's iteration: Song et al. 2021, arXiv 2002.03629). The takes untouched are the start,
+and as many passes as there are positions would give the edited generation itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..models import delay
+from ..models.generator import Generator, Sampling, Takes
+from ..models.judge import Judge
+from ..models.sampling import gumbel, perturbed
+from .interventions import Edit, edited
+from .reference import Reference
+
+PASSES = 3
+
+
+@torch.no_grad()
+def foreseen(
+    generator: Generator, takes: Takes, edits: Sequence[Edit | None], reference: Reference | None, sampling: Sampling = Sampling(),
+    passes: int = PASSES, rows: int = 4,
+) -> Takes:  # fmt: skip
+    """``takes``, made by this sampling and all of one prompt, as they would about be with one edit each; ``rows`` at a time.
+
+    Raises:
+        TonescopeError: an edit cannot be made here, did not fire, or changed nothing.
+    """
+    codes = []
+    for start in range(0, len(takes), rows):
+        part = takes.rows(start, start + rows)
+        noise = _noise(generator, part) if sampling.temperature else None
+        text, found = generator.read_text(part.prompts), part.codes
+        with edited(generator, edits[start : start + rows], sampling.guidance, reference):
+            for _ in range(passes):
+                logits = generator.guided(generator.replay(found, text, sampling.guidance), sampling.guidance).float()
+                found = perturbed(logits, sampling.temperature, sampling.top_k, noise).argmax(-1)
+        codes.append(found.cpu())
+    drawn = torch.cat(codes)
+    return replace(takes, codes=drawn, waveform=generator.decode(drawn.to(generator.model.device)).float().cpu())
+
+
+def foreseen_change(
+    generator: Generator, judge: Judge, takes: Takes, edit: Edit, label: str, against: str | None, reference: Reference | None,
+    sampling: Sampling = Sampling(), passes: int = PASSES, rows: int = 4,
+) -> Tensor:  # fmt: skip
+    """How far ``edit`` will about move the judge's log-odds of a label over another (or over all others): (takes,)."""
+    edited_takes = foreseen(generator, takes, [edit] * len(takes), reference, sampling, passes, rows)
+    before, after = (
+        judge.contrast(judge.listen(played.waveform, generator.sample_rate), label, against)
+        for played in (takes, edited_takes)
+    )
+    return after - before
+
+
+def _noise(generator: Generator, takes: Takes) -> Tensor:
+    """The noise that every code of the takes was drawn on: (takes, codebooks, frames, vocabulary)."""
+    books, frames = takes.codes.shape[1:]
+    steps = range(delay.positions_for(frames, generator.delay))
+    found = []
+    for seed in takes.seeds:
+        by_step = torch.stack([gumbel(seed, step, books, generator.size) for step in steps], 1)
+        found.append(torch.stack([by_step[book, start : start + frames] for book, start in enumerate(generator.delay)]))
+    return torch.stack(found)
