@@ -7,9 +7,10 @@ Units are chosen on some takes and muted in fresh ones, beside the same takes un
    whose takes are all heard alike, of those the units are chosen by and of as many that only screen. Others are measured too and listed apart. ``natural``
    is how many untouched fresh takes, of a third set, are heard as something else.
 2. For some prompts, groups of units of one size, from all strong drivers to all random: rank correlation of the estimated with the measured effect,
-   beside what the measurement itself is worth (from the rank correlation of two halves of its takes). The estimate is the careful one (``diagnose
-   --careful``); how the plain one ranks the same groups, and how both do with eight takes, stands beside it. A few groups more are of units that
-   are estimated to hold the verdict down: whether muting those strengthens it is another claim, and listed apart (``holding``).
+   beside what the measurement itself is worth (from the rank correlation of two halves of its takes). The estimate is what a few parallel passes
+   foresee in other takes, as in a diagnosis; how it does with eight takes, and how sums of slopes rank the same groups (plain, and those of ``diagnose
+   --careful``), stands beside it. A few groups more are of units that are estimated to hold the verdict down: whether muting those strengthens it is
+   another claim, and listed apart (``holding``).
 
     python -m benchmarks.causal [--prompts 20] [--takes 8] [--groups 64] [--group-takes 32] [--estimate-takes 64]
 """
@@ -28,6 +29,7 @@ from scipy.stats import spearmanr
 from tonescope.diagnose.attribution import Attribution, attribute
 from tonescope.diagnose.choosing import choose
 from tonescope.diagnose.controls import matched_controls
+from tonescope.diagnose.foresight import foreseen_changes
 from tonescope.diagnose.genre import hear
 from tonescope.diagnose.interventions import Edit
 from tonescope.diagnose.metrics import margin
@@ -49,8 +51,9 @@ SECONDS = 4.0
 SHARE = 0.01
 SCREENING = 2000  # the first seed of takes that only screen
 ESTIMATING, MEASURING = 3000, 1000  # the first seeds of takes that groups are estimated by and measured on
-RANKED = ("rank_correlation_plain", "rank_correlation_8_takes", "rank_correlation_plain_8_takes", "reliability")
+RANKED = ("rank_correlation_8_takes", "rank_correlation_careful", "rank_correlation_plain", "reliability")
 HOLDING = 4  # groups of units that are estimated to hold the verdict down
+FORESEEN_ROWS = 16
 POOL = 3  # strong members of a group are drawn from so many times its size
 GROUP_PROMPTS = (
     "mellow jazz fusion with saxophone",
@@ -130,30 +133,34 @@ def ranked(
     """The second measurement for one prompt."""
     generator, judge = session.generator, session.judge
     takes = generator.generate([prompt] * estimate_takes, range(ESTIMATING, ESTIMATING + estimate_takes), SECONDS)
-    found = {
+    slopes = {
         name: attribute(generator, takes, margin(judge, asked.label, None, listens), reference, feedback=feedback)
         for name, (listens, feedback) in (("careful", CAREFUL), ("plain", PLAIN))
     }
-    made = groups(found["careful"], [*np.linspace(1, 0, count), *[-1.0] * HOLDING], size, seed=2)
-    variants = [Variant(str(index), Edit(group)) for index, group in enumerate(made)]
+    made = groups(slopes["careful"], [*np.linspace(1, 0, count), *[-1.0] * HOLDING], size, seed=2)
+    edits = [Edit(group) for group in made]
+    foretold = foreseen_changes(
+        generator, judge, takes, edits, asked.label, None, reference, rows=FORESEEN_ROWS
+    ).numpy()
+    variants = [Variant(str(index), edit) for index, edit in enumerate(edits)]
     fresh = range(MEASURING, MEASURING + group_takes)
     played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
     every = [(played.outcomes[str(index)].margins - played.clean.margins).numpy() for index in range(len(made))]
     intact = [index for index in range(count) if not played.trial(str(index)).sound.broke]
     changes = [every[index] for index in intact]
     measured = [float(change.mean()) for change in changes]
-    estimated = {name: np.array([slopes.of(made[index]).numpy() for index in intact]) for name, slopes in found.items()}
+    by_slopes = {name: [float(found.of(made[index]).mean()) for index in intact] for name, found in slopes.items()}
     half = rank_of(*([float(change[start::2].mean()) for change in changes] for start in (0, 1)))
     return {
         "prompt": prompt, "heard": asked.label, "groups": len(intact), "sound_broke": count - len(intact),
-        "rank_correlation": rank_of(estimated["careful"].mean(1), measured),
-        "rank_correlation_plain": rank_of(estimated["plain"].mean(1), measured),
-        "rank_correlation_8_takes": rank_of(estimated["careful"][:, :8].mean(1), measured),
-        "rank_correlation_plain_8_takes": rank_of(estimated["plain"][:, :8].mean(1), measured),
+        "rank_correlation": rank_of(foretold[intact].mean(1), measured),
+        "rank_correlation_8_takes": rank_of(foretold[intact, :8].mean(1), measured),
+        **{f"rank_correlation_{name}": rank_of(sums, measured) for name, sums in by_slopes.items()},
         "reliability": 2 * half / (1 + half),  # Spearman and Brown: of all takes, from that of their halves
-        "holding_estimated": float(np.mean([found["careful"].of(group).mean() for group in made[count:]])),
+        "holding_estimated": float(foretold[count:].mean()),
+        "holding_estimated_careful": float(np.mean([slopes["careful"].of(group).mean() for group in made[count:]])),
         "holding_measured": float(np.mean(every[count:])),
-        "estimated": estimated["careful"].mean(1).tolist(), "measured": measured,
+        "estimated": foretold[intact].mean(1).tolist(), "measured": measured,
     }  # fmt: skip
 
 

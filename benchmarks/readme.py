@@ -51,7 +51,7 @@ CLAIMS = {
     ),
     "causal": Claim(
         "Does muting the strongest 1 % flip the verdict of regenerated takes, and random ones not?", "≥ 50 % against ≤ 5 %, rank correlation ≥ 0.8",
-        "{flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}); rank correlation of the careful estimate {rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–{rank_correlation[high]:.2f}), of the plain one {rank_correlation_plain:.2f} (the measurement with itself: {reliability:.2f}); sound broke for {sound_broke} prompts",
+        "{flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}); rank correlation {rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–{rank_correlation[high]:.2f}), of slopes alone {rank_correlation_plain:.2f}, careful ones {rank_correlation_careful:.2f} (reliability of what was measured: {reliability:.2f}); sound broke for {sound_broke} prompts",
         lambda found: _rate(found["flip_rate"]) >= 0.5 and _rate(found["control_flip_rate"]) <= 0.05 and found["rank_correlation"]["mean"] >= 0.8,
     ),
     "words": Claim(

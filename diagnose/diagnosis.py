@@ -22,7 +22,7 @@ from . import account, genre, memory
 from .attribution import Attribution, attribute
 from .blame import bare_word, blame
 from .choosing import choose
-from .foresight import foreseen_change
+from .foresight import foreseen_changes
 from .interventions import Edit, regenerate
 from .known import Clip, listen
 from .metrics import margin
@@ -195,8 +195,8 @@ def diagnose(
         strongest = choose(
             generator, takes, heard_at_all, reference, slopes, settings.strongest_share, sampling, settings.rounds, size, rows, advance, feedback
         )  # fmt: skip
-        foretold = foreseen_change(
-            generator, judge, takes, Edit(strongest), question.label, question.against, reference, sampling, rows=size
+        (foretold,) = foreseen_changes(
+            generator, judge, takes, [Edit(strongest)], question.label, question.against, reference, sampling, rows=size
         )
     plan = Plan.make(prompt, text, found, strongest, settings, bare_word(intent, verdict, prompt))
     fresh = [seed + settings.takes for seed in seeds]

@@ -48,17 +48,19 @@ def foreseen(
     return replace(takes, codes=drawn, waveform=generator.decode(drawn.to(generator.model.device)).float().cpu())
 
 
-def foreseen_change(
-    generator: Generator, judge: Judge, takes: Takes, edit: Edit, label: str, against: str | None, reference: Reference | None,
+def foreseen_changes(
+    generator: Generator, judge: Judge, takes: Takes, edits: Sequence[Edit], label: str, against: str | None, reference: Reference | None,
     sampling: Sampling = Sampling(), passes: int = PASSES, rows: int = 4,
 ) -> Tensor:  # fmt: skip
-    """How far ``edit`` will about move the judge's log-odds of a label over another (or over all others): (takes,)."""
-    edited_takes = foreseen(generator, takes, [edit] * len(takes), reference, sampling, passes, rows)
-    before, after = (
-        judge.contrast(judge.listen(played.waveform, generator.sample_rate), label, against)
-        for played in (takes, edited_takes)
-    )
-    return after - before
+    """How far each edit, made in all takes, will about move the judge's log-odds of a label over another (or over all others): (edits, takes)."""
+
+    def heard(played: Takes) -> Tensor:
+        return judge.contrast(judge.listen(played.waveform, generator.sample_rate), label, against)
+
+    before = heard(takes)
+    return torch.stack([
+        heard(foreseen(generator, takes, [edit] * len(takes), reference, sampling, passes, rows)) - before for edit in edits
+    ])  # fmt: skip
 
 
 def _noise(generator: Generator, takes: Takes) -> Tensor:

@@ -169,12 +169,12 @@ def test_the_group_is_foreseen_in_the_takes_it_was_chosen_by(session: Session, m
 
     def foreseen(*arguments: Any, **_: Any) -> torch.Tensor:
         given.extend(arguments)
-        return torch.tensor([-1.0, -3.0])
+        return torch.tensor([[-1.0, -3.0]])
 
-    monkeypatch.setattr(diagnosis, "foreseen_change", foreseen)
+    monkeypatch.setattr(diagnosis, "foreseen_changes", foreseen)
     found, evidence = session.diagnose("house house piano", QUICK)
     assert found.drivers.group is not None and found.drivers.group.estimated.mean == -2
-    assert given[2] is evidence.takes and len(given[3].targets) == found.drivers.group.units
+    assert given[2] is evidence.takes and len(given[3][0].targets) == found.drivers.group.units
     assert given[4:6] == [found.question.label, found.question.against]
 
 
