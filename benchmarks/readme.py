@@ -55,9 +55,9 @@ CLAIMS = {
         lambda found: _rate(found["flip_rate"]) >= 0.5 and _rate(found["control_flip_rate"]) <= 0.05 and found["rank_correlation"]["mean"] >= 0.8,
     ),
     "words": Claim(
-        "Do words in the order of their attribution matter earlier than in the order of attention, or at random?", "lower deletion, higher insertion area",
+        "Do words in the order of their attribution matter earlier than in the order of attention, or at random?", "lower deletion, higher insertion area, with the whole interval",
         "{curves}",
-        lambda found: all(sides["deletion"]["low"] > 0 and sides["insertion"]["high"] < 0 for name, sides in found["beside_ours"].items() if name in ("attention", "random")),
+        lambda found: all(found["beside_ours"][name]["deletion"]["interval"]["low"] > 0 and found["beside_ours"][name]["insertion"]["interval"]["high"] < 0 for name in ("attention", "random")),
     ),
     "memory": Claim("Is peak memory known beforehand (10 s, full-size small), and a bound kept?", "within 20 %", "worst error {worst:.0%}", lambda found: found["worst"] <= 0.2 and found["under_limit"]),
 }  # fmt: skip
@@ -68,10 +68,17 @@ def _rate(found: dict[str, Any]) -> float:
 
 
 def curves(result: dict[str, Any]) -> str:
-    """Areas of every method, deletion then insertion."""
-    return "; ".join(
-        f"{name}: {areas['deletion']['mean']:.2f}, {areas['insertion']['mean']:.2f}" for name, areas in result.get("areas", {}).items()
-    )  # fmt: skip
+    """Areas of every method, deletion then insertion, and how far they are from ours, prompt by prompt."""
+
+    def beside(found: dict[str, Any]) -> str:
+        return f"{found['mean']:+.2f} ({found['interval']['low']:+.2f} to {found['interval']['high']:+.2f})"
+
+    told = []
+    for name, areas in result.get("areas", {}).items():
+        told.append(f"{name}: {areas['deletion']['mean']:.2f}, {areas['insertion']['mean']:.2f}")
+        if sides := result["beside_ours"].get(name):
+            told[-1] += f", beside ours {beside(sides['deletion'])}, {beside(sides['insertion'])}"
+    return "; ".join(told)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
