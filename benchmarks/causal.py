@@ -53,7 +53,7 @@ SCREENING = 2000  # the first seed of takes that only screen
 ESTIMATING, MEASURING = 3000, 1000  # the first seeds of takes that groups are estimated by and measured on
 RANKED = ("rank_correlation_8_takes", "rank_correlation_careful", "rank_correlation_plain", "reliability")
 HOLDING = 4  # groups of units that are estimated to hold the verdict down
-FORESEEN_ROWS = 16
+FORESEEN_ROWS = 16  # takes that are foreseen together
 POOL = 3  # strong members of a group are drawn from so many times its size
 GROUP_PROMPTS = (
     "mellow jazz fusion with saxophone",

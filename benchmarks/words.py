@@ -4,7 +4,7 @@ Deletion takes words out of the prompt in the order of their importance, inserti
 takes, all on the same noise, and the judge's margin is measured. A good order makes the deletion curve fall early and the insertion curve
 rise early. Areas are means over the curve, margins scaled so that the full prompt is 1 and the empty prompt 0.
 
-    python -m benchmarks.words [--prompts 20] [--takes 8]
+    python -m benchmarks.words [--prompts 20] [--takes 4]
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def main() -> None:
     """Every prompt, every method, every step of both curves."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=len(PROMPTS))
-    parser.add_argument("--takes", type=int, default=8)
+    parser.add_argument("--takes", type=int, default=4)
     arguments = parser.parse_args()
     session, seeds = Session.open(), list(range(1, arguments.takes + 1))
     generator = session.generator

@@ -1,7 +1,7 @@
 """What an edit will do to takes, foreseen: a few parallel passes in place of a step for every code.
 
 A take is a chain: every code is drawn by what came before. A replay holds that past fixed, so it sees what an edit does directly and not
-what the changed codes do to the codes after them, which is most of what a listener hears. Here every pass draws all codes again, on the
+what the changed codes do to the codes after them. Here every pass draws all codes again, on the
 noise of the take, from the codes of the pass before (Jacobi's iteration: Song et al. 2021, arXiv 2002.03629). The takes untouched are the start,
 and as many passes as there are positions would give the edited generation itself.
 """
@@ -32,20 +32,20 @@ def foreseen(
     """``takes``, made by this sampling and all of one prompt, as they would about be with one edit each; ``rows`` at a time.
 
     Raises:
-        TonescopeError: an edit cannot be made here, did not fire, or changed nothing.
+        TonescopeError: an edit cannot be made here, did not fire, or changed nothing; or the model's logits are not numbers.
     """
-    codes = []
+    codes, sounds = [], []
     for start in range(0, len(takes), rows):
         part = takes.rows(start, start + rows)
-        noise = _noise(generator, part) if sampling.temperature else None
-        text, found = generator.read_text(part.prompts), part.codes
+        noise, found = _noise(generator, part) if sampling.temperature > 0 else None, part.codes
         with edited(generator, edits[start : start + rows], sampling.guidance, reference):
+            text = generator.read_text(part.prompts)
             for _ in range(passes):
-                logits = generator.guided(generator.replay(found, text, sampling.guidance), sampling.guidance).float()
-                found = perturbed(logits, sampling.temperature, sampling.top_k, noise).argmax(-1)
+                logits = generator.guided(generator.replay(found, text, sampling.guidance).float(), sampling.guidance)
+                found = perturbed(logits, sampling.temperature, sampling.top_k, noise, "in a replay").argmax(-1)
+            sounds.append(generator.decode(found).float().cpu())
         codes.append(found.cpu())
-    drawn = torch.cat(codes)
-    return replace(takes, codes=drawn, waveform=generator.decode(drawn.to(generator.model.device)).float().cpu())
+    return replace(takes, codes=torch.cat(codes), waveform=torch.cat(sounds))
 
 
 def foreseen_changes(

@@ -25,10 +25,17 @@ def gumbel(seed: int, step: int, books: int, size: int) -> Tensor:
     return torch.from_numpy(-np.log(-np.log(uniform.clip(1e-12, 1 - 1e-7))))
 
 
-def perturbed(logits: Tensor, temperature: float, top_k: int, noise: Tensor | None) -> Tensor:
+def perturbed(logits: Tensor, temperature: float, top_k: int, noise: Tensor | None, where: str) -> Tensor:
     """Logits (..., vocabulary) of which the largest is the draw: at this temperature, from the ``top_k`` largest (0: from all), with this noise.
-    At temperature 0 there is no noise, and all stays as it is."""
-    if temperature == 0 or noise is None:
+    Without noise, as at temperature 0, they stay as they are.
+
+    Raises :class:`TonescopeError` when they are not numbers; it says ``where``.
+    """
+    if not torch.isfinite(logits).all():
+        raise TonescopeError(
+            f"the model’s logits are not a number {where}, so nothing can be drawn from them; load it in float32 (half precision overflows) or check its weights."
+        )
+    if noise is None:
         return logits
     logits = logits / temperature
     if 0 < top_k < logits.shape[-1]:
@@ -68,12 +75,9 @@ class PairedSampling(LogitsProcessor):
         if doubled:
             conditional, unconditional = guided.chunk(2)
             guided = unconditional + self.guidance * (conditional - unconditional)
-        if not torch.isfinite(guided).all():
-            raise TonescopeError(
-                f"the model’s logits are not a number at step {step}, so nothing can be drawn from them; load it in float32 (half precision overflows) or check its weights."
-            )
+        noise = None
         if self.temperature > 0:
             drawn = {seed: gumbel(seed, step, self.books, size) for seed in set(self.seeds)}
             noise = torch.cat([drawn[seed] for seed in self.seeds])
-            guided = perturbed(guided, self.temperature, self.top_k, noise)
+        guided = perturbed(guided, self.temperature, self.top_k, noise, f"at step {step}")
         return torch.cat([guided, guided]) if doubled else guided

@@ -36,7 +36,7 @@ def group(diagnosis: Diagnosis) -> str:
         return ""
     return (
         f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves “{asked.label}” over “{asked.other}” "
-        f"by {test.muted.effect} (estimated: {test.estimated.mean:+.2f}); {test.control_units} random units like them by {test.control.effect}. {test.muted.flips} of {test.muted.flippable} fresh takes are then "
+        f"by {test.muted.effect} (estimated: {test.estimated}); {test.control_units} random units like them by {test.control.effect}. {test.muted.flips} of {test.muted.flippable} fresh takes are then "
         f"no longer heard as {asked.label} (random: {test.control.flips}). {conclusion(test)}"
     )
 

@@ -17,6 +17,7 @@ from tonescope.diagnose.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share
 from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Sampling
 from tonescope.models.judge import Judge
 from tonescope.models.units import Unit
 
@@ -172,10 +173,11 @@ def test_the_group_is_foreseen_in_the_takes_it_was_chosen_by(session: Session, m
         return torch.tensor([[-1.0, -3.0]])
 
     monkeypatch.setattr(diagnosis, "foreseen_changes", foreseen)
-    found, evidence = session.diagnose("house house piano", QUICK)
+    found, evidence = session.diagnose("house house piano", QUICK.model_copy(update={"temperature": 0.9, "top_k": 40}))
     assert found.drivers.group is not None and found.drivers.group.estimated.mean == -2
     assert given[2] is evidence.takes and len(given[3][0].targets) == found.drivers.group.units
     assert given[4:6] == [found.question.label, found.question.against]
+    assert given[7] == Sampling(QUICK.guidance, temperature=0.9, top_k=40)
 
 
 def test_what_a_label_is_held_against_is_drawn_over_time(session: Session, found: Diagnosis) -> None:

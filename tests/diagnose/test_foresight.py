@@ -6,8 +6,12 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from tonescope.diagnose.foresight import foreseen
+from tonescope.diagnose.foresight import foreseen, foreseen_changes
 from tonescope.diagnose.interventions import Edit, regenerate
+from tonescope.diagnose.reference import Reference
+from tonescope.diagnose.result import Question
+from tonescope.diagnose.verification import Variant, verify
+from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.units import Location
 
@@ -37,6 +41,37 @@ def test_with_a_pass_for_every_position_it_is_the_edited_generation(generator: G
     )
     assert torch.equal(found.codes, wanted.codes)
     assert torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
+
+
+@pytest.mark.parametrize("where", [Location("text", 1, "mlp"), Location("codec", 2, "decoder")])
+def test_edits_outside_the_decoder_count_too(where: Location) -> None:
+    generator, edits = tiny.generator(), [None, Edit((where,), "set", 50.0), None]
+    clean, wanted = (played(generator, some, Sampling()) for some in ([None] * 3, edits))
+    found = foreseen(generator, clean, edits, None, passes=40, rows=2)
+    assert not torch.allclose(wanted.waveform, clean.waveform, atol=1e-4)
+    assert torch.equal(found.codes, wanted.codes) and torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
+
+
+def test_changes_are_those_of_what_the_judge_hears() -> None:
+    generator, judge, question = tiny.generator(), tiny.judge(), Question(label="house", against="smooth jazz")
+    edits = [Edit((Location("decoder", layer, "mlp"),), "set", 5.0) for layer in range(2)]
+    sampling = Sampling(temperature=0.8, top_k=6)
+    variants = [Variant(str(number), edit) for number, edit in enumerate(edits)]
+    fresh = verify(generator, judge, question, PROMPT, [1, 2, 3], variants, SECONDS, sampling, Reference({}, {}))
+    found = foreseen_changes(
+        generator, judge, fresh.clean.takes, edits, "house", "smooth jazz", None, sampling, passes=40, rows=2
+    )
+    measured = torch.stack([fresh.outcomes[str(number)].margins for number in range(2)]) - fresh.clean.margins
+    assert torch.allclose(found, measured, atol=1e-4) and bool((measured.abs() > 1e-3).any())
+
+
+def test_logits_that_are_no_numbers_are_refused() -> None:
+    generator = tiny.generator()
+    clean = played(generator, [None] * 3, Sampling())
+    with torch.no_grad():
+        generator.model.decoder.lm_heads[0].weight[0] = torch.nan
+    with pytest.raises(TonescopeError, match="not a number in a replay"):
+        foreseen(generator, clean, [None] * 3, None)
 
 
 def test_what_is_left_alone_stays_as_it_was(generator: Generator) -> None:

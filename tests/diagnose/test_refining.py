@@ -43,15 +43,20 @@ def test_an_effect_that_bends_twice_is_exact(generator: Generator, monkeypatch: 
     def slope(way: float) -> float:  # of 2 way - 3 way^2 + 5 way^3, which is 4 at the end of the way
         return 2 - 6 * way + 15 * way**2
 
-    def there(*_: Any) -> Attribution:
-        edit = _[7]
+    asked: list[tuple[Any, ...]] = []
+
+    def there(*given: Any, feedback: int) -> Attribution:
+        sampling, rows, sites, edit = given[4:8]
+        asked.append((sampling, rows, sites, feedback))
         return slopes(n3=slope(edit.amount) * (1 - edit.amount))
 
-    monkeypatch.setattr(refining, "attribute", lambda *given, **_: there(*given))
+    monkeypatch.setattr(refining, "attribute", there)
     shares: list[float] = []
     takes = generator.generate(["house"], [1], 0.5)
     found = slopes(n3=slope(0), n5=0.01)
-    better = refined(generator, takes, METRIC, Reference({}, {}), found, 1, advance=shares.append)
+    cold = Sampling(temperature=0.5)
+    better = refined(generator, takes, METRIC, Reference({}, {}), found, 1, cold, 3, shares.append, feedback=2)
+    assert asked == [(cold, 3, ["decoder.mlp"], 2)]
     assert float(better.units[MLP][0, 3]) == pytest.approx(4.0)
     assert float(better.units[MLP][0, 5]) == pytest.approx(0.01) and shares == [1.0]
     assert float(found.units[MLP][0, 3]) == 2.0  # what was given stays as it was
