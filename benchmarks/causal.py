@@ -138,11 +138,10 @@ def ranked(
         for name, (listens, feedback) in (("careful", CAREFUL), ("plain", PLAIN))
     }
     made = groups(slopes["careful"], [*np.linspace(1, 0, count), *[-1.0] * HOLDING], size, seed=2)
-    edits = [Edit(group) for group in made]
+    variants = [Variant(str(index), Edit(group)) for index, group in enumerate(made)]
     foretold = foreseen_changes(
-        generator, judge, takes, edits, asked.label, None, reference, rows=FORESEEN_ROWS
+        generator, judge, takes, variants, asked.label, None, reference, rows=FORESEEN_ROWS
     ).numpy()
-    variants = [Variant(str(index), edit) for index, edit in enumerate(edits)]
     fresh = range(MEASURING, MEASURING + group_takes)
     played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
     every = [(played.outcomes[str(index)].margins - played.clean.margins).numpy() for index in range(len(made))]

@@ -55,7 +55,7 @@ CLAIMS = {
         lambda found: _rate(found["flip_rate"]) >= 0.5 and _rate(found["control_flip_rate"]) <= 0.05 and found["rank_correlation"]["mean"] >= 0.8,
     ),
     "words": Claim(
-        "Do words in the order of their attribution matter earlier than in the order of attention, or at random?", "lower deletion, higher insertion area, with the whole interval",
+        "Do words in the order of what is foreseen without them matter earlier than in the order of attention, or at random?", "lower deletion, higher insertion area, with the whole interval",
         "{curves}",
         lambda found: all(found["beside_ours"][name]["deletion"]["interval"]["low"] > 0 and found["beside_ours"][name]["insertion"]["interval"]["high"] < 0 for name in ("attention", "random")),
     ),

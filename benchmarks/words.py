@@ -1,4 +1,4 @@
-"""Deletion and insertion curves of the word attribution, against attention alone and against chance.
+"""Deletion and insertion curves of what is foreseen without each word, against gradients, attention alone and chance.
 
 Deletion takes words out of the prompt in the order of their importance, insertion puts them in; every step is played in fresh
 takes, all on the same noise, and the judge's margin is measured. A good order makes the deletion curve fall early and the insertion curve
@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from tonescope.diagnose.attention import cross_attention
 from tonescope.diagnose.attribution import attribute
+from tonescope.diagnose.foresight import foreseen_changes
 from tonescope.diagnose.metrics import log_probability, margin
 from tonescope.diagnose.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import effect
 from tonescope.diagnose.verification import Variant, verify
-from tonescope.diagnose.words import Word, words_in
+from tonescope.diagnose.words import Word, without, words_in
 from tonescope.models.generator import Sampling
 
 from benchmarks.causal import question
@@ -29,7 +30,7 @@ from benchmarks.common import keep
 
 SECONDS = 4.0
 NEUTRAL = "music"  # what is left when every word is gone
-OURS = "margin gradient"
+OURS = "foreseen"
 RANDOM_ORDERS = 4
 MATTERS = 1.0  # margin between the full prompt and the empty one, from which on the words of a prompt count
 PROMPTS = (
@@ -47,10 +48,13 @@ def kept_words(prompt: str, words: list[Word]) -> str:
 
 
 def orders(session: Session, prompt: str, words: list[Word], asked: Any, takes: Any) -> dict[str, list[list[Word]]]:
-    """Words from the most to the least important, by each method."""
-    generator, reference = session.generator, session.reference(Settings())
+    """Words that speak most for the label first, by each method."""
+    generator, judge, reference = session.generator, session.judge, session.reference(Settings())
+    left_out = [Variant(word.text, prompt=without(prompt, word)) for word in words]
+    changes = foreseen_changes(generator, judge, takes, left_out, asked.label, asked.against, reference).mean(1)
+    foretold = dict(zip(words, changes.tolist(), strict=True))
     found = {
-        OURS: attribute(generator, takes, margin(session.judge, asked.label, asked.against), reference).tokens,
+        "margin gradient": attribute(generator, takes, margin(judge, asked.label, asked.against), reference).tokens,
         "log-probability gradient": attribute(generator, takes, log_probability(NEUTRAL), reference).tokens,
         "attention": -cross_attention(generator, takes).mean((1, 2)),
     }
@@ -60,7 +64,8 @@ def orders(session: Session, prompt: str, words: list[Word], asked: Any, takes: 
 
     random = np.random.default_rng(0)
     shuffled = [[words[index] for index in random.permutation(len(words))] for _ in range(RANDOM_ORDERS)]
-    return {name: [ranked(tokens)] for name, tokens in found.items()} | {"random": shuffled}
+    ours = [sorted(words, key=lambda word: foretold[word])]
+    return {OURS: ours, **{name: [ranked(tokens)] for name, tokens in found.items()}, "random": shuffled}
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -23,10 +23,10 @@ from .attribution import Attribution, attribute
 from .blame import bare_word, blame
 from .choosing import choose
 from .foresight import foreseen_changes
-from .interventions import Edit, regenerate
+from .interventions import regenerate
 from .known import Clip, listen
 from .metrics import margin
-from .plan import Plan
+from .plan import FORESEEN_WORDS, Plan, to_foresee
 from .reference import ATTRIBUTED, Reference
 from .refining import refined
 from .result import Cost, Diagnosis, Drivers, GroupTest, Question, WordDriver
@@ -79,7 +79,14 @@ class _Stage:
 class _Clock:
     """Where the time went, and how far the whole is."""
 
-    STAGES: ClassVar = {"generate": 0.2, "listen": 0.05, "attribute": 0.1, "choose": 0.2, "verify": 0.45}
+    STAGES: ClassVar = {
+        "generate": 0.2,
+        "listen": 0.05,
+        "attribute": 0.1,
+        "choose": 0.15,
+        "foresee": 0.1,
+        "verify": 0.4,
+    }
 
     def __init__(self, progress: Progress | None) -> None:
         self.timings: dict[str, float] = {}
@@ -195,10 +202,13 @@ def diagnose(
         strongest = choose(
             generator, takes, heard_at_all, reference, slopes, settings.strongest_share, sampling, settings.rounds, size, rows, advance, feedback
         )  # fmt: skip
-        (foretold,) = foreseen_changes(
-            generator, judge, takes, [Edit(strongest)], question.label, question.against, reference, sampling, rows=size
-        )
-    plan = Plan.make(prompt, text, found, strongest, settings, bare_word(intent, verdict, prompt))
+    with clock.stage("foresee") as advance:
+        ahead = to_foresee(prompt, text, found, strongest)
+        changes = foreseen_changes(
+            generator, judge, takes, ahead, question.label, question.against, reference, sampling, rows=size, advance=advance
+        ).tolist()  # fmt: skip
+        foretold = {variant.name: change for variant, change in zip(ahead, changes, strict=True)}
+    plan = Plan.make(prompt, text, found, strongest, settings, bare_word(intent, verdict, prompt), foretold)
     fresh = [seed + settings.takes for seed in seeds]
     seconds_each = clock.timings["generate"] / len(seeds)
     with clock.stage("verify", generation, seconds_each * (len(plan.variants) + 1) * len(fresh)) as advance:
@@ -206,7 +216,7 @@ def diagnose(
             generator, judge, question, prompt, fresh, plan.variants, settings.seconds, sampling, reference, rows, advance
         )  # fmt: skip
         timed = by_second(generator, judge, question, found, timeline, played.clean.takes)
-        results = plan.results(played, found, foretold.tolist(), vocabulary, timed)
+        results = plan.results(played, found, vocabulary, timed)
     placed = blame(prompt, generator, judge, intent, question, verdict, results.bare, played.clean.heard, familiar)
     evidence = Evidence(takes, found, posterior, timeline, played)
     tested = account.takes(played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label)
@@ -314,6 +324,10 @@ def _caveats(
         shown = ", ".join(f"“{word}”" for word in unknown)
         caveats.append(
             f"{generator.name} never saw {shown} in training: what it plays for {'it' if len(unknown) == 1 else 'them'} is a guess from similar words."
+        )
+    if len(words) > FORESEEN_WORDS:
+        caveats.append(
+            f"Of {len(words)} words the {FORESEEN_WORDS} with the steepest gradients were foreseen; the others are estimated by their gradients alone, which say less."
         )
     if judge.track is None:
         caveats.append(

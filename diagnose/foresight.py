@@ -1,4 +1,4 @@
-"""What an edit will do to takes, foreseen: a few parallel passes in place of a step for every code.
+"""What an edit, or another prompt, will do to takes, foreseen: a few parallel passes in place of a step for every code.
 
 A take is a chain: every code is drawn by what came before. A replay holds that past fixed, so it sees what an edit does directly and not
 what the changed codes do to the codes after them. Here every pass draws all codes again, on the
@@ -8,7 +8,7 @@ and as many passes as there are positions would give the edited generation itsel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -20,6 +20,7 @@ from ..models.judge import Judge
 from ..models.sampling import gumbel, perturbed
 from .interventions import Edit, edited
 from .reference import Reference
+from .verification import Variant
 
 PASSES = 3
 
@@ -29,7 +30,8 @@ def foreseen(
     generator: Generator, takes: Takes, edits: Sequence[Edit | None], reference: Reference | None, sampling: Sampling = Sampling(),
     passes: int = PASSES, rows: int = 4,
 ) -> Takes:  # fmt: skip
-    """``takes``, made by this sampling and all of one prompt, as they would about be with one edit each; ``rows`` at a time.
+    """``takes``, made by this sampling, as they would about be with one edit each, and with their ``prompts`` where those are not the ones
+    that the codes came from; ``rows`` at a time. Rows of one prompt and length may have edits.
 
     Raises:
         TonescopeError: an edit cannot be made here, did not fire, or changed nothing; or the model's logits are not numbers.
@@ -49,18 +51,24 @@ def foreseen(
 
 
 def foreseen_changes(
-    generator: Generator, judge: Judge, takes: Takes, edits: Sequence[Edit], label: str, against: str | None, reference: Reference | None,
-    sampling: Sampling = Sampling(), passes: int = PASSES, rows: int = 4,
+    generator: Generator, judge: Judge, takes: Takes, variants: Sequence[Variant], label: str, against: str | None, reference: Reference | None,
+    sampling: Sampling = Sampling(), passes: int = PASSES, rows: int = 4, advance: Callable[[float], None] | None = None,
 ) -> Tensor:  # fmt: skip
-    """How far each edit, made in all takes, will about move the judge's log-odds of a label over another (or over all others): (edits, takes)."""
+    """How far each variant will about move the judge's log-odds of a label over another (or over all others): (variants, takes); ``advance``
+    is told the share that is done."""
 
     def heard(played: Takes) -> Tensor:
         return judge.contrast(judge.listen(played.waveform, generator.sample_rate), label, against)
 
-    before = heard(takes)
-    return torch.stack([
-        heard(foreseen(generator, takes, [edit] * len(takes), reference, sampling, passes, rows)) - before for edit in edits
-    ])  # fmt: skip
+    before, changes = heard(takes), []
+    for done, variant in enumerate(variants, start=1):
+        changed = replace(takes, prompts=(variant.prompt,) * len(takes)) if variant.prompt else takes
+        changes.append(
+            heard(foreseen(generator, changed, variant.edits(len(takes)), reference, sampling, passes, rows)) - before
+        )
+        if advance:
+            advance(done / len(variants))
+    return torch.stack(changes)
 
 
 def _noise(generator: Generator, takes: Takes) -> Tensor:

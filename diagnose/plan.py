@@ -1,8 +1,9 @@
-"""What is verified in a diagnosis: the strongest units together, at several doses and one by one, and the strongest words."""
+"""What is foreseen in a diagnosis, and what is then verified: the strongest units together, at several doses and one by one, and the strongest
+words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..models.generator import Text
@@ -18,6 +19,7 @@ from .verification import Played, Variant
 from .words import Word, without, words_in
 
 SHOWN_UNITS = 12
+FORESEEN_WORDS = 24  # of longer prompts those with the steepest slopes
 
 MUTED, CONTROL, BARE = "muted", "random muted", "bare genre word"
 
@@ -42,6 +44,14 @@ def word_name(word: Word) -> str:
     return f"without “{word.text}” at {word.start}"
 
 
+def to_foresee(prompt: str, text: Text, found: Attribution, strongest: tuple[Unit, ...]) -> tuple[Variant, ...]:
+    """What is foreseen before it is decided what to play: the group muted, and the prompt without each of its words."""
+    words = [word for word in words_in(prompt, text) if without(prompt, word)]
+    steepest = sorted(words, key=lambda word: -abs(_slope(found, word).mean))[:FORESEEN_WORDS]
+    left_out = [Variant(word_name(word), prompt=without(prompt, word)) for word in words if word in steepest]
+    return Variant(MUTED, Edit(strongest)), *left_out
+
+
 @dataclass(frozen=True)
 class Results:
     """What came of a plan; ``bare`` is the trial of the genre word alone, where that was played."""
@@ -55,7 +65,8 @@ class Results:
 
 @dataclass(frozen=True)
 class Plan:
-    """The variants to play, and how their outcomes become results."""
+    """The variants to play, and how their outcomes become results. ``foretold`` are the changes that were foreseen, one a take, by the name
+    of the variant."""
 
     strongest: tuple[Unit, ...]
     control_units: int
@@ -64,6 +75,7 @@ class Plan:
     words: tuple[Word, ...]
     tested_words: tuple[Word, ...]
     variants: tuple[Variant, ...]
+    foretold: Mapping[str, Sequence[float]]
 
     @staticmethod
     def rows(settings: Settings) -> int:
@@ -80,6 +92,7 @@ class Plan:
         strongest: tuple[Unit, ...],
         settings: Settings,
         bare: str | None,
+        foretold: Mapping[str, Sequence[float]],
     ) -> Plan:
         """Choose by the estimates what to test beside ``strongest``; ``bare`` is the genre word to play in place of the prompt, if that is
         asked."""
@@ -91,7 +104,7 @@ class Plan:
             return [matched_controls(units, found.activity, draw, avoid=strongest) for draw in draws]
 
         together, alone = controls(strongest), {unit: controls((unit,)) for unit in singles}
-        words = tuple(sorted(words_in(prompt, text), key=lambda word: float(_word_estimate(found, word).mean)))
+        words = tuple(sorted(words_in(prompt, text), key=lambda word: _estimate(found, foretold, word).mean))
         tested = tuple(word for word in words if without(prompt, word))[: settings.tested_words]
         variants = (
             Variant(MUTED, Edit(strongest)),
@@ -103,12 +116,12 @@ class Plan:
             *([Variant(BARE, prompt=bare)] if bare else []),
         )
         fewest = min(len(units) for units in together)
-        return cls(strongest, fewest, settings.doses, singles, words, tested, variants)
+        return cls(strongest, fewest, settings.doses, singles, words, tested, variants, foretold)
 
     def results(
-        self, played: Played, found: Attribution, foretold: Sequence[float], vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
-    ) -> Results:  # fmt: skip
-        """The outcomes, and what was ``foretold`` of the group, as results, with q-values over everything that was tested: units by what they do beyond their controls."""
+        self, played: Played, found: Attribution, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
+    ) -> Results:
+        """The outcomes, and what was foretold, as results, with q-values over everything that was tested: units by what they do beyond their controls."""
         controls = {MUTED: CONTROL} | {unit_name(unit): control_name(unit) for unit in self.singles}
         controls = {name: control for name, control in controls.items() if control in played.outcomes}
         differences = {name: effect(played.change(name, control)) for name, control in controls.items()}
@@ -124,7 +137,7 @@ class Plan:
         group = GroupTest(
             units=len(self.strongest),
             control_units=self.control_units,
-            estimated=effect(foretold),
+            estimated=effect(self.foretold[MUTED]),
             muted=muted,
             control=control,
             difference=difference,
@@ -144,12 +157,18 @@ class Plan:
         words = [
             WordDriver(
                 word=word.text, start=word.start, end=word.end, known=vocabulary is None or vocabulary.knows(word.text),
-                estimated=_word_estimate(found, word), verified=trials.get(word_name(word)),
+                estimated=_estimate(found, self.foretold, word), verified=trials.get(word_name(word)),
             )
             for word in self.words
         ]  # fmt: skip
         return Results(group, units, words, timed, trials.get(BARE))
 
 
-def _word_estimate(found: Attribution, word: Word) -> Effect:
+def _estimate(found: Attribution, foretold: Mapping[str, Sequence[float]], word: Word) -> Effect:
+    """What was foreseen without the word, or else its slope."""
+    changes = foretold.get(word_name(word))
+    return effect(changes) if changes else _slope(found, word)
+
+
+def _slope(found: Attribution, word: Word) -> Effect:
     return effect(found.tokens[:, list(word.tokens)].sum(1).tolist())

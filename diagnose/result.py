@@ -167,7 +167,8 @@ class GroupTest(BaseModel):
 
 
 class WordDriver(BaseModel):
-    """A word of the prompt: the estimated change of the margin without it, and the measured one where it was left out."""
+    """A word of the prompt: the estimated change of the margin without it (foreseen, see :mod:`.foresight`; its slope alone where it cannot be
+    left out, or is one of very many), and the measured one where it was left out."""
 
     word: str
     start: int

@@ -178,7 +178,7 @@ def doses(diagnosis: Diagnosis) -> go.Figure | None:
     colours = [UNSURE if scale in played and played[scale].badge == "tested" else HEARD for scale, _ in points]
     figure = _figure(
         "The same units turned down and up (tested)", 260, x="strength (1: as generated)",
-        y=_change(diagnosis),
+        y=_change(diagnosis).replace(" over ", "<br>over ", 1),
     )  # fmt: skip
     figure.add_scatter(
         x=[scale for scale, _ in points], y=[effect.mean for _, effect in points], error_y=_errors([effect for _, effect in points]),

@@ -165,17 +165,24 @@ def test_the_strongest_units_are_estimated_by_a_second_slope_where_that_is_asked
     assert told.count("attribute") > 4
 
 
-def test_the_group_is_foreseen_in_the_takes_it_was_chosen_by(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_group_and_words_are_foreseen_in_the_takes_they_were_chosen_by(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given: list[Any] = []
 
     def foreseen(*arguments: Any, **_: Any) -> torch.Tensor:
         given.extend(arguments)
-        return torch.tensor([[-1.0, -3.0]])
+        return torch.tensor([[-1.0, -3.0], *([float(-place)] * 2 for place, _ in enumerate(arguments[3][1:]))])
 
     monkeypatch.setattr(diagnosis, "foreseen_changes", foreseen)
     found, evidence = session.diagnose("house house piano", QUICK.model_copy(update={"temperature": 0.9, "top_k": 40}))
     assert found.drivers.group is not None and found.drivers.group.estimated.mean == -2
-    assert given[2] is evidence.takes and len(given[3][0].targets) == found.drivers.group.units
+    group, *words = given[3]
+    assert given[2] is evidence.takes and len(group.edits(1)[0].targets) == found.drivers.group.units
+    assert [variant.prompt for variant in words] == ["house piano", "house piano", "house house"]
+    assert [(word.word, word.start, word.estimated.mean) for word in found.drivers.words] == [
+        ("piano", 12, -2), ("house", 6, -1), ("house", 0, 0)
+    ]  # fmt: skip
     assert given[4:6] == [found.question.label, found.question.against]
     assert given[7] == Sampling(QUICK.guidance, temperature=0.9, top_k=40)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -59,10 +60,28 @@ def test_changes_are_those_of_what_the_judge_hears() -> None:
     variants = [Variant(str(number), edit) for number, edit in enumerate(edits)]
     fresh = verify(generator, judge, question, PROMPT, [1, 2, 3], variants, SECONDS, sampling, Reference({}, {}))
     found = foreseen_changes(
-        generator, judge, fresh.clean.takes, edits, "house", "smooth jazz", None, sampling, passes=40, rows=2
+        generator, judge, fresh.clean.takes, variants, "house", "smooth jazz", None, sampling, passes=40, rows=2
     )
     measured = torch.stack([fresh.outcomes[str(number)].margins for number in range(2)]) - fresh.clean.margins
     assert torch.allclose(found, measured, atol=1e-4) and bool((measured.abs() > 1e-3).any())
+
+
+def test_another_prompt_is_foreseen_too(generator: Generator) -> None:
+    loud = Sampling(guidance=20.0)  # a random model hears its prompt only faintly
+    clean, other = played(generator, [None] * 3, loud), ("house",) * 3
+    wanted = regenerate(generator, list(other), [1, 2, 3], [None] * 3, SECONDS, loud, None)
+    assert (clean.codes != wanted.codes).any()
+    found = foreseen(generator, replace(clean, prompts=other), [None] * 3, None, loud, passes=40, rows=2)
+    assert torch.equal(found.codes, wanted.codes) and torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
+    judge, told = tiny.judge(), []
+    variants = [Variant("same"), Variant("other", prompt="house")]
+    changes = foreseen_changes(
+        generator, judge, clean, variants, "house", None, None, loud, passes=40, advance=told.append
+    )
+    heard = [
+        judge.contrast(judge.listen(takes.waveform, generator.sample_rate), "house", None) for takes in (clean, wanted)
+    ]
+    assert torch.allclose(changes, torch.stack([torch.zeros(3), heard[1] - heard[0]]), atol=1e-4) and told == [0.5, 1.0]
 
 
 def test_logits_that_are_no_numbers_are_refused() -> None:

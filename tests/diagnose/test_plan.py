@@ -9,16 +9,18 @@ import torch
 from tonescope.diagnose import plan as plans
 from tonescope.diagnose.attribution import Attribution
 from tonescope.diagnose.choosing import grown
+from tonescope.diagnose.interventions import Edit
 from tonescope.diagnose.plan import BARE, CONTROL, MUTED, Plan
 from tonescope.diagnose.result import GroupTest, SoundChange, Trial
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import effect
-from tonescope.models.units import Location
+from tonescope.models.units import Location, Unit
 
 from tests import tiny
 
 TAKES = 6
 MLP, SELF = Location("decoder", 0, "mlp"), Location("decoder", 0, "self")
+FORETOLD = {MUTED: [-2.0] * 4}
 SETTINGS = Settings(strongest_share=0.1, tested_units=1, tested_words=0)
 
 
@@ -56,12 +58,44 @@ class Heard:
 def made(bare: str | None = None) -> Plan:
     text = tiny.generator().read_text(["jazz fusion with piano"])
     group = grown((), attribution(), SETTINGS.strongest_share)
-    return Plan.make("jazz fusion with piano", text, attribution(), group, SETTINGS, bare)
+    return Plan.make("jazz fusion with piano", text, attribution(), group, SETTINGS, bare, FORETOLD)
+
+
+def test_every_word_that_can_be_left_out_is_foreseen_and_of_many_the_steepest(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, found = tiny.generator(), attribution()
+
+    def ahead(prompt: str) -> list[str | None]:
+        group, *words = plans.to_foresee(prompt, generator.read_text([prompt]), found, (Unit(MLP, 7),))
+        assert group.name == MUTED and group.edit == Edit((Unit(MLP, 7),))
+        return [variant.prompt for variant in words]
+
+    assert ahead("house") == [] and ahead("house piano") == ["piano", "house"]
+    monkeypatch.setattr(plans, "FORESEEN_WORDS", 1)
+    prompt = "house piano jazz"
+    middle = plans.words_in(prompt, generator.read_text([prompt]))[1]
+    found.tokens[:, list(middle.tokens)] = 0.5  # the sign does not matter
+    assert ahead(prompt) == ["house jazz"]
+
+
+def test_words_are_chosen_by_what_is_foreseen_without_them() -> None:
+    prompt, found = "house piano jazz", attribution()
+    text, settings = tiny.generator().read_text([prompt]), SETTINGS.model_copy(update={"tested_words": 1})
+    words = plans.words_in(prompt, text)
+    found.tokens[:, list(words[0].tokens)] = -9.0
+    foretold = FORETOLD | {
+        plans.word_name(word): [change] * 4 for word, change in zip(words, (1.0, -1.0, 0.0), strict=True)
+    }
+    plan = Plan.make(prompt, text, found, (Unit(MLP, 7),), settings, None, foretold)
+    assert [word.text for word in plan.words] == ["piano", "jazz", "house"] and plan.tested_words == plan.words[:1]
+    only = Plan.make(prompt, text, found, (Unit(MLP, 7),), settings, None, FORETOLD)
+    assert only.words[0].text == "house"
+    drivers = plan.results(Heard().of(plan), found, None).words  # type: ignore[arg-type]
+    assert [driver.estimated.mean for driver in drivers] == [-1.0, 0.0, 1.0]
 
 
 def group_of(heard: Heard) -> GroupTest:
     plan = made()
-    return plan.results(heard.of(plan), attribution(), [-2.0] * 4, None).group  # type: ignore[arg-type]
+    return plan.results(heard.of(plan), attribution(), None).group  # type: ignore[arg-type]
 
 
 def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them() -> None:
@@ -97,7 +131,7 @@ def test_a_broken_sound_on_either_side_proves_nothing(broken: str) -> None:
 
 def test_too_few_random_units_convince_no_one() -> None:
     plan = replace(made(), control_units=4)
-    assert not plan.results(Heard(muted=-3.0).of(plan), attribution(), [-2.0] * 4, None).group.convincing  # type: ignore[arg-type]
+    assert not plan.results(Heard(muted=-3.0).of(plan), attribution(), None).group.convincing  # type: ignore[arg-type]
 
 
 def test_one_take_never_convinces() -> None:
@@ -108,7 +142,7 @@ def test_one_take_never_convinces() -> None:
 
 def test_controls_are_not_counted_among_what_was_tested() -> None:
     plan = made("jazz fusion")
-    found = plan.results(Heard().of(plan), attribution(), [-2.0] * 4, None)  # type: ignore[arg-type]
+    found = plan.results(Heard().of(plan), attribution(), None)  # type: ignore[arg-type]
     assert found.group.control.q is None and found.units[0].control is not None and found.units[0].control.q is None
     assert found.units[0].verified is not None and found.units[0].verified.q is not None
     assert found.bare is not None and found.bare.q is not None
@@ -119,7 +153,7 @@ def test_a_unit_counts_by_what_it_does_beyond_its_control() -> None:
     harm = {plans.unit_name(plan.singles[0]): -3.0, plans.control_name(plan.singles[0]): -3.0}
     heard = Heard()
     heard.changes = {name.replace(" ", "_"): change for name, change in harm.items()}
-    unit = plan.results(heard.of(plan), attribution(), [-2.0] * 4, None).units[0]  # type: ignore[arg-type]
+    unit = plan.results(heard.of(plan), attribution(), None).units[0]  # type: ignore[arg-type]
     assert unit.verified is not None and unit.verified.effect.mean == pytest.approx(-3.0)
     assert unit.difference is not None and unit.difference.mean == pytest.approx(0.0)
     assert unit.verified.q is not None and unit.verified.q > plans.BELIEVED
