@@ -15,7 +15,7 @@ from .genre import Heard, Intent, Verdict
 from .settings import Settings
 from .stats import BELIEVED, Effect, Share
 
-SCHEMA_VERSION = "2.1"
+SCHEMA_VERSION = "2.2"
 Badge = Literal["observed", "estimated", "tested", "verified"]
 
 
