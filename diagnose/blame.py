@@ -34,22 +34,25 @@ def blame(
     Args:
         bare: what became of the tested takes when the genre word alone stood in place of the prompt.
         untouched: what the same takes are heard as under the prompt itself.
-        known: what the judge hears in the user's own clips of the genre asked for, which count for more than its record.
+        known: what the judge hears in the user's own clips of the genre asked for, which count for more than its record; not so those that a
+            judge of one sound world hears, to which they may be foreign.
     """
     asked, heard = intent.label, question.label
     if asked is None or "drift" not in verdict.kind:
         return Blame(where="nowhere", sentence="No confusion was found, so there is none to place.", known=known)
-    misheard = share(known.reconstructed.get(heard, 0), known.clips) if known else _misheard(judge, asked, heard)
+    telling = known if known and not judge.world else None
+    misheard = share(telling.reconstructed.get(heard, 0), telling.clips) if telling else _misheard(judge, asked, heard)
     labels = sorted({asked, heard, *judge.labels})
     closeness = text_similarities(generator, prompt, labels)
     nearest = labels[int(closeness.argmax())]
     to_asked, to_heard = float(closeness[labels.index(asked)]), float(closeness[labels.index(heard)])
     if misheard is None:
         listener = f"how often codec and judge mistake known {asked} for {heard} was not measured"
-    elif known:
-        listener = f"of the {known.clips} known clips of {asked} the judge hears {known.clean.get(heard, 0)} as {heard} as they are, and {misheard.count} through the codec"
+    elif telling:
+        clean = share(telling.clean.get(heard, 0), telling.clips)
+        listener = f"of the known clips of {asked} the judge hears {clean} as {heard} as they are, and {misheard} through the codec"
     else:
-        listener = f"codec and judge mistake known {asked} for {heard} in {misheard.count} of {misheard.total} clips"
+        listener = f"codec and judge mistake known {asked} for {heard} in {misheard} clips"
     reads = f"the text encoder’s states are closest to {nearest} of {len(labels)} genre words ({asked} {to_asked:+.2f}, {heard} {to_heard:+.2f})"
     facts: dict[str, Any] = dict(
         nearest=nearest, similarity=(to_asked, to_heard), misheard=misheard, known=known, bare=bare
@@ -57,9 +60,9 @@ def blame(
     if misheard is not None and misheard.low >= OFTEN:
         return Blame(where="codec and judge", sentence=f"The confusion may be the listener’s: {listener}.", **facts)
     count, total = (bare.heard.get(asked, 0), sum(bare.heard.values())) if bare else (0, 0)
-    before = share(list(untouched).count(asked), len(untouched))
-    if bare and 2 * count > total and share(count, total).low > (before.value if before.total else 0.0):
-        sentence = f"The decoder makes it of the prompt’s other words: from “{asked}” alone, {count} of {total} takes are heard as {asked}, from the prompt {before.count}; {reads}, and {listener}."
+    alone, before = share(count, total), share(list(untouched).count(asked), len(untouched))
+    if bare and 2 * count > total and alone.low > (before.value if before.total else 0.0):
+        sentence = f"The decoder makes it of the prompt’s other words: from “{asked}” alone, {alone} takes are heard as {asked}, from the prompt {before}; {reads}, and {listener}."
         return Blame(where="decoder", sentence=sentence, badge=bare.badge, **facts)
     if nearest == heard and to_heard - to_asked > CLEARLY_CLOSER:
         sentence = f"The confusion is there before a note is played: {reads}, and {listener}."
@@ -72,10 +75,10 @@ def blame(
         return Blame(where="unclear", sentence=sentence, **facts)
     if bare is None:
         return Blame(where="decoder", sentence=f"That leaves the decoder: {reads}, and {listener}.", **facts)
-    if share(count, total).high >= 0.5:
-        sentence = f"Where it is made is unclear: “{asked}” alone is heard as {asked} in {count} of {total} takes and the prompt in {before.count}, too small a difference to tell; {reads}, and {listener}."
+    if alone.high >= 0.5:
+        sentence = f"Where it is made is unclear: “{asked}” alone is heard as {asked} in {alone} takes and the prompt in {before}, too small a difference to tell; {reads}, and {listener}."
         return Blame(where="unclear", sentence=sentence, **facts)
-    sentence = f"The confusion is made in the decoder: even “{asked}” alone is heard as {asked} in only {count} of {total} takes; {reads}, and {listener}."
+    sentence = f"The confusion is made in the decoder: even “{asked}” alone is heard as {asked} in only {alone} takes; {reads}, and {listener}."
     return Blame(where="decoder", sentence=sentence, **facts)
 
 

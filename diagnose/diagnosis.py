@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import ClassVar
 
 from torch import Tensor
 
@@ -27,22 +25,19 @@ from .interventions import regenerate
 from .known import Clip, listen
 from .metrics import margin
 from .plan import FORESEEN_WORDS, Plan, to_foresee
+from .progress import Clock, Progress
 from .reference import ATTRIBUTED, Reference
 from .refining import refined
 from .result import Cost, Diagnosis, Drivers, GroupTest, Question, WordDriver
 from .seconds import Timeline, by_second
 from .settings import Settings, check
 from .taxonomy import Taxonomy
-from .trace import Keep, check_size
+from .trace import LIMIT, Keep, check_size
 from .verification import Played, check_distinct, verify
 
 ATTRIBUTED_AT_ONCE = 4
-LARGE_BYTES = 2 * 2**30
-LONG_SECONDS = 90.0
+STAGES = {"generate": 0.2, "listen": 0.05, "attribute": 0.1, "choose": 0.15, "foresee": 0.1, "verify": 0.4}
 MEASURED_SHARE = 0.75  # of the judge's window; its record says little about less
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and how much of the whole is done (0 to 1)."""
 
 Announce = Callable[[genre.Verdict], None]
 """Called with the verdict."""
@@ -57,49 +52,6 @@ class Evidence:
     posterior: Tensor
     timeline: Timeline
     played: Played
-
-
-class _Stage:
-    """One part of the work, under way: called with the share of it that is done."""
-
-    def __init__(self, name: str, base: float, weight: float, progress: Progress) -> None:
-        self.stage, self.name, self.base, self.weight, self.progress = name, name, base, weight, progress
-
-    def __call__(self, share: float) -> None:
-        self.progress(self.name, self.base + share * self.weight)
-
-    def note(self, bytes: float = 0, seconds: float = 0) -> None:
-        """Say beforehand what the stage will take, where that is much."""
-        told = [f"{bytes / memory.GIB:.1f} GiB"] * (bytes > LARGE_BYTES)
-        told += [f"at most {seconds / 60:.0f} min"] * (seconds > LONG_SECONDS)
-        self.name = f"{self.stage} (about {', '.join(told)})" if told else self.stage
-        self(0.0)
-
-
-class _Clock:
-    """Where the time went, and how far the whole is."""
-
-    STAGES: ClassVar = {
-        "generate": 0.2,
-        "listen": 0.05,
-        "attribute": 0.1,
-        "choose": 0.15,
-        "foresee": 0.1,
-        "verify": 0.4,
-    }
-
-    def __init__(self, progress: Progress | None) -> None:
-        self.timings: dict[str, float] = {}
-        self._progress, self._done = progress or (lambda _, __: None), 0.0
-
-    @contextmanager
-    def stage(self, name: str, bytes: float = 0, seconds: float = 0) -> Iterator[_Stage]:
-        stage = _Stage(name, self._done, self.STAGES[name], self._progress)
-        stage.note(bytes, seconds)
-        started = time.perf_counter()
-        yield stage
-        self.timings[name] = round(time.perf_counter() - started, 3)
-        self._done += self.STAGES[name]
 
 
 def check_request(
@@ -143,7 +95,7 @@ def diagnose(
     check_request(prompt, generator, judge, taxonomy, settings, intended)
     against = genre.choose_label(settings.against, taxonomy, judge.labels) if settings.against else None
     intent = genre.read_intent(prompt, judge, taxonomy, intended)
-    clock = _Clock(progress)
+    clock = Clock(STAGES, progress)
     sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
     seeds = [settings.seed + index for index in range(settings.takes)]
 
@@ -153,9 +105,12 @@ def diagnose(
     )
     rows, each, allowed = fits.rows, fits.each, fits.allowed
     generation = each * min(rows, to_play)
+    traced = 0
     if keep:
-        frames = frames_in(settings.seconds, generator.frame_rate)
-        check_size(generator, [prompt] * len(seeds), frames, generator.locations(*ATTRIBUTED), keep, settings.guidance)
+        frames, places = frames_in(settings.seconds, generator.frame_rate), generator.locations(*ATTRIBUTED)
+        most = min(LIMIT, allowed.bytes)
+        traced = check_size(generator, [prompt] * len(seeds), frames, places, keep, settings.guidance, most)
+        allowed = allowed.without(traced, "the trace")
     with clock.stage("generate", bytes=each * min(rows, len(seeds))) as advance:
         takes = regenerate(
             generator,
@@ -186,7 +141,7 @@ def diagnose(
             generation_gib=generation / memory.GIB, attribution_gib=each * min(size, len(seeds)) / memory.GIB,
             rows_generated_together=rows, takes_attributed_together=size,
         )  # fmt: skip
-        advance.note(bytes=cost.attribution_gib * memory.GIB)
+        advance.note(bytes=cost.attribution_gib * memory.GIB + traced)
         begun = time.perf_counter()
         found = plain = attribute(generator, takes, metric, reference, sampling, size, keep=keep, feedback=feedback)
         if settings.refined_units:
@@ -195,23 +150,24 @@ def diagnose(
             found = refined(
                 generator, takes, metric, reference, plain, settings.refined_units, sampling, size, advance, feedback
             )
-    with clock.stage("choose", generation) as advance:
+    seconds_played = clock.timings["generate"]  # by as many takes as every variant has
+    seconds_chosen = settings.rounds * (seconds_played + clock.timings["attribute"])
+    with clock.stage("choose", generation, seconds_chosen) as advance:
         heard_at_all, slopes = margin(judge, question.label, None, listens), plain
         if question.against:
             slopes = attribute(generator, takes, heard_at_all, reference, sampling, size, feedback=feedback)
         strongest = choose(
             generator, takes, heard_at_all, reference, slopes, settings.strongest_share, sampling, settings.rounds, size, rows, advance, feedback
         )  # fmt: skip
-    with clock.stage("foresee") as advance:
-        ahead = to_foresee(prompt, text, found, strongest)
+    ahead = to_foresee(prompt, text, found, strongest)
+    with clock.stage("foresee", seconds=seconds_played * len(ahead)) as advance:
         changes = foreseen_changes(
             generator, judge, takes, ahead, question.label, question.against, reference, sampling, rows=size, advance=advance
         ).tolist()  # fmt: skip
         foretold = {variant.name: change for variant, change in zip(ahead, changes, strict=True)}
     plan = Plan.make(prompt, text, found, strongest, settings, bare_word(intent, verdict, prompt), foretold)
     fresh = [seed + settings.takes for seed in seeds]
-    seconds_each = clock.timings["generate"] / len(seeds)
-    with clock.stage("verify", generation, seconds_each * (len(plan.variants) + 1) * len(fresh)) as advance:
+    with clock.stage("verify", generation, seconds_played * (len(plan.variants) + 1)) as advance:
         played = verify(
             generator, judge, question, prompt, fresh, plan.variants, settings.seconds, sampling, reference, rows, advance
         )  # fmt: skip
@@ -239,7 +195,17 @@ def diagnose(
         drivers=drivers,
         estimated_units=found.count,
         caveats=_caveats(
-            prompt, intent, heard, question, judge, generator, settings, results.words, results.group, against
+            prompt,
+            intent,
+            heard,
+            question,
+            judge,
+            generator,
+            settings,
+            results.words,
+            results.group,
+            against,
+            bool(known),
         ),
         cost=cost,
         timings=clock.timings,
@@ -257,6 +223,11 @@ def foreign(judge: Judge, generator: Generator) -> bool:
 def foreign_caveat(judge: Judge, generator: Generator) -> str:
     """What is to be said where :func:`foreign` holds."""
     return f"The judge {judge.name} knows only {judge.world}, which {generator.name} was not made for: choose the judge laion/larger_clap_music."
+
+
+def unknown_clips_caveat(judge: Judge) -> str:
+    """What is to be said of clips that were brought to a judge of one sound world."""
+    return f"The judge {judge.name} knows only {judge.world}, and may mishear the known clips for being other music; they were counted, and nothing follows from them: choose the judge laion/larger_clap_music."
 
 
 def judged(
@@ -293,6 +264,7 @@ def _caveats(
     words: list[WordDriver],
     group: GroupTest | None,
     against: str | None,
+    known: bool,
 ) -> list[str]:
     caveats = []
     if against == question.label:
@@ -339,6 +311,8 @@ def _caveats(
         )
     if foreign(judge, generator):
         caveats.append(foreign_caveat(judge, generator))
+    if known and judge.world:
+        caveats.append(unknown_clips_caveat(judge))
     if heard.unsure:
         caveats.append(f"In {heard.unsure} of {heard.share.total} takes the judge hears no clear genre.")
     if group and group.control_units < group.units:

@@ -7,7 +7,7 @@ same prompt and settings has, so that the two can be compared.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -22,6 +22,7 @@ from . import account, genre, memory
 from .controls import matched_controls
 from .diagnosis import check_request, foreign, foreign_caveat, judged
 from .interventions import NEEDS_DONOR, Branch, Donor, Edit, Kind, check_edit, regenerate, resampled
+from .progress import Clock, Progress
 from .reference import Reference
 from .result import Question, Source, TakeResult, Trial
 from .settings import Settings
@@ -34,7 +35,7 @@ SCHEMA_VERSION = "1.0"
 EDITED, CONTROL = "edited", "random units edited"
 SETS = 5  # of takes: to ask by, from the donor, untouched, edited, random units edited
 
-Progress = Callable[[str, float], None]
+STAGES = {"play untouched": 0.2, "play the donor": 0.2, "play edited": 0.6}
 
 
 class EditRow(BaseModel):
@@ -117,38 +118,39 @@ def run(
         check_edit(generator, edit, reference, settings.guidance)
     against = genre.choose_label(settings.against, taxonomy, judge.labels) if settings.against else None
     intent = genre.read_intent(prompt, judge, taxonomy)
-    tell = progress or (lambda _, __: None)
+    clock = Clock(STAGES, progress)
     sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
     tokens = max(generator.read_text([words]).mask.shape[1] for words in (prompt, donor or prompt))
-    rows = memory.playing(
+    fits = memory.playing(
         generator, tokens, settings.seconds, settings.guidance, SETS * settings.takes, settings.memory_gib
-    ).rows
+    )
+    rows = fits.rows
     seeds = [settings.seed + index for index in range(settings.takes)]
     fresh = [seed + settings.takes for seed in seeds]
 
-    def play(words: str, on: Sequence[int], what: str, base: float) -> Takes:
-        return regenerate(
-            generator, [words] * len(on), on, [None] * len(on), settings.seconds, sampling, None, rows,
-            lambda share: tell(what, base + 0.2 * share),
-        )  # fmt: skip
+    def play(words: str, on: Sequence[int], stage: str) -> Takes:
+        with clock.stage(stage, fits.each * min(rows, len(on))) as advance:
+            return regenerate(
+                generator, [words] * len(on), on, [None] * len(on), settings.seconds, sampling, None, rows, advance
+            )
 
-    tell("play untouched", 0.0)
-    posterior = judge.posterior(play(prompt, seeds, "play untouched", 0.0).waveform, generator.sample_rate)
+    posterior = judge.posterior(play(prompt, seeds, "play untouched").waveform, generator.sample_rate)
     _, _, question = judged(intent, posterior, generator, judge, taxonomy, against)
     draws = _controls(edit, generator, reference, seeds)
     edits = [edit] * len(fresh)
     if edit.kind in NEEDS_DONOR:
-        given = play(donor or prompt, fresh, "play the donor", 0.2)
+        given = play(donor or prompt, fresh, "play the donor")
         places = sorted(edit.locations | {unit.location for units in draws for unit in units})
         donors = activations(generator, given, places, settings.guidance)
         edits = [replace(edit, donor=donor) for donor in _handed_out(edit, donors, settings.seed)]
     variants = [Variant(EDITED, tuple(edits))]
     if draws:
         variants.append(Variant(CONTROL, tuple(replace(own, targets=units) for own, units in zip(edits, draws, strict=True))))  # fmt: skip
-    played = verify(
-        generator, judge, question, prompt, fresh, variants, settings.seconds, sampling, reference, rows,
-        lambda share: tell("play edited", 0.4 + 0.6 * share),
-    )  # fmt: skip
+    takes_each, bytes_played = len(variants) + 1, fits.each * min(rows, (len(variants) + 1) * len(fresh))
+    with clock.stage("play edited", bytes_played, clock.timings["play untouched"] * takes_each) as advance:
+        played = verify(
+            generator, judge, question, prompt, fresh, variants, settings.seconds, sampling, reference, rows, advance
+        )
     difference = effect(played.change(EDITED, CONTROL)) if draws else None
 
     def told(name: str | None) -> list[TakeResult]:
@@ -170,7 +172,8 @@ def run(
         control=control,
         control_units=fewest, difference=difference, caveats=_caveats(edit, fewest, bool(draws), judge, generator, settings),
     )  # fmt: skip
-    tell("done", 1.0)
+    if progress:
+        progress("done", 1.0)
     return experiment, played
 
 

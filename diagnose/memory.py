@@ -32,7 +32,7 @@ DECODED_LAYERS = 4.85  # full-rate tensors alive at a time: measured on 10 s of 
 BACKWARD = 1.15  # what the backward pass needs beside the tensors that were saved for it
 
 
-RAN_OUT = "the machine ran out of memory; bound it with --memory, or ask for fewer takes or seconds."
+RAN_OUT = "the machine ran out of memory; ask for fewer takes or seconds, or bound diagnose, edit and ui with --memory."
 
 
 def ran_out(error: BaseException) -> bool:

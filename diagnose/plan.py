@@ -29,6 +29,11 @@ def dose_name(scale: float) -> str:
     return f"times {scale:g}"
 
 
+def dose_control_name(scale: float) -> str:
+    """The name of the variant that multiplies random units by ``scale``."""
+    return f"random times {scale:g}"
+
+
 def unit_name(unit: Unit) -> str:
     """The name of the variant that mutes one unit."""
     return f"without {unit}"
@@ -81,7 +86,7 @@ class Plan:
     def rows(settings: Settings) -> int:
         """How many takes a plan plays at most: the variants, and the takes untouched."""
         beside = 4  # untouched, muted, random units muted, the bare genre word
-        return settings.takes * (beside + len(settings.doses) + 2 * settings.tested_units + settings.tested_words)
+        return settings.takes * (beside + 2 * (len(settings.doses) + settings.tested_units) + settings.tested_words)
 
     @classmethod
     def make(
@@ -110,6 +115,10 @@ class Plan:
             Variant(MUTED, Edit(strongest)),
             Variant(CONTROL, tuple(Edit(units) for units in together)),
             *(Variant(dose_name(scale), Edit(strongest, "scale", scale)) for scale in settings.doses),
+            *(
+                Variant(dose_control_name(scale), tuple(Edit(units, "scale", scale) for units in together))
+                for scale in settings.doses
+            ),
             *(Variant(unit_name(unit), Edit((unit,))) for unit in singles),
             *(Variant(control_name(unit), tuple(map(Edit, draws))) for unit, draws in alone.items() if all(draws)),
             *(Variant(word_name(word), prompt=without(prompt, word)) for word in tested),
@@ -122,7 +131,8 @@ class Plan:
         self, played: Played, found: Attribution, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
     ) -> Results:
         """The outcomes, and what was foretold, as results, with q-values over everything that was tested: units by what they do beyond their controls."""
-        controls = {MUTED: CONTROL} | {unit_name(unit): control_name(unit) for unit in self.singles}
+        controls = {MUTED: CONTROL} | {dose_name(scale): dose_control_name(scale) for scale in self.doses}
+        controls |= {unit_name(unit): control_name(unit) for unit in self.singles}
         controls = {name: control for name, control in controls.items() if control in played.outcomes}
         differences = {name: effect(played.change(name, control)) for name, control in controls.items()}
         tested = [name for name in played.outcomes if name not in controls.values()]
@@ -130,7 +140,11 @@ class Plan:
         together = adjusted([*ps, *(row.verified.p for row in seconds)])
         q = dict(zip(tested, together, strict=False))
         timed = [row.model_copy(update={"q": own}) for row, own in zip(seconds, together[len(tested) :], strict=True)]
-        trials = {name: played.trial(name, q.get(name) if name != MUTED else None) for name in played.outcomes}
+        # The group has its own q; beside a control whose sound broke nothing is sure.
+        broken = {name for name, control in controls.items() if played.trial(control).sound.broke}
+        trials = {
+            name: played.trial(name, None if name in {MUTED, *broken} else q.get(name)) for name in played.outcomes
+        }
         difference = differences[MUTED]
         muted, control, interval = trials[MUTED], trials[CONTROL], difference.interval
         believed = interval is not None and interval.high < 0 and (q[MUTED] or 0.0) < BELIEVED
@@ -142,7 +156,15 @@ class Plan:
             control=control,
             difference=difference,
             q=q[MUTED],
-            doses=[Dose(scale=scale, trial=trials[dose_name(scale)]) for scale in self.doses],
+            doses=[
+                Dose(
+                    scale=scale,
+                    trial=trials[dose_name(scale)],
+                    control=trials[dose_control_name(scale)],
+                    difference=differences[dose_name(scale)],
+                )
+                for scale in self.doses
+            ],
             convincing=believed
             and self.control_units == len(self.strongest)
             and not (muted.sound.broke or control.sound.broke),

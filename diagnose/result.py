@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 
 from .genre import Heard, Intent, Verdict
 from .settings import Settings
-from .stats import BELIEVED, Effect, Share
+from .stats import BELIEVED, Effect, Share, share
 
 SCHEMA_VERSION = "2.2"
 Badge = Literal["observed", "estimated", "tested", "verified"]
@@ -48,14 +48,14 @@ class Question(BaseModel):
 
 
 class SoundChange(BaseModel):
-    """How far changed takes are from the clean ones, on average: level (dB), long-term spectrum (dB), onsets a second.
+    """How far changed takes are from the clean ones: change of level (dB), distance of long-term spectra (dB), change of onsets a second.
 
     ``broke`` says that half of them or more are no longer usable sound, so that nothing follows from what is heard in them.
     """
 
-    level_db: float
-    spectrum_db: float
-    onsets: float
+    level_db: Effect
+    spectrum_db: Effect
+    onsets: Effect
     broke: bool
 
 
@@ -81,6 +81,12 @@ class Trial(BaseModel):
     @property
     def badge(self) -> Badge:
         return _badge(self.q, not self.sound.broke)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def flipped(self) -> Share:
+        """``flips`` of ``flippable`` with its interval."""
+        return share(self.flips, self.flippable)
 
 
 def _badge(q: float | None, intact: bool = True) -> Badge:
@@ -120,7 +126,7 @@ class UnitDriver(BaseModel):
     """A unit: the estimated change of the margin if it alone is mean-ablated, and the measured one where that was done.
 
     ``control`` is the same for a random unit of the same place and activity, ``difference`` is effect minus control, take by take, and the
-    ``q`` of ``verified`` belongs to it.
+    ``q`` of ``verified`` belongs to it; it is absent where the sound of the control broke.
     """
 
     unit: str
@@ -136,10 +142,15 @@ class UnitDriver(BaseModel):
 
 
 class Dose(BaseModel):
-    """The group's activations multiplied by ``scale``; 1 would be the clean take."""
+    """The group's activations multiplied by ``scale``; 1 would be the clean take.
+
+    ``control`` are the random units of the group test at the same strength, ``difference`` and ``q`` as for a :class:`UnitDriver`.
+    """
 
     scale: float
     trial: Trial
+    control: Trial | None = None
+    difference: Effect | None = None
 
 
 class GroupTest(BaseModel):

@@ -20,10 +20,11 @@ from ..models.judge import Judge
 from ..models.vocabulary import Vocabulary
 from . import memory
 from . import reference as references
-from .diagnosis import Announce, Evidence, Progress, check_request, diagnose
+from .diagnosis import Announce, Evidence, check_request, diagnose
 from .experiment import Experiment, run
 from .interventions import Edit
 from .known import Clip
+from .progress import Progress
 from .reference import Reference
 from .result import Diagnosis
 from .settings import Settings

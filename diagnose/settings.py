@@ -24,7 +24,7 @@ class Settings(BaseModel):
 
     ``strongest_share`` is the share of all neurons, and of all heads, that the group test mutes together, chosen in so many ``rounds``; ``tested_units`` and ``tested_words`` are how
     many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.
-    ``careful`` estimates average over more listens and follow what changed codes do to later ones, and take longer (see :func:`.metrics.margin` and :func:`.attribution.attribute`).
+    ``careful`` slopes, which units are estimated and chosen by, average over more listens and follow what changed codes do to later ones, and take longer (see :func:`.metrics.margin` and :func:`.attribution.attribute`).
     ``refined_units`` is how many of the strongest neurons, and of the heads, are estimated by a second slope each (see :mod:`.refining`).
     Takes have the seeds from ``seed`` on; what was found is tested in as many fresh ones, with the seeds after those. ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
     """
@@ -49,6 +49,14 @@ class Settings(BaseModel):
     def slopes(self) -> tuple[int, int]:
         """Listens to a take and steps of feedback."""
         return CAREFUL if self.careful else PLAIN
+
+
+def check_memory(gib: float | None) -> None:
+    """Raise :class:`TonescopeError` for a bound that is none."""
+    if gib is not None and not 0 < gib < math.inf:
+        raise TonescopeError(
+            f"{gib:g} GiB of memory cannot be worked with; give another number above 0, or leave the option out."
+        )
 
 
 def check(prompt: str, settings: Settings) -> None:
@@ -88,10 +96,7 @@ def check(prompt: str, settings: Settings) -> None:
         raise TonescopeError(
             f"{settings.refined_units} units cannot be estimated more closely; ask for 0 to {MOST_REFINED}."
         )
-    if settings.memory_gib is not None and not 0 < settings.memory_gib < math.inf:
-        raise TonescopeError(
-            f"{settings.memory_gib:g} GiB of memory cannot be worked with; give another number above 0, or leave the option out."
-        )
+    check_memory(settings.memory_gib)
     if not 0 < settings.strongest_share <= 0.5:
         raise TonescopeError(
             f"a share of {settings.strongest_share:g} of the units cannot be tested together against others; use more than 0 and at most 0.5."

@@ -22,8 +22,11 @@ class Interval(BaseModel):
     low: float
     high: float
 
+    def __format__(self, form: str) -> str:
+        return f"{self.low:+{form or '.2f'}} to {self.high:+{form or '.2f'}}"
+
     def __str__(self) -> str:
-        return f"{self.low:+.2f} to {self.high:+.2f}"
+        return format(self)
 
 
 class Share(BaseModel):
@@ -50,8 +53,11 @@ class Effect(BaseModel):
     takes: int
     p: float | None = None
 
+    def __format__(self, form: str) -> str:
+        return f"{self.mean:+{form or '.2f'}}" + (f" ({self.interval:{form}})" if self.interval else "")
+
     def __str__(self) -> str:
-        return f"{self.mean:+.2f}" + (f" ({self.interval})" if self.interval else "")
+        return format(self)
 
 
 def share(count: int, total: int) -> Share:

@@ -27,7 +27,6 @@ from .reference import places
 
 OverTime = Literal["all", "mean", "peak"]
 T = TypeVar("T")
-LARGE = 256 * 2**20
 LIMIT = 4 * 2**30
 ROWS = 4
 
@@ -165,22 +164,18 @@ def record(
     keep: Keep = Keep(),
     guidance: float = 3.0,
     limit: int = LIMIT,
-    announce: Callable[[str], None] | None = None,
 ) -> Trace:
     """Replay ``takes`` and record every unit of ``sites``, a few takes at a time.
 
     Args:
         sites: those of :data:`.reference.ATTRIBUTED` that the model has, if absent.
-        limit: the most bytes the trace may take.
-        announce: told how large the trace will be, where it will be large.
+        limit: the most bytes the trace may take (:func:`size_of` tells beforehand).
 
     Raises:
         TonescopeError: a site is missing, the trace would be larger than ``limit``, or an activation is not a number.
     """
     locations = places(generator, sites)
-    size = check_size(generator, takes.prompts, takes.codes.shape[2], locations, keep, guidance, limit)
-    if announce and size > LARGE:
-        announce(f"The trace will take {size / 2**20:,.0f} MiB.")
+    check_size(generator, takes.prompts, takes.codes.shape[2], locations, keep, guidance, limit)
     values: dict[Location, list[Tensor]] = {location: [] for location in locations}
     indices: dict[Location, list[Tensor]] = {location: [] for location in locations if keep.top}
     tokens: list[tuple[str, ...]] = []

@@ -81,9 +81,9 @@ class Played:
             flippable=len(flippable),
             heard=dict(Counter(outcome.heard).most_common()),
             sound=SoundChange(
-                level_db=float((sound.level_db(after) - sound.level_db(before)).mean()),
-                spectrum_db=float(sound.spectral_distance(after, before, self.rate).mean()),
-                onsets=float((sound.onset_rate(after, self.rate) - sound.onset_rate(before, self.rate)).mean()),
+                level_db=effect((sound.level_db(after) - sound.level_db(before)).tolist()),
+                spectrum_db=effect(sound.spectral_distance(after, before, self.rate).tolist()),
+                onsets=effect((sound.onset_rate(after, self.rate) - sound.onset_rate(before, self.rate)).tolist()),
                 broke=bool(outcome.broke.float().mean() >= 0.5),
             ),
         )

@@ -6,8 +6,9 @@ import errno
 import ipaddress
 import os
 import socket
+from collections import defaultdict
 from html import escape
-from threading import Lock
+from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -124,9 +125,10 @@ def _shown(message: str) -> gr.Error:
     return gr.Error(escape(message[:1].upper() + message[1:]), print_exception=False)
 
 
-def build(session: Session) -> gr.Blocks:
-    """The page around a session. One diagnosis runs at a time."""
+def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
+    """The page around a session, each diagnosis bound to so much memory. One runs at a time."""
     one_at_a_time, sounds = Lock(), Sounds(session.generator)
+    running: dict[str | None, set[Event]] = defaultdict(set)  # by visitor: what ends each of their diagnoses
     longest = session.generator.longest_seconds
 
     def run(
@@ -137,18 +139,31 @@ def build(session: Session) -> gr.Blocks:
         guidance: float | None,
         against: str | None,
         intended: str | None,
+        request: gr.Request | None = None,
         progress: Any = gr.Progress(),
     ) -> list[Any]:
-        given = {"takes": takes, "seconds": seconds, "seed": seed, "guidance": guidance, "against": against or None}
+        mine, stop = running[request.session_hash if request else None], Event()
+        mine.add(stop)
+        given = {
+            "takes": takes,
+            "seconds": seconds,
+            "seed": seed,
+            "guidance": guidance,
+            "against": against or None,
+            "memory_gib": memory_gib,
+        }
         try:
             # A field that was emptied stands for what is usual.
             settings = Settings.model_validate({name: value for name, value in given.items() if value is not None})
             known: list[str] = []
 
             def told(what: str, done: float) -> None:
+                if stop.is_set():
+                    raise TonescopeError("the diagnosis was stopped.")
                 progress(done, desc=" ".join([*known, f"Now: {what}"]))
 
             with one_at_a_time:
+                told("start", 0.0)
                 result, evidence = session.diagnose(
                     prompt, settings, intended or None, told, announce=lambda verdict: known.append(verdict.sentence)
                 )
@@ -158,6 +173,8 @@ def build(session: Session) -> gr.Blocks:
             if not memory.ran_out(error):
                 raise
             raise _shown(memory.RAN_OUT) from error
+        finally:
+            mine.discard(stop)
         labels = session.judge.labels
         figures: list[Figure | None] = [
             plots.heard(result, evidence, labels),
@@ -172,6 +189,11 @@ def build(session: Session) -> gr.Blocks:
             verdict_html(result), *players(result, evidence, sounds), *figures, heading, word_rows(result), unit_rows(result), second_rows(result),
             result.model_dump(mode="json"), gr.update(visible=True),
         ]  # fmt: skip
+
+    def halt(request: gr.Request | None = None) -> None:
+        """End what runs for this visitor; gradio's own cancelling only looks away."""
+        for stop in list(running[request.session_hash if request else None]):
+            stop.set()
 
     with gr.Blocks(title="Tonescope", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
         gr.Markdown(
@@ -196,7 +218,7 @@ def build(session: Session) -> gr.Blocks:
         verdict = gr.HTML()
         with gr.Column(visible=False) as results:
             gr.Markdown(
-                f"**Listen**: the takes as they were generated, and fresh takes played again with one thing changed. The first {SHOWN_TAKES} of each; `tonescope diagnose --out` writes all."
+                f"**Listen** (observed): the takes as they were generated, and fresh takes played again with one thing changed. The first {SHOWN_TAKES} of each; `tonescope diagnose --out` writes all."
             )
             sound = []
             for _ in range(SHOWN_TAKES):
@@ -232,7 +254,7 @@ def build(session: Session) -> gr.Blocks:
         ]  # fmt: skip
         # What was found for another prompt goes before anything new is looked for.
         asked = gr.on([button.click, prompt.submit], lambda: ("", gr.update(visible=False)), None, [verdict, results])
-        stop.click(None, cancels=[asked.then(run, inputs, outputs, concurrency_limit=1)])
+        stop.click(halt, cancels=[asked.then(run, inputs, outputs, concurrency_limit=1)])
     return page
 
 
@@ -255,8 +277,8 @@ def check_address(host: str, port: int) -> None:
 
 
 def launch(
-    session: Session, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True, wait: bool = True
-) -> gr.Blocks:
+    session: Session, host: str = "127.0.0.1", port: int = 7860, open_browser: bool = True, wait: bool = True, memory_gib: float | None = None
+) -> gr.Blocks:  # fmt: skip
     """Serve the page until Ctrl-C, or while the caller lives. Raises :class:`TonescopeError` when the address cannot be used."""
     check_address(host, port)
     local = ipaddress.ip_address(socket.gethostbyname(host)).is_loopback
@@ -267,7 +289,7 @@ def launch(
     typer.echo(f"Tonescope is at http://{host}:{port} (Ctrl-C ends it)")
     # A page elsewhere that makes its own name lead to this machine is turned away.
     guard = [Middleware(TrustedHostMiddleware, allowed_hosts=[host, *LOCAL_NAMES])] if local else []
-    page = build(session)
+    page = build(session, memory_gib)
     page.launch(
         server_name=host, server_port=port, inbrowser=open_browser, share=False, quiet=True, prevent_thread_lock=not wait, css=_STYLE, app_kwargs={"middleware": guard},
         theme=gr.themes.Soft(font=_SYSTEM_FONT, font_mono=("ui-monospace", "monospace")), footer_links=[],

@@ -43,6 +43,10 @@ Adapter = Annotated[
         "--adapter", metavar="HUB_ID|FOLDER", help="A PEFT (LoRA) adapter of a fine-tune, put on top of the model."
     ),
 ]
+Memory = Annotated[
+    float | None,
+    typer.Option("--memory", metavar="GIB", help="Use at most so much more memory. [default: 70 % of what is free]"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
@@ -103,7 +107,8 @@ def diagnose(
     careful: Annotated[
         bool,
         typer.Option(
-            "--careful", help="Average estimates over more listens and follow changed codes one step on; takes longer."
+            "--careful",
+            help="Estimate units by slopes over more listens, which follow changed codes one step on; takes longer.",
         ),
     ] = False,
     refine: Annotated[
@@ -119,10 +124,7 @@ def diagnose(
     ] = None,
     test_units: Annotated[int, typer.Option(help="Verify so many of the strongest units one by one.")] = 1,
     test_words: Annotated[int, typer.Option(help="Verify so many words by leaving them out, the strongest first.")] = 3,
-    memory: Annotated[
-        float | None,
-        typer.Option(metavar="GIB", help="Use at most so much more memory. [default: 70 % of what is free]"),
-    ] = None,
+    memory: Memory = None,
     device: Device = "cpu",
     dtype: Dtype = "float32",
     adapter: Adapter = None,
@@ -238,6 +240,7 @@ def edit(
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write sound, JSON and a page here.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the output folder.")] = False,
     as_json: AsJson = False,
+    memory: Memory = None,
     device: Device = "cpu",
     dtype: Dtype = "float32",
     adapter: Adapter = None,
@@ -248,7 +251,9 @@ def edit(
         from ..diagnose.settings import Settings, check
         from ..models.errors import TonescopeError
 
-        settings = Settings(takes=takes, seconds=seconds, seed=seed, guidance=guidance, against=against)
+        settings = Settings(
+            takes=takes, seconds=seconds, seed=seed, guidance=guidance, against=against, memory_gib=memory
+        )
         check(prompt, settings)
         if (value is None) == (kind in ("scale", "set")):
             told = "needs a value" if value is None else "takes no value"
@@ -265,17 +270,23 @@ def edit(
             asked: dict[str, Any] = dict(kind=kind, value=value or 0.0, seconds=between, branch=branch, amount=amount)
             wanted = Edit(targets(session.generator, where), **asked)
             result, played = session.experiment(prompt, wanted, settings, donor, progress)
+        refused = None
         if out is not None:
             from ..diagnose.report.audio import Sounds
             from ..diagnose.report.experiment import write
 
-            result = write(out, result, played, Sounds(session.generator))
-    if as_json:
-        sys.stdout.write(result.model_dump_json(indent=2) + "\n")
-        return
-    from .terminal import show_experiment
+            try:
+                result = write(out, result, played, Sounds(session.generator))
+            except TonescopeError as error:
+                refused = error  # what was found is still worth showing
+        if as_json:
+            sys.stdout.write(result.model_dump_json(indent=2) + "\n")
+        else:
+            from .terminal import show_experiment
 
-    show_experiment(result, out)
+            show_experiment(result, out if refused is None else None)
+        if refused:
+            raise refused
 
 
 @app.command()
@@ -284,6 +295,7 @@ def ui(
     judge: JudgeName = None,
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 7860,
     host: Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")] = "127.0.0.1",
+    memory: Memory = None,
     device: Device = "cpu",
     dtype: Dtype = "float32",
     adapter: Adapter = None,
@@ -293,10 +305,12 @@ def ui(
     with plain_errors():
         errors.print("[dim]Loading models…[/]")
         from ..diagnose.session import Session
+        from ..diagnose.settings import check_memory
         from .app import check_address, launch
 
+        check_memory(memory)
         check_address(host, port)
-        launch(Session.open(model, judge, device, dtype, adapter), host, port, open_browser)
+        launch(Session.open(model, judge, device, dtype, adapter), host, port, open_browser, memory_gib=memory)
 
 
 @app.command()

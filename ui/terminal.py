@@ -58,7 +58,7 @@ def show_experiment(experiment: Experiment, out: Path | None) -> None:
     console = Console(highlight=False)
     console.print(Text(f"“{experiment.prompt[:70]}”: {sentences.edit(experiment)}."))
     console.print(Text(sentences.experiment(experiment), style="bold"), _badge(experiment.trial.badge))
-    heard = _table("seed", "untouched", "edited")
+    heard = _table("seed", "untouched", "edited", title="heard (observed)")
     for before, after in list(zip(experiment.untouched, experiment.edited, strict=True))[:SHOWN_TAKES]:
         cells = (str(before.seed), *(f"{take.heard}, {take.probability:.2f}" for take in (before, after)))
         heard.add_row(*map(Text, cells))
@@ -76,7 +76,9 @@ def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
     console = Console(highlight=False)
     question = diagnosis.question
     asked = diagnosis.intended.label
-    heard = _table("seed", "heard as", "", "probability", *([f"{asked} (asked)"] if asked else []), title="takes")
+    heard = _table(
+        "seed", "heard as", "", "probability", *([f"{asked} (asked)"] if asked else []), title="takes (observed)"
+    )
     for take in diagnosis.takes[:SHOWN_TAKES]:
         row = [str(take.seed), take.heard, _bar(take.probability), f"{take.probability:.2f}"]
         heard.add_row(*map(Text, [*row, f"{take.posterior[asked]:.2f}"] if asked else row))
@@ -95,9 +97,9 @@ def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
     if diagnosis.drivers.group:
         console.print(Text(f"\n{sentences.group(diagnosis)} "), _badge(diagnosis.drivers.group.badge), soft_wrap=False)
         if diagnosis.drivers.group.doses:
-            doses = _table("the same units", "played again, beside the takes untouched", "")
+            doses = _table("the same units", "played again", "")
             for dose in diagnosis.drivers.group.doses:
-                doses.add_row(f"times {dose.scale:g}", Text(sentences.outcome(dose.trial)), _badge(dose.trial.badge))
+                doses.add_row(f"times {dose.scale:g}", Text(sentences.dose(dose)), _badge(dose.trial.badge))
             console.print(doses)
     if diagnosis.blame.where != "nowhere":
         console.print(Text(f"\n{diagnosis.blame.sentence} "), _badge(diagnosis.blame.badge))

@@ -173,17 +173,23 @@ def doses(diagnosis: Diagnosis) -> go.Figure | None:
     test = diagnosis.drivers.group
     if test is None or not test.doses:
         return None
+    still = (1.0, Effect(mean=0.0, interval=None, takes=0))
     played = {dose.scale: dose.trial for dose in test.doses}
-    points = sorted([(scale, trial.effect) for scale, trial in played.items()] + [(1.0, Effect(mean=0.0, interval=None, takes=0))])  # fmt: skip
+    controls = [(dose.scale, dose.control.effect) for dose in test.doses if dose.control]
+    points = sorted([(scale, trial.effect) for scale, trial in played.items()] + [still])
     colours = [UNSURE if scale in played and played[scale].badge == "tested" else HEARD for scale, _ in points]
     figure = _figure(
-        "The same units turned down and up (tested)", 260, x="strength (1: as generated)",
+        "The same units turned down and up (tested)", 280, x="strength (1: as generated)",
         y=_change(diagnosis).replace(" over ", "<br>over ", 1),
     )  # fmt: skip
-    figure.add_scatter(
-        x=[scale for scale, _ in points], y=[effect.mean for _, effect in points], error_y=_errors([effect for _, effect in points]),
-        mode="lines+markers", line=dict(color=UNSURE, width=2), marker=dict(color=colours, size=9), showlegend=False,
-    )  # fmt: skip
+    for name, some, colour, marks in (
+        ("random units", sorted([*controls, still]) if controls else [], CONTROL, CONTROL),
+        ("strongest units", points, UNSURE, colours),
+    ):
+        figure.add_scatter(
+            x=[scale for scale, _ in some], y=[effect.mean for _, effect in some], error_y=_errors([effect for _, effect in some]), name=name,
+            mode="lines+markers", line=dict(color=colour, width=2), marker=dict(color=marks, size=9), showlegend=bool(controls),
+        )  # fmt: skip
     return figure
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..experiment import Experiment
-from ..result import Diagnosis, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
-from ..stats import BELIEVED
+from ..result import Diagnosis, Dose, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
+from ..stats import BELIEVED, Effect
 
 
 def question(diagnosis: Diagnosis) -> str:
@@ -36,8 +36,8 @@ def group(diagnosis: Diagnosis) -> str:
         return ""
     return (
         f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves “{asked.label}” over “{asked.other}” "
-        f"by {test.muted.effect} (estimated: {test.estimated}); {test.control_units} random units like them by {test.control.effect}. {test.muted.flips} of {test.muted.flippable} fresh takes are then "
-        f"no longer heard as {asked.label} (random: {test.control.flips}). {conclusion(test)}"
+        f"by {test.muted.effect} (estimated: {test.estimated}); {test.control_units} random units like them by {test.control.effect}; "
+        f"the difference is {test.difference}{_sure(test.q)}. {_flips(test.muted, test.control, asked.label)} {conclusion(test)}"
     )
 
 
@@ -74,9 +74,12 @@ def experiment(found: Experiment) -> str:
     if control:
         told += f"; {found.control_units} random units edited alike by {control.effect}; the difference is {found.difference}{_sure(trial.q)}"
         told += ", but the sound broke" * (trial.sound.broke or control.sound.broke)
-    return f"{told}. {trial.flips} of {trial.flippable} fresh takes are then no longer heard as {asked.label}" + (
-        f" (random: {control.flips})." if control else "."
-    )
+    return f"{told}. {_flips(trial, control, asked.label)}"
+
+
+def _flips(trial: Trial, control: Trial | None, label: str) -> str:
+    beside = f"; with random units, {control.flipped}" if control else ""
+    return f"{trial.flipped} fresh takes are then no longer heard as {label}{beside}."
 
 
 def outcome(trial: Trial | None) -> str:
@@ -88,8 +91,23 @@ def outcome(trial: Trial | None) -> str:
 
 def unit(driver: UnitDriver) -> str:
     """A unit's own trial beside its control."""
-    beside = f"; a random unit {driver.control.effect}" if driver.control else ""
-    return outcome(driver.verified) + beside
+    return _beside(driver.verified, driver.control, driver.difference, "a random unit")
+
+
+def dose(played: Dose) -> str:
+    """The group at another strength, beside its control."""
+    return _beside(played.trial, played.control, played.difference, "random units")
+
+
+def _beside(trial: Trial | None, control: Trial | None, difference: Effect | None, who: str) -> str:
+    """A trial and its control; the q of the two is that of their difference."""
+    if trial is None or control is None:
+        return outcome(trial)
+    told = [
+        f"{trial.effect}" + ", sound broke" * trial.sound.broke,
+        f"{who} {control.effect}" + ", whose sound broke" * control.sound.broke,
+    ]
+    return "; ".join([*told, f"difference {difference}{_sure(trial.q)}"])
 
 
 def word(driver: WordDriver) -> str:
@@ -111,4 +129,4 @@ def _sure(q: float | None) -> str:
 def sound(trial: Trial) -> str:
     """How the sound itself changed."""
     change = trial.sound
-    return f"level {change.level_db:+.1f} dB, spectrum {change.spectrum_db:.1f} dB apart, {change.onsets:+.1f} onsets a second"
+    return f"level {change.level_db:.1f} dB, spectrum {change.spectrum_db:.1f} dB apart, {change.onsets:.1f} onsets a second"

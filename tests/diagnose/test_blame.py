@@ -44,7 +44,7 @@ def place(
 
 def bare(right: int, total: int = 8, q: float | None = 0.01) -> Trial:
     """What came of the genre word alone: so many takes heard as it."""
-    change = SoundChange(level_db=0, spectrum_db=0, onsets=0, broke=False)
+    change = SoundChange(level_db=effect([0.0]), spectrum_db=effect([0.0]), onsets=effect([0.0]), broke=False)
     heard = {ASKED: right, HEARD: total - right}
     return Trial(
         variant="bare", prompt=ASKED, effect=effect([0.0]), q=q, flips=right, flippable=total, heard=heard, sound=change
@@ -59,12 +59,20 @@ def test_the_users_own_clips_count_for_more_than_the_judges_record(generator: Ge
     known = KnownClips(clips=10, clean={ASKED: 10}, reconstructed={HEARD: 9, ASKED: 1})
     question, listener = Question(label=HEARD, against=ASKED), judge(0)
     found = blame(ASKED, generator, listener, INTENT, question, DRIFT, None, [HEARD] * 8, known)
-    assert (
-        found.where == "codec and judge" and "0 as smooth jazz as they are, and 9 through the codec" in found.sentence
-    )
+    assert found.where == "codec and judge"
+    assert "0 of 10 (0–28 %) as smooth jazz as they are, and 9 of 10 (60–98 %) through the codec" in found.sentence
     listener.track = None
     clear = KnownClips(clips=10, clean={ASKED: 10}, reconstructed={ASKED: 10})
     assert blame(ASKED, generator, listener, INTENT, question, DRIFT, None, [HEARD] * 8, clear).where == "decoder"
+
+
+def test_clips_foreign_to_the_judge_blame_no_one(generator: Generator) -> None:
+    """A judge of one sound world mishears all other music, of which nothing follows for the generator's."""
+    known = KnownClips(clips=10, clean={HEARD: 10}, reconstructed={HEARD: 10})
+    listener = judge(0)
+    listener.world = "the pieces of a composer"
+    found = blame(ASKED, generator, listener, INTENT, Question(label=HEARD, against=ASKED), DRIFT, None, [], known)
+    assert found.where == "decoder" and found.known == known and "known clips" not in found.sentence
 
 
 def test_a_listener_that_mishears_known_audio_is_blamed_first(generator: Generator) -> None:

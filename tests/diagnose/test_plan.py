@@ -11,7 +11,8 @@ from tonescope.diagnose.attribution import Attribution
 from tonescope.diagnose.choosing import grown
 from tonescope.diagnose.interventions import Edit
 from tonescope.diagnose.plan import BARE, CONTROL, MUTED, Plan
-from tonescope.diagnose.result import GroupTest, SoundChange, Trial
+from tonescope.diagnose.report import sentences
+from tonescope.diagnose.result import Dose, GroupTest, SoundChange, Trial, UnitDriver
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import effect
 from tonescope.models.units import Location, Unit
@@ -44,7 +45,9 @@ class Heard:
         return [mean - other + 0.1 * (-1) ** take for take in range(TAKES)]
 
     def trial(self, outcome: str, q: float | None = None) -> Trial:
-        sound = SoundChange(level_db=0, spectrum_db=0, onsets=0, broke=outcome == self.broken)
+        sound = SoundChange(
+            level_db=effect([0.0]), spectrum_db=effect([0.0]), onsets=effect([0.0]), broke=outcome == self.broken
+        )
         return Trial(
             variant=outcome, prompt="", effect=effect(self.change(outcome)), q=q, flips=0, flippable=TAKES, heard={}, sound=sound,
         )  # fmt: skip
@@ -157,6 +160,31 @@ def test_a_unit_counts_by_what_it_does_beyond_its_control() -> None:
     assert unit.verified is not None and unit.verified.effect.mean == pytest.approx(-3.0)
     assert unit.difference is not None and unit.difference.mean == pytest.approx(0.0)
     assert unit.verified.q is not None and unit.verified.q > plans.BELIEVED
+
+
+@pytest.mark.parametrize("what", ["unit", "dose"])
+def test_unit_and_dose_are_sure_only_beside_a_control_whose_sound_holds(what: str) -> None:
+    plan = made()
+    single = plan.singles[0]
+    name, control = {
+        "unit": (plans.unit_name(single), plans.control_name(single)),
+        "dose": (plans.dose_name(0.5), plans.dose_control_name(0.5)),
+    }[what]
+
+    def found(broken: str | None, beside: float = 0.0) -> UnitDriver | Dose:
+        heard = Heard(broken)
+        heard.changes = {name.replace(" ", "_"): -3.0, control.replace(" ", "_"): beside}
+        results = plan.results(heard.of(plan), attribution(), None)  # type: ignore[arg-type]
+        return results.units[0] if what == "unit" else next(dose for dose in results.group.doses if dose.scale == 0.5)
+
+    def badge(row: UnitDriver | Dose) -> str:
+        return (row.verified if isinstance(row, UnitDriver) else row.trial).badge  # type: ignore[union-attr]
+
+    assert badge(found(None)) == "verified" and badge(found(None, beside=-3.0)) == "tested"
+    row = found(control)
+    assert badge(row) == "tested" and row.difference is not None and row.difference.mean == pytest.approx(-3.0)
+    told = sentences.unit(row) if isinstance(row, UnitDriver) else sentences.dose(row)
+    assert "whose sound broke" in told and "q" not in told
 
 
 def test_the_unit_that_drives_is_tested_alone() -> None:

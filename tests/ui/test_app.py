@@ -67,6 +67,23 @@ def test_what_cannot_be_done_is_said_and_escaped(run: Callable[..., list[Any]]) 
         run("house", 2, 0.5, 1, 3.0, "<i>", "")
 
 
+def test_stop_ends_the_work_and_not_only_the_waiting(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = app.build(session)
+    named = {block.fn.__name__: block.fn for block in page.fns.values() if block.fn is not None}
+    stages: list[str] = []
+
+    class Telling(gr.Progress):
+        def __call__(self, progress: Any, desc: str | None = None, **_: Any) -> None:
+            stages.append(str(desc))
+            named["halt"]()
+
+    arguments = ("house", 1, 0.5, 1, 3.0, "", "")
+    with pytest.raises(gr.Error, match="was stopped"):
+        named["run"](*arguments, progress=Telling())
+    assert len(stages) == 1
+    assert named["run"](*arguments)[-2]["prompt"] == "house"  # the next one is not stopped
+
+
 def test_addresses_that_cannot_be_used_say_why() -> None:
     with pytest.raises(TonescopeError, match="no port 99999"):
         app.check_address("127.0.0.1", 99999)
