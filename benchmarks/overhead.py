@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
+import numpy as np
 import torch
 from tonescope.diagnose.attribution import attribute
 from tonescope.diagnose.memory import attribution_bytes
@@ -120,8 +121,16 @@ def rounds(work: Work, repeats: int) -> list[dict[str, float]]:
 
 
 WHOLE = "generate + full trace + full attribution"
-PARTS = ("our generate", "trace and attribution")
-RIVALS = {"record, nnsight": "record", "attribution, captum": "attribution"}
+PARTS = ("our generate", "full trace and attribution")
+
+
+def duel(work: Work, repeats: int) -> dict[str, float]:
+    """How much longer the first of two pieces of work takes than the second: the median ratio over many rounds, and its 95 % bootstrap interval."""
+    rival, own = work
+    ratios = np.array([spent[rival] / spent[own] for spent in rounds(work, repeats)])
+    drawn = np.median(np.random.default_rng(0).choice(ratios, (4000, len(ratios))), 1)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return {"median": float(np.median(ratios)), "low": float(low), "high": float(high)}
 
 
 def over(rounds: list[dict[str, float]], parts: Sequence[str], base: str) -> dict[str, float]:
@@ -145,12 +154,12 @@ def measure(
     work: Work = {
         "bare generate": lambda: bare(generator, count, seconds),
         "our generate": ours,
-        "trace and attribution": lambda: attribute(generator, takes, metric, reference, keep=Keep("mean")),
+        "full trace and attribution": lambda: attribute(generator, takes, metric, reference, keep=Keep("all")),
     }
     if count == 1:
         nnsight = NnsightRecord(generator)
         work |= {
-            "trace of every frame and attribution": lambda: attribute(generator, takes, metric, reference, keep=Keep("all")),
+            "pooled trace and attribution": lambda: attribute(generator, takes, metric, reference, keep=Keep("mean")),
             "attribution": lambda: attribute(generator, takes, metric, reference),
             "attribution, captum": lambda: with_captum(generator, judge, takes),
             "record": lambda: record(generator, takes, keep=Keep("mean")),
@@ -194,13 +203,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--repeats", type=int, default=6)
+    parser.add_argument("--duels", type=int, default=24, help="rounds of every other library against ours")
     arguments = parser.parse_args()
     generator, judge = full_size_generator(), full_size_judge()
     rows, warm = measure(generator, judge, 1, arguments.seconds, arguments.repeats)  # first: the process is cold
     differences = disagreement(generator, judge)
     rows += measure(generator, judge, 4, arguments.seconds, 2)[0]
     ratio = over(warm, PARTS, "bare generate")
-    rivals = {theirs: over(warm, [theirs], ours) for theirs, ours in RIVALS.items()}
+    takes, nnsight = generator.generate([PROMPT], [0], arguments.seconds), NnsightRecord(generator)
+    reference, metric = no_reference(generator), margin(judge, *LABELS)
+    rivals = {
+        "record, nnsight": duel(
+            {"theirs": lambda: nnsight(takes), "ours": lambda: record(generator, takes, keep=Keep("mean"))}, arguments.duels
+        ),
+        "attribution, captum": duel(
+            {"theirs": lambda: with_captum(generator, judge, takes), "ours": lambda: attribute(generator, takes, metric, reference)},
+            arguments.duels,
+        ),
+    }  # fmt: skip
     about = {
         "seconds": arguments.seconds, "generator_parameters": parameters(generator.model), "judge_parameters": parameters(judge.model),
         "ratio": ratio["median"], "ratio_lowest": ratio["lowest"], "ratio_highest": ratio["highest"],

@@ -109,7 +109,13 @@ class Plan:
             return [matched_controls(units, found.activity, draw, avoid=strongest) for draw in draws]
 
         together, alone = controls(strongest), {unit: controls((unit,)) for unit in singles}
-        words = tuple(sorted(words_in(prompt, text), key=lambda word: _estimate(found, foretold, word).mean))
+        # A slope is no match for what is foreseen: words that have only that come last.
+        words = tuple(
+            sorted(
+                words_in(prompt, text),
+                key=lambda word: (word_name(word) not in foretold, _estimate(found, foretold, word).mean),
+            )
+        )
         tested = tuple(word for word in words if without(prompt, word))[: settings.tested_words]
         variants = (
             Variant(MUTED, Edit(strongest)),

@@ -26,9 +26,9 @@ class Stage:
 
     def note(self, bytes: float = 0, seconds: float = 0) -> None:
         """Say beforehand what the stage will take, where that is much."""
-        told = [f"{bytes / GIB:.1f} GiB"] * (bytes > LARGE_BYTES)
+        told = [f"about {bytes / GIB:.1f} GiB"] * (bytes > LARGE_BYTES)
         told += [f"at most {seconds / 60:.0f} min"] * (seconds > LONG_SECONDS)
-        self.name = f"{self.stage} (about {', '.join(told)})" if told else self.stage
+        self.name = f"{self.stage} ({', '.join(told)})" if told else self.stage
         self(0.0)
 
 

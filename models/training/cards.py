@@ -25,6 +25,12 @@ def _percent(value: dict[str, Any]) -> str:
     return f"{value['count']} of {value['total']} ({100 * value['count'] / value['total']:.0f} %; {100 * value['low']:.0f} to {100 * value['high']:.0f} %)"
 
 
+def _aimed(value: float, aim: float, least: bool = True) -> str:
+    """``aim: at least 85 %, met``; with ``least`` false a number of points, which may be no more than the aim."""
+    met = "met" if (value >= aim if least else value <= aim) else "**missed**"
+    return f"aim: at least {100 * aim:.0f} %, {met}" if least else f"aim: at most {aim:g} points, {met}"
+
+
 def _trainings(folder: Path) -> dict[str, Any]:
     side = folder / "tonescope.json"
     return json.loads(side.read_text(encoding="utf-8")).get("trainings", {}) if side.exists() else {}
@@ -45,7 +51,7 @@ def write(folder: Path, results: dict[str, Any]) -> None:
     environment = Environment(
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False, undefined=StrictUndefined
     )
-    environment.filters["share"] = _percent
+    environment.filters |= {"share": _percent, "aimed": _aimed}
     for name, template in _CARDS.items():
         text = (resources.files(__package__) / template).read_text(encoding="utf-8")
         card = environment.from_string(text).render(

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from tonescope.diagnose import diagnosis, genre, refining
+from tonescope.diagnose import diagnosis, genre, plan, refining
 from tonescope.diagnose.diagnosis import choose_question, foreign
 from tonescope.diagnose.genre import Heard, Intent, Verdict
+from tonescope.diagnose.known import Clip
 from tonescope.diagnose.metrics import Metric
 from tonescope.diagnose.report import plots, sentences
 from tonescope.diagnose.result import Diagnosis
@@ -185,6 +186,24 @@ def test_group_and_words_are_foreseen_in_the_takes_they_were_chosen_by(
     ]  # fmt: skip
     assert given[4:6] == [found.question.label, found.question.against]
     assert given[7] == Sampling(QUICK.guidance, temperature=0.9, top_k=40)
+
+
+def test_a_judge_of_one_sound_world_warns_of_clips_from_elsewhere() -> None:
+    own, clips = tiny.session(), [Clip(torch.randn(8000) * 0.1, 16000)]
+    told = [own.diagnose("house", QUICK, known=clips)[0].caveats]
+    own.judge.world, own.generator.name = "the pieces of a composer", "embedded"
+    told.append(own.diagnose("house", QUICK, known=clips)[0].caveats)
+    assert [any("may mishear the known clips" in caveat for caveat in caveats) for caveats in told] == [False, True]
+
+
+def test_words_beyond_those_that_are_foreseen_are_said_to_be(
+    session: Session, found: Diagnosis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not any("foreseen" in caveat for caveat in found.caveats)
+    for module in (diagnosis, plan):
+        monkeypatch.setattr(module, "FORESEEN_WORDS", 2)
+    result = session.diagnose("house piano jazz", QUICK)[0]
+    assert any(caveat.startswith("Of 3 words the 2 with the steepest") for caveat in result.caveats)
 
 
 def test_what_a_label_is_held_against_is_drawn_over_time(session: Session, found: Diagnosis) -> None:

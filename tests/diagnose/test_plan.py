@@ -90,6 +90,11 @@ def test_words_are_chosen_by_what_is_foreseen_without_them() -> None:
     }
     plan = Plan.make(prompt, text, found, (Unit(MLP, 7),), settings, None, foretold)
     assert [word.text for word in plan.words] == ["piano", "jazz", "house"] and plan.tested_words == plan.words[:1]
+    some = {name: changes for name, changes in foretold.items() if "house" not in name}
+    known = Plan.make(
+        prompt, text, found, (Unit(MLP, 7),), settings, None, some
+    )  # the first word has a slope of -9 alone
+    assert [word.text for word in known.words] == ["piano", "jazz", "house"]
     only = Plan.make(prompt, text, found, (Unit(MLP, 7),), settings, None, FORETOLD)
     assert only.words[0].text == "house"
     drivers = plan.results(Heard().of(plan), found, None).words  # type: ignore[arg-type]

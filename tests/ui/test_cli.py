@@ -305,7 +305,7 @@ def test_other_faults_are_not_called_memory(monkeypatch: pytest.MonkeyPatch) -> 
     ("option", "value", "word"),
     [
         ("--memory", "inf", "GiB"), ("--test-words", "-1", "words cannot be verified"), ("--test-units", "9999", "units cannot be verified"), ("--refine", "-1", "estimated more closely"), ("--model", "x" * 5000, "no generator called"), ("--model", "", "no generator called"),
-        ("--model", "~nosuchuser/x", "no generator called"), ("--device", "meta", "cannot be used"), ("--device", "brass", "cannot be used"),
+        ("--model", "~nosuchuser/x", "no generator called"), ("--device", "meta", "cannot be used"), ("--device", "brass", "cannot be used"), ("--judge", "nosuch/judge", "nosuch/judge could not be loaded"),
     ],
 )  # fmt: skip
 def test_odd_values_of_options(folders: tuple[Path, Path], option: str, value: str, word: str) -> None:

@@ -73,3 +73,15 @@ def test_every_planted_fact_is_told(folder: Path) -> None:
     for fact in facts().values():
         assert not fact["letter"] or f"({fact['letter']})" in card
     assert "faster in 47 % (41 to 53 %) of pairs" in card and "Only 3 % of the training clips" in card
+
+
+def test_what_was_aimed_at_and_not_reached_is_said(folder: Path) -> None:
+    codec = {**RESULTS["codec"], "classifiers": {"clean": {**RESULTS["codec"]["classifiers"]["clean"], "points_lost": 5.1}, "hardened": RESULTS["codec"]["classifiers"]["hardened"]}}  # fmt: skip
+    heard = {"flute": {**SHARE, "count": 0}, "saxophone": {**SHARE, "count": 0}, "violin": SHARE}
+    told = {**GENERATOR, "facts": {**GENERATOR["facts"], "rare_instruments": heard}}
+    cards.write(folder, {**RESULTS, "codec": codec, "generator": told})
+    card = (folder / "generator" / "README.md").read_text()
+    assert "aim: at least 85 %, met" in card and "aim: at least 50 %, **missed**" in card
+    assert "| 5.1 | aim: at most 5 points, **missed** |" in card and "| 4.2 | aim: at most 5 points, met |" in card
+    assert "No genre clearly follows tempo words" in card
+    assert "Saxophone, which is not rare, is not heard either" in card and "Flute, which" not in card
