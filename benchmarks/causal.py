@@ -36,7 +36,7 @@ from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.reference import Reference
 from tonescope.diagnose.result import Question
 from tonescope.diagnose.session import Session
-from tonescope.diagnose.settings import CAREFUL, PLAIN, Settings
+from tonescope.diagnose.settings import CAREFUL, PLAIN, ROUNDS, Settings
 from tonescope.diagnose.stats import share
 from tonescope.diagnose.verification import Played, Variant, verify
 from tonescope.models.generator import Sampling
@@ -210,7 +210,9 @@ def main() -> None:
     generator, judge = session.generator, session.judge
     reference, seeds = session.reference(Settings()), list(range(1, arguments.takes + 1))
     fresh, screening = ([seed + start for seed in seeds] for start in (arguments.takes, SCREENING))
-    settings = {name: getattr(arguments, name) for name in ("takes", "group_takes", "estimate_takes")}
+    settings = {"rounds": ROUNDS} | {
+        name: getattr(arguments, name) for name in ("takes", "group_takes", "estimate_takes")
+    }
     models = [generator.model, judge.model]
     rows, ranks = begun(settings, models) if arguments.resume else ([], [])
 
@@ -243,7 +245,7 @@ def main() -> None:
                 "sound_broke": muted.sound.broke, "control_sound_broke": random.sound.broke,
             }
         )  # fmt: skip
-        if prompt in GROUP_PROMPTS and arguments.groups:
+        if prompt in GROUP_PROMPTS and arguments.groups and prompt not in {row["prompt"] for row in ranks}:
             count, size = arguments.groups, len(strongest)
             row = ranked(
                 session, reference, prompt, asked, count, size, arguments.estimate_takes, arguments.group_takes

@@ -14,7 +14,7 @@ LONGEST_SECONDS = 60.0
 MOST_TESTED = 200
 MOST_REFINED = 1000
 MOST_ROUNDS = 16
-ROUNDS = 3
+ROUNDS = 6
 CAREFUL = (4, 1)  # listens to a take, and steps of feedback, that slopes are taken with
 PLAIN = (1, 0)
 

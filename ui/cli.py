@@ -103,7 +103,7 @@ def diagnose(
     ] = 0.01,
     rounds: Annotated[
         int, typer.Option(help="Choose those units in so many rounds, each where those chosen before are muted.")
-    ] = 3,
+    ] = 6,
     careful: Annotated[
         bool,
         typer.Option(

@@ -25,7 +25,7 @@ from tonescope.models.units import Unit
 from tests import tiny
 
 LABELS = tuple(row["label"] for row in tiny.ROWS)
-QUICK = Settings(takes=2, seconds=0.5, tested_words=1, tested_units=1, doses=(2.0,))
+QUICK = Settings(takes=2, seconds=0.5, tested_words=1, tested_units=1, doses=(2.0,), rounds=2)
 
 
 @pytest.fixture(scope="module")
@@ -130,13 +130,13 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
 
     monkeypatch.setattr(diagnosis, "margin", margin)
     monkeypatch.setattr(diagnosis, "choose", choose)
-    found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 2}))[0]
+    found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 3}))[0]
     heard = found.question
     assert heard.against is not None
-    assert asked == [(heard.label, heard.against, 1), (heard.label, None, 1), (2, 0)]
+    assert asked == [(heard.label, heard.against, 1), (heard.label, None, 1), (3, 0)]
     asked.clear()
     careful = session.diagnose("house house piano", QUICK.model_copy(update={"careful": True}))[0]
-    assert asked == [(heard.label, heard.against, 4), (heard.label, None, 4), (3, 1)]
+    assert asked == [(heard.label, heard.against, 4), (heard.label, None, 4), (2, 1)]
     assert [take.margin for take in careful.takes] == pytest.approx([take.margin for take in found.takes], abs=1e-4)
 
 
