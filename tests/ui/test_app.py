@@ -67,6 +67,13 @@ def test_what_cannot_be_done_is_said_and_escaped(run: Callable[..., list[Any]]) 
         run("house", 2, 0.5, 1, 3.0, "<i>", "")
 
 
+def test_a_bound_on_memory_holds_on_the_page(session: Session) -> None:
+    page = app.build(session, memory_gib=1e-7)
+    run = next(block.fn for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "run")
+    with pytest.raises(gr.Error, match="needs about"):
+        run("house", 1, 0.5, 1, 3.0, "", "")
+
+
 def test_stop_ends_the_work_and_not_only_the_waiting(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     page = app.build(session)
     named = {block.fn.__name__: block.fn for block in page.fns.values() if block.fn is not None}

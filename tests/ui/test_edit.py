@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 from tonescope.diagnose.experiment import Experiment
+from tonescope.models.errors import TonescopeError
 from tonescope.ui.cli import app
 from typer.testing import CliRunner, Result
 
@@ -82,3 +83,21 @@ def test_what_makes_no_edit_is_refused(folders: tuple[Path, Path], arguments: li
     result = run(folders, *arguments)
     assert result.exit_code == 2, result.output
     assert told in " ".join(result.stderr.split()) and "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(("gib", "says"), [("0", "cannot be worked with"), ("0.0000001", "needs about")])
+def test_a_bound_on_memory_holds_for_an_edit(folders: tuple[Path, Path], gib: str, says: str) -> None:
+    result = run(folders, "decoder.1.mlp:5", "--memory", gib)
+    assert result.exit_code == 2 and says in result.stderr.replace("\n", " ")
+
+
+def test_a_folder_that_cannot_be_written_loses_nothing(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise TonescopeError("the disk is full.")
+
+    monkeypatch.setattr("tonescope.diagnose.report.experiment.write", full)
+    result = run(folders, "decoder.1.mlp:5", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 2 and "the disk is full" in result.stderr
+    assert "That moves" in result.stdout and "Written to" not in result.stdout
