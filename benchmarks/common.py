@@ -38,16 +38,12 @@ def keep(
     name: str, rows: Sequence[dict[str, Any]], about: dict[str, Any], packages: Sequence[str] = (), models: Sequence[PreTrainedModel] = ()
 ) -> None:  # fmt: skip
     """Print ``rows`` as a table and write them, with date, machine, versions and what tells the models apart, to
-    ``results/<name>.json``."""
+    ``results/<name>.json``. What ``about`` lists is a table of its own."""
     console = Console(width=140)
-    table = Table(title=name, title_justify="left")
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    for column in columns:
-        table.add_column(column)
-    for row in rows:
-        table.add_row(*(_shown(row.get(column)) for column in columns))
-    console.print(table)
-    console.print({key: _shown(value) for key, value in about.items()})
+    listed = {key: value for key, value in about.items() if isinstance(value, list)}
+    for title, some in ({name: rows} | listed).items():
+        console.print(_table(title, some))
+    console.print({key: _shown(value) for key, value in about.items() if key not in listed})
     memory = round(psutil.virtual_memory().total / 2**30)
     machine = f"{processor()}, {torch.get_num_threads()} threads, {memory} GiB, Python {platform.python_version()}"
     versions = {package: version(package) for package in (*PACKAGES, *packages)}
@@ -71,6 +67,15 @@ def processor() -> str:
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def _table(title: str, rows: Sequence[dict[str, Any]]) -> Table:
+    """Everything in ``rows`` but long lists."""
+    columns = dict.fromkeys(key for row in rows for key, value in row.items() if not isinstance(value, list))
+    table = Table(*columns, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*(_shown(row.get(column)) for column in columns))
+    return table
 
 
 def _shown(value: Any) -> str:
