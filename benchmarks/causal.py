@@ -229,9 +229,8 @@ def main() -> None:
         asked = question(session, takes.waveform)
         more = generator.generate([prompt] * len(seeds), screening, SECONDS)
         heard = hear(judge.posterior(torch.cat([takes.waveform, more.waveform]), generator.sample_rate), judge.labels)
-        metric = margin(judge, asked.label, asked.against)
-        found = attribute(generator, takes, metric, reference)
-        strongest = choose(generator, takes, metric, reference, found, SHARE)
+        found = attribute(generator, takes, margin(judge, asked.label, None), reference)
+        strongest = choose(generator, takes, judge, asked.label, reference, SHARE)
         controls = [matched_controls(strongest, found.activity, draw) for draw in seeds]
         variants = [Variant("muted", Edit(strongest)), Variant("control", tuple(map(Edit, controls)))]
         played: Played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)

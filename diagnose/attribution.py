@@ -17,11 +17,9 @@ from ..models.generator import Generator, Sampling, Takes
 from ..models.hooks import hooked, write
 from ..models.units import Location, Unit
 from .interventions import Edit, edited
-from .metrics import Metric, Playback
+from .metrics import Metric, Playback, boost_of
 from .reference import Reference, places
 from .trace import Keep, Trace, about, check_size, joined, reduced
-
-HALF_BOOST = 1024.0
 
 
 @dataclass(frozen=True)
@@ -143,8 +141,7 @@ class _Pass:
         self.generator, self.takes, self.reference, self.feedback = generator, takes, reference, feedback
         self.fed: dict[int, Tensor] = {}
         self.sampling, self.guidance, self.keep = sampling, sampling.guidance, keep
-        # Half-precision gradients of a long pass vanish; a larger loss lifts them, and is divided out again.
-        self.boost = HALF_BOOST if generator.model.dtype == torch.float16 else 1.0
+        self.boost = boost_of(generator.model.dtype)
         self.kept: dict[Location, Tensor] = {}
         self.indices: dict[Location, Tensor] = {}
         self.locations, self.device = locations, generator.model.device

@@ -176,7 +176,10 @@ def _saved_bytes(
 def attribution_bytes(
     generator: Generator, prompt: str, metric: Metric, seconds: float, guidance: float, sites: Sequence[str] = ATTRIBUTED
 ) -> int:  # fmt: skip
-    """Bytes for one take of an attribution, extrapolated from short takes: a line, or a parabola where attention makes it one."""
+    """Bytes for one take of an attribution, extrapolated from short takes: a line, or a parabola where attention makes it one.
+
+    ``metric`` listens once: more listens come one after the other and take no more.
+    """
     lengths = [delay.frames_in(length, generator.frame_rate) for length in PROBE_SECONDS]
     wanted = delay.frames_in(seconds, generator.frame_rate)
     if wanted <= lengths[-1]:

@@ -6,7 +6,7 @@ hears (:func:`margin`), and how likely the codes are under one prompt rather tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -16,6 +16,7 @@ from ..models.generator import Generator, Sampling, Text
 from ..models.judge import Judge
 
 COLDEST = 0.25  # of the temperatures that slopes are taken at: towards greedy sampling they vanish
+HALF_BOOST = 1024.0
 DRAWN_ANEW = 0.25  # share of the codes that is, wherever a take is listened to once more
 
 
@@ -58,20 +59,24 @@ class Playback:
         self.likely[:] = [weights]
         return tuple(self.generator.vectors(weights[:, side::sides]) for side in range(sides))
 
-    def sounds(self, count: int = 1) -> Iterator[Tensor]:
-        """The waveform that was heard (takes, samples), with the gradient of the one the logits expect (straight-through); then, up to
-        ``count``, versions of it in which :data:`DRAWN_ANEW` of the codes are others that were as likely there."""
+    def versions(self, count: int = 1) -> Iterator[tuple[Tensor, ...]]:
+        """What the codec is given, per side (takes, frames, width): the codes that were heard, with the gradient of what the logits expect
+        (straight-through); then, up to ``count``, versions in which :data:`DRAWN_ANEW` of the codes are others that were as likely there."""
         soft = self.expected()
         anchor = self.anchor or tuple(side.detach() for side in soft)
         self.latents.clear()
         for number in range(count):
             codes = self._drawn_anew(number) if number else self.codes
-            sides = [
+            sides = tuple(
                 self.generator.hard_vectors(codes[:, side :: len(soft)]) + soft[side] - anchor[side]
                 for side in range(len(soft))
-            ]
+            )
             self.latents.extend(sides)
-            yield torch.stack([self.generator.sound(part, side) for side, part in enumerate(sides)]).mean(0)
+            yield sides
+
+    def sound(self, sides: Sequence[Tensor]) -> Tensor:
+        """The waveform of what the codec is given: (takes, samples)."""
+        return torch.stack([self.generator.sound(part, side) for side, part in enumerate(sides)]).mean(0)
 
     @torch.no_grad()
     def _drawn_anew(self, number: int) -> Tensor:
@@ -86,6 +91,11 @@ class Playback:
         return torch.where(again.to(likely.device), drawn, self.codes)
 
 
+def boost_of(dtype: torch.dtype) -> float:
+    """What a loss is multiplied by before its gradient is taken, and the gradient divided by: half-precision ones of a long pass vanish."""
+    return HALF_BOOST if dtype == torch.float16 else 1.0
+
+
 Metric = Callable[[Playback], Tensor]
 """One number a take (takes,), differentiable in everything that is played."""
 
@@ -95,13 +105,27 @@ def margin(judge: Judge, label: str, against: str | None, listens: int = 1) -> M
 
     With more ``listens`` than one the number is the same and its slope is the mean over so many versions of the take (see
     :meth:`Playback.sounds`): the slope at one waveform is mostly noise, much of which is gone in that of its neighbours (Smilkov et al.
-    2017, arXiv 1706.03825).
+    2017, arXiv 1706.03825). They take no more memory than one: the way from each sound back to the codec's input is gone before the next.
     """
 
     def metric(playback: Playback) -> Tensor:
-        rate = playback.generator.sample_rate
-        values = torch.stack([judge.margin(sound, rate, label, against) for sound in playback.sounds(listens)])
-        return values[0] if listens == 1 else values[0].detach() + values.mean(0) - values.mean(0).detach()
+        def number(sides: Sequence[Tensor]) -> Tensor:
+            return judge.margin(playback.sound(sides), playback.generator.sample_rate, label, against)
+
+        versions = playback.versions(listens)
+        if listens == 1 or not torch.is_grad_enabled():
+            return number(next(versions))
+        boost = boost_of(playback.generator.model.dtype)
+        heard, pulls = [], []
+        for sides in versions:
+            apart = [side.detach().requires_grad_() for side in sides]
+            value = number(apart)
+            slopes = torch.autograd.grad(value.sum() * boost, apart)
+            pulls += [(side.float() * slope.float()).sum((1, 2)) for side, slope in zip(sides, slopes, strict=True)]
+            heard.append(value.detach())
+            del value
+        pull = torch.stack(pulls).sum(0) / (listens * boost)
+        return heard[0] + (pull - pull.detach()).to(heard[0].dtype)
 
     return metric
 

@@ -12,6 +12,7 @@ from tonescope.diagnose import memory
 from tonescope.diagnose.metrics import Playback, margin
 from tonescope.diagnose.settings import Settings
 from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Sampling
 
 from tests import tiny
 
@@ -39,18 +40,39 @@ class Marked(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
-        raise AssertionError("nothing was asked to go backward")
+        return gradients[0], None
 
 
 def test_counting_leaves_no_graph_behind() -> None:
     marks: list[weakref.ref[Any]] = []
 
     def metric(playback: Playback) -> torch.Tensor:
-        return Marked.apply(next(playback.sounds()), marks).tanh().mean(1)
+        return Marked.apply(playback.sound(next(playback.versions())), marks).tanh().mean(1)
 
     memory.attribution_bytes(tiny.generator(), PROMPT, metric, 0.8, 3.0)
     gc.collect()
     assert marks and not any(mark() for mark in marks)
+
+
+def test_more_listens_hold_no_more_than_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge, generator = tiny.judge(), tiny.generator()
+    marks: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    plain = judge.margin
+
+    def watched(sound: torch.Tensor, *rest: Any) -> torch.Tensor:
+        alive.append(sum(mark() is not None for mark in marks))
+        return plain(Marked.apply(sound, marks), *rest)
+
+    monkeypatch.setattr(judge, "margin", watched)
+    text = generator.read_text([PROMPT])
+    states = text.states.detach().requires_grad_()
+    codes = torch.randint(generator.size, (1, generator.books, 40))
+    playback = Playback(generator, codes, type(text)(states, text.mask, text.tokens, text.spans), Sampling())
+    value = margin(judge, "house", None, 3)(playback)
+    assert alive == [0, 0, 0] and not any(mark() for mark in marks)
+    value.sum().backward()
+    assert states.grad is not None and states.grad.abs().sum() > 0
 
 
 def test_cached_keys_and_values_are_what_generation_holds() -> None:
