@@ -6,7 +6,6 @@ import errno
 import ipaddress
 import os
 import socket
-from collections import defaultdict
 from html import escape
 from threading import Event, Lock
 from typing import TYPE_CHECKING, Any
@@ -128,7 +127,7 @@ def _shown(message: str) -> gr.Error:
 def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
     """The page around a session, each diagnosis bound to so much memory. One runs at a time."""
     one_at_a_time, sounds = Lock(), Sounds(session.generator)
-    running: dict[str | None, set[Event]] = defaultdict(set)  # by visitor: what ends each of their diagnoses
+    running: set[tuple[str | None, Event]] = set()  # every diagnosis, waiting or at work: whose it is, and what ends it
     longest = session.generator.longest_seconds
 
     def run(
@@ -142,8 +141,9 @@ def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
         request: gr.Request | None = None,
         progress: Any = gr.Progress(),
     ) -> list[Any]:
-        mine, stop = running[request.session_hash if request else None], Event()
-        mine.add(stop)
+        stop = Event()
+        mine = (request.session_hash if request else None, stop)
+        running.add(mine)
         given = {
             "takes": takes,
             "seconds": seconds,
@@ -174,7 +174,7 @@ def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
                 raise
             raise _shown(memory.RAN_OUT) from error
         finally:
-            mine.discard(stop)
+            running.discard(mine)
         labels = session.judge.labels
         figures: list[Figure | None] = [
             plots.heard(result, evidence, labels),
@@ -192,8 +192,10 @@ def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
 
     def halt(request: gr.Request | None = None) -> None:
         """End what runs for this visitor; gradio's own cancelling only looks away."""
-        for stop in list(running[request.session_hash if request else None]):
-            stop.set()
+        visitor = request.session_hash if request else None
+        for whose, stop in list(running):
+            if whose == visitor:
+                stop.set()
 
     with gr.Blocks(title="Tonescope", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as page:
         gr.Markdown(
