@@ -60,7 +60,7 @@ class Budget:
         fitting = int(self.bytes // max(each, 1))
         if fitting < 1:
             raise TonescopeError(
-                f"{what} needs about {each / GIB:.1f} GiB and {self.bytes / GIB:.1f} GiB may be used ({self.source}); ask for fewer seconds, or run where there is more memory."
+                f"{what} needs about {each / GIB:.3g} GiB and {self.bytes / GIB:.3g} GiB may be used ({self.source}); ask for fewer seconds, or run where there is more memory."
             )
         return min(most, fitting)
 

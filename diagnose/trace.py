@@ -152,7 +152,7 @@ def check_size(
     size = size_of(generator, len(prompts), frames, longest, locations, keep, guidance)
     if size > limit:
         raise TonescopeError(
-            f"the trace would take {size / 2**30:.1f} GiB and at most {limit / 2**30:.1f} are allowed; make fewer or shorter takes, or keep the mean over time or only the top units."
+            f"the trace would take {size / 2**30:.3g} GiB and at most {limit / 2**30:.3g} are allowed; make fewer or shorter takes, or keep the mean over time or only the top units."
         )
     return size
 

@@ -11,6 +11,7 @@ import torch
 from tonescope.diagnose import memory
 from tonescope.diagnose.metrics import Playback, margin
 from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.trace import Keep
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Sampling
 
@@ -100,3 +101,11 @@ def test_what_cannot_fit_is_refused_with_the_numbers() -> None:
         tiny.session().diagnose(PROMPT, Settings(takes=1, seconds=0.5, memory_gib=1e-7))
     assert memory.Budget(100, "test").rows(30, 48, "it") == 3
     assert memory.budget(torch.device("cpu")).bytes > 2**28
+
+
+def test_a_trace_larger_than_the_bound_is_refused_before_anything_is_played() -> None:
+    told: list[str] = []
+    settings = Settings(takes=256, seconds=2.0, memory_gib=0.098)
+    with pytest.raises(TonescopeError, match=r"the trace would take 0.0\d+ GiB and at most 0.00"):
+        tiny.session().diagnose(PROMPT, settings, progress=lambda what, _: told.append(what), keep=Keep("all"))
+    assert not any(what.startswith("generate") for what in told)
