@@ -5,8 +5,7 @@ slope. So a group is chosen a part at a time, and between the parts the takes ar
 far muted: the next part is what holds the verdict up then.
 
 The slopes are those of the judge's log-odds of what is heard over everything else: those over one other genre also fall where the other
-grows likelier from nothing, and the verdict stands. They are careful ones (:data:`.settings.CAREFUL`): a choice is made
-of few takes, and what plain slopes owe to chance adds up over rounds.
+grows likelier from nothing, and the verdict stands.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from .attribution import Attribution, attribute
 from .interventions import Edit, regenerate
 from .metrics import margin
 from .reference import Reference
-from .settings import CAREFUL, ROUNDS
+from .settings import PLAIN, ROUNDS
 
 
 def grown(units: Sequence[Unit], found: Attribution, share: float) -> tuple[Unit, ...]:
@@ -54,7 +53,7 @@ def choose(
     """
     rate, seconds = int(generator.sample_rate), takes.codes.shape[2] / generator.frame_rate
     usual = sound.natural_distance(takes.waveform, rate)
-    listens, feedback = CAREFUL
+    listens, feedback = PLAIN
     metric = margin(judge, heard, None, listens)
     slopes = first = attribute(generator, takes, metric, reference, sampling, rows, feedback=feedback)
     group = grown((), first, share / rounds)

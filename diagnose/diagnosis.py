@@ -151,7 +151,7 @@ def diagnose(
                 generator, takes, metric, reference, found, settings.refined_units, sampling, size, advance, feedback
             )
     seconds_played = clock.timings["generate"]  # by as many takes as every variant has
-    seconds_chosen = settings.rounds * (seconds_played + (1 if settings.careful else 2) * clock.timings["attribute"])
+    seconds_chosen = settings.rounds * (seconds_played + clock.timings["attribute"])
     with clock.stage("choose", generation, seconds_chosen) as advance:
         strongest = choose(
             generator, takes, judge, question.label, reference, settings.strongest_share, sampling, settings.rounds, size, rows, advance

@@ -12,7 +12,7 @@ from tonescope.diagnose.choosing import choose, grown
 from tonescope.diagnose.interventions import Edit
 from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.reference import Reference, measure
-from tonescope.diagnose.settings import CAREFUL
+from tonescope.diagnose.settings import PLAIN
 from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.units import Location, Unit
 
@@ -84,7 +84,7 @@ def test_rounds_that_leave_no_sound_choose_nothing(
 
 
 def test_rounds_choose_as_many_units_and_none_twice(generator: Generator, takes: Takes, reference: Reference) -> None:
-    listens, feedback = CAREFUL
+    listens, feedback = PLAIN
     found = attribute(generator, takes, margin(JUDGE, "house", None, listens), reference, feedback=feedback)
     shares = list[float]()
     once = choose(generator, takes, JUDGE, "house", reference, 0.1, rounds=1)

@@ -132,7 +132,7 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
     found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 3}))[0]
     label, against = found.question.label, found.question.against
     assert against is not None
-    chosen = [(label, None, 4), (1, False), (1, True), (1, True)]
+    chosen = [(label, None, 1), (0, False), (0, True), (0, True)]
     assert asked == [(label, against, 1), (label, against, 1), (0, False), *chosen]
     asked.clear()
     careful = session.diagnose("house house piano", QUICK.model_copy(update={"careful": True}))[0]
