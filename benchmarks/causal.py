@@ -2,7 +2,7 @@
 
 Units are chosen on some takes and muted in fresh ones, beside the same takes untouched. Two measurements:
 
-1. Over many prompts, the strongest 1 %, as a diagnosis chooses them, against as many matched random units: change of the margin, and share of takes whose verdict flips with
+1. Over many prompts, the strongest 1 %, as ``diagnose --careful`` chooses them, against as many matched random units: change of the margin, and share of takes whose verdict flips with
    the sound intact. Where takes of a prompt are not unanimous, new noise alone flips some, and any edit brings new noise: so the rates are those of prompts
    whose takes are all heard alike, of those the units are chosen by and of as many that only screen. Others are measured too and listed apart. ``natural``
    is how many untouched fresh takes, of a third set, are heard as something else.
@@ -210,7 +210,7 @@ def main() -> None:
     generator, judge = session.generator, session.judge
     reference, seeds = session.reference(Settings()), list(range(1, arguments.takes + 1))
     fresh, screening = ([seed + start for seed in seeds] for start in (arguments.takes, SCREENING))
-    settings = {"rounds": ROUNDS} | {
+    settings = {"rounds": ROUNDS, "listens": CAREFUL[0], "feedback": CAREFUL[1]} | {
         name: getattr(arguments, name) for name in ("takes", "group_takes", "estimate_takes")
     }
     models = [generator.model, judge.model]
@@ -229,8 +229,11 @@ def main() -> None:
         asked = question(session, takes.waveform)
         more = generator.generate([prompt] * len(seeds), screening, SECONDS)
         heard = hear(judge.posterior(torch.cat([takes.waveform, more.waveform]), generator.sample_rate), judge.labels)
-        found = attribute(generator, takes, margin(judge, asked.label, None), reference)
-        strongest = choose(generator, takes, judge, asked.label, reference, SHARE)
+        listens, feedback = CAREFUL
+        plain, careful = (margin(judge, asked.label, None, count) for count in (1, listens))
+        found = attribute(generator, takes, plain, reference)
+        slopes = attribute(generator, takes, careful, reference, feedback=feedback)
+        strongest = choose(generator, takes, careful, reference, slopes, SHARE, feedback=feedback)
         controls = [matched_controls(strongest, found.activity, draw) for draw in seeds]
         variants = [Variant("muted", Edit(strongest)), Variant("control", tuple(map(Edit, controls)))]
         played: Played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)

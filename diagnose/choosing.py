@@ -4,7 +4,7 @@ One slope at the clean take foresees a small step and not a group: units stand i
 slope. So a group is chosen a part at a time, and between the parts the takes are played again, on their noise, with what is chosen so
 far muted: the next part is what holds the verdict up then.
 
-The slopes are those of the judge's log-odds of what is heard over everything else: those over one other genre also fall where the other
+A diagnosis asks for the judge's log-odds of what is heard over everything else: those over one other genre also fall where the other
 grows likelier from nothing, and the verdict stands.
 """
 
@@ -13,14 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..models.generator import Generator, Sampling, Takes
-from ..models.judge import Judge
 from ..models.units import Unit
 from . import sound
 from .attribution import Attribution, attribute
 from .interventions import Edit, regenerate
-from .metrics import margin
+from .metrics import Metric
 from .reference import Reference
-from .settings import PLAIN, ROUNDS
+from .settings import ROUNDS
 
 
 def grown(units: Sequence[Unit], found: Attribution, share: float) -> tuple[Unit, ...]:
@@ -39,31 +38,28 @@ def grown(units: Sequence[Unit], found: Attribution, share: float) -> tuple[Unit
 
 
 def choose(
-    generator: Generator, takes: Takes, judge: Judge, heard: str, reference: Reference, share: float, sampling: Sampling = Sampling(),
-    rounds: int = ROUNDS, rows: int = 4, rows_played: int = 48, advance: Callable[[float], None] | None = None,
+    generator: Generator, takes: Takes, metric: Metric, reference: Reference, found: Attribution, share: float, sampling: Sampling = Sampling(),
+    rounds: int = ROUNDS, rows: int = 4, rows_played: int = 48, advance: Callable[[float], None] | None = None, feedback: int = 0,
 ) -> tuple[Unit, ...]:  # fmt: skip
-    """The ``share`` of the units of each kind that has ``takes`` heard as ``heard``, in the order in which they are chosen: first by the slopes
-    at ``takes``, then by those where what is chosen is muted.
+    """The strongest ``share`` of the units of each kind, in the order in which they are chosen: first by the slopes at ``takes`` that
+    ``found`` holds, then by those of the rounds that follow.
 
     Muted units that leave no usable sound explain nothing: where rounds lead there, the first slopes alone choose. ``rows`` takes are
-    attributed and ``rows_played`` played at a time; ``advance`` is told the share that is done.
+    attributed and ``rows_played`` played at a time; ``advance`` is told the share that is done, and ``feedback`` is that of :func:`.attribution.attribute`.
 
     Raises:
         TonescopeError: an edit cannot be made here, or a gradient is not a number.
     """
     rate, seconds = int(generator.sample_rate), takes.codes.shape[2] / generator.frame_rate
     usual = sound.natural_distance(takes.waveform, rate)
-    listens, feedback = PLAIN
-    metric = margin(judge, heard, None, listens)
-    slopes = first = attribute(generator, takes, metric, reference, sampling, rows, feedback=feedback)
-    group = grown((), first, share / rounds)
+    slopes, group = found, grown((), found, share / rounds)
     for number in range(2, rounds + 2 if rounds > 1 else 2):  # the last listens only
         edit = Edit(group)
         played = regenerate(
             generator, takes.prompts, takes.seeds, [edit] * len(takes), seconds, sampling, reference, rows_played
         )
         if sound.broken(played.waveform, takes.waveform, rate, usual).float().mean() >= 0.5:
-            return grown((), first, share)
+            return grown((), found, share)
         if number <= rounds:
             slopes = attribute(generator, played, metric, reference, sampling, rows, at=edit, feedback=feedback)
             group = grown(group, slopes, share * number / rounds)

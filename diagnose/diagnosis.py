@@ -143,18 +143,21 @@ def diagnose(
         )  # fmt: skip
         advance.note(bytes=cost.attribution_gib * memory.GIB + traced)
         begun = time.perf_counter()
-        found = attribute(generator, takes, metric, reference, sampling, size, keep=keep, feedback=feedback)
+        found = plain = attribute(generator, takes, metric, reference, sampling, size, keep=keep, feedback=feedback)
         if settings.refined_units:
             # A pass of its own for so many neurons and as many heads, each as long as the one for all, and a replay.
             advance.note(cost.attribution_gib * memory.GIB, 3 * settings.refined_units * (time.perf_counter() - begun))
             found = refined(
-                generator, takes, metric, reference, found, settings.refined_units, sampling, size, advance, feedback
+                generator, takes, metric, reference, plain, settings.refined_units, sampling, size, advance, feedback
             )
     seconds_played = clock.timings["generate"]  # by as many takes as every variant has
     seconds_chosen = settings.rounds * (seconds_played + clock.timings["attribute"])
     with clock.stage("choose", generation, seconds_chosen) as advance:
+        heard_at_all, slopes = margin(judge, question.label, None, listens), plain
+        if question.against:
+            slopes = attribute(generator, takes, heard_at_all, reference, sampling, size, feedback=feedback)
         strongest = choose(
-            generator, takes, judge, question.label, reference, settings.strongest_share, sampling, settings.rounds, size, rows, advance
+            generator, takes, heard_at_all, reference, slopes, settings.strongest_share, sampling, settings.rounds, size, rows, advance, feedback
         )  # fmt: skip
     ahead = to_foresee(prompt, text, found, strongest)
     with clock.stage("foresee", seconds=seconds_played * len(ahead)) as advance:

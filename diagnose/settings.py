@@ -24,7 +24,7 @@ class Settings(BaseModel):
 
     ``strongest_share`` is the share of all neurons, and of all heads, that the group test mutes together, chosen in so many ``rounds``; ``tested_units`` and ``tested_words`` are how
     many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.
-    ``careful`` slopes average over more listens and follow what changed codes do to later ones, and take longer (see :func:`.metrics.margin` and :func:`.attribution.attribute`).
+    ``careful`` slopes, which units are estimated and chosen by, average over more listens and follow what changed codes do to later ones, and take longer (see :func:`.metrics.margin` and :func:`.attribution.attribute`).
     ``refined_units`` is how many of the strongest neurons, and of the heads, are estimated by a second slope each (see :mod:`.refining`).
     Takes have the seeds from ``seed`` on; what was found is tested in as many fresh ones, with the seeds after those. ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
     """

@@ -12,7 +12,6 @@ from tonescope.diagnose.choosing import choose, grown
 from tonescope.diagnose.interventions import Edit
 from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.reference import Reference, measure
-from tonescope.diagnose.settings import PLAIN
 from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.units import Location, Unit
 
@@ -20,7 +19,7 @@ from tests import tiny
 
 TAKES = 3
 MLP, SELF = Location("decoder", 0, "mlp"), Location("decoder", 0, "self")
-JUDGE = tiny.judge()
+METRIC = margin(tiny.judge(), "house", None)
 
 
 def attribution(**drivers: float) -> Attribution:
@@ -60,14 +59,12 @@ def test_a_stand_in_is_found_where_the_first_is_muted(
 ) -> None:
     muted: list[Any] = []
 
-    def slopes(*_: Any, at: Edit | None = None, **__: Any) -> Attribution:
-        if at is None:
-            return attribution(n7=-2.0, n8=-1.0)
+    def edited_slopes(*_: Any, at: Edit, **__: Any) -> Attribution:
         muted.append(at.targets)
         return attribution(n7=-9.0, n30=-5.0, n8=-1.0)
 
-    monkeypatch.setattr(choosing, "attribute", slopes)
-    group = choose(generator, takes, JUDGE, "house", reference, 0.05, rounds=2)
+    monkeypatch.setattr(choosing, "attribute", edited_slopes)
+    group = choose(generator, takes, METRIC, reference, attribution(n7=-2.0, n8=-1.0), 0.05, rounds=2)
     assert neurons(group) == [7, 30] and muted == [(Unit(SELF, 0), Unit(MLP, 7))]
 
 
@@ -77,18 +74,15 @@ def test_rounds_that_leave_no_sound_choose_nothing(
 ) -> None:
     rounds = iter(range(1, 3))
     monkeypatch.setattr(choosing.sound, "broken", lambda *_: torch.tensor([next(rounds) == broken_in] * 2 + [False]))
-    slopes = {None: attribution(n7=-2.0, n8=-1.0)}
-    monkeypatch.setattr(choosing, "attribute", lambda *_, at=None, **__: slopes.get(at, attribution(n30=-5.0)))
-    group = choose(generator, takes, JUDGE, "house", reference, 0.05, rounds=2)
+    monkeypatch.setattr(choosing, "attribute", lambda *_, **__: attribution(n30=-5.0))
+    group = choose(generator, takes, METRIC, reference, attribution(n7=-2.0, n8=-1.0), 0.05, rounds=2)
     assert neurons(group) == [7, 8]
 
 
 def test_rounds_choose_as_many_units_and_none_twice(generator: Generator, takes: Takes, reference: Reference) -> None:
-    listens, feedback = PLAIN
-    found = attribute(generator, takes, margin(JUDGE, "house", None, listens), reference, feedback=feedback)
-    shares = list[float]()
-    once = choose(generator, takes, JUDGE, "house", reference, 0.1, rounds=1)
-    often = choose(generator, takes, JUDGE, "house", reference, 0.1, rounds=4, advance=shares.append)
+    found, shares = attribute(generator, takes, METRIC, reference), list[float]()
+    once = choose(generator, takes, METRIC, reference, found, 0.1, rounds=1)
+    often = choose(generator, takes, METRIC, reference, found, 0.1, rounds=4, advance=shares.append)
     assert once == grown((), found, 0.1)
     assert len(once) == len(often) == len(set(often)) and shares[-1] == 1
     assert set(once) != set(often)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from tonescope.diagnose import choosing, diagnosis, genre, plan, refining
+from tonescope.diagnose import diagnosis, genre, plan, refining
 from tonescope.diagnose.diagnosis import choose_question, foreign
 from tonescope.diagnose.genre import Heard, Intent, Verdict
 from tonescope.diagnose.known import Clip
+from tonescope.diagnose.metrics import Metric
 from tonescope.diagnose.report import plots, sentences
 from tonescope.diagnose.result import Diagnosis
 from tonescope.diagnose.session import Session
@@ -19,6 +19,7 @@ from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Sampling
+from tonescope.models.judge import Judge
 from tonescope.models.units import Unit
 
 from tests import tiny
@@ -117,26 +118,25 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[object, ...]] = []
+    plain_margin, plain_choose = diagnosis.margin, diagnosis.choose
 
-    def noted(function: Callable[..., Any], tell: Callable[..., tuple[object, ...]]) -> Callable[..., Any]:
-        def call(*given: Any, **named: Any) -> Any:
-            asked.append(tell(*given, **named))
-            return function(*given, **named)
+    def margin(judge: Judge, label: str, against: str | None, listens: int) -> Metric:
+        asked.append((label, against, listens))
+        return plain_margin(judge, label, against, listens)
 
-        return call
+    def choose(*given: Any) -> tuple[Unit, ...]:
+        asked.append((given[7], given[11]))
+        return plain_choose(*given)
 
-    for place in (diagnosis, choosing):
-        monkeypatch.setattr(place, "margin", noted(place.margin, lambda _, *which: which))
-        told = noted(place.attribute, lambda *_, feedback, at=None, **__: (feedback, at is not None))
-        monkeypatch.setattr(place, "attribute", told)
+    monkeypatch.setattr(diagnosis, "margin", margin)
+    monkeypatch.setattr(diagnosis, "choose", choose)
     found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 3}))[0]
-    label, against = found.question.label, found.question.against
-    assert against is not None
-    chosen = [(label, None, 1), (0, False), (0, True), (0, True)]
-    assert asked == [(label, against, 1), (label, against, 1), (0, False), *chosen]
+    heard = found.question
+    assert heard.against is not None
+    assert asked == [(heard.label, heard.against, 1), (heard.label, heard.against, 1), (heard.label, None, 1), (3, 0)]
     asked.clear()
     careful = session.diagnose("house house piano", QUICK.model_copy(update={"careful": True}))[0]
-    assert asked == [(label, against, 4), (label, against, 1), (1, False), *chosen[:3]]
+    assert asked == [(heard.label, heard.against, 4), (heard.label, heard.against, 1), (heard.label, None, 4), (2, 1)]
     assert [take.margin for take in careful.takes] == pytest.approx([take.margin for take in found.takes], abs=1e-4)
 
 
