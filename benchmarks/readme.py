@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.common import RESULTS
+from benchmarks.words import OURS
 
 HEAD = """# Benchmarks
 
@@ -73,8 +74,10 @@ def curves(result: dict[str, Any]) -> str:
     def beside(found: dict[str, Any]) -> str:
         return f"{found['mean']:+.2f} ({found['interval']['low']:+.2f} to {found['interval']['high']:+.2f})"
 
-    told = []
-    for name, areas in result.get("areas", {}).items():
+    told, found = [], result.get("areas", {})
+    if found and OURS not in found:
+        raise KeyError(OURS)
+    for name, areas in found.items():
         told.append(f"{name}: {areas['deletion']['mean']:.2f}, {areas['insertion']['mean']:.2f}")
         if sides := result["beside_ours"].get(name):
             told[-1] += f", beside ours {beside(sides['deletion'])}, {beside(sides['insertion'])}"
