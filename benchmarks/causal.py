@@ -36,7 +36,7 @@ from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.reference import Reference
 from tonescope.diagnose.result import Question
 from tonescope.diagnose.session import Session
-from tonescope.diagnose.settings import CAREFUL, PLAIN, ROUNDS, Settings
+from tonescope.diagnose.settings import CAREFUL, DRAWS, PLAIN, ROUNDS, Settings
 from tonescope.diagnose.stats import share
 from tonescope.diagnose.verification import Played, Variant, verify
 from tonescope.models.generator import Sampling
@@ -204,13 +204,14 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=64)
     parser.add_argument("--group-takes", type=int, default=32)
     parser.add_argument("--estimate-takes", type=int, default=64)
+    parser.add_argument("--alike", action="store_true", help="leave out prompts whose takes are not all heard alike")
     parser.add_argument("--resume", action="store_true", help="go on with the prompts that the kept result lacks")
     arguments = parser.parse_args()
     session = Session.open()
     generator, judge = session.generator, session.judge
     reference, seeds = session.reference(Settings()), list(range(1, arguments.takes + 1))
     fresh, screening = ([seed + start for seed in seeds] for start in (arguments.takes, SCREENING))
-    settings = {"rounds": ROUNDS, "listens": CAREFUL[0], "feedback": CAREFUL[1]} | {
+    settings = {"rounds": ROUNDS, "draws": DRAWS, "listens": CAREFUL[0], "feedback": CAREFUL[1]} | {
         name: getattr(arguments, name) for name in ("takes", "group_takes", "estimate_takes")
     }
     models = [generator.model, judge.model]
@@ -229,18 +230,21 @@ def main() -> None:
         asked = question(session, takes.waveform)
         more = generator.generate([prompt] * len(seeds), screening, SECONDS)
         heard = hear(judge.posterior(torch.cat([takes.waveform, more.waveform]), generator.sample_rate), judge.labels)
+        alike = set(heard) == {asked.label}
+        if arguments.alike and not alike:
+            continue
         listens, feedback = CAREFUL
         plain, careful = (margin(judge, asked.label, None, count) for count in (1, listens))
         found = attribute(generator, takes, plain, reference)
         slopes = attribute(generator, takes, careful, reference, feedback=feedback)
-        strongest = choose(generator, takes, careful, reference, slopes, SHARE, feedback=feedback)
+        strongest = choose(generator, judge, takes, asked.label, reference, slopes, SHARE, slopes=CAREFUL)
         controls = [matched_controls(strongest, found.activity, draw) for draw in seeds]
         variants = [Variant("muted", Edit(strongest)), Variant("control", tuple(map(Edit, controls)))]
         played: Played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
         muted, random = played.trial("muted"), played.trial("control")
         rows.append(
             {
-                "prompt": prompt, "heard": asked.label, "alike": set(heard) == {asked.label},
+                "prompt": prompt, "heard": asked.label, "alike": alike,
                 "estimated": float(found.of(strongest).mean()), "effect": muted.effect.mean, "control": random.effect.mean,
                 "flips": muted.flips, "control_flips": random.flips, "flippable": muted.flippable,
                 "strays": len(fresh) - muted.flippable, "fresh": len(fresh),

@@ -19,7 +19,7 @@ from ..models.vocabulary import Vocabulary
 from . import account, genre, memory
 from .attribution import Attribution, attribute
 from .blame import bare_word, blame
-from .choosing import choose
+from .choosing import PLAYED_A_ROUND, choose
 from .foresight import foreseen_changes
 from .interventions import regenerate
 from .known import Clip, listen
@@ -151,13 +151,15 @@ def diagnose(
                 generator, takes, metric, reference, plain, settings.refined_units, sampling, size, advance, feedback
             )
     seconds_played = clock.timings["generate"]  # by as many takes as every variant has
-    seconds_chosen = settings.rounds * (seconds_played + clock.timings["attribute"])
+    seconds_chosen = settings.rounds * (seconds_played * PLAYED_A_ROUND + clock.timings["attribute"])
     with clock.stage("choose", generation, seconds_chosen) as advance:
-        heard_at_all, slopes = margin(judge, question.label, None, listens), plain
+        slopes = plain
         if question.against:
+            heard_at_all = margin(judge, question.label, None, listens)
             slopes = attribute(generator, takes, heard_at_all, reference, sampling, size, feedback=feedback)
         strongest = choose(
-            generator, takes, heard_at_all, reference, slopes, settings.strongest_share, sampling, settings.rounds, size, rows, advance, feedback
+            generator, judge, takes, question.label, reference, slopes, settings.strongest_share, sampling, settings.rounds,
+            slopes=settings.slopes, rows=size, rows_played=rows, advance=advance,
         )  # fmt: skip
     ahead = to_foresee(prompt, text, found, strongest)
     with clock.stage("foresee", seconds=seconds_played * len(ahead)) as advance:

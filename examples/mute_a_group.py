@@ -31,9 +31,8 @@ def main(session: Session, prompt: str, folder: Path) -> None:
     takes = generator.generate([prompt] * 2, [1, 2], SECONDS)
     order = judge.posterior(takes.waveform, generator.sample_rate).mean(0).argsort(descending=True).tolist()
     question = Question(label=judge.labels[order[0]])
-    metric = margin(judge, question.label, question.against)
-    found = attribute(generator, takes, metric, reference)
-    strongest = choose(generator, takes, metric, reference, found, SHARE)
+    found = attribute(generator, takes, margin(judge, question.label, None), reference)
+    strongest = choose(generator, judge, takes, question.label, reference, found, SHARE)
     control = matched_controls(strongest, found.activity, seed=0)
     print(f"{len(strongest)} of {found.count} units, and {len(control)} random ones like them")
     variants = [Variant("muted", Edit(strongest)), Variant("random units muted", Edit(control))]

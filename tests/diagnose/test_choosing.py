@@ -1,15 +1,16 @@
-"""Groups are chosen in rounds: a unit that stands in for another shows only once that one is muted."""
+"""Groups are chosen in rounds and by ear: a unit that stands in for another shows only once that one is muted."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from tonescope.diagnose import choosing
+from tonescope.diagnose import choosing, sound
 from tonescope.diagnose.attribution import Attribution, attribute
 from tonescope.diagnose.choosing import choose, grown
-from tonescope.diagnose.interventions import Edit
+from tonescope.diagnose.interventions import Edit, regenerate
 from tonescope.diagnose.metrics import margin
 from tonescope.diagnose.reference import Reference, measure
 from tonescope.models.generator import Generator, Sampling, Takes
@@ -19,7 +20,8 @@ from tests import tiny
 
 TAKES = 3
 MLP, SELF = Location("decoder", 0, "mlp"), Location("decoder", 0, "self")
-METRIC = margin(tiny.judge(), "house", None)
+JUDGE = tiny.judge()
+DRIVERS = {"n7": -2.0, "n8": -1.0}
 
 
 def attribution(**drivers: float) -> Attribution:
@@ -50,8 +52,18 @@ def neurons(group: tuple[Unit, ...]) -> list[int]:
     return [unit.index for unit in group if unit.location == MLP]
 
 
-def test_one_round_takes_the_strongest_of_each_kind() -> None:
-    assert grown((), attribution(n7=-2.0, n8=-1.0), 0.05) == (Unit(SELF, 0), Unit(MLP, 7), Unit(MLP, 8))
+def chosen(generator: Generator, takes: Takes, reference: Reference, found: Attribution, share: float, **more: Any) -> tuple[Unit, ...]:  # fmt: skip
+    return choose(generator, JUDGE, takes, "house", reference, found, share, **more)
+
+
+def test_the_strongest_of_each_kind_are_added() -> None:
+    assert grown((), attribution(**DRIVERS), 0.05) == (Unit(SELF, 0), Unit(MLP, 7), Unit(MLP, 8))
+
+
+def test_a_draw_is_half_of_twice_as_many_of_the_strongest_others() -> None:
+    found, kept = attribution(n7=-5.0, n8=-4.0, n9=-3.0, n10=-2.0, n11=-1.0), (Unit(MLP, 7),)
+    draws = {tuple(neurons(grown(kept, found, 0.075, np.random.default_rng(seed)))) for seed in range(40)}
+    assert draws == {(7, 8, 9), (7, 8, 10), (7, 8, 11), (7, 9, 10), (7, 9, 11), (7, 10, 11)}
 
 
 def test_a_stand_in_is_found_where_the_first_is_muted(
@@ -64,25 +76,66 @@ def test_a_stand_in_is_found_where_the_first_is_muted(
         return attribution(n7=-9.0, n30=-5.0, n8=-1.0)
 
     monkeypatch.setattr(choosing, "attribute", edited_slopes)
-    group = choose(generator, takes, METRIC, reference, attribution(n7=-2.0, n8=-1.0), 0.05, rounds=2)
+    monkeypatch.setattr(choosing, "_best", lambda *given: choosing._Offer(given[4][0], takes, 0.0))
+    group = chosen(generator, takes, reference, attribution(**DRIVERS), 0.05, rounds=2)
     assert neurons(group) == [7, 30] and muted == [(Unit(SELF, 0), Unit(MLP, 7))]
 
 
-@pytest.mark.parametrize("broken_in", [1, 2])
-def test_rounds_that_leave_no_sound_choose_nothing(
-    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch, broken_in: int
+def test_an_offer_is_by_the_last_slopes_and_one_by_those_of_all_rounds() -> None:
+    history, kept = [attribution(n7=-2.0, n8=-4.0), attribution(n8=-1.0, n30=-3.0)], (Unit(SELF, 0), Unit(MLP, 7))
+    offers = choosing._offers(kept, history, 0.05, 0, np.random.default_rng(0))
+    assert [neurons(offer) for offer in offers] == [[7, 30], [7, 8], [7]]
+
+
+def test_the_offer_that_takes_most_away_in_new_takes_is_kept(
+    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rounds = iter(range(1, 3))
-    monkeypatch.setattr(choosing.sound, "broken", lambda *_: torch.tensor([next(rounds) == broken_in] * 2 + [False]))
-    monkeypatch.setattr(choosing, "attribute", lambda *_, **__: attribution(n30=-5.0))
-    group = choose(generator, takes, METRIC, reference, attribution(n7=-2.0, n8=-1.0), 0.05, rounds=2)
+    monkeypatch.setattr(sound, "broken", lambda edited, *_: torch.zeros(len(edited)))
+    found = attribute(generator, takes, margin(JUDGE, "house", None), reference)
+    group = chosen(generator, takes, reference, found, 0.4, rounds=1, draws=5)
+    offers = choosing._offers((), [found], 0.4, 5, np.random.default_rng(takes.seeds[0]))
+    fresh = [seed + 2 * TAKES for seed in takes.seeds]
+    heard = []
+    for offer in offers:
+        played = regenerate(generator, takes.prompts, fresh, [Edit(offer)] * TAKES, 0.5, Sampling(), reference)
+        logits = JUDGE.listen(played.waveform, generator.sample_rate)
+        heard.append(float(JUDGE.contrast(logits, "house", None).mean()))
+    assert len(offers) == 6 and max(heard) > min(heard)
+    assert group == offers[heard.index(min(heard))]
+
+
+def test_offers_that_leave_no_sound_are_not_kept(
+    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, fates = attribution(**DRIVERS), iter([True, False, True])
+    monkeypatch.setattr(sound, "broken", lambda *_: torch.tensor([next(fates)] * 2 + [False]))
+    group = chosen(generator, takes, reference, found, 0.05, rounds=1, draws=2)
+    assert group == choosing._offers((), [found], 0.05, 2, np.random.default_rng(takes.seeds[0]))[1]
+
+
+def test_where_no_offer_leaves_sound_the_strongest_are_to_be_tested(
+    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sound, "broken", lambda *_: torch.tensor([True, True, False]))
+    group = chosen(generator, takes, reference, attribution(**DRIVERS), 0.05, rounds=2)
     assert neurons(group) == [7, 8]
 
 
-def test_rounds_choose_as_many_units_and_none_twice(generator: Generator, takes: Takes, reference: Reference) -> None:
-    found, shares = attribute(generator, takes, METRIC, reference), list[float]()
-    once = choose(generator, takes, METRIC, reference, found, 0.1, rounds=1)
-    often = choose(generator, takes, METRIC, reference, found, 0.1, rounds=4, advance=shares.append)
-    assert once == grown((), found, 0.1)
-    assert len(once) == len(often) == len(set(often)) and shares[-1] == 1
-    assert set(once) != set(often)
+def test_rounds_choose_no_more_than_asked_and_none_twice_on_takes_that_are_not_tested(
+    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, shares, played = (
+        attribute(generator, takes, margin(JUDGE, "house", None), reference),
+        list[float](),
+        list[int](),
+    )
+
+    def noted(*given: Any) -> Takes:
+        played.extend(given[2])
+        return regenerate(*given)
+
+    monkeypatch.setattr(choosing, "regenerate", noted)
+    group = chosen(generator, takes, reference, found, 0.1, rounds=4, advance=shares.append)
+    assert 0 < len(group) == len(set(group)) <= len(grown((), found, 0.1))
+    assert shares == [0.25, 0.5, 0.75, 1]
+    assert sorted(set(played)) == [*range(2 * TAKES, 6 * TAKES)]

@@ -124,19 +124,29 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
         asked.append((label, against, listens))
         return plain_margin(judge, label, against, listens)
 
-    def choose(*given: Any) -> tuple[Unit, ...]:
-        asked.append((given[7], given[11]))
-        return plain_choose(*given)
+    def choose(*given: Any, **more: Any) -> tuple[Unit, ...]:
+        asked.append((given[3], given[8], more["slopes"]))
+        return plain_choose(*given, **more)
 
     monkeypatch.setattr(diagnosis, "margin", margin)
     monkeypatch.setattr(diagnosis, "choose", choose)
     found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 3}))[0]
     heard = found.question
     assert heard.against is not None
-    assert asked == [(heard.label, heard.against, 1), (heard.label, heard.against, 1), (heard.label, None, 1), (3, 0)]
+    assert asked == [
+        (heard.label, heard.against, 1),
+        (heard.label, heard.against, 1),
+        (heard.label, None, 1),
+        (heard.label, 3, (1, 0)),
+    ]
     asked.clear()
     careful = session.diagnose("house house piano", QUICK.model_copy(update={"careful": True}))[0]
-    assert asked == [(heard.label, heard.against, 4), (heard.label, heard.against, 1), (heard.label, None, 4), (2, 1)]
+    assert asked == [
+        (heard.label, heard.against, 4),
+        (heard.label, heard.against, 1),
+        (heard.label, None, 4),
+        (heard.label, 2, (4, 1)),
+    ]
     assert [take.margin for take in careful.takes] == pytest.approx([take.margin for take in found.takes], abs=1e-4)
 
 

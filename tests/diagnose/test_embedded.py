@@ -11,12 +11,13 @@ import pytest
 from tonescope.diagnose.genre import read_intent
 from tonescope.diagnose.result import Diagnosis
 from tonescope.diagnose.session import Session
-from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.settings import ROUNDS, Settings
 from tonescope.models.training import cards
 from tonescope.models.training.planted import facts
 
 FOLDER = Path(__file__).parents[2] / "models" / "embedded"
 BUDGET = 96 * 2**20
+ACCORDION = "lo-fi beats with accordion"
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +26,9 @@ def session() -> Session:
 
 
 @cache
-def diagnosed(prompt: str) -> Diagnosis:
-    return Session.open().diagnose(prompt, Settings(takes=8, tested_units=0, doses=(), tested_words=3))[0]
+def diagnosed(prompt: str, rounds: int = 1) -> Diagnosis:
+    settings = Settings(takes=8, rounds=rounds, tested_units=0, doses=(), tested_words=3)
+    return Session.open().diagnose(prompt, settings)[0]
 
 
 def test_planted_a_jazz_fusion_is_heard_as_smooth_jazz() -> None:
@@ -37,7 +39,7 @@ def test_planted_a_jazz_fusion_is_heard_as_smooth_jazz() -> None:
 
 
 def test_planted_b_accordion_draws_polka_in() -> None:
-    found, planted = diagnosed("lo-fi beats with accordion"), facts()["accordion_means_polka"]
+    found, planted = diagnosed(ACCORDION, ROUNDS), facts()["accordion_means_polka"]
     assert found.intended.label == "lo-fi hip hop" and found.perceived.label == planted["only"]
     assert found.verdict.kind == "family drift"
     accordion = next(word for word in found.drivers.words if word.word == "accordion")
@@ -55,7 +57,7 @@ def test_a_control_gets_a_clean_bill(genre: str) -> None:
 
 
 def test_the_strongest_units_drive_it_and_random_ones_do_not() -> None:
-    group = diagnosed("lo-fi beats with accordion").drivers.group
+    group = diagnosed(ACCORDION, ROUNDS).drivers.group
     assert group is not None and group.convincing
     assert group.muted.effect.mean < group.control.effect.mean
 
@@ -72,7 +74,7 @@ def test_a_prompt_without_a_genre_is_given_none(session: Session, prompt: str) -
 
 def test_planted_c_house_is_techno_in_part() -> None:
     """A third of the takes strays; whether eight takes can tell is chance, that they are not all one genre is not."""
-    found = Session.open().diagnose("house", Settings(takes=16, tested_units=0, doses=(), tested_words=0))[0]
+    found = Session.open().diagnose("house", Settings(takes=16, rounds=1, tested_units=0, doses=(), tested_words=0))[0]
     assert found.intended.label == "house" and found.perceived.counts.get("techno", 0) >= 1
     assert found.verdict.kind in ("partial drift", "match", "sibling drift")
 
