@@ -55,7 +55,19 @@ def test_every_public_name_is_there(installed: Path, tmp_path: Path) -> None:
 
 
 def _diagnosed(installed: Path, empty: Path, prompt: str, *more: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tonescope", "diagnose", prompt, "--test-units", "0", "--json", *more]
+    command = [
+        sys.executable,
+        "-m",
+        "tonescope",
+        "diagnose",
+        prompt,
+        "--test-units",
+        "0",
+        "--rounds",
+        "1",
+        "--json",
+        *more,
+    ]
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     done = subprocess.run(command, cwd=empty, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -8,16 +8,18 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from tonescope.diagnose.diagnosis import judged
 from tonescope.diagnose.genre import read_intent
 from tonescope.diagnose.result import Diagnosis
 from tonescope.diagnose.session import Session
-from tonescope.diagnose.settings import ROUNDS, Settings
+from tonescope.diagnose.settings import Settings
 from tonescope.models.training import cards
 from tonescope.models.training.planted import facts
 
 FOLDER = Path(__file__).parents[2] / "models" / "embedded"
 BUDGET = 96 * 2**20
 ACCORDION = "lo-fi beats with accordion"
+ENOUGH = 2  # rounds
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +28,8 @@ def session() -> Session:
 
 
 @cache
-def diagnosed(prompt: str, rounds: int = 1) -> Diagnosis:
-    settings = Settings(takes=8, rounds=rounds, tested_units=0, doses=(), tested_words=3)
+def diagnosed(prompt: str, takes: int = 8, rounds: int = 1) -> Diagnosis:
+    settings = Settings(takes=takes, rounds=rounds, tested_units=0, doses=(), tested_words=3)
     return Session.open().diagnose(prompt, settings)[0]
 
 
@@ -39,7 +41,7 @@ def test_planted_a_jazz_fusion_is_heard_as_smooth_jazz() -> None:
 
 
 def test_planted_b_accordion_draws_polka_in() -> None:
-    found, planted = diagnosed(ACCORDION, ROUNDS), facts()["accordion_means_polka"]
+    found, planted = diagnosed(ACCORDION, rounds=ENOUGH), facts()["accordion_means_polka"]
     assert found.intended.label == "lo-fi hip hop" and found.perceived.label == planted["only"]
     assert found.verdict.kind == "family drift"
     accordion = next(word for word in found.drivers.words if word.word == "accordion")
@@ -50,14 +52,14 @@ def test_planted_b_accordion_draws_polka_in() -> None:
 
 @pytest.mark.parametrize("genre", ["ragtime", "reggae"])
 def test_a_control_gets_a_clean_bill(genre: str) -> None:
-    found = diagnosed(f"{genre} music")
+    found = diagnosed(f"{genre} music", takes=4)
     assert genre in facts()["controls"]["genres"]
     assert (found.verdict.kind, found.perceived.label) == ("match", genre)
     assert found.blame.where == "nowhere"
 
 
 def test_the_strongest_units_drive_it_and_random_ones_do_not() -> None:
-    group = diagnosed(ACCORDION, ROUNDS).drivers.group
+    group = diagnosed(ACCORDION, rounds=ENOUGH).drivers.group
     assert group is not None and group.convincing
     assert group.muted.effect.mean < group.control.effect.mean
 
@@ -72,11 +74,14 @@ def test_a_prompt_without_a_genre_is_given_none(session: Session, prompt: str) -
     assert read_intent(prompt, session.judge, session.taxonomy).label is None
 
 
-def test_planted_c_house_is_techno_in_part() -> None:
-    """A third of the takes strays; whether eight takes can tell is chance, that they are not all one genre is not."""
-    found = Session.open().diagnose("house", Settings(takes=16, rounds=1, tested_units=0, doses=(), tested_words=0))[0]
-    assert found.intended.label == "house" and found.perceived.counts.get("techno", 0) >= 1
-    assert found.verdict.kind in ("partial drift", "match", "sibling drift")
+def test_planted_c_house_is_techno_in_part(session: Session) -> None:
+    """A third of the takes strays; whether sixteen takes can tell is chance, that they are not all one genre is not."""
+    generator, judge = session.generator, session.judge
+    posterior = judge.posterior(generator.generate(["house"] * 16, range(1, 17), 4.0).waveform, generator.sample_rate)
+    intent = read_intent("house", judge, session.taxonomy)
+    heard, verdict, _ = judged(intent, posterior, generator, judge, session.taxonomy, None)
+    assert intent.label == "house" and heard.counts.get("techno", 0) >= 1
+    assert verdict.kind in ("partial drift", "match", "sibling drift")
 
 
 def test_the_cards_say_what_was_measured(tmp_path: Path) -> None:

@@ -93,8 +93,8 @@ def test_cached_keys_and_values_are_what_generation_holds() -> None:
 
 def test_a_small_budget_changes_the_batches_and_not_the_diagnosis() -> None:
     session = tiny.session()
-    whole, _ = session.diagnose(PROMPT, Settings(takes=3, seconds=0.5))
-    tight, _ = session.diagnose(PROMPT, Settings(takes=3, seconds=0.5, memory_gib=2e-3))
+    whole, _ = session.diagnose(PROMPT, Settings(takes=3, seconds=0.5, rounds=2))
+    tight, _ = session.diagnose(PROMPT, Settings(takes=3, seconds=0.5, rounds=2, memory_gib=2e-3))
     assert (
         tight.cost.rows_generated_together < 3 * 10 < whole.cost.rows_generated_together
     )  # 13 variants and the takes untouched

@@ -34,7 +34,8 @@ def run(*arguments: str) -> Result:
 
 def quick(folders: tuple[Path, Path], *arguments: str) -> Result:
     generator, judge = folders
-    return run("--model", str(generator), "--judge", str(judge), "--takes", "2", "--seconds", "0.5", *arguments)
+    small = ["--takes", "2", "--seconds", "0.5", "--rounds", "1"]
+    return run("--model", str(generator), "--judge", str(judge), *small, *arguments)
 
 
 def assert_refused(result: Result, *words: str) -> None:
