@@ -4,7 +4,7 @@ Units are chosen on some takes and muted in fresh ones, beside the same takes un
 
 1. Over many prompts, the strongest 1 %, as ``diagnose --careful`` chooses them, against as many matched random units: change of the margin, and share of takes whose verdict flips with
    the sound intact. Where takes of a prompt are not unanimous, new noise alone flips some, and any edit brings new noise: so the rates are those of prompts
-   whose takes are all heard alike, of those the units are chosen by and of as many that only screen. Others are measured too and listed apart. ``natural``
+   whose takes are all heard alike, of those the units are chosen by and of as many that only screen. Others are measured too and listed apart, where ``--alike`` does not leave them out. ``natural``
    is how many untouched fresh takes, of a third set, are heard as something else.
 2. For some prompts, groups of units of one size, from all strong drivers to all random: rank correlation of the estimated with the measured effect,
    beside what the measurement itself is worth (from the rank correlation of two halves of its takes). The estimate is what a few parallel passes
@@ -204,7 +204,9 @@ def main() -> None:
     parser.add_argument("--groups", type=int, default=64)
     parser.add_argument("--group-takes", type=int, default=32)
     parser.add_argument("--estimate-takes", type=int, default=64)
-    parser.add_argument("--alike", action="store_true", help="leave out prompts whose takes are not all heard alike")
+    parser.add_argument(
+        "--alike", action="store_true", help="leave out prompts whose takes are not all heard alike, and their groups"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the prompts that the kept result lacks")
     arguments = parser.parse_args()
     session = Session.open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Sequence
 from datetime import date
@@ -45,7 +46,7 @@ def keep(
         console.print(_table(title, some))
     console.print({key: _shown(value) for key, value in about.items() if key not in listed})
     memory = round(psutil.virtual_memory().total / 2**30)
-    machine = f"{processor()}, {torch.get_num_threads()} threads, {memory} GiB, Python {platform.python_version()}"
+    machine = f"{processor()}, {torch.get_num_threads()} threads, {memory} GiB, Python {platform.python_version()}{allocation()}"
     versions = {package: version(package) for package in (*PACKAGES, *packages)}
     whole = {
         "name": name,
@@ -58,6 +59,12 @@ def keep(
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+
+
+def allocation() -> str:
+    """How the C library was told to hand out memory, where it was: it shifts what large tensors cost."""
+    told = sorted(name for name in os.environ if name.startswith("MALLOC_"))
+    return "".join(f", {name}={os.environ[name]}" for name in told)
 
 
 def processor() -> str:

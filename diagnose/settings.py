@@ -23,7 +23,7 @@ PLAIN = (1, 0)
 class Settings(BaseModel):
     """How a diagnosis is made.
 
-    ``strongest_share`` is the share of all neurons, and of all heads, that the group test mutes together, chosen in so many ``rounds`` (see :mod:`.choosing`); ``tested_units`` and ``tested_words`` are how
+    ``strongest_share`` is the most of all neurons, and of all heads, that the group test mutes together, as a share, chosen in so many ``rounds`` (see :mod:`.choosing`); ``tested_units`` and ``tested_words`` are how
     many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.
     ``careful`` slopes, which units are estimated and chosen by, average over more listens and follow what changed codes do to later ones, and take longer (see :func:`.metrics.margin` and :func:`.attribution.attribute`).
     ``refined_units`` is how many of the strongest neurons, and of the heads, are estimated by a second slope each (see :mod:`.refining`).

@@ -99,7 +99,7 @@ def diagnose(
     as_json: AsJson = False,
     timings: Annotated[bool, typer.Option("--timings", help="Show where the time went.")] = False,
     share: Annotated[
-        float, typer.Option(metavar="SHARE", help="Mute together so large a share of the strongest neurons and heads.")
+        float, typer.Option(metavar="SHARE", help="Mute together up to so large a share of the neurons and heads.")
     ] = 0.01,
     rounds: Annotated[
         int, typer.Option(help="Choose those units in so many rounds, each where those chosen before are muted.")

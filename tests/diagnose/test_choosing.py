@@ -71,14 +71,16 @@ def test_a_stand_in_is_found_where_the_first_is_muted(
 ) -> None:
     muted: list[Any] = []
 
-    def edited_slopes(*_: Any, at: Edit, **__: Any) -> Attribution:
-        muted.append(at.targets)
+    def edited_slopes(*_: Any, at: Edit, feedback: int, **__: Any) -> Attribution:
+        muted.append((at.targets, feedback))
         return attribution(n7=-9.0, n30=-5.0, n8=-1.0)
 
     monkeypatch.setattr(choosing, "attribute", edited_slopes)
     monkeypatch.setattr(choosing, "_best", lambda *given: choosing._Offer(given[4][0], takes, 0.0))
-    group = chosen(generator, takes, reference, attribution(**DRIVERS), 0.05, rounds=2)
-    assert neurons(group) == [7, 30] and muted == [(Unit(SELF, 0), Unit(MLP, 7))]
+    listens: list[int] = []
+    monkeypatch.setattr(choosing, "margin", lambda *given: listens.append(given[3]))
+    group = chosen(generator, takes, reference, attribution(**DRIVERS), 0.05, rounds=2, slopes=(4, 1))
+    assert neurons(group) == [7, 30] and muted == [((Unit(SELF, 0), Unit(MLP, 7)), 1)] and listens == [4]
 
 
 def test_an_offer_is_by_the_last_slopes_and_one_by_those_of_all_rounds() -> None:
