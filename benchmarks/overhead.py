@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from statistics import median
 from typing import Any
 
@@ -86,10 +87,18 @@ def _inputs(generator: Generator, takes: Takes) -> tuple[torch.Tensor, tuple[tor
     return ids, (states, torch.cat([text.mask, torch.zeros_like(text.mask)]))
 
 
+def as_laid_out(generator: Generator) -> Generator:
+    """The same model without our way of leaving out what is read of the null prompt, which others do not have."""
+    plain = copy(generator)
+    plain.unread = []
+    return plain
+
+
 def with_captum(generator: Generator, judge: Judge, takes: Takes) -> list[torch.Tensor]:
     """The same attribution (gradient x (activation - baseline) of every neuron and head) with Captum's layer method."""
     from captum.attr import LayerGradientXActivation
 
+    generator = as_laid_out(generator)
     playback = Playback(generator, takes.codes, generator.read_text(takes.prompts))
     metric = margin(judge, *LABELS)
 
@@ -193,7 +202,10 @@ def disagreement(generator: Generator, judge: Judge, seconds: float = 1.0) -> di
             ours = found.units[location][0]
             summed = -theirs.sum(0).unflatten(0, (-1, generator.head_width(location))).sum(1)
             attributed.append(float((ours - summed).abs().max() / ours.abs().max()))
-            kept, value = found.trace.values[location][0].float(), nnsight[f"{location.layer}.{location.name}"].float()
+            value = nnsight[f"{location.layer}.{location.name}"].float()
+            kept = torch.zeros_like(value)  # where no null prompt is read, we keep no zeros
+            ours = found.trace.values[location][0].float()
+            kept[: len(ours)] = ours
             recorded.append(float((kept - value).abs().max() / kept.abs().max()))
     return {"attribution_differs_from_captum": max(attributed), "record_differs_from_nnsight": max(recorded)}
 

@@ -135,7 +135,12 @@ def check_edit(generator: Generator, edit: Edit, reference: Reference | None, gu
             raise TonescopeError(
                 f"what should be put in at {location} was recorded without guidance, so nothing is known of the null-prompt half; record it with guidance, or edit the prompt half alone."
             )
-        if edit.branch != "both" and generator.branches(location, guidance) == 1:
+        unread = guidance > 1 and location.name == "cross" and bool(generator.unread)
+        if edit.branch == "null" and unread:
+            raise TonescopeError(
+                f"{location} reads nothing of the null prompt, so there is nothing to edit in that half; use prompt or both."
+            )
+        if edit.branch != "both" and generator.branches(location, guidance) == 1 and not unread:
             raise TonescopeError(
                 f"{location} runs once for both guidance branches (or guidance is off), so an edit there cannot be limited to one; use both."
             )
@@ -284,7 +289,7 @@ class _Writer:
                     f"an edit from {edit.seconds[0]:g} s on changed nothing, because the take ends before; choose earlier seconds."
                 )
             mine = [line for line, (_, owner) in enumerate(self.lines) if owner == row]
-            # One branch will do: in the null branch of cross-attention there is nothing to change.
+            # One branch will do: a unit may be silent without a prompt.
             if not bool(self.changed[mine].any()):
                 raise TonescopeError(
                     f"an intervention at {self.location} changed nothing, so its result would mean nothing; choose units that are active, or another value."

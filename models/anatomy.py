@@ -14,6 +14,7 @@ from .delay import delays, positions_for
 from .errors import TonescopeError
 from .families import FAMILIES, TEXT_PATHS
 from .hooks import Place, compiled, hooked, read
+from .null_branch import reads_nothing
 from .units import SITES, Location, Unit
 
 _PROBE_FRAMES = 8
@@ -125,8 +126,18 @@ class Anatomy:
         return self._paths[location.network, location.name].format(location.layer)
 
     def branches(self, location: Location, guidance: float) -> int:
-        """How often a take's rows occur in the tensor at a location: the decoder runs each prompt and the null prompt."""
+        """How often a take's rows occur in the tensor at a location: the decoder runs each prompt and the null prompt, but for
+        cross-attention where that reads nothing of the null prompt."""
+        if location.name == "cross" and self.unread:
+            return 1
         return 2 if guidance > 1 and location.network == "decoder" else 1
+
+    @cached_property
+    def unread(self) -> list[nn.Module]:
+        """The cross-attention of every layer, where a null prompt leaves it nothing to read; otherwise none."""
+        ways = [self._way(self.path(location)) for location in self.locations("decoder.cross")]
+        attentions = [way[-2] for way in ways]
+        return attentions if all(map(reads_nothing, attentions)) else []
 
     def head_width(self, location: Location) -> int:
         """Features that make up one unit: the head's width for heads, 1 for everything else."""

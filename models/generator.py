@@ -18,6 +18,7 @@ from .anatomy import Anatomy
 from .cache import roomy_cache
 from .errors import TonescopeError
 from .hooks import Hook, Place, hooked
+from .null_branch import left_out
 from .sampling import PairedSampling
 from .units import Location
 
@@ -162,7 +163,7 @@ class Generator(Anatomy):
         """One take for each (prompt, seed) row, as one batch.
 
         The noise of a take depends on its seed alone, so rows with the same seed are paired takes. Hooks see (rows or twice rows,
-        1, width) at every step: conditional rows first, then the null-prompt rows when guidance is above 1; :attr:`clock` says where they are.
+        1, width) at every step: conditional rows first, then the null-prompt rows where there are any (:meth:`branches`); :attr:`clock` says where they are.
         """
         if len(prompts) != len(seeds) or not seeds:
             raise ValueError("generate takes one seed for each prompt")
@@ -203,7 +204,8 @@ class Generator(Anatomy):
         batch = self._tokens(prompts)
         positions = delay.positions_for(frames, self.delay)
         noise = PairedSampling(seeds, sampling.guidance, self.books, sampling.temperature, sampling.top_k)
-        with self._steps(positions), self._capturing() as captured:
+        unread = self.unread if sampling.guidance > 1 else ()
+        with self._steps(positions), left_out(unread), self._capturing() as captured:
             self.model.generate(
                 input_ids=batch["input_ids"].to(self.model.device), attention_mask=batch["attention_mask"].to(self.model.device),
                 guidance_scale=max(sampling.guidance, 1.0), logits_processor=LogitsProcessorList([noise]),
@@ -260,7 +262,7 @@ class Generator(Anatomy):
         """One parallel pass over finished codes (takes, codebooks, frames): the logits that generation saw.
 
         Returns (branches, takes, codebooks, frames, vocabulary): the conditional branch, then the null-prompt branch when guidance
-        is above 1. Hooks put on around this call see (branches x takes, positions, width), in the same order.
+        is above 1. Hooks put on around this call see (branches x takes, positions, width), in the same order (:meth:`branches`).
         """
         takes, _, frames = codes.shape
         states = self.replayed(codes, text, guidance)
@@ -289,7 +291,8 @@ class Generator(Anatomy):
         rows = self.clock.rows
         self.clock = Clock(prefix=prefix, rows=rows)
         decoder = self.model.decoder.model
-        states = decoder(input_ids=ids.reshape(-1, positions), use_cache=False, **reads).last_hidden_state
+        with left_out(self.unread if branches == 2 else ()):
+            states = decoder(input_ids=ids.reshape(-1, positions), use_cache=False, **reads).last_hidden_state
         self.clock = Clock(rows=rows)
         return states[:, -positions:]
 

@@ -260,9 +260,15 @@ def test_cross_attention_without_a_prompt_has_nothing_to_lose() -> None:
     generator = tiny.generator()
     means = reference.measure(generator, 0.3, Sampling(), prompts=("jazz",))
     place = Location("decoder", 1, "cross")
-    regenerate(generator, [PROMPT], [1], [Edit((place,), "zero")], 0.3, Sampling(), means)
-    with pytest.raises(TonescopeError, match="changed nothing"):
+    both, prompted = (
+        regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch=branch)], 0.3, Sampling(), means)
+        for branch in ("both", "prompt")
+    )
+    assert torch.equal(both.codes, prompted.codes)
+    with pytest.raises(TonescopeError, match="reads nothing of the null prompt"):
         regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch="null")], 0.3, Sampling(), means)
+    with pytest.raises(TonescopeError, match="guidance is off"):
+        regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch="prompt")], 0.3, Sampling(1.0), means)
 
 
 def test_a_recording_under_edits_gives_each_take_its_own(means: reference.Reference) -> None:
