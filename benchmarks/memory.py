@@ -120,9 +120,11 @@ def estimate(generator: Generator, judge: Judge, seconds: float) -> tuple[float,
 def whole(
     generator: Generator, judge: Judge, seconds: float, takes: int = 1, limit: float | None = None
 ) -> tuple[float, Peak]:
-    """A diagnosis, without the variants that only repeat what generation takes."""
+    """A diagnosis, without the rounds and variants that only repeat what others take."""
     taxonomy = from_rows([{"label": label, "family": label, "aliases": []} for label in judge.labels])
-    settings = Settings(takes=takes, seconds=seconds, tested_units=0, tested_words=0, doses=(), memory_gib=limit)
+    settings = Settings(
+        takes=takes, seconds=seconds, rounds=2, tested_units=0, tested_words=0, doses=(), memory_gib=limit
+    )
     reference = no_reference(generator)
     with Peak.watched() as peak:
         result, _ = diagnose(PROMPT, generator, judge, taxonomy, reference, settings)
@@ -132,7 +134,7 @@ def whole(
 
 PARTS = {
     "generation, 4 rows": play, "decoding, 4 rows": decode, "attribution, 1 take": estimate, "whole diagnosis, 1 take": whole,
-    f"whole diagnosis, 4 takes, --memory {LIMIT:g}": partial(whole, takes=4, limit=LIMIT),
+    f"whole diagnosis, 2 takes, --memory {LIMIT:g}": partial(whole, takes=2, limit=LIMIT),
 }  # fmt: skip
 
 
@@ -146,7 +148,7 @@ def measure(part: str, seconds: float) -> None:
 
 
 def main() -> None:
-    """The parts alone, and a whole diagnosis of one take."""
+    """The parts alone, a whole diagnosis of one take, and one that would not fit into what it is given if its takes went together."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--part", choices=PARTS, help="only this one, in this process")

@@ -23,6 +23,7 @@ from ..models.units import Unit
 from . import sound
 from .attribution import Attribution, attribute
 from .interventions import Edit, regenerate
+from .memory import give_back
 from .metrics import margin
 from .reference import Reference
 from .settings import DRAWS, PLAIN, ROUNDS
@@ -87,6 +88,7 @@ def choose(
             history.append(
                 attribute(generator, best.takes, metric, reference, sampling, rows, at=at, feedback=feedback)
             )
+            give_back()
         if advance:
             advance(number / rounds)
     return group or grown((), found, share)

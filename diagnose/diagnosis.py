@@ -157,6 +157,7 @@ def diagnose(
         if question.against:
             heard_at_all = margin(judge, question.label, None, listens)
             slopes = attribute(generator, takes, heard_at_all, reference, sampling, size, feedback=feedback)
+            memory.give_back()
         strongest = choose(
             generator, judge, takes, question.label, reference, slopes, settings.strongest_share, sampling, settings.rounds,
             slopes=settings.slopes, rows=size, rows_played=rows, advance=advance,

@@ -6,8 +6,9 @@ first can be computed; the second is counted on three short forward passes and e
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -73,6 +74,15 @@ def budget(device: torch.device, limit_gib: float | None = None) -> Budget:
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, and free for us
         return Budget(int(SHARE_OF_FREE * (torch.cuda.mem_get_info(device)[0] + kept)), "free on the GPU")
     return Budget(int(SHARE_OF_FREE * psutil.virtual_memory().available), "free on this machine")
+
+
+def give_back() -> None:
+    """Hand freed memory back to the system, where the C library is one that keeps it.
+
+    After a backward pass glibc keeps gigabytes that lie below some small thing that still lives; the next stage would come on top.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def generation_bytes(generator: Generator, seconds: float, tokens: int, guidance: float) -> int:

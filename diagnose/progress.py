@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from .memory import GIB
+from .memory import GIB, give_back
 
 LARGE_BYTES = 2 * GIB
 LONG_SECONDS = 90.0
@@ -46,5 +46,6 @@ class Clock:
         stage.note(bytes, seconds)
         started = time.perf_counter()
         yield stage
+        give_back()
         self.timings[name] = round(time.perf_counter() - started, 3)
         self._done += self._stages[name]

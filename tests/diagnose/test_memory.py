@@ -6,10 +6,12 @@ import gc
 import weakref
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from tonescope.diagnose import memory
 from tonescope.diagnose.metrics import Playback, margin
+from tonescope.diagnose.progress import Clock
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.trace import Keep
 from tonescope.models.errors import TonescopeError
@@ -117,3 +119,15 @@ def test_a_trace_larger_than_the_bound_is_refused_before_anything_is_played() ->
     with pytest.raises(TonescopeError, match=r"the trace would take 0.0\d+ GiB and at most 0.00"):
         tiny.session().diagnose(PROMPT, settings, progress=lambda what, _: told.append(what), keep=Keep("all"))
     assert not any(what.startswith("generate") for what in told)
+
+
+def test_what_a_stage_leaves_behind_is_given_back() -> None:
+    """Many small blocks below one that lives: glibc keeps them, and a stage must not."""
+    process, block, count = psutil.Process(), 2**16, 6_000
+    blocks = [bytearray(block) for _ in range(count)]
+    full = process.memory_info().rss
+    last = blocks.pop()
+    blocks.clear()
+    with Clock({"play": 1.0}, None).stage("play"):
+        pass
+    assert process.memory_info().rss < full - 0.5 * count * len(last)
