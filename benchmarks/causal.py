@@ -222,11 +222,11 @@ def main() -> None:
     def done() -> None:
         keep("causal", rows, summary(rows, ranks, **settings), models=models)
 
-    for prompt in PROMPTS:
+    for place, prompt in enumerate(PROMPTS):
         if prompt in {row["prompt"] for row in rows}:
             continue
-        wanted = sum(row["alike"] for row in rows) < arguments.prompts
-        if not wanted and prompt not in GROUP_PROMPTS:
+        alike_before = sum(row["alike"] for row in rows if row["prompt"] in PROMPTS[:place])
+        if alike_before >= arguments.prompts and prompt not in GROUP_PROMPTS:
             continue
         takes = generator.generate([prompt] * len(seeds), seeds, SECONDS)
         asked = question(session, takes.waveform)
