@@ -65,8 +65,9 @@ class Trace:
     Attributes:
         takes: what was replayed.
         tokens: the tokens of each take's prompt.
-        values: per location, (takes, branches, along, units), one branch where nothing runs for the null prompt, or without ``along`` where pooled. Heads are given by their length
-            (Euclidean norm) unless they were kept whole, everything else by its value; past the end of a shorter prompt there are zeros. float16, or bfloat16 where float16 would overflow.
+        values: per location, (takes, branches, along, units), or without ``along`` where pooled; branches as in
+            :meth:`.Anatomy.branches`. Heads are given by their length (Euclidean norm) unless they were kept whole, everything else
+            by its value; past the end of a shorter prompt there are zeros. float16, or bfloat16 where float16 would overflow.
         indices: per location, (takes, top): which units ``values`` holds, where not all.
         about: model, precision, rates, guidance, and what was kept.
     """
