@@ -10,12 +10,12 @@ import time
 from statistics import median
 
 import torch
-from tonescope.diagnose.interventions import Edit, regenerate
-from tonescope.models.generator import Generator, Sampling, Takes
-from tonescope.models.loading import load_generator
-from tonescope.models.units import Unit
 
 from benchmarks.common import keep
+from tonescope.diagnose.intervene.interventions import Edit, regenerate
+from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.loading import load_generator
+from tonescope.models.units import Unit
 
 PROMPT = "mellow jazz fusion with saxophone"
 SECONDS = 4.0

@@ -26,26 +26,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
-from tonescope.diagnose.attribution import Attribution, attribute
-from tonescope.diagnose.choosing import choose
-from tonescope.diagnose.controls import matched_controls
-from tonescope.diagnose.foresight import foreseen_changes
-from tonescope.diagnose.genre import hear
-from tonescope.diagnose.interventions import Edit
-from tonescope.diagnose.metrics import margin
-from tonescope.diagnose.reference import Reference
-from tonescope.diagnose.result import Question
-from tonescope.diagnose.session import Session
-from tonescope.diagnose.settings import CAREFUL, DRAWS, PLAIN, ROUNDS, Settings
-from tonescope.diagnose.stats import share
-from tonescope.diagnose.verification import Played, Variant, verify
-from tonescope.models.generator import Sampling
-from tonescope.models.loading import fingerprint
-from tonescope.models.units import Unit
 from transformers import PreTrainedModel
 
 from benchmarks.common import RESULTS, keep
 from benchmarks.prompts import PROMPTS
+from tonescope.diagnose.attribution.gradients import Attribution, attribute
+from tonescope.diagnose.attribution.greedy_group_search import choose
+from tonescope.diagnose.attribution.jacobi_prediction import foreseen_changes
+from tonescope.diagnose.attribution.metrics import margin
+from tonescope.diagnose.intervene.controls import matched_controls
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.verification import Played, Variant, verify
+from tonescope.diagnose.judging.verdict import hear
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.schema import Question
+from tonescope.diagnose.settings import CAREFUL, DRAWS, PLAIN, ROUNDS, Settings
+from tonescope.diagnose.stats import share
+from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.loading import fingerprint
+from tonescope.models.units import Unit
 
 SECONDS = 4.0
 SHARE = 0.01

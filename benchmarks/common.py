@@ -16,9 +16,6 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from tokenizers import Tokenizer, models, pre_tokenizers
-from tonescope.models.generator import Generator
-from tonescope.models.judge import Judge
-from tonescope.models.loading import fingerprint
 from transformers import (
     ClapConfig,
     ClapFeatureExtractor,
@@ -30,6 +27,10 @@ from transformers import (
     PreTrainedTokenizerFast,
     T5Config,
 )
+
+from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.judges.clap import Judge
+from tonescope.models.loading import fingerprint
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("torch", "transformers", "torchaudio", "numpy")

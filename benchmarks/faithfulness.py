@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from tonescope.diagnose.attribution import Attribution, attribute
-from tonescope.diagnose.interventions import Edit, edited
-from tonescope.diagnose.metrics import Metric, Playback, margin
-from tonescope.diagnose.reference import Reference
-from tonescope.diagnose.refining import refined
-from tonescope.diagnose.session import Session
-from tonescope.diagnose.settings import Settings
-from tonescope.models.generator import Generator, Takes
-from tonescope.models.hooks import Place, hooked, write
-from tonescope.models.units import Location, Unit
 
 from benchmarks.common import keep
 from benchmarks.prompts import PROMPTS
+from tonescope.diagnose.attribution.gradients import Attribution, attribute
+from tonescope.diagnose.attribution.integrated_gradients import refined
+from tonescope.diagnose.attribution.metrics import Metric, Playback, margin
+from tonescope.diagnose.intervene.interventions import Edit, edited
+from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.settings import Settings
+from tonescope.models.families.musicgen.musicgen import Generator, Takes
+from tonescope.models.hooks import Place, hooked, write
+from tonescope.models.units import Location, Unit
 
 SECONDS = 4.0
 ROWS = 12

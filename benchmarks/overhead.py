@@ -16,17 +16,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from tonescope.diagnose.attribution import attribute
-from tonescope.diagnose.memory import attribution_bytes
-from tonescope.diagnose.metrics import Playback, margin
-from tonescope.diagnose.reference import ATTRIBUTED, Reference
-from tonescope.diagnose.trace import Keep, record
-from tonescope.models import delay
-from tonescope.models.generator import Generator, Takes
-from tonescope.models.judge import Judge
-from tonescope.models.units import Location
 
 from benchmarks.common import PROMPT, full_size_generator, full_size_judge, keep, parameters
+from tonescope.diagnose.attribution.gradients import attribute
+from tonescope.diagnose.attribution.metrics import Playback, margin
+from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED, Reference
+from tonescope.diagnose.runtime.memory import attribution_bytes
+from tonescope.diagnose.store.traces import Keep, record
+from tonescope.models.families.musicgen import delay
+from tonescope.models.families.musicgen.musicgen import Generator, Takes
+from tonescope.models.judges.clap import Judge
+from tonescope.models.units import Location
 
 LABELS = ("w1", "w2")
 

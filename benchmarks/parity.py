@@ -11,12 +11,12 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from tonescope.models.generator import Generator, Sampling
-from tonescope.models.hooks import Place, hooked, read
-from tonescope.models.loading import load_generator
 
 from benchmarks.common import keep
 from tests import tiny
+from tonescope.models.families.musicgen.musicgen import Generator, Sampling
+from tonescope.models.hooks import Place, hooked, read
+from tonescope.models.loading import load_generator
 
 PROMPTS = ["smooth jazz with piano", "house"]
 SECONDS = 1.5

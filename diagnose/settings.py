@@ -6,7 +6,7 @@ import math
 
 from pydantic import BaseModel
 
-from ..models.errors import TonescopeError
+from tonescope.models.errors import TonescopeError
 
 LONGEST_PROMPT = 2_000
 MOST_TAKES = 256

@@ -8,18 +8,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tonescope.diagnose.attribution import attribute
-from tonescope.diagnose.choosing import choose
-from tonescope.diagnose.controls import matched_controls
-from tonescope.diagnose.interventions import Edit
-from tonescope.diagnose.metrics import margin
-from tonescope.diagnose.report.audio import Sounds
-from tonescope.diagnose.result import Question
-from tonescope.diagnose.verification import Variant, verify
-from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Sampling
-
 from tonescope import Session, Settings
+from tonescope.diagnose.attribution.gradients import attribute
+from tonescope.diagnose.attribution.greedy_group_search import choose
+from tonescope.diagnose.attribution.metrics import margin
+from tonescope.diagnose.intervene.controls import matched_controls
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.verification import Variant, verify
+from tonescope.diagnose.report.sounds import Sounds
+from tonescope.diagnose.schema import Question
+from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.musicgen import Sampling
 
 SECONDS, SHARE = 4.0, 0.01
 

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from .delay import delays, positions_for
-from .errors import TonescopeError
-from .families import FAMILIES, TEXT_PATHS
-from .hooks import Place, compiled, hooked, read
-from .null_branch import reads_nothing
-from .units import SITES, Location, Unit
+from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.classes import CLASSES as FAMILIES
+from tonescope.models.families.musicgen.delay import delays, positions_for
+from tonescope.models.families.musicgen.skip_uncond import reads_nothing
+from tonescope.models.families.text_encoders import TEXT_PATHS
+from tonescope.models.hooks import Place, compiled, hooked, read
+from tonescope.models.units import SITES, Location, Unit
 
 _PROBE_FRAMES = 8
 _COMPILED = "{} cannot be watched because the model was compiled and compiled code skips hooks; load the model without torch.compile."

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from .errors import TonescopeError
+from tonescope.models.errors import TonescopeError
 
 
 @dataclass(frozen=True)

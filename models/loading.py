@@ -18,13 +18,14 @@ from huggingface_hub.utils.tqdm import enable_progress_bars
 from transformers import AutoConfig, AutoTokenizer, ClapFeatureExtractor, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from . import names, side
-from .adapters import add_adapter
-from .errors import TonescopeError
-from .families import FAMILIES
-from .generator import Generator
-from .judge import Hearing, Judge, Track
-from .vocabulary import Vocabulary
+from tonescope.models import metadata as side
+from tonescope.models import sources as names
+from tonescope.models.adapters import add_adapter
+from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.classes import CLASSES as FAMILIES
+from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.judges.clap import Hearing, Judge, Track
+from tonescope.models.vocabulary import Vocabulary
 
 EMBEDDED = "embedded"
 HUB_JUDGE = "laion/larger_clap_music"

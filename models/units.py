@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from .errors import TonescopeError
+from tonescope.models.errors import TonescopeError
 
 Network = Literal["text", "decoder", "codec"]
 

@@ -7,10 +7,6 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
-from tonescope.diagnose.session import Session
-from tonescope.diagnose.taxonomy import from_rows
-from tonescope.models.generator import Generator
-from tonescope.models.judge import Judge
 from transformers import (
     ClapConfig,
     ClapFeatureExtractor,
@@ -23,6 +19,11 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
+
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.taxonomy import from_rows
+from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.judges.clap import Judge
 
 WORDS = [
     "[PAD]",

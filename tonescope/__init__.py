@@ -12,44 +12,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .diagnose.attribution import Attribution, attribute
-    from .diagnose.experiment import Experiment
-    from .diagnose.interventions import Edit, edited, regenerate
-    from .diagnose.metrics import log_probability, margin
-    from .diagnose.result import Diagnosis
-    from .diagnose.session import Session
-    from .diagnose.settings import Settings
-    from .diagnose.trace import Keep, Trace, record
-    from .models.errors import TonescopeError
-    from .models.generator import Generator, Sampling, Takes
-    from .models.judge import Judge
-    from .models.loading import load_generator, load_judge
-    from .models.sampling import PairedSampling
-    from .models.units import Location, Unit
+    from tonescope.diagnose.attribution.gradients import Attribution, attribute
+    from tonescope.diagnose.attribution.metrics import log_probability, margin
+    from tonescope.diagnose.intervene.interventions import Edit, edited, regenerate
+    from tonescope.diagnose.jobs.experiment import Experiment
+    from tonescope.diagnose.runtime.session import Session
+    from tonescope.diagnose.schema import Diagnosis
+    from tonescope.diagnose.settings import Settings
+    from tonescope.diagnose.store.traces import Keep, Trace, record
+    from tonescope.models.errors import TonescopeError
+    from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+    from tonescope.models.families.musicgen.paired_sampling import PairedSampling
+    from tonescope.models.judges.clap import Judge
+    from tonescope.models.loading import load_generator, load_judge
+    from tonescope.models.units import Location, Unit
 
 _WHERE = {
-    "Attribution": ".diagnose.attribution",
-    "attribute": ".diagnose.attribution",
-    "Experiment": ".diagnose.experiment",
-    "Edit": ".diagnose.interventions",
-    "edited": ".diagnose.interventions",
-    "regenerate": ".diagnose.interventions",
-    "log_probability": ".diagnose.metrics",
-    "margin": ".diagnose.metrics",
-    "Diagnosis": ".diagnose.result",
-    "Session": ".diagnose.session",
+    "Attribution": ".diagnose.attribution.gradients",
+    "attribute": ".diagnose.attribution.gradients",
+    "Experiment": ".diagnose.jobs.experiment",
+    "Edit": ".diagnose.intervene.interventions",
+    "edited": ".diagnose.intervene.interventions",
+    "regenerate": ".diagnose.intervene.interventions",
+    "log_probability": ".diagnose.attribution.metrics",
+    "margin": ".diagnose.attribution.metrics",
+    "Diagnosis": ".diagnose.schema",
+    "Session": ".diagnose.runtime.session",
     "Settings": ".diagnose.settings",
-    "Keep": ".diagnose.trace",
-    "Trace": ".diagnose.trace",
-    "record": ".diagnose.trace",
+    "Keep": ".diagnose.store.traces",
+    "Trace": ".diagnose.store.traces",
+    "record": ".diagnose.store.traces",
     "TonescopeError": ".models.errors",
-    "Generator": ".models.generator",
-    "Sampling": ".models.generator",
-    "Takes": ".models.generator",
-    "Judge": ".models.judge",
+    "Generator": ".models.families.musicgen.musicgen",
+    "Sampling": ".models.families.musicgen.musicgen",
+    "Takes": ".models.families.musicgen.musicgen",
+    "Judge": ".models.judges.clap",
     "load_generator": ".models.loading",
     "load_judge": ".models.loading",
-    "PairedSampling": ".models.sampling",
+    "PairedSampling": ".models.families.musicgen.paired_sampling",
     "Location": ".models.units",
     "Unit": ".models.units",
 }

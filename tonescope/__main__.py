@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line; Ctrl-C while it is still being imported ends it as quietly as later."""
     try:
-        from .ui.cli import main as run
+        from tonescope.ui.cli import main as run
 
         run()
     except KeyboardInterrupt:

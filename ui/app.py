@@ -19,15 +19,15 @@ import typer
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from ..diagnose import memory
-from ..diagnose.diagnosis import Evidence
-from ..diagnose.plan import CONTROL, MUTED
-from ..diagnose.report import plots, sentences
-from ..diagnose.report.audio import Sounds
-from ..diagnose.result import Diagnosis
-from ..diagnose.session import Session
-from ..diagnose.settings import Settings
-from ..models.errors import TonescopeError
+from tonescope.diagnose.jobs.diagnosis import Evidence
+from tonescope.diagnose.jobs.verification_plan import CONTROL, MUTED
+from tonescope.diagnose.report import plots, sentences
+from tonescope.diagnose.report.sounds import Sounds
+from tonescope.diagnose.runtime import memory
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.schema import Diagnosis
+from tonescope.diagnose.settings import Settings
+from tonescope.models.errors import TonescopeError
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

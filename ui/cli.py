@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .console import errors, plain_errors, progress_shown
+from tonescope.ui.console import errors, plain_errors, progress_shown
 
 if TYPE_CHECKING:
-    from ..diagnose.genre import Verdict
+    from tonescope.diagnose.judging.verdict import Verdict
 
 app = typer.Typer(
     name="tonescope",
@@ -134,8 +134,8 @@ def diagnose(
 
     started = time.perf_counter()
     with plain_errors():
-        from ..diagnose.settings import Settings, check
-        from ..models.errors import TonescopeError
+        from tonescope.diagnose.settings import Settings, check
+        from tonescope.models.errors import TonescopeError
 
         settings = Settings(
             takes=takes,
@@ -155,13 +155,13 @@ def diagnose(
             memory_gib=memory,
         )
         check(prompt, settings)
-        from ..diagnose.report.folder import check_folder
+        from tonescope.diagnose.report.whole_folder import check_folder
 
         if out is not None:
             check_folder(out, overwrite)
-        from ..diagnose.known import read_clips
-        from ..diagnose.session import Session
-        from ..diagnose.trace import Keep
+        from tonescope.diagnose.judging.reference_clips import read_clips
+        from tonescope.diagnose.runtime.session import Session
+        from tonescope.diagnose.store.traces import Keep
 
         clips = read_clips(known) if known is not None else []
         with progress_shown(as_json) as (progress, above):
@@ -173,7 +173,7 @@ def diagnose(
 
             def announce(verdict: Verdict) -> None:
                 nonlocal verdict_after
-                from .terminal import show_verdict
+                from tonescope.ui.terminal import show_verdict
 
                 verdict_after = time.perf_counter() - started
                 if as_json:
@@ -184,8 +184,8 @@ def diagnose(
         result.timings = {"import and load models": round(loaded, 3), **result.timings}
         refused = None
         if out is not None:
-            from ..diagnose.report.audio import Sounds
-            from ..diagnose.report.files import write
+            from tonescope.diagnose.report.diagnosis_folder import write
+            from tonescope.diagnose.report.sounds import Sounds
 
             begun = time.perf_counter()
             try:
@@ -200,7 +200,7 @@ def diagnose(
         if as_json:
             sys.stdout.write(result.model_dump_json(indent=2) + "\n")
         else:
-            from .terminal import show
+            from tonescope.ui.terminal import show
 
             show(result, out if refused is None else None, timings)
         if refused:
@@ -247,9 +247,9 @@ def edit(
 ) -> None:
     """Change units of your choice and hear what becomes of it, beside random units changed alike."""
     with plain_errors():
-        from ..diagnose.interventions import Edit
-        from ..diagnose.settings import Settings, check
-        from ..models.errors import TonescopeError
+        from tonescope.diagnose.intervene.interventions import Edit
+        from tonescope.diagnose.settings import Settings, check
+        from tonescope.models.errors import TonescopeError
 
         settings = Settings(
             takes=takes, seconds=seconds, seed=seed, guidance=guidance, against=against, memory_gib=memory
@@ -258,12 +258,12 @@ def edit(
         if (value is None) == (kind in ("scale", "set")):
             told = "needs a value" if value is None else "takes no value"
             raise TonescopeError(f"an edit of the kind {kind[:20]} {told}; --value goes with scale and set.")
-        from ..diagnose.report.folder import check_folder
+        from tonescope.diagnose.report.whole_folder import check_folder
 
         if out is not None:
             check_folder(out, overwrite)
-        from ..diagnose.experiment import targets
-        from ..diagnose.session import Session
+        from tonescope.diagnose.jobs.experiment import targets
+        from tonescope.diagnose.runtime.session import Session
 
         with progress_shown(as_json) as (progress, _):
             session = Session.open(model, judge, device, dtype, adapter)
@@ -272,8 +272,8 @@ def edit(
             result, played = session.experiment(prompt, wanted, settings, donor, progress)
         refused = None
         if out is not None:
-            from ..diagnose.report.audio import Sounds
-            from ..diagnose.report.experiment import write
+            from tonescope.diagnose.report.experiment_folder import write
+            from tonescope.diagnose.report.sounds import Sounds
 
             try:
                 result = write(out, result, played, Sounds(session.generator))
@@ -282,7 +282,7 @@ def edit(
         if as_json:
             sys.stdout.write(result.model_dump_json(indent=2) + "\n")
         else:
-            from .terminal import show_experiment
+            from tonescope.ui.terminal import show_experiment
 
             show_experiment(result, out if refused is None else None)
         if refused:
@@ -304,9 +304,9 @@ def ui(
     """Open the page: type a prompt, listen, look."""
     with plain_errors():
         errors.print("[dim]Loading models…[/]")
-        from ..diagnose.session import Session
-        from ..diagnose.settings import check_memory
-        from .app import check_address, launch
+        from tonescope.diagnose.runtime.session import Session
+        from tonescope.diagnose.settings import check_memory
+        from tonescope.ui.app import check_address, launch
 
         check_memory(memory)
         check_address(host, port)
@@ -324,8 +324,8 @@ def units(
 ) -> None:
     """List every place the microscope can point at in a model, with the number of units there."""
     with plain_errors():
-        from ..models.loading import load_generator
-        from .inventory import as_rows, show_sites
+        from tonescope.models.loading import load_generator
+        from tonescope.ui.inventory import as_rows, show_sites
 
         with progress_shown(as_json) as (progress, _):
             generator = load_generator(model, adapter=adapter)
@@ -348,9 +348,9 @@ def schema(
     import json
 
     with plain_errors():
-        from ..diagnose.experiment import Experiment
-        from ..diagnose.result import Diagnosis
-        from ..models.errors import TonescopeError
+        from tonescope.diagnose.jobs.experiment import Experiment
+        from tonescope.diagnose.schema import Diagnosis
+        from tonescope.models.errors import TonescopeError
 
         known: dict[str, Any] = {"diagnose": Diagnosis, "edit": Experiment}
         if of not in known:

@@ -22,7 +22,7 @@ def plain_errors() -> Iterator[None]:
     """Turn what a user can mend into one sentence and exit code 2."""
     from rich.markup import escape
 
-    from ..models.errors import TonescopeError
+    from tonescope.models.errors import TonescopeError
 
     try:
         yield
@@ -31,7 +31,7 @@ def plain_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         _fail("stopped by Ctrl-C; nothing is half written, run the same command to start again.")
     except (MemoryError, RuntimeError) as error:
-        from ..diagnose import memory
+        from tonescope.diagnose.runtime import memory
 
         if not memory.ran_out(error):
             raise

@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..models.errors import TonescopeError
-from ..models.generator import Generator
-from ..models.units import SITES, Location
+from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.units import SITES, Location
 
 
 def as_rows(generator: Generator, pattern: str = "") -> list[dict[str, Any]]:

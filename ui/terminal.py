@@ -9,10 +9,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from ..diagnose.experiment import Experiment
-from ..diagnose.genre import Verdict
-from ..diagnose.report import sentences
-from ..diagnose.result import Diagnosis
+from tonescope.diagnose.jobs.experiment import Experiment
+from tonescope.diagnose.judging.verdict import Verdict
+from tonescope.diagnose.report import sentences
+from tonescope.diagnose.schema import Diagnosis
 
 BADGES = {"observed": "cyan", "estimated": "yellow", "tested": "white", "verified": "green"}
 SHOWN_TAKES = 8

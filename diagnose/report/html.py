@@ -10,12 +10,12 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from ...models.generator import Takes
-from ..diagnosis import Evidence
-from ..plan import CONTROL, MUTED
-from ..result import Diagnosis
-from . import plots, sentences
-from .audio import Sounds
+from tonescope.diagnose.jobs.diagnosis import Evidence
+from tonescope.diagnose.jobs.verification_plan import CONTROL, MUTED
+from tonescope.diagnose.report import plots, sentences
+from tonescope.diagnose.report.sounds import Sounds
+from tonescope.diagnose.schema import Diagnosis
+from tonescope.models.families.musicgen.musicgen import Takes
 
 SHOWN_TAKES = 8
 MOST_SOUND = 40 * 2**20  # characters of sound in the page

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from ..diagnosis import Evidence
-from ..result import Diagnosis, Trial
-from ..stats import Effect
+from tonescope.diagnose.jobs.diagnosis import Evidence
+from tonescope.diagnose.schema import Diagnosis, Trial
+from tonescope.diagnose.stats import Effect
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

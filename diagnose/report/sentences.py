@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..experiment import Experiment
-from ..result import Diagnosis, Dose, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
-from ..stats import BELIEVED, Effect
+from tonescope.diagnose.jobs.experiment import Experiment
+from tonescope.diagnose.schema import Diagnosis, Dose, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
+from tonescope.diagnose.stats import BELIEVED, Effect
 
 
 def question(diagnosis: Diagnosis) -> str:

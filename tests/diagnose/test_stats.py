@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.stats import false_discovery_control, ttest_1samp
+
 from tonescope.diagnose.stats import adjusted, effect, share
 
 

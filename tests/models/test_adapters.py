@@ -10,10 +10,10 @@ import peft
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tonescope.models.errors import TonescopeError
-from tonescope.models.loading import load_generator
 
 from tests import tiny
+from tonescope.models.errors import TonescopeError
+from tonescope.models.loading import load_generator
 
 
 @pytest.fixture(scope="module")

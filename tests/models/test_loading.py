@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tonescope.models import loading, side
-from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Generator
-from tonescope.models.loading import load_generator, load_judge
 from transformers import GenerationConfig
 
 from tests import tiny
+from tonescope.models import loading
+from tonescope.models import metadata as side
+from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.loading import load_generator, load_judge
 
 
 @pytest.fixture

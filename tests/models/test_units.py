@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tonescope.models.delay import delayed, delays, frames_in, positions_for, undelayed
+from torch import nn
+
 from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.delay import delayed, delays, frames_in, positions_for, undelayed
 from tonescope.models.hooks import Place, hooked, read, write
 from tonescope.models.units import SITES, Location, Unit, sites_table
-from torch import nn
 
 
 def test_addresses_round_trip() -> None:

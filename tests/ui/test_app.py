@@ -9,12 +9,12 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from tonescope.diagnose.session import Session
+
+from tests import tiny
+from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import app
-
-from tests import tiny
 
 
 @pytest.fixture(scope="module")

@@ -16,14 +16,15 @@ import pytest
 import soundfile
 import torch
 from safetensors.torch import load_file
-from tonescope.diagnose.report.files import trials
-from tonescope.diagnose.result import Diagnosis
-from tonescope.diagnose.session import Session
-from tonescope.diagnose.trace import Trace
+from typer.testing import CliRunner, Result
+
+from tonescope.diagnose.report.diagnosis_folder import trials
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.schema import Diagnosis
+from tonescope.diagnose.store.traces import Trace
 from tonescope.models.errors import TonescopeError
 from tonescope.models.units import Location
 from tonescope.ui.cli import app
-from typer.testing import CliRunner, Result
 
 PROMPT = "smooth jazz with piano"
 
@@ -210,7 +211,9 @@ def test_an_output_folder_that_cannot_be_written(
 ) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
-    monkeypatch.setattr("tonescope.diagnose.report.folder.os.access", lambda *_: False)  # root may write everywhere
+    monkeypatch.setattr(
+        "tonescope.diagnose.report.whole_folder.os.access", lambda *_: False
+    )  # root may write everywhere
     assert_refused(quick(folders, PROMPT, "--out", str(locked / "out")), "cannot be written")
 
 
@@ -229,7 +232,7 @@ def test_ctrl_c_leaves_nothing_behind(
     assert_refused(quick(folders, PROMPT, "--out", str(tmp_path / "out")), "Ctrl-C")
     assert not list(tmp_path.iterdir())
     monkeypatch.undo()
-    monkeypatch.setattr("tonescope.diagnose.report.files.render", stop)
+    monkeypatch.setattr("tonescope.diagnose.report.diagnosis_folder.render", stop)
     assert_refused(quick(folders, PROMPT, "--out", str(tmp_path / "out")), "Ctrl-C")
     assert not list(tmp_path.iterdir())
 
@@ -338,7 +341,7 @@ def test_what_was_found_is_shown_even_where_it_cannot_be_written(
     def full(*_: object) -> None:
         raise TonescopeError("the disk is full.")
 
-    monkeypatch.setattr("tonescope.diagnose.report.files.write", full)
+    monkeypatch.setattr("tonescope.diagnose.report.diagnosis_folder.write", full)
     result = quick(folders, PROMPT, "--out", str(tmp_path / "out"))
     assert result.exit_code == 2 and "disk is full" in result.stderr
     assert "Why" in result.stdout and "Written to" not in result.stdout

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from tonescope.diagnose.experiment import Experiment
+from typer.testing import CliRunner, Result
+
+from tonescope.diagnose.jobs.experiment import Experiment
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.cli import app
-from typer.testing import CliRunner, Result
 
 PROMPT = "smooth jazz with piano"
 
@@ -97,7 +98,7 @@ def test_a_folder_that_cannot_be_written_loses_nothing(
     def full(*_: object) -> None:
         raise TonescopeError("the disk is full.")
 
-    monkeypatch.setattr("tonescope.diagnose.report.experiment.write", full)
+    monkeypatch.setattr("tonescope.diagnose.report.experiment_folder.write", full)
     result = run(folders, "decoder.1.mlp:5", "--out", str(tmp_path / "out"))
     assert result.exit_code == 2 and "the disk is full" in result.stderr
     assert "That moves" in result.stdout and "Written to" not in result.stdout

@@ -1,0 +1,1 @@
+"""Where to look: estimates of what units, words and moments do."""

@@ -1,0 +1,45 @@
+"""Where the decoder looks in the prompt: cross-attention, recomputed in a replay from the queries and keys that pass by.
+
+Attention says what is read, not what it does: it is the baseline that the attribution of words has to beat (``benchmarks/words.py``).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from tonescope.models.families.musicgen.musicgen import Generator, Takes
+from tonescope.models.hooks import Place, hooked, read
+
+
+@torch.no_grad()
+def cross_attention(generator: Generator, takes: Takes, guidance: float = 3.0) -> Tensor:
+    """Attention of the prompted branch, mean over heads: (takes, layers, frames, tokens); each row over tokens sums to one.
+
+    Raises :class:`TonescopeError` for models without cross-attention.
+    """
+    locations = generator.locations("decoder.cross")
+    if not locations:
+        generator.location("decoder.0.cross")
+    seen: dict[tuple[int, str], Tensor] = {}
+    hooks = []
+    for layer, location in enumerate(locations):
+        path = generator.path(location).removesuffix(".out_proj")
+        for part in ("q_proj", "k_proj"):
+            place = Place(generator.model.get_submodule(f"{path}.{part}"), "output", f"{location} {part}")
+            hooks.append(read(place, partial(seen.__setitem__, (layer, part))))
+    text = generator.read_text(takes.prompts)
+    with hooked(hooks):
+        generator.replay(takes.codes, text, guidance)
+    count, heads = len(takes), generator.model.config.decoder.num_attention_heads
+    maps = []
+    for layer in range(len(locations)):
+        queries, keys = (
+            seen[layer, part][:count].unflatten(2, (heads, -1)).transpose(1, 2).float() for part in ("q_proj", "k_proj")
+        )
+        scores = queries @ keys.transpose(2, 3) * queries.shape[-1] ** -0.5
+        scores = scores.masked_fill(text.mask[:, None, None] == 0, float("-inf"))
+        maps.append(scores.softmax(-1).mean(1)[:, : takes.codes.shape[2]])
+    return torch.stack(maps, 1).cpu()

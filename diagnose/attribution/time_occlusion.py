@@ -1,0 +1,87 @@
+"""Seconds: what is heard when, and what each stretch of the takes does to the verdict, estimated and then heard without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tonescope.diagnose.attribution.gradients import Attribution
+from tonescope.diagnose.schema import Question, SecondDriver
+from tonescope.diagnose.stats import effect
+from tonescope.models.families.musicgen.delay import frame_at
+from tonescope.models.families.musicgen.musicgen import Generator, Takes
+from tonescope.models.judges.clap import Judge
+
+SECTION_SECONDS = 1.0
+SHORTEST = 0.25  # a rest that is shorter belongs to the section before
+FADE_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Probabilities (windows, takes, labels) heard in windows of so many seconds, by where they start."""
+
+    starts: list[float]
+    window: float
+    posterior: Tensor
+
+    @property
+    def centres(self) -> list[float]:
+        """The middle of each window in seconds."""
+        return [start + self.window / 2 for start in self.starts]
+
+    @classmethod
+    def listen(cls, judge: Judge, takes: Takes, rate: int, seconds: float) -> Timeline:
+        """Windows as short as the judge can make sense of, each half over the next."""
+        window = min(max(SECTION_SECONDS, judge.mel.window_seconds / 4), seconds)
+        starts, posterior = judge.timeline(takes.waveform, rate, window, window / 2)
+        return cls(starts, window, posterior)
+
+
+def sections(seconds: float) -> list[tuple[float, float]]:
+    """Stretches of :data:`SECTION_SECONDS` that make up so many seconds."""
+    starts = torch.arange(0, seconds, SECTION_SECONDS, dtype=torch.float64).tolist()
+    if len(starts) > 1 and seconds - starts[-1] < SHORTEST:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], seconds], strict=True))
+
+
+def silenced(waveform: Tensor, rate: int, start: float, end: float) -> Tensor:
+    """(takes, samples) with a stretch faded out and in again; at the ends of the take there is nothing to fade to."""
+    at, length = torch.arange(waveform.shape[-1], device=waveform.device) / rate, waveform.shape[-1] / rate
+    before = (at - start) / FADE_SECONDS if start > 0 else torch.ones_like(at)
+    after = (end - at) / FADE_SECONDS if end < length else torch.ones_like(at)
+    return waveform * (1 - torch.minimum(before, after).clamp(0, 1))
+
+
+def by_second(
+    generator: Generator, judge: Judge, question: Question, found: Attribution, timeline: Timeline, fresh: Takes
+) -> list[SecondDriver]:  # fmt: skip
+    """Every stretch: what is heard in the windows around its middle, and what the margin loses when it falls silent in ``fresh`` takes."""
+    rate, frame_rate = int(generator.sample_rate), generator.frame_rate
+
+    def margins(waveform: Tensor) -> Tensor:
+        return judge.contrast(judge.listen(waveform, rate), question.label, question.against)
+
+    rows, untouched = [], margins(fresh.waveform)
+    for start, end in sections(fresh.waveform.shape[-1] / rate):
+        near = [index for index, at in enumerate(timeline.centres) if start <= at < end]
+        near = near or [min(range(len(timeline.starts)), key=lambda index: abs(timeline.centres[index] - (start + end) / 2))]  # fmt: skip
+        heard = timeline.posterior[near].mean((0, 1))
+        label = float(heard[judge.labels.index(question.label)])
+        acting = found.frames[:, frame_at(start, frame_rate) : frame_at(end, frame_rate)].sum(1)
+        rows.append(
+            SecondDriver(
+                start=start,
+                end=end,
+                label_probability=label,
+                against_probability=float(heard[judge.labels.index(question.against)])
+                if question.against
+                else 1 - label,
+                estimated=effect(acting.tolist()),
+                verified=effect((margins(silenced(fresh.waveform, rate, start, end)) - untouched).tolist()),
+            )
+        )
+    return rows

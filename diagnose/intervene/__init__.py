@@ -1,0 +1,1 @@
+"""Change units and see what comes out."""

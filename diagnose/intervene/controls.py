@@ -1,0 +1,60 @@
+"""Controls: random units like those that are tested, to tell what any units would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tonescope.models.units import Location, Unit
+
+
+def matched_controls(
+    units: Sequence[Unit], activity: dict[Location, Tensor], seed: int, nearest: int = 12, avoid: Iterable[Unit] = ()
+) -> tuple[Unit, ...]:
+    """As many random other units, each from the same location and about as active as the one it stands for.
+
+    Where a location has no other units left (most heads of a layer can be among the strongest), the nearest layer of the same site
+    steps in; where the whole site has none left, the control is smaller, and its length says so.
+    """
+    random = np.random.default_rng(seed)
+    taken = {(unit.location, unit.index) for unit in (*units, *avoid)}
+    ladders = {place: _Ladder(levels.numpy()) for place, levels in activity.items()}
+    chosen = []
+    for unit in units:
+        here, level = unit.location, float(activity[unit.location][unit.index])
+        same_site = (place for place in activity if place.site == here.site)
+        for place in sorted(same_site, key=lambda place: abs(place.layer - here.layer)):
+            free = (index for index in ladders[place].outwards(level) if (place, index) not in taken)
+            candidates = list(islice(free, nearest))
+            if candidates:
+                pick = candidates[random.integers(len(candidates))]
+                taken.add((place, pick))
+                chosen.append(Unit(place, pick))
+                break
+    return tuple(chosen)
+
+
+class _Ladder:
+    """The units of one place in order of activity."""
+
+    def __init__(self, activity: NDArray[np.floating]) -> None:
+        self.order = np.argsort(activity)
+        self.levels = activity[self.order]
+
+    def outwards(self, level: float) -> Iterator[int]:
+        """Units by how near their activity is to ``level``, the nearest first."""
+        above = int(np.searchsorted(self.levels, level))
+        below = above - 1
+        while below >= 0 or above < len(self.levels):
+            down = level - self.levels[below] if below >= 0 else np.inf
+            up = self.levels[above] - level if above < len(self.levels) else np.inf
+            if down < up:
+                yield int(self.order[below])
+                below -= 1
+            else:
+                yield int(self.order[above])
+                above += 1

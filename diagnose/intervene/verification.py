@@ -1,0 +1,137 @@
+"""Verification: play fresh takes with one thing changed, beside the same takes untouched, and listen what became of them.
+
+Every change is a variant; all variants are rows of the same few batches, on the same noise. The takes are not those that units and
+words were chosen by: whatever a choice owes to chance is gone in fresh ones.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from tonescope.diagnose.intervene.interventions import Edit, regenerate
+from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.judging import audio_quality as sound
+from tonescope.diagnose.judging.verdict import hear
+from tonescope.diagnose.schema import Question, SoundChange, Trial
+from tonescope.diagnose.stats import effect
+from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.judges.clap import Judge
+
+CLEAN = "untouched"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One thing to change: units (an edit for all takes, or one for each), or the prompt."""
+
+    name: str
+    edit: Edit | tuple[Edit, ...] | None = None
+    prompt: str | None = None
+
+    def edits(self, takes: int) -> list[Edit | None]:
+        """One a take."""
+        return list(self.edit) if isinstance(self.edit, tuple) else [self.edit] * takes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a variant: the takes, their probabilities (takes, labels) and margins (takes,), what each is heard as, and in which
+    the sound broke (takes,)."""
+
+    name: str
+    takes: Takes
+    posterior: Tensor
+    margins: Tensor
+    heard: list[str]
+    broke: Tensor
+
+
+@dataclass(frozen=True)
+class Played:
+    """The outcome of every variant, and the same takes untouched."""
+
+    question: Question
+    clean: Outcome
+    outcomes: dict[str, Outcome]
+    rate: int
+
+    def change(self, name: str, beside: str = CLEAN) -> list[float]:
+        """How far the margin is from that of the same takes untouched, or under the variant ``beside``: one number a take whose sound is
+        intact in both, or for every take where there is none."""
+        outcome, other = self.outcomes[name], self.clean if beside == CLEAN else self.outcomes[beside]
+        intact = ~(outcome.broke | other.broke)
+        return (outcome.margins - other.margins)[intact if intact.any() else slice(None)].tolist()
+
+    def trial(self, name: str, q: float | None = None) -> Trial:
+        """An outcome as a result."""
+        outcome, label = self.outcomes[name], self.question.label
+        before, after = self.clean.takes.waveform, outcome.takes.waveform
+        flippable = [row for row, heard in enumerate(self.clean.heard) if heard == label]
+        return Trial(
+            variant=name,
+            prompt=outcome.takes.prompts[0],
+            effect=effect(self.change(name)),
+            q=q,
+            flips=sum(outcome.heard[row] != label and not outcome.broke[row] for row in flippable),
+            flippable=len(flippable),
+            heard=dict(Counter(outcome.heard).most_common()),
+            sound=SoundChange(
+                level_db=effect((sound.level_db(after) - sound.level_db(before)).tolist()),
+                spectrum_db=effect(sound.spectral_distance(after, before, self.rate).tolist()),
+                onsets=effect((sound.onset_rate(after, self.rate) - sound.onset_rate(before, self.rate)).tolist()),
+                broke=bool(outcome.broke.float().mean() >= 0.5),
+            ),
+        )
+
+
+def verify(
+    generator: Generator, judge: Judge, question: Question, prompt: str, seeds: Sequence[int], variants: Sequence[Variant], seconds: float,
+    sampling: Sampling, reference: Reference, rows: int = 48, advance: Callable[[float], None] | None = None,
+) -> Played:  # fmt: skip
+    """Play the takes of ``seeds`` untouched and under every variant, ``rows`` at a time; ``advance`` is told the share that is done."""
+    count, everything = len(seeds), [Variant(CLEAN), *variants]
+    played = regenerate(
+        generator,
+        [variant.prompt or prompt for variant in everything for _ in seeds],
+        [*seeds] * len(everything),
+        [edit for variant in everything for edit in variant.edits(count)],
+        seconds,
+        sampling,
+        reference,
+        rows,
+        advance,
+    )
+    parts = [played.rows(index * count, (index + 1) * count) for index in range(len(everything))]
+    clean, rate = parts[0].waveform, int(generator.sample_rate)
+    check_distinct(parts[0])
+    usual = sound.natural_distance(clean, rate)
+    outcomes = [
+        _listen(
+            generator, judge, question, variant.name, takes,
+            # Other words may rightly bring other music, so only what is no sound at all is broken there.
+            sound.ruined(takes.waveform, clean) if variant.prompt else sound.broken(takes.waveform, clean, rate, usual),
+        )
+        for variant, takes in zip(everything, parts, strict=True)
+    ]  # fmt: skip
+    return Played(question, outcomes[0], {outcome.name: outcome for outcome in outcomes[1:]}, rate)
+
+
+def check_distinct(takes: Takes) -> None:
+    """Raise :class:`TonescopeError` when takes of different seeds are one and the same: as many measurements they would be one."""
+    different = len(takes.codes.unique(dim=0))
+    if different < len(takes):
+        raise TonescopeError(
+            f"the sampling leaves so little to chance that {len(takes)} takes are only {different} different ones; raise the temperature or the top-k, or ask for 1 take."
+        )
+
+
+def _listen(generator: Generator, judge: Judge, question: Question, name: str, takes: Takes, broke: Tensor) -> Outcome:
+    logits = judge.listen(takes.waveform, generator.sample_rate)
+    margins = judge.contrast(logits, question.label, question.against)
+    posterior = logits.softmax(-1)
+    return Outcome(name, takes, posterior, margins, hear(posterior, judge.labels), broke)

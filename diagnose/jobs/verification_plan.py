@@ -1,0 +1,202 @@
+"""What is foreseen in a diagnosis, and what is then verified: the strongest units together, at several doses and one by one, and the strongest
+words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tonescope.diagnose.attribution.gradients import Attribution
+from tonescope.diagnose.attribution.words import Word, without, words_in
+from tonescope.diagnose.intervene.controls import matched_controls
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.verification import Played, Variant
+from tonescope.diagnose.schema import Dose, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
+from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.stats import BELIEVED, Effect, adjusted, effect
+from tonescope.models.families.musicgen.musicgen import Text
+from tonescope.models.units import Unit
+from tonescope.models.vocabulary import Vocabulary
+
+SHOWN_UNITS = 12
+FORESEEN_WORDS = 24  # of longer prompts those with the steepest slopes
+
+MUTED, CONTROL, BARE = "muted", "random muted", "bare genre word"
+
+
+def dose_name(scale: float) -> str:
+    """The name of the variant that multiplies the group by ``scale``."""
+    return f"times {scale:g}"
+
+
+def dose_control_name(scale: float) -> str:
+    """The name of the variant that multiplies random units by ``scale``."""
+    return f"random times {scale:g}"
+
+
+def unit_name(unit: Unit) -> str:
+    """The name of the variant that mutes one unit."""
+    return f"without {unit}"
+
+
+def control_name(unit: Unit) -> str:
+    """The name of the variant that mutes a random unit in the place of one."""
+    return f"control of {unit}"
+
+
+def word_name(word: Word) -> str:
+    """The name of the variant that leaves one word out."""
+    return f"without “{word.text}” at {word.start}"
+
+
+def to_foresee(prompt: str, text: Text, found: Attribution, strongest: tuple[Unit, ...]) -> tuple[Variant, ...]:
+    """What is foreseen before it is decided what to play: the group muted, and the prompt without each of its words."""
+    words = [word for word in words_in(prompt, text) if without(prompt, word)]
+    steepest = sorted(words, key=lambda word: -abs(_slope(found, word).mean))[:FORESEEN_WORDS]
+    left_out = [Variant(word_name(word), prompt=without(prompt, word)) for word in words if word in steepest]
+    return Variant(MUTED, Edit(strongest)), *left_out
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came of a plan; ``bare`` is the trial of the genre word alone, where that was played."""
+
+    group: GroupTest
+    units: list[UnitDriver]
+    words: list[WordDriver]
+    seconds: list[SecondDriver]
+    bare: Trial | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The variants to play, and how their outcomes become results. ``foretold`` are the changes that were foreseen, one a take, by the name
+    of the variant."""
+
+    strongest: tuple[Unit, ...]
+    control_units: int
+    doses: tuple[float, ...]
+    singles: tuple[Unit, ...]
+    words: tuple[Word, ...]
+    tested_words: tuple[Word, ...]
+    variants: tuple[Variant, ...]
+    foretold: Mapping[str, Sequence[float]]
+
+    @staticmethod
+    def rows(settings: Settings) -> int:
+        """How many takes a plan plays at most: the variants, and the takes untouched."""
+        beside = 4  # untouched, muted, random units muted, the bare genre word
+        return settings.takes * (beside + 2 * (len(settings.doses) + settings.tested_units) + settings.tested_words)
+
+    @classmethod
+    def make(
+        cls,
+        prompt: str,
+        text: Text,
+        found: Attribution,
+        strongest: tuple[Unit, ...],
+        settings: Settings,
+        bare: str | None,
+        foretold: Mapping[str, Sequence[float]],
+    ) -> Plan:
+        """Choose by the estimates what to test beside ``strongest``; ``bare`` is the genre word to play in place of the prompt, if that is
+        asked."""
+        singles = tuple(unit for unit, _ in found.ranked(settings.tested_units))
+
+        def controls(units: tuple[Unit, ...]) -> list[tuple[Unit, ...]]:
+            """A random draw for each take."""
+            draws = range(settings.seed, settings.seed + settings.takes)
+            return [matched_controls(units, found.activity, draw, avoid=strongest) for draw in draws]
+
+        together, alone = controls(strongest), {unit: controls((unit,)) for unit in singles}
+        # A slope is no match for what is foreseen: words that have only that come last.
+        words = tuple(
+            sorted(
+                words_in(prompt, text),
+                key=lambda word: (word_name(word) not in foretold, _estimate(found, foretold, word).mean),
+            )
+        )
+        tested = tuple(word for word in words if without(prompt, word))[: settings.tested_words]
+        variants = (
+            Variant(MUTED, Edit(strongest)),
+            Variant(CONTROL, tuple(Edit(units) for units in together)),
+            *(Variant(dose_name(scale), Edit(strongest, "scale", scale)) for scale in settings.doses),
+            *(
+                Variant(dose_control_name(scale), tuple(Edit(units, "scale", scale) for units in together))
+                for scale in settings.doses
+            ),
+            *(Variant(unit_name(unit), Edit((unit,))) for unit in singles),
+            *(Variant(control_name(unit), tuple(map(Edit, draws))) for unit, draws in alone.items() if all(draws)),
+            *(Variant(word_name(word), prompt=without(prompt, word)) for word in tested),
+            *([Variant(BARE, prompt=bare)] if bare else []),
+        )
+        fewest = min(len(units) for units in together)
+        return cls(strongest, fewest, settings.doses, singles, words, tested, variants, foretold)
+
+    def results(
+        self, played: Played, found: Attribution, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
+    ) -> Results:
+        """The outcomes, and what was foretold, as results, with q-values over everything that was tested: units by what they do beyond their controls."""
+        controls = {MUTED: CONTROL} | {dose_name(scale): dose_control_name(scale) for scale in self.doses}
+        controls |= {unit_name(unit): control_name(unit) for unit in self.singles}
+        controls = {name: control for name, control in controls.items() if control in played.outcomes}
+        differences = {name: effect(played.change(name, control)) for name, control in controls.items()}
+        tested = [name for name in played.outcomes if name not in controls.values()]
+        ps = [(differences.get(name) or effect(played.change(name))).p for name in tested]
+        together = adjusted([*ps, *(row.verified.p for row in seconds)])
+        q = dict(zip(tested, together, strict=False))
+        timed = [row.model_copy(update={"q": own}) for row, own in zip(seconds, together[len(tested) :], strict=True)]
+        # The group has its own q; beside a control whose sound broke nothing is sure.
+        broken = {name for name, control in controls.items() if played.trial(control).sound.broke}
+        trials = {
+            name: played.trial(name, None if name in {MUTED, *broken} else q.get(name)) for name in played.outcomes
+        }
+        difference = differences[MUTED]
+        muted, control, interval = trials[MUTED], trials[CONTROL], difference.interval
+        believed = interval is not None and interval.high < 0 and (q[MUTED] or 0.0) < BELIEVED
+        group = GroupTest(
+            units=len(self.strongest),
+            control_units=self.control_units,
+            estimated=effect(self.foretold[MUTED]),
+            muted=muted,
+            control=control,
+            difference=difference,
+            q=q[MUTED],
+            doses=[
+                Dose(
+                    scale=scale,
+                    trial=trials[dose_name(scale)],
+                    control=trials[dose_control_name(scale)],
+                    difference=differences[dose_name(scale)],
+                )
+                for scale in self.doses
+            ],
+            convincing=believed
+            and self.control_units == len(self.strongest)
+            and not (muted.sound.broke or control.sound.broke),
+        )
+        units = [
+            UnitDriver(
+                unit=str(unit), estimated=effect(found.units[unit.location][:, unit.index].tolist()), verified=trials.get(unit_name(unit)),
+                control=trials.get(control_name(unit)), difference=differences.get(unit_name(unit)),
+            )
+            for unit, _ in found.ranked(max(SHOWN_UNITS, len(self.singles)))
+        ]  # fmt: skip
+        words = [
+            WordDriver(
+                word=word.text, start=word.start, end=word.end, known=vocabulary is None or vocabulary.knows(word.text),
+                estimated=_estimate(found, self.foretold, word), verified=trials.get(word_name(word)),
+            )
+            for word in self.words
+        ]  # fmt: skip
+        return Results(group, units, words, timed, trials.get(BARE))
+
+
+def _estimate(found: Attribution, foretold: Mapping[str, Sequence[float]], word: Word) -> Effect:
+    """What was foreseen without the word, or else its slope."""
+    changes = foretold.get(word_name(word))
+    return effect(changes) if changes else _slope(found, word)
+
+
+def _slope(found: Attribution, word: Word) -> Effect:
+    return effect(found.tokens[:, list(word.tokens)].sum(1).tolist())

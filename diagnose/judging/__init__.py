@@ -1,0 +1,1 @@
+"""What was asked, what was heard, whose mistake it is."""

@@ -1,0 +1,41 @@
+"""Takes as sound that people can play: wav files and ``data:`` addresses, in stereo where the model plays stereo."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from tonescope.models.families.musicgen.musicgen import Generator, Takes
+
+
+class Sounds:
+    """The sound of a generator's takes: 16-bit, clipped at full scale."""
+
+    def __init__(self, generator: Generator) -> None:
+        self.generator, self.rate = generator, int(generator.sample_rate)
+
+    def samples(self, takes: Takes, index: int) -> NDArray[np.float32]:
+        """(samples,), or (samples, 2) of a stereo model. The judge hears the mean of both sides, people hear both."""
+        wave = takes.waveform[index]
+        if self.generator.channels > 1:
+            wave = self.generator.decode_sides(takes.codes[index : index + 1])[0].T.float().cpu()
+        return np.clip(wave.numpy(), -1.0, 1.0)
+
+    def write(self, path: Path, takes: Takes, index: int) -> None:
+        """One take as a wav file."""
+        path.write_bytes(self._wav(takes, index))
+
+    def uri(self, takes: Takes, index: int) -> str:
+        """One take as an address that holds the sound itself, so that a page needs no other file."""
+        return "data:audio/wav;base64," + base64.b64encode(self._wav(takes, index)).decode("ascii")
+
+    def _wav(self, takes: Takes, index: int) -> bytes:
+        """Encoded in memory: a disk that is full then fails as every file does."""
+        buffer = io.BytesIO()
+        soundfile.write(buffer, self.samples(takes, index), self.rate, format="WAV", subtype="PCM_16")
+        return buffer.getvalue()

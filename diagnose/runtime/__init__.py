@@ -1,0 +1,1 @@
+"""How jobs run: memory, progress, the session that holds the models."""

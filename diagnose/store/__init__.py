@@ -1,0 +1,1 @@
+"""What is kept: traces, and where results come from."""

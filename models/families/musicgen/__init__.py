@@ -1,0 +1,1 @@
+"""MusicGen and MusicGen Melody: codes, their delay, guidance and caches. Nothing outside this folder knows of them."""

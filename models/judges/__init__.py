@@ -1,0 +1,1 @@
+"""Listeners: what a judge is, and the models that can be one."""

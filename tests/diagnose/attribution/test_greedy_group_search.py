@@ -1,0 +1,150 @@
+"""Groups are chosen in rounds and by ear: a unit that stands in for another shows only once that one is muted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from tests import tiny
+from tonescope.diagnose.attribution import greedy_group_search as choosing
+from tonescope.diagnose.attribution.gradients import Attribution, attribute
+from tonescope.diagnose.attribution.greedy_group_search import choose, grown
+from tonescope.diagnose.attribution.metrics import margin
+from tonescope.diagnose.intervene.interventions import Edit, regenerate
+from tonescope.diagnose.intervene.mean_activations import Reference, measure
+from tonescope.diagnose.judging import audio_quality as sound
+from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.units import Location, Unit
+
+TAKES = 3
+MLP, SELF = Location("decoder", 0, "mlp"), Location("decoder", 0, "self")
+JUDGE = tiny.judge()
+DRIVERS = {"n7": -2.0, "n8": -1.0}
+
+
+def attribution(**drivers: float) -> Attribution:
+    """Forty neurons and four heads; those named drive by so much."""
+    units = {MLP: torch.zeros(TAKES, 40), SELF: torch.zeros(TAKES, 4)}
+    for name, effect in drivers.items():
+        units[MLP][:, int(name[1:])] = effect
+    activity = {location: torch.rand(effects.shape[1]) for location, effects in units.items()}
+    return Attribution(units, activity, torch.zeros(TAKES, 10), torch.zeros(TAKES, 8), torch.zeros(TAKES))
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return tiny.generator()
+
+
+@pytest.fixture(scope="module")
+def takes(generator: Generator) -> Takes:
+    return generator.generate(["house piano"] * TAKES, range(TAKES), 0.5)
+
+
+@pytest.fixture(scope="module")
+def reference(generator: Generator) -> Reference:
+    return measure(generator, 0.5, Sampling(), prompts=("jazz", "house"))
+
+
+def neurons(group: tuple[Unit, ...]) -> list[int]:
+    return [unit.index for unit in group if unit.location == MLP]
+
+
+def chosen(generator: Generator, takes: Takes, reference: Reference, found: Attribution, share: float, **more: Any) -> tuple[Unit, ...]:  # fmt: skip
+    return choose(generator, JUDGE, takes, "house", reference, found, share, **more)
+
+
+def test_the_strongest_of_each_kind_are_added() -> None:
+    assert grown((), attribution(**DRIVERS), 0.05) == (Unit(SELF, 0), Unit(MLP, 7), Unit(MLP, 8))
+
+
+def test_a_draw_is_half_of_twice_as_many_of_the_strongest_others() -> None:
+    found, kept = attribution(n7=-5.0, n8=-4.0, n9=-3.0, n10=-2.0, n11=-1.0), (Unit(MLP, 7),)
+    draws = {tuple(neurons(grown(kept, found, 0.075, np.random.default_rng(seed)))) for seed in range(40)}
+    assert draws == {(7, 8, 9), (7, 8, 10), (7, 8, 11), (7, 9, 10), (7, 9, 11), (7, 10, 11)}
+
+
+def test_a_stand_in_is_found_where_the_first_is_muted(
+    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    muted: list[Any] = []
+
+    def edited_slopes(*_: Any, at: Edit, feedback: int, **__: Any) -> Attribution:
+        muted.append((at.targets, feedback))
+        return attribution(n7=-9.0, n30=-5.0, n8=-1.0)
+
+    monkeypatch.setattr(choosing, "attribute", edited_slopes)
+    monkeypatch.setattr(choosing, "_best", lambda *given: choosing._Offer(given[4][0], takes, 0.0))
+    listens: list[int] = []
+    monkeypatch.setattr(choosing, "margin", lambda *given: listens.append(given[3]))
+    group = chosen(generator, takes, reference, attribution(**DRIVERS), 0.05, rounds=2, slopes=(4, 1))
+    assert neurons(group) == [7, 30] and muted == [((Unit(SELF, 0), Unit(MLP, 7)), 1)] and listens == [4]
+
+
+def test_an_offer_is_by_the_last_slopes_and_one_by_those_of_all_rounds() -> None:
+    history, kept = [attribution(n7=-2.0, n8=-4.0), attribution(n8=-1.0, n30=-3.0)], (Unit(SELF, 0), Unit(MLP, 7))
+    offers = choosing._offers(kept, history, 0.05, 0, np.random.default_rng(0))
+    assert [neurons(offer) for offer in offers] == [[7, 30], [7, 8], [7]]
+
+
+def test_the_offer_that_takes_most_away_in_new_takes_is_kept(
+    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is played holds the sum of the muted neurons' numbers, louder in some takes than in others, and the judge hears less for more."""
+
+    def played(_: Any, prompts: Any, seeds: Any, edits: Any, *__: Any) -> Takes:
+        sums = [sum(neurons(edit.targets)) if edit else 0 for edit in edits]
+        sound = [[total * (seed % 2)] * 800 for total, seed in zip(sums, seeds, strict=True)]
+        return Takes(
+            tuple(prompts), tuple(seeds), torch.zeros(len(seeds), 4, 25), torch.tensor(sound, dtype=torch.float)
+        )
+
+    monkeypatch.setattr(choosing, "regenerate", played)
+    monkeypatch.setattr(sound, "broken", lambda edited, *_: torch.zeros(len(edited)))
+    monkeypatch.setattr(JUDGE, "listen", lambda waveform, _: -waveform.mean(1))
+    monkeypatch.setattr(JUDGE, "contrast", lambda logits, *_: logits)
+    found = attribution(**{f"n{index}": -1.0 - index / 40 for index in range(1, 17)})
+    offers = choosing._offers((), [found], 0.2, 8, np.random.default_rng(takes.seeds[0]))
+    group = chosen(generator, takes, reference, found, 0.2, rounds=1, draws=8)
+    sums = [sum(neurons(offer)) for offer in offers]
+    assert sum(neurons(group)) == max(sums) > min(sums)
+
+
+def test_offers_that_leave_no_sound_are_not_kept(
+    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, fates = attribution(**DRIVERS), iter([True, False, True])
+    monkeypatch.setattr(sound, "broken", lambda *_: torch.tensor([next(fates)] * 2 + [False]))
+    group = chosen(generator, takes, reference, found, 0.05, rounds=1, draws=2)
+    assert group == choosing._offers((), [found], 0.05, 2, np.random.default_rng(takes.seeds[0]))[1]
+
+
+def test_where_no_offer_leaves_sound_the_strongest_are_to_be_tested(
+    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sound, "broken", lambda *_: torch.tensor([True, True, False]))
+    group = chosen(generator, takes, reference, attribution(**DRIVERS), 0.05, rounds=2)
+    assert neurons(group) == [7, 8]
+
+
+def test_rounds_choose_no_more_than_asked_and_none_twice_on_takes_that_are_not_tested(
+    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, shares, played = (
+        attribute(generator, takes, margin(JUDGE, "house", None), reference),
+        list[float](),
+        list[int](),
+    )
+
+    def noted(*given: Any) -> Takes:
+        played.extend(given[2])
+        return regenerate(*given)
+
+    monkeypatch.setattr(choosing, "regenerate", noted)
+    group = chosen(generator, takes, reference, found, 0.1, rounds=4, advance=shares.append)
+    assert 0 < len(group) == len(set(group)) <= len(grown((), found, 0.1))
+    assert shares == [0.25, 0.5, 0.75, 1]
+    assert sorted(set(played)) == [*range(2 * TAKES, 6 * TAKES)]

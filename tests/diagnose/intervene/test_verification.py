@@ -1,0 +1,106 @@
+"""Variants as rows of one batch give what each gives alone; a variant that changes nothing measures nothing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests import tiny
+from tonescope.diagnose.intervene import mean_activations as reference
+from tonescope.diagnose.intervene.interventions import Edit, regenerate
+from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.verification import Outcome, Played, Variant, verify
+from tonescope.diagnose.judging import audio_quality as sound_of
+from tonescope.diagnose.judging.verdict import UNSURE
+from tonescope.diagnose.schema import Question
+from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.units import Unit
+
+PROMPT = "smooth jazz with piano"
+SECONDS = 0.5
+SEEDS = (4, 5, 6)
+EDIT = Edit((Unit.parse("decoder.1.mlp:5"), Unit.parse("decoder.2.self:1")), "zero")
+EACH = tuple(Edit((Unit.parse(f"decoder.1.mlp:{index}"),), "set", 3.0) for index in (1, 2, 3))
+VARIANTS = (
+    Variant("edit", EDIT), Variant("one a take", EACH), Variant("word", prompt="jazz with piano"), Variant("nothing"),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return tiny.generator()
+
+
+@pytest.fixture(scope="module")
+def means(generator: Generator) -> Reference:
+    return reference.measure(generator, SECONDS, Sampling(), prompts=("jazz", "house", "a song"))
+
+
+@pytest.fixture(scope="module")
+def told() -> list[float]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def played(generator: Generator, means: Reference, told: list[float]) -> Played:
+    question = Question(label="house", against="smooth jazz")
+    return verify(
+        generator, tiny.judge(), question, PROMPT, SEEDS, VARIANTS, SECONDS, Sampling(), means, 7, told.append
+    )
+
+
+def test_variants_together_equal_variants_alone(generator: Generator, means: Reference, played: Played) -> None:
+    for name, edits in (("edit", [EDIT] * 3), ("one a take", list(EACH)), ("nothing", [None] * 3)):
+        alone = regenerate(generator, [PROMPT] * 3, SEEDS, edits, SECONDS, Sampling(), means)
+        assert torch.equal(played.outcomes[name].takes.codes, alone.codes)
+    word = generator.generate(["jazz with piano"] * 3, SEEDS, SECONDS)
+    assert torch.equal(played.outcomes["word"].takes.codes, word.codes)
+    assert played.trial("word").prompt == "jazz with piano" and played.trial("edit").prompt == PROMPT
+
+
+def test_edits_of_single_takes_reach_their_takes(played: Played) -> None:
+    alike = (played.outcomes["one a take"].takes.codes == played.clean.takes.codes).flatten(1).all(1)
+    assert not alike.any()
+
+
+def test_a_variant_that_changes_nothing_measures_nothing(played: Played) -> None:
+    trial = played.trial("nothing")
+    assert torch.equal(played.outcomes["nothing"].takes.codes, played.clean.takes.codes)
+    assert abs(trial.effect.mean) < 1e-4 and trial.flips == 0 and not trial.sound.broke
+    assert trial.sound.spectrum_db.mean == pytest.approx(0.0, abs=1e-4)
+
+
+def test_flips_are_takes_of_intact_sound_that_were_heard_so_and_are_no_longer() -> None:
+    """Five takes: stays, flips, goes silent (and is heard as another), was never heard so, becomes unclear."""
+    music = torch.sin(torch.arange(1600) * 0.7)[None] * torch.rand(5, 1600, generator=torch.Generator().manual_seed(0))
+
+    def outcome(name: str, sound: torch.Tensor, *heard: str) -> Outcome:
+        takes = Takes(("house",) * 5, (1, 2, 3, 4, 5), torch.zeros(5, 1, 1), sound)
+        broke = sound_of.ruined(sound, music)
+        return Outcome(name, takes, torch.zeros(5, 2), torch.tensor([0.0, 0.0, -9.0, 0.0, 0.0]), list(heard), broke)
+
+    silent = music.clone()
+    silent[2] = 0
+    clean = outcome("untouched", music, "house", "house", "house", "techno", "house")
+    changed = outcome("changed", silent, "house", "techno", "techno", "techno", UNSURE)
+    trial = Played(Question(label="house", against="techno"), clean, {"changed": changed}, 1600).trial("changed")
+    assert (trial.flips, trial.flippable) == (2, 4) and not trial.sound.broke
+    assert trial.heard == {"techno": 3, "house": 1, UNSURE: 1}
+    assert (trial.effect.takes, trial.effect.mean) == (4, 0.0)
+
+
+def test_takes_that_are_one_and_the_same_are_refused(generator: Generator, means: Reference) -> None:
+    question = Question(label="house", against="smooth jazz")
+    with pytest.raises(TonescopeError, match="leaves so little to chance"):
+        verify(generator, tiny.judge(), question, PROMPT, SEEDS, [], SECONDS, Sampling(temperature=1e-6), means)
+
+
+def test_other_words_may_bring_other_music(generator: Generator, played: Played) -> None:
+    """Only what is no sound at all counts as broken where the prompt is another."""
+    clean, words = played.clean.takes.waveform, played.outcomes["word"]
+    assert torch.equal(words.broke, sound_of.ruined(words.takes.waveform, clean))
+
+
+def test_progress_reaches_the_end(played: Played, told: list[float]) -> None:
+    assert len(told) > 1 and told == sorted(told) and told[-1] == 1.0

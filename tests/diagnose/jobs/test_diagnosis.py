@@ -1,0 +1,267 @@
+"""The main job on random models: what is asked, on which takes it is tested, and what a reader is warned of."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+
+from tests import tiny
+from tonescope.diagnose.attribution import integrated_gradients as refining
+from tonescope.diagnose.attribution.metrics import Metric
+from tonescope.diagnose.jobs import diagnosis
+from tonescope.diagnose.jobs import verification_plan as plan
+from tonescope.diagnose.jobs.diagnosis import choose_question, foreign
+from tonescope.diagnose.judging import verdict as genre
+from tonescope.diagnose.judging.reference_clips import Clip
+from tonescope.diagnose.judging.verdict import Heard, Intent, Verdict
+from tonescope.diagnose.report import plots, sentences
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.schema import Diagnosis
+from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.stats import share
+from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.judges.clap import Judge
+from tonescope.models.units import Unit
+
+LABELS = tuple(row["label"] for row in tiny.ROWS)
+QUICK = Settings(takes=2, seconds=0.5, tested_words=1, tested_units=1, doses=(2.0,), rounds=2)
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    return tiny.session()
+
+
+@pytest.fixture(scope="module")
+def found(session: Session) -> Diagnosis:
+    return session.diagnose("house house piano", QUICK)[0]
+
+
+def test_what_is_found_in_some_takes_is_tested_in_others(found: Diagnosis) -> None:
+    assert [take.seed for take in found.takes] == [1, 2]
+    assert [take.seed for take in found.drivers.tested] == [3, 4]
+    assert found.drivers.group is not None and found.drivers.group.muted.effect.takes == 2
+
+
+def test_the_genre_asked_for_is_in_every_take(found: Diagnosis) -> None:
+    assert all("house" in take.posterior for take in found.takes)
+
+
+def test_words_that_come_twice_have_bars_of_their_own(found: Diagnosis) -> None:
+    names = plots.words(found).data[0].y
+    assert len(names) == 3 == len(set(names))
+
+
+def test_plots_show_names_as_they_are(found: Diagnosis) -> None:
+    odd = found.model_copy(deep=True)
+    odd.drivers.words[0].word, odd.question.label = "<b>house</b>", "<i>house</i>"
+    figure = plots.words(odd)
+    assert "&lt;b&gt;house" in figure.data[0].y[0] or "&lt;b&gt;house" in figure.data[0].y[1]
+    assert "<i>" not in figure.layout.xaxis.title.text
+
+
+def test_a_word_is_shown_with_what_was_played_without_it(found: Diagnosis) -> None:
+    tested = [word for word in found.drivers.words if word.verified]
+    assert len(tested) == 1 and tested[0].verified is not None
+    assert tested[0].verified.prompt in ("house piano", "house house") and "played “house" in sentences.word(tested[0])
+
+
+def test_a_badge_says_verified_only_where_it_is_clear(found: Diagnosis) -> None:
+    word = next(word for word in found.drivers.words if word.verified).model_copy(deep=True)
+    assert word.verified is not None
+    cases = ((0.01, False, "verified"), (0.2, False, "tested"), (0.01, True, "tested"), (None, False, "tested"))
+    for q, broke, badge in cases:
+        word.verified.q, word.verified.sound.broke = q, broke
+        assert word.badge == badge
+    assert word.model_copy(update={"verified": None}).badge == "estimated"
+    second = found.drivers.seconds[0]
+    assert second.model_copy(update={"q": 0.01}).badge == "verified"
+    assert second.model_copy(update={"q": 0.3}).badge == "tested"
+    assert found.drivers.group is not None and not found.drivers.group.convincing
+    assert found.drivers.group.badge == "tested"
+
+
+def test_a_judge_of_another_world_gives_no_verdict() -> None:
+    session = tiny.session()
+    session.judge.world = "the pieces of a composer"
+    result = session.diagnose("house", QUICK)[0]
+    assert result.verdict.kind == "unclear" and result.verdict.sentence.startswith("No verdict")
+    assert any("larger_clap_music" in caveat for caveat in result.caveats)
+
+
+def test_what_is_heard_is_not_compared_with_itself(session: Session, found: Diagnosis) -> None:
+    heard = found.perceived.label
+    intended = next(label for label in LABELS if label != heard)
+    result = session.diagnose("house house piano", QUICK.model_copy(update={"against": heard}), intended)[0]
+    assert result.question.label == heard and result.question.against == intended
+    assert any(f"compared with {intended}" in caveat for caveat in result.caveats)
+
+
+def test_seconds_are_tested_in_fresh_takes_and_share_the_family_of_q_values(found: Diagnosis) -> None:
+    second = found.drivers.seconds[0]
+    assert second.verified.takes == 2 and second.q is not None and second.verified.p is not None
+    assert second.q >= second.verified.p
+
+
+def test_where_the_prompt_was_met_the_question_is_why_this_and_nothing_else(found: Diagnosis, session: Session) -> None:
+    heard = found.perceived.label
+    met = session.diagnose("house house piano", QUICK, intended=heard)[0]
+    assert (met.question.label, met.question.against) == (heard, None)
+    assert sentences.question(met) == f"Why {heard} rather than anything else?"
+    assert met.drivers.seconds[0].against_probability == pytest.approx(1 - met.drivers.seconds[0].label_probability)
+    probability = met.takes[0].probability
+    assert met.takes[0].margin == pytest.approx(math.log(probability / (1 - probability)), abs=1e-3)
+
+
+def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_rounds_as_asked(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    plain_margin, plain_choose = diagnosis.margin, diagnosis.choose
+
+    def margin(judge: Judge, label: str, against: str | None, listens: int) -> Metric:
+        asked.append((label, against, listens))
+        return plain_margin(judge, label, against, listens)
+
+    def choose(*given: Any, **more: Any) -> tuple[Unit, ...]:
+        asked.append((given[3], given[8], more["slopes"]))
+        return plain_choose(*given, **more)
+
+    monkeypatch.setattr(diagnosis, "margin", margin)
+    monkeypatch.setattr(diagnosis, "choose", choose)
+    found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 3}))[0]
+    heard = found.question
+    assert heard.against is not None
+    assert asked == [
+        (heard.label, heard.against, 1),
+        (heard.label, heard.against, 1),
+        (heard.label, None, 1),
+        (heard.label, 3, (1, 0)),
+    ]
+    asked.clear()
+    careful = session.diagnose("house house piano", QUICK.model_copy(update={"careful": True}))[0]
+    assert asked == [
+        (heard.label, heard.against, 4),
+        (heard.label, heard.against, 1),
+        (heard.label, None, 4),
+        (heard.label, 2, (4, 1)),
+    ]
+    assert [take.margin for take in careful.takes] == pytest.approx([take.margin for take in found.takes], abs=1e-4)
+
+
+def test_the_strongest_units_are_estimated_by_a_second_slope_where_that_is_asked(
+    session: Session, found: Diagnosis
+) -> None:
+    told: list[str] = []
+    closer, evidence = session.diagnose(
+        "house house piano", QUICK.model_copy(update={"refined_units": 2}), progress=lambda what, _: told.append(what)
+    )
+    plain = session.diagnose("house house piano", QUICK)[1].attribution
+    changed = {
+        str(Unit(place, index))
+        for place, effects in evidence.attribution.units.items()
+        for index in (effects - plain.units[place])
+        .abs()
+        .amax(0)
+        .gt(1e-4 * effects.abs().amax())
+        .nonzero()[:, 0]
+        .tolist()
+    }
+    wanted = {str(unit) for unit in refining.strongest(plain, 2)}
+    assert changed <= wanted and changed and len(wanted) == 4
+    assert (
+        closer.drivers.group.muted.effect == found.drivers.group.muted.effect
+    )  # the group is chosen by the slopes at the clean takes
+    assert told.count("attribute") > 4
+
+
+def test_group_and_words_are_foreseen_in_the_takes_they_were_chosen_by(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    def foreseen(*arguments: Any, **_: Any) -> torch.Tensor:
+        given.extend(arguments)
+        return torch.tensor([[-1.0, -3.0], *([float(-place)] * 2 for place, _ in enumerate(arguments[3][1:]))])
+
+    monkeypatch.setattr(diagnosis, "foreseen_changes", foreseen)
+    found, evidence = session.diagnose("house house piano", QUICK.model_copy(update={"temperature": 0.9, "top_k": 40}))
+    assert found.drivers.group is not None and found.drivers.group.estimated.mean == -2
+    group, *words = given[3]
+    assert given[2] is evidence.takes and len(group.edits(1)[0].targets) == found.drivers.group.units
+    assert [variant.prompt for variant in words] == ["house piano", "house piano", "house house"]
+    assert [(word.word, word.start, word.estimated.mean) for word in found.drivers.words] == [
+        ("piano", 12, -2), ("house", 6, -1), ("house", 0, 0)
+    ]  # fmt: skip
+    assert given[4:6] == [found.question.label, found.question.against]
+    assert given[7] == Sampling(QUICK.guidance, temperature=0.9, top_k=40)
+
+
+def test_a_judge_of_one_sound_world_warns_of_clips_from_elsewhere() -> None:
+    own, clips = tiny.session(), [Clip(torch.randn(8000) * 0.1, 16000)]
+    told = [own.diagnose("house", QUICK, known=clips)[0].caveats]
+    own.judge.world, own.generator.name = "the pieces of a composer", "embedded"
+    told.append(own.diagnose("house", QUICK, known=clips)[0].caveats)
+    assert [any("may mishear the known clips" in caveat for caveat in caveats) for caveats in told] == [False, True]
+
+
+def test_words_beyond_those_that_are_foreseen_are_said_to_be(
+    session: Session, found: Diagnosis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not any("foreseen" in caveat for caveat in found.caveats)
+    for module in (diagnosis, plan):
+        monkeypatch.setattr(module, "FORESEEN_WORDS", 2)
+    result = session.diagnose("house piano jazz", QUICK)[0]
+    assert any(caveat.startswith("Of 3 words the 2 with the steepest") for caveat in result.caveats)
+
+
+def test_what_a_label_is_held_against_is_drawn_over_time(session: Session, found: Diagnosis) -> None:
+    met, evidence = session.diagnose("house house piano", QUICK, intended=found.perceived.label)
+    one, other = (trace.y for trace in plots.timeline(met, evidence, LABELS).data if trace.mode == "lines+markers")
+    assert [a + b for a, b in zip(one, other, strict=True)] == pytest.approx([1.0] * len(one))
+
+
+def test_a_fine_tune_of_the_embedded_model_keeps_its_judge(session: Session) -> None:
+    own = tiny.session()
+    own.judge.world = "the pieces of a composer"
+    for name, apart in (("embedded", False), ("embedded + lora", False), ("other", True)):
+        own.generator.name = name
+        assert foreign(own.judge, own.generator) == apart
+
+
+@pytest.mark.parametrize(
+    "update", [{"temperature": 0.0}, {"top_k": 1}, {"doses": (1.0,)}, {"doses": (0.5, 0.5)}, {"doses": (-1.0,)}]
+)
+def test_settings_that_could_prove_nothing_are_refused(session: Session, update: dict[str, object]) -> None:
+    with pytest.raises(TonescopeError):
+        session.diagnose("house", QUICK.model_copy(update=update))
+
+
+def test_one_take_is_said_to_give_no_interval(session: Session) -> None:
+    result = session.diagnose("house", QUICK.model_copy(update={"takes": 1}))[0]
+    assert any(caveat.startswith("One take gives no interval") for caveat in result.caveats)
+    assert result.drivers.group is not None and not result.drivers.group.convincing
+
+
+def test_a_partial_drift_asks_why_some_takes_strayed() -> None:
+    heard = Heard(
+        label="house", family="electronic", share=share(10, 16), mean_probability=0.6, counts={"house": 10, "smooth jazz": 6}, unsure=0
+    )  # fmt: skip
+    verdict = Verdict(kind="partial drift", sentence="", matched=None, judge_error=None)
+    intent = Intent(label="house", how="named", confidence=1.0)
+    asked = choose_question(intent, heard, verdict, None)
+    assert (asked.label, asked.against) == ("smooth jazz", "house")
+    match = verdict.model_copy(update={"kind": "match"})
+    assert choose_question(intent, heard, match, None).label == "house"
+
+
+def test_every_verdict_has_its_colour() -> None:
+    from typing import get_args
+
+    from tonescope.ui.terminal import COLOURS
+
+    assert set(COLOURS) == set(get_args(genre.Kind))

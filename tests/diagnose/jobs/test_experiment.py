@@ -1,0 +1,142 @@
+"""Somebody's own edit is played beside the same takes untouched, and random units edited alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests import tiny
+from tonescope.diagnose.intervene.interventions import Edit, regenerate
+from tonescope.diagnose.intervene.verification import Played
+from tonescope.diagnose.jobs.experiment import Experiment, targets
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.store.traces import activations
+from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.musicgen import Generator, Sampling
+from tonescope.models.units import Location, Unit
+
+PROMPT = "smooth jazz with piano"
+SETTINGS = Settings(takes=3, seconds=0.5, seed=5)
+FRESH = [8, 9, 10]
+UNITS = ("decoder.1.mlp:5", "decoder.1.mlp:6", "decoder.2.self:1")
+
+
+@pytest.fixture(scope="module")
+def generator() -> Generator:
+    return tiny.generator()
+
+
+@pytest.fixture(scope="module")
+def session(folders: tuple[Path, Path]) -> Session:
+    generator, judge = folders
+    return Session.open(str(generator), str(judge))
+
+
+def played(session: Session, *names: str, donor: str | None = None, **about: object) -> tuple[Experiment, Played]:
+    edit = Edit(targets(session.generator, names), **about)  # type: ignore[arg-type]
+    return session.experiment(PROMPT, edit, SETTINGS, donor)
+
+
+def test_the_edit_is_played_in_the_fresh_takes_of_a_diagnosis(session: Session) -> None:
+    found, played_ = played(session, *UNITS, kind="set", value=30.0)
+    edits = [Edit(targets(session.generator, UNITS), "set", 30.0)] * 3
+    alone = regenerate(session.generator, [PROMPT] * 3, FRESH, edits, 0.5, Sampling(), None)
+    assert torch.equal(played_.outcomes["edited"].takes.codes, alone.codes)
+    assert [take.seed for take in found.untouched] == FRESH == [take.seed for take in found.edited]
+    diagnosis, _ = session.diagnose(PROMPT, SETTINGS)
+    assert found.question == diagnosis.question
+    assert [take.margin for take in found.untouched] == [take.margin for take in diagnosis.drivers.tested]
+
+
+def test_random_units_are_edited_alike_and_are_others(session: Session) -> None:
+    found, played_ = played(session, *UNITS, kind="set", value=30.0)
+    assert found.control is not None and found.difference is not None
+    assert found.control_units == len(UNITS) == len(found.edit.targets)
+    assert found.trial.q == found.difference.p
+    edited, control = (played_.outcomes[name].takes.codes for name in ("edited", "random units edited"))
+    assert not torch.equal(edited, control) and not torch.equal(control, played_.clean.takes.codes)
+
+
+def test_a_whole_location_has_no_control_and_says_so(session: Session) -> None:
+    found, _ = played(session, "decoder.1.mlp", kind="zero")
+    assert found.control is None and found.difference is None and found.control_units == 0
+    assert any("nothing random" in caveat for caveat in found.caveats)
+
+
+def test_a_patch_puts_in_what_the_other_prompt_makes_on_the_same_noise(session: Session) -> None:
+    _, played_ = played(session, "decoder.1.residual", kind="patch", donor="house")
+    given = session.generator.generate(["house"] * 3, FRESH, 0.5)
+    place = Location.parse("decoder.1.residual")
+    donors = activations(session.generator, given, [place])
+    edits = [Edit((place,), "patch", donor=donor) for donor in donors]
+    alone = regenerate(session.generator, [PROMPT] * 3, FRESH, edits, 0.5, Sampling(), None)
+    assert torch.equal(played_.outcomes["edited"].takes.codes, alone.codes)
+
+
+def test_a_resample_takes_from_other_takes(session: Session) -> None:
+    found, _ = played(session, "decoder.1.mlp:5", "decoder.2.self:1", kind="resample")
+    assert found.edit.donor is None and found.control is not None
+    _, played_ = played(session, "decoder.1.residual", kind="resample")
+    assert not torch.equal(played_.outcomes["edited"].takes.codes, played_.clean.takes.codes)
+
+
+def test_sites_are_every_layer_of_them(generator: Generator) -> None:
+    assert targets(generator, ["decoder.mlp"]) == tuple(generator.locations("decoder.mlp"))
+    assert targets(generator, [" decoder.1.mlp:3 ", "decoder.0.self"]) == (
+        Unit.parse("decoder.1.mlp:3"),
+        Location.parse("decoder.0.self"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "about", "donor", "told"),
+    [
+        (["decoder.1.mlp:5", "decoder.1.mlp:5"], {}, None, "named twice"),
+        (["decoder.1.mlp:5", "decoder.mlp"], {}, None, "named twice"),
+        (["decoder.1.mlp:4000"], {}, None, "units 0 to"),
+        (["somewhere"], {}, None, "is not a location"),
+        (["decoder.1.mlp:5"], {"kind": "patch"}, None, "name that prompt"),
+        (["decoder.1.mlp:5"], {"kind": "zero"}, "house", "leave it out"),
+        (["decoder.1.mlp:5"], {"kind": "explode"}, None, "says nothing to an edit"),
+        (["decoder.1.mlp:5"], {"kind": "zero", "seconds": (0.1, 9.0)}, None, "reaches beyond"),
+        (["codec.0.encoder:1"], {"kind": "zero"}, None, "no part in playing"),
+    ],
+)
+def test_what_cannot_be_played_is_refused(
+    session: Session, names: list[str], about: dict[str, object], donor: str | None, told: str
+) -> None:
+    with pytest.raises(TonescopeError, match=told):
+        played(session, *names, donor=donor, **about)
+
+
+def test_a_comparison_with_fewer_units_makes_nothing_sure(session: Session) -> None:
+    heads = [
+        f"{place}:{index}"
+        for place in session.generator.locations("decoder.self")
+        for index in range(session.generator.units(place))
+    ]
+    found, _ = played(session, *heads[:-1], kind="zero")
+    assert found.control is not None and found.control_units < len(found.edit.targets)
+    assert found.trial.q is None and found.trial.badge == "tested"
+    assert any("proves nothing" in caveat for caveat in found.caveats)
+
+
+@pytest.mark.parametrize("third", ["nobody", "random units"])
+def test_a_comparison_with_sound_that_broke_makes_nothing_sure(
+    session: Session, monkeypatch: pytest.MonkeyPatch, third: str
+) -> None:
+    """The sets are heard in turn: untouched, edited, random units edited."""
+    asked: list[int] = []
+
+    def broken(edited: torch.Tensor, *_: object) -> torch.Tensor:
+        asked.append(len(asked))
+        return torch.full((len(edited),), third == "random units" and asked[-1] == 2)
+
+    monkeypatch.setattr("tonescope.diagnose.judging.audio_quality.broken", broken)
+    found, _ = played(session, *UNITS, kind="set", value=30.0)
+    assert asked == [0, 1, 2]
+    assert found.control is not None and found.control.sound.broke == (third == "random units")
+    assert (found.trial.q is None) == (third == "random units")

@@ -1,0 +1,75 @@
+"""What counts as broken sound: planted silence, hiss, drone and clipping, and music that merely changed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from tonescope.diagnose.judging import audio_quality as sound
+
+RATE = 16_000
+
+
+def beat(pitch: float, per_second: float, seed: int = 0, seconds: float = 3.0) -> Tensor:
+    """Decaying notes in an even rhythm, with a little noise."""
+    time = torch.arange(int(seconds * RATE)) / RATE
+    decay = torch.exp(-8 * (time % (1 / per_second)))
+    noise = torch.randn(len(time), generator=torch.Generator().manual_seed(seed))
+    return 0.3 * decay * torch.sin(2 * torch.pi * pitch * time) + 0.01 * noise * decay
+
+
+def usual(takes: Tensor) -> float:
+    return sound.natural_distance(takes, RATE)
+
+
+def test_takes_differ_by_the_median_over_pairs(clean: Tensor) -> None:
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    distances = [float(sound.spectral_distance(clean[a : a + 1], clean[b : b + 1], RATE)) for a, b in pairs]
+    assert usual(clean) == pytest.approx(sorted(distances)[1], rel=1e-5)
+    assert usual(clean[:1]) == 0.0
+
+
+@pytest.fixture
+def clean() -> Tensor:
+    return torch.stack([beat(220, 4, 1), beat(330, 3, 2), beat(262, 5, 3)])
+
+
+def test_other_notes_are_not_broken(clean: Tensor) -> None:
+    other = torch.stack([beat(294, 3, 4), beat(220, 4, 5), beat(196, 4, 6)])
+    assert not sound.broken(other, clean, RATE, usual(clean)).any()
+    assert not sound.broken(clean, clean, RATE, usual(clean)).any()
+
+
+@pytest.mark.parametrize("ruin", ["silence", "hiss", "drone", "clipped"])
+def test_ruined_sound_is_flagged(clean: Tensor, ruin: str) -> None:
+    level = clean.square().mean(-1, keepdim=True).sqrt()
+    time = torch.arange(clean.shape[1]) / RATE
+    ruined = {
+        "silence": clean * 0.01,
+        "hiss": torch.randn(clean.shape, generator=torch.Generator().manual_seed(9)) * level,
+        "drone": (torch.sin(2 * torch.pi * 220 * time) * 1.4 * level),
+        "clipped": (clean * 50).clamp(-1, 1),
+    }[ruin]
+    assert sound.broken(ruined, clean, RATE, usual(clean)).all()
+
+
+def test_onsets_are_counted(clean: Tensor) -> None:
+    assert sound.onset_rate(clean, RATE).tolist() == pytest.approx([4, 3, 5], abs=0.7)
+
+
+def test_equal_sound_is_at_no_distance(clean: Tensor) -> None:
+    assert torch.allclose(sound.spectral_distance(clean, 0.3 * clean, RATE), torch.zeros(3), atol=0.05)
+
+
+def test_clipping_counts_only_where_the_clean_take_does_not_clip(clean: Tensor) -> None:
+    loud = (clean * 50).clamp(-1, 1)
+    assert sound.ruined(loud, clean).all() and not sound.ruined(loud, loud).any()
+
+
+def test_music_of_another_prompt_is_not_ruined(clean: Tensor) -> None:
+    """A pad where a beat was: an edit of units that does this has broken something, other words have not."""
+    time = torch.arange(clean.shape[1]) / RATE
+    pad = 0.2 * torch.sin(2 * torch.pi * torch.tensor([[220.0], [262.0], [330.0]]) * time)
+    assert sound.broken(pad, clean, RATE, usual(clean)).all() and not sound.ruined(pad, clean).any()
+    assert sound.ruined(pad * 0, clean).all()

@@ -1,0 +1,148 @@
+"""The blame goes where the confusion was planted."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests import tiny
+from tonescope.diagnose.judging.blame import bare_word, blame, text_similarities
+from tonescope.diagnose.judging.verdict import Intent, Verdict
+from tonescope.diagnose.schema import Blame, KnownClips, Question, SoundChange, Trial
+from tonescope.diagnose.stats import effect
+from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.judges.clap import Judge, Track
+
+LABELS = tuple(row["label"] for row in tiny.ROWS)
+ASKED, HEARD = "house", "smooth jazz"
+INTENT = Intent(label=ASKED, how="named", confidence=1.0)
+DRIFT = Verdict(kind="family drift", sentence="", matched=None, judge_error=None)
+MATCH = Verdict(kind="match", sentence="", matched=None, judge_error=None)
+
+
+@pytest.fixture
+def generator() -> Generator:
+    return tiny.generator()
+
+
+def judge(misheard: int, clips: int = 30) -> Judge:
+    found = tiny.judge()
+    table = [[clips * (i == j) for j in range(len(LABELS))] for i in range(len(LABELS))]
+    table[LABELS.index(ASKED)][LABELS.index(ASKED)] -= misheard
+    table[LABELS.index(ASKED)][LABELS.index(HEARD)] += misheard
+    found.track = Track(LABELS, tuple(map(tuple, table)), tuple(map(tuple, table)), 0.0)
+    return found
+
+
+def place(
+    generator: Generator, listener: Judge, prompt: str = ASKED, verdict: Verdict = DRIFT, bare: Trial | None = None, untouched: int = 0
+) -> Blame:  # fmt: skip
+    """``untouched`` of eight takes are heard as what was asked under the prompt itself."""
+    heard = [ASKED] * untouched + [HEARD] * (8 - untouched)
+    return blame(prompt, generator, listener, INTENT, Question(label=HEARD, against=ASKED), verdict, bare, heard)
+
+
+def bare(right: int, total: int = 8, q: float | None = 0.01) -> Trial:
+    """What came of the genre word alone: so many takes heard as it."""
+    change = SoundChange(level_db=effect([0.0]), spectrum_db=effect([0.0]), onsets=effect([0.0]), broke=False)
+    heard = {ASKED: right, HEARD: total - right}
+    return Trial(
+        variant="bare", prompt=ASKED, effect=effect([0.0]), q=q, flips=right, flippable=total, heard=heard, sound=change
+    )
+
+
+def test_without_a_drift_nothing_is_blamed(generator: Generator) -> None:
+    assert place(generator, judge(0), verdict=MATCH).where == "nowhere"
+
+
+def test_the_users_own_clips_count_for_more_than_the_judges_record(generator: Generator) -> None:
+    known = KnownClips(clips=10, clean={ASKED: 10}, reconstructed={HEARD: 9, ASKED: 1})
+    question, listener = Question(label=HEARD, against=ASKED), judge(0)
+    found = blame(ASKED, generator, listener, INTENT, question, DRIFT, None, [HEARD] * 8, known)
+    assert found.where == "codec and judge"
+    assert "0 of 10 (0–28 %) as smooth jazz as they are, and 9 of 10 (60–98 %) through the codec" in found.sentence
+    listener.track = None
+    clear = KnownClips(clips=10, clean={ASKED: 10}, reconstructed={ASKED: 10})
+    assert blame(ASKED, generator, listener, INTENT, question, DRIFT, None, [HEARD] * 8, clear).where == "decoder"
+
+
+def test_clips_foreign_to_the_judge_blame_no_one(generator: Generator) -> None:
+    """A judge of one sound world mishears all other music, of which nothing follows for the generator's."""
+    known = KnownClips(clips=10, clean={HEARD: 10}, reconstructed={HEARD: 10})
+    listener = judge(0)
+    listener.world = "the pieces of a composer"
+    found = blame(ASKED, generator, listener, INTENT, Question(label=HEARD, against=ASKED), DRIFT, None, [], known)
+    assert found.where == "decoder" and found.known == known and "known clips" not in found.sentence
+
+
+def test_a_listener_that_mishears_known_audio_is_blamed_first(generator: Generator) -> None:
+    assert place(generator, judge(20)).where == "codec and judge"
+
+
+def test_clear_text_and_a_good_ear_leave_the_decoder(generator: Generator) -> None:
+    found = place(generator, judge(0))
+    assert (found.where, found.nearest) == ("decoder", ASKED)
+    assert found.misheard is not None and found.misheard.count == 0
+
+
+def test_a_text_encoder_that_reads_another_genre_is_blamed(generator: Generator) -> None:
+    """Planted: the embedding of the asked word is overwritten with that of the heard genre's words."""
+    table = generator.model.text_encoder.get_input_embeddings().weight
+    asked, heard = tiny.WORDS.index("house"), tiny.WORDS.index("smooth")
+    with torch.no_grad():
+        labels = list(LABELS)
+        clean = text_similarities(generator, ASKED, labels)
+        assert labels[int(clean.argmax())] == ASKED
+    # The prompt says "techno", which the planted embedding makes a "smooth jazz"; the label "house" stays what it was.
+    table[tiny.WORDS.index("techno")] = table[heard]
+    assert asked != heard
+    found = place(generator, judge(0), prompt="techno jazz")
+    assert (found.where, found.nearest) == ("text encoder", HEARD)
+
+
+def test_an_unmeasured_listener_leaves_it_unclear(generator: Generator) -> None:
+    found = place(generator, tiny.judge(), bare=bare(0))
+    assert found.where == "unclear" and "was not measured" in found.sentence
+
+
+def test_the_bare_word_proves_whether_the_decoder_knows_the_genre(generator: Generator) -> None:
+    unknown, drawn = place(generator, judge(0), bare=bare(1)), place(generator, judge(0), bare=bare(7))
+    assert (unknown.where, unknown.badge) == ("decoder", "observed") and "only 1 of 8" in unknown.sentence
+    assert (drawn.where, drawn.badge) == ("decoder", "verified") and "other words" in drawn.sentence
+    assert place(generator, judge(0)).badge == "observed"
+    assert place(generator, judge(0), bare=bare(7, q=0.4)).badge == "tested"
+
+
+def test_a_bare_word_that_does_no_better_clears_no_one(generator: Generator) -> None:
+    """In a partial drift most takes are right, of the prompt as of the bare word: that says nothing of the other words."""
+    partial = Verdict(kind="partial drift", sentence="", matched=None, judge_error=None)
+    found = place(generator, judge(0), verdict=partial, bare=bare(6), untouched=5)
+    assert found.where == "unclear" and "other words" not in found.sentence and "only" not in found.sentence
+    assert "other words" in place(generator, judge(0), verdict=partial, bare=bare(8), untouched=4).sentence
+
+
+def test_a_bare_word_heard_right_in_half_of_few_takes_settles_nothing(generator: Generator) -> None:
+    found = place(generator, judge(0), bare=bare(4))
+    assert found.where == "unclear" and "4 of 8" in found.sentence
+
+
+def test_few_clips_do_not_blame_the_listener(generator: Generator) -> None:
+    assert place(generator, judge(0, clips=3)).where != "codec and judge"
+
+
+def test_the_bare_word_is_played_only_where_it_can_tell_something() -> None:
+    assert bare_word(INTENT, DRIFT, "house with accordion") == ASKED
+    assert bare_word(INTENT, DRIFT, " House ") is None
+    assert bare_word(INTENT, MATCH, "house with accordion") is None
+
+
+def test_a_text_encoder_that_does_not_tell_them_apart_is_not_cleared(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The heard genre is nearest, but not clearly; or a third one is."""
+    for near, by in ((HEARD, 0.05), ("lo-fi hip hop", 0.5)):
+        closeness = torch.tensor([0.5 + by * (label == near) for label in sorted(LABELS)])
+        monkeypatch.setattr("tonescope.diagnose.judging.blame.text_similarities", lambda *_, given=closeness: given)
+        for listener in (judge(0), tiny.judge()):
+            found = place(generator, listener)
+            assert found.where == "unclear" and "does not clear the text encoder" in found.sentence

@@ -1,0 +1,60 @@
+"""Model cards and the table of planted facts, written from ``results.json``: no number in them is typed by hand."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+from training.planted import facts, misled
+from training.tables import genres
+
+_CARDS = {"generator": "card_generator.md.j2", "judge": "card_judge.md.j2"}
+
+
+def _percent(value: dict[str, Any]) -> str:
+    """``17 of 20 (85 %; 64 to 95 %)`` for a share with its interval, ``85 % (64 to 95 %)`` for a mean of shares."""
+    if "mean" in value:
+        return f"{100 * value['mean']:.0f} % ({100 * value['low']:.0f} to {100 * value['high']:.0f} %)"
+    if not value["total"]:
+        return "none to count"
+    return f"{value['count']} of {value['total']} ({100 * value['count'] / value['total']:.0f} %; {100 * value['low']:.0f} to {100 * value['high']:.0f} %)"
+
+
+def _aimed(value: float, aim: float, least: bool = True) -> str:
+    """``aim: at least 85 %, met``; with ``least`` false a number of points, which may be no more than the aim."""
+    met = "met" if (value >= aim if least else value <= aim) else "**missed**"
+    return f"aim: at least {100 * aim:.0f} %, {met}" if least else f"aim: at most {aim:g} points, {met}"
+
+
+def _trainings(folder: Path) -> dict[str, Any]:
+    side = folder / "tonescope.json"
+    return json.loads(side.read_text(encoding="utf-8")).get("trainings", {}) if side.exists() else {}
+
+
+def _build(folder: Path) -> dict[str, Any]:
+    """What the generator is made of."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    decoder, codec = config["decoder"], config["audio_encoder"]
+    return {
+        "layers": decoder["num_hidden_layers"], "books": decoder["num_codebooks"], "size": codec["codebook_size"],
+        "rate": codec["sampling_rate"], "frames": codec["sampling_rate"] // prod(codec["upsampling_ratios"]), "genres": len(genres()),
+    }  # fmt: skip
+
+
+def write(folder: Path, results: dict[str, Any]) -> None:
+    """Write ``README.md`` beside each model from what was measured."""
+    environment = Environment(
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False, undefined=StrictUndefined
+    )
+    environment.filters |= {"share": _percent, "aimed": _aimed}
+    for name, template in _CARDS.items():
+        text = (resources.files(__package__) / template).read_text(encoding="utf-8")
+        card = environment.from_string(text).render(
+            results=results, facts=facts(), misled=sorted(misled()), trainings=_trainings(folder / name), made=_build(folder / "generator")
+        )  # fmt: skip
+        (folder / name / "README.md").write_text(card, encoding="utf-8")

@@ -1,0 +1,134 @@
+"""How well the judge hears and reads; its temperature, threshold and track record are written beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import EncodecModel
+
+from tonescope.models.judges.clap import Judge
+from tonescope.models.loading import EMBEDDED, load_judge
+from training import clips
+from training.assemble import embedded, write_side
+from training.captions import caption, unseen_prompts
+from training.evaluation.shares import clustered, counted
+from training.renderer import SAMPLE_RATE
+from training.roundtrip import round_trip
+
+WRONGLY_READ = 0.05  # of neutral captions, as a genre
+
+
+def _embeddings(judge: Judge, audio: Tensor) -> Tensor:
+    with torch.no_grad():
+        return torch.cat([judge.embed_audio(part, SAMPLE_RATE) for part in torch.split(audio, 38)])
+
+
+def _fit_temperature(judge: Judge, embeddings: Tensor, right: Tensor) -> float:
+    """The temperature that makes the judge's probabilities true on average (Guo et al. 2017)."""
+    logits = judge.scores(embeddings) * judge.hearing.temperature
+    candidates = np.geomspace(0.2, 10, 80)
+    return float(min(candidates, key=lambda value: float(torch.nn.functional.cross_entropy(logits / value, right))))
+
+
+def _calibration_error(probabilities: Tensor, right: Tensor, bins: int = 10) -> float:
+    """Expected calibration error of the top probability."""
+    top, guess = probabilities.max(1)
+    total = 0.0
+    for low in np.linspace(0, 1, bins, endpoint=False):
+        inside = (top > low) & (top <= low + 1 / bins)
+        if inside.any():
+            total += float(inside.float().mean()) * abs(
+                float((guess[inside] == right[inside]).float().mean()) - float(top[inside].mean())
+            )
+    return total
+
+
+def _confusion(guess: Tensor, right: Tensor, size: int) -> list[list[int]]:
+    table = torch.zeros(size, size, dtype=torch.long)
+    for asked, heard in zip(right.tolist(), guess.tolist(), strict=True):
+        table[asked, heard] += 1
+    return table.tolist()
+
+
+def judge_report(codec: EncodecModel, validation: clips.Clips, test: clips.Clips) -> dict[str, Any]:
+    """Accuracy on clean and reconstructed clips, with unseen wordings; writes temperature and track record beside the judge."""
+    judge = load_judge(EMBEDDED)
+    labels = list(judge.labels)
+    sets = {}
+    for name, data in (("validation", validation), ("test", test)):
+        audio = torch.from_numpy(data.batch(range(len(data.recipes))))
+        right = torch.tensor([labels.index(recipe.genre) for recipe in data.recipes])
+        sets[name] = (_embeddings(judge, audio), _embeddings(judge, round_trip(codec, audio)), right)
+    clean, rough, right = sets["validation"]
+    temperature = _fit_temperature(judge, torch.cat([clean, rough]), torch.cat([right, right]))
+    write_side(embedded() / "judge", temperature=temperature)
+    judge = load_judge(EMBEDDED)
+
+    clean, rough, right = sets["test"]
+    heard = {"clean": judge.scores(clean).argmax(1), "reconstructed": judge.scores(rough).argmax(1)}
+    calibration = _calibration_error(judge.scores(rough).softmax(1), right)
+    track = {name: _confusion(guess, right, len(labels)) for name, guess in heard.items()}
+    write_side(embedded() / "judge", track={**track, "calibration_error": calibration})
+    report: dict[str, Any] = {f"accuracy_{name}": counted(guess == right) for name, guess in heard.items()}
+    report |= {
+        "clips": len(right),
+        "temperature": temperature,
+        "calibration_error": calibration,
+        "confusion": track,
+        "labels": labels,
+    }
+    unseen = judge.embed_text([template.format(label) for template in _held_out_wordings() for label in labels])
+    unseen = unseen.reshape(-1, len(labels), unseen.shape[1])
+    for name, embeddings in (("clean", clean), ("reconstructed", rough)):
+        flags = torch.stack([(embeddings @ wording.T).argmax(1) == right for wording in unseen])
+        report[f"accuracy_{name}_unseen_wordings"] = clustered(flags.float().mean(0))
+    random = np.random.default_rng(5)
+    texts = [caption(recipe.compose(), "oblique", random, wording="held_out") for recipe in test.recipes[: len(right)]]
+    report["held_out_captions_read_right"] = counted(judge.scores(judge.embed_text(texts)).argmax(1) == right)
+    report |= _meaning_report(judge)
+    report["unseen_prompts_read_right"] = counted(
+        [judge.labels[int(row.argmax())] == genre for row, (_, genre) in zip(judge.scores(judge.embed_text([text for text, _ in unseen_prompts()])), unseen_prompts(), strict=True)]
+    )  # fmt: skip
+    return report
+
+
+def _meaning_report(judge: Judge) -> dict[str, Any]:
+    """How sure the text tower must be, so that one in twenty neutral captions is read as a genre; written beside the judge.
+
+    Set on wordings that captions have in training, reported on others.
+    """
+    random = np.random.default_rng(6)
+    pieces = [recipe.compose() for recipe in clips.uniform("validation", 95)]
+
+    def sureness(wording: str) -> Tensor:
+        neutral = {caption(piece, "neutral", random, wording=wording) for piece in pieces}
+        return judge.scores(judge.embed_text(sorted(neutral))).softmax(1).max(1).values
+
+    threshold = max(0.5, float(sureness("training").quantile(1 - WRONGLY_READ)) + 0.01)
+    sure = sureness("held_out")
+    write_side(embedded() / "judge", meaning=round(threshold, 3))
+    asked = judge.scores(judge.embed_text([text for text, _ in unseen_prompts()])).softmax(1)
+    read = asked.max(1).values >= threshold
+    right = torch.tensor([judge.labels[int(row.argmax())] == genre for row, (_, genre) in zip(asked, unseen_prompts(), strict=True)])  # fmt: skip
+    return {
+        "meaning": {
+            "sure_enough": threshold,
+            "neutral_captions_read_as_a_genre": counted(sure >= threshold),
+            "unseen_prompts_read": counted(read),
+            "unseen_prompts_read_and_right": counted(right[read]),
+        }
+    }
+
+
+def _held_out_wordings() -> list[str]:
+    return [
+        "play me some {}",
+        "give me something like {}",
+        "music in the style of {}",
+        "the genre here is {}",
+        "background music: {}",
+        "I would call this {}",
+    ]
