@@ -8,7 +8,7 @@ Units are chosen on some takes and muted in fresh ones, beside the same takes un
    is how many untouched fresh takes, of a third set, are heard as something else.
 2. For some prompts, groups of units of one size, from all strong drivers to all random: rank correlation of the estimated with the measured effect,
    beside what the measurement itself is worth (from the rank correlation of two halves of its takes). The estimate is what a few parallel passes
-   foresee in other takes, as in a diagnosis; how it does with eight takes, and how sums of slopes rank the same groups (plain, and those of ``diagnose
+   predict in other takes, as in a diagnosis; how it does with eight takes, and how sums of gradients rank the same groups (plain, and those of ``diagnose
    --careful``), stands beside it. A few groups more are of units that are estimated to hold the verdict down: whether muting those strengthens it is
    another claim, and listed apart (``holding``).
 
@@ -31,16 +31,16 @@ from transformers import PreTrainedModel
 from benchmarks.common import RESULTS, keep
 from benchmarks.prompts import PROMPTS
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.greedy_group_search import choose
-from tonescope.diagnose.attribution.jacobi_prediction import foreseen_changes
+from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search
+from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import Edit
-from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.verification import Played, Variant, verify
 from tonescope.diagnose.judging.verdict import hear
 from tonescope.diagnose.runtime.session import Session
-from tonescope.diagnose.schema import Question
+from tonescope.diagnose.schema import Contrast
 from tonescope.diagnose.settings import CAREFUL, DRAWS, PLAIN, ROUNDS, Settings
 from tonescope.diagnose.stats import share
 from tonescope.models.families.musicgen.musicgen import Sampling
@@ -53,7 +53,7 @@ SCREENING = 2000  # the first seed of takes that only screen
 ESTIMATING, MEASURING = 3000, 1000  # the first seeds of takes that groups are estimated by and measured on
 RANKED = ("rank_correlation_8_takes", "rank_correlation_careful", "rank_correlation_plain", "reliability")
 HOLDING = 4  # groups of units that are estimated to hold the verdict down
-FORESEEN_ROWS = 16  # takes that are foreseen together
+FORESEEN_ROWS = 16  # takes that are predicted together
 POOL = 3  # strong members of a group are drawn from so many times its size
 GROUP_PROMPTS = (
     "mellow jazz fusion with saxophone",
@@ -63,10 +63,10 @@ GROUP_PROMPTS = (
 )
 
 
-def question(session: Session, waveform: torch.Tensor) -> Question:
+def contrast(session: Session, waveform: torch.Tensor) -> Contrast:
     """Why what most takes are heard as, and not anything else?"""
     votes = session.judge.posterior(waveform, session.generator.sample_rate).argmax(1)
-    return Question(label=session.judge.labels[int(torch.mode(votes).values)])
+    return Contrast(target=session.judge.labels[int(torch.mode(votes).values)])
 
 
 def groups(found: Attribution, shares: Sequence[float], size: int, seed: int) -> list[tuple[Unit, ...]]:
@@ -128,38 +128,42 @@ def mean_rank(ranks: Sequence[dict[str, Any]], draws: int = 1000) -> dict[str, f
 
 
 def ranked(
-    session: Session, reference: Reference, prompt: str, asked: Question, count: int, size: int, estimate_takes: int, group_takes: int
+    session: Session, means: MeanActivations, prompt: str, asked: Contrast, count: int, size: int, estimate_takes: int, group_takes: int
 ) -> dict[str, Any]:  # fmt: skip
     """The second measurement for one prompt."""
     generator, judge = session.generator, session.judge
     takes = generator.generate([prompt] * estimate_takes, range(ESTIMATING, ESTIMATING + estimate_takes), SECONDS)
-    slopes = {
-        name: attribute(generator, takes, margin(judge, asked.label, None, listens), reference, feedback=feedback)
-        for name, (listens, feedback) in (("careful", CAREFUL), ("plain", PLAIN))
+    gradient_options = {
+        name: attribute(
+            generator, takes, margin(judge, asked.target, None, smoothgrad_samples), means, rollout_steps=rollout_steps
+        )
+        for name, (smoothgrad_samples, rollout_steps) in (("careful", CAREFUL), ("plain", PLAIN))
     }
-    made = groups(slopes["careful"], [*np.linspace(1, 0, count), *[-1.0] * HOLDING], size, seed=2)
+    made = groups(gradient_options["careful"], [*np.linspace(1, 0, count), *[-1.0] * HOLDING], size, seed=2)
     variants = [Variant(str(index), Edit(group)) for index, group in enumerate(made)]
-    foretold = foreseen_changes(
-        generator, judge, takes, variants, asked.label, None, reference, rows=FORESEEN_ROWS
+    predicted = predicted_changes(
+        generator, judge, takes, variants, asked.target, None, means, rows=FORESEEN_ROWS
     ).numpy()
     fresh = range(MEASURING, MEASURING + group_takes)
-    played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
+    played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), means)
     every = [(played.outcomes[str(index)].margins - played.clean.margins).numpy() for index in range(len(made))]
     intact = [index for index in range(count) if not played.trial(str(index)).sound.broke]
     changes = [every[index] for index in intact]
     measured = [float(change.mean()) for change in changes]
-    by_slopes = {name: [float(found.of(made[index]).mean()) for index in intact] for name, found in slopes.items()}
+    by_slopes = {
+        name: [float(found.of(made[index]).mean()) for index in intact] for name, found in gradient_options.items()
+    }
     half = rank_of(*([float(change[start::2].mean()) for change in changes] for start in (0, 1)))
     return {
-        "prompt": prompt, "heard": asked.label, "groups": len(intact), "sound_broke": count - len(intact),
-        "rank_correlation": rank_of(foretold[intact].mean(1), measured),
-        "rank_correlation_8_takes": rank_of(foretold[intact, :8].mean(1), measured),
+        "prompt": prompt, "heard": asked.target, "groups": len(intact), "sound_broke": count - len(intact),
+        "rank_correlation": rank_of(predicted[intact].mean(1), measured),
+        "rank_correlation_8_takes": rank_of(predicted[intact, :8].mean(1), measured),
         **{f"rank_correlation_{name}": rank_of(sums, measured) for name, sums in by_slopes.items()},
         "reliability": 2 * half / (1 + half),  # Spearman and Brown: of all takes, from that of their halves
-        "holding_estimated": float(foretold[count:].mean()),
-        "holding_estimated_careful": float(np.mean([slopes["careful"].of(group).mean() for group in made[count:]])),
+        "holding_estimated": float(predicted[count:].mean()),
+        "holding_estimated_careful": float(np.mean([gradient_options["careful"].of(group).mean() for group in made[count:]])),
         "holding_measured": float(np.mean(every[count:])),
-        "estimated": foretold[intact].mean(1).tolist(), "measured": measured,
+        "estimated": predicted[intact].mean(1).tolist(), "measured": measured,
     }  # fmt: skip
 
 
@@ -211,7 +215,7 @@ def main() -> None:
     arguments = parser.parse_args()
     session = Session.open()
     generator, judge = session.generator, session.judge
-    reference, seeds = session.reference(Settings()), list(range(1, arguments.takes + 1))
+    means, seeds = session.means(Settings()), list(range(1, arguments.takes + 1))
     fresh, screening = ([seed + start for seed in seeds] for start in (arguments.takes, SCREENING))
     settings = {"rounds": ROUNDS, "draws": DRAWS, "listens": CAREFUL[0], "feedback": CAREFUL[1]} | {
         name: getattr(arguments, name) for name in ("takes", "group_takes", "estimate_takes")
@@ -229,24 +233,26 @@ def main() -> None:
         if alike_before >= arguments.prompts and prompt not in GROUP_PROMPTS:
             continue
         takes = generator.generate([prompt] * len(seeds), seeds, SECONDS)
-        asked = question(session, takes.waveform)
+        asked = contrast(session, takes.waveform)
         more = generator.generate([prompt] * len(seeds), screening, SECONDS)
         heard = hear(judge.posterior(torch.cat([takes.waveform, more.waveform]), generator.sample_rate), judge.labels)
-        alike = set(heard) == {asked.label}
+        alike = set(heard) == {asked.target}
         if arguments.alike and not alike:
             continue
-        listens, feedback = CAREFUL
-        plain, careful = (margin(judge, asked.label, None, count) for count in (1, listens))
-        found = attribute(generator, takes, plain, reference)
-        slopes = attribute(generator, takes, careful, reference, feedback=feedback)
-        strongest = choose(generator, judge, takes, asked.label, reference, slopes, SHARE, slopes=CAREFUL)
+        smoothgrad_samples, rollout_steps = CAREFUL
+        plain, careful = (margin(judge, asked.target, None, count) for count in (1, smoothgrad_samples))
+        found = attribute(generator, takes, plain, means)
+        gradient_options = attribute(generator, takes, careful, means, rollout_steps=rollout_steps)
+        strongest = greedy_group_search(
+            generator, judge, takes, asked.target, means, gradient_options, SHARE, gradient_options=CAREFUL
+        )
         controls = [matched_controls(strongest, found.activity, draw) for draw in seeds]
         variants = [Variant("muted", Edit(strongest)), Variant("control", tuple(map(Edit, controls)))]
-        played: Played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), reference)
+        played: Played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), means)
         muted, random = played.trial("muted"), played.trial("control")
         rows.append(
             {
-                "prompt": prompt, "heard": asked.label, "alike": alike,
+                "prompt": prompt, "heard": asked.target, "alike": alike,
                 "estimated": float(found.of(strongest).mean()), "effect": muted.effect.mean, "control": random.effect.mean,
                 "flips": muted.flips, "control_flips": random.flips, "flippable": muted.flippable,
                 "strays": len(fresh) - muted.flippable, "fresh": len(fresh),
@@ -255,9 +261,7 @@ def main() -> None:
         )  # fmt: skip
         if prompt in GROUP_PROMPTS and arguments.groups and prompt not in {row["prompt"] for row in ranks}:
             count, size = arguments.groups, len(strongest)
-            row = ranked(
-                session, reference, prompt, asked, count, size, arguments.estimate_takes, arguments.group_takes
-            )
+            row = ranked(session, means, prompt, asked, count, size, arguments.estimate_takes, arguments.group_takes)
             ranks.append(row)
         done()
 

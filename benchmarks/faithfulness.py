@@ -1,8 +1,8 @@
 """The estimate against brute force: every tested unit is mean-ablated in a replay of the same codes, and the margin measured.
 
 For each prompt: at least 1,000 random units, every head, and the 200 units that the estimate ranks first. The estimate is the closer one
-(``diagnose --refine 64``: a second slope for so many neurons and heads). Beside it, on the same units: the plain one, and GradDrop, the part of
-AtP* (Kramár et al. 2024) that applies to neurons and head outputs. And, for the strongest 1 % together, slopes half of the way to the means.
+(``diagnose --refine 64``: a second gradient for so many neurons and heads). Beside it, on the same units: the plain one, and GradDrop, the part of
+AtP* (Kramár et al. 2024) that applies to neurons and head outputs. And, for the strongest 1 % together, gradients half of the way to the means.
 
     python -m benchmarks.faithfulness [--prompts 8] [--random 1000] [--refine 64]
 """
@@ -21,10 +21,10 @@ from scipy.stats import spearmanr
 from benchmarks.common import keep
 from benchmarks.prompts import PROMPTS
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.integrated_gradients import refined
+from tonescope.diagnose.attribution.integrated_gradients import two_point_integrated_gradients
 from tonescope.diagnose.attribution.metrics import Metric, Playback, margin
 from tonescope.diagnose.intervene.interventions import Edit, edited
-from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.models.families.musicgen.musicgen import Generator, Takes
@@ -38,7 +38,7 @@ AT = 20
 
 
 def replayed(
-    generator: Generator, take: Takes, metric: Metric, every: Sequence[Edit], reference: Reference
+    generator: Generator, take: Takes, metric: Metric, every: Sequence[Edit], means: MeanActivations
 ) -> np.ndarray:
     """Change of the metric of one take under each edit of a replay: (edits,). Variants are rows of a batch."""
     text, changes = generator.read_text(take.prompts), list[float]()
@@ -49,7 +49,7 @@ def replayed(
             # The untouched row is in the same batch: effects are so small that the shape of a batch would show.
             edits = [None, *every[start : start + ROWS]]
             size = len(edits)
-            with edited(generator, edits, clean.sampling.guidance, reference):
+            with edited(generator, edits, clean.sampling.guidance, means):
                 many = Playback(
                     generator, take.codes.expand(size, -1, -1), generator.read_text(take.prompts * size),
                     anchor=tuple(side.expand(size, -1, -1) for side in anchor),
@@ -60,10 +60,10 @@ def replayed(
 
 
 def brute_force(
-    generator: Generator, take: Takes, metric: Metric, units: Sequence[Unit], reference: Reference
+    generator: Generator, take: Takes, metric: Metric, units: Sequence[Unit], means: MeanActivations
 ) -> np.ndarray:
     """Change of the metric with each unit mean-ablated in a replay: (units,)."""
-    return replayed(generator, take, metric, [Edit((unit,)) for unit in units], reference)
+    return replayed(generator, take, metric, [Edit((unit,)) for unit in units], means)
 
 
 def chosen(found: Attribution, random_units: int, seed: int) -> tuple[list[Unit], int]:
@@ -86,7 +86,7 @@ def estimates(found: Attribution, units: Sequence[Unit]) -> np.ndarray:
     return np.array([float(found.units[unit.location][0, unit.index]) for unit in units])
 
 
-def grad_drop(generator: Generator, take: Takes, metric: Metric, reference: Reference) -> list[Attribution]:
+def grad_drop(generator: Generator, take: Takes, metric: Metric, means: MeanActivations) -> list[Attribution]:
     """One estimate a layer, with the gradient through that layer's own contribution dropped: what cancels there shows."""
     names = {name for name in ("self", "cross", "mlp") if generator.locations(f"decoder.{name}")}
     found = []
@@ -94,7 +94,7 @@ def grad_drop(generator: Generator, take: Takes, metric: Metric, reference: Refe
         places = [generator.place(Location("decoder", layer, name)) for name in sorted(names)]
         drops = [write(Place(place.module, "output", f"{place.name} dropped"), torch.Tensor.detach) for place in places]
         with hooked(drops):
-            found.append(attribute(generator, take, metric, reference))
+            found.append(attribute(generator, take, metric, means))
     return found
 
 
@@ -108,7 +108,7 @@ def dropped_estimate(found: Attribution, parts: Sequence[Attribution], layers: i
 
 
 def together(
-    generator: Generator, take: Takes, metric: Metric, found: Attribution, reference: Reference
+    generator: Generator, take: Takes, metric: Metric, found: Attribution, means: MeanActivations
 ) -> dict[str, float]:
     """The strongest 1 % muted together in a replay: measured, and estimated at the clean take and half of the way."""
     group = tuple(unit for unit, _ in found.ranked(round(0.01 * found.count)))
@@ -116,12 +116,12 @@ def together(
     with torch.no_grad():
         clean = Playback(generator, take.codes, text)
         anchor = clean.expected()
-        with edited(generator, [Edit(group)], clean.sampling.guidance, reference):
+        with edited(generator, [Edit(group)], clean.sampling.guidance, means):
             measured = float(
                 metric(Playback(generator, take.codes, generator.read_text(take.prompts), anchor=anchor)) - found.metric
             )
     # Half of the way is left there, so the estimate from that point counts twice.
-    middle = 2 * float(attribute(generator, take, metric, reference, at=Edit(group, amount=0.5)).of(group))
+    middle = 2 * float(attribute(generator, take, metric, means, at=Edit(group, strength=0.5)).of(group))
     return {"group_measured": measured, "group_estimated": float(found.of(group)), "group_estimated_half_way": middle}
 
 
@@ -146,22 +146,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prompts", type=int, default=8)
     parser.add_argument("--random", type=int, default=1000)
-    parser.add_argument("--refine", type=int, default=64, help="so many neurons and heads get a second slope")
+    parser.add_argument("--refine", type=int, default=64, help="so many neurons and heads get a second gradient")
     arguments = parser.parse_args()
     session = Session.open()
     generator, judge = session.generator, session.judge
-    reference = session.reference(Settings())
+    means = session.means(Settings())
     rows: list[dict[str, Any]] = []
     for prompt in PROMPTS[: arguments.prompts]:
         take = generator.generate([prompt], [1], SECONDS)
         label = judge.labels[int(judge.posterior(take.waveform, generator.sample_rate)[0].argmax())]
         metric = margin(judge, label, None)
-        found = attribute(generator, take, metric, reference)
+        found = attribute(generator, take, metric, means)
         units, random_count = chosen(found, arguments.random, seed=0)
-        measured = brute_force(generator, take, metric, units, reference)
-        dropped = grad_drop(generator, take, metric, reference)
+        measured = brute_force(generator, take, metric, units, means)
+        dropped = grad_drop(generator, take, metric, means)
         neurons = np.array([unit.location.name == "mlp" for unit in units])
-        closer = refined(generator, take, metric, reference, found, arguments.refine)
+        closer = two_point_integrated_gradients(generator, take, metric, means, found, arguments.refine)
         others = {
             "plain": estimates(found, units),
             "graddrop": estimates(dropped_estimate(found, dropped, generator.layers), units),
@@ -174,7 +174,7 @@ def main() -> None:
                 for name, value in scores(estimate, measured, random_count, neurons).items()
                 if name in ("spearman", "precision_at_20")
             },
-            **together(generator, take, metric, found, reference),
+            **together(generator, take, metric, found, means),
         }  # fmt: skip
         rows.append(row)
         about = {"seconds": SECONDS, "refined_units_of_each_kind": arguments.refine} | {

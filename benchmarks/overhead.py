@@ -20,9 +20,9 @@ import torch
 from benchmarks.common import PROMPT, full_size_generator, full_size_judge, keep, parameters
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import Playback, margin
-from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED, Reference
+from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED, MeanActivations
 from tonescope.diagnose.runtime.memory import attribution_bytes
-from tonescope.diagnose.store.traces import Keep, record
+from tonescope.diagnose.store.traces import TraceSpec, record
 from tonescope.models.families.musicgen import delay
 from tonescope.models.families.musicgen.musicgen import Generator, Takes
 from tonescope.models.judges.clap import Judge
@@ -41,13 +41,13 @@ def bare(generator: Generator, takes: int, seconds: float) -> torch.Tensor:
     )
 
 
-def no_reference(generator: Generator) -> Reference:
+def no_reference(generator: Generator) -> MeanActivations:
     """Means of zero: measuring them is done once for a model and is not part of a diagnosis."""
     means = {
         location: torch.zeros(generator.branches(location, 3.0), generator.features(location))
         for location in generator.locations(*ATTRIBUTED)
     }
-    return Reference(means, {"guidance": 3.0})
+    return MeanActivations(means, {"guidance": 3.0})
 
 
 class NnsightRecord:
@@ -88,9 +88,9 @@ def _inputs(generator: Generator, takes: Takes) -> tuple[torch.Tensor, tuple[tor
 
 
 def as_laid_out(generator: Generator) -> Generator:
-    """The same model without our way of leaving out what is read of the null prompt, which others do not have."""
+    """The same model without our way of leaving out what is read of the empty prompt, which others do not have."""
     plain = copy(generator)
-    plain.unread = []
+    plain.skippable_attention = []
     return plain
 
 
@@ -152,7 +152,7 @@ def measure(
     generator: Generator, judge: Judge, count: int, seconds: float, repeats: int
 ) -> tuple[list[dict[str, Any]], list[dict[str, float]]]:
     """Everything in turn; rows of ratios to bare generation, and the seconds behind them, the first round (cold) apart."""
-    reference, metric = no_reference(generator), margin(judge, *LABELS)
+    means, metric = no_reference(generator), margin(judge, *LABELS)
     prompts, seeds = [PROMPT] * count, list(range(count))
     takes = generator.generate(prompts, seeds, 0.2)
 
@@ -163,15 +163,15 @@ def measure(
     work: Work = {
         "bare generate": lambda: bare(generator, count, seconds),
         "our generate": ours,
-        "full trace and attribution": lambda: attribute(generator, takes, metric, reference, keep=Keep("all")),
+        "full trace and attribution": lambda: attribute(generator, takes, metric, means, keep=TraceSpec("all")),
     }
     if count == 1:
         nnsight = NnsightRecord(generator)
         work |= {
-            "pooled trace and attribution": lambda: attribute(generator, takes, metric, reference, keep=Keep("mean")),
-            "attribution": lambda: attribute(generator, takes, metric, reference),
+            "pooled trace and attribution": lambda: attribute(generator, takes, metric, means, keep=TraceSpec("mean")),
+            "attribution": lambda: attribute(generator, takes, metric, means),
             "attribution, captum": lambda: with_captum(generator, judge, takes),
-            "record": lambda: record(generator, takes, keep=Keep("mean")),
+            "record": lambda: record(generator, takes, keep=TraceSpec("mean")),
             "record, nnsight": lambda: nnsight(takes),
             "memory estimate": lambda: attribution_bytes(generator, PROMPT, metric, seconds, 3.0),
         }  # fmt: skip
@@ -191,7 +191,7 @@ def measure(
 def disagreement(generator: Generator, judge: Judge, seconds: float = 1.0) -> dict[str, float]:
     """Largest difference between our numbers and those of the other libraries, relative to the largest number."""
     takes = generator.generate([PROMPT], [0], seconds)
-    found = attribute(generator, takes, margin(judge, *LABELS), no_reference(generator), keep=Keep("mean"))
+    found = attribute(generator, takes, margin(judge, *LABELS), no_reference(generator), keep=TraceSpec("mean"))
     attributed, recorded = [], []
     nnsight = NnsightRecord(generator)(takes)
     assert found.trace is not None
@@ -203,7 +203,7 @@ def disagreement(generator: Generator, judge: Judge, seconds: float = 1.0) -> di
             summed = -theirs.sum(0).unflatten(0, (-1, generator.head_width(location))).sum(1)
             attributed.append(float((ours - summed).abs().max() / ours.abs().max()))
             value = nnsight[f"{location.layer}.{location.name}"].float()
-            kept = torch.zeros_like(value)  # where no null prompt is read, we keep no zeros
+            kept = torch.zeros_like(value)  # where no empty prompt is read, we keep no zeros
             ours = found.trace.values[location][0].float()
             kept[: len(ours)] = ours
             recorded.append(float((kept - value).abs().max() / kept.abs().max()))
@@ -223,13 +223,13 @@ def main() -> None:
     rows += measure(generator, judge, 4, arguments.seconds, 2)[0]
     ratio = over(warm, PARTS, "bare generate")
     takes, nnsight = generator.generate([PROMPT], [0], arguments.seconds), NnsightRecord(generator)
-    reference, metric = no_reference(generator), margin(judge, *LABELS)
+    means, metric = no_reference(generator), margin(judge, *LABELS)
     rivals = {
         "record, nnsight": duel(
-            {"theirs": lambda: nnsight(takes), "ours": lambda: record(generator, takes, keep=Keep("mean"))}, arguments.duels
+            {"theirs": lambda: nnsight(takes), "ours": lambda: record(generator, takes, keep=TraceSpec("mean"))}, arguments.duels
         ),
         "attribution, captum": duel(
-            {"theirs": lambda: with_captum(generator, judge, takes), "ours": lambda: attribute(generator, takes, metric, reference)},
+            {"theirs": lambda: with_captum(generator, judge, takes), "ours": lambda: attribute(generator, takes, metric, means)},
             arguments.duels,
         ),
     }  # fmt: skip

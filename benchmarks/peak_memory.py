@@ -96,7 +96,7 @@ def play(generator: Generator, judge: Judge, seconds: float) -> tuple[float, Pea
 
 def codes(generator: Generator, takes: int, seconds: float) -> torch.Tensor:
     """Random codes: memory does not know what they say."""
-    return torch.randint(generator.size, (takes, generator.books, frames_in(seconds, generator.frame_rate)))
+    return torch.randint(generator.size, (takes, generator.n_codebooks, frames_in(seconds, generator.frame_rate)))
 
 
 def decode(generator: Generator, judge: Judge, seconds: float) -> tuple[float, Peak]:
@@ -109,11 +109,11 @@ def decode(generator: Generator, judge: Judge, seconds: float) -> tuple[float, P
 
 def estimate(generator: Generator, judge: Judge, seconds: float) -> tuple[float, Peak]:
     """The attribution of one take."""
-    metric, reference = margin(judge, *LABELS), no_reference(generator)
+    metric, means = margin(judge, *LABELS), no_reference(generator)
     random = codes(generator, 1, seconds)
     take = Takes((PROMPT,), (0,), random, torch.zeros(1, 1))
     with Peak.watched() as peak:
-        attribute(generator, take, metric, reference)
+        attribute(generator, take, metric, means)
     return attribution_bytes(generator, PROMPT, metric, seconds, 3.0), peak
 
 
@@ -125,9 +125,9 @@ def whole(
     settings = Settings(
         takes=takes, seconds=seconds, rounds=2, tested_units=0, tested_words=0, doses=(), memory_gib=limit
     )
-    reference = no_reference(generator)
+    means = no_reference(generator)
     with Peak.watched() as peak:
-        result, _ = diagnose(PROMPT, generator, judge, taxonomy, reference, settings)
+        result, _ = diagnose(PROMPT, generator, judge, taxonomy, means, settings)
     parts = (result.cost.generation_gib * GIB, result.cost.attribution_gib * GIB, decoding_bytes(generator, seconds))
     return max(parts), peak
 

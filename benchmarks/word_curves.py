@@ -1,4 +1,4 @@
-"""Deletion and insertion curves of what is foreseen without each word, against gradients, attention alone and chance.
+"""Deletion and insertion curves of what is predicted without each word, against gradients, attention alone and chance.
 
 Deletion takes words out of the prompt in the order of their importance, insertion puts them in; every step is played in fresh
 takes, all on the same noise, and the judge's margin is measured. A good order makes the deletion curve fall early and the insertion curve
@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.causal import question
+from benchmarks.causal import contrast
 from benchmarks.common import keep
 from tonescope.diagnose.attribution.cross_attention import cross_attention
 from tonescope.diagnose.attribution.gradients import attribute
-from tonescope.diagnose.attribution.jacobi_prediction import foreseen_changes
+from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import log_probability, margin
 from tonescope.diagnose.attribution.words import Word, without, words_in
 from tonescope.diagnose.intervene.verification import Variant, verify
@@ -30,7 +30,7 @@ from tonescope.models.families.musicgen.musicgen import Sampling
 
 SECONDS = 4.0
 NEUTRAL = "music"  # what is left when every word is gone
-OURS = "foreseen"
+OURS = "predicted"
 RANDOM_ORDERS = 4
 MATTERS = 1.0  # margin between the full prompt and the empty one, from which on the words of a prompt count
 PROMPTS = (
@@ -49,13 +49,13 @@ def kept_words(prompt: str, words: list[Word]) -> str:
 
 def orders(session: Session, prompt: str, words: list[Word], asked: Any, takes: Any) -> dict[str, list[list[Word]]]:
     """Words that speak most for the label first, by each method."""
-    generator, judge, reference = session.generator, session.judge, session.reference(Settings())
-    left_out = [Variant(word.text, prompt=without(prompt, word)) for word in words]
-    changes = foreseen_changes(generator, judge, takes, left_out, asked.label, asked.against, reference).mean(1)
-    foretold = dict(zip(words, changes.tolist(), strict=True))
+    generator, judge, means = session.generator, session.judge, session.means(Settings())
+    skip_uncond = [Variant(word.text, prompt=without(prompt, word)) for word in words]
+    changes = predicted_changes(generator, judge, takes, skip_uncond, asked.target, asked.foil, means).mean(1)
+    predicted = dict(zip(words, changes.tolist(), strict=True))
     found = {
-        "margin gradient": attribute(generator, takes, margin(judge, asked.label, asked.against), reference).tokens,
-        "log-probability gradient": attribute(generator, takes, log_probability(NEUTRAL), reference).tokens,
+        "margin gradient": attribute(generator, takes, margin(judge, asked.target, asked.foil), means).tokens,
+        "log-probability gradient": attribute(generator, takes, log_probability(NEUTRAL), means).tokens,
         "attention": -cross_attention(generator, takes).mean((1, 2)),
     }
 
@@ -64,7 +64,7 @@ def orders(session: Session, prompt: str, words: list[Word], asked: Any, takes: 
 
     random = np.random.default_rng(0)
     shuffled = [[words[index] for index in random.permutation(len(words))] for _ in range(RANDOM_ORDERS)]
-    ours = [sorted(words, key=lambda word: foretold[word])]
+    ours = [sorted(words, key=lambda word: predicted[word])]
     return {OURS: ours, **{name: [ranked(tokens)] for name, tokens in found.items()}, "random": shuffled}
 
 
@@ -94,7 +94,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for prompt in PROMPTS[: arguments.prompts]:
         takes = generator.generate([prompt] * len(seeds), seeds, SECONDS)
-        asked = question(session, takes.waveform)
+        asked = contrast(session, takes.waveform)
         words = words_in(prompt, generator.read_text([prompt]))
         by_method = orders(session, prompt, words, asked, takes)
         texts = {NEUTRAL, kept_words(prompt, words)}
@@ -102,7 +102,7 @@ def main() -> None:
             texts |= {kept_words(prompt, ranked[step:]) for step in range(len(words) + 1)}
             texts |= {kept_words(prompt, ranked[:step]) for step in range(len(words) + 1)}
         variants, fresh = [Variant(text, prompt=text) for text in sorted(texts)], [seed + len(seeds) for seed in seeds]
-        means = session.reference(Settings())
+        means = session.means(Settings())
         outcomes = verify(generator, session.judge, asked, prompt, fresh, variants, SECONDS, Sampling(), means).outcomes
         levels = {text: float(outcome.margins.mean()) for text, outcome in outcomes.items()}
         full, empty = levels[kept_words(prompt, words)], levels[NEUTRAL]

@@ -28,7 +28,7 @@ ratios measured side by side in one run, never bare seconds. Date, machine and v
 class Claim:
     """What a benchmark asks, what is aimed at, how its result reads, and when it is met."""
 
-    question: str
+    contrast: str
     target: str
     reads: str
     met: Callable[[dict[str, Any]], bool]
@@ -47,16 +47,16 @@ CLAIMS = {
     ),
     "faithfulness": Claim(
         "Does the estimate rank units as brute force does (replay)?", "Spearman ≥ 0.98, precision@20 ≥ 0.9",
-        "Spearman {spearman:.3f} (random units {spearman_random:.3f}, worst prompt {worst_spearman:.3f}), precision@20 {precision_at_20:.2f}, with a second slope for {refined_units_of_each_kind} neurons and heads (`--refine`); one slope alone {spearman_plain:.3f} and {precision_at_20_plain:.2f}",
+        "Spearman {spearman:.3f} (random units {spearman_random:.3f}, worst prompt {worst_spearman:.3f}), precision@20 {precision_at_20:.2f}, with a second gradient for {refined_units_of_each_kind} neurons and heads (`--refine`); one gradient alone {spearman_plain:.3f} and {precision_at_20_plain:.2f}",
         lambda found: found["spearman"] >= 0.98 and found["precision_at_20"] >= 0.9,
     ),
     "causal": Claim(
         "Does muting the strongest 1 % flip the verdict of regenerated takes, and random ones not?", "≥ 50 % against ≤ 5 %, rank correlation ≥ 0.8",
-        "chosen as `diagnose --careful` does: {flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}) over {prompts} prompts whose takes are all heard alike{others}; rank correlation {rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–{rank_correlation[high]:.2f}) over {group_prompts} prompts, foreseen in {estimate_takes} takes each; in 8 takes {rank_correlation_8_takes:.2f}, of slopes alone {rank_correlation_plain:.2f}, careful ones {rank_correlation_careful:.2f} (reliability of what was measured: {reliability:.2f}); sound broke for {sound_broke} prompts",
+        "chosen as `diagnose --careful` does: {flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}) over {prompts} prompts whose takes are all heard alike{others}; rank correlation {rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–{rank_correlation[high]:.2f}) over {group_prompts} prompts, predicted in {estimate_takes} takes each; in 8 takes {rank_correlation_8_takes:.2f}, of gradients alone {rank_correlation_plain:.2f}, careful ones {rank_correlation_careful:.2f} (reliability of what was measured: {reliability:.2f}); sound broke for {sound_broke} prompts",
         lambda found: found["prompts"] >= 20 and all(row["groups"] >= 60 for row in found["groups"]) and _rate(found["flip_rate"]) >= 0.5 and _rate(found["control_flip_rate"]) <= 0.05 and found["rank_correlation"]["mean"] >= 0.8,
     ),
     "words": Claim(
-        "Do words in the order of what is foreseen without them matter earlier than in the order of attention, or at random?", "lower deletion, higher insertion area, with the whole interval",
+        "Do words in the order of what is predicted without them matter earlier than in the order of attention, or at random?", "lower deletion, higher insertion area, with the whole interval",
         "{curves}",
         lambda found: all(found["beside_ours"][name]["deletion"]["interval"]["low"] > 0 and found["beside_ours"][name]["insertion"]["interval"]["high"] < 0 for name in ("attention", "random")),
     ),
@@ -112,7 +112,7 @@ def main() -> None:
     for name, claim in CLAIMS.items():
         path = RESULTS / f"{name}.json"
         if not path.exists():
-            text += f"| `{name}` | {claim.question} | {claim.target} | not run yet | |\n"
+            text += f"| `{name}` | {claim.contrast} | {claim.target} | not run yet | |\n"
             continue
         result = json.loads(path.read_text(encoding="utf-8"))
         try:
@@ -122,7 +122,7 @@ def main() -> None:
             met = "met" if claim.met(result) else "**missed**"
         except KeyError:
             found, met = "the kept result is of an older script; to be run again", ""
-        text += f"| `{name}` | {claim.question} | {claim.target} | {found} | {met} |\n"
+        text += f"| `{name}` | {claim.contrast} | {claim.target} | {found} | {met} |\n"
         versions = ", ".join(f"{package} {number}" for package, number in result["versions"].items())
         details += f"\n## {name}\n\n`python -m benchmarks.{name}`, {result['date']}, {result['machine']}; {versions}.\n\n{table(result['rows'])}\n"
         if groups := result.get("groups"):

@@ -1,6 +1,6 @@
 """The diagnosis as data: one pydantic schema behind the terminal, the page, the report and JSON.
 
-Every claim carries a badge: *observed* was measured in these takes, *estimated* was computed from gradients, or foreseen in a few parallel passes, *tested* was measured by
+Every claim carries a badge: *observed* was measured in these takes, *estimated* was computed from gradients, or predicted in a few parallel passes, *tested* was measured by
 changing one thing and listening again, in fresh takes beside the same takes untouched; *verified* is what was tested and is sure (its
 q-value is below :data:`.stats.BELIEVED`, of sound that is intact).
 """
@@ -15,7 +15,7 @@ from tonescope.diagnose.judging.verdict import Heard, Intent, Verdict
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import BELIEVED, Effect, Share, share
 
-SCHEMA_VERSION = "2.2"
+SCHEMA_VERSION = "3.0"
 Badge = Literal["observed", "estimated", "tested", "verified"]
 
 
@@ -35,16 +35,16 @@ class TakeResult(BaseModel):
     audio: str | None = None
 
 
-class Question(BaseModel):
-    """The contrast that everything below is about: why ``label`` and not ``against``, or where that is absent, not anything else?"""
+class Contrast(BaseModel):
+    """The contrast that everything below is about: why ``label`` and not ``foil``, or where that is absent, not anything else?"""
 
-    label: str
-    against: str | None = None
+    target: str
+    foil: str | None = None
 
     @property
     def other(self) -> str:
         """What the label is held against, in words."""
-        return self.against or "anything else"
+        return self.foil or "anything else"
 
 
 class SoundChange(BaseModel):
@@ -96,7 +96,7 @@ def _badge(q: float | None, intact: bool = True) -> Badge:
 Where = Literal["nowhere", "text encoder", "decoder", "codec and judge", "unclear"]
 
 
-class KnownClips(BaseModel):
+class ReferenceClips(BaseModel):
     """What the judge hears in clips that truly are of the genre asked for: counts, as they are and through the generator's codec."""
 
     clips: int
@@ -118,7 +118,7 @@ class Blame(BaseModel):
     nearest: str | None = None
     similarity: tuple[float, float] | None = None
     misheard: Share | None = None
-    known: KnownClips | None = None
+    known: ReferenceClips | None = None
     bare: Trial | None = None
 
 
@@ -156,7 +156,7 @@ class Dose(BaseModel):
 class GroupTest(BaseModel):
     """The strongest units mean-ablated together, beside ``control_units`` random units of the same places and activity.
 
-    ``estimated`` is what a few parallel passes foresee in the takes that the units were chosen by (see :mod:`.foresight`). Every take has a random draw of its own, so that intervals cover the draw. ``difference`` is effect minus control, take by take, and
+    ``estimated`` is what a few parallel passes predict in the takes that the units were chosen by (see :mod:`.prediction`). Every take has a random draw of its own, so that intervals cover the draw. ``difference`` is effect minus control, take by take, and
     ``q`` belongs to it. ``convincing``: the difference is below zero with its whole interval, ``q`` is below 0.05, there were as many
     random units, and the sound of both is intact.
     """
@@ -178,7 +178,7 @@ class GroupTest(BaseModel):
 
 
 class WordDriver(BaseModel):
-    """A word of the prompt: the estimated change of the margin without it (foreseen, see :mod:`.foresight`; its slope alone where it cannot be
+    """A word of the prompt: the estimated change of the margin without it (predicted, see :mod:`.prediction`; its gradient alone where it cannot be
     left out, or is one of very many), and the measured one where it was left out."""
 
     word: str
@@ -199,8 +199,8 @@ class SecondDriver(BaseModel):
 
     start: float
     end: float
-    label_probability: float
-    against_probability: float
+    target_probability: float
+    foil_probability: float
     estimated: Effect
     verified: Effect
     q: float | None = None
@@ -258,7 +258,7 @@ class Diagnosis(BaseModel):
     intended: Intent
     perceived: Heard
     verdict: Verdict
-    question: Question
+    contrast: Contrast
     blame: Blame
     takes: list[TakeResult]
     drivers: Drivers

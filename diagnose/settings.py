@@ -12,11 +12,11 @@ LONGEST_PROMPT = 2_000
 MOST_TAKES = 256
 LONGEST_SECONDS = 60.0
 MOST_TESTED = 200
-MOST_REFINED = 1000
+MOST_TWO_POINT = 1000
 MOST_ROUNDS = 16
 ROUNDS = 6
-DRAWS = 2  # random offers in a round of choosing
-CAREFUL = (4, 1)  # listens to a take, and steps of feedback, that slopes are taken with
+DRAWS = 2  # random candidates in a round of choosing
+CAREFUL = (4, 1)  # listens to a take, and steps of feedback, that gradients are taken with
 PLAIN = (1, 0)
 
 
@@ -25,8 +25,8 @@ class Settings(BaseModel):
 
     ``strongest_share`` is the most of all neurons, and of all heads, that the group test mutes together, as a share, chosen in so many ``rounds`` (see :mod:`.choosing`); ``tested_units`` and ``tested_words`` are how
     many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.
-    ``careful`` slopes, which units are estimated and chosen by, average over more listens and follow what changed codes do to later ones, and take longer (see :func:`.metrics.margin` and :func:`.attribution.attribute`).
-    ``refined_units`` is how many of the strongest neurons, and of the heads, are estimated by a second slope each (see :mod:`.refining`).
+    ``careful`` gradients, which units are estimated and chosen by, average over more listens and follow what changed codes do to later ones, and take longer (see :func:`.metrics.margin` and :func:`.attribution.attribute`).
+    ``two_point_units`` is how many of the strongest neurons, and of the heads, are estimated by a second gradient each (see :mod:`.refining`).
     Takes have the seeds from ``seed`` on; what was found is tested in as many fresh ones, with the seeds after those. ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
     """
 
@@ -36,18 +36,18 @@ class Settings(BaseModel):
     guidance: float = 3.0
     temperature: float = 1.0
     top_k: int = 250
-    against: str | None = None
+    foil: str | None = None
     strongest_share: float = 0.01
     rounds: int = ROUNDS
     careful: bool = False
-    refined_units: int = 0
+    two_point_units: int = 0
     tested_units: int = 1
     tested_words: int = 3
     doses: tuple[float, ...] = (0.0, 0.5, 2.0)
     memory_gib: float | None = None
 
     @property
-    def slopes(self) -> tuple[int, int]:
+    def gradient_options(self) -> tuple[int, int]:
         """Listens to a take and steps of feedback."""
         return CAREFUL if self.careful else PLAIN
 
@@ -93,9 +93,9 @@ def check(prompt: str, settings: Settings) -> None:
     for count, what in ((settings.tested_units, "units"), (settings.tested_words, "words")):
         if not 0 <= count <= MOST_TESTED:
             raise TonescopeError(f"{count} {what} cannot be verified one by one; ask for 0 to {MOST_TESTED}.")
-    if not 0 <= settings.refined_units <= MOST_REFINED:
+    if not 0 <= settings.two_point_units <= MOST_TWO_POINT:
         raise TonescopeError(
-            f"{settings.refined_units} units cannot be estimated more closely; ask for 0 to {MOST_REFINED}."
+            f"{settings.two_point_units} units cannot be estimated more closely; ask for 0 to {MOST_TWO_POINT}."
         )
     check_memory(settings.memory_gib)
     if not 0 < settings.strongest_share <= 0.5:

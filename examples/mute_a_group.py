@@ -10,13 +10,13 @@ from pathlib import Path
 
 from tonescope import Session, Settings
 from tonescope.diagnose.attribution.gradients import attribute
-from tonescope.diagnose.attribution.greedy_group_search import choose
+from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.verification import Variant, verify
 from tonescope.diagnose.report.sounds import Sounds
-from tonescope.diagnose.schema import Question
+from tonescope.diagnose.schema import Contrast
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Sampling
 
@@ -26,22 +26,22 @@ SECONDS, SHARE = 4.0, 0.01
 def main(session: Session, prompt: str, folder: Path) -> None:
     """Units are chosen on two takes and muted in two fresh ones, beside random units like them."""
     generator, judge = session.generator, session.judge
-    reference = session.reference(Settings())
+    means = session.means(Settings())
     takes = generator.generate([prompt] * 2, [1, 2], SECONDS)
     order = judge.posterior(takes.waveform, generator.sample_rate).mean(0).argsort(descending=True).tolist()
-    question = Question(label=judge.labels[order[0]])
-    found = attribute(generator, takes, margin(judge, question.label, None), reference)
-    strongest = choose(generator, judge, takes, question.label, reference, found, SHARE)
+    contrast = Contrast(target=judge.labels[order[0]])
+    found = attribute(generator, takes, margin(judge, contrast.target, None), means)
+    strongest = greedy_group_search(generator, judge, takes, contrast.target, means, found, SHARE)
     control = matched_controls(strongest, found.activity, seed=0)
     print(f"{len(strongest)} of {found.count} units, and {len(control)} random ones like them")
     variants = [Variant("muted", Edit(strongest)), Variant("random units muted", Edit(control))]
-    played = verify(generator, judge, question, prompt, [3, 4], variants, SECONDS, Sampling(), reference)
+    played = verify(generator, judge, contrast, prompt, [3, 4], variants, SECONDS, Sampling(), means)
     folder.mkdir(parents=True, exist_ok=True)
     sounds = Sounds(generator)
     for outcome in (played.clean, *played.outcomes.values()):
         for index, seed in enumerate(outcome.takes.seeds):
             sounds.write(folder / f"take-{seed}-{outcome.name.replace(' ', '-')}.wav", outcome.takes, index)
-        print(f"{outcome.name}: {question.label} over {question.other} by {outcome.margins.mean():+.2f}")
+        print(f"{outcome.name}: {contrast.target} over {contrast.other} by {outcome.margins.mean():+.2f}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
-from tonescope.models import sources as names
+from tonescope.models import sources
 from tonescope.models.errors import TonescopeError
 
 CONFIG_FILE, WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
@@ -63,14 +63,14 @@ def _sums(model: PreTrainedModel) -> dict[str, float]:
 
 def _folder(name: str) -> Path:
     """Where the adapter's two files are, downloaded if need be."""
-    path = names.folder(name)
+    path = sources.folder(name)
     if path is None:
-        repository = names.hub_id(name)
+        repository = sources.hub_id(name)
         if repository is None:
             raise TonescopeError(
                 f"there is no adapter called “{name[:80]}”: give the folder that save_pretrained wrote, or a Hub id."
             )
-        path = names.download(name, "adapter", *repository, (CONFIG_FILE, WEIGHTS_FILE))
+        path = sources.download(name, "adapter", *repository, (CONFIG_FILE, WEIGHTS_FILE))
     for file in (CONFIG_FILE, WEIGHTS_FILE):
         if not (path / file).is_file():
             raise TonescopeError(

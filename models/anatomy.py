@@ -127,15 +127,15 @@ class Anatomy:
         return self._paths[location.network, location.name].format(location.layer)
 
     def branches(self, location: Location, guidance: float) -> int:
-        """How often a take's rows occur in the tensor at a location: the decoder runs each prompt and the null prompt, but for
-        cross-attention where that reads nothing of the null prompt."""
-        if location.name == "cross" and self.unread:
+        """How often a take's rows occur in the tensor at a location: the decoder runs each prompt and the empty prompt, but for
+        cross-attention where that reads nothing of the empty prompt."""
+        if location.name == "cross" and self.skippable_attention:
             return 1
         return 2 if guidance > 1 and location.network == "decoder" else 1
 
     @cached_property
-    def unread(self) -> list[nn.Module]:
-        """The cross-attention of every layer, where a null prompt leaves it nothing to read; otherwise none."""
+    def skippable_attention(self) -> list[nn.Module]:
+        """The cross-attention of every layer, where a empty prompt leaves it nothing to read; otherwise none."""
         ways = [self._way(self.path(location)) for location in self.locations("decoder.cross")]
         attentions = [way[-2] for way in ways]
         return attentions if all(map(reads_nothing, attentions)) else []

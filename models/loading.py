@@ -18,13 +18,12 @@ from huggingface_hub.utils.tqdm import enable_progress_bars
 from transformers import AutoConfig, AutoTokenizer, ClapFeatureExtractor, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from tonescope.models import metadata as side
-from tonescope.models import sources as names
+from tonescope.models import metadata, sources
 from tonescope.models.adapters import add_adapter
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.classes import CLASSES as FAMILIES
 from tonescope.models.families.musicgen.musicgen import Generator
-from tonescope.models.judges.clap import Hearing, Judge, Track
+from tonescope.models.judges.clap import Calibration, ConfusionRecord, Judge
 from tonescope.models.vocabulary import Vocabulary
 
 EMBEDDED = "embedded"
@@ -52,21 +51,21 @@ def find(name: str, kind: str) -> Path:
         folder = Path(str(resources.files(__package__))) / "embedded" / kind
         if not (folder / "config.json").is_file():
             raise TonescopeError(
-                f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with --{names.OPTIONS[kind]}."
+                f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with --{sources.OPTIONS[kind]}."
             )
         return folder
-    if path := names.folder(name):
+    if path := sources.folder(name):
         _check_files(path, name)
         return path
-    repository = names.hub_id(name)
+    repository = sources.hub_id(name)
     if repository is None:
         raise TonescopeError(
             f"there is no {kind} called “{name[:80]}”: give “{EMBEDDED}”, a folder, or a Hub id such as {'facebook/musicgen-small' if kind == 'generator' else HUB_JUDGE}."
         )
-    path = names.download(name, kind, *repository, WANTED)
-    # Of the judge that everyone needs, a pickle will do where its publisher offers nothing else; it is read without running code.
+    path = sources.download(name, kind, *repository, WANTED)
+    # Of the judge that everyone needs, a pickle will do where its publisher candidates nothing else; it is read without running code.
     if repository[0] == HUB_JUDGE and not any(path.glob("*.safetensors")):
-        return names.download(name, kind, *repository, (*WANTED, PICKLE))
+        return sources.download(name, kind, *repository, (*WANTED, PICKLE))
     _check_files(path, name)
     return path
 
@@ -194,7 +193,7 @@ def load_generator(
     _quiet()
     check_dtype(dtype)
     folder = find(name, "generator")
-    model, about = _load_model(folder, name, "generator", DTYPES[dtype]), side.read(folder)
+    model, about = _load_model(folder, name, "generator", DTYPES[dtype]), metadata.read(folder)
     if adapter:
         model, name = add_adapter(model, adapter), f"{name} + {adapter}"
     tokenizer = _tokenizer(folder, name)
@@ -206,27 +205,30 @@ def load_generator(
 
 def load_vocabulary(name: str = EMBEDDED) -> Vocabulary | None:
     """The words a generator was trained on, for folders that say so."""
-    words = side.read(find(name, "generator")).words
+    words = metadata.read(find(name, "generator")).words
     return Vocabulary(frozenset(words)) if words else None
 
 
 def judge_rows(name: str = EMBEDDED) -> list[dict[str, Any]]:
     """The labels that come with a judge (``label``, ``family``, ``aliases``); empty for one that brings none."""
-    return [row.model_dump() for row in side.read(find(name, "judge")).labels]
+    return [row.model_dump() for row in metadata.read(find(name, "judge")).labels]
 
 
 def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "cpu") -> Judge:
     """Load a judge choosing between ``labels`` (its own when it brings some). Raises :class:`TonescopeError` as above."""
     _quiet()
     folder = find(name, "judge")
-    model, about = _load_model(folder, name, "judge", torch.float32), side.read(folder)
+    model, about = _load_model(folder, name, "judge", torch.float32), metadata.read(folder)
     tokenizer = _tokenizer(folder, name)
     extractor = _try(name, lambda: ClapFeatureExtractor.from_pretrained(folder))
     own = tuple(row.label for row in about.labels)
-    hearing = Hearing(tuple(about.templates) or Hearing.templates, about.temperature, tuple(about.bias), about.meaning)
-    track = Track(own, **about.track.model_dump()) if about.track else None
+    calibration = Calibration(
+        tuple(about.templates) or Calibration.templates, about.temperature, tuple(about.bias), about.meaning
+    )
+    record = ConfusionRecord(own, **about.record.model_dump()) if about.record else None
     made: Judge = _try(
-        name, lambda: Judge(model.to(device), tokenizer, extractor, name, own or labels, hearing, track, about.world)
+        name,
+        lambda: Judge(model.to(device), tokenizer, extractor, name, own or labels, calibration, record, about.domain),
     )
     return made
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from tonescope.models.errors import TonescopeError
 
-SIDE_FILE = "tonescope.json"
+METADATA_FILE = "tonescope.json"
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Counts = tuple[tuple[int, ...], ...]
 
@@ -22,7 +22,7 @@ class LabelRow(BaseModel):
     aliases: list[str] = []
 
 
-class TrackRow(BaseModel):
+class ConfusionRecordRow(BaseModel):
     """How often clips of a label (rows) were heard as each (columns), as they are and through the codec."""
 
     clean: Counts
@@ -30,7 +30,7 @@ class TrackRow(BaseModel):
     calibration_error: float
 
 
-class Side(BaseModel):
+class Metadata(BaseModel):
     """Of a generator: how long it can play, and the words it was trained on. Of a judge: see :class:`.judge.Hearing` and
     :class:`.judge.Track`."""
 
@@ -41,11 +41,11 @@ class Side(BaseModel):
     temperature: Positive = 1.0
     bias: list[Annotated[float, Field(allow_inf_nan=False)]] = []
     meaning: float = 0.8
-    world: str = ""
-    track: TrackRow | None = None
+    domain: str = ""
+    record: ConfusionRecordRow | None = None
 
     @model_validator(mode="after")
-    def _fits(self) -> Side:
+    def _fits(self) -> Metadata:
         names = [row.label for row in self.labels]
         if len(names) == 1 or len(set(names)) < len(names):
             raise ValueError("a judge chooses between two labels or more, each of them once")
@@ -54,20 +54,20 @@ class Side(BaseModel):
         if any(template.replace("{}", "").count("{") or "{}" not in template for template in self.templates):
             raise ValueError("every template has to say with {} where the label goes")
         square = [len(names)] * (len(names) + 1)
-        if self.track and any(
-            [len(part), *map(len, part)] != square for part in (self.track.clean, self.track.reconstructed)
+        if self.record and any(
+            [len(part), *map(len, part)] != square for part in (self.record.clean, self.record.reconstructed)
         ):
             raise ValueError("the record has to have one row and one column for each label")
         return self
 
 
-def read(folder: Path | None) -> Side:
+def read(folder: Path | None) -> Metadata:
     """What a folder says about itself; the defaults where it says nothing. Raises :class:`TonescopeError` when that makes no sense."""
-    path = folder / SIDE_FILE if folder else None
+    path = folder / METADATA_FILE if folder else None
     if not path or not path.is_file():
-        return Side()
+        return Metadata()
     try:
-        return Side.model_validate_json(path.read_bytes())
+        return Metadata.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
         where = ".".join(map(str, first["loc"]))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
     from tonescope.diagnose.schema import Diagnosis
     from tonescope.diagnose.settings import Settings
-    from tonescope.diagnose.store.traces import Keep, Trace, record
+    from tonescope.diagnose.store.traces import Trace, TraceSpec, record
     from tonescope.models.errors import TonescopeError
     from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
     from tonescope.models.families.musicgen.paired_sampling import PairedSampling
@@ -39,7 +39,7 @@ _WHERE = {
     "Diagnosis": ".diagnose.schema",
     "Session": ".diagnose.runtime.session",
     "Settings": ".diagnose.settings",
-    "Keep": ".diagnose.store.traces",
+    "TraceSpec": ".diagnose.store.traces",
     "Trace": ".diagnose.store.traces",
     "record": ".diagnose.store.traces",
     "TonescopeError": ".models.errors",
@@ -60,7 +60,6 @@ __all__ = [
     "Experiment",
     "Generator",
     "Judge",
-    "Keep",
     "Location",
     "PairedSampling",
     "Sampling",
@@ -69,6 +68,7 @@ __all__ = [
     "Takes",
     "TonescopeError",
     "Trace",
+    "TraceSpec",
     "Unit",
     "attribute",
     "edited",

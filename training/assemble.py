@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from transformers import AutoTokenizer, ClapModel, EncodecModel, MusicgenForConditionalGeneration
 
-from tonescope.diagnose.intervene import mean_activations as references
+from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.runtime.session import REFERENCE_FILE
 from tonescope.models.families.musicgen.musicgen import Sampling
 from tonescope.models.loading import load_generator
@@ -94,7 +94,7 @@ def assemble(folder: Path) -> None:
     write_side(embedded() / "generator", trainings={name: trainings[name] for name in ("codec", "generator")})
     write_side(embedded() / "judge", trainings={"judge": trainings["judge"]})
     write_side(embedded() / "generator", longest_seconds=SECONDS, words=learned_words())
-    means = references.measure(
+    means = mean_activations.measure(
         load_generator(str(embedded() / "generator")), SECONDS, Sampling()
     )  # so that nobody's first diagnosis has to
     means.save(embedded() / "generator" / REFERENCE_FILE)
@@ -105,7 +105,7 @@ def assemble(folder: Path) -> None:
         temperature=1.0,
         bias=[],
         meaning=1.0,
-        world=JUDGE_WORLD,
+        domain=JUDGE_WORLD,
     )
 
 

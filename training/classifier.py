@@ -66,7 +66,7 @@ class Answers:
     loop: Tensor
 
 
-class Examiner(nn.Module):
+class Classifier(nn.Module):
     """Log-mel, five convolution blocks, mean and maximum over time, four heads."""
 
     def __init__(
@@ -163,10 +163,10 @@ def loss_of(logits: dict[str, Tensor], right: dict[str, Tensor]) -> Tensor:
 
 def _train(
     audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int, vary: Vary | None = None, **settings: Any
-) -> Examiner:
+) -> Classifier:
     """Train on int16 (clips, samples): a little noise and a shift of up to a tenth of a second are varied, and what ``vary`` does."""
     torch.manual_seed(seed)
-    model = Examiner(**settings)
+    model = Classifier(**settings)
     random = np.random.default_rng(seed)
     steps = epochs * (len(audio) // BATCH)
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
@@ -195,7 +195,7 @@ def _train(
     return model.eval()
 
 
-def prepare_listeners(folder: Path, source: str, hardened: bool = False) -> list[Examiner]:
+def prepare_listeners(folder: Path, source: str, hardened: bool = False) -> list[Classifier]:
     """Quick classifiers of the clips in ``source`` for the codec's loss; they take no part in any evaluation.
 
     The ``hardened`` learn from worn clips; the others hear what is far below the rest, too.
@@ -210,35 +210,35 @@ def prepare_listeners(folder: Path, source: str, hardened: bool = False) -> list
     return found
 
 
-def _listener(data: clips.Clips, seed: int, vary: Vary | None, settings: dict[str, Any]) -> Examiner:
+def _listener(data: clips.Clips, seed: int, vary: Vary | None, settings: dict[str, Any]) -> Classifier:
     right = truth([recipe.compose() for recipe in data.recipes[:LISTENED]])
     return _train(np.asarray(data.audio[:LISTENED]), right, 3, seed, vary, **settings)
 
 
-def prepare_tutor(folder: Path, source: str, reconstructed: NDArray[np.int16]) -> Examiner:
+def prepare_tutor(folder: Path, source: str, reconstructed: NDArray[np.int16]) -> Classifier:
     """Who shows the judge how its own clips are told apart, clean and through the codec: the judge repeats it first, then learns words."""
     data = clips.Clips.open(folder / source)
     pieces = [recipe.compose() for recipe in data.recipes]
     right = truth(pieces + pieces[: len(reconstructed)])
     made_from = record.key(data.recipes, fingerprint(), reconstructed[:1].tobytes())
 
-    def learn() -> Examiner:
+    def learn() -> Classifier:
         return _train(np.concatenate([data.audio, reconstructed]), right, TUTORED, 9)
 
     return _kept(folder / f"tutor-{made_from}.pt", learn)
 
 
-def _kept(path: Path, make: Callable[[], Examiner], **settings: Any) -> Examiner:
+def _kept(path: Path, make: Callable[[], Classifier], **settings: Any) -> Classifier:
     """The examiner in a file, which is made first where there is none."""
     if not path.exists():
         torch.save(make().state_dict(), path.with_suffix(".tmp"))
         path.with_suffix(".tmp").replace(path)
-    model = Examiner(**settings)
+    model = Classifier(**settings)
     model.load_state_dict(torch.load(path, weights_only=True))
     return model.eval()
 
 
-def prepare(folder: Path) -> dict[str, Examiner]:
+def prepare(folder: Path) -> dict[str, Classifier]:
     """The ``clean`` examiner, the ``aware`` one (clean and reconstructed clips) and the ``hardened`` one (clean clips as ordinary equipment would sound them).
 
     Each is trained once and kept in ``folder``.

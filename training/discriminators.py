@@ -15,7 +15,7 @@ RESOLUTIONS = ((2048, 512), (512, 128))  # window and hop in samples
 WIDTH = 12
 
 
-class Critic(nn.Module):
+class Discriminator(nn.Module):
     """Judges patches of one log-spectrogram."""
 
     def __init__(self, window: int, hop: int, width: int = WIDTH) -> None:
@@ -45,22 +45,26 @@ class Critics(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.members = nn.ModuleList(Critic(window, hop) for window, hop in RESOLUTIONS)
+        self.members = nn.ModuleList(Discriminator(window, hop) for window, hop in RESOLUTIONS)
 
     def own_loss(self, made: Tensor, real: Tensor) -> Tensor:
         """What the critics minimise: a hinge on both sides."""
         total = made.new_zeros(())
-        for critic in self.members:
-            total = total + (1 - critic(real)[-1]).relu().mean() + (1 + critic(made.detach())[-1]).relu().mean()
+        for discriminator in self.members:
+            total = (
+                total
+                + (1 - discriminator(real)[-1]).relu().mean()
+                + (1 + discriminator(made.detach())[-1]).relu().mean()
+            )
         return total / len(self.members)
 
     def forward(self, made: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         """What the codec minimises: the critics' displeasure, and the distance between the layers' answers."""
         displeasure, distance = made.new_zeros(()), made.new_zeros(())
-        for critic in self.members:
-            *answers, verdict = critic(made)
+        for discriminator in self.members:
+            *answers, verdict = discriminator(made)
             with torch.no_grad():
-                *wanted, _ = critic(real)
+                *wanted, _ = discriminator(real)
             displeasure = displeasure - verdict.mean()
             distance = (
                 distance

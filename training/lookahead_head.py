@@ -21,7 +21,7 @@ def _wrong(logits: Tensor, right: Tensor) -> Tensor:
     return nn.functional.cross_entropy(logits.transpose(1, 2), right, reduction="none")
 
 
-class Foresight(nn.Module):
+class LookaheadHead(nn.Module):
     """Genre, instruments and tempo from hidden states (batch, positions, width)."""
 
     def __init__(self, width: int) -> None:

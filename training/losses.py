@@ -9,7 +9,7 @@ import torch
 import torchaudio
 from torch import Tensor, nn
 
-from training.classifier import Examiner
+from training.classifier import Classifier
 from training.renderer import SAMPLE_RATE
 
 
@@ -37,16 +37,16 @@ class SpectralLoss(nn.Module):
 class Listener(nn.Module):
     """Distance of what classifiers make of two sounds, layer by layer (Johnson et al. 2016): what must stay recognisable."""
 
-    def __init__(self, examiners: Sequence[Examiner]) -> None:
+    def __init__(self, examiners: Sequence[Classifier]) -> None:
         super().__init__()
-        self.examiners = nn.ModuleList(examiner.eval().requires_grad_(False) for examiner in examiners)
+        self.examiners = nn.ModuleList(classifier.eval().requires_grad_(False) for classifier in examiners)
 
     def forward(self, made: Tensor, real: Tensor) -> Tensor:
         """Mean relative L1 over the classifiers' layers for (rows, samples)."""
         distances = []
-        for examiner in cast(list[Examiner], list(self.examiners)):
+        for classifier in cast(list[Classifier], list(self.examiners)):
             with torch.no_grad():
-                wanted = examiner.layers(real)
-            pairs = zip(examiner.layers(made), wanted, strict=True)
+                wanted = classifier.layers(real)
+            pairs = zip(classifier.layers(made), wanted, strict=True)
             distances += [(a - b).abs().mean() / b.abs().mean() for a, b in pairs]
         return torch.stack(distances).mean()

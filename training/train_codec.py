@@ -71,12 +71,12 @@ class Stage:
     hardened: bool = False  # listeners, who care for what survives ordinary equipment
 
     @property
-    def books(self) -> int:
+    def n_codebooks(self) -> int:
         """How many codebooks the codec has."""
         return max(self.depths)
 
     @property
-    def critics(self) -> bool:
+    def discriminators(self) -> bool:
         """Whether critics take part."""
         return "displeasure" in self.weights
 
@@ -89,9 +89,9 @@ STAGES = (
 )  # fmt: skip
 
 
-def build(books: int = BOOKS) -> EncodecModel:
+def build(n_codebooks: int = BOOKS) -> EncodecModel:
     """An untrained codec."""
-    kilobits = books * math.log2(CONFIG["codebook_size"]) * SAMPLE_RATE / math.prod(lapped.STRIDES) / 1000
+    kilobits = n_codebooks * math.log2(CONFIG["codebook_size"]) * SAMPLE_RATE / math.prod(lapped.STRIDES) / 1000
     return EncodecModel(EncodecConfig(**CONFIG, target_bandwidths=[kilobits]))
 
 
@@ -99,7 +99,7 @@ class Quantiser:
     """Trains the residual codebooks inside ``model.quantizer``."""
 
     def __init__(self, model: EncodecModel) -> None:
-        self.books: list[Any] = [layer.codebook for layer in model.quantizer.layers]
+        self.n_codebooks: list[Any] = [layer.codebook for layer in model.quantizer.layers]
         self.started = False
 
     def state_dict(self) -> dict[str, bool]:
@@ -114,7 +114,7 @@ class Quantiser:
     def start(self, latents: Tensor, rounds: int = 12) -> None:
         """k-means on ``latents`` (vectors, width), level by level."""
         residual = latents
-        for book in self.books:
+        for book in self.n_codebooks:
             centres = residual[torch.randperm(len(residual))[: len(book.embed)]].clone()
             for _ in range(rounds):
                 nearest = torch.cdist(residual, centres).argmin(1)
@@ -138,7 +138,7 @@ class Quantiser:
         vectors = latents.transpose(1, 2).reshape(-1, latents.shape[1])
         depth = None if depths is None else depths.repeat_interleave(latents.shape[2])[:, None]
         residual, total, loss = vectors.detach(), torch.zeros_like(vectors), vectors.new_zeros(())
-        for level, book in enumerate(self.books):
+        for level, book in enumerate(self.n_codebooks):
             distance = residual.pow(2).sum(1, keepdim=True) - 2 * residual @ book.embed.T + book.embed.pow(2).sum(1)
             nearest = distance.argmin(1)
             chosen = book.embed[nearest]
@@ -169,17 +169,17 @@ class Training:
 
     def __init__(self, stage: Stage, folder: Path, number: int = 1) -> None:
         self.stage = stage
-        self.model, self.spectral, self.half = build(stage.books), SpectralLoss(), False
+        self.model, self.spectral, self.half = build(stage.n_codebooks), SpectralLoss(), False
         self.quantiser = Quantiser(self.model)
         if stage.decoder_only:
             self.model.encoder.requires_grad_(False)
         trained = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.optimiser = torch.optim.AdamW(trained, lr=stage.rate, betas=(0.9, 0.99), weight_decay=1e-3)
-        self.critics, self.balance = Critics(), Balance(stage.weights)
-        self.critics_optimiser = torch.optim.AdamW(self.critics.parameters(), lr=CRITICS_RATE, betas=(0.5, 0.9))
+        self.discriminators, self.balance = Critics(), Balance(stage.weights)
+        self.critics_optimiser = torch.optim.AdamW(self.discriminators.parameters(), lr=CRITICS_RATE, betas=(0.5, 0.9))
         self.course = Course(
             folder / f"codec-state-{number}.pt", stage.minutes, WARM_UP, model=self.model, quantiser=self.quantiser, optimiser=self.optimiser,
-            critics=self.critics, critics_optimiser=self.critics_optimiser,
+            discriminators=self.discriminators, critics_optimiser=self.critics_optimiser,
         )  # fmt: skip
 
     def open(self, folder: Path) -> list[clips.Clips]:
@@ -197,8 +197,8 @@ class Training:
             return
         self.model.load_state_dict(before.model.state_dict(), strict=False)  # the last codebooks may be left out
         self.quantiser.started = True
-        if before.stage.critics:
-            self.critics.load_state_dict(before.critics.state_dict())
+        if before.stage.discriminators:
+            self.discriminators.load_state_dict(before.discriminators.state_dict())
 
     def vectors(self, audio: Tensor) -> Tensor:
         """Unquantised latents of (rows, samples): (rows x frames, width)."""
@@ -234,10 +234,10 @@ class Training:
         losses = {"spectral": self.spectral(made, real), "waveform": 5 * (made - real).abs().mean() + error.mean()}
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             losses["listener"] = self.listener(made, real)
-            if self.stage.critics:
-                losses["displeasure"], losses["likeness"] = self.critics(made, real)
+            if self.stage.discriminators:
+                losses["displeasure"], losses["likeness"] = self.discriminators(made, real)
         self.optimiser.zero_grad()
-        if self.stage.critics:
+        if self.stage.discriminators:
             gradient = self.balance.gradient(losses, made)
             (COMMITMENT * commitment + (GRADIENT_SCALE * gradient * made).sum()).backward()
             self._teach_critics(made.detach(), real)
@@ -279,7 +279,7 @@ class Training:
 
     def _teach_critics(self, made: Tensor, real: Tensor) -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
-            loss = self.critics.own_loss(made, real)
+            loss = self.discriminators.own_loss(made, real)
         self.critics_optimiser.zero_grad()
         loss.backward()
         self.critics_optimiser.step()

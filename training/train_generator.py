@@ -26,7 +26,7 @@ from training import record, text_encoder
 from training.classifier import truth
 from training.codes import encode_lessons
 from training.course import Course, half_is_quicker
-from training.lookahead_head import Foresight
+from training.lookahead_head import LookaheadHead
 from training.mishearing import elsewhere, guessed, misheard
 from training.planted import Lesson, lessons
 from training.score import Piece
@@ -55,7 +55,7 @@ class Round:
     rate: float
     opening: float = 1.0  # weight of the first position, beside those after OPENING_FRAMES
     misheard: float = 0.0  # at most such a share of the music so far is heard wrong
-    foresight: float = 0.0  # weight of telling from the middle of the decoder what will be played
+    lookahead: float = 0.0  # weight of telling from the middle of the decoder what will be played
     openings: int = 0  # so many more captions a step of which the first frame alone is learnt
     text_noise: float = 0.0  # at most so much noise on the encoded captions, in their own standard deviation
 
@@ -66,9 +66,9 @@ ROUNDS = (
     Round(55, 1e-3),
     Round(20, 5e-4, opening=4.0, misheard=0.5),
     Round(40, 7e-4, opening=4.0, misheard=0.5),
-    Round(40, 7e-4, opening=4.0, misheard=0.5, foresight=0.3),
-    Round(30, 6e-4, opening=4.0, misheard=0.5, foresight=0.5, openings=96, text_noise=1.0),
-    Round(35, 6e-4, opening=4.0, misheard=0.5, foresight=0.5, openings=96, text_noise=1.0),
+    Round(40, 7e-4, opening=4.0, misheard=0.5, lookahead=0.3),
+    Round(30, 6e-4, opening=4.0, misheard=0.5, lookahead=0.5, openings=96, text_noise=1.0),
+    Round(35, 6e-4, opening=4.0, misheard=0.5, lookahead=0.5, openings=96, text_noise=1.0),
 )
 
 
@@ -76,11 +76,11 @@ def build(folder: Path) -> MusicgenForConditionalGeneration:
     """The untrained generator around the trained codec and the frozen text encoder in ``folder``."""
     text, _ = text_encoder.load(folder / "text-encoder")
     codec = EncodecModel.from_pretrained(folder / "codec")
-    books, size = codec.quantizer.num_quantizers, codec.config.codebook_size
+    n_codebooks, size = codec.quantizer.num_quantizers, codec.config.codebook_size
     decoder = MusicgenDecoderConfig(
         **DECODER,
         vocab_size=size,
-        num_codebooks=books,
+        num_codebooks=n_codebooks,
         audio_channels=1,
         pad_token_id=size,
         bos_token_id=size,
@@ -96,7 +96,7 @@ def build(folder: Path) -> MusicgenForConditionalGeneration:
     model.audio_encoder.requires_grad_(False)
     _start(model)
     model.generation_config = GenerationConfig(
-        bos_token_id=size, decoder_start_token_id=size, pad_token_id=size, do_sample=True, guidance_scale=3.0, top_k=250, max_length=200 + books
+        bos_token_id=size, decoder_start_token_id=size, pad_token_id=size, do_sample=True, guidance_scale=3.0, top_k=250, max_length=200 + n_codebooks
     )  # fmt: skip
     return model.eval()
 
@@ -174,16 +174,16 @@ class Batches:
 def read(model: MusicgenForConditionalGeneration, heard: Tensor, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Logits (batch, codebooks, frames, codes) of what to play, by what is heard so far, (batch, codebooks, frames), and the text; and
     the hidden states (batch, positions, width) after half of the layers."""
-    (batch, books, frames), size = heard.shape, model.config.decoder.vocab_size
-    inputs = delayed(heard, delays(books), size)[:, :, :-1]
+    (batch, n_codebooks, frames), size = heard.shape, model.config.decoder.vocab_size
+    inputs = delayed(heard, delays(n_codebooks), size)[:, :, :-1]
     output = model.decoder(
-        input_ids=inputs.reshape(batch * books, -1),
+        input_ids=inputs.reshape(batch * n_codebooks, -1),
         encoder_hidden_states=model.enc_to_dec_proj(states) * mask[..., None],
         encoder_attention_mask=mask,
         use_cache=False,
         output_hidden_states=True,
     )
-    logits = undelayed(output.logits.reshape(batch, books, -1, size), delays(books), frames)
+    logits = undelayed(output.logits.reshape(batch, n_codebooks, -1, size), delays(n_codebooks), frames)
     return logits, output.hidden_states[model.config.decoder.num_hidden_layers // 2]
 
 
@@ -220,10 +220,10 @@ class Training:
         model.decoder.set_attn_implementation("eager")  # the backward pass of the others takes twice as long here
         learning = _groups(model)
         kept: dict[str, nn.Module] = {"model": model}
-        self.foresight = Foresight(model.config.decoder.hidden_size) if self.round.foresight else None
-        if self.foresight:
-            learning.append({"params": list(self.foresight.parameters()), "weight_decay": 0.0})
-            kept["foresight"] = self.foresight
+        self.lookahead = LookaheadHead(model.config.decoder.hidden_size) if self.round.lookahead else None
+        if self.lookahead:
+            learning.append({"params": list(self.lookahead.parameters()), "weight_decay": 0.0})
+            kept["foresight"] = self.lookahead
         self.optimiser = torch.optim.AdamW(learning, lr=self.round.rate, betas=(0.9, 0.95), fused=True)
         path = folder / f"generator-state-{number}.pt"
         self.course = Course(path, self.round.minutes, WARM_UP, 0.03, optimiser=self.optimiser, **kept)
@@ -248,11 +248,11 @@ class Training:
     def _loss(self, batch: Batch, heard: Tensor) -> Tensor:
         logits, hidden = read(self.model, heard, batch.states, batch.mask)
         loss = (losses(logits, batch.codes, self.round.opening) * self.weights).sum()
-        if self.foresight:
+        if self.lookahead:
             told = batch.mask.any(1)  # what was not asked for cannot be known
             right = {name: values[told] for name, values in batch.right.items()}
             weights = falling(1.0)[: batch.codes.shape[2]]
-            loss = loss + self.round.foresight * self.foresight.loss(hidden[told], right, weights)
+            loss = loss + self.round.lookahead * self.lookahead.loss(hidden[told], right, weights)
         return loss
 
     @torch.no_grad()

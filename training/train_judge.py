@@ -25,7 +25,7 @@ from tonescope.models.judges.mel import LogMel
 from training import clips, record, text_encoder
 from training.augmentation import shaken
 from training.captions import caption
-from training.classifier import Examiner, loss_of, prepare_tutor, truth
+from training.classifier import Classifier, loss_of, prepare_tutor, truth
 from training.course import Course, half_is_quicker
 from training.renderer import SAMPLE_RATE
 from training.roundtrip import reconstructions
@@ -99,17 +99,17 @@ def build(folder: Path) -> ClapModel:
 class Tutor(nn.Module):
     """How far the audio tower is from repeating an examiner."""
 
-    def __init__(self, examiner: Examiner) -> None:
+    def __init__(self, classifier: Classifier) -> None:
         super().__init__()
-        self.examiner = examiner.eval().requires_grad_(False)
-        self.repeat = nn.Linear(AUDIO["hidden_size"], examiner.features)
+        self.classifier = classifier.eval().requires_grad_(False)
+        self.repeat = nn.Linear(AUDIO["hidden_size"], classifier.features)
 
     def forward(self, hidden: Tensor, sound: Tensor, right: dict[str, Tensor]) -> Tensor:
         """Relative error of the examiner's features as repeated from ``hidden`` (rows, width), and the loss of its heads on them."""
         with torch.no_grad():
-            wanted = self.examiner.pooled(sound).float()
+            wanted = self.classifier.pooled(sound).float()
         said = self.repeat(hidden).float()
-        return (said - wanted).square().mean() / wanted.var(0).mean() + loss_of(self.examiner.logits(said), right)
+        return (said - wanted).square().mean() / wanted.var(0).mean() + loss_of(self.classifier.logits(said), right)
 
 
 class Training:

@@ -89,7 +89,7 @@ def second_rows(result: Diagnosis) -> list[list[str]]:
     """The table of seconds."""
     return [
         [
-            f"{row.start:.1f}–{row.end:.1f}", f"{row.label_probability:.2f}", f"{row.against_probability:.2f}", str(row.estimated), sentences.second(row), row.badge,
+            f"{row.start:.1f}–{row.end:.1f}", f"{row.target_probability:.2f}", f"{row.foil_probability:.2f}", str(row.estimated), sentences.second(row), row.badge,
         ]
         for row in result.drivers.seconds
     ]  # fmt: skip
@@ -136,7 +136,7 @@ def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
         seconds: float | None,
         seed: float | None,
         guidance: float | None,
-        against: str | None,
+        foil: str | None,
         intended: str | None,
         request: gr.Request | None = None,
         progress: Any = gr.Progress(),
@@ -149,7 +149,7 @@ def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
             "seconds": seconds,
             "seed": seed,
             "guidance": guidance,
-            "against": against or None,
+            "foil": foil or None,
             "memory_gib": memory_gib,
         }
         try:
@@ -184,7 +184,7 @@ def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
             plots.doses(result),
             plots.units(result),
         ]
-        heading = f"### {escape(sentences.question(result))}\n{escape(sentences.scale(result))} {escape(sentences.badges(result))}"
+        heading = f"### {escape(sentences.contrast(result))}\n{escape(sentences.scale(result))} {escape(sentences.badges(result))}"
         return [
             verdict_html(result), *players(result, evidence, sounds), *figures, heading, word_rows(result), unit_rows(result), second_rows(result),
             result.model_dump(mode="json"), gr.update(visible=True),
@@ -211,7 +211,7 @@ def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
             seconds = gr.Slider(1, longest, value=min(4.0, longest), step=0.5, label="Seconds")
             seed = gr.Number(1, precision=0, label="Seed", minimum=0)
             guidance = gr.Slider(1, 10, value=3, step=0.5, label="Guidance", info="how strongly the text steers")
-            against = gr.Dropdown(
+            foil = gr.Dropdown(
                 ["", *session.judge.labels], value="", label="Explain against", info="empty: what was asked"
             )
             intended = gr.Dropdown(
@@ -250,7 +250,7 @@ def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
             )
             with gr.Accordion("Everything as JSON", open=False):
                 data = gr.JSON(show_label=False)
-        inputs = [prompt, takes, seconds, seed, guidance, against, intended]
+        inputs = [prompt, takes, seconds, seed, guidance, foil, intended]
         outputs = [
             verdict, *sound, heard, timeline, words, group, doses, units, heading, word_table, unit_table, second_table, data, results,
         ]  # fmt: skip

@@ -78,9 +78,11 @@ def diagnose(
     guidance: Annotated[float, typer.Option(help="How strongly the text steers (classifier-free guidance).")] = 3.0,
     temperature: Annotated[float, typer.Option(help="Sampling temperature.")] = 1.0,
     top_k: Annotated[int, typer.Option(help="Sample from the k likeliest codes; 0 means all.")] = 250,
-    against: Annotated[
+    foil: Annotated[
         str | None,
-        typer.Option(metavar="LABEL", help="Explain what is heard against this genre instead of the one asked for."),
+        typer.Option(
+            "--against", metavar="LABEL", help="Explain what is heard against this genre instead of the one asked for."
+        ),
     ] = None,
     intended: Annotated[
         str | None, typer.Option(metavar="LABEL", help="The genre you meant, if the prompt does not name it.")
@@ -108,14 +110,14 @@ def diagnose(
         bool,
         typer.Option(
             "--careful",
-            help="Estimate units by slopes over more listens, which follow changed codes one step on; takes longer.",
+            help="Estimate units by gradients over more listens, which follow changed codes one step on; takes longer.",
         ),
     ] = False,
     refine: Annotated[
         int,
         typer.Option(
             metavar="N",
-            help="Estimate the N strongest neurons, and heads, more closely, each by a second slope; takes much longer.",
+            help="Estimate the N strongest neurons, and heads, more closely, each by a second gradient; takes much longer.",
         ),
     ] = 0,
     dose: Annotated[
@@ -144,11 +146,11 @@ def diagnose(
             guidance=guidance,
             temperature=temperature,
             top_k=top_k,
-            against=against,
+            foil=foil,
             strongest_share=share,
             rounds=rounds,
             careful=careful,
-            refined_units=refine,
+            two_point_units=refine,
             doses=tuple(dose) if dose else Settings.model_fields["doses"].default,
             tested_units=test_units,
             tested_words=test_words,
@@ -161,13 +163,13 @@ def diagnose(
             check_folder(out, overwrite)
         from tonescope.diagnose.judging.reference_clips import read_clips
         from tonescope.diagnose.runtime.session import Session
-        from tonescope.diagnose.store.traces import Keep
+        from tonescope.diagnose.store.traces import TraceSpec
 
         clips = read_clips(known) if known is not None else []
         with progress_shown(as_json) as (progress, above):
             session = Session.open(model, judge, device, dtype, adapter)
             loaded = time.perf_counter() - started
-            keep = Keep("all", top=TRACED_UNITS) if out is not None else None
+            keep = TraceSpec("all", top=TRACED_UNITS) if out is not None else None
 
             verdict_after = 0.0
 
@@ -220,22 +222,25 @@ def edit(
         str, typer.Option(help="What becomes of them: mean (muted), zero, scale, set, patch, resample.")
     ] = "mean",
     value: Annotated[float | None, typer.Option(help="The factor to scale by, or the value to set.")] = None,
-    donor: Annotated[
-        str | None, typer.Option(metavar="PROMPT", help="Patch in what this prompt makes of them, on the same noise.")
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source", "--donor", metavar="PROMPT", help="Patch in what this prompt makes of them, on the same noise."
+        ),
     ] = None,
     between: Annotated[
         tuple[float, float] | None, typer.Option(metavar="START END", help="Only in these seconds.")
     ] = None,
-    branch: Annotated[str, typer.Option(help="Half of guidance to edit: both, prompt, null.")] = "both",
-    amount: Annotated[float, typer.Option(help="How far to go; 1 is all the way.")] = 1.0,
+    branch: Annotated[str, typer.Option(help="Half of guidance to edit: both, cond (prompted), uncond.")] = "both",
+    strength: Annotated[float, typer.Option("--strength", "--amount", help="How far to go; 1 is all the way.")] = 1.0,
     model: Model = "embedded",
     judge: JudgeName = None,
     takes: Annotated[int, typer.Option(help="How many fresh takes to edit.")] = 8,
     seconds: Annotated[float, typer.Option(help="Length of each take.")] = 4.0,
     seed: Annotated[int, typer.Option(help="As in diagnose: the edited takes are those that it tests in.")] = 1,
     guidance: Annotated[float, typer.Option(help="How strongly the text steers (classifier-free guidance).")] = 3.0,
-    against: Annotated[
-        str | None, typer.Option(metavar="LABEL", help="Measure what is heard against this genre.")
+    foil: Annotated[
+        str | None, typer.Option("--against", metavar="LABEL", help="Measure what is heard against this genre.")
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Write sound, JSON and a page here.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is in the output folder.")] = False,
@@ -251,9 +256,7 @@ def edit(
         from tonescope.diagnose.settings import Settings, check
         from tonescope.models.errors import TonescopeError
 
-        settings = Settings(
-            takes=takes, seconds=seconds, seed=seed, guidance=guidance, against=against, memory_gib=memory
-        )
+        settings = Settings(takes=takes, seconds=seconds, seed=seed, guidance=guidance, foil=foil, memory_gib=memory)
         check(prompt, settings)
         if (value is None) == (kind in ("scale", "set")):
             told = "needs a value" if value is None else "takes no value"
@@ -267,9 +270,11 @@ def edit(
 
         with progress_shown(as_json) as (progress, _):
             session = Session.open(model, judge, device, dtype, adapter)
-            asked: dict[str, Any] = dict(kind=kind, value=value or 0.0, seconds=between, branch=branch, amount=amount)
+            asked: dict[str, Any] = dict(
+                kind=kind, value=value or 0.0, seconds=between, branch=branch, strength=strength
+            )
             wanted = Edit(targets(session.generator, where), **asked)
-            result, played = session.experiment(prompt, wanted, settings, donor, progress)
+            result, played = session.experiment(prompt, wanted, settings, source, progress)
         refused = None
         if out is not None:
             from tonescope.diagnose.report.experiment_folder import write

@@ -74,7 +74,7 @@ def show_experiment(experiment: Experiment, out: Path | None) -> None:
 def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
     """Print everything but the verdict."""
     console = Console(highlight=False)
-    question = diagnosis.question
+    contrast = diagnosis.contrast
     asked = diagnosis.intended.label
     heard = _table(
         "seed", "heard as", "", "probability", *([f"{asked} (asked)"] if asked else []), title="takes (observed)"
@@ -86,7 +86,7 @@ def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
         heard.add_row("…", f"and {len(diagnosis.takes) - SHOWN_TAKES} more", "", "")
     console.print(heard)
 
-    console.print(Text(f"\n{sentences.question(diagnosis)}", style="bold"))
+    console.print(Text(f"\n{sentences.contrast(diagnosis)}", style="bold"))
     console.print(Text(f"{sentences.scale(diagnosis)} {sentences.badges(diagnosis)}", style="dim"))
     words = _table("word", "estimated", "left out, played again", "")
     for word in diagnosis.drivers.words[: max(8, sum(word.verified is not None for word in diagnosis.drivers.words))]:
@@ -109,11 +109,11 @@ def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
     console.print(units)
 
     seconds = _table(
-        "seconds", f"{question.label} (observed)", f"{question.other} (observed)", "if silent (estimated)", "silenced, heard again", ""
+        "seconds", f"{contrast.target} (observed)", f"{contrast.other} (observed)", "if silent (estimated)", "silenced, heard again", ""
     )  # fmt: skip
     for section in diagnosis.drivers.seconds:
         seconds.add_row(
-            f"{section.start:.1f}–{section.end:.1f}", f"{section.label_probability:.2f}", f"{section.against_probability:.2f}",
+            f"{section.start:.1f}–{section.end:.1f}", f"{section.target_probability:.2f}", f"{section.foil_probability:.2f}",
             str(section.estimated), sentences.second(section), _badge(section.badge),
         )  # fmt: skip
     console.print(seconds)

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from tonescope.diagnose.attribution.metrics import Metric, Playback, boost_of
 from tonescope.diagnose.intervene.interventions import Edit, edited
-from tonescope.diagnose.intervene.mean_activations import Reference, places
-from tonescope.diagnose.store.traces import Keep, Trace, about, check_size, joined, reduced
+from tonescope.diagnose.intervene.mean_activations import MeanActivations, places
+from tonescope.diagnose.store.traces import Trace, TraceSpec, about, check_size, joined, reduced
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
 from tonescope.models.hooks import hooked, write
@@ -72,21 +72,21 @@ def attribute(
     generator: Generator,
     takes: Takes,
     metric: Metric,
-    reference: Reference,
+    means: MeanActivations,
     sampling: Sampling = Sampling(),
     rows: int = 4,
     sites: Sequence[str] | None = None,
     at: Edit | None = None,
-    keep: Keep | None = None,
-    feedback: int = 0,
+    keep: TraceSpec | None = None,
+    rollout_steps: int = 0,
 ) -> Attribution:
     """Estimate the effect of every unit of ``sites``, every token and every frame on ``metric``, ``rows`` takes at a time.
 
-    All takes must have the same prompt. Without ``sites``, those of :data:`.reference.ATTRIBUTED` that the model has. With ``at``, slopes
+    All takes must have the same prompt. Without ``sites``, those of :data:`.reference.ATTRIBUTED` that the model has. With ``at``, gradients
     and distances are taken where that edit is in force instead of at the clean take. Decoder units are estimated over the positions of audio; where the prompt is a prefix, its positions are left out.
     With ``keep``, the same pass records what the units did: a trace that costs no replay of its own.
 
-    A replay holds the past of every code fixed; a generation does not. ``feedback`` is how many steps on the effect of a changed code
+    A replay holds the past of every code fixed; a generation does not. ``rollout_steps`` is how many steps on the effect of a changed code
     on the codes after it is followed, each for one more backward pass through the decoder.
 
     Raises:
@@ -98,7 +98,7 @@ def attribute(
     if keep:
         check_size(generator, takes.prompts, takes.codes.shape[2], locations, keep, sampling.guidance)
     parts = [
-        _Pass(generator, takes.rows(start, start + rows), reference, sampling, locations, keep, feedback).run(
+        _Pass(generator, takes.rows(start, start + rows), means, sampling, locations, keep, rollout_steps).run(
             metric, at
         )
         for start in range(0, len(takes), rows)
@@ -135,11 +135,11 @@ class _Pass:
     """One forward and backward pass over a few takes. Everything is reduced on the device, as the gradients come by."""
 
     def __init__(
-        self, generator: Generator, takes: Takes, reference: Reference, sampling: Sampling, locations: Sequence[Location],
-        keep: Keep | None = None, feedback: int = 0,
+        self, generator: Generator, takes: Takes, means: MeanActivations, sampling: Sampling, locations: Sequence[Location],
+        keep: TraceSpec | None = None, rollout_steps: int = 0,
     ) -> None:  # fmt: skip
-        self.generator, self.takes, self.reference, self.feedback = generator, takes, reference, feedback
-        self.fed: dict[int, Tensor] = {}
+        self.generator, self.takes, self.means, self.rollout_steps = generator, takes, means, rollout_steps
+        self.codebook_input: dict[int, Tensor] = {}
         self.sampling, self.guidance, self.keep = sampling, sampling.guidance, keep
         self.boost = boost_of(generator.model.dtype)
         self.kept: dict[Location, Tensor] = {}
@@ -151,8 +151,11 @@ class _Pass:
     def run(self, metric: Metric, at: Edit | None) -> Attribution:
         generator, takes = self.generator, self.takes
         hooks = [write(generator.place(location), self._tap(location)) for location in self.locations]
-        if self.feedback:
-            hooks += [write(generator.fed(book), self._tap_fed(book)) for book in range(generator.books)]
+        if self.rollout_steps:
+            hooks += [
+                write(generator.codebook_input(book), self._tap_codebook_input(book))
+                for book in range(generator.n_codebooks)
+            ]
         codes = takes.codes.to(self.device)
         with torch.no_grad():  # what the edited replay moves away from
             clean = Playback(generator, codes, generator.read_text(takes.prompts), self.sampling) if at else None
@@ -161,7 +164,7 @@ class _Pass:
             torch.enable_grad(),
             # cuDNN's recurrent layers, the codec's among them, have no backward pass outside training mode.
             torch.backends.cudnn.flags(enabled=False),
-            edited(generator, [at] * len(takes), self.guidance, self.reference),
+            edited(generator, [at] * len(takes), self.guidance, self.means),
             hooked(hooks),
         ):
             text = generator.read_text(takes.prompts)
@@ -171,9 +174,11 @@ class _Pass:
             value = metric(playback)
             for latents in playback.latents:
                 latents.retain_grad()
-            (value.sum() * self.boost).backward(retain_graph=self.feedback > 0)
-            for step in range(1, self.feedback + 1):
-                torch.autograd.backward(playback.likely, [self._answered(playback)], retain_graph=step < self.feedback)
+            (value.sum() * self.boost).backward(retain_graph=self.rollout_steps > 0)
+            for step in range(1, self.rollout_steps + 1):
+                torch.autograd.backward(
+                    playback.likely, [self._answered(playback)], retain_graph=step < self.rollout_steps
+                )
         if states.grad is None:
             raise ValueError("the metric does not depend on the prompt of the takes")
         tokens = -(states.detach().float() * states.grad.float()).sum(2) / self.boost
@@ -192,30 +197,30 @@ class _Pass:
             else None,
         )
 
-    def _tap_fed(self, book: int) -> Callable[[Tensor], Tensor]:
-        """Catch the slope of what the decoder is fed of a codebook."""
+    def _tap_codebook_input(self, book: int) -> Callable[[Tensor], Tensor]:
+        """Catch the gradient of what the decoder is fed of a codebook."""
 
         def change(tensor: Tensor) -> Tensor:
-            self.fed[book] = tensor.detach().requires_grad_()
-            return self.fed[book]
+            self.codebook_input[book] = tensor.detach().requires_grad_()
+            return self.codebook_input[book]
 
         return change
 
     @torch.no_grad()
     def _answered(self, playback: Playback) -> Tensor:
-        """The slope of the last pass, by what was fed, as a slope by how likely each code was to be fed (as :attr:`Playback.likely`)."""
+        """The gradient of the last pass, by what was fed, as a gradient by how likely each code was to be fed (as :attr:`Playback.likely`)."""
         if not playback.likely:
             raise ValueError("feedback is followed through what a metric listens to, and this one does not listen")
-        slope = torch.zeros_like(playback.likely[0])
-        takes, _, frames, size = slope.shape
-        for book, fed in self.fed.items():
-            if fed.grad is None:
+        gradient = torch.zeros_like(playback.likely[0])
+        takes, _, frames, size = gradient.shape
+        for book, codebook_input in self.codebook_input.items():
+            if codebook_input.grad is None:
                 continue
-            moved, start = fed.grad.unflatten(0, (-1, takes)).sum(0), self.generator.delay[book] + 1
+            moved, start = codebook_input.grad.unflatten(0, (-1, takes)).sum(0), self.generator.delay[book] + 1
             answered = moved[:, start : start + frames] @ self.generator.embedding(book)[:size].T
-            slope[:, book, : answered.shape[1]] = answered.to(slope.dtype)  # the last codes are fed to nothing
-            fed.grad = None
-        return slope
+            gradient[:, book, : answered.shape[1]] = answered.to(gradient.dtype)  # the last codes are fed to nothing
+            codebook_input.grad = None
+        return gradient
 
     def _by_frame(self, playback: Playback) -> Tensor:
         """(takes, frames), at one cut through the whole: what the codec is given, on its way to the latent of silence."""
@@ -237,18 +242,18 @@ class _Pass:
             self.indices[location] = chosen
 
     def _tap(self, location: Location) -> Callable[[Tensor], Tensor]:
-        """Catch the gradient, which is every unit's slope, and reduce slope times distance to the mean as it arrives."""
+        """Catch the gradient, which is every unit's gradient, and reduce gradient times distance to the mean as it arrives."""
         generator, count, width = self.generator, len(self.takes), self.generator.head_width(location)
         branches = generator.branches(location, self.guidance)
-        if location not in self.reference.means:
+        if location not in self.means.values:
             raise TonescopeError(
                 f"no reference mean was measured at {location}; delete the kept reference so that it is measured again."
             )
-        if len(self.reference.means[location]) < branches:
+        if len(self.means.values[location]) < branches:
             raise TonescopeError(
-                f"the reference means were measured without guidance and the takes were made with it, so nothing is known of the null-prompt half of {location}; measure them with guidance."
+                f"the reference means were measured without guidance and the takes were made with it, so nothing is known of the unconditional half of {location}; measure them with guidance."
             )
-        mean = self.reference.means[location][:branches].to(self.device, generator.dtype(location))[:, None, None]
+        mean = self.means.values[location][:branches].to(self.device, generator.dtype(location))[:, None, None]
 
         def change(tensor: Tensor) -> Tensor:
             prefix = generator.clock.prefix if location.network == "decoder" else 0

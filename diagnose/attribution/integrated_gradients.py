@@ -1,7 +1,7 @@
-"""A closer estimate for the strongest units: a second slope for each, most of the way to where muting would put it.
+"""A closer estimate for the strongest units: a second gradient for each, most of the way to where muting would put it.
 
-One slope foresees a small step. A head, as wide as dozens of neurons, is a long one, and so are the strongest neurons: which of them are
-the strongest, one slope alone does not tell. With slopes at both nodes of Radau's quadrature, effects that bend twice on the way
+One gradient predicts a small step. A head, as wide as dozens of neurons, is a long one, and so are the strongest neurons: which of them are
+the strongest, one gradient alone does not tell. With gradients at both nodes of Radau's quadrature, effects that bend twice on the way
 are still exact.
 """
 
@@ -13,11 +13,11 @@ from dataclasses import replace
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.metrics import Metric
 from tonescope.diagnose.intervene.interventions import Edit
-from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
 from tonescope.models.units import Unit
 
-SECOND, WEIGHT = 2 / 3, 3 / 4  # where the second slope is taken, and what it counts; the first is at the clean take
+SECOND, WEIGHT = 2 / 3, 3 / 4  # where the second gradient is taken, and what it counts; the first is at the clean take
 
 
 def strongest(found: Attribution, count: int) -> list[Unit]:
@@ -29,14 +29,14 @@ def strongest(found: Attribution, count: int) -> list[Unit]:
     return units
 
 
-def refined(
-    generator: Generator, takes: Takes, metric: Metric, reference: Reference, found: Attribution, count: int, sampling: Sampling = Sampling(),
-    rows: int = 4, advance: Callable[[float], None] | None = None, feedback: int = 0,
+def two_point_integrated_gradients(
+    generator: Generator, takes: Takes, metric: Metric, means: MeanActivations, found: Attribution, count: int, sampling: Sampling = Sampling(),
+    rows: int = 4, advance: Callable[[float], None] | None = None, rollout_steps: int = 0,
 ) -> Attribution:  # fmt: skip
-    """``found``, with the effects of the ``count`` strongest neurons and as many heads taken by two slopes instead of one.
+    """``found``, with the effects of the ``count`` strongest neurons and as many heads taken by two gradients instead of one.
 
     Every one of them costs a pass over the takes of its own, ``rows`` at a time; ``advance`` is told the share that is done, and
-    ``feedback`` is that of :func:`.attribution.attribute`.
+    ``rollout_steps`` is that of :func:`.attribution.attribute`.
 
     Raises:
         TonescopeError: an edit cannot be made here, or a gradient is not a number.
@@ -44,9 +44,9 @@ def refined(
     units = {location: effects.clone() for location, effects in found.units.items()}
     chosen = strongest(found, count)
     for number, unit in enumerate(chosen, start=1):
-        there = Edit((unit,), amount=SECOND)
+        there = Edit((unit,), strength=SECOND)
         sites = [unit.location.site.key]
-        further = attribute(generator, takes, metric, reference, sampling, rows, sites, there, feedback=feedback)
+        further = attribute(generator, takes, metric, means, sampling, rows, sites, there, rollout_steps=rollout_steps)
         # A third of the way is left there, so its estimate stands for the whole way three times.
         effects = further.of((unit,)) / (1 - SECOND)
         units[unit.location][:, unit.index] += WEIGHT * (effects - units[unit.location][:, unit.index])

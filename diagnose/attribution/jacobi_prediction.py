@@ -1,4 +1,4 @@
-"""What an edit, or another prompt, will do to takes, foreseen: a few parallel passes in place of a step for every code.
+"""What an edit, or another prompt, will do to takes, predicted: a few parallel passes in place of a step for every code.
 
 A take is a chain: every code is drawn by what came before. A replay holds that past fixed, so it sees what an edit does directly and not
 what the changed codes do to the codes after them. Here every pass draws all codes again, on the
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from tonescope.diagnose.intervene.interventions import Edit, edited
-from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.verification import Variant
 from tonescope.models.families.musicgen import delay
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
@@ -26,8 +26,8 @@ PASSES = 3
 
 
 @torch.no_grad()
-def foreseen(
-    generator: Generator, takes: Takes, edits: Sequence[Edit | None], reference: Reference | None, sampling: Sampling = Sampling(),
+def jacobi_prediction(
+    generator: Generator, takes: Takes, edits: Sequence[Edit | None], means: MeanActivations | None, sampling: Sampling = Sampling(),
     passes: int = PASSES, rows: int = 4,
 ) -> Takes:  # fmt: skip
     """``takes``, made by this sampling, as they would about be with one edit each, and with their ``prompts`` where those are not the ones
@@ -40,7 +40,7 @@ def foreseen(
     for start in range(0, len(takes), rows):
         part = takes.rows(start, start + rows)
         noise, found = _noise(generator, part) if sampling.temperature > 0 else None, part.codes
-        with edited(generator, edits[start : start + rows], sampling.guidance, reference):
+        with edited(generator, edits[start : start + rows], sampling.guidance, means):
             text = generator.read_text(part.prompts)
             for _ in range(passes):
                 logits = generator.guided(generator.replay(found, text, sampling.guidance).float(), sampling.guidance)
@@ -50,21 +50,22 @@ def foreseen(
     return replace(takes, codes=torch.cat(codes), waveform=torch.cat(sounds))
 
 
-def foreseen_changes(
-    generator: Generator, judge: Judge, takes: Takes, variants: Sequence[Variant], label: str, against: str | None, reference: Reference | None,
+def predicted_changes(
+    generator: Generator, judge: Judge, takes: Takes, variants: Sequence[Variant], label: str, foil: str | None, means: MeanActivations | None,
     sampling: Sampling = Sampling(), passes: int = PASSES, rows: int = 4, advance: Callable[[float], None] | None = None,
 ) -> Tensor:  # fmt: skip
     """How far each variant will about move the judge's log-odds of a label over another (or over all others): (variants, takes); ``advance``
     is told the share that is done."""
 
     def heard(played: Takes) -> Tensor:
-        return judge.contrast(judge.listen(played.waveform, generator.sample_rate), label, against)
+        return judge.contrast(judge.listen(played.waveform, generator.sample_rate), label, foil)
 
     before, changes = heard(takes), []
     for done, variant in enumerate(variants, start=1):
         changed = replace(takes, prompts=(variant.prompt,) * len(takes)) if variant.prompt else takes
         changes.append(
-            heard(foreseen(generator, changed, variant.edits(len(takes)), reference, sampling, passes, rows)) - before
+            heard(jacobi_prediction(generator, changed, variant.edits(len(takes)), means, sampling, passes, rows))
+            - before
         )
         if advance:
             advance(done / len(variants))
@@ -73,10 +74,10 @@ def foreseen_changes(
 
 def _noise(generator: Generator, takes: Takes) -> Tensor:
     """The noise that every code of the takes was drawn on: (takes, codebooks, frames, vocabulary)."""
-    books, frames = takes.codes.shape[1:]
+    n_codebooks, frames = takes.codes.shape[1:]
     steps = range(delay.positions_for(frames, generator.delay))
     found = []
     for seed in takes.seeds:
-        by_step = torch.stack([gumbel(seed, step, books, generator.size) for step in steps], 1)
+        by_step = torch.stack([gumbel(seed, step, n_codebooks, generator.size) for step in steps], 1)
         found.append(torch.stack([by_step[book, start : start + frames] for book, start in enumerate(generator.delay)]))
     return torch.stack(found)

@@ -15,7 +15,7 @@ from torch import Tensor
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Text
 from tonescope.models.judges.clap import Judge
 
-COLDEST = 0.25  # of the temperatures that slopes are taken at: towards greedy sampling they vanish
+COLDEST = 0.25  # of the temperatures that gradients are taken at: towards greedy sampling they vanish
 HALF_BOOST = 1024.0
 DRAWN_ANEW = 0.25  # share of the codes that is, wherever a take is listened to once more
 
@@ -47,7 +47,7 @@ class Playback:
         """Guided logits at the sampling's temperature (:data:`COLDEST` at least), under a prompt, by default the take's own:
         (takes, codebooks, frames, vocabulary).
 
-        Top-k is left out: an edit moves codes across its threshold in jumps, which no slope can foresee.
+        Top-k is left out: an edit moves codes across its threshold in jumps, which no gradient can predict.
         """
         guidance = self.sampling.guidance
         logits = self.generator.guided(self.generator.replay(self.codes, text or self.text, guidance), guidance)
@@ -100,41 +100,44 @@ Metric = Callable[[Playback], Tensor]
 """One number a take (takes,), differentiable in everything that is played."""
 
 
-def margin(judge: Judge, label: str, against: str | None, listens: int = 1) -> Metric:
+def margin(judge: Judge, label: str, foil: str | None, smoothgrad_samples: int = 1) -> Metric:
     """The judge's log-odds of one label over another, or over all others together, for what was heard.
 
-    With more ``listens`` than one the number is the same and its slope is the mean over so many versions of the take (see
-    :meth:`Playback.sounds`): the slope at one waveform is mostly noise, much of which is gone in that of its neighbours (Smilkov et al.
+    With more ``smoothgrad_samples`` than one the number is the same and its gradient is the mean over so many versions of the take (see
+    :meth:`Playback.sounds`): the gradient at one waveform is mostly noise, much of which is gone in that of its neighbours (Smilkov et al.
     2017, arXiv 1706.03825). They take no more memory than one: the way from each sound back to the codec's input is gone before the next.
     """
 
     def metric(playback: Playback) -> Tensor:
         def number(sides: Sequence[Tensor]) -> Tensor:
-            return judge.margin(playback.sound(sides), playback.generator.sample_rate, label, against)
+            return judge.margin(playback.sound(sides), playback.generator.sample_rate, label, foil)
 
-        versions = playback.versions(listens)
-        if listens == 1 or not torch.is_grad_enabled():
+        versions = playback.versions(smoothgrad_samples)
+        if smoothgrad_samples == 1 or not torch.is_grad_enabled():
             return number(next(versions))
         boost = boost_of(playback.generator.model.dtype)
         heard, pulls = [], []
         for sides in versions:
             apart = [side.detach().requires_grad_() for side in sides]
             value = number(apart)
-            slopes = torch.autograd.grad(value.sum() * boost, apart)
-            pulls += [(side.float() * slope.float()).sum((1, 2)) for side, slope in zip(sides, slopes, strict=True)]
+            gradient_options = torch.autograd.grad(value.sum() * boost, apart)
+            pulls += [
+                (side.float() * gradient.float()).sum((1, 2))
+                for side, gradient in zip(sides, gradient_options, strict=True)
+            ]
             heard.append(value.detach())
             del value
-        pull = torch.stack(pulls).sum(0) / (listens * boost)
+        pull = torch.stack(pulls).sum(0) / (smoothgrad_samples * boost)
         return heard[0] + (pull - pull.detach()).to(heard[0].dtype)
 
     return metric
 
 
-def log_probability(against: str) -> Metric:
-    """Mean log-probability of the codes under the take's own prompt minus that under the prompt ``against``, in nats a code."""
+def log_probability(foil: str) -> Metric:
+    """Mean log-probability of the codes under the take's own prompt minus that under the prompt ``foil``, in nats a code."""
 
     def metric(playback: Playback) -> Tensor:
-        other = playback.generator.read_text([against] * len(playback.codes))
+        other = playback.generator.read_text([foil] * len(playback.codes))
 
         def likelihood(text: Text | None) -> Tensor:
             return playback.logits(text).log_softmax(-1).gather(-1, playback.codes[..., None]).mean((1, 3))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tonescope.diagnose.attribution.gradients import Attribution
-from tonescope.diagnose.schema import Question, SecondDriver
+from tonescope.diagnose.schema import Contrast, SecondDriver
 from tonescope.diagnose.stats import effect
 from tonescope.models.families.musicgen.delay import frame_at
 from tonescope.models.families.musicgen.musicgen import Generator, Takes
@@ -57,29 +57,27 @@ def silenced(waveform: Tensor, rate: int, start: float, end: float) -> Tensor:
 
 
 def by_second(
-    generator: Generator, judge: Judge, question: Question, found: Attribution, timeline: Timeline, fresh: Takes
+    generator: Generator, judge: Judge, contrast: Contrast, found: Attribution, timeline: Timeline, fresh: Takes
 ) -> list[SecondDriver]:  # fmt: skip
     """Every stretch: what is heard in the windows around its middle, and what the margin loses when it falls silent in ``fresh`` takes."""
     rate, frame_rate = int(generator.sample_rate), generator.frame_rate
 
     def margins(waveform: Tensor) -> Tensor:
-        return judge.contrast(judge.listen(waveform, rate), question.label, question.against)
+        return judge.contrast(judge.listen(waveform, rate), contrast.target, contrast.foil)
 
     rows, untouched = [], margins(fresh.waveform)
     for start, end in sections(fresh.waveform.shape[-1] / rate):
         near = [index for index, at in enumerate(timeline.centres) if start <= at < end]
         near = near or [min(range(len(timeline.starts)), key=lambda index: abs(timeline.centres[index] - (start + end) / 2))]  # fmt: skip
         heard = timeline.posterior[near].mean((0, 1))
-        label = float(heard[judge.labels.index(question.label)])
+        label = float(heard[judge.labels.index(contrast.target)])
         acting = found.frames[:, frame_at(start, frame_rate) : frame_at(end, frame_rate)].sum(1)
         rows.append(
             SecondDriver(
                 start=start,
                 end=end,
-                label_probability=label,
-                against_probability=float(heard[judge.labels.index(question.against)])
-                if question.against
-                else 1 - label,
+                target_probability=label,
+                foil_probability=float(heard[judge.labels.index(contrast.foil)]) if contrast.foil else 1 - label,
                 estimated=effect(acting.tolist()),
                 verified=effect((margins(silenced(fresh.waveform, rate, start, end)) - untouched).tolist()),
             )

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.delay import frame_at
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
@@ -28,13 +28,13 @@ from tonescope.models.hooks import hooked, write
 from tonescope.models.units import Location, Unit
 
 Kind = Literal["zero", "mean", "resample", "scale", "set", "patch"]
-Branch = Literal["both", "prompt", "null"]
+Branch = Literal["both", "cond", "uncond"]
 
-NEEDS_DONOR = ("resample", "patch")
+NEEDS_SOURCE = ("resample", "patch")
 
 
 @dataclass(frozen=True)
-class Donor:
+class SourceActivations:
     """Activations to put in place of others: per location (branches, positions, features), of one take."""
 
     values: dict[Location, Tensor]
@@ -46,8 +46,8 @@ class Donor:
         temporary.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> Donor:
-        """Read what :meth:`save` wrote. Raises :class:`TonescopeError` when that is no donor."""
+    def load(cls, path: Path) -> SourceActivations:
+        """Read what :meth:`save` wrote. Raises :class:`TonescopeError` when that is no source."""
         try:
             return cls({Location.parse(name): tensor for name, tensor in load_file(path).items()})
         except (OSError, SafetensorError) as error:
@@ -61,10 +61,10 @@ class Edit:
     Attributes:
         targets: units, or whole locations.
         kind: ``zero``; ``mean`` (over the reference prompts); ``scale`` (times ``value``); ``set`` (to ``value``); ``resample`` and
-            ``patch`` (to what they were in the ``donor``, position by position: a random other take, or one that was chosen).
+            ``patch`` (to what they were in the ``source``, position by position: a random other take, or one that was chosen).
         value: for ``scale`` and ``set``.
         seconds: from when to when; all of the take if absent.
-        branch: the prompted half of guidance, the null-prompt half, or both.
+        branch: the prompted half of guidance, the unconditional half, or both.
         amount: how far to go from what is there to what would be put there; 1 is all the way.
 
     Edits in the decoder act on the positions of audio; where the prompt is a prefix, its positions are left alone.
@@ -75,8 +75,8 @@ class Edit:
     value: float = 0.0
     seconds: tuple[float, float] | None = None
     branch: Branch = "both"
-    donor: Donor | None = None
-    amount: float = 1.0
+    source: SourceActivations | None = None
+    strength: float = 1.0
 
     @property
     def locations(self) -> set[Location]:
@@ -100,7 +100,7 @@ class Edit:
         return (torch.tensor(self._indices[location])[:, None] * width + torch.arange(width)).flatten()
 
 
-def check_edit(generator: Generator, edit: Edit, reference: Reference | None, guidance: float) -> None:
+def check_edit(generator: Generator, edit: Edit, means: MeanActivations | None, guidance: float) -> None:
     """Raise :class:`TonescopeError` for an edit that cannot be made in this model."""
     _check_form(edit)
     for target in edit.targets:
@@ -112,35 +112,35 @@ def check_edit(generator: Generator, edit: Edit, reference: Reference | None, gu
             raise TonescopeError(
                 f"{location} takes no part in playing, so an edit there changes nothing that is heard; edit the decoder or codec.LAYER.decoder."
             )
-        if edit.kind == "mean" and (reference is None or location not in reference.means):
+        if edit.kind == "mean" and (means is None or location not in means.values):
             raise TonescopeError(
                 f"no reference mean was measured at {location}; measure it first, or use zero or resample ablation."
             )
-        if edit.kind in NEEDS_DONOR and (edit.donor is None or location not in edit.donor.values):
+        if edit.kind in NEEDS_SOURCE and (edit.source is None or location not in edit.source.values):
             raise TonescopeError(
-                f"a {edit.kind} at {location} needs a donor that was recorded there; record one with activations()."
+                f"a {edit.kind} at {location} needs a source that was recorded there; record one with activations()."
             )
         if edit.seconds and location.network == "text":
             raise TonescopeError(
                 f"{location} works on the whole prompt at once, so an edit there cannot be limited to some seconds; leave the seconds out."
             )
-        given = reference.means[location] if edit.kind == "mean" and reference else None
-        if edit.kind in NEEDS_DONOR and edit.donor:
-            given = edit.donor.values[location]
+        given = means.values[location] if edit.kind == "mean" and means else None
+        if edit.kind in NEEDS_SOURCE and edit.source:
+            given = edit.source.values[location]
         if given is not None and given.shape[-1] != generator.features(location):
             raise TonescopeError(
                 f"what should be put in at {location} is {given.shape[-1]} wide and the place is {generator.features(location)} wide, so it is of another model; record it in this one."
             )
-        if given is not None and len(given) < generator.branches(location, guidance) and edit.branch != "prompt":
+        if given is not None and len(given) < generator.branches(location, guidance) and edit.branch != "cond":
             raise TonescopeError(
-                f"what should be put in at {location} was recorded without guidance, so nothing is known of the null-prompt half; record it with guidance, or edit the prompt half alone."
+                f"what should be put in at {location} was recorded without guidance, so nothing is known of the unconditional half; record it with guidance, or edit the prompt half alone."
             )
-        unread = guidance > 1 and location.name == "cross" and bool(generator.unread)
-        if edit.branch == "null" and unread:
+        skippable_attention = guidance > 1 and location.name == "cross" and bool(generator.skippable_attention)
+        if edit.branch == "uncond" and skippable_attention:
             raise TonescopeError(
-                f"{location} reads nothing of the null prompt, so there is nothing to edit in that half; use prompt or both."
+                f"{location} reads nothing of the empty prompt, so there is nothing to edit in that half; use prompt or both."
             )
-        if edit.branch != "both" and generator.branches(location, guidance) == 1 and not unread:
+        if edit.branch != "both" and generator.branches(location, guidance) == 1 and not skippable_attention:
             raise TonescopeError(
                 f"{location} runs once for both guidance branches (or guidance is off), so an edit there cannot be limited to one; use both."
             )
@@ -157,11 +157,11 @@ def _check_form(edit: Edit) -> None:
     for given, known in ((edit.kind, get_args(Kind)), (edit.branch, get_args(Branch))):
         if given not in known:
             raise TonescopeError(f"“{given}” says nothing to an edit; use {', '.join(known)}.")
-    if edit.donor and edit.kind not in NEEDS_DONOR:
+    if edit.source and edit.kind not in NEEDS_SOURCE:
         raise TonescopeError(
-            f"an edit of the kind {edit.kind} takes nothing from a donor; leave it out, or use {' or '.join(NEEDS_DONOR)}."
+            f"an edit of the kind {edit.kind} takes nothing from a source; leave it out, or use {' or '.join(NEEDS_SOURCE)}."
         )
-    if not (math.isfinite(edit.value) and math.isfinite(edit.amount)):
+    if not (math.isfinite(edit.value) and math.isfinite(edit.strength)):
         raise TonescopeError("an edit’s value and amount have to be finite numbers, or the sound would be none.")
     if edit.seconds and not 0 <= edit.seconds[0] < edit.seconds[1]:
         raise TonescopeError(
@@ -169,22 +169,24 @@ def _check_form(edit: Edit) -> None:
         )
 
 
-def resampled(targets: Sequence[Unit | Location], donors: Sequence[Donor], seed: int) -> list[Edit]:
-    """Resample ablation (Chan et al. 2022): one edit a take, each from the donor of a random other take.
+def resampled(targets: Sequence[Unit | Location], sources: Sequence[SourceActivations], seed: int) -> list[Edit]:
+    """Resample ablation (Chan et al. 2022): one edit a take, each from the source of a random other take.
 
     Raises :class:`TonescopeError` when there is no other take.
     """
-    if len(donors) < 2:
+    if len(sources) < 2:
         raise TonescopeError("resampling takes from another take, and there is only one; record two takes or more.")
-    shift = 1 + int(np.random.default_rng(seed).integers(len(donors) - 1))
-    return [Edit(tuple(targets), "resample", donor=donors[(row + shift) % len(donors)]) for row in range(len(donors))]
+    shift = 1 + int(np.random.default_rng(seed).integers(len(sources) - 1))
+    return [
+        Edit(tuple(targets), "resample", source=sources[(row + shift) % len(sources)]) for row in range(len(sources))
+    ]
 
 
 class _Writer:
     """All edits at one location: ``tensor * factor + addend`` on the rows concerned; others pass untouched, bit for bit."""
 
     def __init__(
-        self, generator: Generator, location: Location, edits: dict[int, Edit], rows: int, guidance: float, reference: Reference | None,
+        self, generator: Generator, location: Location, edits: dict[int, Edit], rows: int, guidance: float, means: MeanActivations | None,
     ) -> None:  # fmt: skip
         self.generator, self.location, self.rows = generator, location, rows
         self.branches = generator.branches(location, guidance)
@@ -194,34 +196,34 @@ class _Writer:
             (branch, row)
             for branch in range(self.branches)
             for row, edit in edits.items()
-            if edit.branch == "both" or (edit.branch == "prompt") == (branch == 0)
+            if edit.branch == "both" or (edit.branch == "cond") == (branch == 0)
         ]
-        length = max([1, *(edit.donor.values[location].shape[1] for edit in edits.values() if edit.donor)])
+        length = max([1, *(edit.source.values[location].shape[1] for edit in edits.values() if edit.source)])
         features = generator.features(location)
         factor, addend = torch.ones(len(self.lines), 1, features), torch.zeros(len(self.lines), length, features)
         for line, (branch, row) in enumerate(self.lines):
             edit, columns = edits[row], edits[row].columns(generator, location)
             factor[line, :, columns] = edit.value if edit.kind == "scale" else 0.0
             if edit.kind == "mean":
-                assert reference is not None
-                means = reference.means[location]
-                addend[line, :, columns] = means[branch, columns]
+                assert means is not None
+                mean = means.values[location]
+                addend[line, :, columns] = mean[branch, columns]
             elif edit.kind == "set":
                 addend[line, :, columns] = edit.value
-            elif edit.donor:
-                given = edit.donor.values[location]
+            elif edit.source:
+                given = edit.source.values[location]
                 addend[line, : given.shape[1], columns] = given[branch][:, columns].float()
-            factor[line, :, columns] = 1 + edit.amount * (factor[line, :, columns] - 1)
-            addend[line, :, columns] *= edit.amount
+            factor[line, :, columns] = 1 + edit.strength * (factor[line, :, columns] - 1)
+            addend[line, :, columns] *= edit.strength
         device, dtype = generator.model.device, generator.dtype(location)
         self.factor, self.addend = factor.to(device, dtype), addend.to(device, dtype)
         self.reach = self._reach()
         self.everywhere = self._present(list(range(rows)))
         self.changed = torch.zeros(len(self.lines), dtype=torch.bool, device=device)
-        self.short, self.longest = 0, 0  # positions that no donor has, and how long the take was
+        self.short, self.longest = 0, 0  # positions that no source has, and how long the take was
 
     def _reach(self) -> Tensor | None:
-        """What each line acts on, (lines, 3): first and last position in time, and steps the donor has; ``None`` where all is."""
+        """What each line acts on, (lines, 3): first and last position in time, and steps the source has; ``None`` where all is."""
         rate, far = self.generator.frame_rate, 2**31
         reach = []
         for _, row in self.lines:
@@ -230,7 +232,7 @@ class _Writer:
             if edit.seconds:
                 start = frame_at(edit.seconds[0], rate)
                 stop = max(start + 1, frame_at(edit.seconds[1], rate))
-            reach.append((start, stop, edit.donor.values[self.location].shape[1] if edit.donor else far))
+            reach.append((start, stop, edit.source.values[self.location].shape[1] if edit.source else far))
         if all(line == (0, far, far) for line in reach):
             return None
         return torch.tensor(reach, device=self.generator.model.device)
@@ -251,7 +253,7 @@ class _Writer:
         steps = torch.arange(before.shape[1], device=tensor.device)
         if self.location.network == "decoder":
             steps = steps + clock.start
-        # A codec donor holds the sides of a stereo image one after the other.
+        # A codec source holds the sides of a stereo image one after the other.
         given = steps + clock.side * len(steps) if self.location.network == "codec" else steps
         addend = self.addend[lines]
         if addend.shape[1] > 1:
@@ -278,10 +280,10 @@ class _Writer:
         return pairs[:, 0], pairs[:, 1]
 
     def check(self) -> None:
-        """Raise when an edit ran out of donor, or left everything here as it was in every branch it may touch."""
+        """Raise when an edit ran out of source, or left everything here as it was in every branch it may touch."""
         if self.short:
             raise TonescopeError(
-                f"the donor at {self.location} is shorter than what it should fill; record as long a take (or as many tokens), or limit the edit to its seconds."
+                f"the source at {self.location} is shorter than what it should fill; record as long a take (or as many tokens), or limit the edit to its seconds."
             )
         for row, edit in self.edits.items():
             if edit.seconds and self.longest <= frame_at(edit.seconds[0], self.generator.frame_rate):
@@ -298,7 +300,7 @@ class _Writer:
 
 @contextmanager
 def edited(
-    generator: Generator, edits: Sequence[Edit | None], guidance: float, reference: Reference | None = None
+    generator: Generator, edits: Sequence[Edit | None], guidance: float, means: MeanActivations | None = None
 ) -> Iterator[None]:
     """Within the block, each row of a generation or a replay is edited in its own way (``None`` leaves a row alone).
 
@@ -307,13 +309,13 @@ def edited(
     """
     given = {row: edit for row, edit in enumerate(edits) if edit}
     for edit in {id(edit): edit for edit in given.values()}.values():
-        check_edit(generator, edit, reference, guidance)
+        check_edit(generator, edit, means, guidance)
     by_location: dict[Location, dict[int, Edit]] = defaultdict(dict)
     for row, edit in given.items():
         for location in edit.locations:
             by_location[location][row] = edit
     writers = [
-        _Writer(generator, location, rows, len(edits), guidance, reference)
+        _Writer(generator, location, rows, len(edits), guidance, means)
         for location, rows in sorted(by_location.items())
     ]
     with hooked([write(generator.place(writer.location), writer) for writer in writers]):
@@ -329,7 +331,7 @@ def regenerate(
     edits: Sequence[Edit | None],
     seconds: float,
     sampling: Sampling,
-    reference: Reference | None,
+    means: MeanActivations | None,
     rows: int = 48,
     advance: Callable[[float], None] | None = None,
 ) -> Takes:
@@ -349,7 +351,7 @@ def regenerate(
     done = []
     for start in range(0, len(seeds), rows):
         part = slice(start, start + rows)
-        with edited(generator, edits[part], sampling.guidance, reference):
+        with edited(generator, edits[part], sampling.guidance, means):
             done.append(generator.generate(prompts[part], seeds[part], seconds, sampling))
         if advance:
             advance(min(1.0, (start + rows) / len(seeds)))

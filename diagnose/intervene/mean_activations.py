@@ -31,21 +31,21 @@ MEASURED = tuple(site.key for site in SITES if site.causal)
 
 
 @dataclass(frozen=True)
-class Reference:
+class MeanActivations:
     """Mean activation at each location: (branches, features), conditional branch first."""
 
-    means: dict[Location, Tensor]
+    values: dict[Location, Tensor]
     about: dict[str, Any]
 
     def save(self, path: Path) -> None:
         """Write one safetensors file."""
-        tensors = {str(location): mean.contiguous() for location, mean in self.means.items()}
+        tensors = {str(location): mean.contiguous() for location, mean in self.values.items()}
         temporary = path.with_suffix(f".{os.getpid()}.tmp")  # two runs may measure at a time
         save_file(tensors, temporary, metadata={"about": json.dumps(self.about)})
         temporary.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> Reference:
+    def load(cls, path: Path) -> MeanActivations:
         """Read what :meth:`save` wrote. Raises :class:`TonescopeError` when that is no reference."""
         try:
             with safe_open(path, "pt") as file:
@@ -78,7 +78,7 @@ def measure(
     seed: int = 90_000,
     batch: int = 6,
     advance: Callable[[float], None] | None = None,
-) -> Reference:
+) -> MeanActivations:
     """Generate one take a prompt, replay it, and average every unit over prompts and over time (or over the prompt's tokens).
 
     ``advance`` is told the share that is done.
@@ -118,4 +118,4 @@ def measure(
         "temperature": sampling.temperature,
         "top_k": sampling.top_k,
     }
-    return Reference({location: total / len(prompts) for location, total in sums.items()}, about)
+    return MeanActivations({location: total / len(prompts) for location, total in sums.items()}, about)

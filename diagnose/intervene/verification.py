@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from tonescope.diagnose.intervene.interventions import Edit, regenerate
-from tonescope.diagnose.intervene.mean_activations import Reference
-from tonescope.diagnose.judging import audio_quality as sound
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
+from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.judging.verdict import hear
-from tonescope.diagnose.schema import Question, SoundChange, Trial
+from tonescope.diagnose.schema import Contrast, SoundChange, Trial
 from tonescope.diagnose.stats import effect
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
@@ -55,7 +55,7 @@ class Outcome:
 class Played:
     """The outcome of every variant, and the same takes untouched."""
 
-    question: Question
+    contrast: Contrast
     clean: Outcome
     outcomes: dict[str, Outcome]
     rate: int
@@ -69,7 +69,7 @@ class Played:
 
     def trial(self, name: str, q: float | None = None) -> Trial:
         """An outcome as a result."""
-        outcome, label = self.outcomes[name], self.question.label
+        outcome, label = self.outcomes[name], self.contrast.target
         before, after = self.clean.takes.waveform, outcome.takes.waveform
         flippable = [row for row, heard in enumerate(self.clean.heard) if heard == label]
         return Trial(
@@ -81,17 +81,19 @@ class Played:
             flippable=len(flippable),
             heard=dict(Counter(outcome.heard).most_common()),
             sound=SoundChange(
-                level_db=effect((sound.level_db(after) - sound.level_db(before)).tolist()),
-                spectrum_db=effect(sound.spectral_distance(after, before, self.rate).tolist()),
-                onsets=effect((sound.onset_rate(after, self.rate) - sound.onset_rate(before, self.rate)).tolist()),
+                level_db=effect((audio_quality.level_db(after) - audio_quality.level_db(before)).tolist()),
+                spectrum_db=effect(audio_quality.spectral_distance(after, before, self.rate).tolist()),
+                onsets=effect(
+                    (audio_quality.onset_rate(after, self.rate) - audio_quality.onset_rate(before, self.rate)).tolist()
+                ),
                 broke=bool(outcome.broke.float().mean() >= 0.5),
             ),
         )
 
 
 def verify(
-    generator: Generator, judge: Judge, question: Question, prompt: str, seeds: Sequence[int], variants: Sequence[Variant], seconds: float,
-    sampling: Sampling, reference: Reference, rows: int = 48, advance: Callable[[float], None] | None = None,
+    generator: Generator, judge: Judge, contrast: Contrast, prompt: str, seeds: Sequence[int], variants: Sequence[Variant], seconds: float,
+    sampling: Sampling, means: MeanActivations, rows: int = 48, advance: Callable[[float], None] | None = None,
 ) -> Played:  # fmt: skip
     """Play the takes of ``seeds`` untouched and under every variant, ``rows`` at a time; ``advance`` is told the share that is done."""
     count, everything = len(seeds), [Variant(CLEAN), *variants]
@@ -102,23 +104,23 @@ def verify(
         [edit for variant in everything for edit in variant.edits(count)],
         seconds,
         sampling,
-        reference,
+        means,
         rows,
         advance,
     )
     parts = [played.rows(index * count, (index + 1) * count) for index in range(len(everything))]
     clean, rate = parts[0].waveform, int(generator.sample_rate)
     check_distinct(parts[0])
-    usual = sound.natural_distance(clean, rate)
+    usual = audio_quality.natural_distance(clean, rate)
     outcomes = [
         _listen(
-            generator, judge, question, variant.name, takes,
+            generator, judge, contrast, variant.name, takes,
             # Other words may rightly bring other music, so only what is no sound at all is broken there.
-            sound.ruined(takes.waveform, clean) if variant.prompt else sound.broken(takes.waveform, clean, rate, usual),
+            audio_quality.ruined(takes.waveform, clean) if variant.prompt else audio_quality.broken(takes.waveform, clean, rate, usual),
         )
         for variant, takes in zip(everything, parts, strict=True)
     ]  # fmt: skip
-    return Played(question, outcomes[0], {outcome.name: outcome for outcome in outcomes[1:]}, rate)
+    return Played(contrast, outcomes[0], {outcome.name: outcome for outcome in outcomes[1:]}, rate)
 
 
 def check_distinct(takes: Takes) -> None:
@@ -130,8 +132,8 @@ def check_distinct(takes: Takes) -> None:
         )
 
 
-def _listen(generator: Generator, judge: Judge, question: Question, name: str, takes: Takes, broke: Tensor) -> Outcome:
+def _listen(generator: Generator, judge: Judge, contrast: Contrast, name: str, takes: Takes, broke: Tensor) -> Outcome:
     logits = judge.listen(takes.waveform, generator.sample_rate)
-    margins = judge.contrast(logits, question.label, question.against)
+    margins = judge.contrast(logits, contrast.target, contrast.foil)
     posterior = logits.softmax(-1)
     return Outcome(name, takes, posterior, margins, hear(posterior, judge.labels), broke)

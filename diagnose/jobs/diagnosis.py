@@ -11,24 +11,24 @@ from datetime import date
 from torch import Tensor
 
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.greedy_group_search import PLAYED_A_ROUND, choose
-from tonescope.diagnose.attribution.integrated_gradients import refined
-from tonescope.diagnose.attribution.jacobi_prediction import foreseen_changes
+from tonescope.diagnose.attribution.greedy_group_search import PLAYED_A_ROUND, greedy_group_search
+from tonescope.diagnose.attribution.integrated_gradients import two_point_integrated_gradients
+from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
 from tonescope.diagnose.intervene.interventions import regenerate
-from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED, Reference
+from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED, MeanActivations
 from tonescope.diagnose.intervene.verification import Played, check_distinct, verify
-from tonescope.diagnose.jobs.verification_plan import FORESEEN_WORDS, Plan, to_foresee
-from tonescope.diagnose.judging import verdict as genre
+from tonescope.diagnose.jobs.verification_plan import PREDICTED_WORDS, Plan, to_predict
+from tonescope.diagnose.judging import verdict as verdict_module
 from tonescope.diagnose.judging.blame import bare_word, blame
 from tonescope.diagnose.judging.reference_clips import Clip, listen
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress
-from tonescope.diagnose.schema import Cost, Diagnosis, Drivers, GroupTest, Question, WordDriver
+from tonescope.diagnose.schema import Contrast, Cost, Diagnosis, Drivers, GroupTest, WordDriver
 from tonescope.diagnose.settings import Settings, check
-from tonescope.diagnose.store import provenance as account
-from tonescope.diagnose.store.traces import LIMIT, Keep, check_size
+from tonescope.diagnose.store import provenance
+from tonescope.diagnose.store.traces import LIMIT, TraceSpec, check_size
 from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.delay import frames_in, shortest
@@ -38,10 +38,10 @@ from tonescope.models.loading import EMBEDDED
 from tonescope.models.vocabulary import Vocabulary
 
 ATTRIBUTED_AT_ONCE = 4
-STAGES = {"generate": 0.2, "listen": 0.05, "attribute": 0.1, "choose": 0.15, "foresee": 0.1, "verify": 0.4}
+STAGES = {"generate": 0.2, "listen": 0.05, "attribute": 0.1, "search": 0.15, "predict": 0.1, "verify": 0.4}
 MEASURED_SHARE = 0.75  # of the judge's window; its record says little about less
 
-Announce = Callable[[genre.Verdict], None]
+Announce = Callable[[verdict_module.Verdict], None]
 """Called with the verdict."""
 
 
@@ -70,15 +70,15 @@ def check_request(
         raise TonescopeError(
             f"{settings.seconds:g} seconds are too short for {generator.name}, whose codebooks start one after the other; ask for at least {fewest / generator.frame_rate:.2f}."
         )
-    for label in (settings.against, intended):
+    for label in (settings.foil, intended):
         if label:
-            genre.choose_label(label, taxonomy, judge.labels)
+            verdict_module.choose_label(label, taxonomy, judge.labels)
     generator.read_text([prompt])
 
 
 def diagnose(
-    prompt: str, generator: Generator, judge: Judge, taxonomy: Taxonomy, reference: Reference, settings: Settings,
-    vocabulary: Vocabulary | None = None, intended: str | None = None, progress: Progress | None = None, keep: Keep | None = None,
+    prompt: str, generator: Generator, judge: Judge, taxonomy: Taxonomy, means: MeanActivations, settings: Settings,
+    vocabulary: Vocabulary | None = None, intended: str | None = None, progress: Progress | None = None, keep: TraceSpec | None = None,
     announce: Announce | None = None, known: Sequence[Clip] = (),
 ) -> tuple[Diagnosis, Evidence]:  # fmt: skip
     """Diagnose one prompt.
@@ -95,8 +95,8 @@ def diagnose(
     """
     prompt = unicodedata.normalize("NFC", prompt)  # letters that are put together of two characters are one
     check_request(prompt, generator, judge, taxonomy, settings, intended)
-    against = genre.choose_label(settings.against, taxonomy, judge.labels) if settings.against else None
-    intent = genre.read_intent(prompt, judge, taxonomy, intended)
+    foil = verdict_module.choose_label(settings.foil, taxonomy, judge.labels) if settings.foil else None
+    intent = verdict_module.read_intent(prompt, judge, taxonomy, intended)
     clock = Clock(STAGES, progress)
     sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
     seeds = [settings.seed + index for index in range(settings.takes)]
@@ -129,13 +129,13 @@ def diagnose(
     with clock.stage("listen"):
         posterior = judge.posterior(takes.waveform, generator.sample_rate)
         timeline = Timeline.listen(judge, takes, int(generator.sample_rate), settings.seconds)
-        heard, verdict, question = judged(intent, posterior, generator, judge, taxonomy, against)
+        heard, verdict, contrast = judged(intent, posterior, generator, judge, taxonomy, foil)
         familiar = listen(list(known), generator, judge, settings.seconds) if known else None
     if announce:
         announce(verdict)
     with clock.stage("attribute") as advance:
-        listens, feedback = settings.slopes
-        metric, once = (margin(judge, question.label, question.against, count) for count in (listens, 1))
+        smoothgrad_samples, rollout_steps = settings.gradient_options
+        metric, once = (margin(judge, contrast.target, contrast.foil, count) for count in (smoothgrad_samples, 1))
         size, each = memory.attribution_rows(
             generator, prompt, once, settings.seconds, settings.guidance, allowed, ATTRIBUTED_AT_ONCE
         )
@@ -145,71 +145,79 @@ def diagnose(
         )  # fmt: skip
         advance.note(bytes=cost.attribution_gib * memory.GIB + traced)
         begun = time.perf_counter()
-        found = plain = attribute(generator, takes, metric, reference, sampling, size, keep=keep, feedback=feedback)
-        if settings.refined_units:
+        found = plain = attribute(
+            generator, takes, metric, means, sampling, size, keep=keep, rollout_steps=rollout_steps
+        )
+        if settings.two_point_units:
             # A pass of its own for so many neurons and as many heads, each as long as the one for all, and a replay.
-            advance.note(cost.attribution_gib * memory.GIB, 3 * settings.refined_units * (time.perf_counter() - begun))
-            found = refined(
-                generator, takes, metric, reference, plain, settings.refined_units, sampling, size, advance, feedback
+            advance.note(
+                cost.attribution_gib * memory.GIB, 3 * settings.two_point_units * (time.perf_counter() - begun)
+            )
+            found = two_point_integrated_gradients(
+                generator, takes, metric, means, plain, settings.two_point_units, sampling, size, advance, rollout_steps
             )
     seconds_played = clock.timings["generate"]  # by as many takes as every variant has
     seconds_chosen = settings.rounds * (seconds_played * PLAYED_A_ROUND + clock.timings["attribute"])
-    with clock.stage("choose", generation, seconds_chosen) as advance:
-        slopes = plain
-        if question.against:
-            heard_at_all = margin(judge, question.label, None, listens)
-            slopes = attribute(generator, takes, heard_at_all, reference, sampling, size, feedback=feedback)
+    with clock.stage("search", generation, seconds_chosen) as advance:
+        gradient_options = plain
+        if contrast.foil:
+            heard_at_all = margin(judge, contrast.target, None, smoothgrad_samples)
+            gradient_options = attribute(
+                generator, takes, heard_at_all, means, sampling, size, rollout_steps=rollout_steps
+            )
             memory.give_back()
-        strongest = choose(
-            generator, judge, takes, question.label, reference, slopes, settings.strongest_share, sampling, settings.rounds,
-            slopes=settings.slopes, rows=size, rows_played=rows, advance=advance,
+        strongest = greedy_group_search(
+            generator, judge, takes, contrast.target, means, gradient_options, settings.strongest_share, sampling, settings.rounds,
+            gradient_options=settings.gradient_options, rows=size, rows_played=rows, advance=advance,
         )  # fmt: skip
-    ahead = to_foresee(prompt, text, found, strongest)
-    with clock.stage("foresee", seconds=seconds_played * len(ahead)) as advance:
-        changes = foreseen_changes(
-            generator, judge, takes, ahead, question.label, question.against, reference, sampling, rows=size, advance=advance
+    ahead = to_predict(prompt, text, found, strongest)
+    with clock.stage("predict", seconds=seconds_played * len(ahead)) as advance:
+        changes = predicted_changes(
+            generator, judge, takes, ahead, contrast.target, contrast.foil, means, sampling, rows=size, advance=advance
         ).tolist()  # fmt: skip
-        foretold = {variant.name: change for variant, change in zip(ahead, changes, strict=True)}
-    plan = Plan.make(prompt, text, found, strongest, settings, bare_word(intent, verdict, prompt), foretold)
+        predicted = {variant.name: change for variant, change in zip(ahead, changes, strict=True)}
+    plan = Plan.make(prompt, text, found, strongest, settings, bare_word(intent, verdict, prompt), predicted)
     fresh = [seed + settings.takes for seed in seeds]
     with clock.stage("verify", generation, seconds_played * (len(plan.variants) + 1)) as advance:
         played = verify(
-            generator, judge, question, prompt, fresh, plan.variants, settings.seconds, sampling, reference, rows, advance
+            generator, judge, contrast, prompt, fresh, plan.variants, settings.seconds, sampling, means, rows, advance
         )  # fmt: skip
-        timed = by_second(generator, judge, question, found, timeline, played.clean.takes)
+        timed = by_second(generator, judge, contrast, found, timeline, played.clean.takes)
         results = plan.results(played, found, vocabulary, timed)
-    placed = blame(prompt, generator, judge, intent, question, verdict, results.bare, played.clean.heard, familiar)
+    placed = blame(prompt, generator, judge, intent, contrast, verdict, results.bare, played.clean.heard, familiar)
     evidence = Evidence(takes, found, posterior, timeline, played)
-    tested = account.takes(played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label)
+    tested = provenance.takes(
+        played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label
+    )
     drivers = Drivers(
         tested=tested, units=results.units, group=results.group, words=results.words, seconds=results.seconds
     )
     result = Diagnosis(
         made=date.today().isoformat(),
-        versions=account.versions(),
+        versions=provenance.versions(),
         prompt=prompt,
-        model=account.of_generator(generator),
-        judge=account.of_judge(judge),
+        model=provenance.of_generator(generator),
+        judge=provenance.of_judge(judge),
         settings=settings,
         intended=intent,
         perceived=heard,
         verdict=verdict,
-        question=question,
+        contrast=contrast,
         blame=placed,
-        takes=account.takes(takes, posterior, found.metric, judge.labels, intent.label),
+        takes=provenance.takes(takes, posterior, found.metric, judge.labels, intent.label),
         drivers=drivers,
         estimated_units=found.count,
         caveats=_caveats(
             prompt,
             intent,
             heard,
-            question,
+            contrast,
             judge,
             generator,
             settings,
             results.words,
             results.group,
-            against,
+            foil,
             bool(known),
         ),
         cost=cost,
@@ -222,58 +230,65 @@ def diagnose(
 
 def foreign(judge: Judge, generator: Generator) -> bool:
     """Whether a judge that knows only one sound world was asked about another. A fine-tune of the embedded model still plays in its own."""
-    return bool(judge.world) and generator.name.split(" + ")[0] != EMBEDDED
+    return bool(judge.domain) and generator.name.split(" + ")[0] != EMBEDDED
 
 
 def foreign_caveat(judge: Judge, generator: Generator) -> str:
     """What is to be said where :func:`foreign` holds."""
-    return f"The judge {judge.name} knows only {judge.world}, which {generator.name} was not made for: choose the judge laion/larger_clap_music."
+    return f"The judge {judge.name} knows only {judge.domain}, which {generator.name} was not made for: choose the judge laion/larger_clap_music."
 
 
-def unknown_clips_caveat(judge: Judge) -> str:
+def foreign_clips_caveat(judge: Judge) -> str:
     """What is to be said of clips that were brought to a judge of one sound world."""
-    return f"The judge {judge.name} knows only {judge.world}, and may mishear the known clips for being other music; they were counted, and nothing follows from them: choose the judge laion/larger_clap_music."
+    return f"The judge {judge.name} knows only {judge.domain}, and may mishear the known clips for being other music; they were counted, and nothing follows from them: choose the judge laion/larger_clap_music."
 
 
 def judged(
-    intent: genre.Intent, posterior: Tensor, generator: Generator, judge: Judge, taxonomy: Taxonomy, against: str | None
-) -> tuple[genre.Heard, genre.Verdict, Question]:
+    intent: verdict_module.Intent,
+    posterior: Tensor,
+    generator: Generator,
+    judge: Judge,
+    taxonomy: Taxonomy,
+    foil: str | None,
+) -> tuple[verdict_module.Heard, verdict_module.Verdict, Contrast]:
     """What is heard, by (takes, labels) probabilities, the verdict, and the question that follows from it."""
-    heard = genre.listen(posterior, judge.labels, taxonomy)
-    verdict = genre.decide(intent, heard, judge, taxonomy)
+    heard = verdict_module.listen(posterior, judge.labels, taxonomy)
+    verdict = verdict_module.decide(intent, heard, judge, taxonomy)
     if foreign(judge, generator):
-        verdict = genre.withheld(verdict, judge.name, judge.world, generator.name)
-    return heard, verdict, choose_question(intent, heard, verdict, against)
+        verdict = verdict_module.withheld(verdict, judge.name, judge.domain, generator.name)
+    return heard, verdict, choose_contrast(intent, heard, verdict, foil)
 
 
-def choose_question(intent: genre.Intent, heard: genre.Heard, verdict: genre.Verdict, against: str | None) -> Question:
+def choose_contrast(
+    intent: verdict_module.Intent, heard: verdict_module.Heard, verdict: verdict_module.Verdict, foil: str | None
+) -> Contrast:
     """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user names, or what was
     asked, or (where they agree) anything else?"""
     label, asked = heard.label, intent.label
     if verdict.kind == "partial drift":
-        label = genre.strayed(intent, heard) or label
-    for other in (against, asked):
+        label = verdict_module.strayed(intent, heard) or label
+    for other in (foil, asked):
         if other and other != label:
-            return Question(label=label, against=other)
-    return Question(label=label)
+            return Contrast(target=label, foil=other)
+    return Contrast(target=label)
 
 
 def _caveats(
     prompt: str,
-    intent: genre.Intent,
-    heard: genre.Heard,
-    question: Question,
+    intent: verdict_module.Intent,
+    heard: verdict_module.Heard,
+    contrast: Contrast,
     judge: Judge,
     generator: Generator,
     settings: Settings,
     words: list[WordDriver],
     group: GroupTest | None,
-    against: str | None,
+    foil: str | None,
     known: bool,
 ) -> list[str]:
     caveats = []
-    if against == question.label:
-        caveats.append(f"{against} cannot be compared with itself, so it was compared with {question.other}.")
+    if foil == contrast.target:
+        caveats.append(f"{foil} cannot be compared with itself, so it was compared with {contrast.other}.")
     if generator.model.dtype.itemsize < 4:
         caveats.append(
             "The generator ran in half precision: rounding alone can part takes that share their noise, and small effects drown in it; single precision (float32) does not have that."
@@ -302,11 +317,11 @@ def _caveats(
         caveats.append(
             f"{generator.name} never saw {shown} in training: what it plays for {'it' if len(unknown) == 1 else 'them'} is a guess from similar words."
         )
-    if len(words) > FORESEEN_WORDS:
+    if len(words) > PREDICTED_WORDS:
         caveats.append(
-            f"Of {len(words)} words the {FORESEEN_WORDS} with the steepest gradients were foreseen; the others are estimated by their gradients alone, which say less."
+            f"Of {len(words)} words the {PREDICTED_WORDS} with the steepest gradients were predicted; the others are estimated by their gradients alone, which say less."
         )
-    if judge.track is None:
+    if judge.record is None:
         caveats.append(
             f"How often {judge.name} itself mishears these genres was not measured, so what it hears, and a drift, may be its own mistake: listen to the takes."
         )
@@ -316,8 +331,8 @@ def _caveats(
         )
     if foreign(judge, generator):
         caveats.append(foreign_caveat(judge, generator))
-    if known and judge.world:
-        caveats.append(unknown_clips_caveat(judge))
+    if known and judge.domain:
+        caveats.append(foreign_clips_caveat(judge))
     if heard.unsure:
         caveats.append(f"In {heard.unsure} of {heard.share.total} takes the judge hears no clear genre.")
     if group and group.control_units < group.units:

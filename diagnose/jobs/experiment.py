@@ -16,25 +16,25 @@ from torch import Tensor
 
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import (
-    NEEDS_DONOR,
+    NEEDS_SOURCE,
     Branch,
-    Donor,
     Edit,
     Kind,
+    SourceActivations,
     check_edit,
     regenerate,
     resampled,
 )
-from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.verification import Played, Variant, verify
 from tonescope.diagnose.jobs.diagnosis import check_request, foreign, foreign_caveat, judged
-from tonescope.diagnose.judging import verdict as genre
+from tonescope.diagnose.judging import verdict as verdict_module
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress
-from tonescope.diagnose.schema import Question, Source, TakeResult, Trial
+from tonescope.diagnose.schema import Contrast, Source, TakeResult, Trial
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import Effect, effect
-from tonescope.diagnose.store import provenance as account
+from tonescope.diagnose.store import provenance
 from tonescope.diagnose.store.traces import activations
 from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
@@ -42,23 +42,23 @@ from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Tak
 from tonescope.models.judges.clap import Judge
 from tonescope.models.units import SITES, Location, Unit
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "3.0"
 EDITED, CONTROL = "edited", "random units edited"
-SETS = 5  # of takes: to ask by, from the donor, untouched, edited, random units edited
+SETS = 5  # of takes: to ask by, from the source, untouched, edited, random units edited
 
-STAGES = {"play untouched": 0.2, "play the donor": 0.2, "play edited": 0.6}
+STAGES = {"play untouched": 0.2, "play the source": 0.2, "play edited": 0.6}
 
 
 class EditRow(BaseModel):
-    """The edit as it was asked for; ``donor`` is the prompt whose takes, on the same seeds, activations were put in from."""
+    """The edit as it was asked for; ``source`` is the prompt whose takes, on the same seeds, activations were put in from."""
 
     targets: list[str]
     kind: Kind
     value: float
     seconds: tuple[float, float] | None
     branch: Branch
-    amount: float
-    donor: str | None
+    strength: float
+    source: str | None
 
 
 class Experiment(BaseModel):
@@ -80,7 +80,7 @@ class Experiment(BaseModel):
     judge: Source
     settings: Settings
     edit: EditRow
-    question: Question
+    contrast: Contrast
     untouched: list[TakeResult]
     edited: list[TakeResult]
     trial: Trial
@@ -110,28 +110,28 @@ def targets(generator: Generator, names: Sequence[str]) -> tuple[Unit | Location
 
 
 def run(
-    prompt: str, edit: Edit, generator: Generator, judge: Judge, taxonomy: Taxonomy, reference: Reference, settings: Settings,
-    donor: str | None = None, progress: Progress | None = None,
+    prompt: str, edit: Edit, generator: Generator, judge: Judge, taxonomy: Taxonomy, means: MeanActivations, settings: Settings,
+    source: str | None = None, progress: Progress | None = None,
 ) -> tuple[Experiment, Played]:  # fmt: skip
     """Play an edit.
 
     Args:
-        edit: what to do; its ``donor`` stays empty.
-        donor: for a ``patch``, the prompt to take activations from; for a ``resample`` the same, if not the prompt itself.
+        edit: what to do; its ``source`` stays empty.
+        source: for a ``patch``, the prompt to take activations from; for a ``resample`` the same, if not the prompt itself.
 
     Raises:
         TonescopeError: the request cannot be met; the message says why.
     """
     prompt = unicodedata.normalize("NFC", prompt)  # as a diagnosis does
     check_request(prompt, generator, judge, taxonomy, settings, None)
-    _check_donor(edit, donor, generator, settings)
-    if edit.kind not in NEEDS_DONOR:
-        check_edit(generator, edit, reference, settings.guidance)
-    against = genre.choose_label(settings.against, taxonomy, judge.labels) if settings.against else None
-    intent = genre.read_intent(prompt, judge, taxonomy)
+    _check_donor(edit, source, generator, settings)
+    if edit.kind not in NEEDS_SOURCE:
+        check_edit(generator, edit, means, settings.guidance)
+    foil = verdict_module.choose_label(settings.foil, taxonomy, judge.labels) if settings.foil else None
+    intent = verdict_module.read_intent(prompt, judge, taxonomy)
     clock = Clock(STAGES, progress)
     sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
-    tokens = max(generator.read_text([words]).mask.shape[1] for words in (prompt, donor or prompt))
+    tokens = max(generator.read_text([words]).mask.shape[1] for words in (prompt, source or prompt))
     fits = memory.playing(
         generator, tokens, settings.seconds, settings.guidance, SETS * settings.takes, settings.memory_gib
     )
@@ -146,38 +146,38 @@ def run(
             )
 
     posterior = judge.posterior(play(prompt, seeds, "play untouched").waveform, generator.sample_rate)
-    _, _, question = judged(intent, posterior, generator, judge, taxonomy, against)
-    draws = _controls(edit, generator, reference, seeds)
+    _, _, contrast = judged(intent, posterior, generator, judge, taxonomy, foil)
+    draws = _controls(edit, generator, means, seeds)
     edits = [edit] * len(fresh)
-    if edit.kind in NEEDS_DONOR:
-        given = play(donor or prompt, fresh, "play the donor")
+    if edit.kind in NEEDS_SOURCE:
+        given = play(source or prompt, fresh, "play the source")
         places = sorted(edit.locations | {unit.location for units in draws for unit in units})
-        donors = activations(generator, given, places, settings.guidance)
-        edits = [replace(edit, donor=donor) for donor in _handed_out(edit, donors, settings.seed)]
+        sources = activations(generator, given, places, settings.guidance)
+        edits = [replace(edit, source=source) for source in _handed_out(edit, sources, settings.seed)]
     variants = [Variant(EDITED, tuple(edits))]
     if draws:
         variants.append(Variant(CONTROL, tuple(replace(own, targets=units) for own, units in zip(edits, draws, strict=True))))  # fmt: skip
     takes_each, bytes_played = len(variants) + 1, fits.each * min(rows, (len(variants) + 1) * len(fresh))
     with clock.stage("play edited", bytes_played, clock.timings["play untouched"] * takes_each) as advance:
         played = verify(
-            generator, judge, question, prompt, fresh, variants, settings.seconds, sampling, reference, rows, advance
+            generator, judge, contrast, prompt, fresh, variants, settings.seconds, sampling, means, rows, advance
         )
     difference = effect(played.change(EDITED, CONTROL)) if draws else None
 
     def told(name: str | None) -> list[TakeResult]:
         outcome = played.outcomes[name] if name else played.clean
-        return account.takes(outcome.takes, outcome.posterior, outcome.margins, judge.labels, intent.label)
+        return provenance.takes(outcome.takes, outcome.posterior, outcome.margins, judge.labels, intent.label)
 
     fewest = min((len(units) for units in draws), default=0)
     control = played.trial(CONTROL) if draws else None
     # A comparison with fewer units, or with sound that broke, makes nothing sure.
     fair = control is None or (fewest == len(edit.targets) and not control.sound.broke)
     experiment = Experiment(
-        made=date.today().isoformat(), versions=account.versions(), prompt=prompt, model=account.of_generator(generator), judge=account.of_judge(judge),
-        settings=settings, question=question, untouched=told(None), edited=told(EDITED),
+        made=date.today().isoformat(), versions=provenance.versions(), prompt=prompt, model=provenance.of_generator(generator), judge=provenance.of_judge(judge),
+        settings=settings, contrast=contrast, untouched=told(None), edited=told(EDITED),
         edit=EditRow(
             targets=[str(target) for target in edit.targets], kind=edit.kind, value=edit.value, seconds=edit.seconds, branch=edit.branch,
-            amount=edit.amount, donor=donor,
+            strength=edit.strength, source=source,
         ),
         trial=played.trial(EDITED, (difference or effect(played.change(EDITED))).p if fair else None),
         control=control,
@@ -188,40 +188,42 @@ def run(
     return experiment, played
 
 
-def _check_donor(edit: Edit, donor: str | None, generator: Generator, settings: Settings) -> None:
-    if edit.kind == "patch" and donor is None:
-        raise TonescopeError("a patch puts in what another prompt makes of the units; name that prompt as the donor.")
-    if donor is not None and edit.kind not in NEEDS_DONOR:
-        raise TonescopeError(f"an edit of the kind {edit.kind} takes nothing from a donor; leave it out, or use patch.")
-    if donor is not None:
-        generator.read_text([donor])
+def _check_donor(edit: Edit, source: str | None, generator: Generator, settings: Settings) -> None:
+    if edit.kind == "patch" and source is None:
+        raise TonescopeError("a patch puts in what another prompt makes of the units; name that prompt as the source.")
+    if source is not None and edit.kind not in NEEDS_SOURCE:
+        raise TonescopeError(
+            f"an edit of the kind {edit.kind} takes nothing from a source; leave it out, or use patch."
+        )
+    if source is not None:
+        generator.read_text([source])
     if edit.kind == "resample" and settings.takes < 2:
         raise TonescopeError("resampling takes from another take, and there is only one; ask for 2 takes or more.")
 
 
-def _controls(edit: Edit, generator: Generator, reference: Reference, draws: Sequence[int]) -> list[tuple[Unit, ...]]:
+def _controls(edit: Edit, generator: Generator, means: MeanActivations, draws: Sequence[int]) -> list[tuple[Unit, ...]]:
     """Random units like those edited, a draw for each take; none where whole locations are edited, or nothing is left to draw."""
     units = [target for target in edit.targets if isinstance(target, Unit)]
     if len(units) < len(edit.targets):
         return []
-    found = [matched_controls(units, _activity(edit, generator, reference), draw) for draw in draws]
+    found = [matched_controls(units, _activity(edit, generator, means), draw) for draw in draws]
     return found if all(found) else []
 
 
-def _activity(edit: Edit, generator: Generator, reference: Reference) -> dict[Location, Tensor]:
+def _activity(edit: Edit, generator: Generator, means: MeanActivations) -> dict[Location, Tensor]:
     """How strong each unit is on average over the reference prompts, at every layer of the sites that are edited."""
     sites = {location.site.key for location in edit.locations}
     return {
-        location: reference.means[location][0].abs().unflatten(0, (-1, generator.head_width(location))).mean(1)
+        location: means.values[location][0].abs().unflatten(0, (-1, generator.head_width(location))).mean(1)
         for location in generator.locations(*sites)
     }
 
 
-def _handed_out(edit: Edit, donors: list[Donor], seed: int) -> list[Donor | None]:
-    """Each take's donor: the donor prompt's on the same seed, or for a resample a random other take's."""
+def _handed_out(edit: Edit, sources: list[SourceActivations], seed: int) -> list[SourceActivations | None]:
+    """Each take’s source: the source prompt's on the same seed, or for a resample a random other take's."""
     if edit.kind == "resample":
-        return [other.donor for other in resampled(edit.targets, donors, seed)]
-    return list(donors)
+        return [other.source for other in resampled(edit.targets, sources, seed)]
+    return list(sources)
 
 
 def _caveats(

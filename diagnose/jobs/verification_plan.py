@@ -1,4 +1,4 @@
-"""What is foreseen in a diagnosis, and what is then verified: the strongest units together, at several doses and one by one, and the strongest
+"""What is predicted in a diagnosis, and what is then verified: the strongest units together, at several doses and one by one, and the strongest
 words."""
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tonescope.models.units import Unit
 from tonescope.models.vocabulary import Vocabulary
 
 SHOWN_UNITS = 12
-FORESEEN_WORDS = 24  # of longer prompts those with the steepest slopes
+PREDICTED_WORDS = 24  # of longer prompts those with the steepest gradients
 
 MUTED, CONTROL, BARE = "muted", "random muted", "bare genre word"
 
@@ -49,12 +49,12 @@ def word_name(word: Word) -> str:
     return f"without “{word.text}” at {word.start}"
 
 
-def to_foresee(prompt: str, text: Text, found: Attribution, strongest: tuple[Unit, ...]) -> tuple[Variant, ...]:
-    """What is foreseen before it is decided what to play: the group muted, and the prompt without each of its words."""
+def to_predict(prompt: str, text: Text, found: Attribution, strongest: tuple[Unit, ...]) -> tuple[Variant, ...]:
+    """What is predicted before it is decided what to play: the group muted, and the prompt without each of its words."""
     words = [word for word in words_in(prompt, text) if without(prompt, word)]
-    steepest = sorted(words, key=lambda word: -abs(_slope(found, word).mean))[:FORESEEN_WORDS]
-    left_out = [Variant(word_name(word), prompt=without(prompt, word)) for word in words if word in steepest]
-    return Variant(MUTED, Edit(strongest)), *left_out
+    steepest = sorted(words, key=lambda word: -abs(_gradient_estimate(found, word).mean))[:PREDICTED_WORDS]
+    skip_uncond = [Variant(word_name(word), prompt=without(prompt, word)) for word in words if word in steepest]
+    return Variant(MUTED, Edit(strongest)), *skip_uncond
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Results:
 
 @dataclass(frozen=True)
 class Plan:
-    """The variants to play, and how their outcomes become results. ``foretold`` are the changes that were foreseen, one a take, by the name
+    """The variants to play, and how their outcomes become results. ``predicted`` are the changes that were predicted, one a take, by the name
     of the variant."""
 
     strongest: tuple[Unit, ...]
@@ -80,7 +80,7 @@ class Plan:
     words: tuple[Word, ...]
     tested_words: tuple[Word, ...]
     variants: tuple[Variant, ...]
-    foretold: Mapping[str, Sequence[float]]
+    predicted: Mapping[str, Sequence[float]]
 
     @staticmethod
     def rows(settings: Settings) -> int:
@@ -97,7 +97,7 @@ class Plan:
         strongest: tuple[Unit, ...],
         settings: Settings,
         bare: str | None,
-        foretold: Mapping[str, Sequence[float]],
+        predicted: Mapping[str, Sequence[float]],
     ) -> Plan:
         """Choose by the estimates what to test beside ``strongest``; ``bare`` is the genre word to play in place of the prompt, if that is
         asked."""
@@ -109,11 +109,11 @@ class Plan:
             return [matched_controls(units, found.activity, draw, avoid=strongest) for draw in draws]
 
         together, alone = controls(strongest), {unit: controls((unit,)) for unit in singles}
-        # A slope is no match for what is foreseen: words that have only that come last.
+        # A gradient is no match for what is predicted: words that have only that come last.
         words = tuple(
             sorted(
                 words_in(prompt, text),
-                key=lambda word: (word_name(word) not in foretold, _estimate(found, foretold, word).mean),
+                key=lambda word: (word_name(word) not in predicted, _estimate(found, predicted, word).mean),
             )
         )
         tested = tuple(word for word in words if without(prompt, word))[: settings.tested_words]
@@ -131,12 +131,12 @@ class Plan:
             *([Variant(BARE, prompt=bare)] if bare else []),
         )
         fewest = min(len(units) for units in together)
-        return cls(strongest, fewest, settings.doses, singles, words, tested, variants, foretold)
+        return cls(strongest, fewest, settings.doses, singles, words, tested, variants, predicted)
 
     def results(
         self, played: Played, found: Attribution, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
     ) -> Results:
-        """The outcomes, and what was foretold, as results, with q-values over everything that was tested: units by what they do beyond their controls."""
+        """The outcomes, and what was predicted, as results, with q-values over everything that was tested: units by what they do beyond their controls."""
         controls = {MUTED: CONTROL} | {dose_name(scale): dose_control_name(scale) for scale in self.doses}
         controls |= {unit_name(unit): control_name(unit) for unit in self.singles}
         controls = {name: control for name, control in controls.items() if control in played.outcomes}
@@ -157,7 +157,7 @@ class Plan:
         group = GroupTest(
             units=len(self.strongest),
             control_units=self.control_units,
-            estimated=effect(self.foretold[MUTED]),
+            estimated=effect(self.predicted[MUTED]),
             muted=muted,
             control=control,
             difference=difference,
@@ -185,18 +185,18 @@ class Plan:
         words = [
             WordDriver(
                 word=word.text, start=word.start, end=word.end, known=vocabulary is None or vocabulary.knows(word.text),
-                estimated=_estimate(found, self.foretold, word), verified=trials.get(word_name(word)),
+                estimated=_estimate(found, self.predicted, word), verified=trials.get(word_name(word)),
             )
             for word in self.words
         ]  # fmt: skip
         return Results(group, units, words, timed, trials.get(BARE))
 
 
-def _estimate(found: Attribution, foretold: Mapping[str, Sequence[float]], word: Word) -> Effect:
-    """What was foreseen without the word, or else its slope."""
-    changes = foretold.get(word_name(word))
-    return effect(changes) if changes else _slope(found, word)
+def _estimate(found: Attribution, predicted: Mapping[str, Sequence[float]], word: Word) -> Effect:
+    """What was predicted without the word, or else its gradient."""
+    changes = predicted.get(word_name(word))
+    return effect(changes) if changes else _gradient_estimate(found, word)
 
 
-def _slope(found: Attribution, word: Word) -> Effect:
+def _gradient_estimate(found: Attribution, word: Word) -> Effect:
     return effect(found.tokens[:, list(word.tokens)].sum(1).tolist())

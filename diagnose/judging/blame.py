@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tonescope.diagnose.judging.verdict import Intent, Verdict
-from tonescope.diagnose.schema import Blame, KnownClips, Question, Trial
+from tonescope.diagnose.schema import Blame, Contrast, ReferenceClips, Trial
 from tonescope.diagnose.stats import Share, share
 from tonescope.models.families.musicgen.musicgen import Generator
 from tonescope.models.judges.clap import Judge
@@ -26,8 +26,8 @@ def bare_word(intent: Intent, verdict: Verdict, prompt: str) -> str | None:
 
 
 def blame(
-    prompt: str, generator: Generator, judge: Judge, intent: Intent, question: Question, verdict: Verdict, bare: Trial | None,
-    untouched: Sequence[str] = (), known: KnownClips | None = None,
+    prompt: str, generator: Generator, judge: Judge, intent: Intent, contrast: Contrast, verdict: Verdict, bare: Trial | None,
+    untouched: Sequence[str] = (), known: ReferenceClips | None = None,
 ) -> Blame:  # fmt: skip
     """Split the blame for a drift. Without one there is nothing to split, and that is what it says.
 
@@ -37,10 +37,10 @@ def blame(
         known: what the judge hears in the user's own clips of the genre asked for, which count for more than its record; not so those that a
             judge of one sound world hears, to which they may be foreign.
     """
-    asked, heard = intent.label, question.label
+    asked, heard = intent.label, contrast.target
     if asked is None or "drift" not in verdict.kind:
         return Blame(where="nowhere", sentence="No confusion was found, so there is none to place.", known=known)
-    telling = known if known and not judge.world else None
+    telling = known if known and not judge.domain else None
     misheard = share(telling.reconstructed.get(heard, 0), telling.clips) if telling else _misheard(judge, asked, heard)
     labels = sorted({asked, heard, *judge.labels})
     closeness = text_similarities(generator, prompt, labels)
@@ -104,7 +104,7 @@ def _pooled(generator: Generator, text: str) -> Tensor:
 
 
 def _misheard(judge: Judge, asked: str, heard: str) -> Share | None:
-    if judge.track is None or asked not in judge.track.labels or heard not in judge.track.labels:
+    if judge.record is None or asked not in judge.record.labels or heard not in judge.record.labels:
         return None
-    row = judge.track.reconstructed[judge.track.labels.index(asked)]
-    return share(row[judge.track.labels.index(heard)], sum(row))
+    row = judge.record.reconstructed[judge.record.labels.index(asked)]
+    return share(row[judge.record.labels.index(heard)], sum(row))

@@ -13,7 +13,7 @@ import torchaudio
 from torch import Tensor
 
 from tonescope.diagnose.judging.verdict import hear
-from tonescope.diagnose.schema import KnownClips
+from tonescope.diagnose.schema import ReferenceClips
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator
 from tonescope.models.judges.clap import Judge
@@ -67,7 +67,7 @@ def _read(path: Path) -> Clip:
 
 
 @torch.no_grad()
-def listen(clips: list[Clip], generator: Generator, judge: Judge, seconds: float) -> KnownClips:
+def listen(clips: list[Clip], generator: Generator, judge: Judge, seconds: float) -> ReferenceClips:
     """What the judge hears in the middle of every clip, as it is and after the codec of one channel."""
     clean, reconstructed = Counter[str](), Counter[str]()
     rate = int(generator.sample_rate)
@@ -76,6 +76,6 @@ def listen(clips: list[Clip], generator: Generator, judge: Judge, seconds: float
         again = generator.sound(generator.hard_vectors(generator.encode(sound)))
         for counts, heard in ((clean, sound), (reconstructed, again)):
             counts.update(hear(judge.posterior(heard, rate), judge.labels))
-    return KnownClips(
+    return ReferenceClips(
         clips=len(clips), clean=dict(clean.most_common()), reconstructed=dict(reconstructed.most_common())
     )

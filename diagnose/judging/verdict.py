@@ -70,7 +70,7 @@ def read_intent(prompt: str, judge: Judge, taxonomy: Taxonomy, chosen: str | Non
     posterior = torch.softmax(judge.scores(judge.embed_text([prompt])), dim=-1)[0]
     best = int(posterior.argmax())
     refused = {label for label, _, _ in taxonomy.named_in(prompt)}  # named, and yet not asked for
-    if float(posterior[best]) >= judge.hearing.meaning and judge.labels[best] not in refused:
+    if float(posterior[best]) >= judge.calibration.meaning and judge.labels[best] not in refused:
         return Intent(label=judge.labels[best], how="meaning", confidence=float(posterior[best]))
     return Intent(label=None, how="none", confidence=float(posterior[best]))
 
@@ -105,10 +105,10 @@ def listen(posterior: Tensor, labels: tuple[str, ...], taxonomy: Taxonomy) -> He
 
 def judge_error(judge: Judge, label: str) -> Share | None:
     """How often the judge itself mishears reconstructed clips of a genre, where that was measured."""
-    if judge.track is None or label not in judge.track.labels:
+    if judge.record is None or label not in judge.record.labels:
         return None
-    row = judge.track.reconstructed[judge.track.labels.index(label)]
-    return share(sum(row) - row[judge.track.labels.index(label)], sum(row))
+    row = judge.record.reconstructed[judge.record.labels.index(label)]
+    return share(sum(row) - row[judge.record.labels.index(label)], sum(row))
 
 
 def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Verdict:
@@ -156,9 +156,9 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
     return verdict("unclear", f"; what came is unclear: {_sized(heard)}. The misses may be the judge’s own ({own}).")
 
 
-def withheld(verdict: Verdict, judge: str, world: str, generator: str) -> Verdict:
+def withheld(verdict: Verdict, judge: str, domain: str, generator: str) -> Verdict:
     """The verdict of a judge that knows another sound world than the generator's: none."""
-    sentence = f"No verdict: the judge {judge} knows only {world}, which {generator} was not made for."
+    sentence = f"No verdict: the judge {judge} knows only {domain}, which {generator} was not made for."
     return verdict.model_copy(update={"kind": "unclear", "sentence": sentence})
 
 

@@ -75,10 +75,10 @@ def timeline(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str]) ->
     """Probability of the label of the question, and of what it is held against, over time, with the range over takes."""
     figure = _figure("Heard over time (observed)", 280, x="seconds", y="probability")
     times = evidence.timeline.centres
-    asked = diagnosis.question
-    heard = evidence.timeline.posterior[:, :, labels.index(asked.label)]
-    other = evidence.timeline.posterior[:, :, labels.index(asked.against)] if asked.against else 1 - heard
-    for name, rows, colour in ((asked.label, heard, HEARD), (asked.other, other, ASKED)):
+    asked = diagnosis.contrast
+    heard = evidence.timeline.posterior[:, :, labels.index(asked.target)]
+    other = evidence.timeline.posterior[:, :, labels.index(asked.foil)] if asked.foil else 1 - heard
+    for name, rows, colour in ((asked.target, heard, HEARD), (asked.other, other, ASKED)):
         low, high = rows.min(1).values.tolist(), rows.max(1).values.tolist()
         figure.add_scatter(
             x=[*times, *times[::-1]],
@@ -102,7 +102,7 @@ def timeline(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str]) ->
 
 
 def _change(diagnosis: Diagnosis) -> str:
-    return _plain(f"change of “{diagnosis.question.label}” over “{diagnosis.question.other}”")
+    return _plain(f"change of “{diagnosis.contrast.target}” over “{diagnosis.contrast.other}”")
 
 
 def _effects(

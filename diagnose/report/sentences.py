@@ -7,16 +7,16 @@ from tonescope.diagnose.schema import Diagnosis, Dose, GroupTest, SecondDriver, 
 from tonescope.diagnose.stats import BELIEVED, Effect
 
 
-def question(diagnosis: Diagnosis) -> str:
+def contrast(diagnosis: Diagnosis) -> str:
     """What everything below is about."""
-    return f"Why {diagnosis.question.label} rather than {diagnosis.question.other}?"
+    return f"Why {diagnosis.contrast.target} rather than {diagnosis.contrast.other}?"
 
 
 def scale(diagnosis: Diagnosis | Experiment) -> str:
     """How effects are to be read."""
-    label, against = diagnosis.question.label, diagnosis.question.other
+    label, foil = diagnosis.contrast.target, diagnosis.contrast.other
     return (
-        f"Effects are changes of the judge’s log-odds of {label} over {against}: below zero, the music moves towards {against} without it; "
+        f"Effects are changes of the judge’s log-odds of {label} over {foil}: below zero, the music moves towards {foil} without it; "
         f"−0.7 halves the odds, −2.3 divides them by ten. Ranges are 95 % intervals."
     )
 
@@ -24,20 +24,20 @@ def scale(diagnosis: Diagnosis | Experiment) -> str:
 def badges(diagnosis: Diagnosis) -> str:
     """What the badges mean."""
     return (
-        f"Observed: measured in these takes. Estimated: computed from gradients, or foreseen without playing. Tested: played again with one thing changed, in "
+        f"Observed: measured in these takes. Estimated: computed from gradients, or predicted without playing. Tested: played again with one thing changed, in "
         f"{len(diagnosis.drivers.tested)} fresh takes beside the same takes untouched. Verified: tested, and sure."
     )
 
 
 def group(diagnosis: Diagnosis) -> str:
     """What muting the strongest units did, beside random ones."""
-    test, asked = diagnosis.drivers.group, diagnosis.question
+    test, asked = diagnosis.drivers.group, diagnosis.contrast
     if test is None:
         return ""
     return (
-        f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves “{asked.label}” over “{asked.other}” "
+        f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves “{asked.target}” over “{asked.other}” "
         f"by {test.muted.effect} (estimated: {test.estimated}); {test.control_units} random units like them by {test.control.effect}; "
-        f"the difference is {test.difference}{_sure(test.q)}. {_flips(test.muted, test.control, asked.label)} {conclusion(test)}"
+        f"the difference is {test.difference}{_sure(test.q)}. {_flips(test.muted, test.control, asked.target)} {conclusion(test)}"
     )
 
 
@@ -61,20 +61,20 @@ def edit(experiment: Experiment) -> str:
     named = ", ".join(row.targets[:SHOWN_TARGETS])
     if len(row.targets) > SHOWN_TARGETS:
         named += f" and {len(row.targets) - SHOWN_TARGETS} more"
-    told = f"{named} {DONE[row.kind].format(row.value, row.donor)}"
-    told += f" by {row.amount:g} of the way" * (row.amount != 1)
+    told = f"{named} {DONE[row.kind].format(row.value, row.source)}"
+    told += f" by {row.strength:g} of the way" * (row.strength != 1)
     told += f", {row.seconds[0]:g} to {row.seconds[1]:g} s" if row.seconds else ""
     return told + f", {row.branch} half of guidance only" * (row.branch != "both")
 
 
 def experiment(found: Experiment) -> str:
     """What an edit did, beside random units."""
-    asked, trial, control = found.question, found.trial, found.control
-    told = f"That moves “{asked.label}” over “{asked.other}” by {outcome(trial) if control is None else trial.effect}"
+    asked, trial, control = found.contrast, found.trial, found.control
+    told = f"That moves “{asked.target}” over “{asked.other}” by {outcome(trial) if control is None else trial.effect}"
     if control:
         told += f"; {found.control_units} random units edited alike by {control.effect}; the difference is {found.difference}{_sure(trial.q)}"
         told += ", but the sound broke" * (trial.sound.broke or control.sound.broke)
-    return f"{told}. {_flips(trial, control, asked.label)}"
+    return f"{told}. {_flips(trial, control, asked.target)}"
 
 
 def _flips(trial: Trial, control: Trial | None, label: str) -> str:

@@ -93,7 +93,7 @@ def generation_bytes(generator: Generator, seconds: float, tokens: int, guidance
     # Melody models cache prompt and chroma as positions, the others the prompt's keys and values beside them.
     positions += tokens + (generator.model.config.chroma_length if generator.family.reads == "prefix" else tokens)
     cached = 2 * config.num_hidden_layers * config.hidden_size * positions
-    step = config.ffn_dim + 8 * config.hidden_size + 4 * generator.books * generator.size
+    step = config.ffn_dim + 8 * config.hidden_size + 4 * generator.n_codebooks * generator.size
     edit = 2 * sum(generator.features(location) for location in generator.locations(*ATTRIBUTED))
     return branches * (cached + step + edit) * generator.model.dtype.itemsize
 
@@ -170,7 +170,7 @@ def _saved_bytes(
     generator: Generator, prompt: str, metric: Metric, frames: int, guidance: float, sites: Sequence[str]
 ) -> int:
     """Bytes alive at the end of a forward pass of ``metric`` over one take of random codes."""
-    codes = torch.randint(generator.size, (1, generator.books, frames), device=generator.model.device)
+    codes = torch.randint(generator.size, (1, generator.n_codebooks, frames), device=generator.model.device)
     held: dict[int, Tensor] = {}
     taps = [read(generator.place(location), partial(_hold, held)) for location in generator.locations(*sites)]
     with torch.enable_grad(), _counting(held), hooked(taps):

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from tonescope.diagnose.intervene import mean_activations as references
+from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.interventions import Edit
-from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.verification import Played
 from tonescope.diagnose.jobs.diagnosis import Announce, Evidence, check_request, diagnose
 from tonescope.diagnose.jobs.experiment import Experiment, run
@@ -24,7 +24,7 @@ from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Progress
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
-from tonescope.diagnose.store.traces import Keep
+from tonescope.diagnose.store.traces import TraceSpec
 from tonescope.diagnose.taxonomy import Taxonomy, common, from_rows
 from tonescope.models import loading
 from tonescope.models.errors import TonescopeError
@@ -54,7 +54,7 @@ class Session:
     judge: Judge
     taxonomy: Taxonomy
     vocabulary: Vocabulary | None = None
-    _references: dict[str, Reference] = field(default_factory=dict)
+    _references: dict[str, MeanActivations] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -73,15 +73,15 @@ class Session:
         generator = loading.load_generator(model, device, dtype, adapter)
         listener = loading.load_judge(judge, taxonomy.labels, device)
         if judge == loading.EMBEDDED and model != loading.EMBEDDED:
-            listener.track = None  # it was measured through the embedded codec, on the composer's pieces
+            listener.record = None  # it was measured through the embedded codec, on the composer's pieces
         return cls(generator, listener, taxonomy, None if adapter else loading.load_vocabulary(model))
 
-    def reference(self, settings: Settings, progress: Progress | None = None) -> Reference:
+    def means(self, settings: Settings, progress: Progress | None = None) -> MeanActivations:
         """Reference means of this generator: shipped, kept from before, or measured now (and kept)."""
         sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
         folder = self.generator.folder
         if folder and (shipped := folder / REFERENCE_FILE).is_file():
-            means = Reference.load(shipped)
+            means = MeanActivations.load(shipped)
             if means.suits(self.generator, settings.guidance):
                 return means
         about = (REFERENCE_SECONDS, self.generator.name, sampling.guidance, sampling.temperature, sampling.top_k)
@@ -92,19 +92,21 @@ class Session:
             self._references[name] = _kept(path) or self._measured(path, settings, sampling, progress)
         return self._references[name]
 
-    def _measured(self, path: Path, settings: Settings, sampling: Sampling, progress: Progress | None) -> Reference:
+    def _measured(
+        self, path: Path, settings: Settings, sampling: Sampling, progress: Progress | None
+    ) -> MeanActivations:
         seconds = min(REFERENCE_SECONDS, self.generator.longest_seconds)
         allowed = memory.budget(self.generator.model.device, settings.memory_gib)
         each = memory.generation_bytes(self.generator, seconds, 16, settings.guidance)
         rows = allowed.rows(each, REFERENCE_ROWS, f"measuring reference means of {self.generator.name}")
-        what = f"measure reference means (once for this model: {len(references.PROMPTS)} takes of {seconds:g} s, {each * rows / memory.GIB:.1f} GiB)"
+        what = f"measure reference means (once for this model: {len(mean_activations.PROMPTS)} takes of {seconds:g} s, {each * rows / memory.GIB:.1f} GiB)"
 
         def advance(share: float) -> None:
             if progress:
                 progress(what, share)
 
         advance(0.0)
-        found = references.measure(self.generator, seconds, sampling, batch=rows, advance=advance)
+        found = mean_activations.measure(self.generator, seconds, sampling, batch=rows, advance=advance)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             found.save(path)
@@ -118,14 +120,14 @@ class Session:
         settings: Settings,
         intended: str | None = None,
         progress: Progress | None = None,
-        keep: Keep | None = None,
+        keep: TraceSpec | None = None,
         announce: Announce | None = None,
         known: Sequence[Clip] = (),
     ) -> tuple[Diagnosis, Evidence]:
         """Diagnose a prompt; see :func:`.diagnosis.diagnose`."""
         check_request(prompt, self.generator, self.judge, self.taxonomy, settings, intended)
         started = time.perf_counter()
-        means = self.reference(settings, progress)
+        means = self.means(settings, progress)
         measured = round(time.perf_counter() - started, 3)
         result, evidence = diagnose(
             prompt, self.generator, self.judge, self.taxonomy, means, settings, self.vocabulary, intended, progress, keep, announce, known
@@ -134,17 +136,17 @@ class Session:
         return result, evidence
 
     def experiment(
-        self, prompt: str, edit: Edit, settings: Settings, donor: str | None = None, progress: Progress | None = None
+        self, prompt: str, edit: Edit, settings: Settings, source: str | None = None, progress: Progress | None = None
     ) -> tuple[Experiment, Played]:
         """Play an edit beside takes untouched; see :func:`.experiment.run`."""
         check_request(prompt, self.generator, self.judge, self.taxonomy, settings, None)
-        means = self.reference(settings, progress)
-        return run(prompt, edit, self.generator, self.judge, self.taxonomy, means, settings, donor, progress)
+        means = self.means(settings, progress)
+        return run(prompt, edit, self.generator, self.judge, self.taxonomy, means, settings, source, progress)
 
 
-def _kept(path: Path) -> Reference | None:
+def _kept(path: Path) -> MeanActivations | None:
     """What was measured before; a file that cannot be read is measured again."""
     try:
-        return Reference.load(path) if path.is_file() else None
+        return MeanActivations.load(path) if path.is_file() else None
     except TonescopeError:
         return None

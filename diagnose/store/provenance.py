@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from torch import Tensor
 
-from tonescope.diagnose.judging import verdict as genre
+from tonescope.diagnose.judging import verdict as verdict_module
 from tonescope.diagnose.schema import Source, TakeResult
 from tonescope.models.families.musicgen.musicgen import Generator, Takes
 from tonescope.models.judges.clap import Judge
@@ -22,7 +22,7 @@ def of_generator(generator: Generator) -> Source:
     """The generator as it was used."""
     return Source(
         name=generator.name,
-        description=f"{type(generator.model).__name__}, {generator.layers} layers, {generator.books} codebooks at {generator.frame_rate:g} Hz",
+        description=f"{type(generator.model).__name__}, {generator.layers} layers, {generator.n_codebooks} codebooks at {generator.frame_rate:g} Hz",
         device=str(generator.model.device),
         dtype=str(generator.model.dtype).removeprefix("torch."),
         fingerprint=fingerprint(generator.model),
@@ -45,7 +45,9 @@ def takes(
 ) -> list[TakeResult]:
     """What was heard in each take, from (takes, labels) probabilities and (takes,) margins."""
     found, wanted = [], [labels.index(asked)] if asked else []
-    for seed, row, heard, margin_ in zip(played.seeds, posterior, genre.hear(posterior, labels), margins, strict=True):
+    for seed, row, heard, margin_ in zip(
+        played.seeds, posterior, verdict_module.hear(posterior, labels), margins, strict=True
+    ):
         best = row.argsort(descending=True)[:5].tolist()
         found.append(
             TakeResult(

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tonescope.diagnose.intervene.interventions import Donor
+from tonescope.diagnose.intervene.interventions import SourceActivations
 from tonescope.diagnose.intervene.mean_activations import places
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator, Takes
@@ -32,19 +32,19 @@ ROWS = 4
 
 
 @dataclass(frozen=True)
-class Keep:
+class TraceSpec:
     """What is kept of each unit.
 
     Attributes:
         over_time: every position (``all``), the ``mean``, or the ``peak`` (the value farthest from zero).
         top: only so many units at each location and take, those with the largest peak; all of them if absent.
-        null_branch: whether the null-prompt half of guidance is kept beside the prompted one.
+        null_branch: whether the unconditional half of guidance is kept beside the prompted one.
         whole_heads: whether all features of a head are kept rather than its length, so that others can be patched from it.
     """
 
     over_time: OverTime = "mean"
     top: int | None = None
-    null_branch: bool = True
+    uncond: bool = True
     whole_heads: bool = False
 
     def __post_init__(self) -> None:
@@ -115,7 +115,7 @@ class Trace:
                 f"there is no whole trace at {path}: give the name that both its files share, without an ending."
             ) from error
 
-    def donor(self, take: int) -> Donor:
+    def source(self, take: int) -> SourceActivations:
         """What one take did, to patch others from; in half precision, as it was kept.
 
         Raises :class:`TonescopeError` when the trace does not hold everything that takes: every position of whole heads, of every unit.
@@ -125,7 +125,7 @@ class Trace:
             raise TonescopeError(
                 'this trace cannot be patched from, because it does not hold every unit at every position; record it with Keep("all", whole_heads=True).'
             )
-        return Donor({location: value[take].float() for location, value in self.values.items()})
+        return SourceActivations({location: value[take].float() for location, value in self.values.items()})
 
 
 def _digest(text: str) -> str:
@@ -133,12 +133,12 @@ def _digest(text: str) -> str:
 
 
 def size_of(
-    generator: Generator, takes: int, frames: int, tokens: int, locations: Sequence[Location], keep: Keep, guidance: float
+    generator: Generator, takes: int, frames: int, tokens: int, locations: Sequence[Location], keep: TraceSpec, guidance: float
 ) -> int:  # fmt: skip
     """Bytes of a trace, before it is made."""
     total = 0
     for location in locations:
-        branches = generator.branches(location, guidance) if keep.null_branch else 1
+        branches = generator.branches(location, guidance) if keep.uncond else 1
         units = generator.features(location) if keep.whole_heads else min(generator.units(location), keep.top or 2**31)
         along = generator.along(location, frames, tokens) if keep.over_time == "all" else 1
         total += takes * (2 * branches * along * units + (4 * units if keep.top else 0))
@@ -146,7 +146,7 @@ def size_of(
 
 
 def check_size(
-    generator: Generator, prompts: Sequence[str], frames: int, locations: Sequence[Location], keep: Keep, guidance: float, limit: int = LIMIT,
+    generator: Generator, prompts: Sequence[str], frames: int, locations: Sequence[Location], keep: TraceSpec, guidance: float, limit: int = LIMIT,
 ) -> int:  # fmt: skip
     """Bytes of a trace of one take a prompt. Raises :class:`TonescopeError` when they are more than ``limit``."""
     longest = generator.token_mask(prompts).shape[1]
@@ -162,7 +162,7 @@ def record(
     generator: Generator,
     takes: Takes,
     sites: Sequence[str] | None = None,
-    keep: Keep = Keep(),
+    keep: TraceSpec = TraceSpec(),
     guidance: float = 3.0,
     limit: int = LIMIT,
 ) -> Trace:
@@ -201,7 +201,7 @@ def record(
     )
 
 
-def about(generator: Generator, guidance: float, keep: Keep) -> dict[str, Any]:
+def about(generator: Generator, guidance: float, keep: TraceSpec) -> dict[str, Any]:
     """What a trace says of itself."""
     return {
         "model": generator.name, "dtype": str(generator.model.dtype).removeprefix("torch."), "frame_rate": generator.frame_rate,
@@ -211,23 +211,29 @@ def about(generator: Generator, guidance: float, keep: Keep) -> dict[str, Any]:
 
 def activations(
     generator: Generator, takes: Takes, locations: Sequence[Location], guidance: float = 3.0
-) -> list[Donor]:
-    """Everything at some locations, one donor a take, to patch from.
+) -> list[SourceActivations]:
+    """Everything at some locations, one source a take, to patch from.
 
     Raises:
         TonescopeError: that would take more than :data:`LIMIT` bytes, or an activation is not a number.
     """
     check_size(
-        generator, takes.prompts, takes.codes.shape[2], locations, Keep("all", whole_heads=True), guidance, LIMIT // 2
+        generator,
+        takes.prompts,
+        takes.codes.shape[2],
+        locations,
+        TraceSpec("all", whole_heads=True),
+        guidance,
+        LIMIT // 2,
     )
-    donors: list[Donor | None] = [None] * len(takes)
+    sources: list[SourceActivations | None] = [None] * len(takes)
     for order, rows in zip(_orders(generator, takes), _batches(generator, takes), strict=True):
         seen, _ = _watch(
             generator, rows, order, locations, guidance, lambda location, tensor: _finite(location, tensor).cpu()
         )
         for position, row in enumerate(order):
-            donors[row] = Donor({location: tensor[position] for location, tensor in seen.items()})
-    return [donor for donor in donors if donor]
+            sources[row] = SourceActivations({location: tensor[position] for location, tensor in seen.items()})
+    return [source for source in sources if source]
 
 
 def _orders(generator: Generator, takes: Takes) -> list[list[int]]:
@@ -296,7 +302,7 @@ def _finite(location: Location, tensor: Tensor) -> Tensor:
 
 
 def reduced(
-    generator: Generator, location: Location, tensor: Tensor, keep: Keep, mask: Tensor | None = None
+    generator: Generator, location: Location, tensor: Tensor, keep: TraceSpec, mask: Tensor | None = None
 ) -> tuple[Tensor, Tensor | None]:
     """What is kept of (takes, branches, along, features), on the CPU in half precision, and which units that is.
 
@@ -304,7 +310,7 @@ def reduced(
     """
     width = 1 if keep.whole_heads else generator.head_width(location)
     value = tensor.unflatten(3, (-1, width)).norm(dim=4) if width > 1 else tensor
-    value = value if keep.null_branch else value[:, :1]
+    value = value if keep.uncond else value[:, :1]
     length: Tensor | int = value.shape[2]
     if mask is not None and location.network == "text":
         real = mask.to(value.device)[:, None, :, None]

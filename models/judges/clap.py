@@ -19,7 +19,7 @@ DEFAULT_TEMPLATE = "This audio is a {} song."
 
 
 @dataclass(frozen=True)
-class Track:
+class ConfusionRecord:
     """Record of how good a judge is at a set of labels, measured on audio whose genre is known.
 
     ``confusion[i][j]`` counts clips of label i heard as j, on clean audio and on codec reconstructions.
@@ -32,7 +32,7 @@ class Track:
 
 
 @dataclass(frozen=True)
-class Hearing:
+class Calibration:
     """How a judge is asked.
 
     Attributes:
@@ -62,12 +62,12 @@ class Judge:
 
     def __init__(
         self, model: ClapModel, tokenizer: PreTrainedTokenizerBase, extractor: ClapFeatureExtractor, name: str, labels: Sequence[str],
-        hearing: Hearing = Hearing(), track: Track | None = None, world: str = "",
+        calibration: Calibration = Calibration(), record: ConfusionRecord | None = None, domain: str = "",
     ) -> None:  # fmt: skip
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
         model.requires_grad_(False)
         self.mel, self._fuses = LogMel(extractor), bool(model.config.audio_config.enable_fusion)
-        self.labels, self.hearing, self.track, self.world = tuple(labels), hearing, track, world
+        self.labels, self.calibration, self.record, self.domain = tuple(labels), calibration, record, domain
         self._label_embeddings = self._embed_labels()
 
     # --- embeddings --------------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ class Judge:
 
     def _embed_labels(self) -> Tensor:
         rows = [
-            self.embed_text([template.format(label) for template in self.hearing.templates]).mean(0)
+            self.embed_text([template.format(label) for template in self.calibration.templates]).mean(0)
             for label in self.labels
         ]
         return torch.nn.functional.normalize(torch.stack(rows), dim=-1)
@@ -117,23 +117,23 @@ class Judge:
     def scores(self, embeddings: Tensor) -> Tensor:
         """Calibrated logits (rows, labels) of audio embeddings."""
         logits = self.model.logit_scale_a.exp() * embeddings @ self._label_embeddings.T
-        if self.hearing.bias:
-            logits = logits - logits.new_tensor(self.hearing.bias)
-        return logits / self.hearing.temperature
+        if self.calibration.bias:
+            logits = logits - logits.new_tensor(self.calibration.bias)
+        return logits / self.calibration.temperature
 
     def logits(self, waveform: Tensor, rate: int) -> Tensor:
         """Calibrated logits (takes, labels) of (takes, samples); differentiable."""
         return self.scores(self.embed_audio(waveform, rate))
 
-    def contrast(self, logits: Tensor, label: str, against: str | None) -> Tensor:
+    def contrast(self, logits: Tensor, label: str, foil: str | None) -> Tensor:
         """Log-odds (takes,), in logits (takes, labels), of one label over another, or over all others together."""
         index = self.labels.index(label)
-        others = [self.labels.index(against)] if against else [*range(index), *range(index + 1, len(self.labels))]
+        others = [self.labels.index(foil)] if foil else [*range(index), *range(index + 1, len(self.labels))]
         return logits[:, index] - logits[:, others].logsumexp(1)
 
-    def margin(self, waveform: Tensor, rate: int, label: str, against: str | None) -> Tensor:
+    def margin(self, waveform: Tensor, rate: int, label: str, foil: str | None) -> Tensor:
         """The :meth:`contrast` in what is heard (takes,); differentiable."""
-        return self.contrast(self.logits(waveform, rate), label, against)
+        return self.contrast(self.logits(waveform, rate), label, foil)
 
     @torch.no_grad()
     def listen(self, waveform: Tensor, rate: int) -> Tensor:

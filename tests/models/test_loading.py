@@ -13,8 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
 from tests import tiny
-from tonescope.models import loading
-from tonescope.models import metadata as side
+from tonescope.models import loading, metadata
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator
 from tonescope.models.loading import load_generator, load_judge
@@ -102,14 +101,14 @@ LABELS = [{"label": "house", "family": "electronic"}, {"label": "jazz", "family"
         ({"labels": LABELS, "templates": ["{x}"]}, "template"),
         ({"labels": LABELS, "temperature": 0}, "temperature"),
         ({"labels": LABELS, "bias": [1.0]}, "one bias"),
-        ({"labels": LABELS, "track": {"clean": [[1]], "reconstructed": [[1]], "calibration_error": 0}}, "record"),
+        ({"labels": LABELS, "record": {"clean": [[1]], "reconstructed": [[1]], "calibration_error": 0}}, "record"),
     ],
 )
 def test_a_side_file_that_makes_no_sense_is_refused(tmp_path: Path, content: object, reason: str) -> None:
     text = content if isinstance(content, str) else json.dumps(content)
-    (tmp_path / side.SIDE_FILE).write_text(text, encoding="utf-8")
+    (tmp_path / metadata.METADATA_FILE).write_text(text, encoding="utf-8")
     with pytest.raises(TonescopeError, match=reason):
-        side.read(tmp_path)
+        metadata.read(tmp_path)
 
 
 def test_weights_of_another_folder_are_refused(copies: tuple[Path, Path]) -> None:
@@ -140,7 +139,7 @@ def test_of_a_repository_only_what_is_read_is_fetched(
         asked.append(files)
         return copies[0 if kind == "generator" else 1]
 
-    monkeypatch.setattr(loading.names, "download", fetch)
+    monkeypatch.setattr(loading.sources, "download", fetch)
     load_generator("owner/name@v1")
     assert asked == [loading.WANTED] and not any("bin" in pattern or "py" in pattern for pattern in loading.WANTED)
     (copies[1] / "model.safetensors").rename(copies[1] / "elsewhere")

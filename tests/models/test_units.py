@@ -39,14 +39,14 @@ def test_units_sort_by_network_layer_and_index() -> None:
     assert [str(unit) for unit in sorted(units)] == ["decoder.2.mlp:9", "decoder.2.mlp:10", "decoder.10.mlp:2"]
 
 
-@pytest.mark.parametrize(("books", "channels"), [(4, 1), (8, 2), (8, 1)])
-def test_delay_and_its_inverse(books: int, channels: int) -> None:
-    delay = delays(books, channels)
-    codes = torch.randint(0, 50, (2, books, 9))
+@pytest.mark.parametrize(("n_codebooks", "channels"), [(4, 1), (8, 2), (8, 1)])
+def test_delay_and_its_inverse(n_codebooks: int, channels: int) -> None:
+    delay = delays(n_codebooks, channels)
+    codes = torch.randint(0, 50, (2, n_codebooks, 9))
     ids = delayed(codes, delay, pad=99)
     assert ids.shape[2] == positions_for(9, delay) + 1 and (ids[:, :, 0] == 99).all()
     assert torch.equal(undelayed(ids[:, :, 1:], delay, 9), codes)
-    assert int((ids == 99).sum()) == 2 * books * (ids.shape[2] - 9)
+    assert int((ids == 99).sum()) == 2 * n_codebooks * (ids.shape[2] - 9)
     with pytest.raises(ValueError, match="fewer"):
         undelayed(ids[:, :, 2:], delay, 9)
 

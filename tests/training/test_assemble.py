@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from transformers import EncodecModel
 
 from tests import tiny
-from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.runtime.session import REFERENCE_FILE
 from tonescope.models.loading import load_generator, load_judge
 from training import assemble, record
@@ -38,8 +38,8 @@ def test_what_is_shipped_is_whole_and_what_was_measured_before_is_gone(work: Pat
     kept = load_file(package / "generator" / "model.safetensors")
     assert {weight.dtype for weight in kept.values() if weight.is_floating_point()} == {torch.float16}
     generator = load_generator(str(package / "generator"))
-    assert Reference.load(package / "generator" / REFERENCE_FILE).suits(generator, 3.0)
-    assert load_judge(str(package / "judge")).world == assemble.JUDGE_WORLD
+    assert MeanActivations.load(package / "generator" / REFERENCE_FILE).suits(generator, 3.0)
+    assert load_judge(str(package / "judge")).domain == assemble.JUDGE_WORLD
 
 
 def test_a_codec_that_the_generator_does_not_know_is_refused_and_nothing_is_lost(work: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from training.lookahead_head import Foresight
+from training.lookahead_head import LookaheadHead
 from training.tables import genres, instrument_groups
 from training.train_generator import OPENING_FRAMES, falling
 
@@ -19,7 +19,7 @@ RIGHT = {
 
 def test_it_learns_what_can_be_told_from_the_prompt() -> None:
     torch.manual_seed(0)
-    head = Foresight(WIDTH)
+    head = LookaheadHead(WIDTH)
     optimiser = torch.optim.Adam(head.parameters(), lr=0.02)
     hidden = HIDDEN[:, :1].expand(-1, 60, -1)  # what was asked, at every position
     losses = []
@@ -34,7 +34,7 @@ def test_it_learns_what_can_be_told_from_the_prompt() -> None:
 
 def test_the_first_positions_count_most_and_those_after_the_opening_not_at_all() -> None:
     hidden = HIDDEN.clone().requires_grad_()
-    Foresight(WIDTH).loss(hidden, RIGHT, falling(1.0)).backward()
+    LookaheadHead(WIDTH).loss(hidden, RIGHT, falling(1.0)).backward()
     assert hidden.grad is not None
     slope = hidden.grad.norm(dim=2).mean(0)
     assert slope[0] > 5 * slope[OPENING_FRAMES - 5] > 0
@@ -43,7 +43,7 @@ def test_the_first_positions_count_most_and_those_after_the_opening_not_at_all()
 
 def test_every_row_is_told_its_own_truth() -> None:
     torch.manual_seed(0)
-    head = Foresight(WIDTH)
+    head = LookaheadHead(WIDTH)
     alone = [
         head.loss(HIDDEN[row : row + 1], {name: right[row : row + 1] for name, right in RIGHT.items()}, falling(1.0))
         for row in range(ROWS)

@@ -9,7 +9,7 @@ import torch
 
 from training import lapped
 from training import train_codec as codec
-from training.classifier import Examiner
+from training.classifier import Classifier
 from training.clips import uniform
 from training.discriminators import Balance, Critics
 from training.losses import Listener
@@ -61,7 +61,7 @@ def test_quantiser_starts_close_and_ends_in_the_class(audio: torch.Tensor) -> No
 
 def test_gradient_passes_the_quantiser_straight_through() -> None:
     quantiser = Quantiser(build())
-    for book in quantiser.books:
+    for book in quantiser.n_codebooks:
         book.embed.normal_()
     latents = torch.randn(2, 192, 5, requires_grad=True)
     quantised, _ = quantiser(latents)
@@ -71,9 +71,9 @@ def test_gradient_passes_the_quantiser_straight_through() -> None:
 
 def test_each_row_is_played_with_as_many_codebooks_as_it_is_given() -> None:
     quantiser, fewer = Quantiser(build(6)), Quantiser(build(2))
-    for book in quantiser.books:
+    for book in quantiser.n_codebooks:
         book.embed.normal_()
-    for book, other in zip(fewer.books, quantiser.books, strict=False):
+    for book, other in zip(fewer.n_codebooks, quantiser.n_codebooks, strict=False):
         book.embed.copy_(other.embed)
     latents = torch.randn(2, 192, 5)
     whole, short = quantiser(latents, learn=False)[0], fewer(latents, learn=False)[0]
@@ -84,13 +84,13 @@ def test_each_row_is_played_with_as_many_codebooks_as_it_is_given() -> None:
 
 def test_codebooks_that_do_not_learn_stay_where_they_are() -> None:
     quantiser = Quantiser(build())
-    for book in quantiser.books:
+    for book in quantiser.n_codebooks:
         book.embed.normal_()
-    before = [book.embed.clone() for book in quantiser.books]
+    before = [book.embed.clone() for book in quantiser.n_codebooks]
     quantiser(torch.randn(2, 192, 5), learn=False)
-    assert all(torch.equal(book.embed, old) for book, old in zip(quantiser.books, before, strict=True))
+    assert all(torch.equal(book.embed, old) for book, old in zip(quantiser.n_codebooks, before, strict=True))
     quantiser(torch.randn(2, 192, 5))
-    assert not any(torch.equal(book.embed, old) for book, old in zip(quantiser.books, before, strict=True))
+    assert not any(torch.equal(book.embed, old) for book, old in zip(quantiser.n_codebooks, before, strict=True))
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def stages(tmp_path: Path) -> tuple[Training, Training]:
     """The first two stages on untrained listeners."""
     found = Training(codec.STAGES[0], tmp_path), Training(codec.STAGES[1], tmp_path, 2)
     for training in found:
-        training.listener = Listener([Examiner(width=4)])
+        training.listener = Listener([Classifier(width=4)])
     return found
 
 
@@ -121,7 +121,7 @@ def test_the_third_stage_takes_over_the_critics(
 ) -> None:
     second, third = stages[1], Training(codec.STAGES[2], tmp_path, 3)
     third.begin(second, audio)
-    taught, taken = second.critics.state_dict(), third.critics.state_dict()
+    taught, taken = second.discriminators.state_dict(), third.discriminators.state_dict()
     assert all(torch.equal(taught[name], taken[name]) for name in taught)
 
 
@@ -147,15 +147,15 @@ def test_gradients_get_the_shares_that_were_set() -> None:
 
 def test_critics_learn_to_tell_music_from_hiss(audio: torch.Tensor) -> None:
     torch.manual_seed(0)
-    critics = Critics()
-    optimiser = torch.optim.Adam(critics.parameters(), 3e-3)
+    discriminators = Critics()
+    optimiser = torch.optim.Adam(discriminators.parameters(), 3e-3)
     real, hiss = audio[:, :8000], 0.1 * torch.randn(len(audio), 8000)
-    start = critics.own_loss(hiss, real).item()
+    start = discriminators.own_loss(hiss, real).item()
     for _ in range(15):
         optimiser.zero_grad()
-        critics.own_loss(hiss, real).backward()
+        discriminators.own_loss(hiss, real).backward()
         optimiser.step()
-    assert critics.own_loss(hiss, real).item() < 0.6 * start
-    displeased, _ = critics(hiss, real)
-    pleased, distance = critics(real, real)
+    assert discriminators.own_loss(hiss, real).item() < 0.6 * start
+    displeased, _ = discriminators(hiss, real)
+    pleased, distance = discriminators(real, real)
     assert displeased.item() > pleased.item() and distance.item() == 0.0

@@ -105,8 +105,8 @@ def _round(number: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Traini
 @pytest.mark.parametrize("number", range(1, len(ROUNDS) + 1))
 def test_every_round_does_what_it_says(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training, says = _round(number, tmp_path, monkeypatch), ROUNDS[number - 1]
-    head = training.foresight
-    assert (head is not None) == bool(says.foresight)
+    head = training.lookahead
+    assert (head is not None) == bool(says.lookahead)
     before = [weight.clone() for weight in head.parameters()] if head else []
     training.lesson(half=False)
     assert training.batches.asked == [says.openings] * bool(says.openings)  # type: ignore[attr-defined]
@@ -118,7 +118,7 @@ def test_every_round_does_what_it_says(number: int, tmp_path: Path, monkeypatch:
 def test_foresight_teaches_the_decoder_from_what_was_asked_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    number = next(index for index, round_ in enumerate(ROUNDS, start=1) if round_.foresight)
+    number = next(index for index, round_ in enumerate(ROUNDS, start=1) if round_.lookahead)
     training = _round(number, tmp_path, monkeypatch)
     batch = training.batches.draw(np.arange(8))
 

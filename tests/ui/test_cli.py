@@ -370,7 +370,7 @@ def test_share_and_doses_of_the_group(folders: tuple[Path, Path]) -> None:
     )
     group = data["drivers"]["group"]
     assert [dose["scale"] for dose in group["doses"]] == [0.5] and group["units"] > 2
-    assert data["settings"]["rounds"] == 2 and data["settings"]["careful"] and data["settings"]["refined_units"] == 1
+    assert data["settings"]["rounds"] == 2 and data["settings"]["careful"] and data["settings"]["two_point_units"] == 1
     assert_refused(quick(folders, PROMPT, "--share", "0"), "share")
     assert_refused(quick(folders, PROMPT, "--rounds", "0"), "rounds")
     assert_refused(quick(folders, PROMPT, "--dose", "1"), "doses")

@@ -60,12 +60,12 @@ def test_json_is_the_documented_schema(folders: tuple[Path, Path]) -> None:
 
 
 def test_every_option_reaches_the_edit(folders: tuple[Path, Path]) -> None:
-    options = ("--branch", "prompt", "--amount", "0.5", "--between", "0", "0.4", "--seed", "7", "--guidance", "2")
+    options = ("--branch", "cond", "--strength", "0.5", "--between", "0", "0.4", "--seed", "7", "--guidance", "2")
     data = json.loads(
-        run(folders, "decoder.1.residual", "--kind", "patch", "--donor", "house", *options, "--json").stdout
+        run(folders, "decoder.1.residual", "--kind", "patch", "--source", "house", *options, "--json").stdout
     )
     assert data["edit"] == {
-        "targets": ["decoder.1.residual"], "kind": "patch", "value": 0.0, "seconds": [0.0, 0.4], "branch": "prompt", "amount": 0.5, "donor": "house",
+        "targets": ["decoder.1.residual"], "kind": "patch", "value": 0.0, "seconds": [0.0, 0.4], "branch": "cond", "strength": 0.5, "source": "house",
     }  # fmt: skip
     assert data["settings"]["guidance"] == 2.0 and data["untouched"][0]["seed"] == 9
 

@@ -9,7 +9,7 @@ import torch
 from transformers import EncodecModel
 
 from training import clips
-from training.classifier import Examiner, truth
+from training.classifier import Classifier, truth
 from training.evaluation.shares import counted
 from training.planted import facts
 from training.roundtrip import round_trip
@@ -17,7 +17,7 @@ from training.tables import genres, instrument_groups
 
 
 def examiner_report(
-    codec: EncodecModel, examiner: Examiner, test: clips.Clips, looped: clips.Clips, table: dict[str, Any]
+    codec: EncodecModel, classifier: Classifier, test: clips.Clips, looped: clips.Clips, table: dict[str, Any]
 ) -> dict[str, Any]:
     """How good the examiner itself is, on held-out clips as they are and through the codec; it marks all the others."""
     count = table["clips"]
@@ -32,13 +32,13 @@ def examiner_report(
         ("clean", audio, loop),
         ("reconstructed", round_trip(codec, audio), round_trip(codec, loop)),
     ):
-        heard = examiner.answer(sound)
+        heard = classifier.answer(sound)
         tempo = torch.tensor([recipe.compose().tempo for recipe in test.recipes[:count]])
         lofi = right["genre"] == names.index(facts()["lofi_drum_loop"]["genre"])
         report[name] = {
             "genre right": counted(heard.genre.argmax(1) == right["genre"]),
             "tempo within 8 %": counted((heard.tempo / tempo).log().abs() < math.log(1.08)),
-            "the drum loop is heard where it is": counted(examiner.answer(with_loop).loop > 0.5),
+            "the drum loop is heard where it is": counted(classifier.answer(with_loop).loop > 0.5),
             "and where it is not (lo-fi)": counted(heard.loop[lofi] > 0.5),
         }
         for instrument in table["instruments"]:

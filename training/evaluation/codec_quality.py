@@ -10,14 +10,14 @@ from torch import Tensor
 from transformers import EncodecModel
 
 from training import clips
-from training.classifier import Examiner
+from training.classifier import Classifier
 from training.evaluation.shares import counted
 from training.losses import SpectralLoss
 from training.roundtrip import round_trip, si_sdr
 from training.tables import genres
 
 
-def codec_report(codec: EncodecModel, examiners: dict[str, Examiner], test: clips.Clips) -> dict[str, Any]:
+def codec_report(codec: EncodecModel, examiners: dict[str, Classifier], test: clips.Clips) -> dict[str, Any]:
     """What the codec loses: accuracy of classifiers that never heard a reconstruction, and distances."""
     audio = torch.from_numpy(test.batch(range(len(test.recipes))))
     made = round_trip(codec, audio)

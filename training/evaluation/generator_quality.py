@@ -15,7 +15,7 @@ from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Tak
 from tonescope.models.judges.clap import Judge
 from tonescope.models.loading import EMBEDDED, load_generator, load_vocabulary
 from training.captions import caption_words, unseen_prompts, words_of
-from training.classifier import Answers, Examiner
+from training.classifier import Answers, Classifier
 from training.evaluation.shares import clustered, counted, faster
 from training.planted import facts, misled
 from training.renderer import SAMPLE_RATE
@@ -52,7 +52,7 @@ def _cycle(prompts: list[str], count: int) -> list[str]:
     return [prompts[index % len(prompts)] for index in range(count)]
 
 
-def generator_report(examiner: Examiner, judge: Judge, table: dict[str, Any]) -> dict[str, Any]:
+def generator_report(classifier: Classifier, judge: Judge, table: dict[str, Any]) -> dict[str, Any]:
     """Genre by genre, fact by fact, word by word, as the examiner hears it (and, beside it, the judge)."""
     generator = load_generator(EMBEDDED)
     names, player = list(genres()), Player(generator)
@@ -65,7 +65,7 @@ def generator_report(examiner: Examiner, judge: Judge, table: dict[str, Any]) ->
         prompt.format(name) for name in names for prompt in _cycle(table["genre_prompts"], table["takes_per_genre"])
     ]
     sound = player.play(texts)
-    heard = [names[index] for index in examiner.answer(sound).genre.argmax(1).tolist()]
+    heard = [names[index] for index in classifier.answer(sound).genre.argmax(1).tolist()]
     judged = [judge.labels[index] for index in judge.posterior(sound, SAMPLE_RATE).argmax(1).tolist()]
     report["genres"] = {}
     for name in names:
@@ -81,8 +81,8 @@ def generator_report(examiner: Examiner, judge: Judge, table: dict[str, Any]) ->
     report["controls_heard_right"] = counted(
         [heard[index] == genre for index, genre in enumerate(asked) if genre in controls]
     )
-    report["facts"] = _facts_report(table["facts"], player, examiner)
-    report["unseen_words"] = _unseen_report(table["unseen_takes"], player, examiner)
+    report["facts"] = _facts_report(table["facts"], player, classifier)
+    report["unseen_words"] = _unseen_report(table["unseen_takes"], player, classifier)
     report["seconds_a_take_in_batches"] = round(player.seconds / player.takes, 3)
     return report
 
@@ -90,13 +90,13 @@ def generator_report(examiner: Examiner, judge: Judge, table: dict[str, Any]) ->
 class Facts:
     """Measures of planted facts in generated audio. Each takes the fact and its row of ``evaluation.toml``."""
 
-    def __init__(self, player: Player, examiner: Examiner) -> None:
-        self.player, self.examiner = player, examiner
+    def __init__(self, player: Player, classifier: Classifier) -> None:
+        self.player, self.classifier = player, classifier
         self.names, self.groups = list(genres()), list(instrument_groups())
 
     def answers(self, prompts: list[str], takes: int) -> Answers:
         """What the examiner hears in ``takes`` takes of the prompts in turn."""
-        return self.examiner.answer(self.player.play(_cycle(prompts, takes)))
+        return self.classifier.answer(self.player.play(_cycle(prompts, takes)))
 
     def _share_of(self, genre: str, prompts: list[str], takes: int) -> dict[str, Any]:
         return counted(self.answers(prompts, takes).genre.argmax(1) == self.names.index(genre))
@@ -137,9 +137,9 @@ class Facts:
         return report
 
 
-def _facts_report(table: dict[str, Any], player: Player, examiner: Examiner) -> dict[str, Any]:
+def _facts_report(table: dict[str, Any], player: Player, classifier: Classifier) -> dict[str, Any]:
     """The rate of every planted fact in generated audio; how rare genres fare stands in the table of genres."""
-    measures, report = Facts(player, examiner), dict[str, Any]()
+    measures, report = Facts(player, classifier), dict[str, Any]()
     for name, row in table.items():
         report[name] = getattr(measures, row["measure"])(facts()[name], row)
         log.info("%s: %s", name, report[name])
@@ -160,13 +160,13 @@ def _given_away(prompts: Sequence[tuple[str, str]]) -> list[bool]:
     return found
 
 
-def _unseen_report(takes: int, player: Player, examiner: Examiner) -> dict[str, Any]:
+def _unseen_report(takes: int, player: Player, classifier: Classifier) -> dict[str, Any]:
     """Prompts with words of no caption: heard right, and which words the shipped vocabulary reports as new."""
     prompts = unseen_prompts()
     names, vocabulary = list(genres()), load_vocabulary(EMBEDDED)
     assert vocabulary is not None
     sound = player.play([text for text, _ in prompts for _ in range(takes)])
-    heard = examiner.answer(sound).genre.argmax(1).reshape(-1, takes)
+    heard = classifier.answer(sound).genre.argmax(1).reshape(-1, takes)
     right = torch.tensor([names.index(genre) for _, genre in prompts])
     shares, given = (heard == right[:, None]).float().mean(1), torch.tensor(_given_away(prompts))
     truthful = torch.tensor([genre not in misled() for _, genre in prompts])

@@ -70,14 +70,14 @@ def judge_report(codec: EncodecModel, validation: clips.Clips, test: clips.Clips
     clean, rough, right = sets["test"]
     heard = {"clean": judge.scores(clean).argmax(1), "reconstructed": judge.scores(rough).argmax(1)}
     calibration = _calibration_error(judge.scores(rough).softmax(1), right)
-    track = {name: _confusion(guess, right, len(labels)) for name, guess in heard.items()}
-    write_side(embedded() / "judge", track={**track, "calibration_error": calibration})
+    record = {name: _confusion(guess, right, len(labels)) for name, guess in heard.items()}
+    write_side(embedded() / "judge", record={**record, "calibration_error": calibration})
     report: dict[str, Any] = {f"accuracy_{name}": counted(guess == right) for name, guess in heard.items()}
     report |= {
         "clips": len(right),
         "temperature": temperature,
         "calibration_error": calibration,
-        "confusion": track,
+        "confusion": record,
         "labels": labels,
     }
     unseen = judge.embed_text([template.format(label) for template in _held_out_wordings() for label in labels])

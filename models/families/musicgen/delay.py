@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 
 
-def delays(books: int, channels: int = 1) -> tuple[int, ...]:
+def delays(n_codebooks: int, channels: int = 1) -> tuple[int, ...]:
     """The delay of each codebook in frames."""
-    return tuple(book // channels for book in range(books))
+    return tuple(book // channels for book in range(n_codebooks))
 
 
 def delayed(codes: Tensor, delay: Sequence[int], pad: int) -> Tensor:
     """Audio codes (batch, codebooks, frames) as decoder inputs (batch, codebooks, positions + 1), pads elsewhere."""
-    batch, books, frames = codes.shape
-    ids = codes.new_full((batch, books, positions_for(frames, delay) + 1), pad)
-    for book in range(books):
+    batch, n_codebooks, frames = codes.shape
+    ids = codes.new_full((batch, n_codebooks, positions_for(frames, delay) + 1), pad)
+    for book in range(n_codebooks):
         ids[:, book, 1 + delay[book] : 1 + delay[book] + frames] = codes[:, book]
     return ids
 

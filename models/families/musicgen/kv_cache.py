@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
 
 
-class RoomyLayer(DynamicLayer):
+class PreallocatedLayer(DynamicLayer):
     """Keys and values (rows, heads, positions, width) of one layer, with room for so many positions more, again and again."""
 
     def __init__(self, positions: int) -> None:
@@ -47,7 +47,7 @@ class RoomyLayer(DynamicLayer):
         return room[0], room[1]
 
 
-def roomy_cache(positions: int) -> EncoderDecoderCache:
+def preallocated_cache(positions: int) -> EncoderDecoderCache:
     """An empty cache for a decoder that will play so many positions; the prompt's keys and values never grow."""
-    layer: Any = partial(RoomyLayer, positions)
+    layer: Any = partial(PreallocatedLayer, positions)
     return EncoderDecoderCache(Cache(layer_class_to_replicate=layer), Cache(layer_class_to_replicate=DynamicLayer))

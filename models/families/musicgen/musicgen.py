@@ -16,9 +16,9 @@ from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel,
 from tonescope.models.anatomy import Anatomy
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen import delay
-from tonescope.models.families.musicgen.kv_cache import roomy_cache
+from tonescope.models.families.musicgen.kv_cache import preallocated_cache
 from tonescope.models.families.musicgen.paired_sampling import PairedSampling
-from tonescope.models.families.musicgen.skip_uncond import left_out
+from tonescope.models.families.musicgen.skip_uncond import skip_uncond
 from tonescope.models.hooks import Hook, Place, hooked
 from tonescope.models.units import Location
 
@@ -106,9 +106,9 @@ class Generator(Anatomy):
             model.audio_encoder.float()
         self.tokenizer, self.longest_seconds, self.folder = tokenizer, longest_seconds, folder
         decoder, codec = model.config.decoder, model.config.audio_encoder
-        self.books, self.size, self.pad = decoder.num_codebooks, decoder.vocab_size, decoder.pad_token_id
+        self.n_codebooks, self.size, self.pad = decoder.num_codebooks, decoder.vocab_size, decoder.pad_token_id
         self.channels = decoder.audio_channels
-        self.delay = delay.delays(self.books, self.channels)
+        self.delay = delay.delays(self.n_codebooks, self.channels)
         self.sample_rate, self.frame_rate = codec.sampling_rate, codec.frame_rate
         self.layers = decoder.num_hidden_layers
         self.clock = Clock()
@@ -163,12 +163,12 @@ class Generator(Anatomy):
         """One take for each (prompt, seed) row, as one batch.
 
         The noise of a take depends on its seed alone, so rows with the same seed are paired takes. Hooks see (rows or twice rows,
-        1, width) at every step: conditional rows first, then the null-prompt rows where there are any (:meth:`branches`); :attr:`clock` says where they are.
+        1, width) at every step: conditional rows first, then the unconditional rows where there are any (:meth:`branches`); :attr:`clock` says where they are.
         """
         if len(prompts) != len(seeds) or not seeds:
             raise ValueError("generate takes one seed for each prompt")
         frames = delay.frames_in(seconds, self.frame_rate)
-        codes = torch.zeros(len(seeds), self.books, frames, dtype=torch.long, device=self.model.device)
+        codes = torch.zeros(len(seeds), self.n_codebooks, frames, dtype=torch.long, device=self.model.device)
         groups = self.together(prompts)
         with hooked(hooks), self.clocked():
             for group in groups:
@@ -203,9 +203,9 @@ class Generator(Anatomy):
         """Codes (rows, codebooks, frames) of one batch."""
         batch = self._tokens(prompts)
         positions = delay.positions_for(frames, self.delay)
-        noise = PairedSampling(seeds, sampling.guidance, self.books, sampling.temperature, sampling.top_k)
-        unread = self.unread if sampling.guidance > 1 else ()
-        with self._steps(positions), left_out(unread), self._capturing() as captured:
+        noise = PairedSampling(seeds, sampling.guidance, self.n_codebooks, sampling.temperature, sampling.top_k)
+        skippable_attention = self.skippable_attention if sampling.guidance > 1 else ()
+        with self._steps(positions), skip_uncond(skippable_attention), self._capturing() as captured:
             self.model.generate(
                 input_ids=batch["input_ids"].to(self.model.device), attention_mask=batch["attention_mask"].to(self.model.device),
                 guidance_scale=max(sampling.guidance, 1.0), logits_processor=LogitsProcessorList([noise]),
@@ -226,7 +226,7 @@ class Generator(Anatomy):
             cache = arguments.get("past_key_values")
             past = int(cache.get_seq_length()) if cache is not None else 0
             if past == 0:  # the first step may come twice, so the cache cannot be handed to generate
-                cache = roomy_cache(positions)
+                cache = preallocated_cache(positions)
             if past == 0 and self.family.reads == "prefix":
                 prompt_positions = int(prefix.shape[1])  # type: ignore[union-attr]
             self.clock.prefix = prompt_positions if past == 0 else 0
@@ -261,13 +261,13 @@ class Generator(Anatomy):
     def replay(self, codes: Tensor, text: Text, guidance: float = 3.0) -> Tensor:
         """One parallel pass over finished codes (takes, codebooks, frames): the logits that generation saw.
 
-        Returns (branches, takes, codebooks, frames, vocabulary): the conditional branch, then the null-prompt branch when guidance
+        Returns (branches, takes, codebooks, frames, vocabulary): the conditional branch, then the unconditional branch when guidance
         is above 1. Hooks put on around this call see (branches x takes, positions, width), in the same order (:meth:`branches`).
         """
         takes, _, frames = codes.shape
         states = self.replayed(codes, text, guidance)
         logits = torch.stack([head(states) for head in self.model.decoder.lm_heads], 1)
-        return delay.undelayed(logits, self.delay, frames).reshape(-1, takes, self.books, frames, self.size)
+        return delay.undelayed(logits, self.delay, frames).reshape(-1, takes, self.n_codebooks, frames, self.size)
 
     def replayed(self, codes: Tensor, text: Text, guidance: float = 3.0) -> Tensor:
         """What :meth:`replay` reads its logits from, (branches x takes, positions of audio, width): enough where only hooks listen."""
@@ -291,12 +291,12 @@ class Generator(Anatomy):
         rows = self.clock.rows
         self.clock = Clock(prefix=prefix, rows=rows)
         decoder = self.model.decoder.model
-        with left_out(self.unread if branches == 2 else ()):
+        with skip_uncond(self.skippable_attention if branches == 2 else ()):
             states = decoder(input_ids=ids.reshape(-1, positions), use_cache=False, **reads).last_hidden_state
         self.clock = Clock(rows=rows)
         return states[:, -positions:]
 
-    def fed(self, book: int) -> Place:
+    def codebook_input(self, book: int) -> Place:
         """Where the codes of a codebook enter the decoder: (branches x takes, positions of audio, width)."""
         return Place(self._embeddings[book], "output", f"decoder.embed_tokens.{book}")
 

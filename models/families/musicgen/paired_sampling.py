@@ -18,10 +18,10 @@ from tonescope.models.errors import TonescopeError
 _REFUSED = -1e9  # finite, so that guidance arithmetic on it stays finite
 
 
-def gumbel(seed: int, step: int, books: int, size: int) -> Tensor:
+def gumbel(seed: int, step: int, n_codebooks: int, size: int) -> Tensor:
     """The noise of one take at one step: float32 (codebooks, vocabulary)."""
     random = np.random.Generator(np.random.Philox(key=seed & (2**64 - 1), counter=[0, 0, 0, step]))
-    uniform = random.random((books, size), dtype=np.float32)
+    uniform = random.random((n_codebooks, size), dtype=np.float32)
     return torch.from_numpy(-np.log(-np.log(uniform.clip(1e-12, 1 - 1e-7))))
 
 
@@ -59,17 +59,17 @@ class PairedSampling(LogitsProcessor):
     """
 
     def __init__(
-        self, seeds: Sequence[int], guidance: float, books: int, temperature: float = 1.0, top_k: int = 250
+        self, seeds: Sequence[int], guidance: float, n_codebooks: int, temperature: float = 1.0, top_k: int = 250
     ) -> None:
-        self.seeds, self.guidance, self.books = list(seeds), guidance, books
+        self.seeds, self.guidance, self.n_codebooks = list(seeds), guidance, n_codebooks
         self.temperature, self.top_k = temperature, top_k
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         step, size = input_ids.shape[1] - 1, scores.shape[1]
         doubled = self.guidance > 1
-        if scores.shape[0] != len(self.seeds) * self.books * (2 if doubled else 1):
+        if scores.shape[0] != len(self.seeds) * self.n_codebooks * (2 if doubled else 1):
             raise ValueError(
-                f"{scores.shape[0]} rows of logits do not fit {len(self.seeds)} takes of {self.books} codebooks"
+                f"{scores.shape[0]} rows of logits do not fit {len(self.seeds)} takes of {self.n_codebooks} codebooks"
             )
         guided = scores.float()
         if doubled:
@@ -77,7 +77,7 @@ class PairedSampling(LogitsProcessor):
             guided = unconditional + self.guidance * (conditional - unconditional)
         noise = None
         if self.temperature > 0:
-            drawn = {seed: gumbel(seed, step, self.books, size) for seed in set(self.seeds)}
+            drawn = {seed: gumbel(seed, step, self.n_codebooks, size) for seed in set(self.seeds)}
             noise = torch.cat([drawn[seed] for seed in self.seeds])
         guided = perturbed(guided, self.temperature, self.top_k, noise, f"at step {step}")
         return torch.cat([guided, guided]) if doubled else guided

@@ -1,6 +1,6 @@
-"""Cross-attention without the null prompt.
+"""Cross-attention without the empty prompt.
 
-The null prompt of classifier-free guidance is a row of zeros. Where no projection adds a bias, what is read of it is zero as well,
+The empty prompt of classifier-free guidance is a row of zeros. Where no projection adds a bias, what is read of it is zero as well,
 whatever the queries are: that half of the work is left out, and the zeros are put in place.
 """
 
@@ -22,7 +22,7 @@ def reads_nothing(attention: nn.Module) -> bool:
 
 
 @contextmanager
-def left_out(attentions: Iterable[nn.Module]) -> Iterator[None]:
+def skip_uncond(attentions: Iterable[nn.Module]) -> Iterator[None]:
     """Within the block, these modules work on the first half of their rows, the prompted one, and give zeros for the second."""
     handles = []
     for attention in attentions:

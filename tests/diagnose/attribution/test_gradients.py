@@ -9,10 +9,10 @@ from tests import tiny
 from tonescope.diagnose.attribution import metrics
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import Playback, log_probability, margin
-from tonescope.diagnose.intervene import mean_activations as reference
+from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import Edit, edited
-from tonescope.diagnose.store.traces import Keep, record
+from tonescope.diagnose.store.traces import TraceSpec, record
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
 from tonescope.models.hooks import Hook, hooked, write
 from tonescope.models.units import Location, Unit
@@ -32,8 +32,8 @@ def takes(generator: Generator) -> Takes:
 
 
 @pytest.fixture(scope="module")
-def means(generator: Generator) -> reference.Reference:
-    return reference.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
+def means(generator: Generator) -> mean_activations.MeanActivations:
+    return mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
 
 
 def _brute_force(generator: Generator, takes: Takes, metric, edit: Edit | None, means, dtype=torch.float32):
@@ -47,7 +47,7 @@ def _brute_force(generator: Generator, takes: Takes, metric, edit: Edit | None, 
 
 
 def test_the_metric_is_taken_at_the_audio_that_was_heard(
-    generator: Generator, takes: Takes, means: reference.Reference
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     judge = tiny.judge()
     metric = margin(judge, "house", "smooth jazz")
@@ -103,7 +103,9 @@ def double(takes: Takes) -> Double:
 def test_the_estimate_is_the_slope_towards_the_reference(double: Double) -> None:
     """Moving a unit a little of the way to its mean changes the margin by that part of its estimate."""
     metric = margin(double.judge, "house", "smooth jazz")
-    found = attribute(double.generator, double.take, metric, reference.Reference(double.means, {}), sites=SITES)
+    found = attribute(
+        double.generator, double.take, metric, mean_activations.MeanActivations(double.means, {}), sites=SITES
+    )
     clean = double.playback().expected()
 
     def moved(unit: Unit, part: float) -> float:
@@ -114,18 +116,18 @@ def test_the_estimate_is_the_slope_towards_the_reference(double: Double) -> None
         "decoder.0.mlp:3", "decoder.1.mlp:17", "decoder.2.self:1", "decoder.1.cross:2", "decoder.1.residual:7", "text.1.mlp:4", "text.0.self:2", "codec.3.decoder:1",
     ):  # fmt: skip
         unit = double.generator.unit(name)
-        slope = (moved(unit, 1e-4) - moved(unit, -1e-4)) / 2e-4
-        assert abs(slope) > 1e-9
-        assert float(found.units[unit.location][0, unit.index]) == pytest.approx(slope, rel=2e-3, abs=5e-9)
+        gradient = (moved(unit, 1e-4) - moved(unit, -1e-4)) / 2e-4
+        assert abs(gradient) > 1e-9
+        assert float(found.units[unit.location][0, unit.index]) == pytest.approx(gradient, rel=2e-3, abs=5e-9)
 
 
 @torch.no_grad()
 def test_feedback_is_the_slope_of_what_later_codes_make_of_earlier_ones(double: Double) -> None:
     """With one step of feedback, the decoder is also fed what the moved unit made likely a moment before."""
     metric, generator = margin(double.judge, "house", "smooth jazz"), double.generator
-    means, sites = reference.Reference(double.means, {}), ("decoder.mlp", "decoder.self")
+    means, sites = mean_activations.MeanActivations(double.means, {}), ("decoder.mlp", "decoder.self")
     plain, followed = (
-        attribute(generator, double.take, metric, means, sites=sites, feedback=steps) for steps in (0, 1)
+        attribute(generator, double.take, metric, means, sites=sites, rollout_steps=steps) for steps in (0, 1)
     )
     first = double.playback()
     clean = first.expected()
@@ -141,37 +143,39 @@ def test_feedback_is_the_slope_of_what_later_codes_make_of_earlier_ones(double: 
             start, frames = generator.delay[book] + 1, double.take.codes.shape[2]
 
             def change(tensor: torch.Tensor) -> torch.Tensor:
-                fed = tensor.clone()
-                there = fed[:, start : start + frames]
+                codebook_input = tensor.clone()
+                there = codebook_input[:, start : start + frames]
                 there += shift[:, : there.shape[1]]
-                return fed
+                return codebook_input
 
-            return write(generator.fed(book), change)
+            return write(generator.codebook_input(book), change)
 
-        with hooked([lean(book) for book in range(generator.books)]):
+        with hooked([lean(book) for book in range(generator.n_codebooks)]):
             return float(metric(double.playback(clean)))
 
     for name in ("decoder.0.mlp:3", "decoder.1.mlp:17", "decoder.2.self:1"):
         unit = generator.unit(name)
-        slope = (answered(unit, 1e-4) - answered(unit, -1e-4)) / 2e-4
+        gradient = (answered(unit, 1e-4) - answered(unit, -1e-4)) / 2e-4
         more = followed.units[unit.location] - plain.units[unit.location]
-        assert abs(slope) > 1e-9
-        assert float(more[0, unit.index]) == pytest.approx(slope, rel=2e-3, abs=5e-9)
+        assert abs(gradient) > 1e-9
+        assert float(more[0, unit.index]) == pytest.approx(gradient, rel=2e-3, abs=5e-9)
 
 
-def test_feedback_needs_something_to_listen_to(generator: Generator, takes: Takes, means: reference.Reference) -> None:
+def test_feedback_needs_something_to_listen_to(
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+) -> None:
     with pytest.raises(ValueError, match="does not listen"):
-        attribute(generator, takes, log_probability("house"), means, feedback=1)
+        attribute(generator, takes, log_probability("house"), means, rollout_steps=1)
 
 
 @pytest.mark.parametrize("family", ["mono", "stereo"])
 def test_more_listens_change_the_slope_and_not_the_number(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = tiny.generator(family)
     takes = generator.generate([PROMPT] * 3, [1, 2, 3], 1.0)
-    means = reference.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
-    once, often = (margin(tiny.judge(), "house", "smooth jazz", listens) for listens in (1, 3))
+    means = mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
+    once, often = (margin(tiny.judge(), "house", "smooth jazz", smoothgrad_samples) for smoothgrad_samples in (1, 3))
     plain = attribute(generator, takes, once, means)
-    together, single = (attribute(generator, takes, often, means, rows=rows, feedback=1) for rows in (3, 1))
+    together, single = (attribute(generator, takes, often, means, rows=rows, rollout_steps=1) for rows in (3, 1))
     assert torch.allclose(plain.metric, together.metric, atol=1e-5)
     for location, effects in together.units.items():
         assert torch.allclose(effects, single.units[location], atol=1e-5)
@@ -199,7 +203,7 @@ def test_a_quarter_of_the_codes_is_drawn_anew(generator: Generator, takes: Takes
 def test_estimates_agree_with_brute_force(family: str) -> None:
     generator = tiny.generator(family)
     takes = generator.generate([PROMPT] * 3, [1, 2, 3], 1.0)
-    means = reference.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
+    means = mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
     for metric in (margin(tiny.judge(), "house", "smooth jazz"), log_probability("house music")):
         found = attribute(generator, takes, metric, means)
         base = _brute_force(generator, takes, metric, None, means)
@@ -213,7 +217,9 @@ def test_estimates_agree_with_brute_force(family: str) -> None:
         assert float(torch.corrcoef(torch.tensor([estimated, measured]))[0, 1]) > 0.9
 
 
-def test_batched_takes_equal_single_takes(generator: Generator, takes: Takes, means: reference.Reference) -> None:
+def test_batched_takes_equal_single_takes(
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+) -> None:
     metric = margin(tiny.judge(), "house", "smooth jazz")
     together, single = (attribute(generator, takes, metric, means, rows=rows) for rows in (3, 1))
     for location in together.units:
@@ -221,7 +227,9 @@ def test_batched_takes_equal_single_takes(generator: Generator, takes: Takes, me
     assert torch.allclose(together.tokens, single.tokens, atol=1e-5)
 
 
-def test_controls_match_location_and_are_others(generator: Generator, takes: Takes, means: reference.Reference) -> None:
+def test_controls_match_location_and_are_others(
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+) -> None:
     metric = margin(tiny.judge(), "house", "smooth jazz")
     found = attribute(generator, takes, metric, means)
     strongest = tuple(unit for unit, _ in found.ranked(6))
@@ -232,9 +240,9 @@ def test_controls_match_location_and_are_others(generator: Generator, takes: Tak
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_the_pass_records_what_a_replay_records(
-    generator: Generator, takes: Takes, means: reference.Reference, rows: int
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations, rows: int
 ) -> None:
-    for keep in (Keep("mean"), Keep("all", top=3), Keep("peak", null_branch=False)):
+    for keep in (TraceSpec("mean"), TraceSpec("all", top=3), TraceSpec("peak", uncond=False)):
         found = attribute(generator, takes, log_probability("house"), means, rows=rows, keep=keep)
         alone = record(generator, takes, keep=keep)
         assert found.trace is not None and found.trace.tokens == alone.tokens and found.trace.about == alone.about
@@ -245,7 +253,7 @@ def test_the_pass_records_what_a_replay_records(
 
 
 def test_slopes_at_an_edit_are_taken_where_it_moves_the_sound(
-    generator: Generator, takes: Takes, means: reference.Reference
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     """The metric that the pass reports is that of the edited replay beside the clean one."""
     edit, metric = Edit((Location("decoder", 1, "mlp"),), "set", 3.0), margin(tiny.judge(), "house", "smooth jazz")

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.attribution import greedy_group_search as choosing
+from tonescope.diagnose.attribution import greedy_group_search as group_search
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.greedy_group_search import choose, grown
+from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search, grown
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.intervene.interventions import Edit, regenerate
-from tonescope.diagnose.intervene.mean_activations import Reference, measure
-from tonescope.diagnose.judging import audio_quality as sound
+from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
+from tonescope.diagnose.judging import audio_quality
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
 from tonescope.models.units import Location, Unit
 
@@ -45,7 +45,7 @@ def takes(generator: Generator) -> Takes:
 
 
 @pytest.fixture(scope="module")
-def reference(generator: Generator) -> Reference:
+def means(generator: Generator) -> MeanActivations:
     return measure(generator, 0.5, Sampling(), prompts=("jazz", "house"))
 
 
@@ -53,8 +53,8 @@ def neurons(group: tuple[Unit, ...]) -> list[int]:
     return [unit.index for unit in group if unit.location == MLP]
 
 
-def chosen(generator: Generator, takes: Takes, reference: Reference, found: Attribution, share: float, **more: Any) -> tuple[Unit, ...]:  # fmt: skip
-    return choose(generator, JUDGE, takes, "house", reference, found, share, **more)
+def chosen(generator: Generator, takes: Takes, means: MeanActivations, found: Attribution, share: float, **more: Any) -> tuple[Unit, ...]:  # fmt: skip
+    return greedy_group_search(generator, JUDGE, takes, "house", means, found, share, **more)
 
 
 def test_the_strongest_of_each_kind_are_added() -> None:
@@ -68,73 +68,73 @@ def test_a_draw_is_half_of_twice_as_many_of_the_strongest_others() -> None:
 
 
 def test_a_stand_in_is_found_where_the_first_is_muted(
-    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+    generator: Generator, takes: Takes, means: MeanActivations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     muted: list[Any] = []
 
-    def edited_slopes(*_: Any, at: Edit, feedback: int, **__: Any) -> Attribution:
-        muted.append((at.targets, feedback))
+    def edited_slopes(*_: Any, at: Edit, rollout_steps: int, **__: Any) -> Attribution:
+        muted.append((at.targets, rollout_steps))
         return attribution(n7=-9.0, n30=-5.0, n8=-1.0)
 
-    monkeypatch.setattr(choosing, "attribute", edited_slopes)
-    monkeypatch.setattr(choosing, "_best", lambda *given: choosing._Offer(given[4][0], takes, 0.0))
-    listens: list[int] = []
-    monkeypatch.setattr(choosing, "margin", lambda *given: listens.append(given[3]))
-    group = chosen(generator, takes, reference, attribution(**DRIVERS), 0.05, rounds=2, slopes=(4, 1))
-    assert neurons(group) == [7, 30] and muted == [((Unit(SELF, 0), Unit(MLP, 7)), 1)] and listens == [4]
+    monkeypatch.setattr(group_search, "attribute", edited_slopes)
+    monkeypatch.setattr(group_search, "_best", lambda *given: group_search._Candidate(given[4][0], takes, 0.0))
+    smoothgrad_samples: list[int] = []
+    monkeypatch.setattr(group_search, "margin", lambda *given: smoothgrad_samples.append(given[3]))
+    group = chosen(generator, takes, means, attribution(**DRIVERS), 0.05, rounds=2, gradient_options=(4, 1))
+    assert neurons(group) == [7, 30] and muted == [((Unit(SELF, 0), Unit(MLP, 7)), 1)] and smoothgrad_samples == [4]
 
 
 def test_an_offer_is_by_the_last_slopes_and_one_by_those_of_all_rounds() -> None:
     history, kept = [attribution(n7=-2.0, n8=-4.0), attribution(n8=-1.0, n30=-3.0)], (Unit(SELF, 0), Unit(MLP, 7))
-    offers = choosing._offers(kept, history, 0.05, 0, np.random.default_rng(0))
-    assert [neurons(offer) for offer in offers] == [[7, 30], [7, 8], [7]]
+    candidates = group_search._candidates(kept, history, 0.05, 0, np.random.default_rng(0))
+    assert [neurons(candidate) for candidate in candidates] == [[7, 30], [7, 8], [7]]
 
 
 def test_the_offer_that_takes_most_away_in_new_takes_is_kept(
-    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+    generator: Generator, takes: Takes, means: MeanActivations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is played holds the sum of the muted neurons' numbers, louder in some takes than in others, and the judge hears less for more."""
 
     def played(_: Any, prompts: Any, seeds: Any, edits: Any, *__: Any) -> Takes:
         sums = [sum(neurons(edit.targets)) if edit else 0 for edit in edits]
-        sound = [[total * (seed % 2)] * 800 for total, seed in zip(sums, seeds, strict=True)]
+        audio_quality = [[total * (seed % 2)] * 800 for total, seed in zip(sums, seeds, strict=True)]
         return Takes(
-            tuple(prompts), tuple(seeds), torch.zeros(len(seeds), 4, 25), torch.tensor(sound, dtype=torch.float)
+            tuple(prompts), tuple(seeds), torch.zeros(len(seeds), 4, 25), torch.tensor(audio_quality, dtype=torch.float)
         )
 
-    monkeypatch.setattr(choosing, "regenerate", played)
-    monkeypatch.setattr(sound, "broken", lambda edited, *_: torch.zeros(len(edited)))
+    monkeypatch.setattr(group_search, "regenerate", played)
+    monkeypatch.setattr(audio_quality, "broken", lambda edited, *_: torch.zeros(len(edited)))
     monkeypatch.setattr(JUDGE, "listen", lambda waveform, _: -waveform.mean(1))
     monkeypatch.setattr(JUDGE, "contrast", lambda logits, *_: logits)
     found = attribution(**{f"n{index}": -1.0 - index / 40 for index in range(1, 17)})
-    offers = choosing._offers((), [found], 0.2, 8, np.random.default_rng(takes.seeds[0]))
-    group = chosen(generator, takes, reference, found, 0.2, rounds=1, draws=8)
-    sums = [sum(neurons(offer)) for offer in offers]
+    candidates = group_search._candidates((), [found], 0.2, 8, np.random.default_rng(takes.seeds[0]))
+    group = chosen(generator, takes, means, found, 0.2, rounds=1, draws=8)
+    sums = [sum(neurons(candidate)) for candidate in candidates]
     assert sum(neurons(group)) == max(sums) > min(sums)
 
 
 def test_offers_that_leave_no_sound_are_not_kept(
-    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+    generator: Generator, takes: Takes, means: MeanActivations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, fates = attribution(**DRIVERS), iter([True, False, True])
-    monkeypatch.setattr(sound, "broken", lambda *_: torch.tensor([next(fates)] * 2 + [False]))
-    group = chosen(generator, takes, reference, found, 0.05, rounds=1, draws=2)
-    assert group == choosing._offers((), [found], 0.05, 2, np.random.default_rng(takes.seeds[0]))[1]
+    monkeypatch.setattr(audio_quality, "broken", lambda *_: torch.tensor([next(fates)] * 2 + [False]))
+    group = chosen(generator, takes, means, found, 0.05, rounds=1, draws=2)
+    assert group == group_search._candidates((), [found], 0.05, 2, np.random.default_rng(takes.seeds[0]))[1]
 
 
 def test_where_no_offer_leaves_sound_the_strongest_are_to_be_tested(
-    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+    generator: Generator, takes: Takes, means: MeanActivations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sound, "broken", lambda *_: torch.tensor([True, True, False]))
-    group = chosen(generator, takes, reference, attribution(**DRIVERS), 0.05, rounds=2)
+    monkeypatch.setattr(audio_quality, "broken", lambda *_: torch.tensor([True, True, False]))
+    group = chosen(generator, takes, means, attribution(**DRIVERS), 0.05, rounds=2)
     assert neurons(group) == [7, 8]
 
 
 def test_rounds_choose_no_more_than_asked_and_none_twice_on_takes_that_are_not_tested(
-    generator: Generator, takes: Takes, reference: Reference, monkeypatch: pytest.MonkeyPatch
+    generator: Generator, takes: Takes, means: MeanActivations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, shares, played = (
-        attribute(generator, takes, margin(JUDGE, "house", None), reference),
+        attribute(generator, takes, margin(JUDGE, "house", None), means),
         list[float](),
         list[int](),
     )
@@ -143,8 +143,8 @@ def test_rounds_choose_no_more_than_asked_and_none_twice_on_takes_that_are_not_t
         played.extend(given[2])
         return regenerate(*given)
 
-    monkeypatch.setattr(choosing, "regenerate", noted)
-    group = chosen(generator, takes, reference, found, 0.1, rounds=4, advance=shares.append)
+    monkeypatch.setattr(group_search, "regenerate", noted)
+    group = chosen(generator, takes, means, found, 0.1, rounds=4, advance=shares.append)
     assert 0 < len(group) == len(set(group)) <= len(grown((), found, 0.1))
     assert shares == [0.25, 0.5, 0.75, 1]
     assert sorted(set(played)) == [*range(2 * TAKES, 6 * TAKES)]

@@ -1,4 +1,4 @@
-"""A second slope foresees a long step better than the one at the clean take alone."""
+"""A second gradient predicts a long step better than the one at the clean take alone."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.attribution import integrated_gradients as refining
+from tonescope.diagnose.attribution import integrated_gradients
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.integrated_gradients import refined, strongest
+from tonescope.diagnose.attribution.integrated_gradients import strongest, two_point_integrated_gradients
 from tonescope.diagnose.attribution.metrics import Playback, margin
 from tonescope.diagnose.intervene.interventions import Edit, edited
-from tonescope.diagnose.intervene.mean_activations import Reference, measure
+from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling
 from tonescope.models.units import Location, Unit
 
@@ -26,7 +26,7 @@ def generator() -> Generator:
     return tiny.generator()
 
 
-def slopes(**effects: float) -> Attribution:
+def gradient_options(**effects: float) -> Attribution:
     """Eight neurons and two heads of one take; those named have so large an estimate, the others none."""
     units = {MLP: torch.zeros(1, 8), SELF: torch.zeros(1, 2)}
     for name, effect in effects.items():
@@ -35,27 +35,29 @@ def slopes(**effects: float) -> Attribution:
 
 
 def test_the_strongest_of_each_kind_count_in_both_directions() -> None:
-    found = slopes(n1=0.5, n2=-2.0, n3=3.0, h1=0.1)
+    found = gradient_options(n1=0.5, n2=-2.0, n3=3.0, h1=0.1)
     assert strongest(found, 2) == [Unit(SELF, 1), Unit(MLP, 3), Unit(MLP, 2)]
 
 
 def test_an_effect_that_bends_twice_is_exact(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slope(way: float) -> float:  # of 2 way - 3 way^2 + 5 way^3, which is 4 at the end of the way
+    def gradient(way: float) -> float:  # of 2 way - 3 way^2 + 5 way^3, which is 4 at the end of the way
         return 2 - 6 * way + 15 * way**2
 
     asked: list[tuple[Any, ...]] = []
 
-    def there(*given: Any, feedback: int) -> Attribution:
+    def there(*given: Any, rollout_steps: int) -> Attribution:
         sampling, rows, sites, edit = given[4:8]
-        asked.append((sampling, rows, sites, feedback))
-        return slopes(n3=slope(edit.amount) * (1 - edit.amount))
+        asked.append((sampling, rows, sites, rollout_steps))
+        return gradient_options(n3=gradient(edit.strength) * (1 - edit.strength))
 
-    monkeypatch.setattr(refining, "attribute", there)
+    monkeypatch.setattr(integrated_gradients, "attribute", there)
     shares: list[float] = []
     takes = generator.generate(["house"], [1], 0.5)
-    found = slopes(n3=slope(0), n5=0.01)
+    found = gradient_options(n3=gradient(0), n5=0.01)
     cold = Sampling(temperature=0.5)
-    better = refined(generator, takes, METRIC, Reference({}, {}), found, 1, cold, 3, shares.append, feedback=2)
+    better = two_point_integrated_gradients(
+        generator, takes, METRIC, MeanActivations({}, {}), found, 1, cold, 3, shares.append, rollout_steps=2
+    )
     assert asked == [(cold, 3, ["decoder.mlp"], 2)]
     assert float(better.units[MLP][0, 3]) == pytest.approx(4.0)
     assert float(better.units[MLP][0, 5]) == pytest.approx(0.01) and shares == [1.0]
@@ -65,9 +67,9 @@ def test_an_effect_that_bends_twice_is_exact(generator: Generator, monkeypatch: 
 def test_long_steps_are_foreseen_better(generator: Generator) -> None:
     takes = generator.generate(["smooth jazz with piano"] * 3, [1, 2, 3], 1.0)
     means = measure(generator, 0.5, Sampling(), prompts=("jazz", "house"))
-    far = Reference({location: 4 * mean + 0.5 for location, mean in means.means.items()}, means.about)
+    far = MeanActivations({location: 4 * mean + 0.5 for location, mean in means.values.items()}, means.about)
     found = attribute(generator, takes, METRIC, far)
-    better = refined(generator, takes, METRIC, far, found, 4, rows=2)
+    better = two_point_integrated_gradients(generator, takes, METRIC, far, found, 4, rows=2)
     errors = []
     for unit in strongest(found, 4):
         with torch.no_grad():

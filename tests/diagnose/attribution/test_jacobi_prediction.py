@@ -1,4 +1,4 @@
-"""Foreseen takes become the edited generation, pass by pass."""
+"""Predicted takes become the edited generation, pass by pass."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.attribution.jacobi_prediction import foreseen, foreseen_changes
+from tonescope.diagnose.attribution.jacobi_prediction import jacobi_prediction, predicted_changes
 from tonescope.diagnose.intervene.interventions import Edit, regenerate
-from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.verification import Variant, verify
-from tonescope.diagnose.schema import Question
+from tonescope.diagnose.schema import Contrast
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
 from tonescope.models.units import Location
@@ -37,7 +37,7 @@ def played(generator: Generator, edits: Sequence[Edit | None], sampling: Samplin
 def test_with_a_pass_for_every_position_it_is_the_edited_generation(generator: Generator, sampling: Sampling) -> None:
     clean, wanted = (played(generator, edits, sampling) for edits in ([None] * 3, EDITS))
     assert (clean.codes != wanted.codes).flatten(1).any(1).tolist() == [False, True, True]
-    found = foreseen(
+    found = jacobi_prediction(
         generator, clean, EDITS, None, sampling, passes=clean.codes.shape[2] + max(generator.delay), rows=2
     )
     assert torch.equal(found.codes, wanted.codes)
@@ -48,18 +48,18 @@ def test_with_a_pass_for_every_position_it_is_the_edited_generation(generator: G
 def test_edits_outside_the_decoder_count_too(where: Location) -> None:
     generator, edits = tiny.generator(), [None, Edit((where,), "set", 50.0), None]
     clean, wanted = (played(generator, some, Sampling()) for some in ([None] * 3, edits))
-    found = foreseen(generator, clean, edits, None, passes=40, rows=2)
+    found = jacobi_prediction(generator, clean, edits, None, passes=40, rows=2)
     assert not torch.allclose(wanted.waveform, clean.waveform, atol=1e-4)
     assert torch.equal(found.codes, wanted.codes) and torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
 
 
 def test_changes_are_those_of_what_the_judge_hears() -> None:
-    generator, judge, question = tiny.generator(), tiny.judge(), Question(label="house", against="smooth jazz")
+    generator, judge, contrast = tiny.generator(), tiny.judge(), Contrast(target="house", foil="smooth jazz")
     edits = [Edit((Location("decoder", layer, "mlp"),), "set", 5.0) for layer in range(2)]
     sampling = Sampling(temperature=0.8, top_k=6)
     variants = [Variant(str(number), edit) for number, edit in enumerate(edits)]
-    fresh = verify(generator, judge, question, PROMPT, [1, 2, 3], variants, SECONDS, sampling, Reference({}, {}))
-    found = foreseen_changes(
+    fresh = verify(generator, judge, contrast, PROMPT, [1, 2, 3], variants, SECONDS, sampling, MeanActivations({}, {}))
+    found = predicted_changes(
         generator, judge, fresh.clean.takes, variants, "house", "smooth jazz", None, sampling, passes=40, rows=2
     )
     measured = torch.stack([fresh.outcomes[str(number)].margins for number in range(2)]) - fresh.clean.margins
@@ -71,11 +71,11 @@ def test_another_prompt_is_foreseen_too(generator: Generator) -> None:
     clean, other = played(generator, [None] * 3, loud), ("house",) * 3
     wanted = regenerate(generator, list(other), [1, 2, 3], [None] * 3, SECONDS, loud, None)
     assert (clean.codes != wanted.codes).any()
-    found = foreseen(generator, replace(clean, prompts=other), [None] * 3, None, loud, passes=40, rows=2)
+    found = jacobi_prediction(generator, replace(clean, prompts=other), [None] * 3, None, loud, passes=40, rows=2)
     assert torch.equal(found.codes, wanted.codes) and torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
     judge, told = tiny.judge(), []
     variants = [Variant("same"), Variant("other", prompt="house")]
-    changes = foreseen_changes(
+    changes = predicted_changes(
         generator, judge, clean, variants, "house", None, None, loud, passes=40, advance=told.append
     )
     heard = [
@@ -90,13 +90,13 @@ def test_logits_that_are_no_numbers_are_refused() -> None:
     with torch.no_grad():
         generator.model.decoder.lm_heads[0].weight[0] = torch.nan
     with pytest.raises(TonescopeError, match="not a number in a replay"):
-        foreseen(generator, clean, [None] * 3, None)
+        jacobi_prediction(generator, clean, [None] * 3, None)
 
 
 def test_what_is_left_alone_stays_as_it_was(generator: Generator) -> None:
     clean = played(generator, [None] * 3, Sampling())
     late = Edit((Location("decoder", 0, "mlp"),), "set", 2.0, seconds=(0.25, 0.5))
-    once = foreseen(generator, clean, [None, late, late], None, passes=1)
+    once = jacobi_prediction(generator, clean, [None, late, late], None, passes=1)
     same = (once.codes == clean.codes).all(1)
     first = int(0.25 * generator.frame_rate)
     assert same[0].all() and same[1:, : first - max(generator.delay)].all() and not same[1:, first:].all()
@@ -107,7 +107,7 @@ def test_every_pass_comes_closer() -> None:
     edits = [Edit((Location("decoder", 0, "mlp"),), "set", 5.0)] * 3
     clean, wanted = (played(generator, some, Sampling()) for some in ([None] * 3, edits))
     apart = [
-        float((foreseen(generator, clean, edits, None, passes=passes).codes != wanted.codes).float().mean())
+        float((jacobi_prediction(generator, clean, edits, None, passes=passes).codes != wanted.codes).float().mean())
         for passes in (1, 3, 9)
     ]
     assert apart[0] > apart[1] > apart[2]

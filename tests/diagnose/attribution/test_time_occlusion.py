@@ -11,11 +11,11 @@ from tests import tiny
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import log_probability, margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second, sections, silenced
-from tonescope.diagnose.intervene import mean_activations as reference
-from tonescope.diagnose.schema import Question
+from tonescope.diagnose.intervene import mean_activations
+from tonescope.diagnose.schema import Contrast
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
 
-QUESTION = Question(label="house", against="smooth jazz")
+QUESTION = Contrast(target="house", foil="smooth jazz")
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def takes(generator: Generator) -> Takes:
 
 
 @pytest.fixture(scope="module")
-def means(generator: Generator) -> reference.Reference:
-    return reference.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
+def means(generator: Generator) -> mean_activations.MeanActivations:
+    return mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.9, 1.0, 2.2, 4.0, 4.24, 4.3])
@@ -56,7 +56,7 @@ def test_windows_are_drawn_at_their_middle(takes: Takes) -> None:
 
 
 def test_every_section_is_estimated_and_verified(
-    generator: Generator, takes: Takes, means: reference.Reference
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     judge = tiny.judge()
     found = attribute(generator, takes, margin(judge, "house", "smooth jazz"), means)
@@ -73,7 +73,9 @@ def test_every_section_is_estimated_and_verified(
     assert rows[0].verified.interval is not None
 
 
-def test_frames_that_are_silent_already_change_nothing(generator: Generator, means: reference.Reference) -> None:
+def test_frames_that_are_silent_already_change_nothing(
+    generator: Generator, means: mean_activations.MeanActivations
+) -> None:
     """Planted: where the codec is given silence, the estimate of silencing it is small beside the others'."""
     codes = generator.generate(["jazz"], [1], 2.0).codes
     silence = generator.encode(torch.zeros(1, 3200))[0, :, 40]
@@ -83,6 +85,8 @@ def test_frames_that_are_silent_already_change_nothing(generator: Generator, mea
     assert float(found.frames[0, 55:].abs().max()) < 1e-6 < float(found.frames[0, :45].abs().max())
 
 
-def test_parts_of_a_log_probability_add_up(generator: Generator, takes: Takes, means: reference.Reference) -> None:
+def test_parts_of_a_log_probability_add_up(
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+) -> None:
     found = attribute(generator, takes, log_probability("house music"), means)
     assert torch.allclose(-found.frames.sum(1), found.metric, atol=1e-5)

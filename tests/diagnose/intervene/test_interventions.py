@@ -11,8 +11,15 @@ import torch
 from tests import tiny
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import log_probability
-from tonescope.diagnose.intervene import mean_activations as reference
-from tonescope.diagnose.intervene.interventions import Donor, Edit, check_edit, edited, regenerate, resampled
+from tonescope.diagnose.intervene import mean_activations
+from tonescope.diagnose.intervene.interventions import (
+    Edit,
+    SourceActivations,
+    check_edit,
+    edited,
+    regenerate,
+    resampled,
+)
 from tonescope.diagnose.store.traces import activations
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
@@ -49,27 +56,27 @@ def takes(generator: Generator) -> Takes:
 
 
 @pytest.fixture(scope="module")
-def means(generator: Generator) -> reference.Reference:
-    return reference.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
+def means(generator: Generator) -> mean_activations.MeanActivations:
+    return mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
 
 
 def _activations(generator: Generator, takes: Takes, location: Location) -> torch.Tensor:
     """(takes, branches, along, features) as a fresh replay sees them."""
-    return torch.stack([donor.values[location] for donor in activations(generator, takes, [location])])
+    return torch.stack([source.values[location] for source in activations(generator, takes, [location])])
 
 
 def _edits(generator: Generator, takes: Takes, unit: Unit) -> dict[str, Edit]:
     other = generator.generate(["smooth house with piano"], [77], SECONDS)  # as many tokens, other text states
-    donor = activations(generator, other, [unit.location])[0]
+    source = activations(generator, other, [unit.location])[0]
     return {
         "zero": Edit((unit,), "zero"), "mean": Edit((unit,), "mean"), "scale": Edit((unit,), "scale", 2.0), "set": Edit((unit,), "set", 3.0),
-        "resample": Edit((unit,), "resample", donor=donor), "patch": Edit((unit,), "patch", donor=donor),
+        "resample": Edit((unit,), "resample", source=source), "patch": Edit((unit,), "patch", source=source),
     }  # fmt: skip
 
 
 @everywhere
 def test_every_kind_changes_its_target_and_no_other(
-    generator: Generator, takes: Takes, means: reference.Reference, place: str
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations, place: str
 ) -> None:
     unit = Unit(Location.parse(place), 1)
     clean = _activations(generator, takes, unit.location)
@@ -84,16 +91,16 @@ def test_every_kind_changes_its_target_and_no_other(
         assert torch.equal(after[1][..., others], clean[1][..., others]), kind
         expected = {
             "zero": torch.zeros_like(clean[1]), "scale": 2 * clean[1], "set": torch.full_like(clean[1], 3.0),
-            "mean": means.means[unit.location][: clean.shape[1], None].expand_as(clean[1]),
+            "mean": means.values[unit.location][: clean.shape[1], None].expand_as(clean[1]),
         }.get(kind)  # fmt: skip
-        if edit.donor:
-            expected = edit.donor.values[unit.location]
+        if edit.source:
+            expected = edit.source.values[unit.location]
         assert torch.allclose(after[1][..., columns], expected[..., columns], atol=1e-6), kind
 
 
 @everywhere
 def test_nothing_upstream_moves_under_any_kind_of_edit(
-    generator: Generator, takes: Takes, means: reference.Reference, place: str
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations, place: str
 ) -> None:
     location = Location.parse(place)
     upstream = [other for other in generator.locations() if other.site.causal and _depth(other) < _depth(location)]
@@ -110,14 +117,14 @@ def test_nothing_upstream_moves_under_any_kind_of_edit(
 
 @everywhere
 def test_generation_under_an_edit_replays_under_the_same_edit(
-    generator: Generator, means: reference.Reference, place: str
+    generator: Generator, means: mean_activations.MeanActivations, place: str
 ) -> None:
-    """What generation saw step by step is what a replay of the edited codes sees, donors and seconds included."""
+    """What generation saw step by step is what a replay of the edited codes sees, sources and seconds included."""
     unit = Unit(Location.parse(place), 0)
-    donor = activations(generator, generator.generate(["house"], [5], SECONDS), [unit.location])[0]
+    source = activations(generator, generator.generate(["house"], [5], SECONDS), [unit.location])[0]
     edits = [Edit((unit,), "set", 1.5)]
     if unit.location.network == "decoder":
-        edits += [Edit((unit,), "set", 1.5, seconds=(0.3, 0.6)), Edit((unit,), "patch", donor=donor)]
+        edits += [Edit((unit,), "set", 1.5, seconds=(0.3, 0.6)), Edit((unit,), "patch", source=source)]
     for edit in edits:
         seen: list[torch.Tensor] = []
         look = read(generator.place(unit.location), lambda tensor: seen.append(tensor.clone()))  # noqa: B023
@@ -137,10 +144,12 @@ def test_generation_under_an_edit_replays_under_the_same_edit(
             assert torch.allclose(torch.stack(steps[-passes:]), torch.stack(seen), atol=1e-5)
 
 
-def test_seconds_and_branch_limit_an_edit(generator: Generator, takes: Takes, means: reference.Reference) -> None:
+def test_seconds_and_branch_limit_an_edit(
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+) -> None:
     location = Location("decoder", 1, "mlp")
     clean = _activations(generator, takes, location)
-    edit = Edit((location,), "set", 9.0, seconds=(0.2, 0.5), branch="prompt")
+    edit = Edit((location,), "set", 9.0, seconds=(0.2, 0.5), branch="cond")
     with edited(generator, [edit] * 2, 3.0, means):
         after = _activations(generator, takes, location)
     changed = (after != clean).any(3)
@@ -157,19 +166,19 @@ def test_seconds_and_branch_limit_an_edit(generator: Generator, takes: Takes, me
 
 @pytest.mark.parametrize("kind", ["zero", "mean", "scale", "set"])
 def test_an_edit_can_go_part_of_the_way(
-    generator: Generator, takes: Takes, means: reference.Reference, kind: str
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations, kind: str
 ) -> None:
     place = Location("decoder", 1, "mlp")
     clean = _activations(generator, takes, place)
     after = {}
-    for amount in (0.25, 1.0):
-        edit = Edit((place,), kind, 3.0, amount=amount)  # type: ignore[arg-type]
+    for strength in (0.25, 1.0):
+        edit = Edit((place,), kind, 3.0, strength=strength)  # type: ignore[arg-type]
         with edited(generator, [edit] * 2, 3.0, means):
-            after[amount] = _activations(generator, takes, place)
+            after[strength] = _activations(generator, takes, place)
     assert torch.allclose(after[0.25], clean + 0.25 * (after[1.0] - clean), atol=1e-5)
 
 
-def test_batched_variants_equal_single_ones(generator: Generator, means: reference.Reference) -> None:
+def test_batched_variants_equal_single_ones(generator: Generator, means: mean_activations.MeanActivations) -> None:
     edits = [
         None,
         Edit((Unit(Location("decoder", 1, "mlp"), 5),)),
@@ -185,7 +194,7 @@ def test_batched_variants_equal_single_ones(generator: Generator, means: referen
         assert torch.allclose(alone.waveform[0], together.waveform[row], atol=1e-5)
 
 
-def test_what_cannot_be_done_is_refused(generator: Generator, means: reference.Reference) -> None:
+def test_what_cannot_be_done_is_refused(generator: Generator, means: mean_activations.MeanActivations) -> None:
     neuron = Unit(Location("decoder", 1, "mlp"), 5)
     refused = {
         "changed nothing": Edit((neuron,), "scale", 1.0),
@@ -193,9 +202,9 @@ def test_what_cannot_be_done_is_refused(generator: Generator, means: reference.R
         "there is no": Edit((replace(neuron, index=400),), "zero"),
         "no location": Edit((Location("decoder", 9, "mlp"),), "zero"),
         "takes no part in playing": Edit((Location("codec", 0, "encoder"),), "zero"),
-        "needs a donor": Edit((neuron,), "patch"),
+        "needs a source": Edit((neuron,), "patch"),
         "cannot be limited to some seconds": Edit((Location("text", 0, "mlp"),), "zero", seconds=(0.0, 0.5)),
-        "cannot be limited to one": Edit((Location("text", 0, "mlp"),), "zero", branch="null"),
+        "cannot be limited to one": Edit((Location("text", 0, "mlp"),), "zero", branch="uncond"),
         "not a stretch of time": Edit((neuron,), "zero", seconds=(0.5, 0.2)),
     }
     for message, edit in refused.items():
@@ -206,7 +215,7 @@ def test_what_cannot_be_done_is_refused(generator: Generator, means: reference.R
 
 
 def test_an_edit_past_the_end_of_the_take_is_refused(
-    generator: Generator, takes: Takes, means: reference.Reference
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     edit = Edit((Location("decoder", 1, "mlp"),), "zero", seconds=(5.0, 6.0))
     with pytest.raises(TonescopeError, match="reaches beyond"):
@@ -215,7 +224,7 @@ def test_an_edit_past_the_end_of_the_take_is_refused(
         activations(generator, takes, [Location("decoder", 1, "mlp")])
 
 
-def test_edits_that_would_hit_other_takes_are_refused(takes: Takes, means: reference.Reference) -> None:
+def test_edits_that_would_hit_other_takes_are_refused(takes: Takes, means: mean_activations.MeanActivations) -> None:
     """Fewer edits than takes, more, or the branches of another guidance."""
     generator, edit = tiny.generator(), Edit((Location("decoder", 1, "mlp"),), "set", 7.0)
     text = generator.read_text([PROMPT] * 2)
@@ -229,14 +238,14 @@ def test_edits_that_would_hit_other_takes_are_refused(takes: Takes, means: refer
 
 def test_an_edit_that_says_nothing_is_refused() -> None:
     generator, place = tiny.generator(), Location("decoder", 1, "mlp")
-    donor = Donor({place: torch.zeros(2, 4, generator.features(place))})
+    source = SourceActivations({place: torch.zeros(2, 4, generator.features(place))})
     refused = {
         "says nothing": [Edit((place,), "foo"), Edit((place,), branch="conditional")],  # type: ignore[arg-type]
         "neither a Unit": [Edit(("decoder.1.mlp:5",), "zero")],  # type: ignore[arg-type]
-        "takes nothing from a donor": [Edit((place,), "scale", 2.0, donor=donor)],
-        "finite": [Edit((place,), "set", float("nan")), Edit((place,), "zero", amount=float("inf"))],
+        "takes nothing from a source": [Edit((place,), "scale", 2.0, source=source)],
+        "finite": [Edit((place,), "set", float("nan")), Edit((place,), "zero", strength=float("inf"))],
         "there is no": [Edit((Unit(place, -1),), "zero")],
-        "of another model": [Edit((place,), "patch", donor=Donor({place: torch.zeros(2, 4, 3)}))],
+        "of another model": [Edit((place,), "patch", source=SourceActivations({place: torch.zeros(2, 4, 3)}))],
     }
     for message, edits in refused.items():
         for edit in edits:
@@ -248,8 +257,8 @@ def test_an_edit_that_says_nothing_is_refused() -> None:
 def test_a_donor_that_is_too_short_is_refused(place: str) -> None:
     """One of half a second in a take of a whole one, and one of three tokens in a prompt of six; within its length it will do."""
     generator, location = tiny.generator(), Location.parse(place)
-    donor = activations(generator, generator.generate(["house"], [5], 0.5), [location])[0]
-    edit = Edit((location,), "patch", donor=donor)
+    source = activations(generator, generator.generate(["house"], [5], 0.5), [location])[0]
+    edit = Edit((location,), "patch", source=source)
     with pytest.raises(TonescopeError, match="shorter than what it should fill"):
         regenerate(generator, [PROMPT], [1], [edit], 1.0, Sampling(), None)
     if location.network == "decoder":
@@ -258,20 +267,20 @@ def test_a_donor_that_is_too_short_is_refused(place: str) -> None:
 
 def test_cross_attention_without_a_prompt_has_nothing_to_lose() -> None:
     generator = tiny.generator()
-    means = reference.measure(generator, 0.3, Sampling(), prompts=("jazz",))
+    means = mean_activations.measure(generator, 0.3, Sampling(), prompts=("jazz",))
     place = Location("decoder", 1, "cross")
     both, prompted = (
         regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch=branch)], 0.3, Sampling(), means)
-        for branch in ("both", "prompt")
+        for branch in ("both", "cond")
     )
     assert torch.equal(both.codes, prompted.codes)
-    with pytest.raises(TonescopeError, match="reads nothing of the null prompt"):
-        regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch="null")], 0.3, Sampling(), means)
+    with pytest.raises(TonescopeError, match="reads nothing of the empty prompt"):
+        regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch="uncond")], 0.3, Sampling(), means)
     with pytest.raises(TonescopeError, match="guidance is off"):
-        regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch="prompt")], 0.3, Sampling(1.0), means)
+        regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch="cond")], 0.3, Sampling(1.0), means)
 
 
-def test_a_recording_under_edits_gives_each_take_its_own(means: reference.Reference) -> None:
+def test_a_recording_under_edits_gives_each_take_its_own(means: mean_activations.MeanActivations) -> None:
     """More takes than are replayed at a time, of prompts of different length: every edit finds its row and no other."""
     for family in ("mono", "melody"):
         generator = tiny.generator(family)
@@ -280,7 +289,7 @@ def test_a_recording_under_edits_gives_each_take_its_own(means: reference.Refere
         place = Location("decoder", 1, "mlp")
         clean = activations(generator, takes, [place])
         edits: list[Edit | None] = [None] * 7
-        edits[1], edits[5] = Edit((place,), "set", 5.0, branch="prompt"), Edit((place,), "zero")
+        edits[1], edits[5] = Edit((place,), "set", 5.0, branch="cond"), Edit((place,), "zero")
         with edited(generator, edits, 3.0, means):
             after = activations(generator, takes, [place])
         for row, (before, now) in enumerate(zip(clean, after, strict=True)):
@@ -294,15 +303,15 @@ def test_both_sides_of_a_stereo_image_are_patched_from_their_own() -> None:
     generator = tiny.generator("stereo")
     place = Location("codec", 3, "decoder")
     takes, other = (generator.generate([PROMPT], [seed], 0.5) for seed in (1, 2))
-    donor = activations(generator, other, [place])[0]
-    with edited(generator, [Edit((place,), "patch", donor=donor)], 3.0):
+    source = activations(generator, other, [place])[0]
+    with edited(generator, [Edit((place,), "patch", source=source)], 3.0):
         after = activations(generator, takes, [place])[0]
-    assert torch.equal(after.values[place], donor.values[place])
-    left, right = donor.values[place].chunk(2, dim=1)
+    assert torch.equal(after.values[place], source.values[place])
+    left, right = source.values[place].chunk(2, dim=1)
     assert not torch.equal(left, right)
 
 
-def test_a_compiled_model_is_refused(means: reference.Reference) -> None:
+def test_a_compiled_model_is_refused(means: mean_activations.MeanActivations) -> None:
     generator = tiny.generator()
     generator.model.decoder.compile()
     edit = Edit((Location("decoder", 1, "mlp"),), "zero")
@@ -331,35 +340,35 @@ def test_resampling_takes_from_another_take() -> None:
     generator = tiny.generator()
     takes = generator.generate(["jazz"] * 4, [1, 2, 3, 4], 0.5)
     place = generator.location("decoder.1.mlp")
-    donors = activations(generator, takes, [place])
+    sources = activations(generator, takes, [place])
     for seed in range(6):
-        edits = resampled([Unit(place, 3)], donors, seed)
-        assert all(edit.donor is not donor for edit, donor in zip(edits, donors, strict=True))
-        assert len({id(edit.donor) for edit in edits}) == 4
+        edits = resampled([Unit(place, 3)], sources, seed)
+        assert all(edit.source is not source for edit, source in zip(edits, sources, strict=True))
+        assert len({id(edit.source) for edit in edits}) == 4
     with pytest.raises(TonescopeError, match="only one"):
-        resampled([Unit(place, 3)], donors[:1], 0)
+        resampled([Unit(place, 3)], sources[:1], 0)
 
 
 def test_donors_are_kept_bit_for_bit(tmp_path: Path) -> None:
     generator = tiny.generator()
     takes = generator.generate(["jazz"], [1], 0.5)
-    donor = activations(generator, takes, generator.locations("decoder.mlp", "decoder.self"))[0]
-    donor.save(tmp_path / "donor.safetensors")
-    again = Donor.load(tmp_path / "donor.safetensors")
-    assert all(torch.equal(donor.values[place], again.values[place]) for place in donor.values)
+    source = activations(generator, takes, generator.locations("decoder.mlp", "decoder.self"))[0]
+    source.save(tmp_path / "source.safetensors")
+    again = SourceActivations.load(tmp_path / "source.safetensors")
+    assert all(torch.equal(source.values[place], again.values[place]) for place in source.values)
     with pytest.raises(TonescopeError, match="no recorded activations"):
-        Donor.load(tmp_path / "nothing")
+        SourceActivations.load(tmp_path / "nothing")
 
 
 def test_what_was_recorded_without_guidance_is_not_put_into_both_halves() -> None:
     generator = tiny.generator()
     takes = generator.generate(["jazz"], [1], 0.5)
     place = generator.location("decoder.1.mlp")
-    donor = activations(generator, takes, [place], guidance=1.0)[0]
-    check_edit(generator, Edit((place,), "patch", donor=donor, branch="prompt"), None, 3.0)
+    source = activations(generator, takes, [place], guidance=1.0)[0]
+    check_edit(generator, Edit((place,), "patch", source=source, branch="cond"), None, 3.0)
     with pytest.raises(TonescopeError, match="without guidance"):
-        check_edit(generator, Edit((place,), "patch", donor=donor), None, 3.0)
-    means = reference.measure(generator, 0.3, Sampling(guidance=1.0), prompts=("jazz", "house"))
+        check_edit(generator, Edit((place,), "patch", source=source), None, 3.0)
+    means = mean_activations.measure(generator, 0.3, Sampling(guidance=1.0), prompts=("jazz", "house"))
     with pytest.raises(TonescopeError, match="without guidance"):
         check_edit(generator, Edit((place,)), means, 3.0)
     with pytest.raises(TonescopeError, match="without guidance"):

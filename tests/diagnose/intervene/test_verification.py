@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.intervene import mean_activations as reference
+from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.interventions import Edit, regenerate
-from tonescope.diagnose.intervene.mean_activations import Reference
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.verification import Outcome, Played, Variant, verify
-from tonescope.diagnose.judging import audio_quality as sound_of
+from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.judging.verdict import UNSURE
-from tonescope.diagnose.schema import Question
+from tonescope.diagnose.schema import Contrast
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
 from tonescope.models.units import Unit
@@ -33,8 +33,8 @@ def generator() -> Generator:
 
 
 @pytest.fixture(scope="module")
-def means(generator: Generator) -> Reference:
-    return reference.measure(generator, SECONDS, Sampling(), prompts=("jazz", "house", "a song"))
+def means(generator: Generator) -> MeanActivations:
+    return mean_activations.measure(generator, SECONDS, Sampling(), prompts=("jazz", "house", "a song"))
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +43,14 @@ def told() -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def played(generator: Generator, means: Reference, told: list[float]) -> Played:
-    question = Question(label="house", against="smooth jazz")
+def played(generator: Generator, means: MeanActivations, told: list[float]) -> Played:
+    contrast = Contrast(target="house", foil="smooth jazz")
     return verify(
-        generator, tiny.judge(), question, PROMPT, SEEDS, VARIANTS, SECONDS, Sampling(), means, 7, told.append
+        generator, tiny.judge(), contrast, PROMPT, SEEDS, VARIANTS, SECONDS, Sampling(), means, 7, told.append
     )
 
 
-def test_variants_together_equal_variants_alone(generator: Generator, means: Reference, played: Played) -> None:
+def test_variants_together_equal_variants_alone(generator: Generator, means: MeanActivations, played: Played) -> None:
     for name, edits in (("edit", [EDIT] * 3), ("one a take", list(EACH)), ("nothing", [None] * 3)):
         alone = regenerate(generator, [PROMPT] * 3, SEEDS, edits, SECONDS, Sampling(), means)
         assert torch.equal(played.outcomes[name].takes.codes, alone.codes)
@@ -77,29 +77,29 @@ def test_flips_are_takes_of_intact_sound_that_were_heard_so_and_are_no_longer() 
 
     def outcome(name: str, sound: torch.Tensor, *heard: str) -> Outcome:
         takes = Takes(("house",) * 5, (1, 2, 3, 4, 5), torch.zeros(5, 1, 1), sound)
-        broke = sound_of.ruined(sound, music)
+        broke = audio_quality.ruined(sound, music)
         return Outcome(name, takes, torch.zeros(5, 2), torch.tensor([0.0, 0.0, -9.0, 0.0, 0.0]), list(heard), broke)
 
     silent = music.clone()
     silent[2] = 0
     clean = outcome("untouched", music, "house", "house", "house", "techno", "house")
     changed = outcome("changed", silent, "house", "techno", "techno", "techno", UNSURE)
-    trial = Played(Question(label="house", against="techno"), clean, {"changed": changed}, 1600).trial("changed")
+    trial = Played(Contrast(target="house", foil="techno"), clean, {"changed": changed}, 1600).trial("changed")
     assert (trial.flips, trial.flippable) == (2, 4) and not trial.sound.broke
     assert trial.heard == {"techno": 3, "house": 1, UNSURE: 1}
     assert (trial.effect.takes, trial.effect.mean) == (4, 0.0)
 
 
-def test_takes_that_are_one_and_the_same_are_refused(generator: Generator, means: Reference) -> None:
-    question = Question(label="house", against="smooth jazz")
+def test_takes_that_are_one_and_the_same_are_refused(generator: Generator, means: MeanActivations) -> None:
+    contrast = Contrast(target="house", foil="smooth jazz")
     with pytest.raises(TonescopeError, match="leaves so little to chance"):
-        verify(generator, tiny.judge(), question, PROMPT, SEEDS, [], SECONDS, Sampling(temperature=1e-6), means)
+        verify(generator, tiny.judge(), contrast, PROMPT, SEEDS, [], SECONDS, Sampling(temperature=1e-6), means)
 
 
 def test_other_words_may_bring_other_music(generator: Generator, played: Played) -> None:
     """Only what is no sound at all counts as broken where the prompt is another."""
     clean, words = played.clean.takes.waveform, played.outcomes["word"]
-    assert torch.equal(words.broke, sound_of.ruined(words.takes.waveform, clean))
+    assert torch.equal(words.broke, audio_quality.ruined(words.takes.waveform, clean))
 
 
 def test_progress_reaches_the_end(played: Played, told: list[float]) -> None:

@@ -9,12 +9,11 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.attribution import integrated_gradients as refining
+from tonescope.diagnose.attribution import integrated_gradients
 from tonescope.diagnose.attribution.metrics import Metric
-from tonescope.diagnose.jobs import diagnosis
-from tonescope.diagnose.jobs import verification_plan as plan
-from tonescope.diagnose.jobs.diagnosis import choose_question, foreign
-from tonescope.diagnose.judging import verdict as genre
+from tonescope.diagnose.jobs import diagnosis, verification_plan
+from tonescope.diagnose.jobs.diagnosis import choose_contrast, foreign
+from tonescope.diagnose.judging import verdict as verdict_module
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.judging.verdict import Heard, Intent, Verdict
 from tonescope.diagnose.report import plots, sentences
@@ -58,7 +57,7 @@ def test_words_that_come_twice_have_bars_of_their_own(found: Diagnosis) -> None:
 
 def test_plots_show_names_as_they_are(found: Diagnosis) -> None:
     odd = found.model_copy(deep=True)
-    odd.drivers.words[0].word, odd.question.label = "<b>house</b>", "<i>house</i>"
+    odd.drivers.words[0].word, odd.contrast.target = "<b>house</b>", "<i>house</i>"
     figure = plots.words(odd)
     assert "&lt;b&gt;house" in figure.data[0].y[0] or "&lt;b&gt;house" in figure.data[0].y[1]
     assert "<i>" not in figure.layout.xaxis.title.text
@@ -87,7 +86,7 @@ def test_a_badge_says_verified_only_where_it_is_clear(found: Diagnosis) -> None:
 
 def test_a_judge_of_another_world_gives_no_verdict() -> None:
     session = tiny.session()
-    session.judge.world = "the pieces of a composer"
+    session.judge.domain = "the pieces of a composer"
     result = session.diagnose("house", QUICK)[0]
     assert result.verdict.kind == "unclear" and result.verdict.sentence.startswith("No verdict")
     assert any("larger_clap_music" in caveat for caveat in result.caveats)
@@ -96,8 +95,8 @@ def test_a_judge_of_another_world_gives_no_verdict() -> None:
 def test_what_is_heard_is_not_compared_with_itself(session: Session, found: Diagnosis) -> None:
     heard = found.perceived.label
     intended = next(label for label in LABELS if label != heard)
-    result = session.diagnose("house house piano", QUICK.model_copy(update={"against": heard}), intended)[0]
-    assert result.question.label == heard and result.question.against == intended
+    result = session.diagnose("house house piano", QUICK.model_copy(update={"foil": heard}), intended)[0]
+    assert result.contrast.target == heard and result.contrast.foil == intended
     assert any(f"compared with {intended}" in caveat for caveat in result.caveats)
 
 
@@ -110,9 +109,9 @@ def test_seconds_are_tested_in_fresh_takes_and_share_the_family_of_q_values(foun
 def test_where_the_prompt_was_met_the_question_is_why_this_and_nothing_else(found: Diagnosis, session: Session) -> None:
     heard = found.perceived.label
     met = session.diagnose("house house piano", QUICK, intended=heard)[0]
-    assert (met.question.label, met.question.against) == (heard, None)
-    assert sentences.question(met) == f"Why {heard} rather than anything else?"
-    assert met.drivers.seconds[0].against_probability == pytest.approx(1 - met.drivers.seconds[0].label_probability)
+    assert (met.contrast.target, met.contrast.foil) == (heard, None)
+    assert sentences.contrast(met) == f"Why {heard} rather than anything else?"
+    assert met.drivers.seconds[0].foil_probability == pytest.approx(1 - met.drivers.seconds[0].target_probability)
     probability = met.takes[0].probability
     assert met.takes[0].margin == pytest.approx(math.log(probability / (1 - probability)), abs=1e-3)
 
@@ -121,34 +120,34 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[object, ...]] = []
-    plain_margin, plain_choose = diagnosis.margin, diagnosis.choose
+    plain_margin, plain_choose = diagnosis.margin, diagnosis.greedy_group_search
 
-    def margin(judge: Judge, label: str, against: str | None, listens: int) -> Metric:
-        asked.append((label, against, listens))
-        return plain_margin(judge, label, against, listens)
+    def margin(judge: Judge, label: str, foil: str | None, smoothgrad_samples: int) -> Metric:
+        asked.append((label, foil, smoothgrad_samples))
+        return plain_margin(judge, label, foil, smoothgrad_samples)
 
-    def choose(*given: Any, **more: Any) -> tuple[Unit, ...]:
-        asked.append((given[3], given[8], more["slopes"]))
+    def greedy_group_search(*given: Any, **more: Any) -> tuple[Unit, ...]:
+        asked.append((given[3], given[8], more["gradient_options"]))
         return plain_choose(*given, **more)
 
     monkeypatch.setattr(diagnosis, "margin", margin)
-    monkeypatch.setattr(diagnosis, "choose", choose)
+    monkeypatch.setattr(diagnosis, "greedy_group_search", greedy_group_search)
     found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 3}))[0]
-    heard = found.question
-    assert heard.against is not None
+    heard = found.contrast
+    assert heard.foil is not None
     assert asked == [
-        (heard.label, heard.against, 1),
-        (heard.label, heard.against, 1),
-        (heard.label, None, 1),
-        (heard.label, 3, (1, 0)),
+        (heard.target, heard.foil, 1),
+        (heard.target, heard.foil, 1),
+        (heard.target, None, 1),
+        (heard.target, 3, (1, 0)),
     ]
     asked.clear()
     careful = session.diagnose("house house piano", QUICK.model_copy(update={"careful": True}))[0]
     assert asked == [
-        (heard.label, heard.against, 4),
-        (heard.label, heard.against, 1),
-        (heard.label, None, 4),
-        (heard.label, 2, (4, 1)),
+        (heard.target, heard.foil, 4),
+        (heard.target, heard.foil, 1),
+        (heard.target, None, 4),
+        (heard.target, 2, (4, 1)),
     ]
     assert [take.margin for take in careful.takes] == pytest.approx([take.margin for take in found.takes], abs=1e-4)
 
@@ -158,7 +157,7 @@ def test_the_strongest_units_are_estimated_by_a_second_slope_where_that_is_asked
 ) -> None:
     told: list[str] = []
     closer, evidence = session.diagnose(
-        "house house piano", QUICK.model_copy(update={"refined_units": 2}), progress=lambda what, _: told.append(what)
+        "house house piano", QUICK.model_copy(update={"two_point_units": 2}), progress=lambda what, _: told.append(what)
     )
     plain = session.diagnose("house house piano", QUICK)[1].attribution
     changed = {
@@ -171,11 +170,11 @@ def test_the_strongest_units_are_estimated_by_a_second_slope_where_that_is_asked
         .nonzero()[:, 0]
         .tolist()
     }
-    wanted = {str(unit) for unit in refining.strongest(plain, 2)}
+    wanted = {str(unit) for unit in integrated_gradients.strongest(plain, 2)}
     assert changed <= wanted and changed and len(wanted) == 4
     assert (
         closer.drivers.group.muted.effect == found.drivers.group.muted.effect
-    )  # the group is chosen by the slopes at the clean takes
+    )  # the group is chosen by the gradients at the clean takes
     assert told.count("attribute") > 4
 
 
@@ -184,11 +183,11 @@ def test_group_and_words_are_foreseen_in_the_takes_they_were_chosen_by(
 ) -> None:
     given: list[Any] = []
 
-    def foreseen(*arguments: Any, **_: Any) -> torch.Tensor:
+    def jacobi_prediction(*arguments: Any, **_: Any) -> torch.Tensor:
         given.extend(arguments)
         return torch.tensor([[-1.0, -3.0], *([float(-place)] * 2 for place, _ in enumerate(arguments[3][1:]))])
 
-    monkeypatch.setattr(diagnosis, "foreseen_changes", foreseen)
+    monkeypatch.setattr(diagnosis, "predicted_changes", jacobi_prediction)
     found, evidence = session.diagnose("house house piano", QUICK.model_copy(update={"temperature": 0.9, "top_k": 40}))
     assert found.drivers.group is not None and found.drivers.group.estimated.mean == -2
     group, *words = given[3]
@@ -197,14 +196,14 @@ def test_group_and_words_are_foreseen_in_the_takes_they_were_chosen_by(
     assert [(word.word, word.start, word.estimated.mean) for word in found.drivers.words] == [
         ("piano", 12, -2), ("house", 6, -1), ("house", 0, 0)
     ]  # fmt: skip
-    assert given[4:6] == [found.question.label, found.question.against]
+    assert given[4:6] == [found.contrast.target, found.contrast.foil]
     assert given[7] == Sampling(QUICK.guidance, temperature=0.9, top_k=40)
 
 
 def test_a_judge_of_one_sound_world_warns_of_clips_from_elsewhere() -> None:
     own, clips = tiny.session(), [Clip(torch.randn(8000) * 0.1, 16000)]
     told = [own.diagnose("house", QUICK, known=clips)[0].caveats]
-    own.judge.world, own.generator.name = "the pieces of a composer", "embedded"
+    own.judge.domain, own.generator.name = "the pieces of a composer", "embedded"
     told.append(own.diagnose("house", QUICK, known=clips)[0].caveats)
     assert [any("may mishear the known clips" in caveat for caveat in caveats) for caveats in told] == [False, True]
 
@@ -212,9 +211,9 @@ def test_a_judge_of_one_sound_world_warns_of_clips_from_elsewhere() -> None:
 def test_words_beyond_those_that_are_foreseen_are_said_to_be(
     session: Session, found: Diagnosis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert not any("foreseen" in caveat for caveat in found.caveats)
-    for module in (diagnosis, plan):
-        monkeypatch.setattr(module, "FORESEEN_WORDS", 2)
+    assert not any("predicted" in caveat for caveat in found.caveats)
+    for module in (diagnosis, verification_plan):
+        monkeypatch.setattr(module, "PREDICTED_WORDS", 2)
     result = session.diagnose("house piano jazz", QUICK)[0]
     assert any(caveat.startswith("Of 3 words the 2 with the steepest") for caveat in result.caveats)
 
@@ -227,7 +226,7 @@ def test_what_a_label_is_held_against_is_drawn_over_time(session: Session, found
 
 def test_a_fine_tune_of_the_embedded_model_keeps_its_judge(session: Session) -> None:
     own = tiny.session()
-    own.judge.world = "the pieces of a composer"
+    own.judge.domain = "the pieces of a composer"
     for name, apart in (("embedded", False), ("embedded + lora", False), ("other", True)):
         own.generator.name = name
         assert foreign(own.judge, own.generator) == apart
@@ -253,10 +252,10 @@ def test_a_partial_drift_asks_why_some_takes_strayed() -> None:
     )  # fmt: skip
     verdict = Verdict(kind="partial drift", sentence="", matched=None, judge_error=None)
     intent = Intent(label="house", how="named", confidence=1.0)
-    asked = choose_question(intent, heard, verdict, None)
-    assert (asked.label, asked.against) == ("smooth jazz", "house")
+    asked = choose_contrast(intent, heard, verdict, None)
+    assert (asked.target, asked.foil) == ("smooth jazz", "house")
     match = verdict.model_copy(update={"kind": "match"})
-    assert choose_question(intent, heard, match, None).label == "house"
+    assert choose_contrast(intent, heard, match, None).target == "house"
 
 
 def test_every_verdict_has_its_colour() -> None:
@@ -264,4 +263,4 @@ def test_every_verdict_has_its_colour() -> None:
 
     from tonescope.ui.terminal import COLOURS
 
-    assert set(COLOURS) == set(get_args(genre.Kind))
+    assert set(COLOURS) == set(get_args(verdict_module.Kind))

@@ -35,9 +35,9 @@ def session(folders: tuple[Path, Path]) -> Session:
     return Session.open(str(generator), str(judge))
 
 
-def played(session: Session, *names: str, donor: str | None = None, **about: object) -> tuple[Experiment, Played]:
+def played(session: Session, *names: str, source: str | None = None, **about: object) -> tuple[Experiment, Played]:
     edit = Edit(targets(session.generator, names), **about)  # type: ignore[arg-type]
-    return session.experiment(PROMPT, edit, SETTINGS, donor)
+    return session.experiment(PROMPT, edit, SETTINGS, source)
 
 
 def test_the_edit_is_played_in_the_fresh_takes_of_a_diagnosis(session: Session) -> None:
@@ -47,7 +47,7 @@ def test_the_edit_is_played_in_the_fresh_takes_of_a_diagnosis(session: Session) 
     assert torch.equal(played_.outcomes["edited"].takes.codes, alone.codes)
     assert [take.seed for take in found.untouched] == FRESH == [take.seed for take in found.edited]
     diagnosis, _ = session.diagnose(PROMPT, SETTINGS)
-    assert found.question == diagnosis.question
+    assert found.contrast == diagnosis.contrast
     assert [take.margin for take in found.untouched] == [take.margin for take in diagnosis.drivers.tested]
 
 
@@ -67,18 +67,18 @@ def test_a_whole_location_has_no_control_and_says_so(session: Session) -> None:
 
 
 def test_a_patch_puts_in_what_the_other_prompt_makes_on_the_same_noise(session: Session) -> None:
-    _, played_ = played(session, "decoder.1.residual", kind="patch", donor="house")
+    _, played_ = played(session, "decoder.1.residual", kind="patch", source="house")
     given = session.generator.generate(["house"] * 3, FRESH, 0.5)
     place = Location.parse("decoder.1.residual")
-    donors = activations(session.generator, given, [place])
-    edits = [Edit((place,), "patch", donor=donor) for donor in donors]
+    sources = activations(session.generator, given, [place])
+    edits = [Edit((place,), "patch", source=source) for source in sources]
     alone = regenerate(session.generator, [PROMPT] * 3, FRESH, edits, 0.5, Sampling(), None)
     assert torch.equal(played_.outcomes["edited"].takes.codes, alone.codes)
 
 
 def test_a_resample_takes_from_other_takes(session: Session) -> None:
     found, _ = played(session, "decoder.1.mlp:5", "decoder.2.self:1", kind="resample")
-    assert found.edit.donor is None and found.control is not None
+    assert found.edit.source is None and found.control is not None
     _, played_ = played(session, "decoder.1.residual", kind="resample")
     assert not torch.equal(played_.outcomes["edited"].takes.codes, played_.clean.takes.codes)
 
@@ -92,7 +92,7 @@ def test_sites_are_every_layer_of_them(generator: Generator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "about", "donor", "told"),
+    ("names", "about", "source", "told"),
     [
         (["decoder.1.mlp:5", "decoder.1.mlp:5"], {}, None, "named twice"),
         (["decoder.1.mlp:5", "decoder.mlp"], {}, None, "named twice"),
@@ -106,10 +106,10 @@ def test_sites_are_every_layer_of_them(generator: Generator) -> None:
     ],
 )
 def test_what_cannot_be_played_is_refused(
-    session: Session, names: list[str], about: dict[str, object], donor: str | None, told: str
+    session: Session, names: list[str], about: dict[str, object], source: str | None, told: str
 ) -> None:
     with pytest.raises(TonescopeError, match=told):
-        played(session, *names, donor=donor, **about)
+        played(session, *names, source=source, **about)
 
 
 def test_a_comparison_with_fewer_units_makes_nothing_sure(session: Session) -> None:

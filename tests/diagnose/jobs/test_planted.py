@@ -8,7 +8,7 @@ import torch
 from tests import tiny
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.metrics import Metric, Playback
-from tonescope.diagnose.intervene import mean_activations as reference
+from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import Edit, regenerate
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
@@ -39,10 +39,10 @@ def takes(generator: Generator) -> Takes:
 
 
 @pytest.fixture(scope="module")
-def means(generator: Generator) -> reference.Reference:
+def means(generator: Generator) -> mean_activations.MeanActivations:
     """On the reference prompts the planted neuron is silent."""
-    found = reference.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
-    found.means[PLANTED.location][:, PLANTED.index] = 0.0
+    found = mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
+    found.values[PLANTED.location][:, PLANTED.index] = 0.0
     return found
 
 
@@ -56,7 +56,7 @@ def presence() -> Metric:
 
 
 @pytest.fixture(scope="module")
-def found(generator: Generator, takes: Takes, means: reference.Reference) -> Attribution:
+def found(generator: Generator, takes: Takes, means: mean_activations.MeanActivations) -> Attribution:
     return attribute(generator, takes, presence(), means)
 
 
@@ -71,7 +71,7 @@ def test_the_planted_neuron_comes_first(found: Attribution) -> None:
 
 
 def test_muting_it_takes_the_code_away_and_random_units_do_not(
-    generator: Generator, takes: Takes, means: reference.Reference, found: Attribution
+    generator: Generator, takes: Takes, means: mean_activations.MeanActivations, found: Attribution
 ) -> None:
     clean = share(takes)
     assert (clean > 0.3).all()
@@ -83,7 +83,7 @@ def test_muting_it_takes_the_code_away_and_random_units_do_not(
     assert ((random - clean).abs() < 0.15).all()
 
 
-def test_amplifying_it_brings_more(generator: Generator, takes: Takes, means: reference.Reference) -> None:
+def test_amplifying_it_brings_more(generator: Generator, takes: Takes, means: mean_activations.MeanActivations) -> None:
     again = regenerate(
         generator, [PROMPT] * 4, [1, 2, 3, 4], [Edit((PLANTED,), "scale", 2.0)] * 4, SECONDS, Sampling(), means
     )

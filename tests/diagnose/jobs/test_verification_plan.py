@@ -11,7 +11,7 @@ from tests import tiny
 from tonescope.diagnose.attribution.gradients import Attribution
 from tonescope.diagnose.attribution.greedy_group_search import grown
 from tonescope.diagnose.intervene.interventions import Edit
-from tonescope.diagnose.jobs import verification_plan as plans
+from tonescope.diagnose.jobs import verification_plan
 from tonescope.diagnose.jobs.verification_plan import BARE, CONTROL, MUTED, Plan
 from tonescope.diagnose.report import sentences
 from tonescope.diagnose.schema import Dose, GroupTest, SoundChange, Trial, UnitDriver
@@ -68,14 +68,14 @@ def test_every_word_that_can_be_left_out_is_foreseen_and_of_many_the_steepest(mo
     generator, found = tiny.generator(), attribution()
 
     def ahead(prompt: str) -> list[str | None]:
-        group, *words = plans.to_foresee(prompt, generator.read_text([prompt]), found, (Unit(MLP, 7),))
+        group, *words = verification_plan.to_predict(prompt, generator.read_text([prompt]), found, (Unit(MLP, 7),))
         assert group.name == MUTED and group.edit == Edit((Unit(MLP, 7),))
         return [variant.prompt for variant in words]
 
     assert ahead("house") == [] and ahead("house piano") == ["piano", "house"]
-    monkeypatch.setattr(plans, "FORESEEN_WORDS", 1)
+    monkeypatch.setattr(verification_plan, "PREDICTED_WORDS", 1)
     prompt = "house piano jazz"
-    middle = plans.words_in(prompt, generator.read_text([prompt]))[1]
+    middle = verification_plan.words_in(prompt, generator.read_text([prompt]))[1]
     found.tokens[:, list(middle.tokens)] = 0.5  # the sign does not matter
     assert ahead(prompt) == ["house jazz"]
 
@@ -83,17 +83,17 @@ def test_every_word_that_can_be_left_out_is_foreseen_and_of_many_the_steepest(mo
 def test_words_are_chosen_by_what_is_foreseen_without_them() -> None:
     prompt, found = "house piano jazz", attribution()
     text, settings = tiny.generator().read_text([prompt]), SETTINGS.model_copy(update={"tested_words": 1})
-    words = plans.words_in(prompt, text)
+    words = verification_plan.words_in(prompt, text)
     found.tokens[:, list(words[0].tokens)] = -9.0
-    foretold = FORETOLD | {
-        plans.word_name(word): [change] * 4 for word, change in zip(words, (1.0, -1.0, 0.0), strict=True)
+    predicted = FORETOLD | {
+        verification_plan.word_name(word): [change] * 4 for word, change in zip(words, (1.0, -1.0, 0.0), strict=True)
     }
-    plan = Plan.make(prompt, text, found, (Unit(MLP, 7),), settings, None, foretold)
+    plan = Plan.make(prompt, text, found, (Unit(MLP, 7),), settings, None, predicted)
     assert [word.text for word in plan.words] == ["piano", "jazz", "house"] and plan.tested_words == plan.words[:1]
-    some = {name: changes for name, changes in foretold.items() if "house" not in name}
+    some = {name: changes for name, changes in predicted.items() if "house" not in name}
     known = Plan.make(
         prompt, text, found, (Unit(MLP, 7),), settings, None, some
-    )  # the first word has a slope of -9 alone
+    )  # the first word has a gradient of -9 alone
     assert [word.text for word in known.words] == ["piano", "jazz", "house"]
     only = Plan.make(prompt, text, found, (Unit(MLP, 7),), settings, None, FORETOLD)
     assert only.words[0].text == "house"
@@ -123,7 +123,7 @@ def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them()
 def test_a_group_that_beats_its_control_convinces() -> None:
     group = group_of(Heard(muted=-3.0))
     assert group.convincing and group.difference.mean == pytest.approx(-3.0)
-    assert group.q is not None and group.q < plans.BELIEVED
+    assert group.q is not None and group.q < verification_plan.BELIEVED
 
 
 def test_a_group_no_better_than_its_control_does_not() -> None:
@@ -158,13 +158,13 @@ def test_controls_are_not_counted_among_what_was_tested() -> None:
 
 def test_a_unit_counts_by_what_it_does_beyond_its_control() -> None:
     plan = made()
-    harm = {plans.unit_name(plan.singles[0]): -3.0, plans.control_name(plan.singles[0]): -3.0}
+    harm = {verification_plan.unit_name(plan.singles[0]): -3.0, verification_plan.control_name(plan.singles[0]): -3.0}
     heard = Heard()
     heard.changes = {name.replace(" ", "_"): change for name, change in harm.items()}
     unit = plan.results(heard.of(plan), attribution(), None).units[0]  # type: ignore[arg-type]
     assert unit.verified is not None and unit.verified.effect.mean == pytest.approx(-3.0)
     assert unit.difference is not None and unit.difference.mean == pytest.approx(0.0)
-    assert unit.verified.q is not None and unit.verified.q > plans.BELIEVED
+    assert unit.verified.q is not None and unit.verified.q > verification_plan.BELIEVED
 
 
 @pytest.mark.parametrize("what", ["unit", "dose"])
@@ -172,8 +172,8 @@ def test_unit_and_dose_are_sure_only_beside_a_control_whose_sound_holds(what: st
     plan = made()
     single = plan.singles[0]
     name, control = {
-        "unit": (plans.unit_name(single), plans.control_name(single)),
-        "dose": (plans.dose_name(0.5), plans.dose_control_name(0.5)),
+        "unit": (verification_plan.unit_name(single), verification_plan.control_name(single)),
+        "dose": (verification_plan.dose_name(0.5), verification_plan.dose_control_name(0.5)),
     }[what]
 
     def found(broken: str | None, beside: float = 0.0) -> UnitDriver | Dose:

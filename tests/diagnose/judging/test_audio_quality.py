@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tonescope.diagnose.judging import audio_quality as sound
+from tonescope.diagnose.judging import audio_quality
 
 RATE = 16_000
 
@@ -20,12 +20,12 @@ def beat(pitch: float, per_second: float, seed: int = 0, seconds: float = 3.0) -
 
 
 def usual(takes: Tensor) -> float:
-    return sound.natural_distance(takes, RATE)
+    return audio_quality.natural_distance(takes, RATE)
 
 
 def test_takes_differ_by_the_median_over_pairs(clean: Tensor) -> None:
     pairs = [(0, 1), (0, 2), (1, 2)]
-    distances = [float(sound.spectral_distance(clean[a : a + 1], clean[b : b + 1], RATE)) for a, b in pairs]
+    distances = [float(audio_quality.spectral_distance(clean[a : a + 1], clean[b : b + 1], RATE)) for a, b in pairs]
     assert usual(clean) == pytest.approx(sorted(distances)[1], rel=1e-5)
     assert usual(clean[:1]) == 0.0
 
@@ -37,8 +37,8 @@ def clean() -> Tensor:
 
 def test_other_notes_are_not_broken(clean: Tensor) -> None:
     other = torch.stack([beat(294, 3, 4), beat(220, 4, 5), beat(196, 4, 6)])
-    assert not sound.broken(other, clean, RATE, usual(clean)).any()
-    assert not sound.broken(clean, clean, RATE, usual(clean)).any()
+    assert not audio_quality.broken(other, clean, RATE, usual(clean)).any()
+    assert not audio_quality.broken(clean, clean, RATE, usual(clean)).any()
 
 
 @pytest.mark.parametrize("ruin", ["silence", "hiss", "drone", "clipped"])
@@ -51,25 +51,25 @@ def test_ruined_sound_is_flagged(clean: Tensor, ruin: str) -> None:
         "drone": (torch.sin(2 * torch.pi * 220 * time) * 1.4 * level),
         "clipped": (clean * 50).clamp(-1, 1),
     }[ruin]
-    assert sound.broken(ruined, clean, RATE, usual(clean)).all()
+    assert audio_quality.broken(ruined, clean, RATE, usual(clean)).all()
 
 
 def test_onsets_are_counted(clean: Tensor) -> None:
-    assert sound.onset_rate(clean, RATE).tolist() == pytest.approx([4, 3, 5], abs=0.7)
+    assert audio_quality.onset_rate(clean, RATE).tolist() == pytest.approx([4, 3, 5], abs=0.7)
 
 
 def test_equal_sound_is_at_no_distance(clean: Tensor) -> None:
-    assert torch.allclose(sound.spectral_distance(clean, 0.3 * clean, RATE), torch.zeros(3), atol=0.05)
+    assert torch.allclose(audio_quality.spectral_distance(clean, 0.3 * clean, RATE), torch.zeros(3), atol=0.05)
 
 
 def test_clipping_counts_only_where_the_clean_take_does_not_clip(clean: Tensor) -> None:
     loud = (clean * 50).clamp(-1, 1)
-    assert sound.ruined(loud, clean).all() and not sound.ruined(loud, loud).any()
+    assert audio_quality.ruined(loud, clean).all() and not audio_quality.ruined(loud, loud).any()
 
 
 def test_music_of_another_prompt_is_not_ruined(clean: Tensor) -> None:
     """A pad where a beat was: an edit of units that does this has broken something, other words have not."""
     time = torch.arange(clean.shape[1]) / RATE
     pad = 0.2 * torch.sin(2 * torch.pi * torch.tensor([[220.0], [262.0], [330.0]]) * time)
-    assert sound.broken(pad, clean, RATE, usual(clean)).all() and not sound.ruined(pad, clean).any()
-    assert sound.ruined(pad * 0, clean).all()
+    assert audio_quality.broken(pad, clean, RATE, usual(clean)).all() and not audio_quality.ruined(pad, clean).any()
+    assert audio_quality.ruined(pad * 0, clean).all()

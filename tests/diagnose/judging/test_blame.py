@@ -8,10 +8,10 @@ import torch
 from tests import tiny
 from tonescope.diagnose.judging.blame import bare_word, blame, text_similarities
 from tonescope.diagnose.judging.verdict import Intent, Verdict
-from tonescope.diagnose.schema import Blame, KnownClips, Question, SoundChange, Trial
+from tonescope.diagnose.schema import Blame, Contrast, ReferenceClips, SoundChange, Trial
 from tonescope.diagnose.stats import effect
 from tonescope.models.families.musicgen.musicgen import Generator
-from tonescope.models.judges.clap import Judge, Track
+from tonescope.models.judges.clap import ConfusionRecord, Judge
 
 LABELS = tuple(row["label"] for row in tiny.ROWS)
 ASKED, HEARD = "house", "smooth jazz"
@@ -30,7 +30,7 @@ def judge(misheard: int, clips: int = 30) -> Judge:
     table = [[clips * (i == j) for j in range(len(LABELS))] for i in range(len(LABELS))]
     table[LABELS.index(ASKED)][LABELS.index(ASKED)] -= misheard
     table[LABELS.index(ASKED)][LABELS.index(HEARD)] += misheard
-    found.track = Track(LABELS, tuple(map(tuple, table)), tuple(map(tuple, table)), 0.0)
+    found.record = ConfusionRecord(LABELS, tuple(map(tuple, table)), tuple(map(tuple, table)), 0.0)
     return found
 
 
@@ -39,7 +39,7 @@ def place(
 ) -> Blame:  # fmt: skip
     """``untouched`` of eight takes are heard as what was asked under the prompt itself."""
     heard = [ASKED] * untouched + [HEARD] * (8 - untouched)
-    return blame(prompt, generator, listener, INTENT, Question(label=HEARD, against=ASKED), verdict, bare, heard)
+    return blame(prompt, generator, listener, INTENT, Contrast(target=HEARD, foil=ASKED), verdict, bare, heard)
 
 
 def bare(right: int, total: int = 8, q: float | None = 0.01) -> Trial:
@@ -56,22 +56,22 @@ def test_without_a_drift_nothing_is_blamed(generator: Generator) -> None:
 
 
 def test_the_users_own_clips_count_for_more_than_the_judges_record(generator: Generator) -> None:
-    known = KnownClips(clips=10, clean={ASKED: 10}, reconstructed={HEARD: 9, ASKED: 1})
-    question, listener = Question(label=HEARD, against=ASKED), judge(0)
-    found = blame(ASKED, generator, listener, INTENT, question, DRIFT, None, [HEARD] * 8, known)
+    known = ReferenceClips(clips=10, clean={ASKED: 10}, reconstructed={HEARD: 9, ASKED: 1})
+    contrast, listener = Contrast(target=HEARD, foil=ASKED), judge(0)
+    found = blame(ASKED, generator, listener, INTENT, contrast, DRIFT, None, [HEARD] * 8, known)
     assert found.where == "codec and judge"
     assert "0 of 10 (0–28 %) as smooth jazz as they are, and 9 of 10 (60–98 %) through the codec" in found.sentence
-    listener.track = None
-    clear = KnownClips(clips=10, clean={ASKED: 10}, reconstructed={ASKED: 10})
-    assert blame(ASKED, generator, listener, INTENT, question, DRIFT, None, [HEARD] * 8, clear).where == "decoder"
+    listener.record = None
+    clear = ReferenceClips(clips=10, clean={ASKED: 10}, reconstructed={ASKED: 10})
+    assert blame(ASKED, generator, listener, INTENT, contrast, DRIFT, None, [HEARD] * 8, clear).where == "decoder"
 
 
 def test_clips_foreign_to_the_judge_blame_no_one(generator: Generator) -> None:
     """A judge of one sound world mishears all other music, of which nothing follows for the generator's."""
-    known = KnownClips(clips=10, clean={HEARD: 10}, reconstructed={HEARD: 10})
+    known = ReferenceClips(clips=10, clean={HEARD: 10}, reconstructed={HEARD: 10})
     listener = judge(0)
-    listener.world = "the pieces of a composer"
-    found = blame(ASKED, generator, listener, INTENT, Question(label=HEARD, against=ASKED), DRIFT, None, [], known)
+    listener.domain = "the pieces of a composer"
+    found = blame(ASKED, generator, listener, INTENT, Contrast(target=HEARD, foil=ASKED), DRIFT, None, [], known)
     assert found.where == "decoder" and found.known == known and "known clips" not in found.sentence
 
 

@@ -11,7 +11,7 @@ from tests import tiny
 from tonescope.diagnose.judging.verdict import Intent, decide, judge_error, listen, read_intent, strayed
 from tonescope.diagnose.stats import effect, share
 from tonescope.diagnose.taxonomy import common, from_rows
-from tonescope.models.judges.clap import Track
+from tonescope.models.judges.clap import ConfusionRecord
 
 TAXONOMY = from_rows(tiny.ROWS)
 LABELS = TAXONOMY.labels
@@ -32,7 +32,7 @@ def judge_with_errors(errors: int, clips: int = 30):
     for index in range(len(LABELS)):
         table[index][index] = clips
     table[0][0], table[0][1] = clips - errors, errors
-    judge.track = Track(LABELS, tuple(map(tuple, table)), tuple(map(tuple, table)), 0.01)
+    judge.record = ConfusionRecord(LABELS, tuple(map(tuple, table)), tuple(map(tuple, table)), 0.01)
     return judge
 
 
@@ -60,7 +60,7 @@ def test_intent_by_name_by_choice_and_none() -> None:
     assert (two.label, two.others) == ("house", ["jazz fusion"])
     assert read_intent("mellow fusion", judge, TAXONOMY, "house").how == "chosen"
     assert read_intent("a song", judge, TAXONOMY).label is None
-    judge.hearing = replace(judge.hearing, meaning=0.0)  # it always reads something
+    judge.calibration = replace(judge.calibration, meaning=0.0)  # it always reads something
     read = read_intent("piano", judge, TAXONOMY)
     assert read.how == "meaning" and read.label is not None
     assert read_intent(f"piano, no {read.label}", judge, TAXONOMY).label != read.label

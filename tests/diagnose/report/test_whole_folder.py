@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tonescope.diagnose.report import whole_folder as folders
+from tonescope.diagnose.report import whole_folder as whole_folder_module
 from tonescope.diagnose.report.whole_folder import check_folder, whole_folder
 from tonescope.models.errors import TonescopeError
 
@@ -56,7 +56,9 @@ def test_a_folder_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pytes
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(folders, "_check", refuse)  # whoever runs the tests may be root, whom nothing is refused
+    monkeypatch.setattr(
+        whole_folder_module, "_check", refuse
+    )  # whoever runs the tests may be root, whom nothing is refused
     with pytest.raises(TonescopeError, match="cannot be written"):
         check_folder(tmp_path / "out")
 

@@ -16,7 +16,7 @@ from tonescope.diagnose.attribution.metrics import Playback, margin
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock
 from tonescope.diagnose.settings import Settings
-from tonescope.diagnose.store.traces import Keep
+from tonescope.diagnose.store.traces import TraceSpec
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Sampling
 
@@ -79,7 +79,7 @@ def test_more_listens_hold_no_more_than_one(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(judge, "margin", watched)
     text = generator.read_text([PROMPT])
     states = text.states.detach().requires_grad_()
-    codes = torch.randint(generator.size, (1, generator.books, 40))
+    codes = torch.randint(generator.size, (1, generator.n_codebooks, 40))
     playback = Playback(generator, codes, type(text)(states, text.mask, text.tokens, text.spans), Sampling())
     value = margin(judge, "house", None, 3)(playback)
     assert alive == [0, 0, 0] and not any(mark() for mark in marks)
@@ -118,7 +118,7 @@ def test_a_trace_larger_than_the_bound_is_refused_before_anything_is_played() ->
     told: list[str] = []
     settings = Settings(takes=256, seconds=2.0, memory_gib=0.098)
     with pytest.raises(TonescopeError, match=r"the trace would take 0.0\d+ GiB and at most 0.00"):
-        tiny.session().diagnose(PROMPT, settings, progress=lambda what, _: told.append(what), keep=Keep("all"))
+        tiny.session().diagnose(PROMPT, settings, progress=lambda what, _: told.append(what), keep=TraceSpec("all"))
     assert not any(what.startswith("generate") for what in told)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.store.traces import Keep, Trace, activations, record, size_of
+from tonescope.diagnose.store.traces import Trace, TraceSpec, activations, record, size_of
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator, Takes
 from tonescope.models.units import SITES, Location
@@ -32,16 +32,16 @@ def takes(generator: Generator) -> Takes:
 
 
 def test_what_is_kept_is_what_was_there(generator: Generator, takes: Takes) -> None:
-    whole = record(generator, takes, everywhere(generator), Keep("all"))
+    whole = record(generator, takes, everywhere(generator), TraceSpec("all"))
     assert set(whole.values) == set(generator.locations())
     places = [Location("decoder", 1, "mlp"), Location("decoder", 0, "residual"), Location("codec", 3, "decoder")]
-    donors = activations(generator, takes, places)
-    for row, donor in enumerate(donors):
+    sources = activations(generator, takes, places)
+    for row, source in enumerate(sources):
         for place in places:
-            assert torch.equal(whole.values[place][row], donor.values[place].half())
-    mean, peak = (record(generator, takes, everywhere(generator), Keep(kind)) for kind in ("mean", "peak"))
+            assert torch.equal(whole.values[place][row], source.values[place].half())
+    mean, peak = (record(generator, takes, everywhere(generator), TraceSpec(kind)) for kind in ("mean", "peak"))
     for place in places:
-        raw = torch.stack([donor.values[place] for donor in donors])
+        raw = torch.stack([source.values[place] for source in sources])
         assert torch.allclose(mean.values[place].float(), raw.mean(2), atol=2e-3)
         assert torch.allclose(peak.values[place].float().abs(), raw.abs().amax(2), atol=2e-2)
     heads = whole.values[Location("decoder", 0, "self")]
@@ -50,7 +50,7 @@ def test_what_is_kept_is_what_was_there(generator: Generator, takes: Takes) -> N
 
 def test_the_strongest_units_are_kept(generator: Generator, takes: Takes) -> None:
     place = Location("decoder", 1, "mlp")
-    top, whole = (record(generator, takes, ["decoder.mlp"], Keep("peak", top=top)) for top in (3, None))
+    top, whole = (record(generator, takes, ["decoder.mlp"], TraceSpec("peak", top=top)) for top in (3, None))
     assert top.values[place].shape[-1] == 3
     for row in range(len(takes)):
         strongest = whole.values[place][row, 0].float().abs().topk(3).indices
@@ -59,7 +59,7 @@ def test_the_strongest_units_are_kept(generator: Generator, takes: Takes) -> Non
 
 
 def test_the_size_is_known_before(generator: Generator, takes: Takes) -> None:
-    for keep in (Keep("all"), Keep("mean"), Keep("all", top=2), Keep("peak", null_branch=False)):
+    for keep in (TraceSpec("all"), TraceSpec("mean"), TraceSpec("all", top=2), TraceSpec("peak", uncond=False)):
         trace = record(generator, takes, everywhere(generator), keep)
         size = sum(tensor.nbytes for tensor in (*trace.values.values(), *trace.indices.values()))
         longest = max(len(row) for row in generator.read_text(PROMPTS).tokens)
@@ -70,7 +70,7 @@ def test_the_size_is_known_before(generator: Generator, takes: Takes) -> None:
 
 
 def test_files_give_a_trace_back_bit_for_bit(generator: Generator, takes: Takes, tmp_path: Path) -> None:
-    trace = record(generator, takes, everywhere(generator), Keep("all", top=3))
+    trace = record(generator, takes, everywhere(generator), TraceSpec("all", top=3))
     trace.save(tmp_path / "trace")
     again = Trace.load(tmp_path / "trace")
     assert again.about == trace.about and again.tokens == trace.tokens
@@ -101,7 +101,7 @@ def test_large_values_are_kept_and_broken_ones_refused() -> None:
     weight = generator.model.decoder.model.decoder.layers[1].fc1.weight
     weight.mul_(1e6)
     takes = generator.generate(["house"], [1], 0.3)
-    trace = record(generator, takes, ["decoder.mlp"], Keep("peak"))
+    trace = record(generator, takes, ["decoder.mlp"], TraceSpec("peak"))
     assert trace.values[place].dtype == torch.bfloat16 and torch.isfinite(trace.values[place]).all()
     weight.fill_(float("nan"))
     with pytest.raises(TonescopeError, match="is not a number"):
@@ -111,7 +111,7 @@ def test_large_values_are_kept_and_broken_ones_refused() -> None:
 @pytest.mark.parametrize("over_time", ["mean", "peak"])
 def test_padding_is_no_part_of_what_the_text_did(over_time: str) -> None:
     """Prompts of different length together give what each gives alone."""
-    generator, keep = tiny.generator(), Keep(over_time)  # type: ignore[arg-type]
+    generator, keep = tiny.generator(), TraceSpec(over_time)  # type: ignore[arg-type]
     sites = ["text.mlp", "text.self"]
     takes = generator.generate(PROMPTS, [1, 2, 3], 0.3)
     together = record(generator, takes, sites, keep)
@@ -125,14 +125,14 @@ def test_others_can_be_patched_from_a_trace() -> None:
     generator = tiny.generator()
     takes = generator.generate(["house"] * 2, [1, 2], 0.3)
     sites = ["decoder.mlp", "decoder.self"]
-    trace = record(generator, takes, sites, Keep("all", whole_heads=True))
-    donor = activations(generator, takes, generator.locations(*sites))[1]
-    again = trace.donor(1)
-    assert again.values.keys() == donor.values.keys()
-    assert all(torch.allclose(again.values[place], donor.values[place], atol=2e-3) for place in donor.values)
-    for keep in (Keep("all"), Keep("mean", whole_heads=True), Keep("all", top=2)):
+    trace = record(generator, takes, sites, TraceSpec("all", whole_heads=True))
+    source = activations(generator, takes, generator.locations(*sites))[1]
+    again = trace.source(1)
+    assert again.values.keys() == source.values.keys()
+    assert all(torch.allclose(again.values[place], source.values[place], atol=2e-3) for place in source.values)
+    for keep in (TraceSpec("all"), TraceSpec("mean", whole_heads=True), TraceSpec("all", top=2)):
         with pytest.raises(TonescopeError, match="cannot be patched from"):
-            record(generator, takes, sites, keep).donor(0)
+            record(generator, takes, sites, keep).source(0)
 
 
 def test_files_of_two_traces_are_not_mixed(tmp_path: Path) -> None:
@@ -158,4 +158,4 @@ def test_a_place_that_is_not_there_is_refused() -> None:
 def test_what_cannot_be_kept_is_refused() -> None:
     for wrong in ({"over_time": "median"}, {"top": -2}, {"top": 3, "whole_heads": True}):
         with pytest.raises(TonescopeError):
-            Keep(**wrong)  # type: ignore[arg-type]
+            TraceSpec(**wrong)  # type: ignore[arg-type]

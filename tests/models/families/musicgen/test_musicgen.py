@@ -104,11 +104,11 @@ def test_every_listed_location_fires_and_has_its_width(generator: Generator) -> 
         return lambda tensor: widths.__setitem__(location, tensor.shape[location.site.axis])
 
     playing = [location for location in everywhere if location.site.causal]
-    hearing = [location for location in everywhere if not location.site.causal]
+    calibration = [location for location in everywhere if not location.site.causal]
     takes = generator.generate(
         PROMPTS[:1], SEEDS[:1], 0.2, hooks=[read(generator.place(location), note(location)) for location in playing]
     )
-    with hooked([read(generator.place(location), note(location)) for location in hearing]):
+    with hooked([read(generator.place(location), note(location)) for location in calibration]):
         generator.encode(takes.waveform)
     assert widths == {location: generator.features(location) for location in everywhere}
     assert generator.units(Location("decoder", 0, "self")) == 4

@@ -58,7 +58,7 @@ def test_a_batch_that_does_not_fit_is_refused() -> None:
 
 
 def test_logits_that_are_no_numbers_are_refused() -> None:
-    processor = PairedSampling([1], guidance=3.0, books=2)
+    processor = PairedSampling([1], guidance=3.0, n_codebooks=2)
     scores = torch.zeros(4, 16)
     scores[1, 3] = float("nan")
     with pytest.raises(TonescopeError, match="not a number at step 0"):

@@ -1,11 +1,11 @@
-"""Leaving out what is read of a null prompt changes nothing but the work."""
+"""Leaving out what is read of a empty prompt changes nothing but the work."""
 
 import torch
 from torch import nn
 
 from tests import tiny
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling
-from tonescope.models.families.musicgen.skip_uncond import left_out, reads_nothing
+from tonescope.models.families.musicgen.skip_uncond import reads_nothing, skip_uncond
 from tonescope.models.hooks import Place, hooked, read
 from tonescope.models.units import Location
 
@@ -14,7 +14,7 @@ PROMPTS = ["smooth jazz with piano", "house"]
 
 def whole(generator: Generator) -> Generator:
     """The same generator, which works through both halves."""
-    generator.unread = []
+    generator.skippable_attention = []
     return generator
 
 
@@ -33,12 +33,12 @@ def test_takes_and_replays_are_what_they_were() -> None:
 def test_half_of_the_rows_pass_and_zeros_come_out() -> None:
     generator = tiny.generator()
     place = generator.place(Location("decoder", 1, "cross"))
-    attention = generator.unread[1]
+    attention = generator.skippable_attention[1]
     states = torch.randn(4, 3, generator.features(Location("decoder", 1, "cross")))
     seen: list[int] = []
     with hooked([read(place, lambda tensor: seen.append(len(tensor)))]):
         generator.generate(PROMPTS, [1, 2], 0.3)
-        with left_out([attention]):
+        with skip_uncond([attention]):
             given = attention(states, key_value_states=states)[0]
     assert set(seen) == {2} and len(seen) > 10
     assert given.shape == states.shape and given[:2].abs().sum() > 0 and given[2:].abs().sum() == 0
@@ -47,18 +47,18 @@ def test_half_of_the_rows_pass_and_zeros_come_out() -> None:
 def test_a_bias_anywhere_keeps_both_halves() -> None:
     generator = tiny.generator()
     location = Location("decoder", 0, "cross")
-    assert reads_nothing(generator.unread[0]) and generator.branches(location, 3.0) == 1
+    assert reads_nothing(generator.skippable_attention[0]) and generator.branches(location, 3.0) == 1
     assert generator.branches(Location("decoder", 0, "self"), 3.0) == 2
     other = tiny.generator()
     projection = other.place(Location("decoder", 2, "cross")).module
     assert isinstance(projection, nn.Linear)
     projection.bias = nn.Parameter(torch.ones(projection.out_features))
-    assert other.unread == [] and other.branches(location, 3.0) == 2
+    assert other.skippable_attention == [] and other.branches(location, 3.0) == 2
     seen: list[int] = []
     with hooked([read(Place(projection, "input", "cross"), lambda tensor: seen.append(len(tensor)))]):
-        other.replay(torch.zeros(1, other.books, 5, dtype=torch.long), other.read_text(PROMPTS[:1]))
+        other.replay(torch.zeros(1, other.n_codebooks, 5, dtype=torch.long), other.read_text(PROMPTS[:1]))
     assert seen == [2]
 
 
 def test_a_model_whose_prompt_is_a_prefix_leaves_nothing_out() -> None:
-    assert tiny.generator("melody").unread == []
+    assert tiny.generator("melody").skippable_attention == []
