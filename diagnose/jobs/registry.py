@@ -1,0 +1,36 @@
+"""The registry of jobs: one row each. Rows are cheap to read; a job's module is imported when the job is asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.jobs.job import Job
+
+Kind = Literal["diagnosis", "report", "technique"]
+"""A diagnosis is about a prompt, a report about a model, a technique about a unit or location."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One job: its command, what it is for in one line, and the module whose ``JOB`` it is."""
+
+    name: str
+    kind: Kind
+    module: str
+    help: str
+
+    def load(self) -> Job:
+        """The job itself."""
+        job: Job = import_module(self.module).JOB
+        return job
+
+
+ROWS: list[Row] = []
+
+
+def find(name: str) -> Row | None:
+    """The row of a name, if there is one."""
+    return next((row for row in ROWS if row.name == name), None)
