@@ -25,7 +25,8 @@ from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.runtime.memory import give_back
 from tonescope.diagnose.settings import DRAWS, PLAIN, ROUNDS
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Unit
 
 WIDER = 2  # a draw takes one in so many of the strongest
@@ -140,7 +141,9 @@ def _best(
     clean, *parts = (played.rows(start, start + count) for start in range(0, len(played), count))
     usual = audio_quality.natural_distance(clean.waveform, rate)
     heard = (
-        judge.contrast(judge.listen(played.waveform[count:], rate), label, None).reshape(len(candidates), count).mean(1)
+        listening.contrast(judge.labels, listening.listen(judge, played.waveform[count:], rate), label)
+        .reshape(len(candidates), count)
+        .mean(1)
     )
     sounding = [
         _Candidate(candidate, part, mean)

@@ -20,7 +20,8 @@ from tonescope.diagnose.intervene.verification import Variant
 from tonescope.models.families.musicgen import delay
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
 from tonescope.models.families.musicgen.paired_sampling import gumbel, perturbed
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 
 PASSES = 3
 
@@ -58,7 +59,9 @@ def predicted_changes(
     is told the share that is done."""
 
     def heard(played: Takes) -> Tensor:
-        return judge.contrast(judge.listen(played.waveform, generator.sample_rate), label, foil)
+        return listening.contrast(
+            judge.labels, listening.listen(judge, played.waveform, generator.sample_rate), label, foil
+        )
 
     before, changes = heard(takes), []
     for done, variant in enumerate(variants, start=1):

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Text
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 
 COLDEST = 0.25  # of the temperatures that gradients are taken at: towards greedy sampling they vanish
 HALF_BOOST = 1024.0
@@ -110,7 +111,7 @@ def margin(judge: Judge, label: str, foil: str | None, smoothgrad_samples: int =
 
     def metric(playback: Playback) -> Tensor:
         def number(sides: Sequence[Tensor]) -> Tensor:
-            return judge.margin(playback.sound(sides), playback.generator.sample_rate, label, foil)
+            return listening.margin(judge, playback.sound(sides), playback.generator.sample_rate, label, foil)
 
         versions = playback.versions(smoothgrad_samples)
         if smoothgrad_samples == 1 or not torch.is_grad_enabled():

@@ -12,7 +12,8 @@ from tonescope.diagnose.schema import Contrast, SecondDriver
 from tonescope.diagnose.stats import effect
 from tonescope.models.families.musicgen.delay import frame_at
 from tonescope.models.families.musicgen.musicgen import Generator, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 
 SECTION_SECONDS = 1.0
 SHORTEST = 0.25  # a rest that is shorter belongs to the section before
@@ -35,8 +36,10 @@ class Timeline:
     @classmethod
     def listen(cls, judge: Judge, takes: Takes, rate: int, seconds: float) -> Timeline:
         """Windows as short as the judge can make sense of, each half over the next."""
-        window = min(max(SECTION_SECONDS, judge.mel.window_seconds / 4), seconds)
-        starts, posterior = judge.timeline(takes.waveform, rate, window, window / 2)
+        window = min(max(SECTION_SECONDS, judge.window_seconds / 4), seconds)
+        starts, posterior = listening.timeline(
+            judge, takes.waveform, rate, window_seconds=window, hop_seconds=window / 2
+        )
         return cls(starts, window, posterior)
 
 
@@ -63,7 +66,7 @@ def by_second(
     rate, frame_rate = int(generator.sample_rate), generator.frame_rate
 
     def margins(waveform: Tensor) -> Tensor:
-        return judge.contrast(judge.listen(waveform, rate), contrast.target, contrast.foil)
+        return listening.contrast(judge.labels, listening.listen(judge, waveform, rate), contrast.target, contrast.foil)
 
     rows, untouched = [], margins(fresh.waveform)
     for start, end in sections(fresh.waveform.shape[-1] / rate):

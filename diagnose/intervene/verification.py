@@ -20,7 +20,8 @@ from tonescope.diagnose.schema import Contrast, SoundChange, Trial
 from tonescope.diagnose.stats import effect
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 
 CLEAN = "untouched"
 
@@ -133,7 +134,7 @@ def check_distinct(takes: Takes) -> None:
 
 
 def _listen(generator: Generator, judge: Judge, contrast: Contrast, name: str, takes: Takes, broke: Tensor) -> Outcome:
-    logits = judge.listen(takes.waveform, generator.sample_rate)
-    margins = judge.contrast(logits, contrast.target, contrast.foil)
+    logits = listening.listen(judge, takes.waveform, generator.sample_rate)
+    margins = listening.contrast(judge.labels, logits, contrast.target, contrast.foil)
     posterior = logits.softmax(-1)
     return Outcome(name, takes, posterior, margins, hear(posterior, judge.labels), broke)

@@ -21,8 +21,9 @@ from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED, MeanActiva
 from tonescope.diagnose.intervene.verification import Played, check_distinct, verify
 from tonescope.diagnose.jobs.verification_plan import PREDICTED_WORDS, Plan, to_predict
 from tonescope.diagnose.judging import verdict as verdict_module
-from tonescope.diagnose.judging.blame import bare_word, blame
-from tonescope.diagnose.judging.reference_clips import Clip, listen
+from tonescope.diagnose.judging.blame import Finding, bare_word, place_blame
+from tonescope.diagnose.judging.intent import Intent, choose_label, intent_caveats, read_intent
+from tonescope.diagnose.judging.reference_clips import Clip, clip_caveats, hear_clips
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress
 from tonescope.diagnose.schema import Contrast, Cost, Diagnosis, Drivers, GroupTest, WordDriver
@@ -33,7 +34,8 @@ from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.delay import frames_in, shortest
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
-from tonescope.models.judges.clap import LONGEST_TEXT, Judge
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 from tonescope.models.loading import EMBEDDED
 from tonescope.models.vocabulary import Vocabulary
 
@@ -72,7 +74,7 @@ def check_request(
         )
     for label in (settings.foil, intended):
         if label:
-            verdict_module.choose_label(label, taxonomy, judge.labels)
+            choose_label(label, taxonomy, judge.labels)
     generator.read_text([prompt])
 
 
@@ -95,8 +97,8 @@ def diagnose(
     """
     prompt = unicodedata.normalize("NFC", prompt)  # letters that are put together of two characters are one
     check_request(prompt, generator, judge, taxonomy, settings, intended)
-    foil = verdict_module.choose_label(settings.foil, taxonomy, judge.labels) if settings.foil else None
-    intent = verdict_module.read_intent(prompt, judge, taxonomy, intended)
+    foil = choose_label(settings.foil, taxonomy, judge.labels) if settings.foil else None
+    intent = read_intent(prompt, judge, taxonomy, intended)
     clock = Clock(STAGES, progress)
     sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
     seeds = [settings.seed + index for index in range(settings.takes)]
@@ -127,10 +129,10 @@ def diagnose(
         )
     check_distinct(takes)
     with clock.stage("listen"):
-        posterior = judge.posterior(takes.waveform, generator.sample_rate)
+        posterior = listening.posterior(judge, takes.waveform, generator.sample_rate)
         timeline = Timeline.listen(judge, takes, int(generator.sample_rate), settings.seconds)
         heard, verdict, contrast = judged(intent, posterior, generator, judge, taxonomy, foil)
-        familiar = listen(list(known), generator, judge, settings.seconds) if known else None
+        familiar = hear_clips(known, generator, judge, settings.seconds) if known else None
     if announce:
         announce(verdict)
     with clock.stage("attribute") as advance:
@@ -184,7 +186,8 @@ def diagnose(
         )  # fmt: skip
         timed = by_second(generator, judge, contrast, found, timeline, played.clean.takes)
         results = plan.results(played, found, vocabulary, timed)
-    placed = blame(prompt, generator, judge, intent, contrast, verdict, results.bare, played.clean.heard, familiar)
+    finding = Finding(prompt, intent, contrast, verdict, results.bare, played.clean.heard, familiar)
+    placed = place_blame(finding, generator, judge)
     evidence = Evidence(takes, found, posterior, timeline, played)
     tested = provenance.takes(
         played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label
@@ -219,7 +222,8 @@ def diagnose(
             results.group,
             foil,
             bool(known),
-        ),
+        )
+        + (clip_caveats(known, familiar, intent.label) if familiar else []),
         cost=cost,
         timings=clock.timings,
     )
@@ -244,7 +248,7 @@ def foreign_clips_caveat(judge: Judge) -> str:
 
 
 def judged(
-    intent: verdict_module.Intent,
+    intent: Intent,
     posterior: Tensor,
     generator: Generator,
     judge: Judge,
@@ -252,21 +256,21 @@ def judged(
     foil: str | None,
 ) -> tuple[verdict_module.Heard, verdict_module.Verdict, Contrast]:
     """What is heard, by (takes, labels) probabilities, the verdict, and the question that follows from it."""
-    heard = verdict_module.listen(posterior, judge.labels, taxonomy)
+    heard = verdict_module.summary(posterior, judge.labels, taxonomy)
     verdict = verdict_module.decide(intent, heard, judge, taxonomy)
     if foreign(judge, generator):
-        verdict = verdict_module.withheld(verdict, judge.name, judge.domain, generator.name)
+        verdict = verdict_module.withhold(verdict, judge, generator.name)
     return heard, verdict, choose_contrast(intent, heard, verdict, foil)
 
 
 def choose_contrast(
-    intent: verdict_module.Intent, heard: verdict_module.Heard, verdict: verdict_module.Verdict, foil: str | None
+    intent: Intent, heard: verdict_module.Heard, verdict: verdict_module.Verdict, foil: str | None
 ) -> Contrast:
     """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user names, or what was
     asked, or (where they agree) anything else?"""
     label, asked = heard.label, intent.label
     if verdict.kind == "partial drift":
-        label = verdict_module.strayed(intent, heard) or label
+        label = verdict_module.heard_instead(intent, heard) or label
     for other in (foil, asked):
         if other and other != label:
             return Contrast(target=label, foil=other)
@@ -275,7 +279,7 @@ def choose_contrast(
 
 def _caveats(
     prompt: str,
-    intent: verdict_module.Intent,
+    intent: Intent,
     heard: verdict_module.Heard,
     contrast: Contrast,
     judge: Judge,
@@ -300,18 +304,7 @@ def _caveats(
     if settings.takes < 8:
         few = "one take gives no interval" if settings.takes == 1 else f"{settings.takes} takes give a wide interval"
         caveats.append(f"{few[0].upper()}{few[1:]}; 8 or more give a useful one.")
-    if intent.how == "meaning":
-        caveats.append(
-            f"The prompt names no genre; {intent.label} was read from its meaning ({100 * intent.confidence:.0f} % sure)."
-        )
-    if intent.how in ("meaning", "none") and not judge.reads_all_of(prompt):
-        caveats.append(
-            f"{judge.name} reads the first {LONGEST_TEXT} tokens of a prompt, so what the end of this one asks for did not count as asked."
-        )
-    if intent.others:
-        caveats.append(
-            f"The prompt also names {', '.join(intent.others)}; {intent.label} was taken as the one asked for; say which genre was meant if it is another."
-        )
+    caveats += intent_caveats(intent, prompt, judge)
     if unknown := [word.word for word in words if not word.known]:
         shown = ", ".join(f"“{word}”" for word in unknown)
         caveats.append(
@@ -325,9 +318,9 @@ def _caveats(
         caveats.append(
             f"How often {judge.name} itself mishears these genres was not measured, so what it hears, and a drift, may be its own mistake: listen to the takes."
         )
-    elif settings.seconds < MEASURED_SHARE * judge.mel.window_seconds:
+    elif settings.seconds < MEASURED_SHARE * judge.window_seconds:
         caveats.append(
-            f"How often {judge.name} mishears was measured on {judge.mel.window_seconds:g} s of music; in {settings.seconds:g} s it hears less."
+            f"How often {judge.name} mishears was measured on {judge.window_seconds:g} s of music; in {settings.seconds:g} s it hears less."
         )
     if foreign(judge, generator):
         caveats.append(foreign_caveat(judge, generator))

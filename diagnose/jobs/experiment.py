@@ -28,7 +28,7 @@ from tonescope.diagnose.intervene.interventions import (
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.verification import Played, Variant, verify
 from tonescope.diagnose.jobs.diagnosis import check_request, foreign, foreign_caveat, judged
-from tonescope.diagnose.judging import verdict as verdict_module
+from tonescope.diagnose.judging.intent import choose_label, read_intent
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress
 from tonescope.diagnose.schema import Contrast, Source, TakeResult, Trial
@@ -39,7 +39,8 @@ from tonescope.diagnose.store.traces import activations
 from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 from tonescope.models.units import SITES, Location, Unit
 
 SCHEMA_VERSION = "3.0"
@@ -127,8 +128,8 @@ def run(
     _check_donor(edit, source, generator, settings)
     if edit.kind not in NEEDS_SOURCE:
         check_edit(generator, edit, means, settings.guidance)
-    foil = verdict_module.choose_label(settings.foil, taxonomy, judge.labels) if settings.foil else None
-    intent = verdict_module.read_intent(prompt, judge, taxonomy)
+    foil = choose_label(settings.foil, taxonomy, judge.labels) if settings.foil else None
+    intent = read_intent(prompt, judge, taxonomy)
     clock = Clock(STAGES, progress)
     sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
     tokens = max(generator.read_text([words]).mask.shape[1] for words in (prompt, source or prompt))
@@ -145,7 +146,7 @@ def run(
                 generator, [words] * len(on), on, [None] * len(on), settings.seconds, sampling, None, rows, advance
             )
 
-    posterior = judge.posterior(play(prompt, seeds, "play untouched").waveform, generator.sample_rate)
+    posterior = listening.posterior(judge, play(prompt, seeds, "play untouched").waveform, generator.sample_rate)
     _, _, contrast = judged(intent, posterior, generator, judge, taxonomy, foil)
     draws = _controls(edit, generator, means, seeds)
     edits = [edit] * len(fresh)

@@ -29,7 +29,7 @@ from tonescope.diagnose.taxonomy import Taxonomy, common, from_rows
 from tonescope.models import loading
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges.judge import Judge
 from tonescope.models.vocabulary import Vocabulary
 
 REFERENCE_SECONDS, REFERENCE_ROWS = 4.0, 6

@@ -9,7 +9,7 @@ from torch import Tensor
 from tonescope.diagnose.judging import verdict as verdict_module
 from tonescope.diagnose.schema import Source, TakeResult
 from tonescope.models.families.musicgen.musicgen import Generator, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges.judge import Judge
 from tonescope.models.loading import fingerprint
 
 
@@ -33,10 +33,10 @@ def of_judge(judge: Judge) -> Source:
     """The judge as it was used."""
     return Source(
         name=judge.name,
-        description=f"CLAP choosing between {len(judge.labels)} genres",
-        device=str(judge.model.device),
-        dtype=str(judge.model.dtype).removeprefix("torch."),
-        fingerprint=fingerprint(judge.model),
+        description=judge.description,
+        device=str(judge.device),
+        dtype=str(judge.dtype).removeprefix("torch."),
+        fingerprint=judge.fingerprint(),
     )
 
 
