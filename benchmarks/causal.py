@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from transformers import PreTrainedModel
 
-from benchmarks.common import RESULTS, keep
+from benchmarks.common import RESULTS, fingerprints, keep
 from benchmarks.prompts import PROMPTS
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search
@@ -44,7 +44,8 @@ from tonescope.diagnose.schema import Contrast
 from tonescope.diagnose.settings import CAREFUL, DRAWS, PLAIN, ROUNDS, Settings
 from tonescope.diagnose.stats import share
 from tonescope.models.families.musicgen.musicgen import Sampling
-from tonescope.models.loading import fingerprint
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Unit
 
 SECONDS = 4.0
@@ -65,7 +66,7 @@ GROUP_PROMPTS = (
 
 def contrast(session: Session, waveform: torch.Tensor) -> Contrast:
     """Why what most takes are heard as, and not anything else?"""
-    votes = session.judge.posterior(waveform, session.generator.sample_rate).argmax(1)
+    votes = listening.posterior(session.judge, waveform, session.generator.sample_rate).argmax(1)
     return Contrast(target=session.judge.labels[int(torch.mode(votes).values)])
 
 
@@ -188,12 +189,12 @@ def summary(rows: Sequence[dict[str, Any]], ranks: Sequence[dict[str, Any]], **s
 
 
 def begun(
-    settings: dict[str, int], models: Sequence[PreTrainedModel]
+    settings: dict[str, int], models: Sequence[PreTrainedModel | Judge]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Both measurements as far as the kept result has them, which must be of these settings and models."""
     kept = json.loads((RESULTS / "causal.json").read_text(encoding="utf-8"))
     same = {name: kept.get(name) for name in settings} == settings
-    if not same or kept["models"] != [fingerprint(model) for model in models]:
+    if not same or kept["models"] != fingerprints(models):
         raise SystemExit(
             "the kept result is of other settings or models, so it cannot be gone on with; leave --resume out."
         )
@@ -220,7 +221,7 @@ def main() -> None:
     settings = {"rounds": ROUNDS, "draws": DRAWS, "listens": CAREFUL[0], "feedback": CAREFUL[1]} | {
         name: getattr(arguments, name) for name in ("takes", "group_takes", "estimate_takes")
     }
-    models = [generator.model, judge.model]
+    models = [generator.model, judge]
     rows, ranks = begun(settings, models) if arguments.resume else ([], [])
 
     def done() -> None:
@@ -235,7 +236,9 @@ def main() -> None:
         takes = generator.generate([prompt] * len(seeds), seeds, SECONDS)
         asked = contrast(session, takes.waveform)
         more = generator.generate([prompt] * len(seeds), screening, SECONDS)
-        heard = hear(judge.posterior(torch.cat([takes.waveform, more.waveform]), generator.sample_rate), judge.labels)
+        heard = hear(
+            listening.posterior(judge, torch.cat([takes.waveform, more.waveform]), generator.sample_rate), judge.labels
+        )
         alike = set(heard) == {asked.target}
         if arguments.alike and not alike:
             continue

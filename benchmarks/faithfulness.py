@@ -29,6 +29,7 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.models.families.musicgen.musicgen import Generator, Takes
 from tonescope.models.hooks import Place, hooked, write
+from tonescope.models.judges import listening
 from tonescope.models.units import Location, Unit
 
 SECONDS = 4.0
@@ -154,7 +155,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for prompt in PROMPTS[: arguments.prompts]:
         take = generator.generate([prompt], [1], SECONDS)
-        label = judge.labels[int(judge.posterior(take.waveform, generator.sample_rate)[0].argmax())]
+        label = judge.labels[int(listening.posterior(judge, take.waveform, generator.sample_rate)[0].argmax())]
         metric = margin(judge, label, None)
         found = attribute(generator, take, metric, means)
         units, random_count = chosen(found, arguments.random, seed=0)
@@ -183,7 +184,7 @@ def main() -> None:
             if name.startswith(("spearman", "precision"))
         }
         about |= {f"worst_{name}": min(row[name] for row in rows) for name in ("spearman", "precision_at_20")}
-        keep("faithfulness", rows, about, models=[generator.model, judge.model])
+        keep("faithfulness", rows, about, models=[generator.model, judge])
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from tonescope.diagnose.runtime.memory import attribution_bytes
 from tonescope.diagnose.store.traces import TraceSpec, record
 from tonescope.models.families.musicgen import delay
 from tonescope.models.families.musicgen.musicgen import Generator, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Location
 
 LABELS = ("w1", "w2")

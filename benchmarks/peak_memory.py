@@ -32,7 +32,7 @@ from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.taxonomy import from_rows
 from tonescope.models.families.musicgen.delay import frames_in
 from tonescope.models.families.musicgen.musicgen import Generator, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges.judge import Judge
 
 LIMIT = 6.0  # GiB
 

@@ -118,7 +118,7 @@ def main() -> None:
                 }
             )  # fmt: skip
         print(prompt, {row["method"]: (round(row["deletion"], 2), round(row["insertion"], 2)) for row in rows[-len(by_method) :]}, flush=True)  # fmt: skip
-        keep("words", rows, summary(rows) | {"seconds": SECONDS, "takes": arguments.takes}, models=[generator.model, session.judge.model])  # fmt: skip
+        keep("words", rows, summary(rows) | {"seconds": SECONDS, "takes": arguments.takes}, models=[generator.model, session.judge])  # fmt: skip
 
 
 if __name__ == "__main__":

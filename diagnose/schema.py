@@ -11,7 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from tonescope.diagnose.judging.verdict import Heard, Intent, Verdict
+from tonescope.diagnose.judging.intent import Intent
+from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import BELIEVED, Effect, Share, share
 

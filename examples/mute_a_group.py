@@ -19,6 +19,7 @@ from tonescope.diagnose.report.sounds import Sounds
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.judges import listening
 
 SECONDS, SHARE = 4.0, 0.01
 
@@ -28,7 +29,7 @@ def main(session: Session, prompt: str, folder: Path) -> None:
     generator, judge = session.generator, session.judge
     means = session.means(Settings())
     takes = generator.generate([prompt] * 2, [1, 2], SECONDS)
-    order = judge.posterior(takes.waveform, generator.sample_rate).mean(0).argsort(descending=True).tolist()
+    order = listening.posterior(judge, takes.waveform, generator.sample_rate).mean(0).argsort(descending=True).tolist()
     contrast = Contrast(target=judge.labels[order[0]])
     found = attribute(generator, takes, margin(judge, contrast.target, None), means)
     strongest = greedy_group_search(generator, judge, takes, contrast.target, means, found, SHARE)

@@ -23,7 +23,7 @@ from transformers import (
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.taxonomy import from_rows
 from tonescope.models.families.musicgen.musicgen import Generator
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges.clap import Clap
 
 WORDS = [
     "[PAD]",
@@ -168,9 +168,9 @@ def clap(seed: int = 1) -> ClapModel:
     return ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=12)).eval()
 
 
-def judge() -> Judge:
+def judge() -> Clap:
     """A random judge of four genres."""
-    return Judge(clap(), tokenizer(), extractor(), "tiny judge", [row["label"] for row in ROWS])
+    return Clap(clap(), tokenizer(), extractor(), "tiny judge", [row["label"] for row in ROWS])
 
 
 def session() -> Session:

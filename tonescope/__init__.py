@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tonescope.models.errors import TonescopeError
     from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
     from tonescope.models.families.musicgen.paired_sampling import PairedSampling
-    from tonescope.models.judges.clap import Judge
+    from tonescope.models.judges.judge import Judge
     from tonescope.models.loading import load_generator, load_judge
     from tonescope.models.units import Location, Unit
 
@@ -46,7 +46,7 @@ _WHERE = {
     "Generator": ".models.families.musicgen.musicgen",
     "Sampling": ".models.families.musicgen.musicgen",
     "Takes": ".models.families.musicgen.musicgen",
-    "Judge": ".models.judges.clap",
+    "Judge": ".models.judges.judge",
     "load_generator": ".models.loading",
     "load_judge": ".models.loading",
     "PairedSampling": ".models.families.musicgen.paired_sampling",

@@ -88,7 +88,7 @@ def diagnose(
         str | None, typer.Option(metavar="LABEL", help="The genre you meant, if the prompt does not name it.")
     ] = None,
     known: Annotated[
-        Path | None,
+        str | None,  # an empty one is refused, where a path would be the current folder
         typer.Option(
             metavar="FOLDER",
             help="Clips that truly are of the genre asked for: tells the mishearing of codec and judge from the generator's drift.",
@@ -165,7 +165,7 @@ def diagnose(
         from tonescope.diagnose.runtime.session import Session
         from tonescope.diagnose.store.traces import TraceSpec
 
-        clips = read_clips(known) if known is not None else []
+        clips = read_clips(known, seconds=seconds) if known is not None else []
         with progress_shown(as_json) as (progress, above):
             session = Session.open(model, judge, device, dtype, adapter)
             loaded = time.perf_counter() - started

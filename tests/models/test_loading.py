@@ -16,6 +16,7 @@ from tests import tiny
 from tonescope.models import loading, metadata
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.judges import listening
 from tonescope.models.loading import load_generator, load_judge
 
 
@@ -76,7 +77,7 @@ def test_a_judge_that_gives_no_numbers_is_refused() -> None:
     judge = tiny.judge()
     judge.model.audio_projection.linear1.weight.fill_(float("nan"))
     with pytest.raises(TonescopeError, match="is no judge"):
-        judge.listen(torch.zeros(1, 800), 1600)
+        listening.listen(judge, torch.zeros(1, 800), 1600)
 
 
 def test_a_generator_keeps_its_special_tokens() -> None:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 from tonescope.models.loading import EMBEDDED, load_generator, load_vocabulary
 from training.captions import caption_words, unseen_prompts, words_of
 from training.classifier import Answers, Classifier
@@ -66,7 +67,7 @@ def generator_report(classifier: Classifier, judge: Judge, table: dict[str, Any]
     ]
     sound = player.play(texts)
     heard = [names[index] for index in classifier.answer(sound).genre.argmax(1).tolist()]
-    judged = [judge.labels[index] for index in judge.posterior(sound, SAMPLE_RATE).argmax(1).tolist()]
+    judged = [judge.labels[index] for index in listening.posterior(judge, sound, SAMPLE_RATE).argmax(1).tolist()]
     report["genres"] = {}
     for name in names:
         rows = [index for index, genre in enumerate(asked) if genre == name]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import EncodecModel
 
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges.clap import Clap
 from tonescope.models.loading import EMBEDDED, load_judge
 from training import clips
 from training.assemble import embedded, write_side
@@ -21,12 +21,12 @@ from training.roundtrip import round_trip
 WRONGLY_READ = 0.05  # of neutral captions, as a genre
 
 
-def _embeddings(judge: Judge, audio: Tensor) -> Tensor:
+def _embeddings(judge: Clap, audio: Tensor) -> Tensor:
     with torch.no_grad():
         return torch.cat([judge.embed_audio(part, SAMPLE_RATE) for part in torch.split(audio, 38)])
 
 
-def _fit_temperature(judge: Judge, embeddings: Tensor, right: Tensor) -> float:
+def _fit_temperature(judge: Clap, embeddings: Tensor, right: Tensor) -> float:
     """The temperature that makes the judge's probabilities true on average (Guo et al. 2017)."""
     logits = judge.scores(embeddings) * judge.hearing.temperature
     candidates = np.geomspace(0.2, 10, 80)
@@ -95,7 +95,7 @@ def judge_report(codec: EncodecModel, validation: clips.Clips, test: clips.Clips
     return report
 
 
-def _meaning_report(judge: Judge) -> dict[str, Any]:
+def _meaning_report(judge: Clap) -> dict[str, Any]:
     """How sure the text tower must be, so that one in twenty neutral captions is read as a genre; written beside the judge.
 
     Set on wordings that captions have in training, reported on others.

@@ -15,6 +15,7 @@ from tonescope.diagnose.intervene.interventions import Edit, edited
 from tonescope.diagnose.store.traces import TraceSpec, record
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
 from tonescope.models.hooks import Hook, hooked, write
+from tonescope.models.judges import listening
 from tonescope.models.units import Location, Unit
 
 PROMPT = "smooth jazz with piano"
@@ -52,7 +53,7 @@ def test_the_metric_is_taken_at_the_audio_that_was_heard(
     judge = tiny.judge()
     metric = margin(judge, "house", "smooth jazz")
     found = attribute(generator, takes, metric, means)
-    heard = judge.margin(takes.waveform, generator.sample_rate, "house", "smooth jazz")
+    heard = listening.margin(judge, takes.waveform, generator.sample_rate, "house", "smooth jazz")
     assert torch.allclose(found.metric, heard, atol=1e-4)
 
 

@@ -16,6 +16,7 @@ from tonescope.diagnose.intervene.verification import Variant, verify
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.judges import listening
 from tonescope.models.units import Location
 
 PROMPT, SECONDS = "smooth jazz with piano", 0.5
@@ -79,7 +80,8 @@ def test_another_prompt_is_foreseen_too(generator: Generator) -> None:
         generator, judge, clean, variants, "house", None, None, loud, passes=40, advance=told.append
     )
     heard = [
-        judge.contrast(judge.listen(takes.waveform, generator.sample_rate), "house", None) for takes in (clean, wanted)
+        listening.contrast(judge.labels, listening.listen(judge, takes.waveform, generator.sample_rate), "house")
+        for takes in (clean, wanted)
     ]
     assert torch.allclose(changes, torch.stack([torch.zeros(3), heard[1] - heard[0]]), atol=1e-4) and told == [0.5, 1.0]
 

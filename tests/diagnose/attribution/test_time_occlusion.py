@@ -14,6 +14,7 @@ from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second, s
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.judges import listening
 
 QUESTION = Contrast(target="house", foil="smooth jazz")
 
@@ -66,7 +67,7 @@ def test_every_section_is_estimated_and_verified(
     assert [(row.start, row.end) for row in rows] == [(0, 1), (1, 2.2)]
     assert sum(row.estimated.mean for row in rows) == pytest.approx(float(found.frames.sum(1).mean()), rel=1e-4)
     gone, there = (
-        judge.margin(sound, 1600, "house", "smooth jazz")
+        listening.margin(judge, sound, 1600, "house", "smooth jazz")
         for sound in (silenced(fresh.waveform, 1600, 0, 1), fresh.waveform)
     )
     assert rows[0].verified.mean == pytest.approx(float((gone - there).mean()), abs=1e-4)

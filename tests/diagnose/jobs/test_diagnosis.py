@@ -14,8 +14,9 @@ from tonescope.diagnose.attribution.metrics import Metric
 from tonescope.diagnose.jobs import diagnosis, verification_plan
 from tonescope.diagnose.jobs.diagnosis import choose_contrast, foreign
 from tonescope.diagnose.judging import verdict as verdict_module
+from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.reference_clips import Clip
-from tonescope.diagnose.judging.verdict import Heard, Intent, Verdict
+from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.report import plots, sentences
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
@@ -23,7 +24,7 @@ from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Sampling
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Unit
 
 LABELS = tuple(row["label"] for row in tiny.ROWS)

@@ -10,7 +10,7 @@ import soundfile
 import torch
 
 from tests import tiny
-from tonescope.diagnose.judging.reference_clips import Clip, listen, read_clips
+from tonescope.diagnose.judging.reference_clips import Clip, hear_clips, read_clips
 from tonescope.models.errors import TonescopeError
 
 
@@ -47,5 +47,5 @@ def test_what_is_no_folder_of_clips_is_refused(tmp_path: Path, what: str) -> Non
 def test_every_clip_is_heard_twice(family: str) -> None:
     generator, judge = tiny.generator(family), tiny.judge()
     noise = torch.randn(3, 4000) * 0.1
-    found = listen([Clip(row, 1600) for row in noise], generator, judge, 1.0)
+    found = hear_clips([Clip(row, 1600) for row in noise], generator, judge, 1.0)
     assert found.clips == sum(found.clean.values()) == sum(found.reconstructed.values()) == 3

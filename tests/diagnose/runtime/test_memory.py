@@ -19,6 +19,8 @@ from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.store.traces import TraceSpec
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 
 PROMPT = "smooth jazz with piano"
 
@@ -70,13 +72,13 @@ def test_more_listens_hold_no_more_than_one(monkeypatch: pytest.MonkeyPatch) -> 
     judge, generator = tiny.judge(), tiny.generator()
     marks: list[weakref.ref[Any]] = []
     alive: list[int] = []
-    plain = judge.margin
+    plain = listening.margin
 
-    def watched(sound: torch.Tensor, *rest: Any) -> torch.Tensor:
+    def watched(judge: Judge, sound: torch.Tensor, *rest: Any) -> torch.Tensor:
         alive.append(sum(mark() is not None for mark in marks))
-        return plain(Passing.apply(sound, marks), *rest)
+        return plain(judge, Passing.apply(sound, marks), *rest)
 
-    monkeypatch.setattr(judge, "margin", watched)
+    monkeypatch.setattr(listening, "margin", watched)
     text = generator.read_text([PROMPT])
     states = text.states.detach().requires_grad_()
     codes = torch.randint(generator.size, (1, generator.n_codebooks, 40))

@@ -14,7 +14,7 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.models import loading
 from tonescope.models.errors import TonescopeError
-from tonescope.models.judges.clap import ConfusionRecord
+from tonescope.models.judges.calibration import ConfusionRecord
 from tonescope.models.vocabulary import Vocabulary
 
 
