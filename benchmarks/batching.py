@@ -12,8 +12,9 @@ from statistics import median
 import torch
 
 from benchmarks.common import keep
-from tonescope.diagnose.intervene.interventions import Edit, regenerate
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.play import play
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.loading import load_generator
 from tonescope.models.units import Unit
 

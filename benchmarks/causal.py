@@ -43,7 +43,7 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Contrast
 from tonescope.diagnose.settings import CAREFUL, DRAWS, PLAIN, ROUNDS, Settings
 from tonescope.diagnose.stats import share
-from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.generator import Sampling
 from tonescope.models.judges import listening
 from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Unit

@@ -28,7 +28,7 @@ from transformers import (
     T5Config,
 )
 
-from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.generator import Generator
 from tonescope.models.judges.clap import Clap
 from tonescope.models.judges.judge import Judge
 from tonescope.models.loading import fingerprint

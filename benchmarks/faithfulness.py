@@ -23,11 +23,12 @@ from benchmarks.prompts import PROMPTS
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.integrated_gradients import two_point_integrated_gradients
 from tonescope.diagnose.attribution.metrics import Metric, Playback, margin
-from tonescope.diagnose.intervene.interventions import Edit, edited
+from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
-from tonescope.models.families.musicgen.musicgen import Generator, Takes
+from tonescope.models.generator import Generator, Takes
 from tonescope.models.hooks import Place, hooked, write
 from tonescope.models.judges import listening
 from tonescope.models.units import Location, Unit

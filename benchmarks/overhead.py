@@ -24,7 +24,7 @@ from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED, MeanActiva
 from tonescope.diagnose.runtime.memory import attribution_bytes
 from tonescope.diagnose.store.traces import TraceSpec, record
 from tonescope.models.families.musicgen import delay
-from tonescope.models.families.musicgen.musicgen import Generator, Takes
+from tonescope.models.generator import Generator, Takes
 from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Location
 
@@ -81,7 +81,7 @@ class NnsightRecord:
 def _inputs(generator: Generator, takes: Takes) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
     """The decoder's inputs for both branches of a replay, as transformers itself would lay them out."""
     text = generator.read_text(takes.prompts)
-    ids = delay.delayed(takes.codes, generator.delay, generator.pad)[:, :, :-1]
+    ids = delay.delayed(takes.state["codes"], generator.delay, generator.pad)[:, :, :-1]
     ids = torch.cat([ids, ids]).reshape(-1, ids.shape[2])
     states = torch.cat([text.states, torch.zeros_like(text.states)])
     return ids, (states, torch.cat([text.mask, torch.zeros_like(text.mask)]))
@@ -99,12 +99,12 @@ def with_captum(generator: Generator, judge: Judge, takes: Takes) -> list[torch.
     from captum.attr import LayerGradientXActivation
 
     generator = as_laid_out(generator)
-    playback = Playback(generator, takes.codes, generator.read_text(takes.prompts))
+    playback = Playback(generator, takes.state["codes"], generator.read_text(takes.prompts))
     metric = margin(judge, *LABELS)
 
     def forward(states: torch.Tensor) -> torch.Tensor:
         text = type(playback.text)(states, playback.text.mask, playback.text.tokens, playback.text.spans)
-        return metric(Playback(generator, takes.codes, text))
+        return metric(Playback(generator, takes.state["codes"], text))
 
     modules = [generator.place(location).module for location in generator.locations(*ATTRIBUTED)]
     method = LayerGradientXActivation(forward, modules)

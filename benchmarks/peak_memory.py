@@ -31,7 +31,7 @@ from tonescope.diagnose.runtime.memory import GIB, attribution_bytes, decoding_b
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.taxonomy import from_rows
 from tonescope.models.families.musicgen.delay import frames_in
-from tonescope.models.families.musicgen.musicgen import Generator, Takes
+from tonescope.models.generator import Generator, Takes
 from tonescope.models.judges.judge import Judge
 
 LIMIT = 6.0  # GiB

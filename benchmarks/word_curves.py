@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from tonescope.diagnose.attribution.cross_attention import cross_attention
 
 from benchmarks.causal import contrast
 from benchmarks.common import keep
-from tonescope.diagnose.attribution.cross_attention import cross_attention
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import log_probability, margin
@@ -26,7 +26,7 @@ from tonescope.diagnose.intervene.verification import Variant, verify
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import effect
-from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.generator import Sampling
 
 SECONDS = 4.0
 NEUTRAL = "music"  # what is left when every word is gone

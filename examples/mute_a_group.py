@@ -18,7 +18,7 @@ from tonescope.diagnose.intervene.verification import Variant, verify
 from tonescope.diagnose.report.sounds import Sounds
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.generator import Sampling
 from tonescope.models.judges import listening
 
 SECONDS, SHARE = 4.0, 0.01

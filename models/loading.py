@@ -21,8 +21,9 @@ from tonescope.models import metadata, sources
 from tonescope.models.adapters import add_adapter
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.classes import CLASSES as FAMILIES
-from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.fingerprint import fingerprint as fingerprint
+from tonescope.models.generator import Generator
 from tonescope.models.judges.calibration import Calibration, ConfusionRecord
 from tonescope.models.judges.clap import Clap
 from tonescope.models.judges.judge import Judge
@@ -200,7 +201,7 @@ def load_generator(
         model, name = add_adapter(model, adapter), f"{name} + {adapter}"
     tokenizer = _tokenizer(folder, name)
     made: Generator = _try(
-        name, lambda: Generator(model.to(device), tokenizer, name, about.longest_seconds, None if adapter else folder)
+        name, lambda: MusicGen(model.to(device), tokenizer, name, about.longest_seconds, None if adapter else folder)
     )
     return made
 

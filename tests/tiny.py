@@ -22,7 +22,7 @@ from transformers import (
 
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.taxonomy import from_rows
-from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.judges.clap import Clap
 
 WORDS = [
@@ -120,9 +120,9 @@ FAMILIES = {
 }
 
 
-def generator(family: str = "mono", seed: int = 0) -> Generator:
+def generator(family: str = "mono", seed: int = 0) -> MusicGen:
     """One of :data:`FAMILIES` under the microscope."""
-    return Generator(musicgen(**FAMILIES[family], seed=seed), tokenizer(), f"tiny {family}")  # type: ignore[arg-type]
+    return MusicGen(musicgen(**FAMILIES[family], seed=seed), tokenizer(), f"tiny {family}")  # type: ignore[arg-type]
 
 
 ROWS = [

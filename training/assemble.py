@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, ClapModel, EncodecModel, MusicgenForCond
 
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.runtime.session import REFERENCE_FILE
-from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.generator import Sampling
 from tonescope.models.loading import load_generator
 from training import record
 from training.captions import vocabulary, words_of

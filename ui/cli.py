@@ -182,7 +182,9 @@ def diagnose(
                     return
                 above(show_verdict, prompt, verdict)
 
-            result, evidence = session.diagnose(prompt, settings, intended, progress, keep, announce, clips)
+            result, evidence = session.diagnose(
+                prompt, settings, intended=intended, clips=clips, trace=keep, progress=progress, announce=announce
+            )
         result.timings = {"import and load models": round(loaded, 3), **result.timings}
         refused = None
         if out is not None:
@@ -274,7 +276,7 @@ def edit(
                 kind=kind, value=value or 0.0, seconds=between, branch=branch, strength=strength
             )
             wanted = Edit(targets(session.generator, where), **asked)
-            result, played = session.experiment(prompt, wanted, settings, source, progress)
+            result, played = session.experiment(prompt, wanted, settings, source=source, progress=progress)
         refused = None
         if out is not None:
             from tonescope.diagnose.report.experiment_folder import write

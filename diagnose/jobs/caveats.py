@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tonescope.diagnose.judging.intent import Intent, intent_caveats
-from tonescope.diagnose.judging.verdict import Heard
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.jobs.verification_plan import PREDICTED_WORDS
+from tonescope.diagnose.judging.intent import Intent, intent_caveats
+from tonescope.diagnose.judging.verdict import Heard
 from tonescope.diagnose.schema import Contrast, Drivers
 
 EMBEDDED = "embedded"

@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
-    from tonescope.models.generator import Takes
-
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.progress import Progress
     from tonescope.diagnose.runtime.session import Session
+    from tonescope.models.generator import Takes
 
 Announce = Callable[["View"], None]
 """Told a view as soon as it is known, long before the job ends."""

@@ -14,7 +14,7 @@ from tonescope.diagnose.judging.reference_clips import FEWEST_CLIPS
 from tonescope.diagnose.judging.verdict import Verdict
 from tonescope.diagnose.schema import Blame, Contrast, ReferenceClips, Trial, Where
 from tonescope.diagnose.stats import Share, share
-from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.generator import Generator
 from tonescope.models.judges.judge import Judge
 
 CLEARLY_CLOSER = 0.1  # of centred cosine similarity; states differ by less for reasons that no one hears

@@ -24,7 +24,7 @@ from tonescope.diagnose.judging.audio_quality import SILENT_DB, level_db
 from tonescope.diagnose.judging.verdict import hear
 from tonescope.diagnose.schema import ReferenceClips
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.generator import Generator
 from tonescope.models.judges.judge import Judge
 from tonescope.models.judges.listening import LOUDEST, finite_takes, posterior
 
@@ -267,8 +267,8 @@ def hear_clips(clips: Sequence[Clip], generator: Generator, judge: Judge, second
         part = clip.middle(seconds, rate)
         if is_silent(part):
             continue
-        sound = part[None].to(generator.model.device)
-        again = generator.sound(generator.hard_vectors(generator.encode(sound)))
+        sound = part[None].to(generator.device)
+        again = generator.round_trip(sound)
         if not bool(finite_takes(again).all()):
             continue
         counted += 1

@@ -12,7 +12,7 @@ from tonescope.diagnose.report.html import render
 from tonescope.diagnose.report.sounds import Sounds
 from tonescope.diagnose.report.whole_folder import whole_folder
 from tonescope.diagnose.schema import Diagnosis, Trial
-from tonescope.models.families.musicgen.musicgen import Takes
+from tonescope.models.generator import Takes
 
 LONGEST_SLUG = 60  # bytes
 

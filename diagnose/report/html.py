@@ -15,7 +15,7 @@ from tonescope.diagnose.jobs.verification_plan import CONTROL, MUTED
 from tonescope.diagnose.report import plots, sentences
 from tonescope.diagnose.report.sounds import Sounds
 from tonescope.diagnose.schema import Diagnosis
-from tonescope.models.families.musicgen.musicgen import Takes
+from tonescope.models.generator import Takes
 
 SHOWN_TAKES = 8
 MOST_SOUND = 40 * 2**20  # characters of sound in the page

@@ -20,7 +20,6 @@ from torch import Tensor
 from tonescope.diagnose.attribution.metrics import Metric, Playback
 from tonescope.diagnose.context import Context
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Generator
 from tonescope.models.hooks import hooked, read
 from tonescope.models.sites import ATTRIBUTED
 

@@ -56,8 +56,10 @@ def test_openings_are_captions_with_their_first_frame(tmp_path: Path) -> None:
     todo = lessons(6)
     codes = np.random.default_rng(0).integers(16, size=(6, 4, 20)).astype(np.uint16)
     plain, noisy = (Batches(tmp_path, todo, codes, [0], noise).openings(12) for noise in (0.0, 1.0))
-    assert plain.codes.shape == (12, 4, 1) and plain.mask.any(1).all()
-    assert {tuple(row) for row in plain.codes[:, :, 0].tolist()} <= {tuple(row) for row in codes[:, :, 0].tolist()}
+    assert plain.state["codes"].shape == (12, 4, 1) and plain.mask.any(1).all()
+    assert {tuple(row) for row in plain.state["codes"][:, :, 0].tolist()} <= {
+        tuple(row) for row in codes[:, :, 0].tolist()
+    }
     assert torch.equal(plain.mask, noisy.mask) and torch.equal(plain.right["genre"], noisy.right["genre"])
     assert 0 < (plain.states - noisy.states).abs().mean() < plain.states.abs().mean()
     whole = Batches(tmp_path, todo, codes, [0]).draw(np.arange(6))

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.judges import listening
 from tonescope.models.judges.judge import Judge
 from tonescope.models.loading import EMBEDDED, load_generator, load_vocabulary

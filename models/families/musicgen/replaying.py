@@ -82,7 +82,7 @@ class Replaying(Places):
         logits = self.branch_logits(codes, text, guidance)
         return logits[0] if len(logits) == 1 else logits[1] + guidance * (logits[0] - logits[1])
 
-    def branch_logits(self, codes: Tensor, text: Text, guidance: float) -> Tensor:
+    def branch_logits(self, codes: Tensor, text: Text, guidance: float = 3.0) -> Tensor:
         """Logits (branches, takes, codebooks, frames, vocabulary), the conditional branch first."""
         takes, _, frames = codes.shape
         states = self.hidden(codes, text, guidance)

@@ -10,10 +10,11 @@ from tonescope.diagnose.attribution import metrics
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import Playback, log_probability, margin
 from tonescope.diagnose.intervene import mean_activations
+from tonescope.diagnose.intervene.applying import edited
 from tonescope.diagnose.intervene.controls import matched_controls
-from tonescope.diagnose.intervene.interventions import Edit, edited
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.store.traces import TraceSpec, record
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.hooks import Hook, hooked, write
 from tonescope.models.judges import listening
 from tonescope.models.units import Location, Unit
@@ -40,9 +41,9 @@ def means(generator: Generator) -> mean_activations.MeanActivations:
 def _brute_force(generator: Generator, takes: Takes, metric, edit: Edit | None, means, dtype=torch.float32):
     """What the edit does to the metric, in a replay: (takes,)."""
     text = generator.read_text(takes.prompts)
-    clean = Playback(generator, takes.codes, text)
+    clean = Playback(generator, takes.state["codes"], text)
     with torch.no_grad():
-        anchored = Playback(generator, takes.codes, text, anchor=clean.expected())
+        anchored = Playback(generator, takes.state["codes"], text, anchor=clean.expected())
         with edited(generator, [edit] * len(takes), 3.0, means):
             return metric(anchored)
 
@@ -190,12 +191,12 @@ def test_more_listens_change_the_slope_and_not_the_number(family: str, monkeypat
 
 
 def test_a_quarter_of_the_codes_is_drawn_anew(generator: Generator, takes: Takes) -> None:
-    playback = Playback(generator, takes.codes, generator.read_text(takes.prompts))
+    playback = Playback(generator, takes.state["codes"], generator.read_text(takes.prompts))
     with torch.no_grad():
         playback.expected()
     again = playback._drawn_anew(1)
-    kept = float((again == takes.codes).float().mean())
-    by_chance = float((playback.likely[0].gather(-1, takes.codes[..., None])).mean())
+    kept = float((again == takes.state["codes"]).float().mean())
+    by_chance = float((playback.likely[0].gather(-1, takes.state["codes"][..., None])).mean())
     assert kept == pytest.approx(1 - metrics.DRAWN_ANEW * (1 - by_chance), abs=0.05)
     assert not torch.equal(again, playback._drawn_anew(2))
 
@@ -261,7 +262,9 @@ def test_slopes_at_an_edit_are_taken_where_it_moves_the_sound(
     clean, moved = (attribute(generator, takes, metric, means, at=at).metric for at in (None, edit))
     with torch.no_grad():
         text = generator.read_text(takes.prompts)
-        anchor = Playback(generator, takes.codes, text).expected()
+        anchor = Playback(generator, takes.state["codes"], text).expected()
         with edited(generator, [edit] * len(takes), 3.0, means):
-            wanted = metric(Playback(generator, takes.codes, generator.read_text(takes.prompts), anchor=anchor))
+            wanted = metric(
+                Playback(generator, takes.state["codes"], generator.read_text(takes.prompts), anchor=anchor)
+            )
     assert torch.allclose(moved, wanted, atol=1e-5) and bool(((moved - clean).abs() > 1e-4).any())

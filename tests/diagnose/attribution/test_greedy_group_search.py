@@ -13,10 +13,10 @@ from tonescope.diagnose.attribution import greedy_group_search as group_search
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search, grown
 from tonescope.diagnose.attribution.metrics import margin
-from tonescope.diagnose.intervene.interventions import Edit, regenerate
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
 from tonescope.diagnose.judging import audio_quality
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.units import Location, Unit
 
 TAKES = 3

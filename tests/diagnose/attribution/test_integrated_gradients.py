@@ -12,9 +12,10 @@ from tonescope.diagnose.attribution import integrated_gradients
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.integrated_gradients import strongest, two_point_integrated_gradients
 from tonescope.diagnose.attribution.metrics import Playback, margin
-from tonescope.diagnose.intervene.interventions import Edit, edited
+from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling
+from tonescope.models.generator import Generator, Sampling
 from tonescope.models.units import Location, Unit
 
 MLP, SELF = Location("decoder", 0, "mlp"), Location("decoder", 0, "self")
@@ -73,11 +74,11 @@ def test_long_steps_are_foreseen_better(generator: Generator) -> None:
     errors = []
     for unit in strongest(found, 4):
         with torch.no_grad():
-            clean = Playback(generator, takes.codes, generator.read_text(takes.prompts))
+            clean = Playback(generator, takes.state["codes"], generator.read_text(takes.prompts))
             anchor = clean.expected()
             with edited(generator, [Edit((unit,))] * 3, 3.0, far):
                 text = generator.read_text(takes.prompts)
-                moved = METRIC(Playback(generator, takes.codes, text, anchor=anchor)) - found.metric
+                moved = METRIC(Playback(generator, takes.state["codes"], text, anchor=anchor)) - found.metric
         errors.append([float((each.of((unit,)) - moved).abs().mean()) for each in (found, better)])
     plain, closer = torch.tensor(errors).mean(0).tolist()
     assert closer < 0.3 * plain

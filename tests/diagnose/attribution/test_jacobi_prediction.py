@@ -10,12 +10,12 @@ import torch
 
 from tests import tiny
 from tonescope.diagnose.attribution.jacobi_prediction import jacobi_prediction, predicted_changes
-from tonescope.diagnose.intervene.interventions import Edit, regenerate
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.verification import Variant, verify
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.judges import listening
 from tonescope.models.units import Location
 

@@ -13,7 +13,7 @@ from tonescope.diagnose.attribution.metrics import log_probability, margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second, sections, silenced
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.schema import Contrast
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.judges import listening
 
 QUESTION = Contrast(target="house", foil="smooth jazz")

@@ -12,17 +12,12 @@ from tests import tiny
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import log_probability
 from tonescope.diagnose.intervene import mean_activations
-from tonescope.diagnose.intervene.interventions import (
-    Edit,
-    SourceActivations,
-    check_edit,
-    edited,
-    regenerate,
-    resampled,
-)
-from tonescope.diagnose.store.traces import activations
+from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.interventions import Edit, check_edit
+from tonescope.diagnose.intervene.patching import SourceActivations
+from tonescope.diagnose.intervene.recording import activations
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.hooks import hooked, read
 from tonescope.models.units import Location, Unit
 
@@ -133,10 +128,10 @@ def test_generation_under_an_edit_replays_under_the_same_edit(
         steps = list(seen)
         seen.clear()
         with edited(generator, [edit], 3.0, means), hooked([look]), torch.no_grad():
-            generator.replay(takes.codes, generator.read_text([PROMPT]))
-            generator.decode(takes.codes)
+            generator.replay(takes.state["codes"], generator.read_text([PROMPT]))
+            generator.decode(takes.state["codes"])
         if unit.location.network == "decoder":
-            positions = takes.codes.shape[2] + max(generator.delay)
+            positions = takes.state["codes"].shape[2] + max(generator.delay)
             stepped = torch.cat([step[:, -1:] for step in steps[-positions:]], 1)
             assert torch.allclose(stepped, seen[0][:, -positions:], atol=1e-5)
         else:
@@ -190,7 +185,7 @@ def test_batched_variants_equal_single_ones(generator: Generator, means: mean_ac
     together = regenerate(generator, prompts, seeds, edits, 0.6, Sampling(), means)
     for row, edit in enumerate(edits):
         alone = regenerate(generator, [prompts[row]], [seeds[row]], [edit], 0.6, Sampling(), means)
-        assert torch.equal(alone.codes[0], together.codes[row])
+        assert torch.equal(alone.state["codes"][0], together.state["codes"][row])
         assert torch.allclose(alone.waveform[0], together.waveform[row], atol=1e-5)
 
 
@@ -273,7 +268,7 @@ def test_cross_attention_without_a_prompt_has_nothing_to_lose() -> None:
         regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch=branch)], 0.3, Sampling(), means)
         for branch in ("both", "cond")
     )
-    assert torch.equal(both.codes, prompted.codes)
+    assert torch.equal(both.state["codes"], prompted.state["codes"])
     with pytest.raises(TonescopeError, match="reads nothing of the empty prompt"):
         regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch="uncond")], 0.3, Sampling(), means)
     with pytest.raises(TonescopeError, match="guidance is off"):

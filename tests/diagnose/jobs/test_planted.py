@@ -10,8 +10,8 @@ from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.metrics import Metric, Playback
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.controls import matched_controls
-from tonescope.diagnose.intervene.interventions import Edit, regenerate
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.units import Location, Unit
 
 PROMPT = "smooth jazz with piano"
@@ -61,7 +61,7 @@ def found(generator: Generator, takes: Takes, means: mean_activations.MeanActiva
 
 
 def share(takes: Takes) -> torch.Tensor:
-    return (takes.codes[:, 0] == CODE).float().mean(1)
+    return (takes.state["codes"][:, 0] == CODE).float().mean(1)
 
 
 def test_the_planted_neuron_comes_first(found: Attribution) -> None:

@@ -11,7 +11,7 @@ from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.verdict import Verdict
 from tonescope.diagnose.schema import Blame, Contrast, ReferenceClips, SoundChange, Trial
 from tonescope.diagnose.stats import effect
-from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.generator import Generator
 from tonescope.models.judges.calibration import ConfusionRecord
 from tonescope.models.judges.clap import Clap
 from tonescope.models.judges.judge import Judge

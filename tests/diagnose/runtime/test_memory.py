@@ -18,7 +18,7 @@ from tonescope.diagnose.runtime.progress import Clock
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.store.traces import TraceSpec
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.generator import Sampling
 from tonescope.models.judges import listening
 from tonescope.models.judges.judge import Judge
 

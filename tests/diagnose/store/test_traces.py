@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.store.traces import Trace, TraceSpec, activations, record, size_of
+from tonescope.diagnose.intervene.recording import activations
+from tonescope.diagnose.store.traces import Trace, TraceSpec, record, size_of
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Takes
-from tonescope.models.units import SITES, Location
+from tonescope.models.generator import Generator, Takes
+from tonescope.models.sites import SITES
+from tonescope.models.units import Location
 
 PROMPTS = ["smooth jazz with piano", "house", "smooth jazz with piano"]
 
@@ -63,7 +65,7 @@ def test_the_size_is_known_before(generator: Generator, takes: Takes) -> None:
         trace = record(generator, takes, everywhere(generator), keep)
         size = sum(tensor.nbytes for tensor in (*trace.values.values(), *trace.indices.values()))
         longest = max(len(row) for row in generator.read_text(PROMPTS).tokens)
-        said = size_of(generator, len(takes), takes.codes.shape[2], longest, generator.locations(), keep, 3.0)
+        said = size_of(generator, len(takes), takes.state["codes"].shape[2], longest, generator.locations(), keep, 3.0)
         assert size == said
         with pytest.raises(TonescopeError, match="would take"):
             record(generator, takes, everywhere(generator), keep, limit=said - 1)
@@ -75,7 +77,9 @@ def test_files_give_a_trace_back_bit_for_bit(generator: Generator, takes: Takes,
     again = Trace.load(tmp_path / "trace")
     assert again.about == trace.about and again.tokens == trace.tokens
     assert again.takes.prompts == takes.prompts and again.takes.seeds == takes.seeds
-    assert torch.equal(again.takes.codes, takes.codes) and torch.equal(again.takes.waveform, takes.waveform)
+    assert torch.equal(again.takes.state["codes"], takes.state["codes"]) and torch.equal(
+        again.takes.waveform, takes.waveform
+    )
     for kept, read in ((trace.values, again.values), (trace.indices, again.indices)):
         assert set(kept) == set(read)
         assert all(
