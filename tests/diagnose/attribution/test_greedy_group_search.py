@@ -17,6 +17,7 @@ from tonescope.diagnose.intervene.interventions import Edit, regenerate
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
 from tonescope.diagnose.judging import audio_quality
 from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.judges import listening
 from tonescope.models.units import Location, Unit
 
 TAKES = 3
@@ -104,8 +105,8 @@ def test_the_offer_that_takes_most_away_in_new_takes_is_kept(
 
     monkeypatch.setattr(group_search, "regenerate", played)
     monkeypatch.setattr(audio_quality, "broken", lambda edited, *_: torch.zeros(len(edited)))
-    monkeypatch.setattr(JUDGE, "listen", lambda waveform, _: -waveform.mean(1))
-    monkeypatch.setattr(JUDGE, "contrast", lambda logits, *_: logits)
+    monkeypatch.setattr(listening, "listen", lambda judge, waveform, _: -waveform.mean(1))
+    monkeypatch.setattr(listening, "contrast", lambda labels, logits, *_: logits)
     found = attribution(**{f"n{index}": -1.0 - index / 40 for index in range(1, 17)})
     candidates = group_search._candidates((), [found], 0.2, 8, np.random.default_rng(takes.seeds[0]))
     group = chosen(generator, takes, means, found, 0.2, rounds=1, draws=8)
