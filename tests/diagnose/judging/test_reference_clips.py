@@ -59,7 +59,7 @@ def reason(folder: Path, name: str) -> str:
     return found.left_out[0][1]
 
 
-# --- reading ----------------------------------------------------------------------------------------------------------
+# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def test_clips_are_read_by_name_and_brought_to_one_rate(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_many_files_left_out_make_a_short_sentence(folder: Path) -> None:
     assert len(note) < 300 and note.count("and 46 more") == 2 and "by its ending no sound" in note
 
 
-# --- hearing ----------------------------------------------------------------------------------------------------------
+# --- hearing ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("family", ["mono", "stereo"])
@@ -306,7 +306,7 @@ def test_a_clip_that_the_codec_makes_no_numbers_of_is_not_counted(monkeypatch: p
     assert "1 of 1 known clips is silent" in clip_caveats(clips, found, "house")[0]
 
 
-# --- what may be said -------------------------------------------------------------------------------------------------
+# --- what may be said ------------------------------------------------------------------------------------------------
 
 
 def heard(clips: int) -> ReferenceClips:
