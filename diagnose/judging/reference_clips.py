@@ -35,6 +35,7 @@ FEWEST_CLIPS = (
 SHORTEST_SECONDS = 0.5
 PART_SECONDS = 30.0  # read of the middle of a longer clip, where the caller does not say how much is heard
 LOWEST_RATE = 4000  # Hz
+BROKEN = "broken, cut short, or no sound"
 UNKNOWN_LENGTH = 2**40  # frames; libsndfile gives a number beyond it for a stream whose end it does not find
 LARGEST_FILTER = 4_000_000  # product of two reduced rates; 11,025 to 32,000 Hz is 564,480
 SHOWN = 4  # names in a sentence, before "and so many more"
@@ -207,11 +208,12 @@ def _decoded(path: Path, seconds: float) -> tuple[Tensor, int]:
             wanted = round(max(seconds, SHORTEST_SECONDS) * rate)
             if wanted < file.frames < UNKNOWN_LENGTH and file.seekable():
                 file.seek((file.frames - wanted) // 2)
-            sound = file.read(wanted, dtype="float32", always_2d=True)
+            promised, sound = file.frames, file.read(wanted, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError, RuntimeError, ValueError) as error:
-        raise _Unusable("broken, cut short, or no sound") from error
-    if len(sound) < SHORTEST_SECONDS * rate:
-        raise _Unusable(f"shorter than {SHORTEST_SECONDS:g} s")
+        raise _Unusable(BROKEN) from error
+    shortest = SHORTEST_SECONDS * rate
+    if len(sound) < shortest:
+        raise _Unusable(f"shorter than {SHORTEST_SECONDS:g} s" if promised < shortest else BROKEN)
     if not np.isfinite(sound).all():
         raise _Unusable("holds samples that are not numbers")
     if (peak := float(np.abs(sound).max())) > LOUDEST:

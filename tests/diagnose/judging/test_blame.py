@@ -141,7 +141,7 @@ def test_the_bare_word_proves_whether_the_decoder_knows_the_genre(generator: Gen
 
 
 def test_a_bare_word_that_does_no_better_clears_no_one(generator: Generator) -> None:
-    """In a partial drift most takes are right, of the prompt as of the bare word: that says nothing of the other words."""
+    """Most takes of a partial drift are right, as of the bare word: that says nothing of the other words."""
     partial = Verdict(kind="partial drift", sentence="", matched=None, judge_error=None)
     found = place(generator, judge(0), verdict=partial, bare=bare(6), untouched=5)
     assert found.where == "unclear" and "other words" not in found.sentence and "only" not in found.sentence
