@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -125,7 +126,7 @@ def generator(family: str = "mono", seed: int = 0) -> Generator:
     return Generator(musicgen(**FAMILIES[family], seed=seed), tokenizer(), f"tiny {family}")  # type: ignore[arg-type]
 
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"label": "jazz fusion", "family": "jazz", "aliases": ["fusion"]},
     {"label": "smooth jazz", "family": "jazz", "aliases": []},
     {"label": "house", "family": "electronic", "aliases": ["house music"]},

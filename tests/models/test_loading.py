@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
 from tests import tiny
-from tonescope.models import loading, metadata
+from tonescope.models import loading, metadata, sources
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator
 from tonescope.models.loading import load_generator, load_judge
@@ -139,7 +139,7 @@ def test_of_a_repository_only_what_is_read_is_fetched(
         asked.append(files)
         return copies[0 if kind == "generator" else 1]
 
-    monkeypatch.setattr(loading.sources, "download", fetch)
+    monkeypatch.setattr(sources, "download", fetch)
     load_generator("owner/name@v1")
     assert asked == [loading.WANTED] and not any("bin" in pattern or "py" in pattern for pattern in loading.WANTED)
     (copies[1] / "model.safetensors").rename(copies[1] / "elsewhere")

@@ -66,7 +66,7 @@ def test_gradient_passes_the_quantiser_straight_through() -> None:
     latents = torch.randn(2, 192, 5, requires_grad=True)
     quantised, _ = quantiser(latents)
     quantised.sum().backward()
-    assert torch.equal(latents.grad, torch.ones_like(latents))
+    assert latents.grad is not None and torch.equal(latents.grad, torch.ones_like(latents))
 
 
 def test_each_row_is_played_with_as_many_codebooks_as_it_is_given() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from tests import tiny
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling
+from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
 from tonescope.models.hooks import hooked, read, write
 from tonescope.models.units import Location
 
@@ -31,7 +31,7 @@ def test_replay_equals_generation(generator: Generator, guidance: float) -> None
     sampling = Sampling(guidance=guidance, top_k=0)
     location = Location("decoder", 2, "mlp")
     for prompts in ([PROMPTS[0]] * 2, PROMPTS) if generator.family.reads == "cross" else ([PROMPTS[0]] * 2,):
-        takes = []
+        takes: list[Takes] = []
 
         def step_by_step(hooks, prompts=prompts, takes=takes):
             takes.append(generator.generate(prompts, SEEDS, 0.5, sampling, hooks))
