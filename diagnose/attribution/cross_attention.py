@@ -18,7 +18,7 @@ from tonescope.models.hooks import Place, hooked, read
 def cross_attention(generator: Generator, takes: Takes, guidance: float = 3.0) -> Tensor:
     """Attention of the prompted branch, mean over heads: (takes, layers, frames, tokens); each row over tokens sums to one.
 
-    Raises :class:`TonescopeError` for models without cross-attention.
+    Raises :class:`tonescope.models.errors.TonescopeError` for models without cross-attention.
     """
     locations = generator.locations("decoder.cross")
     if not locations:

@@ -82,7 +82,7 @@ def attribute(
 ) -> Attribution:
     """Estimate the effect of every unit of ``sites``, every token and every frame on ``metric``, ``rows`` takes at a time.
 
-    All takes must have the same prompt. Without ``sites``, those of :data:`.reference.ATTRIBUTED` that the model has. With ``at``, gradients
+    All takes must have the same prompt. Without ``sites``, those of :data:`tonescope.diagnose.intervene.mean_activations.ATTRIBUTED` that the model has. With ``at``, gradients
     and distances are taken where that edit is in force instead of at the clean take. Decoder units are estimated over the positions of audio; where the prompt is a prefix, its positions are left out.
     With ``keep``, the same pass records what the units did: a trace that costs no replay of its own.
 

@@ -70,7 +70,7 @@ def greedy_group_search(
     Args:
         found: gradients at ``takes`` of the log-odds of ``label`` over everything else.
         draws: random candidates a round, beside those by gradients alone and the group as it is.
-        gradients: listens to a take and steps of feedback for those of later rounds, as in :attr:`.Settings.gradients`.
+        gradients: listens to a take and steps of feedback for those of later rounds, as in :attr:`tonescope.diagnose.settings.Settings.gradient_options`.
         rows: takes that are attributed together; ``rows_played``, that are played together.
         advance: told the share that is done.
 

@@ -36,7 +36,7 @@ def two_point_integrated_gradients(
     """``found``, with the effects of the ``count`` strongest neurons and as many heads taken by two gradients instead of one.
 
     Every one of them costs a pass over the takes of its own, ``rows`` at a time; ``advance`` is told the share that is done, and
-    ``rollout_steps`` is that of :func:`.attribution.attribute`.
+    ``rollout_steps`` is that of :func:`tonescope.diagnose.attribution.gradients.attribute`.
 
     Raises:
         TonescopeError: an edit cannot be made here, or a gradient is not a number.

@@ -104,7 +104,7 @@ def margin(judge: Judge, label: str, foil: str | None, smoothgrad_samples: int =
     """The judge's log-odds of one label over another, or over all others together, for what was heard.
 
     With more ``smoothgrad_samples`` than one the number is the same and its gradient is the mean over so many versions of the take (see
-    :meth:`Playback.sounds`): the gradient at one waveform is mostly noise, much of which is gone in that of its neighbours (Smilkov et al.
+    :meth:`Playback.versions`): the gradient at one waveform is mostly noise, much of which is gone in that of its neighbours (Smilkov et al.
     2017, arXiv 1706.03825). They take no more memory than one: the way from each sound back to the codec's input is gone before the next.
     """
 

@@ -124,7 +124,7 @@ class Session:
         announce: Announce | None = None,
         known: Sequence[Clip] = (),
     ) -> tuple[Diagnosis, Evidence]:
-        """Diagnose a prompt; see :func:`.diagnosis.diagnose`."""
+        """Diagnose a prompt; see :func:`tonescope.diagnose.jobs.diagnosis.diagnose`."""
         check_request(prompt, self.generator, self.judge, self.taxonomy, settings, intended)
         started = time.perf_counter()
         means = self.means(settings, progress)
@@ -138,7 +138,7 @@ class Session:
     def experiment(
         self, prompt: str, edit: Edit, settings: Settings, source: str | None = None, progress: Progress | None = None
     ) -> tuple[Experiment, Played]:
-        """Play an edit beside takes untouched; see :func:`.experiment.run`."""
+        """Play an edit beside takes untouched; see :func:`tonescope.diagnose.jobs.experiment.run`."""
         check_request(prompt, self.generator, self.judge, self.taxonomy, settings, None)
         means = self.means(settings, progress)
         return run(prompt, edit, self.generator, self.judge, self.taxonomy, means, settings, source, progress)

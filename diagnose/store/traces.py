@@ -66,7 +66,7 @@ class Trace:
         takes: what was replayed.
         tokens: the tokens of each take's prompt.
         values: per location, (takes, branches, along, units), or without ``along`` where pooled; branches as in
-            :meth:`.Anatomy.branches`. Heads are given by their length (Euclidean norm) unless they were kept whole, everything else
+            :meth:`tonescope.models.anatomy.Anatomy.branches`. Heads are given by their length (Euclidean norm) unless they were kept whole, everything else
             by its value; past the end of a shorter prompt there are zeros. float16, or bfloat16 where float16 would overflow.
         indices: per location, (takes, top): which units ``values`` holds, where not all.
         about: model, precision, rates, guidance, and what was kept.
@@ -169,7 +169,7 @@ def record(
     """Replay ``takes`` and record every unit of ``sites``, a few takes at a time.
 
     Args:
-        sites: those of :data:`.reference.ATTRIBUTED` that the model has, if absent.
+        sites: those of :data:`tonescope.diagnose.intervene.mean_activations.ATTRIBUTED` that the model has, if absent.
         limit: the most bytes the trace may take (:func:`size_of` tells beforehand).
 
     Raises:
