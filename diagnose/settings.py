@@ -23,10 +23,10 @@ PLAIN = (1, 0)
 class Settings(BaseModel):
     """How a diagnosis is made.
 
-    ``strongest_share`` is the most of all neurons, and of all heads, that the group test mutes together, as a share, chosen in so many ``rounds`` (see :mod:`.choosing`); ``tested_units`` and ``tested_words`` are how
+    ``strongest_share`` is the most of all neurons, and of all heads, that the group test mutes together, as a share, chosen in so many ``rounds`` (see :mod:`tonescope.diagnose.attribution.greedy_group_search`); ``tested_units`` and ``tested_words`` are how
     many of the strongest are verified one by one; ``doses`` are the factors that the group's activations are multiplied by.
-    ``careful`` gradients, which units are estimated and chosen by, average over more listens and follow what changed codes do to later ones, and take longer (see :func:`.metrics.margin` and :func:`.attribution.attribute`).
-    ``two_point_units`` is how many of the strongest neurons, and of the heads, are estimated by a second gradient each (see :mod:`.refining`).
+    ``careful`` gradients, which units are estimated and chosen by, average over more listens and follow what changed codes do to later ones, and take longer (see :func:`tonescope.diagnose.attribution.metrics.margin` and :func:`tonescope.diagnose.attribution.gradients.attribute`).
+    ``two_point_units`` is how many of the strongest neurons, and of the heads, are estimated by a second gradient each (see :mod:`tonescope.diagnose.attribution.integrated_gradients`).
     Takes have the seeds from ``seed`` on; what was found is tested in as many fresh ones, with the seeds after those. ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
     """
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
 from tests import tiny
-from tonescope.models import loading, metadata
+from tonescope.models import loading, metadata, sources
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.judges import listening
@@ -63,7 +63,9 @@ def test_takes_are_drawn_as_asked_whatever_the_folder_says(copies: tuple[Path, P
     asked = json.loads(path.read_text(encoding="utf-8"))
     asked |= {"repetition_penalty": 3.0, "num_beams": 3, "no_repeat_ngram_size": 2, "top_p": 0.2, "pad_token_id": 3}
     path.write_text(json.dumps(asked), encoding="utf-8")
-    assert torch.equal(load_generator(str(copies[0])).generate(["house"], [1], 0.5).state["codes"], plain.state["codes"])
+    assert torch.equal(
+        load_generator(str(copies[0])).generate(["house"], [1], 0.5).state["codes"], plain.state["codes"]
+    )
 
 
 def test_a_codec_that_gives_no_numbers_is_refused() -> None:
@@ -140,7 +142,7 @@ def test_of_a_repository_only_what_is_read_is_fetched(
         asked.append(files)
         return copies[0 if kind == "generator" else 1]
 
-    monkeypatch.setattr(loading.sources, "download", fetch)
+    monkeypatch.setattr(sources, "download", fetch)
     load_generator("owner/name@v1")
     assert asked == [loading.WANTED] and not any("bin" in pattern or "py" in pattern for pattern in loading.WANTED)
     (copies[1] / "model.safetensors").rename(copies[1] / "elsewhere")

@@ -117,19 +117,19 @@ def test_every_round_does_what_it_says(number: int, tmp_path: Path, monkeypatch:
     )
 
 
-def test_foresight_teaches_the_decoder_from_what_was_asked_alone(
+def test_the_lookahead_head_teaches_the_decoder_from_what_was_asked_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = next(index for index, round_ in enumerate(ROUNDS, start=1) if round_.lookahead)
     training = _round(number, tmp_path, monkeypatch)
     batch = training.batches.draw(np.arange(8))
 
-    def slopes(right: dict[str, torch.Tensor]) -> torch.Tensor:
+    def gradient(right: dict[str, torch.Tensor]) -> torch.Tensor:
         training.model.zero_grad()
         training._loss(replace(batch, right=right), batch.codes).backward()
         return training.model.decoder.model.decoder.layers[0].fc1.weight.grad.clone()
 
-    told, plain = batch.mask.any(1), slopes(batch.right)
+    told, plain = batch.mask.any(1), gradient(batch.right)
     other = (batch.right["genre"] + 5) % len(genres())
-    assert not torch.allclose(slopes({**batch.right, "genre": torch.where(told, other, batch.right["genre"])}), plain)
-    assert torch.equal(slopes({**batch.right, "genre": torch.where(told, batch.right["genre"], other)}), plain)
+    assert not torch.allclose(gradient({**batch.right, "genre": torch.where(told, other, batch.right["genre"])}), plain)
+    assert torch.equal(gradient({**batch.right, "genre": torch.where(told, batch.right["genre"], other)}), plain)

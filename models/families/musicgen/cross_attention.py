@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def read(generator: MusicGen, takes: Takes, guidance: float = 3.0) -> Tensor:
     """Attention of the prompted branch, mean over heads: (takes, layers, frames, tokens); each row over tokens sums to one.
 
-    Raises :class:`TonescopeError` for models without cross-attention.
+    Raises :class:`tonescope.models.errors.TonescopeError` for models without cross-attention.
     """
     locations = generator.locations("decoder.cross")
     if not locations:

@@ -14,7 +14,6 @@ from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search, grown
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.intervene.interventions import Edit
-from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
 from tonescope.diagnose.judging import audio_quality
 from tonescope.models.generator import Generator, Sampling, Takes

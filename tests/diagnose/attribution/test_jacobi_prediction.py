@@ -74,7 +74,8 @@ def test_another_prompt_is_foreseen_too(generator: Generator) -> None:
     assert (clean.codes != wanted.codes).any()
     found = jacobi_prediction(generator, replace(clean, prompts=other), [None] * 3, None, loud, passes=40, rows=2)
     assert torch.equal(found.codes, wanted.codes) and torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
-    judge, told = tiny.judge(), []
+    judge = tiny.judge()
+    told: list[float] = []
     variants = [Variant("same"), Variant("other", prompt="house")]
     changes = predicted_changes(
         generator, judge, clean, variants, "house", None, None, loud, passes=40, advance=told.append

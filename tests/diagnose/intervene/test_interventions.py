@@ -90,6 +90,7 @@ def test_every_kind_changes_its_target_and_no_other(
         }.get(kind)  # fmt: skip
         if edit.source:
             expected = edit.source.values[unit.location]
+        assert expected is not None
         assert torch.allclose(after[1][..., columns], expected[..., columns], atol=1e-6), kind
 
 

@@ -10,7 +10,9 @@ import torch
 
 from tests import tiny
 from tonescope.diagnose.attribution import integrated_gradients
+from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search as plain_choose
 from tonescope.diagnose.attribution.metrics import Metric
+from tonescope.diagnose.attribution.metrics import margin as plain_margin
 from tonescope.diagnose.jobs import diagnosis, verification_plan
 from tonescope.diagnose.jobs.diagnosis import choose_contrast, foreign
 from tonescope.diagnose.judging import verdict as verdict_module
@@ -121,7 +123,6 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[object, ...]] = []
-    plain_margin, plain_choose = diagnosis.margin, diagnosis.greedy_group_search
 
     def margin(judge: Judge, label: str, foil: str | None, smoothgrad_samples: int) -> Metric:
         asked.append((label, foil, smoothgrad_samples))
@@ -173,6 +174,7 @@ def test_the_strongest_units_are_estimated_by_a_second_slope_where_that_is_asked
     }
     wanted = {str(unit) for unit in integrated_gradients.strongest(plain, 2)}
     assert changed <= wanted and changed and len(wanted) == 4
+    assert closer.drivers.group is not None and found.drivers.group is not None
     assert (
         closer.drivers.group.muted.effect == found.drivers.group.muted.effect
     )  # the group is chosen by the gradients at the clean takes

@@ -13,6 +13,7 @@ import torch
 
 from tests import tiny
 from tonescope.diagnose.attribution.metrics import Playback, margin
+from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock
 from tonescope.diagnose.settings import Settings
@@ -30,7 +31,7 @@ def test_the_extrapolation_meets_what_is_counted() -> None:
     metric = margin(judge, "house", "smooth jazz")
     for seconds in (0.8, 2.4):
         frames = round(seconds * generator.frame_rate)
-        counted = memory._saved_bytes(generator, PROMPT, metric, frames, 3.0, memory.ATTRIBUTED)
+        counted = memory._saved_bytes(generator, PROMPT, metric, frames, 3.0, ATTRIBUTED)
         said = memory.attribution_bytes(generator, PROMPT, metric, seconds, 3.0) / memory.BACKWARD
         assert said == pytest.approx(counted, rel=0.15)
 

@@ -26,7 +26,8 @@ def test_takes_and_replays_are_what_they_were() -> None:
             takes, same = (model.generate(PROMPTS, [1, 2], 0.6, Sampling(guidance)) for model in (halved, full))
             assert torch.equal(takes.state["codes"], same.state["codes"])
             logits, expected = (
-                model.branch_logits(takes.state["codes"], model.read_text(PROMPTS), guidance) for model in (halved, full)
+                model.branch_logits(takes.state["codes"], model.read_text(PROMPTS), guidance)
+                for model in (halved, full)
             )
             assert torch.allclose(logits, expected, atol=1e-5)
 
