@@ -46,7 +46,7 @@ def test_the_wheel_carries_its_data(installed: Path, tmp_path: Path) -> None:
     )
     counts = [int(number) for number in _python(installed, code, tmp_path).split()]
     assert counts[0] > 40 and counts[1] >= 18 and counts[2] >= 8
-    assert (installed / "tonescope" / "diagnose" / "report" / "report.html.j2").is_file()
+    assert (installed / "tonescope" / "diagnose" / "report" / "page.html.j2").is_file()
 
 
 def test_every_public_name_is_there(installed: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from tonescope.diagnose.runtime.progress import Clock, Progress
 from tonescope.diagnose.schema import Contrast, Cost, Diagnosis, Drivers, GroupTest, WordDriver
 from tonescope.diagnose.settings import Settings, check
 from tonescope.diagnose.store import provenance
-from tonescope.diagnose.store.traces import LIMIT, TraceSpec, check_size
+from tonescope.diagnose.store.traces import LIMIT, Trace, TraceSpec, check_size
 from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.delay import frames_in, shortest
@@ -47,13 +47,36 @@ Announce = Callable[[verdict_module.Verdict], None]
 
 @dataclass
 class Evidence:
-    """The sound and the raw numbers behind a diagnosis, which the schema leaves out."""
+    """The sound and the raw numbers behind a diagnosis, which the schema leaves out.
+
+    ``posterior`` holds the probabilities (takes, ``labels``) heard in the takes.
+    """
 
     takes: Takes
     attribution: Attribution
     posterior: Tensor
+    labels: tuple[str, ...]
     timeline: Timeline
     played: Played
+
+    @property
+    def sounds(self) -> dict[str, Takes]:
+        """Takes by name: the lists of the result that hold what was heard in them, and the variants."""
+        variants = {name: outcome.takes for name, outcome in self.played.outcomes.items()}
+        return {"takes": self.takes, "tested": self.played.clean.takes, **variants}
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """What was heard, and the estimates for frames, tokens and units, one row a take."""
+        found = self.attribution
+        units = {str(location): effects for location, effects in found.units.items()}
+        heard = {"posterior": self.posterior, "timeline": self.timeline.posterior}
+        return {**heard, "frames": found.frames, "tokens": found.tokens, **units}
+
+    @property
+    def trace(self) -> Trace | None:
+        """What units did, where that was recorded."""
+        return self.attribution.trace
 
 
 def check_request(
@@ -185,7 +208,7 @@ def diagnose(
         timed = by_second(generator, judge, contrast, found, timeline, played.clean.takes)
         results = plan.results(played, found, vocabulary, timed)
     placed = blame(prompt, generator, judge, intent, contrast, verdict, results.bare, played.clean.heard, familiar)
-    evidence = Evidence(takes, found, posterior, timeline, played)
+    evidence = Evidence(takes, found, posterior, judge.labels, timeline, played)
     tested = provenance.takes(
         played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label
     )

@@ -43,7 +43,7 @@ from tonescope.models.judges.clap import Judge
 from tonescope.models.units import SITES, Location, Unit
 
 SCHEMA_VERSION = "3.0"
-EDITED, CONTROL = "edited", "random units edited"
+EDITED, CONTROL = "edited", "random_edited"
 SETS = 5  # of takes: to ask by, from the source, untouched, edited, random units edited
 
 STAGES = {"play untouched": 0.2, "play the source": 0.2, "play edited": 0.6}
