@@ -47,6 +47,7 @@ INTRODUCTION = (
 )
 _SYSTEM_FONT = ("Inter", "system-ui", "sans-serif")
 _FULL_SCALE = 32767
+_UNUSED_BUTTONS = ("zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale")  # they would lie on the legend
 
 Clip = tuple[int, "NDArray[np.int16]"]
 """A player's sound: samples a second, and (samples,) or (samples, 2) of them."""
@@ -83,8 +84,13 @@ def show(shown: Shown | None) -> None:
             _show(view, shown)
 
 
+def _html(made: str) -> None:
+    """A fragment in its own look; the page's own would draw other tables."""
+    gr.HTML(made, apply_default_css=False)
+
+
 def _show(view: View, shown: Shown) -> None:
-    gr.HTML(render_html.text(view))
+    _html(render_html.text(view))
     rows = [row for row in view.sounds if all(sound in shown.clips for sound in row)]
     if all(len(row) == 1 for row in rows):  # takes without a counterpart share one row
         rows = [[sound for row in rows for sound in row]] if rows else []
@@ -93,15 +99,16 @@ def _show(view: View, shown: Shown) -> None:
             for sound in row:
                 title, clip = shown.clips[sound]
                 heard = f": heard as {sound.heard}" if sound.heard else ""
-                gr.Audio(clip, label=f"{title}, {sound.title}{heard}", interactive=False)
+                gr.Audio(clip, label=f"{title}, {sound.title}{heard}", interactive=False, buttons=["download"])
     if len(view.sounds) > SHOWN_TAKES:
         told = f"The first {SHOWN_TAKES} of {len(view.sounds)} takes; the command line with --out writes all."
-        gr.HTML(f'<div class="tonescope"><p class="soft">{told}</p></div>')
+        _html(f'<div class="tonescope"><p class="soft">{told}</p></div>')
     for figure in view.figures:
-        gr.HTML(render_html.caption(figure))
-        gr.Plot(go.Figure(figure.plot), show_label=False)
+        _html(render_html.caption(figure))
+        drawn = go.Figure(figure.plot).update_layout(modebar_remove=_UNUSED_BUTTONS)
+        gr.Plot(drawn, show_label=False)
     if view.tables:
-        gr.HTML(render_html.tables(view))
+        _html(render_html.tables(view))
 
 
 def _error(message: str) -> gr.Error:
