@@ -137,6 +137,11 @@ def _fill_in(result: BaseModel, files: Mapping[str, list[str]]) -> None:
     for trial in trials(result):
         trial.audio = list(files.get(trial.variant, []))
     for field, rows in _rows(result).items():
-        if len(files.get(field, ())) == len(rows):
-            for take, file in zip(rows, files[field], strict=True):
-                take.audio = file
+        if field not in files:
+            continue
+        if len(files[field]) != len(rows):
+            raise ValueError(
+                f"the result lists {len(rows)} takes as {field}, and there are {len(files[field])} of that name"
+            )
+        for take, file in zip(rows, files[field], strict=True):
+            take.audio = file

@@ -31,8 +31,10 @@ def page(title: str, views: Sequence[View], players: Players | None = None) -> s
         players: what their sounds lead to; of long rows of takes the first few are shown.
 
     Raises:
-        ValueError: there are sounds, and nothing that plays them.
+        ValueError: two views have the same key, or there are sounds and nothing that plays them.
     """
+    if len({view.key for view in views}) < len(views):
+        raise ValueError(f"each view of a page has a key of its own: {', '.join(view.key for view in views)}")
     shown = _shown(views, players)
     numbers = count()
     figures: dict[str, Any] = {}

@@ -86,6 +86,14 @@ def test_a_result_without_sound_or_tensors_is_written(sounds: Sounds, tmp_path: 
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"tempo.json", "report.html"}
 
 
+def test_takes_that_are_not_those_of_the_result_are_refused(sounds: Sounds, tmp_path: Path) -> None:
+    found, evidence = shown.diagnosed()
+    other = ToyEvidence({"takes": evidence.takes.rows(0, 1)})
+    with pytest.raises(ValueError, match="lists 2 takes as takes"):
+        write(tmp_path / "out", "diagnosis", found, other, [], sounds)
+    assert not list(tmp_path.iterdir())
+
+
 def test_names_of_variants_make_harmless_file_names() -> None:
     assert slug("without_word:3:../../etc/passwd") == "without-word-3-etc-passwd"
     assert slug("times:0.5") == "times-0-5" and slug("control_of:decoder.3.mlp:117") == "control-of-decoder-3-mlp-117"

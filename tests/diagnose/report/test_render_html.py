@@ -83,6 +83,11 @@ def test_sounds_that_nothing_plays_are_refused() -> None:
         render_html.page("Audit", shown.toy_views())
 
 
+def test_views_of_one_key_are_refused() -> None:
+    with pytest.raises(ValueError, match="key of its own"):
+        render_html.page("Audit", [View("one", "One"), View("one", "Another")])
+
+
 def test_a_page_holds_no_more_sound_than_a_browser_opens(players: Players, monkeypatch: pytest.MonkeyPatch) -> None:
     found, evidence = shown.diagnosed()
     shown_views = views(found, evidence)
