@@ -175,25 +175,29 @@ def diagnose(
 
             def announce(verdict: Verdict) -> None:
                 nonlocal verdict_after
-                from tonescope.ui.terminal import show_verdict
-
                 verdict_after = time.perf_counter() - started
                 if as_json:
                     return
-                above(show_verdict, prompt, verdict)
+                from tonescope.diagnose.report import diagnosis_views
+                from tonescope.ui.terminal import show_views
+
+                above(show_views, [diagnosis_views.verdict(prompt, verdict)])
 
             result, evidence = session.diagnose(
                 prompt, settings, intended=intended, clips=clips, trace=keep, progress=progress, announce=announce
             )
         result.timings = {"import and load models": round(loaded, 3), **result.timings}
         refused = None
+        from tonescope.diagnose.report import diagnosis_views
+
+        views = diagnosis_views.views(result, evidence)
         if out is not None:
-            from tonescope.diagnose.report.diagnosis_folder import write
+            from tonescope.diagnose.report.output_folder import write
             from tonescope.diagnose.report.sounds import Sounds
 
             begun = time.perf_counter()
             try:
-                result = write(out, result, evidence, session.judge.labels, Sounds(session.generator))
+                result = write(out, "diagnosis", result, evidence, views, Sounds(session.generator))
             except TonescopeError as error:
                 refused = error  # what was found is still worth showing
             result.timings["write"] = round(time.perf_counter() - begun, 3)
@@ -204,9 +208,13 @@ def diagnose(
         if as_json:
             sys.stdout.write(result.model_dump_json(indent=2) + "\n")
         else:
-            from tonescope.ui.terminal import show
+            from tonescope.ui.terminal import show_views, show_written
 
-            show(result, out if refused is None else None, timings)
+            show_views([view for view in views if view.key != "verdict"])
+            if timings:
+                show_views([diagnosis_views.timings(result)], numbers=True)
+            if out is not None and refused is None:
+                show_written(out)
         if refused:
             raise refused
 
@@ -278,20 +286,25 @@ def edit(
             wanted = Edit(targets(session.generator, where), **asked)
             result, played = session.experiment(prompt, wanted, settings, source=source, progress=progress)
         refused = None
+        from tonescope.diagnose.report import experiment_views
+
+        views = experiment_views.views(result, played)
         if out is not None:
-            from tonescope.diagnose.report.experiment_folder import write
+            from tonescope.diagnose.report.output_folder import write
             from tonescope.diagnose.report.sounds import Sounds
 
             try:
-                result = write(out, result, played, Sounds(session.generator))
+                result = write(out, "experiment", result, played, views, Sounds(session.generator))
             except TonescopeError as error:
                 refused = error  # what was found is still worth showing
         if as_json:
             sys.stdout.write(result.model_dump_json(indent=2) + "\n")
         else:
-            from tonescope.ui.terminal import show_experiment
+            from tonescope.ui.terminal import show_views, show_written
 
-            show_experiment(result, out if refused is None else None)
+            show_views(views)
+            if out is not None and refused is None:
+                show_written(out)
         if refused:
             raise refused
 

@@ -1,126 +1,101 @@
-"""A diagnosis in the terminal."""
+"""Views in the terminal: sentences and tables. Figures and sounds are for the report and the page."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 from rich.console import Console, Group
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Table as Grid
 from rich.text import Text
 
-from tonescope.diagnose.jobs.experiment import Experiment
-from tonescope.diagnose.judging.verdict import Verdict
-from tonescope.diagnose.report import sentences
-from tonescope.diagnose.schema import Diagnosis
+from tonescope.diagnose.report.view import Table, Tone, View
+from tonescope.diagnose.schema import Badge
+from tonescope.ui.printable import printable
 
-BADGES = {"observed": "cyan", "estimated": "yellow", "tested": "white", "verified": "green"}
-SHOWN_TAKES = 8
-COLOURS = {
-    "match": "green",
-    "partial drift": "red",
-    "sibling drift": "red",
-    "family drift": "red",
-    "unclear": "yellow",
-    "open": "blue",
-}
+BADGES: dict[Badge, str] = {"observed": "cyan", "estimated": "yellow", "tested": "white", "verified": "green"}
+TONES: dict[Tone, str] = {"good": "green", "bad": "red", "unclear": "yellow", "open": "blue"}
+BAR_WIDTH = 24  # characters
+LONGEST_HEADLINE = 70  # characters
 
 
-def _badge(name: str) -> Text:
-    return Text(f" {name} ", style=f"black on {BADGES[name]}")
-
-
-def _bar(value: float, width: int = 24) -> str:
-    filled = round(max(0.0, min(1.0, value)) * width)
-    return "█" * filled + "·" * (width - filled)
-
-
-def _table(*columns: str, title: str | None = None) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for column in columns:
-        table.add_column(Text(column))
-    return table
-
-
-def show_verdict(prompt: str, verdict: Verdict) -> None:
-    """Print the verdict, which is known long before what drove it."""
-    Console(highlight=False).print(
-        Panel(
-            Group(Text(verdict.sentence, style="bold"), _badge("observed")),
-            border_style=COLOURS[verdict.kind],
-            title=Text(f"“{prompt[:70]}”"),
-        )
-    )
-
-
-def show_experiment(experiment: Experiment, out: Path | None) -> None:
-    """Print an experiment."""
+def show_views(views: Sequence[View], *, numbers: bool = False) -> None:
+    """Print views in their order; those that are only numbers if ``numbers`` are wanted."""
     console = Console(highlight=False)
-    console.print(Text(f"“{experiment.prompt[:70]}”: {sentences.edit(experiment)}."))
-    console.print(Text(sentences.experiment(experiment), style="bold"), _badge(experiment.trial.badge))
-    heard = _table("seed", "untouched", "edited", title="heard (observed)")
-    for before, after in list(zip(experiment.untouched, experiment.edited, strict=True))[:SHOWN_TAKES]:
-        cells = (str(before.seed), *(f"{take.heard}, {take.probability:.2f}" for take in (before, after)))
-        heard.add_row(*map(Text, cells))
-    if len(experiment.edited) > SHOWN_TAKES:
-        heard.add_row("…", f"and {len(experiment.edited) - SHOWN_TAKES} more", "")
-    console.print(heard)
-    for caveat in experiment.caveats:
-        console.print(Text(f"• {caveat}", style="dim"))
-    if out:
-        console.print(Text(f"\nWritten to {out}: open {out / 'report.html'} in a browser."))
+    for view in views:
+        if view.depth == "numbers" and not numbers:
+            continue
+        if view.tone:
+            _print_headline(console, view, view.tone)
+        else:
+            _print_view(console, view)
 
 
-def show(diagnosis: Diagnosis, out: Path | None, timings: bool) -> None:
-    """Print everything but the verdict."""
-    console = Console(highlight=False)
-    contrast = diagnosis.contrast
-    asked = diagnosis.intended.label
-    heard = _table(
-        "seed", "heard as", "", "probability", *([f"{asked} (asked)"] if asked else []), title="takes (observed)"
-    )
-    for take in diagnosis.takes[:SHOWN_TAKES]:
-        row = [str(take.seed), take.heard, _bar(take.probability), f"{take.probability:.2f}"]
-        heard.add_row(*map(Text, [*row, f"{take.posterior[asked]:.2f}"] if asked else row))
-    if len(diagnosis.takes) > SHOWN_TAKES:
-        heard.add_row("…", f"and {len(diagnosis.takes) - SHOWN_TAKES} more", "", "")
-    console.print(heard)
+def show_written(folder: Path) -> None:
+    """Say where the results are."""
+    told = f"\nWritten to {printable(str(folder))}: open {printable(str(folder / 'report.html'))} in a browser."
+    Console(highlight=False).print(Text(told))
 
-    console.print(Text(f"\n{sentences.contrast(diagnosis)}", style="bold"))
-    console.print(Text(f"{sentences.scale(diagnosis)} {sentences.badges(diagnosis)}", style="dim"))
-    words = _table("word", "estimated", "left out, played again", "")
-    for word in diagnosis.drivers.words[: max(8, sum(word.verified is not None for word in diagnosis.drivers.words))]:
-        name = Text(word.word + ("" if word.known else " (never learned)"))
-        words.add_row(name, str(word.estimated), Text(sentences.word(word)), _badge(word.badge))
-    console.print(words)
 
-    if diagnosis.drivers.group:
-        console.print(Text(f"\n{sentences.group(diagnosis)} "), _badge(diagnosis.drivers.group.badge), soft_wrap=False)
-        if diagnosis.drivers.group.doses:
-            doses = _table("the same units", "played again", "")
-            for dose in diagnosis.drivers.group.doses:
-                doses.add_row(f"times {dose.scale:g}", Text(sentences.dose(dose)), _badge(dose.trial.badge))
-            console.print(doses)
-    if diagnosis.blame.where != "nowhere":
-        console.print(Text(f"\n{diagnosis.blame.sentence} "), _badge(diagnosis.blame.badge))
-    units = _table("unit", "alone, estimated", "muted alone, played again", "")
-    for unit in diagnosis.drivers.units[: max(6, sum(unit.verified is not None for unit in diagnosis.drivers.units))]:
-        units.add_row(unit.unit, str(unit.estimated), sentences.unit(unit), _badge(unit.badge))
-    console.print(units)
+def _print_headline(console: Console, view: View, tone: Tone) -> None:
+    said = [_sentence(text, badge, "bold") for text, badge in view.sentences]
+    title = printable(view.title)
+    if len(title) > LONGEST_HEADLINE:
+        title = f"{title[: LONGEST_HEADLINE - 2]}…{title[-1]}"  # its last character closes the quotation
+    console.print(Panel(Group(*said), border_style=TONES[tone], title=Text(title)))
+    _print_tables(console, view)
 
-    seconds = _table(
-        "seconds", f"{contrast.target} (observed)", f"{contrast.other} (observed)", "if silent (estimated)", "silenced, heard again", ""
-    )  # fmt: skip
-    for section in diagnosis.drivers.seconds:
-        seconds.add_row(
-            f"{section.start:.1f}–{section.end:.1f}", f"{section.target_probability:.2f}", f"{section.foil_probability:.2f}",
-            str(section.estimated), sentences.second(section), _badge(section.badge),
-        )  # fmt: skip
-    console.print(seconds)
-    for caveat in diagnosis.caveats:
-        console.print(Text(f"• {caveat}", style="dim"))
-    if timings:
-        took = [f"{name} {value:.1f} s" for name, value in diagnosis.timings.items()]
-        console.print(Text("\n" + ", ".join(took), style="dim"))
-    if out:
-        console.print(Text(f"\nWritten to {out}: open {out / 'report.html'} in a browser."))
+
+def _print_view(console: Console, view: View) -> None:
+    told = [_sentence(text, badge) for text, badge in view.findings]
+    told += [Text(f"• {printable(note)}", style="dim") for note in view.notes]
+    if not told and not view.tables:  # what is only drawn is told
+        told = [_sentence(figure.alt, figure.badge) for figure in view.figures]
+    if view.sounds and not view.tables:
+        told.append(Text(f"{len(view.sounds)} takes to hear, in the report and on the page.", style="dim"))
+    if not told and not view.tables:
+        return
+    console.print(Text(f"\n{printable(view.title)}", style="bold"))
+    for line in told:
+        console.print(line)
+    _print_tables(console, view)
+
+
+def _print_tables(console: Console, view: View) -> None:
+    for table in view.tables:
+        console.print(_grid(table))
+
+
+def _sentence(text: str, badge: Badge | None, style: str = "") -> Text:
+    said = Text(printable(text), style=style)
+    return said.append(" ").append_text(_badge(badge)) if badge else said
+
+
+def _badge(name: Badge | None) -> Text:
+    return Text(f" {name} ", style=f"black on {BADGES[name]}") if name else Text()
+
+
+def _grid(table: Table) -> Grid:
+    """A table, cut to the rows that are enough here."""
+    title = Text(printable(table.title)) if table.title else None
+    grid = Grid(title=title, title_justify="left", box=None, pad_edge=False)
+    for column in table.columns:
+        grid.add_column(Text(printable(column)))
+    if any(table.badges):
+        grid.add_column()
+    shown = len(table.rows) if table.lead is None else table.lead
+    for row, badge in zip_longest(table.rows[:shown], table.badges[:shown]):
+        cells = [_cell(text, table.kind(column)) for column, text in enumerate(row)]
+        grid.add_row(*cells, *([_badge(badge)] if any(table.badges) else []))
+    if len(table.rows) > shown:
+        grid.add_row(Text(f"… and {len(table.rows) - shown} more"))
+    return grid
+
+
+def _cell(text: str, kind: str) -> Text:
+    if kind == "share":
+        filled = round(max(0.0, min(1.0, float(text))) * BAR_WIDTH)
+        return Text(f"{'█' * filled}{'·' * (BAR_WIDTH - filled)}  {text}")
+    return Text(printable(text))

@@ -62,6 +62,11 @@ class Played:
     outcomes: dict[str, Outcome]
     rate: int
 
+    @property
+    def sounds(self) -> dict[str, Takes]:
+        """Takes by the key of their variant."""
+        return {outcome.name: outcome.takes for outcome in (self.clean, *self.outcomes.values())}
+
     def change(self, name: str, beside: str = CLEAN) -> list[float]:
         """How far the margin is from that of the same takes untouched, or under the variant ``beside``: one number a take whose sound is
         intact in both, or for every take where there is none."""

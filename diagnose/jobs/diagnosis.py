@@ -32,7 +32,7 @@ from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress, Stage
 from tonescope.diagnose.schema import Contrast, Cost, Diagnosis, Drivers, ReferenceClips
 from tonescope.diagnose.store import provenance
-from tonescope.diagnose.store.traces import LIMIT, Extent, check_size
+from tonescope.diagnose.store.traces import LIMIT, Extent, Trace, check_size
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import finite_takes, posterior
@@ -46,13 +46,36 @@ Announce = Callable[[Verdict], None]
 
 @dataclass
 class Evidence:
-    """The sound and the raw numbers behind a diagnosis, which the schema leaves out."""
+    """The sound and the raw numbers behind a diagnosis, which the schema leaves out.
+
+    ``posterior`` holds the probabilities (takes, ``labels``) heard in the takes.
+    """
 
     takes: Takes
     attribution: Attribution
     posterior: Tensor
+    labels: tuple[str, ...]
     timeline: Timeline
     played: Played
+
+    @property
+    def sounds(self) -> dict[str, Takes]:
+        """Takes by name: the lists of the result that hold what was heard in them, and the variants."""
+        variants = {name: outcome.takes for name, outcome in self.played.outcomes.items()}
+        return {"takes": self.takes, "tested": self.played.clean.takes, **variants}
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """What was heard, and the estimates for frames, tokens and units, one row a take."""
+        found = self.attribution
+        units = {str(location): effects for location, effects in found.units.items()}
+        heard = {"posterior": self.posterior, "timeline": self.timeline.posterior}
+        return {**heard, "frames": found.frames, "tokens": found.tokens, **units}
+
+    @property
+    def trace(self) -> Trace | None:
+        """What units did, where that was recorded."""
+        return self.attribution.trace
 
 
 @dataclass
@@ -128,7 +151,7 @@ def diagnose(
             work(run, stage)
     if progress:
         progress("done", 1.0)
-    return _conclude(run), Evidence(run.takes, run.found, run.posterior, run.timeline, run.played)
+    return _conclude(run), Evidence(run.takes, run.found, run.posterior, judge.labels, run.timeline, run.played)
 
 
 # --- stages ------------------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ from tonescope.models.sites import SITES
 from tonescope.models.units import Location, Unit
 
 SCHEMA_VERSION = "3.0"
-EDITED, CONTROL = "edited", "random units edited"
+EDITED, CONTROL = "edited", "random_edited"
 SETS = 5  # of takes: to ask by, from the source, untouched, edited, random units edited
 
 STAGES = {"play untouched": 0.2, "play the source": 0.2, "play edited": 0.6}

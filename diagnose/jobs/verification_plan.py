@@ -20,32 +20,33 @@ from tonescope.models.vocabulary import Vocabulary
 SHOWN_UNITS = 12
 PREDICTED_WORDS = 24  # of longer prompts those with the steepest gradients
 
-MUTED, CONTROL, BARE = "muted", "random muted", "bare genre word"
+# Keys of variants. What people read for them is in report/labels.py.
+MUTED, CONTROL, BARE = "muted", "random_muted", "bare_genre_word"
 
 
 def dose_name(scale: float) -> str:
-    """The name of the variant that multiplies the group by ``scale``."""
-    return f"times {scale:g}"
+    """The key of the variant that multiplies the group by ``scale``."""
+    return f"times:{scale:g}"
 
 
 def dose_control_name(scale: float) -> str:
-    """The name of the variant that multiplies random units by ``scale``."""
-    return f"random times {scale:g}"
+    """The key of the variant that multiplies random units by ``scale``."""
+    return f"random_times:{scale:g}"
 
 
 def unit_name(unit: Unit) -> str:
-    """The name of the variant that mutes one unit."""
-    return f"without {unit}"
+    """The key of the variant that mutes one unit."""
+    return f"without_unit:{unit}"
 
 
 def control_name(unit: Unit) -> str:
-    """The name of the variant that mutes a random unit in the place of one."""
-    return f"control of {unit}"
+    """The key of the variant that mutes a random unit in the place of one."""
+    return f"control_of:{unit}"
 
 
 def word_name(word: Word) -> str:
-    """The name of the variant that leaves one word out."""
-    return f"without “{word.text}” at {word.start}"
+    """The key of the variant that leaves one word out: where the word starts tells apart equal ones."""
+    return f"without_word:{word.start}:{word.text}"
 
 
 def to_predict(

@@ -1,203 +1,260 @@
-"""The figures of a diagnosis, drawn once for the page and for the report."""
+"""The figures of a diagnosis, as plotly's dictionaries: drawn once for the page and for the report.
+
+Backgrounds are transparent and ink is grey, so that a figure can be read on light and on dark pages. Titles stand
+outside, where they wrap.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import plotly.graph_objects as go
-
-from tonescope.diagnose.jobs.diagnosis import Evidence
-from tonescope.diagnose.schema import Diagnosis, Trial
-from tonescope.diagnose.stats import Effect
+from tonescope.diagnose.report.sentences import percent
+from tonescope.diagnose.report.view import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-HEARD, ASKED, CONTROL, INK = "#e4572e", "#17807e", "#9aa0a6", "#20242a"
+    from tonescope.diagnose.jobs.diagnosis import Evidence
+    from tonescope.diagnose.schema import Diagnosis, GroupTest, Trial
+    from tonescope.diagnose.stats import Effect
+
+HEARD, ASKED, CONTROL, INK = "#e4572e", "#17807e", "#9aa0a6", "#737a82"
 FAINT, UNSURE = "#f3b49f", "#c9a79c"  # estimated; tested, and not sure
-_FONT = dict(family="Inter, system-ui, sans-serif", size=13, color=INK)
+GRID = "rgba(128, 136, 144, 0.25)"
+SHOWN_GENRES = 7
+FEWEST_WORDS = 10
+LONGEST_NAME = 28  # letters of an axis
+
+Bars = tuple[str, list["Effect | None"], str]
+"""A series of bars: its name, an effect for each place where there is one, and its colour."""
 
 
-def _plain(text: str) -> str:
+def as_written(text: str) -> str:
     """Text as it is: plotly would read tags in it."""
     return escape(text, quote=False)
 
 
-def _figure(title: str, height: int, x: str = "", y: str = "") -> go.Figure:
-    figure = go.Figure()
-    figure.update_layout(
-        title=dict(text=title, x=0, font=dict(size=15)), height=height, font=_FONT, margin=dict(l=8, r=16, t=44, b=40), paper_bgcolor="white", plot_bgcolor="white",
-        legend=dict(orientation="h", yanchor="bottom", y=1.0, xanchor="right", x=1.0), xaxis=dict(title=x, gridcolor="#eceff1", zerolinecolor="#b0b6bb", automargin=True),
-        yaxis=dict(title=y, gridcolor="#eceff1", zerolinecolor="#b0b6bb", automargin=True), barcornerradius=3,
-    )  # fmt: skip
-    return figure
+def _short(text: str) -> str:
+    return as_written(text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…")
 
 
-def _errors(effects: Sequence[Effect]) -> dict[str, object]:
-    """Error bars for plotly; effects without an interval get none."""
+def _plot(traces: list[dict[str, Any]], height: int, xaxis: dict[str, Any], yaxis: dict[str, Any]) -> dict[str, Any]:
+    """Traces with the look that all figures share; ``xaxis`` and ``yaxis`` are what is their own."""
+    axis = {"gridcolor": GRID, "zerolinecolor": INK, "automargin": True}
+    layout = {
+        "height": height,
+        "font": {"family": "Inter, system-ui, sans-serif", "size": 13, "color": INK},
+        "margin": {"l": 8, "r": 16, "t": 28, "b": 40},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0.0},
+        "xaxis": axis | xaxis,
+        "yaxis": axis | yaxis,
+        "barcornerradius": 3,
+    }
+    return {"data": traces, "layout": layout}
+
+
+def _title(text: str) -> dict[str, Any]:
+    return {"title": {"text": text, "font": {"size": 13}}}
+
+
+def _errors(effects: Sequence[Effect]) -> dict[str, Any]:
+    """Error bars; effects without an interval get none."""
     up = [effect.interval.high - effect.mean if effect.interval else 0.0 for effect in effects]
-    return dict(type="data", array=up, color="#555", thickness=1, width=3)
+    return {"type": "data", "array": up, "color": INK, "thickness": 1, "width": 3}
 
 
-def heard(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str], shown: int = 7) -> go.Figure:
+# Names are categories even where they look like numbers or dates; the first stands on top.
+_NAMES = {"type": "category", "autorange": "reversed"}
+
+
+def heard(diagnosis: Diagnosis, evidence: Evidence) -> Figure:
     """Probability of each genre: the mean as a bar, every take as a dot."""
-    mean = evidence.posterior.mean(0)
-    best = mean.argsort(descending=True)[:shown].tolist()
-    if diagnosis.intended.label in labels and labels.index(diagnosis.intended.label) not in best:
-        best[-1] = labels.index(diagnosis.intended.label)
-    best.reverse()
-    colours = [
-        ASKED if labels[index] == diagnosis.intended.label else HEARD if labels[index] == diagnosis.perceived.label else CONTROL
-        for index in best
-    ]  # fmt: skip
-    names = [_plain(labels[index]) for index in best]
-    figure = _figure("What is heard (observed)", 90 + 30 * len(best), x="probability")
-    figure.add_bar(
-        y=names,
-        x=[float(mean[index]) for index in best],
-        orientation="h",
-        marker_color=colours,
-        name="mean",
-        showlegend=False,
+    labels, mean, asked = evidence.labels, evidence.posterior.mean(0), diagnosis.intended.label
+    best: list[int] = mean.argsort(descending=True)[:SHOWN_GENRES].tolist()
+    if asked in labels and labels.index(asked) not in best:
+        best[-1] = labels.index(asked)
+    colours = {diagnosis.perceived.label: HEARD} | ({asked: ASKED} if asked else {})
+    names = [as_written(labels[index]) for index in best]
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "y": names,
+        "x": mean[best].tolist(),
+        "marker": {"color": [colours.get(labels[index], CONTROL) for index in best]},
+        "name": "mean",
+        "showlegend": False,
+    }
+    dots = [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "y": [name] * len(evidence.posterior),
+            "x": evidence.posterior[:, index].tolist(),
+            "marker": {"color": INK, "size": 6, "opacity": 0.6},
+            "customdata": [take.seed for take in diagnosis.takes],
+            "hovertemplate": "take %{customdata}: %{x:.2f}<extra></extra>",
+            "showlegend": False,
+        }
+        for index, name in zip(best, names, strict=True)
+    ]
+    told = ", ".join(f"{labels[index]} {percent(float(mean[index]))}" for index in best)
+    return Figure(
+        "What is heard",
+        _plot([bars, *dots], 90 + 30 * len(best), _title("probability") | {"range": [0, 1.02]}, _NAMES),
+        f"Mean probability over {len(evidence.posterior)} takes: {told}.",
+        "observed",
     )
-    for index, name in zip(best, names, strict=True):
-        figure.add_scatter(
-            y=[name] * len(evidence.posterior), x=evidence.posterior[:, index].tolist(), mode="markers", marker=dict(color=INK, size=6, opacity=0.55), showlegend=False,
-            hovertemplate="take %{customdata}: %{x:.2f}<extra></extra>", customdata=[take.seed for take in diagnosis.takes],
-        )  # fmt: skip
-    figure.update_xaxes(range=[0, 1.02])
-    return figure
 
 
-def timeline(diagnosis: Diagnosis, evidence: Evidence, labels: Sequence[str]) -> go.Figure:
-    """Probability of the label of the question, and of what it is held against, over time, with the range over takes."""
-    figure = _figure("Heard over time (observed)", 280, x="seconds", y="probability")
-    times = evidence.timeline.centres
-    asked = diagnosis.contrast
-    heard = evidence.timeline.posterior[:, :, labels.index(asked.target)]
-    other = evidence.timeline.posterior[:, :, labels.index(asked.foil)] if asked.foil else 1 - heard
-    for name, rows, colour in ((asked.target, heard, HEARD), (asked.other, other, ASKED)):
-        low, high = rows.min(1).values.tolist(), rows.max(1).values.tolist()
-        figure.add_scatter(
-            x=[*times, *times[::-1]],
-            y=[*high, *low[::-1]],
-            fill="toself",
-            fillcolor=colour,
-            opacity=0.15,
-            line=dict(width=0),
-            showlegend=False,
-            hoverinfo="skip",
-        )
-        figure.add_scatter(
-            x=times,
-            y=rows.mean(1).tolist(),
-            mode="lines+markers",
-            line=dict(color=colour, width=2.5),
-            name=_plain(name),
-        )
-    figure.update_yaxes(range=[0, 1.02])
-    return figure
+def timeline(diagnosis: Diagnosis, evidence: Evidence) -> Figure:
+    """Probability of the target of the contrast and of its foil over time, with the range over takes."""
+    times, contrast, labels = evidence.timeline.centres, diagnosis.contrast, evidence.labels
+    target = evidence.timeline.posterior[:, :, labels.index(contrast.target)]
+    foil = evidence.timeline.posterior[:, :, labels.index(contrast.foil)] if contrast.foil else 1 - target
+    traces: list[dict[str, Any]] = []
+    told = []
+    for name, rows, colour in ((contrast.target, target, HEARD), (contrast.other, foil, ASKED)):
+        low, high, mean = rows.min(1).values.tolist(), rows.max(1).values.tolist(), rows.mean(1).tolist()
+        span = {"x": [*times, *times[::-1]], "y": [*high, *low[::-1]], "fill": "toself", "fillcolor": colour}
+        hidden = {"opacity": 0.15, "line": {"width": 0}, "showlegend": False, "hoverinfo": "skip"}
+        line = {"x": times, "y": mean, "mode": "lines+markers", "line": {"color": colour, "width": 2.5}}
+        traces += [{"type": "scatter", **span, **hidden}, {"type": "scatter", **line, "name": _short(name)}]
+        told.append(f"{name} goes from {percent(mean[0])} to {percent(mean[-1])}, at most {percent(max(mean))}")
+    return Figure(
+        "Heard over time",
+        _plot(traces, 280, _title("seconds"), _title("probability") | {"range": [0, 1.02]}),
+        f"From {times[0]:.1f} to {times[-1]:.1f} s, {'; '.join(told)}.",
+        "observed",
+    )
 
 
 def _change(diagnosis: Diagnosis) -> str:
-    return _plain(f"change of “{diagnosis.contrast.target}” over “{diagnosis.contrast.other}”")
+    """The axis of effects, in two lines."""
+    target, other = _short(diagnosis.contrast.target), _short(diagnosis.contrast.other)
+    return f"change of “{target}”<br>over “{other}”"
 
 
-def _effects(
-    title: str, names: list[str], series: list[tuple[str, list[Effect | None], str]], diagnosis: Diagnosis
-) -> go.Figure:
-    names = [_plain(name) for name in names]
-    figure = _figure(title, 110 + 34 * len(names), x=f"{_change(diagnosis)} without it")
+def _effects(diagnosis: Diagnosis, names: list[str], series: list[Bars]) -> dict[str, Any]:
+    """Effects of what is left out as bars, one place a name."""
+    names = [_short(name) for name in names]
+    traces = []
     for name, effects, colour in series:
-        known = [(label, effect) for label, effect in zip(names, effects, strict=True) if effect is not None]
-        figure.add_bar(
-            y=[label for label, _ in known],
-            x=[effect.mean for _, effect in known],
-            error_x=_errors([effect for _, effect in known]),
-            orientation="h",
-            name=name,
-            marker_color=colour,
-            offsetgroup="estimated" if colour == FAINT else "played",
+        known = [(place, effect) for place, effect in zip(names, effects, strict=True) if effect is not None]
+        traces.append(
+            {
+                "type": "bar",
+                "orientation": "h",
+                "y": [place for place, _ in known],
+                "x": [effect.mean for _, effect in known],
+                "error_x": _errors([effect for _, effect in known]),
+                "name": name,
+                "marker": {"color": colour},
+                "offsetgroup": "estimated" if colour == FAINT else "played",
+            }
         )
-    figure.update_yaxes(autorange="reversed")
-    return figure
+    # Places stand in the order of the table, even where the first series lacks some.
+    order = {"categoryorder": "array", "categoryarray": names}
+    return _plot(traces, 120 + 34 * len(names), _title(_change(diagnosis)), _NAMES | order)
 
 
-def words(diagnosis: Diagnosis) -> go.Figure:
+def _told(effects: dict[str, Effect]) -> str:
+    return ", ".join(f"{name} {effect.mean:+.2f}" for name, effect in effects.items())
+
+
+def words(diagnosis: Diagnosis) -> Figure:
     """Each word's effect, estimated and (where it was left out) tested."""
-    rows = diagnosis.drivers.words[: max(10, sum(row.verified is not None for row in diagnosis.drivers.words))]
-    series: list[tuple[str, list[Effect | None], str]] = [
-        ("estimated", [row.estimated for row in rows], FAINT), *_played([row.verified for row in rows], "left out"),
-    ]  # fmt: skip
+    drivers = diagnosis.drivers.words
+    rows = drivers[: max(FEWEST_WORDS, sum(row.verified is not None for row in drivers))]
+    series: list[Bars] = [("estimated", [row.estimated for row in rows], FAINT)]
+    series += _played([row.verified for row in rows], "left out")
     # Bars of equal names would fall on each other: a word that comes again gets its place in the prompt.
-    often = Counter(row.word for row in rows)
-    names = [row.word if often[row.word] == 1 else f"{row.word} (letter {row.start + 1})" for row in rows]
-    return _effects("Words", names, series, diagnosis)
+    often = Counter(_short(row.word) for row in rows)
+    unique = [often[_short(row.word)] == 1 for row in rows]
+    names = [
+        row.word if alone else f"{row.word[: LONGEST_NAME - 13]} (letter {row.start + 1})"
+        for row, alone in zip(rows, unique, strict=True)
+    ]
+    effects = {row.word: row.verified.effect if row.verified else row.estimated for row in rows}
+    alt = f"The effect of leaving out each word: {_told(effects)}."
+    return Figure("Without each word", _effects(diagnosis, names, series), alt)
 
 
-def units(diagnosis: Diagnosis) -> go.Figure:
+def units(diagnosis: Diagnosis) -> Figure:
     """The strongest units' effects one by one: estimated, and tested where they were muted alone."""
     rows = diagnosis.drivers.units
-    series: list[tuple[str, list[Effect | None], str]] = [("estimated", [row.estimated for row in rows], FAINT)]
+    series: list[Bars] = [("estimated", [row.estimated for row in rows], FAINT)]
     series += _played([row.verified for row in rows], "muted alone")
-    return _effects("Strongest units, one by one", [row.unit for row in rows], series, diagnosis)
+    effects = {row.unit: row.verified.effect if row.verified else row.estimated for row in rows}
+    alt = f"The effect of muting each unit: {_told(effects)}."
+    return Figure("Strongest units, each muted alone", _effects(diagnosis, [row.unit for row in rows], series), alt)
 
 
-def group(diagnosis: Diagnosis) -> go.Figure:
+def group(diagnosis: Diagnosis, test: GroupTest) -> Figure:
     """Muting the strongest units together: estimated and tested, beside random units."""
-    test = diagnosis.drivers.group
-    assert test is not None
-    figure = _figure(
-        f"Muting the {test.units} strongest units together",
-        240,
-        x=_change(diagnosis),
-    )
     names = ["estimated", test.badge, f"{test.control_units} random units"]
     effects = [test.estimated, test.muted.effect, test.control.effect]
-    figure.add_bar(
-        y=names,
-        x=[effect.mean for effect in effects],
-        error_x=_errors(effects),
-        orientation="h",
-        marker_color=[FAINT, HEARD if test.convincing else UNSURE, CONTROL],
-        showlegend=False,
+    bars = {
+        "type": "bar",
+        "orientation": "h",
+        "y": names,
+        "x": [effect.mean for effect in effects],
+        "error_x": _errors(effects),
+        "marker": {"color": [FAINT, HEARD if test.convincing else UNSURE, CONTROL]},
+        "showlegend": False,
+    }
+    return Figure(
+        f"Muting the {test.units} strongest units together",
+        _plot([bars], 220, _title(_change(diagnosis)), _NAMES),
+        f"The effect of muting them: {_told(dict(zip(names, effects, strict=True)))}.",
     )
-    figure.update_yaxes(autorange="reversed")
-    return figure
 
 
-def doses(diagnosis: Diagnosis) -> go.Figure | None:
-    """What the same units do at other strengths, what is not sure in paler dots; ``None`` where that was not measured."""
-    test = diagnosis.drivers.group
-    if test is None or not test.doses:
-        return None
-    still = (1.0, Effect(mean=0.0, interval=None, takes=0))
-    played = {dose.scale: dose.trial for dose in test.doses}
-    controls = [(dose.scale, dose.control.effect) for dose in test.doses if dose.control]
-    points = sorted([(scale, trial.effect) for scale, trial in played.items()] + [still])
-    colours = [UNSURE if scale in played and played[scale].badge == "tested" else HEARD for scale, _ in points]
-    figure = _figure(
-        "The same units turned down and up (tested)", 280, x="strength (1: as generated)",
-        y=_change(diagnosis).replace(" over ", "<br>over ", 1),
-    )  # fmt: skip
-    for name, some, colour, marks in (
-        ("random units", sorted([*controls, still]) if controls else [], CONTROL, CONTROL),
-        ("strongest units", points, UNSURE, colours),
-    ):
-        figure.add_scatter(
-            x=[scale for scale, _ in some], y=[effect.mean for _, effect in some], error_y=_errors([effect for _, effect in some]), name=name,
-            mode="lines+markers", line=dict(color=colour, width=2), marker=dict(color=marks, size=9), showlegend=bool(controls),
-        )  # fmt: skip
-    return figure
+def doses(diagnosis: Diagnosis, test: GroupTest) -> Figure:
+    """What the same units do at other strengths, what is not sure in paler dots; 1 is the take as it was generated."""
+    from tonescope.diagnose.stats import Effect
+
+    still = Effect(mean=0.0, interval=None, takes=0)
+    played = {dose.scale: dose.trial.effect for dose in test.doses}
+    controls = {dose.scale: dose.control.effect for dose in test.doses if dose.control}
+    unsure = {dose.scale for dose in test.doses if dose.trial.badge == "tested"}
+    series = [("strongest units", played, UNSURE)]
+    if controls:
+        series.insert(0, ("random units", controls, CONTROL))
+    traces = []
+    for name, effects, colour in series:
+        points = sorted((effects | {1.0: still}).items())
+        sure = [UNSURE if scale in unsure else HEARD for scale, _ in points]
+        traces.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "x": [scale for scale, _ in points],
+                "y": [effect.mean for _, effect in points],
+                "error_y": _errors([effect for _, effect in points]),
+                "name": name,
+                "line": {"color": colour, "width": 2},
+                "marker": {"color": colour if colour == CONTROL else sure, "size": 9},
+                "showlegend": bool(controls),
+            }
+        )
+    told = _told({f"times {scale:g}": effect for scale, effect in sorted(played.items())})
+    return Figure(
+        "The same units turned down and up",
+        _plot(traces, 280, _title("strength (1: as generated)"), _title(_change(diagnosis))),
+        f"The effect of other strengths: {told}.",
+        "tested",
+    )
 
 
-def _played(trials: Sequence[Trial | None], how: str) -> list[tuple[str, list[Effect | None], str]]:
+def _played(trials: Sequence[Trial | None], how: str) -> list[Bars]:
     """Trials as series of bars, those that are sure apart from the others."""
     series = []
-    for badge, colour in (("verified", HEARD), ("tested", UNSURE)):
+    for badge, colour, told in (("verified", HEARD, "verified"), ("tested", UNSURE, "tested, not sure")):
         effects = [trial.effect if trial and trial.badge == badge else None for trial in trials]
         if any(effects):
-            series.append((f"{how}: {badge}{', not sure' if badge == 'tested' else ''}", effects, colour))
+            series.append((f"{how}: {told}", effects, colour))
     return series

@@ -1,10 +1,32 @@
-"""Findings as sentences, the same in the terminal, on the page and in the report. Plain text: whoever shows it escapes it."""
+"""Findings as sentences, the same in the terminal, on the page and in the report. Plain text, nothing escaped."""
 
 from __future__ import annotations
 
 from tonescope.diagnose.jobs.experiment import Experiment
-from tonescope.diagnose.schema import Diagnosis, Dose, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
+from tonescope.diagnose.schema import (
+    Diagnosis,
+    Dose,
+    GroupTest,
+    SecondDriver,
+    TakeResult,
+    Trial,
+    UnitDriver,
+    WordDriver,
+)
 from tonescope.diagnose.stats import BELIEVED, Effect
+
+Q_VALUES = "q is the share of false findings if everything that sure were believed (Benjamini-Hochberg)."
+FRESH_TAKES = "Fresh takes, each played again with one thing changed and everything else the same."
+DONE = {
+    "mean": "put back to their mean",
+    "zero": "set to zero",
+    "scale": "multiplied by {0:g}",
+    "set": "set to {0:g}",
+    "patch": "as “{1}” makes them",
+    "resample": "as in a random other take",
+}
+"""What an edit of each kind does, by its value and the prompt of its source."""
+SHOWN_TARGETS = 4
 
 
 def contrast(diagnosis: Diagnosis) -> str:
@@ -12,32 +34,49 @@ def contrast(diagnosis: Diagnosis) -> str:
     return f"Why {diagnosis.contrast.target} rather than {diagnosis.contrast.other}?"
 
 
-def scale(diagnosis: Diagnosis | Experiment) -> str:
+def scale(found: Diagnosis | Experiment) -> str:
     """How effects are to be read."""
-    label, foil = diagnosis.contrast.target, diagnosis.contrast.other
+    label, foil = found.contrast.target, found.contrast.other
     return (
-        f"Effects are changes of the judge’s log-odds of {label} over {foil}: below zero, the music moves towards {foil} without it; "
-        f"−0.7 halves the odds, −2.3 divides them by ten. Ranges are 95 % intervals."
+        f"Effects are changes of the judge’s log-odds of {label} over {foil}: below zero, the music moves towards "
+        f"{foil} without it; −0.7 halves the odds, −2.3 divides them by ten. Ranges are 95 % intervals."
     )
 
 
 def badges(diagnosis: Diagnosis) -> str:
     """What the badges mean."""
     return (
-        f"Observed: measured in these takes. Estimated: computed from gradients, or predicted without playing. Tested: played again with one thing changed, in "
-        f"{len(diagnosis.drivers.tested)} fresh takes beside the same takes untouched. Verified: tested, and sure."
+        "Observed: measured in these takes. Estimated: computed from gradients, or predicted without playing. Tested: "
+        f"played again with one thing changed, in {len(diagnosis.drivers.tested)} fresh takes beside the same takes "
+        "untouched. Verified: tested, and sure."
     )
 
 
-def group(diagnosis: Diagnosis) -> str:
+def takes_heard(diagnosis: Diagnosis) -> str:
+    """What the takes are heard as, most of them first."""
+    heard = diagnosis.perceived
+    parts = [f"{label} in {count}" for label, count in heard.counts.items()]
+    parts += [f"no clear genre in {heard.unsure}"] if heard.unsure else []
+    total = heard.share.total
+    return f"Heard in {total} take{'s' * (total != 1)}: {', '.join(parts)}."
+
+
+def take(played: TakeResult, asked: str | None) -> str:
+    """What one take is heard as, beside what was asked."""
+    told = f"{played.heard}, {percent(played.probability)}"
+    if asked and asked != played.heard:
+        told += f" ({asked} {percent(played.posterior[asked])})"
+    return told
+
+
+def group(diagnosis: Diagnosis, test: GroupTest) -> str:
     """What muting the strongest units did, beside random ones."""
-    test, asked = diagnosis.drivers.group, diagnosis.contrast
-    if test is None:
-        return ""
+    asked = diagnosis.contrast
     return (
-        f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves “{asked.target}” over “{asked.other}” "
-        f"by {test.muted.effect} (estimated: {test.estimated}); {test.control_units} random units like them by {test.control.effect}; "
-        f"the difference is {test.difference}{_sure(test.q)}. {_flips(test.muted, test.control, asked.target)} {conclusion(test)}"
+        f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves “{asked.target}” over "
+        f"“{asked.other}” by {test.muted.effect} (estimated: {test.estimated}); {test.control_units} random units like "
+        f"them by {test.control.effect}; the difference is {test.difference}{_sure(test.q)}. "
+        f"{_flips(test.muted, test.control, asked.target)} {conclusion(test)}"
     )
 
 
@@ -46,13 +85,6 @@ def conclusion(test: GroupTest) -> str:
     if test.muted.sound.broke or test.control.sound.broke:
         return "The sound broke, so this proves nothing."
     return "These units drive it." if test.convincing else "This does not prove that these units drive it."
-
-
-DONE = {
-    "mean": "put back to their mean", "zero": "set to zero", "scale": "multiplied by {0:g}", "set": "set to {0:g}",
-    "patch": "as “{1}” makes them", "resample": "as in a random other take",
-}  # fmt: skip
-SHOWN_TARGETS = 4
 
 
 def edit(experiment: Experiment) -> str:
@@ -64,15 +96,17 @@ def edit(experiment: Experiment) -> str:
     told = f"{named} {DONE[row.kind].format(row.value, row.source)}"
     told += f" by {row.strength:g} of the way" * (row.strength != 1)
     told += f", {row.seconds[0]:g} to {row.seconds[1]:g} s" if row.seconds else ""
-    return told + f", {row.branch} half of guidance only" * (row.branch != "both")
+    return told + f", {row.branch} half of guidance only" * (row.branch != "both") + "."
 
 
 def experiment(found: Experiment) -> str:
     """What an edit did, beside random units."""
     asked, trial, control = found.contrast, found.trial, found.control
-    told = f"That moves “{asked.target}” over “{asked.other}” by {outcome(trial) if control is None else trial.effect}"
+    moved = outcome(trial) if control is None else trial.effect
+    told = f"That moves “{asked.target}” over “{asked.other}” by {moved}"
     if control:
-        told += f"; {found.control_units} random units edited alike by {control.effect}; the difference is {found.difference}{_sure(trial.q)}"
+        told += f"; {found.control_units} random units edited alike by {control.effect}"
+        told += f"; the difference is {found.difference}{_sure(trial.q)}"
         told += ", but the sound broke" * (trial.sound.broke or control.sound.broke)
     return f"{told}. {_flips(trial, control, asked.target)}"
 
@@ -110,6 +144,11 @@ def _beside(trial: Trial | None, control: Trial | None, difference: Effect | Non
     return "; ".join([*told, f"difference {difference}{_sure(trial.q)}"])
 
 
+def word_name(driver: WordDriver) -> str:
+    """A word, and whether the generator ever met it."""
+    return driver.word + ("" if driver.known else " (never learned)")
+
+
 def word(driver: WordDriver) -> str:
     """A word's trial, and what was played for it."""
     if driver.verified is None:
@@ -129,4 +168,31 @@ def _sure(q: float | None) -> str:
 def sound(trial: Trial) -> str:
     """How the sound itself changed."""
     change = trial.sound
-    return f"level {change.level_db:.1f} dB, spectrum {change.spectrum_db:.1f} dB apart, {change.onsets:.1f} onsets a second"
+    level, spectrum = f"level {change.level_db:.1f} dB", f"spectrum {change.spectrum_db:.1f} dB apart"
+    return f"{level}, {spectrum}, {change.onsets:.1f} onsets a second"
+
+
+def percent(share: float) -> str:
+    """A share from 0 to 1."""
+    return f"{100 * share:.0f} %"
+
+
+def sources(found: Diagnosis | Experiment) -> str:
+    """Who played and who listened."""
+    model, judge = found.model, found.judge
+    return f"Model {model.name} ({model.description}); judge {judge.name} ({judge.description})."
+
+
+def sampling(found: Diagnosis | Experiment, seed: int) -> str:
+    """How takes were sampled; the first of them has ``seed``."""
+    asked = found.settings
+    return (
+        f"{asked.takes} takes of {asked.seconds:g} s from seed {seed}, guidance {asked.guidance:g}, "
+        f"temperature {asked.temperature:g}, top-k {asked.top_k}."
+    )
+
+
+def made(found: Diagnosis | Experiment) -> str:
+    """When, and with which versions."""
+    versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
+    return f"Made {found.made} with {versions}. Schema {found.schema_version}."

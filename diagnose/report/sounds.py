@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from tonescope.models.generator import Generator, Takes
+from tonescope.diagnose.report.view import Sound
+
+if TYPE_CHECKING:
+    from tonescope.models.generator import Generator, Takes
 
 
 class Sounds:
@@ -39,3 +45,23 @@ class Sounds:
         buffer = io.BytesIO()
         soundfile.write(buffer, self.samples(takes, index), self.rate, format="WAV", subtype="PCM_16")
         return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Players:
+    """What the sounds of views lead to: sets of takes by name."""
+
+    sounds: Sounds
+    sets: Mapping[str, Takes]
+
+    def title(self, sound: Sound) -> str:
+        """The heading of the row that a sound is in: all of a row share their seed."""
+        return f"Take {self.sets[sound.takes].seeds[sound.row]}"
+
+    def samples(self, sound: Sound) -> NDArray[np.float32]:
+        """(samples,), or (samples, 2) of a stereo model, within full scale."""
+        return self.sounds.samples(self.sets[sound.takes], sound.row)
+
+    def uri(self, sound: Sound) -> str:
+        """An address that holds the sound itself."""
+        return self.sounds.uri(self.sets[sound.takes], sound.row)

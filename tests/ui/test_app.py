@@ -11,8 +11,10 @@ import gradio as gr
 import pytest
 
 from tests import tiny
+from tests.diagnose.report import shown as views_of
+from tonescope.diagnose.report.sounds import Players, Sounds
+from tonescope.diagnose.report.view import Sound, View
 from tonescope.diagnose.runtime.session import Session
-from tonescope.diagnose.settings import Settings
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import app
 
@@ -22,6 +24,12 @@ def session() -> Session:
     return tiny.session()
 
 
+def typed(page: gr.Blocks, *values: Any) -> dict[Any, Any]:
+    """What is typed into the fields of a page, from the first to the last."""
+    inputs = next(block.inputs for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "run")
+    return dict(zip(inputs, values, strict=True))
+
+
 @pytest.fixture(scope="module")
 def run(session: Session) -> Callable[..., list[Any]]:
     page = app.build(session)
@@ -29,31 +37,68 @@ def run(session: Session) -> Callable[..., list[Any]]:
     assert len(found) == 1
 
     def call(*inputs: Any) -> list[Any]:
-        values = found[0].fn(*inputs)
+        values = found[0].fn(typed(page, *inputs))
         assert len(values) == len(found[0].outputs)
         return values
 
     return call
 
 
+def components(shown: app.Shown | None, kind: type[Any] = gr.components.Component) -> list[Any]:
+    """What is put on the page for views, in its order."""
+    with gr.Blocks() as page:
+        app.show(shown)
+    return [block for block in page.blocks.values() if isinstance(block, kind)]
+
+
 def test_a_diagnosis_fills_every_part_of_the_page(run: Callable[..., list[Any]]) -> None:
-    values = run("smooth <b>jazz</b>", 2, 0.5, 1, 3.0, "", "house")
-    sounds = values[1 : 1 + 4 * app.SHOWN_TAKES]
-    shown = [sound for sound in sounds if sound["visible"]]
-    assert len(shown) == 2 * 4 and all(sound["value"][1].shape == (800,) for sound in shown)
-    assert shown[0]["label"].startswith("Take 1, as generated: ") and "Take 3, fresh, untouched: " in shown[1]["label"]
-    data = values[-2]
+    shown, data, _ = run("smooth <b>jazz</b>", 2, 0.5, 1, 3.0, "", "house")
+    players = components(shown, gr.Audio)
+    assert len(players) == 2 * (1 + 3 + 3)  # as generated; fresh, muted, random units, without each of three words
+    assert all(wave.shape == (800,) for _, (_, wave) in shown.clips.values())
+    labels = [player.label for player in players]
+    assert labels[0].startswith("Take 1, as generated: ") and any(
+        "Take 3, fresh, untouched: " in name for name in labels
+    )
     assert data["intended"]["label"] == "house" and data["prompt"] == "smooth <b>jazz</b>"
-    words, units, seconds = values[-5:-2]
-    assert [row[0] for row in words] and len(units) >= 10 and seconds[0][0] == "0.0–0.5"
+    assert len(components(shown, gr.Plot)) == 6
+    text = "".join(str(part.value) for part in components(shown, gr.HTML))
+    assert text.count("<table>") == 5 and "0.0–0.5" in text
+    for unit in data["drivers"]["units"]:
+        assert f"<code>{unit['unit']}</code>" in text
 
 
-def test_what_comes_from_outside_is_escaped(session: Session) -> None:
-    result = session.diagnose("house", Settings(takes=1, seconds=0.5))[0]
-    result.verdict.sentence = result.blame.sentence = "<b>1</b>"
-    result.blame.where, result.caveats = "decoder", ["<i>"]
-    page = app.verdict_html(result)
-    assert page.count("&lt;b&gt;1&lt;/b&gt;") == 2 and "&lt;i&gt;" in page and "<b>" not in page and "<i>" not in page
+def test_nothing_is_shown_before_anything_is_found() -> None:
+    assert components(None) == []
+
+
+def test_a_report_that_no_code_knows_appears_on_the_page(session: Session) -> None:
+    sets = {name: session.generator.generate(["house"], [1], 0.5) for name in ("slow", "fast")}
+    shown = app.Shown.of(views_of.toy_views(), Players(Sounds(session.generator), sets))
+    text = "".join(str(part.value) for part in components(shown, gr.HTML))
+    for part in ("Audit of tempo", "tempo comes in time.", "tempo on a card.", "A note on tempo.", "tempo in numbers."):
+        assert part in text
+    assert [player.label for player in components(shown, gr.Audio)] == [
+        "Take 1, slow tempo: heard as tempo",
+        "Take 1, fast",
+    ]
+    assert len(components(shown, gr.Plot)) == 1
+
+
+def test_a_label_with_markdown_is_no_image_on_the_page(session: Session) -> None:
+    sets = {name: session.generator.generate(["house"], [1], 0.5) for name in ("slow", "fast")}
+    shown = app.Shown.of(views_of.toy_views(views_of.BEACON), Players(Sounds(session.generator), sets))
+    assert components(shown, gr.Markdown) == []  # where a label could become an image or a link
+    text = "".join(str(part.value) for part in components(shown, gr.HTML))
+    assert "<img" not in text and text.count("![x](https://example.org/x) &lt;img src=x&gt;") >= 8
+
+
+def test_the_page_keeps_the_sound_of_the_first_takes_only(session: Session) -> None:
+    takes = session.generator.generate(["house"] * 6, list(range(6)), 0.5)
+    view = View("many", "Many", sounds=[[Sound("one", "all", row)] for row in range(6)])
+    shown = app.Shown.of([view], Players(Sounds(session.generator), {"all": takes}))
+    assert len(shown.clips) == app.SHOWN_TAKES == len(components(shown, gr.Audio))
+    assert "first 4 of 6" in components(shown, gr.HTML)[-1].value
 
 
 def test_an_empty_seed_is_the_first(run: Callable[..., list[Any]]) -> None:
@@ -70,8 +115,9 @@ def test_what_cannot_be_done_is_said_and_escaped(run: Callable[..., list[Any]]) 
 def test_a_bound_on_memory_holds_on_the_page(session: Session) -> None:
     page = app.build(session, memory_gib=1e-7)
     run = next(block.fn for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "run")
+    assert run is not None
     with pytest.raises(gr.Error, match="needs about"):
-        run("house", 1, 0.5, 1, 3.0, "", "")
+        run(typed(page, "house", 1, 0.5, 1, 3.0, "", ""))
 
 
 def test_stop_ends_the_work_and_not_only_the_waiting(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,11 +130,11 @@ def test_stop_ends_the_work_and_not_only_the_waiting(session: Session, monkeypat
             stages.append(str(desc))
             named["halt"]()
 
-    arguments = ("house", 1, 0.5, 1, 3.0, "", "")
+    arguments = typed(page, "house", 1, 0.5, 1, 3.0, "", "")
     with pytest.raises(gr.Error, match="was stopped"):
-        named["run"](*arguments, progress=Telling())
+        named["run"](arguments, progress=Telling())
     assert len(stages) == 1
-    assert named["run"](*arguments)[-2]["prompt"] == "house"  # the next one is not stopped
+    assert named["run"](arguments)[-2]["prompt"] == "house"  # the next one is not stopped
 
 
 def test_addresses_that_cannot_be_used_say_why() -> None:

@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
-from tonescope.diagnose.report.diagnosis_folder import trials
+from tonescope.diagnose.report.output_folder import trials
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.store.traces import Trace
@@ -57,7 +57,7 @@ def test_output_folder_holds_everything(folders: tuple[Path, Path], tmp_path: Pa
     assert diagnosis.prompt == PROMPT and len(diagnosis.takes) == 2
     assert diagnosis.drivers.group is not None
     played = trials(diagnosis)
-    assert len(played) == 2 + 3 + 2 + 3 and all(len(trial.audio) == 2 for trial in played)
+    assert len(played) == 2 + 2 * 3 + 2 + 3 and all(len(trial.audio) == 2 for trial in played)
     rows = diagnosis.takes + diagnosis.drivers.tested
     assert [take.seed for take in rows] == [1, 2, 3, 4]
     names = [take.audio for take in rows] + [name for trial in played for name in trial.audio]
@@ -232,7 +232,7 @@ def test_ctrl_c_leaves_nothing_behind(
     assert_refused(quick(folders, PROMPT, "--out", str(tmp_path / "out")), "Ctrl-C")
     assert not list(tmp_path.iterdir())
     monkeypatch.undo()
-    monkeypatch.setattr("tonescope.diagnose.report.diagnosis_folder.render", stop)
+    monkeypatch.setattr("tonescope.diagnose.report.output_folder.page", stop)
     assert_refused(quick(folders, PROMPT, "--out", str(tmp_path / "out")), "Ctrl-C")
     assert not list(tmp_path.iterdir())
 
@@ -341,7 +341,7 @@ def test_what_was_found_is_shown_even_where_it_cannot_be_written(
     def full(*_: object) -> None:
         raise TonescopeError("the disk is full.")
 
-    monkeypatch.setattr("tonescope.diagnose.report.diagnosis_folder.write", full)
+    monkeypatch.setattr("tonescope.diagnose.report.output_folder.write", full)
     result = quick(folders, PROMPT, "--out", str(tmp_path / "out"))
     assert result.exit_code == 2 and "disk is full" in result.stderr
     assert "Why" in result.stdout and "Written to" not in result.stdout
@@ -379,7 +379,7 @@ def test_share_and_doses_of_the_group(folders: tuple[Path, Path]) -> None:
 def test_a_report_holds_no_more_sound_than_a_browser_opens(
     folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tonescope.diagnose.report.html.MOST_SOUND", 1)
+    monkeypatch.setattr("tonescope.diagnose.report.render_html.MOST_SOUND", 1)
     assert quick(folders, PROMPT, "--out", str(tmp_path / "out")).exit_code == 0
     assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8").count("The first 1 of 2 takes") == 2
     assert len(list((tmp_path / "out" / "audio").glob("take-2*.wav"))) >= 1

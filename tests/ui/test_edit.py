@@ -98,7 +98,7 @@ def test_a_folder_that_cannot_be_written_loses_nothing(
     def full(*_: object) -> None:
         raise TonescopeError("the disk is full.")
 
-    monkeypatch.setattr("tonescope.diagnose.report.experiment_folder.write", full)
+    monkeypatch.setattr("tonescope.diagnose.report.output_folder.write", full)
     result = run(folders, "decoder.1.mlp:5", "--out", str(tmp_path / "out"))
     assert result.exit_code == 2 and "the disk is full" in result.stderr
     assert "That moves" in result.stdout and "Written to" not in result.stdout

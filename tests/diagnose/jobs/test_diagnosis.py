@@ -10,23 +10,19 @@ import torch
 
 from tests import tiny
 from tonescope.diagnose.attribution import integrated_gradients
-from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search as plain_choose
 from tonescope.diagnose.attribution.metrics import Metric
-from tonescope.diagnose.attribution.metrics import margin as plain_margin
 from tonescope.diagnose.jobs import diagnosis, verification_plan
 from tonescope.diagnose.jobs.diagnosis import choose_contrast, foreign
-from tonescope.diagnose.judging import verdict as verdict_module
-from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.reference_clips import Clip
-from tonescope.diagnose.judging.verdict import Heard, Verdict
-from tonescope.diagnose.report import plots, sentences
+from tonescope.diagnose.judging.verdict import Heard, Intent, Verdict
+from tonescope.diagnose.report import sentences
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Sampling
-from tonescope.models.judges.judge import Judge
+from tonescope.models.judges.clap import Judge
 from tonescope.models.units import Unit
 
 LABELS = tuple(row["label"] for row in tiny.ROWS)
@@ -51,19 +47,6 @@ def test_what_is_found_in_some_takes_is_tested_in_others(found: Diagnosis) -> No
 
 def test_the_genre_asked_for_is_in_every_take(found: Diagnosis) -> None:
     assert all("house" in take.posterior for take in found.takes)
-
-
-def test_words_that_come_twice_have_bars_of_their_own(found: Diagnosis) -> None:
-    names = plots.words(found).data[0].y
-    assert len(names) == 3 == len(set(names))
-
-
-def test_plots_show_names_as_they_are(found: Diagnosis) -> None:
-    odd = found.model_copy(deep=True)
-    odd.drivers.words[0].word, odd.contrast.target = "<b>house</b>", "<i>house</i>"
-    figure = plots.words(odd)
-    assert "&lt;b&gt;house" in figure.data[0].y[0] or "&lt;b&gt;house" in figure.data[0].y[1]
-    assert "<i>" not in figure.layout.xaxis.title.text
 
 
 def test_a_word_is_shown_with_what_was_played_without_it(found: Diagnosis) -> None:
@@ -123,6 +106,7 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[object, ...]] = []
+    plain_margin, plain_choose = diagnosis.margin, diagnosis.greedy_group_search
 
     def margin(judge: Judge, label: str, foil: str | None, smoothgrad_samples: int) -> Metric:
         asked.append((label, foil, smoothgrad_samples))
@@ -174,7 +158,6 @@ def test_the_strongest_units_are_estimated_by_a_second_slope_where_that_is_asked
     }
     wanted = {str(unit) for unit in integrated_gradients.strongest(plain, 2)}
     assert changed <= wanted and changed and len(wanted) == 4
-    assert closer.drivers.group is not None and found.drivers.group is not None
     assert (
         closer.drivers.group.muted.effect == found.drivers.group.muted.effect
     )  # the group is chosen by the gradients at the clean takes
@@ -221,12 +204,6 @@ def test_words_beyond_those_that_are_foreseen_are_said_to_be(
     assert any(caveat.startswith("Of 3 words the 2 with the steepest") for caveat in result.caveats)
 
 
-def test_what_a_label_is_held_against_is_drawn_over_time(session: Session, found: Diagnosis) -> None:
-    met, evidence = session.diagnose("house house piano", QUICK, intended=found.perceived.label)
-    one, other = (trace.y for trace in plots.timeline(met, evidence, LABELS).data if trace.mode == "lines+markers")
-    assert [a + b for a, b in zip(one, other, strict=True)] == pytest.approx([1.0] * len(one))
-
-
 def test_a_fine_tune_of_the_embedded_model_keeps_its_judge(session: Session) -> None:
     own = tiny.session()
     own.judge.domain = "the pieces of a composer"
@@ -259,11 +236,3 @@ def test_a_partial_drift_asks_why_some_takes_strayed() -> None:
     assert (asked.target, asked.foil) == ("smooth jazz", "house")
     match = verdict.model_copy(update={"kind": "match"})
     assert choose_contrast(intent, heard, match, None).target == "house"
-
-
-def test_every_verdict_has_its_colour() -> None:
-    from typing import get_args
-
-    from tonescope.ui.terminal import COLOURS
-
-    assert set(COLOURS) == set(get_args(verdict_module.Kind))

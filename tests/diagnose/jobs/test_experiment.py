@@ -56,7 +56,7 @@ def test_random_units_are_edited_alike_and_are_others(session: Session) -> None:
     assert found.control is not None and found.difference is not None
     assert found.control_units == len(UNITS) == len(found.edit.targets)
     assert found.trial.q == found.difference.p
-    edited, control = (played_.outcomes[name].takes.state["codes"] for name in ("edited", "random units edited"))
+    edited, control = (played_.outcomes[name].takes.state["codes"] for name in ("edited", "random_edited"))
     assert not torch.equal(edited, control) and not torch.equal(control, played_.clean.takes.state["codes"])
 
 

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 
 from tests import tiny
-from tonescope.diagnose.report.diagnosis_folder import slug
-from tonescope.diagnose.report.sounds import Sounds
+from tonescope.diagnose.report.sounds import Players, Sounds
+from tonescope.diagnose.report.view import Sound
 
 
 @pytest.mark.parametrize(("family", "channels"), [("mono", 1), ("stereo", 2), ("stereo-melody", 2)])
@@ -25,9 +25,12 @@ def test_stereo_models_are_heard_in_stereo(family: str, channels: int) -> None:
         assert not np.allclose(audio[:, 0], audio[:, 1])
 
 
-def test_names_of_variants_make_harmless_file_names() -> None:
-    assert slug("without “../../etc/passwd” at 3") == "without-etc-passwd-at-3"
-    assert slug("times 0.5") == "times-0-5" and slug("without decoder.3.mlp:117") == "without-decoder-3-mlp-117"
-    assert slug("without “ジャズ” at 0") == "without-ジャズ-at-0"
-    long = [slug("without “" + "é" * 200 + f"” at {place}") for place in (3, 4)]
-    assert long[0] != long[1] and all(len(name.encode()) < 80 for name in long)
+def test_a_player_plays_the_take_that_a_view_names() -> None:
+    generator = tiny.generator()
+    sets = {"one": generator.generate(["house"], [1], 0.5), "two": generator.generate(["house"] * 2, [4, 5], 0.5)}
+    players = Players(Sounds(generator), sets)
+    sound = Sound("second", "two", 1)
+    assert players.title(sound) == "Take 5"
+    assert players.uri(sound) == players.sounds.uri(sets["two"], 1) != players.uri(Sound("first", "two", 0))
+    with pytest.raises(KeyError):
+        players.uri(Sound("none", "three", 0))

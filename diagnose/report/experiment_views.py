@@ -1,0 +1,52 @@
+"""An experiment as views, in the order in which they are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonescope.diagnose.jobs.experiment import CONTROL, EDITED
+from tonescope.diagnose.report import sentences, shared_views
+from tonescope.diagnose.report.labels import label
+from tonescope.diagnose.report.view import Sound, Table, View
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.intervene.verification import Played
+    from tonescope.diagnose.jobs.experiment import Experiment
+
+LEAD_TARGETS = 12
+
+
+def views(experiment: Experiment, played: Played) -> list[View]:
+    """Everything that an experiment found."""
+    title, told = shared_views.headline(experiment.prompt), sentences.experiment(experiment)
+    return [
+        View("edit", title, [(sentences.edit(experiment), None)], depth="first", tone="open"),
+        View("effect", "What that does", [(told, experiment.trial.badge)], depth="first"),
+        View("scale", "How to read it", [(sentences.scale(experiment), None)]),
+        shared_views.audio_quality(experiment.trial, "edited", experiment.control),
+        _takes(experiment, played),
+        _targets(experiment),
+        shared_views.caveats(experiment),
+        shared_views.provenance(experiment, experiment.untouched[0].seed),
+    ]
+
+
+def _takes(experiment: Experiment, played: Played) -> View:
+    """The same takes untouched, edited, and with random units edited."""
+    pairs = list(zip(experiment.untouched, experiment.edited, strict=True))
+    rows = [
+        (str(before.seed), *(f"{take.heard}, {take.probability:.2f}" for take in (before, after)))
+        for before, after in pairs
+    ]
+    columns = ("seed", label(played.clean.name), label(EDITED))
+    table = Table(columns, tuple(rows), lead=shared_views.LEAD_TAKES)
+    heard = {played.clean.name: played.clean.heard}
+    heard |= {name: played.outcomes[name].heard for name in (EDITED, CONTROL) if name in played.outcomes}
+    sounds = [[Sound(label(name), name, row, said[row]) for name, said in heard.items()] for row in range(len(pairs))]
+    return View("takes", "Listen", [(sentences.FRESH_TAKES, "observed")], [table], sounds=sounds)
+
+
+def _targets(experiment: Experiment) -> View:
+    targets = tuple((target,) for target in experiment.edit.targets)
+    table = Table(("edited",), targets, kinds=("unit",), lead=LEAD_TARGETS)
+    return View("targets", "What was edited", tables=[table], depth="numbers")

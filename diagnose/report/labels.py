@@ -1,0 +1,26 @@
+"""What people read for the keys of variants and sets of takes. Code compares keys; nothing compares these."""
+
+from __future__ import annotations
+
+LABELS = {
+    "takes": "as generated",
+    "tested": "fresh, untouched",
+    "untouched": "untouched",
+    "edited": "edited",
+    "random_edited": "random units edited",
+    "muted": "strongest units muted",
+    "random_muted": "random units muted",
+    "bare_genre_word": "the genre word alone",
+    "times": "strongest units times {0}",
+    "random_times": "random units times {0}",
+    "without_unit": "without {0}",
+    "control_of": "a random unit in place of {0}",
+    "without_word": "without “{1}”",
+}
+"""By the kind of a key: what is before its first colon. ``{0}`` is what comes after, ``{1}`` what after a second."""
+
+
+def label(key: str) -> str:
+    """What people read for a key such as ``muted``, ``times:0.5`` or ``without_word:7:jazz``."""
+    kind, _, about = key.partition(":")
+    return LABELS[kind].format(about, about.partition(":")[2])

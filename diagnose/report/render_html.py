@@ -1,0 +1,123 @@
+"""Views as HTML: a self-contained page with nothing to fetch, and the fragments that the live page is made of.
+
+All text of a view is escaped here, and nowhere before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.report.sounds import Players
+    from tonescope.diagnose.report.view import Figure, Sound, View
+
+SHOWN_TAKES = 8
+MOST_SOUND = 40 * 2**20  # characters of sound in the page
+LONGEST_TITLE = 80  # characters of a prompt in the title of a window
+
+
+def page(title: str, views: Sequence[View], players: Players | None = None) -> str:
+    """One self-contained page.
+
+    Args:
+        title: what it is, above everything.
+        views: what it shows, in their order.
+        players: what their sounds lead to; of long rows of takes the first few are shown.
+
+    Raises:
+        ValueError: two views have the same key, or there are sounds and nothing that plays them.
+    """
+    if len({view.key for view in views}) < len(views):
+        raise ValueError(f"each view of a page has a key of its own: {', '.join(view.key for view in views)}")
+    shown = _shown(views, players)
+    numbers = count()
+    figures: dict[str, Any] = {}
+
+    def draw(plot: Mapping[str, Any]) -> str:
+        """Keep a figure for the script at the end of the page; its place is found by what is returned."""
+        place = f"figure-{next(numbers)}"
+        figures[place] = plot
+        return place
+
+    headline = next((view.title for view in views if view.tone), "")
+    return _template("page.html.j2").render(
+        title=title,
+        window=f"{title}: {headline[:LONGEST_TITLE]}" if headline else title,
+        style=style("@media (prefers-color-scheme: dark)"),
+        views=views,
+        shown=shown,
+        players=players,
+        draw=draw,
+        figures=figures,
+        plotly=_plotly() if any(view.figures for view in views) else None,
+    )
+
+
+def text(view: View) -> str:
+    """The title and the sentences of a view, for a page that places players and figures itself."""
+    return _part("text", view)
+
+
+def tables(view: View) -> str:
+    """The tables of a view."""
+    return _part("tables", view)
+
+
+def caption(figure: Figure) -> str:
+    """What stands above a figure."""
+    return _part("caption", figure)
+
+
+def _part(macro: str, shown: View | Figure) -> str:
+    made = getattr(_template("view.html.j2").module, macro)(shown)
+    return f'<div class="tonescope">{made}</div>'
+
+
+def style(dark: str) -> str:
+    """The look of all that is inside an element of the class ``tonescope``, as CSS.
+
+    ``dark`` is when it is dark: the head of a rule (``@media ...``) or a selector (``.dark``).
+    """
+    return _template("look.css.j2").render(dark=Markup(dark))
+
+
+def _shown(views: Sequence[View], players: Players | None) -> dict[str, Sequence[Sequence[Sound]]]:
+    """The rows of sounds of each view that a page has room for."""
+    rows = {view.key: view.sounds for view in views if view.sounds}
+    if not rows:
+        return {}
+    if players is None:
+        raise ValueError(f"the views {', '.join(rows)} have sounds, and nothing plays them")
+    firsts = [sounds[0] for sounds in rows.values()]
+    across = sum(len(players.uri(sound)) for first in firsts for sound in first)
+    room = max(1, min(SHOWN_TAKES, MOST_SOUND // max(1, across)))
+    return {key: sounds[:room] for key, sounds in rows.items()}
+
+
+@lru_cache(maxsize=1)
+def _plotly() -> Markup:
+    from plotly.offline import get_plotlyjs
+
+    return Markup(get_plotlyjs())
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    """The templates of this package. Everything that they are given is escaped, and what they lack raises."""
+    return Environment(
+        loader=PackageLoader(__package__ or "", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _template(name: str) -> Template:
+    return _environment().get_template(name)

@@ -1,0 +1,40 @@
+"""The views that a diagnosis and an experiment have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tonescope.diagnose.report import sentences
+from tonescope.diagnose.report.view import View
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.jobs.experiment import Experiment
+    from tonescope.diagnose.schema import Diagnosis, Trial
+
+LEAD_TAKES = 8  # rows of takes that say enough where room is dear
+
+
+def headline(prompt: str) -> str:
+    """The title of the view that stands above all others."""
+    return f"“{prompt}”"
+
+
+def audio_quality(changed: Trial, what: str, control: Trial | None) -> View:
+    """What a change did to the sound itself, beside random units."""
+    told = [f"{what[:1].upper()}{what[1:]}: {sentences.sound(changed)}."]
+    if control:
+        told.append(f"Random units: {sentences.sound(control)}.")
+    return View(
+        "audio_quality", "What it did to the sound itself", [(text, "tested") for text in told], depth="numbers"
+    )
+
+
+def caveats(found: Diagnosis | Experiment) -> View:
+    """What to keep in mind."""
+    return View("caveats", "Good to know", [(text, None) for text in found.caveats or ["No caveats."]])
+
+
+def provenance(found: Diagnosis | Experiment, seed: int) -> View:
+    """What the result was made with; ``seed`` is that of the first take."""
+    told = [sentences.sources(found), sentences.sampling(found, seed), sentences.made(found)]
+    return View("provenance", "How this was made", [(text, None) for text in told], depth="numbers")

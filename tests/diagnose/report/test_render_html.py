@@ -1,0 +1,120 @@
+"""Views as HTML: one page that fetches nothing and runs nothing that came from outside."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.diagnose.report import shown
+from tonescope.diagnose.report import render_html
+from tonescope.diagnose.report.diagnosis_views import views
+from tonescope.diagnose.report.sounds import Players, Sounds
+from tonescope.diagnose.report.view import Table, View
+
+
+class Elements(HTMLParser):
+    """Tags with their attributes, and the text outside scripts and styles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text, self.open = "", ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self.open = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self.open = ""
+
+    def handle_data(self, data: str) -> None:
+        if self.open not in ("script", "style"):
+            self.text += data
+
+    def named(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def players() -> Players:
+    generator = shown.session().generator
+    sets = {name: generator.generate(["house"] * 2, [1, 2], 0.5) for name in ("slow", "fast")}
+    return Players(Sounds(generator), sets)
+
+
+def test_a_report_that_no_code_knows_is_shown_whole(players: Players) -> None:
+    page = Elements(render_html.page("Tonescope audit", shown.toy_views(), players))
+    for part in ("Audit of tempo", "tempo comes in time.", "tempo on a card.", "A note on tempo.", "tempo in numbers."):
+        assert part in page.text
+    assert len(page.named("audio")) == 2 and len(page.named("table")) == 1 and len(page.named("figure")) == 1
+    assert "slow tempo: heard as tempo" in page.text and "Take 1" in page.text
+    assert any(about.get("class") == "headline good" for about in page.named("div"))
+    assert [about.get("id") for about in page.named("section")] == ["headline", "card", "all"]
+    assert "A figure of tempo" in page.text and "tempo rises." in page.text
+
+
+def test_a_label_with_markdown_or_html_is_text_in_the_report(players: Players) -> None:
+    page = render_html.page("Audit", shown.toy_views(shown.BEACON), players)
+    elements = Elements(page)
+    assert not elements.named("img") and not elements.named("a") and not elements.named("link")
+    assert elements.text.count("![x](https://example.org/x) <img src=x> $x$ ${1} {{1}}") >= 8
+    assert "</script><b>" not in render_html.page("Audit", shown.toy_views("</script><b>"), players)
+
+
+def test_a_page_fetches_nothing(players: Players) -> None:
+    page = Elements(render_html.page("Audit", shown.toy_views(), players))
+    found = [about[name] for _, about in page.tags for name in ("src", "href", "srcset") if name in about]
+    assert found and all(str(address).startswith("data:") for address in found)
+    policies = [about["content"] for about in page.named("meta") if about.get("http-equiv")]
+    assert policies and "default-src 'none'" in str(policies[0])
+
+
+def test_a_page_without_figures_carries_no_library() -> None:
+    page = render_html.page("Audit", [View("one", "One", [("Told.", "observed")])])
+    assert len(page) < 20_000 and "Plotly" not in page and "Told." in page
+    assert render_html.page("Audit", []).count("<section") == 0
+
+
+def test_sounds_that_nothing_plays_are_refused() -> None:
+    with pytest.raises(ValueError, match="all"):
+        render_html.page("Audit", shown.toy_views())
+
+
+def test_views_of_one_key_are_refused() -> None:
+    with pytest.raises(ValueError, match="key of its own"):
+        render_html.page("Audit", [View("one", "One"), View("one", "Another")])
+
+
+def test_a_page_holds_no_more_sound_than_a_browser_opens(players: Players, monkeypatch: pytest.MonkeyPatch) -> None:
+    found, evidence = shown.diagnosed()
+    shown_views = views(found, evidence)
+    whole = Players(players.sounds, evidence.sounds)
+    assert "takes; all of them" not in render_html.page("Diagnosis", shown_views, whole)
+    monkeypatch.setattr(render_html, "MOST_SOUND", 1)
+    page = Elements(render_html.page("Diagnosis", shown_views, whole))
+    assert page.text.count("The first 1 of 2 takes") == 2 and len(page.named("audio")) == 1 + 4
+
+
+def test_the_page_follows_the_dark_and_the_narrow() -> None:
+    style = render_html.style("@media (prefers-color-scheme: dark)")
+    assert style.count("prefers-color-scheme: dark") == 1 and "max-width: 640px" in style
+    inks = re.findall(r"--ink: (#\w+)", style)
+    assert len(inks) == 2 == len(set(inks))
+
+
+def test_fragments_are_escaped_and_carry_the_look() -> None:
+    view = View("one", "<i>", [("<b>", "observed"), ("<u>", None)], [Table(("<s>",), (("<q>",),), kinds=("unit",))])
+    for made in (render_html.text(view), render_html.tables(view)):
+        assert made.startswith('<div class="tonescope">')
+        assert not {tag for tag, _ in Elements(made).tags} & {"i", "b", "u", "s", "q"}
+    assert "<code>&lt;q&gt;</code>" in render_html.tables(view)
+
+
+def test_tables_that_do_not_fit_together_are_refused() -> None:
+    with pytest.raises(ValueError, match="does not fit"):
+        Table(("a", "b"), (("1",),))
+    with pytest.raises(ValueError, match="does not fit"):
+        Table(("a",), (("1",), ("2",)), ("observed",))
