@@ -31,9 +31,10 @@ from transformers import PreTrainedModel
 from benchmarks.common import RESULTS, fingerprints, keep
 from benchmarks.prompts import PROMPTS
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search
+from tonescope.diagnose.attribution.greedy_group_search import Search, greedy_group_search
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
+from tonescope.diagnose.context import Batches, Context
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
@@ -136,17 +137,29 @@ def ranked(
     takes = generator.generate([prompt] * estimate_takes, range(ESTIMATING, ESTIMATING + estimate_takes), SECONDS)
     gradient_options = {
         name: attribute(
-            generator, takes, margin(judge, asked.target, None, smoothgrad_samples), means, rollout_steps=rollout_steps
+            Context(generator, means=means),
+            takes,
+            margin(judge, asked.target, None, smoothgrad_samples),
+            rollout_steps=rollout_steps,
         )
         for name, (smoothgrad_samples, rollout_steps) in (("careful", CAREFUL), ("plain", PLAIN))
     }
     made = groups(gradient_options["careful"], [*np.linspace(1, 0, count), *[-1.0] * HOLDING], size, seed=2)
     variants = [Variant(str(index), Edit(group)) for index, group in enumerate(made)]
     predicted = predicted_changes(
-        generator, judge, takes, variants, asked.target, None, means, rows=FORESEEN_ROWS
+        Context(generator, judge=judge, means=means, batches=Batches(attributed=FORESEEN_ROWS)),
+        takes,
+        variants,
+        Contrast(target=asked.target, foil=None),
     ).numpy()
     fresh = range(MEASURING, MEASURING + group_takes)
-    played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), means)
+    played = verify(
+        Context(generator, judge=judge, means=means, sampling=Sampling(), seconds=SECONDS),
+        asked,
+        prompt,
+        fresh,
+        variants,
+    )
     every = [(played.outcomes[str(index)].margins - played.clean.margins).numpy() for index in range(len(made))]
     intact = [index for index in range(count) if not played.trial(str(index)).sound.broke]
     changes = [every[index] for index in intact]
@@ -244,14 +257,20 @@ def main() -> None:
             continue
         smoothgrad_samples, rollout_steps = CAREFUL
         plain, careful = (margin(judge, asked.target, None, count) for count in (1, smoothgrad_samples))
-        found = attribute(generator, takes, plain, means)
-        gradient_options = attribute(generator, takes, careful, means, rollout_steps=rollout_steps)
+        found = attribute(Context(generator, means=means), takes, plain)
+        gradient_options = attribute(Context(generator, means=means), takes, careful, rollout_steps=rollout_steps)
         strongest = greedy_group_search(
-            generator, judge, takes, asked.target, means, gradient_options, SHARE, gradient_options=CAREFUL
+            Context(generator, judge=judge, means=means), takes, asked.target, gradient_options, Search(SHARE)
         )
         controls = [matched_controls(strongest, found.activity, draw) for draw in seeds]
         variants = [Variant("muted", Edit(strongest)), Variant("control", tuple(map(Edit, controls)))]
-        played: Played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), means)
+        played: Played = verify(
+            Context(generator, judge=judge, means=means, sampling=Sampling(), seconds=SECONDS),
+            asked,
+            prompt,
+            fresh,
+            variants,
+        )
         muted, random = played.trial("muted"), played.trial("control")
         rows.append(
             {

@@ -11,8 +11,9 @@ import torch
 from tests import tiny
 from tonescope.diagnose.attribution import greedy_group_search as group_search
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search, grown
+from tonescope.diagnose.attribution.greedy_group_search import Search, greedy_group_search, grown
 from tonescope.diagnose.attribution.metrics import margin
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
 from tonescope.diagnose.judging import audio_quality
@@ -55,7 +56,7 @@ def neurons(group: tuple[Unit, ...]) -> list[int]:
 
 
 def chosen(generator: Generator, takes: Takes, means: MeanActivations, found: Attribution, share: float, **more: Any) -> tuple[Unit, ...]:  # fmt: skip
-    return greedy_group_search(generator, JUDGE, takes, "house", means, found, share, **more)
+    return greedy_group_search(Context(generator, judge=JUDGE, means=means), takes, "house", found, Search(share))
 
 
 def test_the_strongest_of_each_kind_are_added() -> None:
@@ -135,7 +136,7 @@ def test_rounds_choose_no_more_than_asked_and_none_twice_on_takes_that_are_not_t
     generator: Generator, takes: Takes, means: MeanActivations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, shares, played = (
-        attribute(generator, takes, margin(JUDGE, "house", None), means),
+        attribute(Context(generator, means=means), takes, margin(JUDGE, "house", None)),
         list[float](),
         list[int](),
     )

@@ -12,6 +12,7 @@ from tonescope.diagnose.attribution import integrated_gradients
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.integrated_gradients import strongest, two_point_integrated_gradients
 from tonescope.diagnose.attribution.metrics import Playback, margin
+from tonescope.diagnose.context import Batches, Context
 from tonescope.diagnose.intervene.applying import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
@@ -57,7 +58,13 @@ def test_an_effect_that_bends_twice_is_exact(generator: Generator, monkeypatch: 
     found = gradient_options(n3=gradient(0), n5=0.01)
     cold = Sampling(temperature=0.5)
     better = two_point_integrated_gradients(
-        generator, takes, METRIC, MeanActivations({}, {}), found, 1, cold, 3, shares.append, rollout_steps=2
+        Context(generator, means=MeanActivations({}, {}), sampling=cold, batches=Batches(attributed=3)),
+        takes,
+        METRIC,
+        found,
+        1,
+        rollout_steps=2,
+        advance=shares.append,
     )
     assert asked == [(cold, 3, ["decoder.mlp"], 2)]
     assert float(better.units[MLP][0, 3]) == pytest.approx(4.0)
@@ -69,8 +76,10 @@ def test_long_steps_are_foreseen_better(generator: Generator) -> None:
     takes = generator.generate(["smooth jazz with piano"] * 3, [1, 2, 3], 1.0)
     means = measure(generator, 0.5, Sampling(), prompts=("jazz", "house"))
     far = MeanActivations({location: 4 * mean + 0.5 for location, mean in means.values.items()}, means.about)
-    found = attribute(generator, takes, METRIC, far)
-    better = two_point_integrated_gradients(generator, takes, METRIC, far, found, 4, rows=2)
+    found = attribute(Context(generator, means=far), takes, METRIC)
+    better = two_point_integrated_gradients(
+        Context(generator, means=far, batches=Batches(attributed=2)), takes, METRIC, found, 4
+    )
     errors = []
     for unit in strongest(found, 4):
         with torch.no_grad():

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from tests import tiny
+from tonescope.diagnose.context import Batches, Context
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
+from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Outcome, Played, Variant, verify
 from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.judging.verdict import UNSURE
@@ -46,13 +48,20 @@ def told() -> list[float]:
 def played(generator: Generator, means: MeanActivations, told: list[float]) -> Played:
     contrast = Contrast(target="house", foil="smooth jazz")
     return verify(
-        generator, tiny.judge(), contrast, PROMPT, SEEDS, VARIANTS, SECONDS, Sampling(), means, 7, told.append
+        Context(
+            generator, judge=tiny.judge(), means=means, sampling=Sampling(), seconds=SECONDS, batches=Batches(played=7)
+        ),
+        contrast,
+        PROMPT,
+        SEEDS,
+        VARIANTS,
+        advance=told.append,
     )
 
 
 def test_variants_together_equal_variants_alone(generator: Generator, means: MeanActivations, played: Played) -> None:
     for name, edits in (("edit", [EDIT] * 3), ("one a take", list(EACH)), ("nothing", [None] * 3)):
-        alone = regenerate(generator, [PROMPT] * 3, SEEDS, edits, SECONDS, Sampling(), means)
+        alone = play(Context(generator, means=means, sampling=Sampling(), seconds=SECONDS), [PROMPT] * 3, SEEDS, edits)
         assert torch.equal(played.outcomes[name].takes.state["codes"], alone.state["codes"])
     word = generator.generate(["jazz with piano"] * 3, SEEDS, SECONDS)
     assert torch.equal(played.outcomes["word"].takes.state["codes"], word.codes)
@@ -93,7 +102,13 @@ def test_flips_are_takes_of_intact_sound_that_were_heard_so_and_are_no_longer() 
 def test_takes_that_are_one_and_the_same_are_refused(generator: Generator, means: MeanActivations) -> None:
     contrast = Contrast(target="house", foil="smooth jazz")
     with pytest.raises(TonescopeError, match="leaves so little to chance"):
-        verify(generator, tiny.judge(), contrast, PROMPT, SEEDS, [], SECONDS, Sampling(temperature=1e-6), means)
+        verify(
+            Context(generator, judge=tiny.judge(), means=means, sampling=Sampling(temperature=1e-6), seconds=SECONDS),
+            contrast,
+            PROMPT,
+            SEEDS,
+            [],
+        )
 
 
 def test_other_words_may_bring_other_music(generator: Generator, played: Played) -> None:

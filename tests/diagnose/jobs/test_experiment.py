@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from tests import tiny
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.recording import activations
 from tonescope.diagnose.intervene.verification import Played
 from tonescope.diagnose.jobs.experiment import Experiment, targets
@@ -43,7 +45,7 @@ def played(session: Session, *names: str, source: str | None = None, **about: ob
 def test_the_edit_is_played_in_the_fresh_takes_of_a_diagnosis(session: Session) -> None:
     found, played_ = played(session, *UNITS, kind="set", value=30.0)
     edits = [Edit(targets(session.generator, UNITS), "set", 30.0)] * 3
-    alone = regenerate(session.generator, [PROMPT] * 3, FRESH, edits, 0.5, Sampling(), None)
+    alone = play(Context(session.generator, sampling=Sampling(), seconds=0.5), [PROMPT] * 3, FRESH, edits)
     assert torch.equal(played_.outcomes["edited"].takes.state["codes"], alone.state["codes"])
     assert [take.seed for take in found.untouched] == FRESH == [take.seed for take in found.edited]
     diagnosis, _ = session.diagnose(PROMPT, SETTINGS)
@@ -70,9 +72,9 @@ def test_a_patch_puts_in_what_the_other_prompt_makes_on_the_same_noise(session: 
     _, played_ = played(session, "decoder.1.residual", kind="patch", source="house")
     given = session.generator.generate(["house"] * 3, FRESH, 0.5)
     place = Location.parse("decoder.1.residual")
-    sources = activations(session.generator, given, [place])
+    sources = activations(Context(session.generator), given, [place])
     edits = [Edit((place,), "patch", source=source) for source in sources]
-    alone = regenerate(session.generator, [PROMPT] * 3, FRESH, edits, 0.5, Sampling(), None)
+    alone = play(Context(session.generator, sampling=Sampling(), seconds=0.5), [PROMPT] * 3, FRESH, edits)
     assert torch.equal(played_.outcomes["edited"].takes.state["codes"], alone.state["codes"])
 
 
