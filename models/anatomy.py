@@ -23,6 +23,12 @@ _COMPILED = (
 )
 
 
+def refuse_compiled(module: nn.Module, name: object) -> None:
+    """Raise :class:`TonescopeError` for a module whose calls would skip hooks."""
+    if compiled(module):
+        raise TonescopeError(_COMPILED.format(name))
+
+
 class Anatomy:
     """A model and the places in it.
 
@@ -37,8 +43,7 @@ class Anatomy:
         self.model, self.name = model.eval(), name
         self._paths, self._lacks = dict(paths), dict(lacks)
         self._features: dict[Location, int] = {}
-        if compiled(model):
-            raise TonescopeError(_COMPILED.format(name))
+        refuse_compiled(model, name)
         model.requires_grad_(False)
 
     # --- which there are ---------------------------------------------------------------------------------------------
@@ -104,8 +109,8 @@ class Anatomy:
                 f"{self.name} has no location {location}"
                 + (f": {why}." if why else "; `tonescope units` lists those it has.")
             )
-        if any(compiled(module) for module in way):
-            raise TonescopeError(_COMPILED.format(location))
+        for module in way:
+            refuse_compiled(module, location)
         return Place(way[-1], location.site.side, str(location))
 
     def path(self, location: Location) -> str:

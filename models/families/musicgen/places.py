@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from tonescope.models.anatomy import Anatomy
+from tonescope.models.anatomy import Anatomy, refuse_compiled
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.classes import CLASSES
 from tonescope.models.families.musicgen.codec import Codec
@@ -52,6 +52,7 @@ class Places(Anatomy):
     model: PreTrainedModel
 
     def __init__(self, model: PreTrainedModel, name: str) -> None:
+        refuse_compiled(model, name)
         found = next((row for row in CLASSES if row.model_class == type(model).__name__), None)
         if found is None:
             known = ", ".join(row.model_class for row in CLASSES)

@@ -80,7 +80,7 @@ class Double:
         }  # fmt: skip
 
     def playback(self, anchor: tuple[torch.Tensor, ...] | None = None) -> Playback:
-        return Playback(self.generator, self.take.codes, self.generator.read_text([PROMPT]), anchor=anchor)
+        return Playback(self.generator, self.take.state["codes"], self.generator.read_text([PROMPT]), anchor=anchor)
 
     def move(self, unit: Unit, part: float) -> Hook:
         """A unit goes so far of the way to its mean."""
@@ -147,7 +147,7 @@ def test_feedback_is_the_slope_of_what_later_codes_make_of_earlier_ones(double: 
 
         def lean(book: int) -> Hook:
             shift = (moved.likely[0] - first.likely[0])[:, book] @ generator.embedding(book)[: generator.size]
-            start, frames = generator.delay[book] + 1, double.take.codes.shape[2]
+            start, frames = generator.delay[book] + 1, double.take.state["codes"].shape[2]
 
             def change(tensor: torch.Tensor) -> torch.Tensor:
                 codebook_input = tensor.clone()

@@ -39,14 +39,14 @@ def played(generator: Generator, edits: Sequence[Edit | None], sampling: Samplin
 )
 def test_with_a_pass_for_every_position_it_is_the_edited_generation(generator: Generator, sampling: Sampling) -> None:
     clean, wanted = (played(generator, edits, sampling) for edits in ([None] * 3, EDITS))
-    assert (clean.codes != wanted.codes).flatten(1).any(1).tolist() == [False, True, True]
+    assert (clean.state["codes"] != wanted.state["codes"]).flatten(1).any(1).tolist() == [False, True, True]
     found = jacobi_prediction(
         Context(generator, sampling=sampling, batches=Batches(attributed=2)),
         clean,
         EDITS,
-        passes=clean.codes.shape[2] + max(generator.delay),
+        passes=clean.state["codes"].shape[2] + max(generator.delay),
     )
-    assert torch.equal(found.codes, wanted.codes)
+    assert torch.equal(found.state["codes"], wanted.state["codes"])
     assert torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
 
 
@@ -56,7 +56,7 @@ def test_edits_outside_the_decoder_count_too(where: Location) -> None:
     clean, wanted = (played(generator, some, Sampling()) for some in ([None] * 3, edits))
     found = jacobi_prediction(Context(generator, batches=Batches(attributed=2)), clean, edits, passes=40)
     assert not torch.allclose(wanted.waveform, clean.waveform, atol=1e-4)
-    assert torch.equal(found.codes, wanted.codes) and torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
+    assert torch.equal(found.state["codes"], wanted.state["codes"]) and torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
 
 
 def test_changes_are_those_of_what_the_judge_hears() -> None:
@@ -86,14 +86,14 @@ def test_another_prompt_is_foreseen_too(generator: Generator) -> None:
     loud = Sampling(guidance=20.0)  # a random model hears its prompt only faintly
     clean, other = played(generator, [None] * 3, loud), ("house",) * 3
     wanted = play(Context(generator, sampling=loud, seconds=SECONDS), list(other), [1, 2, 3], [None] * 3)
-    assert (clean.codes != wanted.codes).any()
+    assert (clean.state["codes"] != wanted.state["codes"]).any()
     found = jacobi_prediction(
         Context(generator, sampling=loud, batches=Batches(attributed=2)),
         replace(clean, prompts=other),
         [None] * 3,
         passes=40,
     )
-    assert torch.equal(found.codes, wanted.codes) and torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
+    assert torch.equal(found.state["codes"], wanted.state["codes"]) and torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
     judge = tiny.judge()
     told: list[float] = []
     variants = [Variant("same"), Variant("other", prompt="house")]
@@ -125,7 +125,7 @@ def test_what_is_left_alone_stays_as_it_was(generator: Generator) -> None:
     clean = played(generator, [None] * 3, Sampling())
     late = Edit((Location("decoder", 0, "mlp"),), "set", 2.0, seconds=(0.25, 0.5))
     once = jacobi_prediction(Context(generator), clean, [None, late, late], passes=1)
-    same = (once.codes == clean.codes).all(1)
+    same = (once.state["codes"] == clean.state["codes"]).all(1)
     first = int(0.25 * generator.frame_rate)
     assert same[0].all() and same[1:, : first - max(generator.delay)].all() and not same[1:, first:].all()
 
@@ -135,7 +135,7 @@ def test_every_pass_comes_closer() -> None:
     edits = [Edit((Location("decoder", 0, "mlp"),), "set", 5.0)] * 3
     clean, wanted = (played(generator, some, Sampling()) for some in ([None] * 3, edits))
     apart = [
-        float((jacobi_prediction(Context(generator), clean, edits, passes=passes).codes != wanted.codes).float().mean())
+        float((jacobi_prediction(Context(generator), clean, edits, passes=passes).state["codes"] != wanted.state["codes"]).float().mean())
         for passes in (1, 3, 9)
     ]
     assert apart[0] > apart[1] > apart[2]

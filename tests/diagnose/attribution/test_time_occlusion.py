@@ -79,7 +79,7 @@ def test_frames_that_are_silent_already_change_nothing(
     generator: Generator, means: mean_activations.MeanActivations
 ) -> None:
     """Planted: where the codec is given silence, the estimate of silencing it is small beside the others'."""
-    codes = generator.generate(["jazz"], [1], 2.0).codes
+    codes = generator.generate(["jazz"], [1], 2.0).state["codes"]
     silence = generator.encode(torch.zeros(1, 3200))[0, :, 40]
     codes[:, :, 50:] = silence[:, None]
     take = Takes(("jazz",), (1,), codes, generator.decode(codes))

@@ -17,8 +17,9 @@ from tonescope.diagnose.intervene.applying import edited
 from tonescope.diagnose.intervene.interventions import Edit, check_edit
 from tonescope.diagnose.intervene.patching import SourceActivations
 from tonescope.diagnose.intervene.play import play
-from tonescope.diagnose.intervene.recording import activations
+from tonescope.diagnose.intervene.recording import activations, shuffled
 from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.hooks import hooked, read
 from tonescope.models.units import Location, Unit
@@ -59,7 +60,7 @@ def means(generator: Generator) -> mean_activations.MeanActivations:
 
 def _activations(generator: Generator, takes: Takes, location: Location) -> torch.Tensor:
     """(takes, branches, along, features) as a fresh replay sees them."""
-    return torch.stack([source.values[location] for source in activations(Context(generator), takes, [location])])
+    return torch.stack([source.values[location][:, 0] for source in activations(Context(generator), takes, [location])])
 
 
 def _edits(generator: Generator, takes: Takes, unit: Unit) -> dict[str, Edit]:
@@ -88,10 +89,10 @@ def test_every_kind_changes_its_target_and_no_other(
         assert torch.equal(after[1][..., others], clean[1][..., others]), kind
         expected = {
             "zero": torch.zeros_like(clean[1]), "scale": 2 * clean[1], "set": torch.full_like(clean[1], 3.0),
-            "mean": means.values[unit.location][: clean.shape[1], None].expand_as(clean[1]),
+            "mean": means.values[unit.location][: clean.shape[1]].expand_as(clean[1]),
         }.get(kind)  # fmt: skip
         if edit.source:
-            expected = edit.source.values[unit.location]
+            expected = edit.source.values[unit.location][:, 0]
         assert expected is not None
         assert torch.allclose(after[1][..., columns], expected[..., columns], atol=1e-6), kind
 
@@ -131,8 +132,8 @@ def test_generation_under_an_edit_replays_under_the_same_edit(
         steps = list(seen)
         seen.clear()
         with edited(generator, [edit], 3.0, means), hooked([look]), torch.no_grad():
-            generator.replay(takes.state["codes"], generator.read_text([PROMPT]))
-            generator.decode(takes.state["codes"])
+            generator.branch_logits(takes.state["codes"], generator.read_text([PROMPT]))
+            generator.channels(takes)
         if unit.location.network == "decoder":
             positions = takes.state["codes"].shape[2] + max(generator.delay)
             stepped = torch.cat([step[:, -1:] for step in steps[-positions:]], 1)
@@ -228,24 +229,24 @@ def test_edits_that_would_hit_other_takes_are_refused(takes: Takes, means: mean_
     """Fewer edits than takes, more, or the branches of another guidance."""
     generator, edit = tiny.generator(), Edit((Location("decoder", 1, "mlp"),), "set", 7.0)
     text = generator.read_text([PROMPT] * 2)
-    codes = generator.generate([PROMPT] * 2, [1, 2], 0.3).codes
+    codes = generator.generate([PROMPT] * 2, [1, 2], 0.3).state["codes"]
     for edits, guidance in (([edit], 3.0), ([edit] * 3, 3.0), ([edit] * 2, 1.0)):
         with pytest.raises(TonescopeError, match="hit the wrong takes"), edited(generator, edits, guidance, means):
-            generator.replay(codes, text, 3.0)
+            generator.branch_logits(codes, text, 3.0)
     with pytest.raises(ValueError, match="one of each a take"):
         play(Context(generator, means=means, sampling=Sampling(), seconds=0.3), [PROMPT] * 2, [1, 2], [edit])
 
 
 def test_an_edit_that_says_nothing_is_refused() -> None:
     generator, place = tiny.generator(), Location("decoder", 1, "mlp")
-    source = SourceActivations({place: torch.zeros(2, 4, generator.features(place))})
+    source = SourceActivations({place: torch.zeros(2, 1, 4, generator.features(place))})
     refused = {
         "says nothing": [Edit((place,), "foo"), Edit((place,), branch="conditional")],  # type: ignore[arg-type]
         "neither a Unit": [Edit(("decoder.1.mlp:5",), "zero")],  # type: ignore[arg-type]
         "takes nothing from a source": [Edit((place,), "scale", 2.0, source=source)],
         "finite": [Edit((place,), "set", float("nan")), Edit((place,), "zero", strength=float("inf"))],
         "there is no": [Edit((Unit(place, -1),), "zero")],
-        "of another model": [Edit((place,), "patch", source=SourceActivations({place: torch.zeros(2, 4, 3)}))],
+        "of another model": [Edit((place,), "patch", source=SourceActivations({place: torch.zeros(2, 1, 4, 3)}))],
     }
     for message, edits in refused.items():
         for edit in edits:
@@ -322,7 +323,7 @@ def test_both_sides_of_a_stereo_image_are_patched_from_their_own() -> None:
     with edited(generator, [Edit((place,), "patch", source=source)], 3.0):
         after = activations(Context(generator), takes, [place])[0]
     assert torch.equal(after.values[place], source.values[place])
-    left, right = source.values[place].chunk(2, dim=1)
+    left, right = source.values[place].chunk(2, dim=2)
     assert not torch.equal(left, right)
 
 
@@ -341,7 +342,7 @@ def test_what_wraps_compiled_code_is_refused_as_such(what: str) -> None:
     with pytest.raises(TonescopeError, match=r"compiled.*torch\.compile"):
         if what == "model":
             model = torch.compile(model)  # type: ignore[assignment]
-        generator = Generator(model, tiny.tokenizer(), "tiny")
+        generator = MusicGen(model, tiny.tokenizer(), "tiny")
         assert generator.locations("decoder.mlp")
         if what == "decoder":
             generator.model.decoder = torch.compile(generator.model.decoder)
@@ -357,11 +358,11 @@ def test_resampling_takes_from_another_take() -> None:
     place = generator.location("decoder.1.mlp")
     sources = activations(Context(generator), takes, [place])
     for seed in range(6):
-        edits = resampled([Unit(place, 3)], sources, seed)
-        assert all(edit.source is not source for edit, source in zip(edits, sources, strict=True))
-        assert len({id(edit.source) for edit in edits}) == 4
+        others = shuffled(sources, seed)
+        assert all(other is not source for other, source in zip(others, sources, strict=True))
+        assert len({id(other) for other in others}) == 4
     with pytest.raises(TonescopeError, match="only one"):
-        resampled([Unit(place, 3)], sources[:1], 0)
+        shuffled(sources[:1], 0)
 
 
 def test_donors_are_kept_bit_for_bit(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_variants_together_equal_variants_alone(generator: Generator, means: Mea
         alone = play(Context(generator, means=means, sampling=Sampling(), seconds=SECONDS), [PROMPT] * 3, SEEDS, edits)
         assert torch.equal(played.outcomes[name].takes.state["codes"], alone.state["codes"])
     word = generator.generate(["jazz with piano"] * 3, SEEDS, SECONDS)
-    assert torch.equal(played.outcomes["word"].takes.state["codes"], word.codes)
+    assert torch.equal(played.outcomes["word"].takes.state["codes"], word.state["codes"])
     assert played.trial("word").prompt == "jazz with piano" and played.trial("edit").prompt == PROMPT
 
 

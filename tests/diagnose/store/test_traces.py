@@ -10,7 +10,7 @@ import torch
 from tests import tiny
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.recording import activations
-from tonescope.diagnose.store.traces import Trace, TraceSpec, record, size_of
+from tonescope.diagnose.store.traces import Extent, Trace, TraceSpec, record, size_of
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.sites import SITES
@@ -48,10 +48,10 @@ def test_what_is_kept_is_what_was_there(generator: Generator, takes: Takes) -> N
     )
     for place in places:
         raw = torch.stack([source.values[place] for source in sources])
-        assert torch.allclose(mean.values[place].float(), raw.mean(2), atol=2e-3)
-        assert torch.allclose(peak.values[place].float().abs(), raw.abs().amax(2), atol=2e-2)
+        assert torch.allclose(mean.values[place].float(), raw.mean(3), atol=2e-3)
+        assert torch.allclose(peak.values[place].float().abs(), raw.abs().amax(3), atol=2e-2)
     heads = whole.values[Location("decoder", 0, "self")]
-    assert heads.shape[3] == 4 and (heads >= 0).all()
+    assert heads.shape[4] == 4 and (heads >= 0).all()
 
 
 def test_the_strongest_units_are_kept(generator: Generator, takes: Takes) -> None:
@@ -61,9 +61,9 @@ def test_the_strongest_units_are_kept(generator: Generator, takes: Takes) -> Non
     )
     assert top.values[place].shape[-1] == 3
     for row in range(len(takes)):
-        strongest = whole.values[place][row, 0].float().abs().topk(3).indices
+        strongest = whole.values[place][row, 0, 0].float().abs().topk(3).indices
         assert set(strongest.tolist()) == set(top.indices[place][row].tolist())
-        assert torch.equal(whole.values[place][row][:, top.indices[place][row].long()], top.values[place][row])
+        assert torch.equal(whole.values[place][row][..., top.indices[place][row].long()], top.values[place][row])
 
 
 def test_the_size_is_known_before(generator: Generator, takes: Takes) -> None:
@@ -71,7 +71,8 @@ def test_the_size_is_known_before(generator: Generator, takes: Takes) -> None:
         trace = record(Context(generator), takes, sites=everywhere(generator), spec=keep)
         size = sum(tensor.nbytes for tensor in (*trace.values.values(), *trace.indices.values()))
         longest = max(len(row) for row in generator.read_text(PROMPTS).tokens)
-        said = size_of(generator, len(takes), takes.state["codes"].shape[2], longest, generator.locations(), keep, 3.0)
+        extent = Extent(len(takes), generator.frames_of(takes), longest)
+        said = size_of(Context(generator), extent, generator.locations(), keep)
         assert size == said
         with pytest.raises(TonescopeError, match="would take"):
             record(Context(generator), takes, sites=everywhere(generator), spec=keep, limit=said - 1)
