@@ -18,7 +18,7 @@ import torch
 from transformers import AutoTokenizer, ClapModel, EncodecModel, MusicgenForConditionalGeneration
 
 from tonescope.diagnose.intervene import mean_activations
-from tonescope.diagnose.runtime.session import REFERENCE_FILE
+from tonescope.diagnose.runtime.session import MEANS_FILE
 from tonescope.models.generator import Sampling
 from tonescope.models.loading import load_generator
 from training import record
@@ -103,7 +103,7 @@ def assemble(folder: Path) -> None:
     write_metadata(embedded() / "generator", longest_seconds=SECONDS, words=learned_words())
     # Shipped, so that no user's first diagnosis has to measure them.
     means = mean_activations.measure(load_generator(str(embedded() / "generator")), SECONDS, Sampling())
-    means.save(embedded() / "generator" / REFERENCE_FILE)
+    means.save(embedded() / "generator" / MEANS_FILE)
     write_metadata(
         embedded() / "judge",
         labels=label_rows(),

@@ -146,6 +146,8 @@ def diagnose(
         clock=Clock({name: share for name, share, _ in STAGES}, progress),
         announce=announce,
     )
+    run.fits = _fits(run)
+    run.context = run.context.with_batches(played=run.fits.rows)
     for name, _, work in STAGES:
         with run.clock.stage(name) as stage:
             work(run, stage)
@@ -159,12 +161,7 @@ def diagnose(
 
 def _generate(run: _Run, stage: Stage) -> None:
     """Play the takes to explore. Those that are not made of numbers are left out, and named."""
-    request, settings = run.request, run.request.settings
-    run.fits = memory.playing(run.context, run.tokens, Plan.rows(settings), settings.memory_gib)
-    run.context = run.context.with_batches(played=run.fits.rows)
-    seeds = request.seeds.explore
-    if request.trace:
-        run.fits = _beside_trace(run)
+    request, seeds = run.request, run.request.seeds.explore
     stage.note(run.fits.each * min(run.fits.rows, len(seeds)))
     takes = play(run.context, [request.prompt] * len(seeds), seeds, advance=stage)
     sound = finite_takes(takes.waveform)
@@ -180,10 +177,12 @@ def _generate(run: _Run, stage: Stage) -> None:
     run.takes = takes
 
 
-def _beside_trace(run: _Run) -> memory.Playing:
-    """What may still be used beside the trace. Raises :class:`TonescopeError` where that is too large."""
-    request, generator, fits = run.request, run.models.generator, run.fits
-    assert request.trace is not None
+def _fits(run: _Run) -> memory.Playing:
+    """How to play in the memory there is, beside the trace. Raises :class:`TonescopeError` where that cannot be."""
+    request, generator, settings = run.request, run.models.generator, run.request.settings
+    fits = memory.playing(run.context, run.tokens, Plan.rows(settings), settings.memory_gib)
+    if request.trace is None:
+        return fits
     extent = Extent(len(request.seeds.explore), generator.frames(request.settings.seconds), run.tokens)
     places, limit = generator.locations(*ATTRIBUTED), min(LIMIT, fits.allowed.bytes)
     size = check_size(run.context, extent, places, request.trace, limit=limit)

@@ -11,7 +11,7 @@ from transformers import EncodecModel
 
 from tests import tiny
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
-from tonescope.diagnose.runtime.session import REFERENCE_FILE
+from tonescope.diagnose.runtime.session import MEANS_FILE
 from tonescope.models.loading import load_generator, load_judge
 from training import assemble, record
 
@@ -38,7 +38,7 @@ def test_what_is_shipped_is_whole_and_what_was_measured_before_is_gone(work: Pat
     kept = load_file(package / "generator" / "model.safetensors")
     assert {weight.dtype for weight in kept.values() if weight.is_floating_point()} == {torch.float16}
     generator = load_generator(str(package / "generator"))
-    assert MeanActivations.load(package / "generator" / REFERENCE_FILE).suits(generator, 3.0)
+    assert MeanActivations.load(package / "generator" / MEANS_FILE).suits(generator, 3.0)
     assert load_judge(str(package / "judge")).domain == assemble.JUDGE_DOMAIN
 
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.attribution import metrics
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import Playback, log_probability, margin
 from tonescope.diagnose.context import Batches, Context
@@ -15,8 +14,11 @@ from tonescope.diagnose.intervene.applying import edited
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.store.traces import TraceSpec, record
+from tonescope.models.families.musicgen import replaying
+from tonescope.models.families.musicgen.musicgen import MusicGen
+from tonescope.models.families.musicgen.replaying import CodeReplay
 from tonescope.models.generator import Generator, Sampling, Takes
-from tonescope.models.hooks import Hook, hooked, write
+from tonescope.models.hooks import Hook, Place, hooked, write
 from tonescope.models.judges import listening
 from tonescope.models.units import Location, Unit
 
@@ -42,11 +44,10 @@ def means(generator: Generator) -> mean_activations.MeanActivations:
 def _brute_force(generator: Generator, takes: Takes, metric, edit: Edit | None, means, dtype=torch.float32):
     """What the edit does to the metric, in a replay: (takes,)."""
     text = generator.read_text(takes.prompts)
-    clean = Playback(generator, takes.state["codes"], text)
     with torch.no_grad():
-        anchored = Playback(generator, takes.state["codes"], text, anchor=clean.expected())
+        anchor = generator.expected(generator.replay(takes, text, Sampling()))
         with edited(generator, [edit] * len(takes), 3.0, means):
-            return metric(anchored)
+            return metric(Playback(generator, generator.replay(takes, text, Sampling()), anchor=anchor))
 
 
 def test_the_metric_is_taken_at_the_audio_that_was_heard(
@@ -63,7 +64,7 @@ class Double:
     """A take, models and random means in double precision, for finite differences."""
 
     def __init__(self, takes: Takes) -> None:
-        self.generator, self.judge = Generator(tiny.musicgen().double(), tiny.tokenizer(), "double"), tiny.judge()
+        self.generator, self.judge = MusicGen(tiny.musicgen().double(), tiny.tokenizer(), "double"), tiny.judge()
         self.judge.model.double()
         self.judge._label_embeddings = self.judge._label_embeddings.double()
         mel = self.judge.mel
@@ -74,23 +75,29 @@ class Double:
         random = torch.Generator().manual_seed(0)
         self.means = {
             location: torch.randn(
-                self.generator.branches(location, 3.0), self.generator.features(location), generator=random, dtype=torch.float64
+                len(self.generator.branches(location, 3.0)), 1, self.generator.features(location), generator=random, dtype=torch.float64
             )
             for location in self.generator.locations(*SITES)
         }  # fmt: skip
 
     def playback(self, anchor: tuple[torch.Tensor, ...] | None = None) -> Playback:
-        return Playback(self.generator, self.take.state["codes"], self.generator.read_text([PROMPT]), anchor=anchor)
+        return Playback(self.generator, self.replay(), anchor=anchor)
+
+    def replay(self) -> CodeReplay:
+        return self.generator.replay(self.take, self.generator.read_text([PROMPT]), Sampling())
+
+    def expected(self) -> tuple[torch.Tensor, ...]:
+        return self.generator.expected(self.replay())
 
     def move(self, unit: Unit, part: float) -> Hook:
         """A unit goes so far of the way to its mean."""
         width, axis = self.generator.head_width(unit.location), unit.location.site.axis
         columns = torch.arange(unit.index * width, (unit.index + 1) * width)
-        branches = self.generator.branches(unit.location, 3.0)
+        branches = len(self.generator.branches(unit.location, 3.0))
 
         def change(tensor: torch.Tensor) -> torch.Tensor:
             body = (tensor.transpose(1, 2) if axis == 1 else tensor).clone()
-            wanted = self.means[unit.location][:branches, None, columns]
+            wanted = self.means[unit.location][:branches, :, columns]
             body[..., columns] += part * (wanted - body[..., columns])
             return body.transpose(1, 2) if axis == 1 else body
 
@@ -112,7 +119,7 @@ def test_the_estimate_is_the_slope_towards_the_reference(double: Double) -> None
         metric,
         sites=SITES,
     )
-    clean = double.playback().expected()
+    clean = double.expected()
 
     def moved(unit: Unit, part: float) -> float:
         with hooked([double.move(unit, part)]):
@@ -131,22 +138,22 @@ def test_the_estimate_is_the_slope_towards_the_reference(double: Double) -> None
 def test_feedback_is_the_slope_of_what_later_codes_make_of_earlier_ones(double: Double) -> None:
     """With one step of feedback, the decoder is also fed what the moved unit made likely a moment before."""
     metric, generator = margin(double.judge, "house", "smooth jazz"), double.generator
+    tables = generator.model.decoder.model.decoder.embed_tokens
     means, sites = mean_activations.MeanActivations(double.means, {}), ("decoder.mlp", "decoder.self")
     plain, followed = (
         attribute(Context(generator, means=means), double.take, metric, sites=sites, rollout_steps=steps)
         for steps in (0, 1)
     )
-    first = double.playback()
-    clean = first.expected()
+    first = double.replay()
+    clean = generator.expected(first)
 
     def answered(unit: Unit, part: float) -> float:
         """The margin where nothing is moved, and the codes that are fed lean to what moving the unit makes likely."""
-        moved = double.playback()
         with hooked([double.move(unit, part)]):
-            moved.expected()
+            moved = double.replay()
 
         def lean(book: int) -> Hook:
-            shift = (moved.likely[0] - first.likely[0])[:, book] @ generator.embedding(book)[: generator.size]
+            shift = (moved.predicted - first.predicted)[:, book] @ tables[book].weight[: generator.vocab_size]
             start, frames = generator.delay[book] + 1, double.take.state["codes"].shape[2]
 
             def change(tensor: torch.Tensor) -> torch.Tensor:
@@ -155,7 +162,7 @@ def test_feedback_is_the_slope_of_what_later_codes_make_of_earlier_ones(double: 
                 there += shift[:, : there.shape[1]]
                 return codebook_input
 
-            return write(generator.codebook_input(book), change)
+            return write(Place(tables[book], "output", f"embed_tokens.{book}"), change)
 
         with hooked([lean(book) for book in range(generator.n_codebooks)]):
             return float(metric(double.playback(clean)))
@@ -180,7 +187,7 @@ def test_more_listens_change_the_slope_and_not_the_number(family: str, monkeypat
     generator = tiny.generator(family)
     takes = generator.generate([PROMPT] * 3, [1, 2, 3], 1.0)
     means = mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
-    once, often = (margin(tiny.judge(), "house", "smooth jazz", smoothgrad_samples) for smoothgrad_samples in (1, 3))
+    once, often = (margin(tiny.judge(), "house", "smooth jazz", smoothgrad_samples=samples) for samples in (1, 3))
     plain = attribute(Context(generator, means=means), takes, once)
     together, single = (
         attribute(Context(generator, means=means, batches=Batches(attributed=rows)), takes, often, rollout_steps=1)
@@ -191,7 +198,7 @@ def test_more_listens_change_the_slope_and_not_the_number(family: str, monkeypat
         assert torch.allclose(effects, single.units[location], atol=1e-5)
     assert torch.allclose(together.frames, single.frames, atol=1e-5)
     assert not torch.allclose(plain.frames, together.frames, atol=1e-5)
-    monkeypatch.setattr(metrics, "DRAWN_ANEW", 0.0)
+    monkeypatch.setattr(replaying, "REDRAWN", 0.0)
     same = attribute(Context(generator, means=means), takes, often)
     for location, effects in plain.units.items():
         assert torch.allclose(effects, same.units[location], atol=1e-5)
@@ -199,14 +206,13 @@ def test_more_listens_change_the_slope_and_not_the_number(family: str, monkeypat
 
 
 def test_a_quarter_of_the_codes_is_drawn_anew(generator: Generator, takes: Takes) -> None:
-    playback = Playback(generator, takes.state["codes"], generator.read_text(takes.prompts))
     with torch.no_grad():
-        playback.expected()
-    again = playback._drawn_anew(1)
+        likely = generator.replay(takes, generator.read_text(takes.prompts), Sampling()).predicted
+    again = generator._neighbour(takes.state["codes"], likely, 1)
     kept = float((again == takes.state["codes"]).float().mean())
-    by_chance = float((playback.likely[0].gather(-1, takes.state["codes"][..., None])).mean())
-    assert kept == pytest.approx(1 - metrics.DRAWN_ANEW * (1 - by_chance), abs=0.05)
-    assert not torch.equal(again, playback._drawn_anew(2))
+    by_chance = float((likely.gather(-1, takes.state["codes"][..., None])).mean())
+    assert kept == pytest.approx(1 - replaying.REDRAWN * (1 - by_chance), abs=0.05)
+    assert not torch.equal(again, generator._neighbour(takes.state["codes"], likely, 2))
 
 
 @pytest.mark.parametrize("family", ["mono", "melody", "stereo"])
@@ -277,9 +283,8 @@ def test_slopes_at_an_edit_are_taken_where_it_moves_the_sound(
     clean, moved = (attribute(Context(generator, means=means), takes, metric, at=at).metric for at in (None, edit))
     with torch.no_grad():
         text = generator.read_text(takes.prompts)
-        anchor = Playback(generator, takes.state["codes"], text).expected()
+        anchor = generator.expected(generator.replay(takes, text, Sampling()))
         with edited(generator, [edit] * len(takes), 3.0, means):
-            wanted = metric(
-                Playback(generator, takes.state["codes"], generator.read_text(takes.prompts), anchor=anchor)
-            )
+            replay = generator.replay(takes, generator.read_text(takes.prompts), Sampling())
+            wanted = metric(Playback(generator, replay, anchor=anchor))
     assert torch.allclose(moved, wanted, atol=1e-5) and bool(((moved - clean).abs() > 1e-4).any())

@@ -16,6 +16,7 @@ from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
+from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.judging import audio_quality
 from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.judges import listening
@@ -55,8 +56,12 @@ def neurons(group: tuple[Unit, ...]) -> list[int]:
     return [unit.index for unit in group if unit.location == MLP]
 
 
-def chosen(generator: Generator, takes: Takes, means: MeanActivations, found: Attribution, share: float, **more: Any) -> tuple[Unit, ...]:  # fmt: skip
-    return greedy_group_search(Context(generator, judge=JUDGE, means=means), takes, "house", found, Search(share))
+def chosen(
+    generator: Generator, takes: Takes, means: MeanActivations, found: Attribution, share: float, **how: Any
+) -> tuple[Unit, ...]:
+    advance = how.pop("advance", None)
+    context = Context(generator, JUDGE, means, seconds=0.5)
+    return greedy_group_search(context, takes, "house", found, Search(share, **how), advance=advance)
 
 
 def test_the_strongest_of_each_kind_are_added() -> None:
@@ -79,11 +84,13 @@ def test_a_stand_in_is_found_where_the_first_is_muted(
         return attribution(n7=-9.0, n30=-5.0, n8=-1.0)
 
     monkeypatch.setattr(group_search, "attribute", edited_slopes)
-    monkeypatch.setattr(group_search, "_best", lambda *given: group_search._Candidate(given[4][0], takes, 0.0))
-    smoothgrad_samples: list[int] = []
-    monkeypatch.setattr(group_search, "margin", lambda *given: smoothgrad_samples.append(given[3]))
-    group = chosen(generator, takes, means, attribution(**DRIVERS), 0.05, rounds=2, gradient_options=(4, 1))
-    assert neurons(group) == [7, 30] and muted == [((Unit(SELF, 0), Unit(MLP, 7)), 1)] and smoothgrad_samples == [4]
+    monkeypatch.setattr(group_search, "_best", lambda *given: group_search._Candidate(given[3][0], takes, 0.0))
+    samples: list[int] = []
+    monkeypatch.setattr(group_search, "margin", lambda *_, smoothgrad_samples: samples.append(smoothgrad_samples))
+    group = chosen(
+        generator, takes, means, attribution(**DRIVERS), 0.05, rounds=2, smoothgrad_samples=4, rollout_steps=1
+    )
+    assert neurons(group) == [7, 30] and muted == [((Unit(SELF, 0), Unit(MLP, 7)), 1)] and samples == [4]
 
 
 def test_an_offer_is_by_the_last_slopes_and_one_by_those_of_all_rounds() -> None:
@@ -97,14 +104,12 @@ def test_the_offer_that_takes_most_away_in_new_takes_is_kept(
 ) -> None:
     """What is played holds the sum of the muted neurons' numbers, louder in some takes than in others, and the judge hears less for more."""
 
-    def played(_: Any, prompts: Any, seeds: Any, edits: Any, *__: Any) -> Takes:
+    def played(_: Any, prompts: Any, seeds: Any, edits: Any) -> Takes:
         sums = [sum(neurons(edit.targets)) if edit else 0 for edit in edits]
-        audio_quality = [[total * (seed % 2)] * 800 for total, seed in zip(sums, seeds, strict=True)]
-        return Takes(
-            tuple(prompts), tuple(seeds), torch.zeros(len(seeds), 4, 25), torch.tensor(audio_quality, dtype=torch.float)
-        )
+        sound = torch.tensor([[total * (seed % 2)] * 800 for total, seed in zip(sums, seeds, strict=True)]).float()
+        return Takes(tuple(prompts), tuple(seeds), {"codes": torch.zeros(len(seeds), 4, 25)}, sound)
 
-    monkeypatch.setattr(group_search, "regenerate", played)
+    monkeypatch.setattr(group_search, "play", played)
     monkeypatch.setattr(audio_quality, "broken", lambda edited, *_: torch.zeros(len(edited)))
     monkeypatch.setattr(listening, "listen", lambda judge, waveform, _: -waveform.mean(1))
     monkeypatch.setattr(listening, "contrast", lambda labels, logits, *_: logits)
@@ -143,9 +148,9 @@ def test_rounds_choose_no_more_than_asked_and_none_twice_on_takes_that_are_not_t
 
     def noted(*given: Any) -> Takes:
         played.extend(given[2])
-        return regenerate(*given)
+        return play(*given)
 
-    monkeypatch.setattr(group_search, "regenerate", noted)
+    monkeypatch.setattr(group_search, "play", noted)
     group = chosen(generator, takes, means, found, 0.1, rounds=4, advance=shares.append)
     assert 0 < len(group) == len(set(group)) <= len(grown((), found, 0.1))
     assert shares == [0.25, 0.5, 0.75, 1]

@@ -47,10 +47,9 @@ def test_an_effect_that_bends_twice_is_exact(generator: Generator, monkeypatch: 
 
     asked: list[tuple[Any, ...]] = []
 
-    def there(*given: Any, rollout_steps: int) -> Attribution:
-        sampling, rows, sites, edit = given[4:8]
-        asked.append((sampling, rows, sites, rollout_steps))
-        return gradient_options(n3=gradient(edit.strength) * (1 - edit.strength))
+    def there(context: Context, *_: Any, sites: list[str], at: Edit, rollout_steps: int) -> Attribution:
+        asked.append((context.sampling, context.batches.attributed, sites, rollout_steps))
+        return gradient_options(n3=gradient(at.strength) * (1 - at.strength))
 
     monkeypatch.setattr(integrated_gradients, "attribute", there)
     shares: list[float] = []
@@ -83,11 +82,11 @@ def test_long_steps_are_foreseen_better(generator: Generator) -> None:
     errors = []
     for unit in strongest(found, 4):
         with torch.no_grad():
-            clean = Playback(generator, takes.state["codes"], generator.read_text(takes.prompts))
-            anchor = clean.expected()
+            text = generator.read_text(takes.prompts)
+            anchor = generator.expected(generator.replay(takes, text, Sampling()))
             with edited(generator, [Edit((unit,))] * 3, 3.0, far):
-                text = generator.read_text(takes.prompts)
-                moved = METRIC(Playback(generator, takes.state["codes"], text, anchor=anchor)) - found.metric
+                replay = generator.replay(takes, generator.read_text(takes.prompts), Sampling())
+                moved = METRIC(Playback(generator, replay, anchor=anchor)) - found.metric
         errors.append([float((each.of((unit,)) - moved).abs().mean()) for each in (found, better)])
     plain, closer = torch.tensor(errors).mean(0).tolist()
     assert closer < 0.3 * plain

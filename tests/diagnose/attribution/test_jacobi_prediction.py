@@ -56,7 +56,9 @@ def test_edits_outside_the_decoder_count_too(where: Location) -> None:
     clean, wanted = (played(generator, some, Sampling()) for some in ([None] * 3, edits))
     found = jacobi_prediction(Context(generator, batches=Batches(attributed=2)), clean, edits, passes=40)
     assert not torch.allclose(wanted.waveform, clean.waveform, atol=1e-4)
-    assert torch.equal(found.state["codes"], wanted.state["codes"]) and torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
+    assert torch.equal(found.state["codes"], wanted.state["codes"]) and torch.allclose(
+        found.waveform, wanted.waveform, atol=1e-5
+    )
 
 
 def test_changes_are_those_of_what_the_judge_hears() -> None:
@@ -93,7 +95,9 @@ def test_another_prompt_is_foreseen_too(generator: Generator) -> None:
         [None] * 3,
         passes=40,
     )
-    assert torch.equal(found.state["codes"], wanted.state["codes"]) and torch.allclose(found.waveform, wanted.waveform, atol=1e-5)
+    assert torch.equal(found.state["codes"], wanted.state["codes"]) and torch.allclose(
+        found.waveform, wanted.waveform, atol=1e-5
+    )
     judge = tiny.judge()
     told: list[float] = []
     variants = [Variant("same"), Variant("other", prompt="house")]
@@ -135,7 +139,11 @@ def test_every_pass_comes_closer() -> None:
     edits = [Edit((Location("decoder", 0, "mlp"),), "set", 5.0)] * 3
     clean, wanted = (played(generator, some, Sampling()) for some in ([None] * 3, edits))
     apart = [
-        float((jacobi_prediction(Context(generator), clean, edits, passes=passes).state["codes"] != wanted.state["codes"]).float().mean())
+        float(
+            (jacobi_prediction(Context(generator), clean, edits, passes=passes).state["codes"] != wanted.state["codes"])
+            .float()
+            .mean()
+        )
         for passes in (1, 3, 9)
     ]
     assert apart[0] > apart[1] > apart[2]

@@ -22,7 +22,7 @@ from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Sampling
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Unit
 
 LABELS = tuple(row["label"] for row in tiny.ROWS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import platform
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -13,7 +14,7 @@ import torch
 
 from tests import tiny
 from tonescope.diagnose.attribution.metrics import Playback, margin
-from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock
 from tonescope.diagnose.settings import Settings
@@ -30,9 +31,9 @@ def test_the_extrapolation_meets_what_is_counted() -> None:
     generator, judge = tiny.generator(), tiny.judge()
     metric = margin(judge, "house", "smooth jazz")
     for seconds in (0.8, 2.4):
-        frames = round(seconds * generator.frame_rate)
-        counted = memory._saved_bytes(generator, PROMPT, metric, frames, 3.0, ATTRIBUTED)
-        said = memory.attribution_bytes(generator, PROMPT, metric, seconds, 3.0) / memory.BACKWARD
+        context = Context(generator, seconds=seconds)
+        counted = memory.saved_bytes(context, PROMPT, metric)
+        said = memory.attribution_bytes(context, PROMPT, metric) / memory.BACKWARD
         assert said == pytest.approx(counted, rel=0.15)
 
 
@@ -62,9 +63,9 @@ def test_counting_leaves_no_graph_behind() -> None:
     marks: list[weakref.ref[Any]] = []
 
     def metric(playback: Playback) -> torch.Tensor:
-        return Marked.apply(playback.sound(next(playback.versions())), marks).tanh().mean(1)
+        return Marked.apply(playback.generator.decode(playback.version()), marks).tanh().mean(1)
 
-    memory.attribution_bytes(tiny.generator(), PROMPT, metric, 0.8, 3.0)
+    memory.attribution_bytes(Context(tiny.generator(), seconds=0.8), PROMPT, metric)
     gc.collect()
     assert marks and not any(mark() for mark in marks)
 
@@ -82,9 +83,9 @@ def test_more_listens_hold_no_more_than_one(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(listening, "margin", watched)
     text = generator.read_text([PROMPT])
     states = text.states.detach().requires_grad_()
-    codes = torch.randint(generator.size, (1, generator.n_codebooks, 40))
-    playback = Playback(generator, codes, type(text)(states, text.mask, text.tokens, text.spans), Sampling())
-    value = margin(judge, "house", None, 3)(playback)
+    takes = generator.random_takes(PROMPT, 0.8)
+    playback = Playback(generator, generator.replay(takes, replace(text, states=states), Sampling()))
+    value = margin(judge, "house", smoothgrad_samples=3)(playback)
     assert alive == [0, 0, 0] and not any(mark() for mark in marks)
     value.sum().backward()
     assert states.grad is not None and states.grad.abs().sum() > 0
@@ -93,8 +94,8 @@ def test_more_listens_hold_no_more_than_one(monkeypatch: pytest.MonkeyPatch) -> 
 def test_cached_keys_and_values_are_what_generation_holds() -> None:
     generator = tiny.generator()
     expected = 2 * 2 * 3 * 32 * (50 + 4) * 4  # branches, keys and values, layers, width, positions, bytes
-    assert memory.generation_bytes(generator, 1.0, 0, 3.0) == pytest.approx(expected, rel=0.35)
-    assert memory.generation_bytes(generator, 1.0, 5, 3.0) == 2 * memory.generation_bytes(generator, 1.0, 5, 1.0)
+    assert generator.cost(1.0, 0, 3.0).row == pytest.approx(expected, rel=0.35)
+    assert generator.cost(1.0, 5, 3.0).row == 2 * generator.cost(1.0, 5, 1.0).row
 
 
 def test_a_small_budget_changes_the_batches_and_not_the_diagnosis() -> None:
@@ -121,7 +122,7 @@ def test_a_trace_larger_than_the_bound_is_refused_before_anything_is_played() ->
     told: list[str] = []
     settings = Settings(takes=256, seconds=2.0, memory_gib=0.098)
     with pytest.raises(TonescopeError, match=r"the trace would take 0.0\d+ GiB and at most 0.00"):
-        tiny.session().diagnose(PROMPT, settings, progress=lambda what, _: told.append(what), keep=TraceSpec("all"))
+        tiny.session().diagnose(PROMPT, settings, progress=lambda what, _: told.append(what), trace=TraceSpec("all"))
     assert not any(what.startswith("generate") for what in told)
 
 

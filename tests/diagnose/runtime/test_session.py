@@ -78,12 +78,12 @@ def test_reference_means_of_another_model_or_a_broken_file_are_measured_again(
     monkeypatch.setattr(
         mean_activations,
         "measure",
-        lambda generator, _, *rest, **how: real(generator, 0.3, *rest, ("jazz",), **how),
+        lambda generator, _, *rest, **how: real(generator, 0.3, *rest, prompts=("jazz",), **how),
     )
     first = tiny.session()
     means = first.means(settings)
     kept = next((tmp_path / "cache").glob("*.safetensors"))
-    shutil.copy(kept, tmp_path / sessions.REFERENCE_FILE)
+    shutil.copy(kept, tmp_path / sessions.MEANS_FILE)
     kept.write_bytes(b"broken")
     again = tiny.session().means(settings)
     assert all(torch.equal(again.values[place], means.values[place]) for place in means.values)
@@ -92,6 +92,6 @@ def test_reference_means_of_another_model_or_a_broken_file_are_measured_again(
     tuned.generator.model.decoder.model.decoder.layers[1].self_attn.q_proj.weight += 0.1
     monkeypatch.setattr(mean_activations, "measure", lambda *_, **__: means)
     assert tuned.means(settings) is means and shipped.means(settings) is not means
-    (tmp_path / sessions.REFERENCE_FILE).write_bytes(b"broken")
+    (tmp_path / sessions.MEANS_FILE).write_bytes(b"broken")
     with pytest.raises(TonescopeError, match="holds no reference means"):
         shipped.means(settings)
