@@ -19,6 +19,8 @@ from torch import Tensor
 
 from tonescope.diagnose.attribution.metrics import Metric, Playback
 from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED
+from tonescope.diagnose.runtime.out_of_memory import RAN_OUT as RAN_OUT
+from tonescope.diagnose.runtime.out_of_memory import ran_out as ran_out
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen import delay
 from tonescope.models.families.musicgen.musicgen import DECODE_ROWS, Generator, Sampling
@@ -31,17 +33,6 @@ PROBE_SECONDS = (0.5, 1.0, 2.0)
 WORTH_COUNTING = 0.125  # of the budget; smaller runs are not probed
 DECODED_LAYERS = 4.85  # full-rate tensors alive at a time: measured on 10 s of musicgen-small's codec
 BACKWARD = 1.15  # what the backward pass needs beside the tensors that were saved for it
-
-
-RAN_OUT = "the machine ran out of memory; ask for fewer takes or seconds, or bound diagnose, edit and ui with --memory."
-
-
-def ran_out(error: BaseException) -> bool:
-    """Whether an error says that there was no more memory; torch has several ways to."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        hint in said for hint in ("out of memory", "can't allocate memory", "not enough memory")
-    )
 
 
 @dataclass(frozen=True)
