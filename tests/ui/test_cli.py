@@ -143,7 +143,7 @@ def test_what_the_user_typed_is_escaped_in_the_report(folders: tuple[Path, Path]
         ([PROMPT, "--seconds", "-1"], ["seconds"]),
         ([PROMPT, "--seconds", "nan"], ["seconds"]),
         ([PROMPT, "--guidance", "-3"], ["guidance"]),
-        ([PROMPT, "--guidance", "0.5"], ["guidance", "1 (none)"]),
+        ([PROMPT, "--guidance", "0.5"], ["guidance", "1 to 20", "1 is none"]),
         ([PROMPT, "--seconds", "0.02"], ["too short", "at least"]),
         ([PROMPT, "--memory", "0"], ["0 GiB"]),
         ([PROMPT, "--memory", "0.0001"], ["needs about", "--memory"]),
@@ -201,9 +201,84 @@ def test_a_truncated_weight_file(folders: tuple[Path, Path], tmp_path: Path) -> 
 def test_output_is_never_overwritten_unasked(folders: tuple[Path, Path], tmp_path: Path) -> None:
     (tmp_path / "kept.txt").write_text("mine")
     assert_refused(quick(folders, PROMPT, "--out", str(tmp_path)), "not empty", "--overwrite")
-    assert_refused(quick(folders, PROMPT, "--out", str(tmp_path), "--overwrite"), "something else than a diagnosis")
+    assert_refused(
+        quick(folders, PROMPT, "--out", str(tmp_path), "--overwrite"),
+        "nothing that is known to be written by Tonescope",
+    )
     assert_refused(quick(folders, PROMPT, "--out", str(tmp_path / "kept.txt")), "file")
     assert (tmp_path / "kept.txt").read_text() == "mine"
+
+
+def test_case_overwrite_deletes_nothing_that_tonescope_did_not_write(
+    folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    docs = tmp_path / "mydocs"
+    docs.mkdir()
+    (docs / "diagnosis.json").write_text("{}")
+    (docs / "thesis.txt").write_text("years of work")
+    assert_refused(quick(folders, PROMPT, "--out", str(docs), "--overwrite"), "--overwrite replaces nothing else")
+    (docs / "diagnosis.json").unlink()
+    (docs / "thesis.txt").rename(tmp_path / "thesis.txt")
+    assert quick(folders, PROMPT, "--out", str(docs)).exit_code == 0
+    (tmp_path / "thesis.txt").rename(docs / "thesis.txt")
+    (docs / "report.html").write_text("with notes of mine")
+    result = quick(folders, PROMPT, "--out", str(docs), "--overwrite", "--seed", "9")
+    assert result.exit_code == 0, result.output
+    assert "keeps what Tonescope did not write: report.html, thesis.txt" in result.stderr
+    assert "report.kept.html" in result.stderr
+    assert (docs / "thesis.txt").read_text() == "years of work"
+    assert (docs / "report.kept.html").read_text() == "with notes of mine"
+    assert Diagnosis.model_validate_json((docs / "diagnosis.json").read_text()).takes[0].seed == 9
+    assert {path.name for path in (docs / "audio").iterdir()} >= {"take-9.wav"}
+    assert not (docs / "audio" / "take-1.wav").exists()
+
+
+def test_case_a_folder_that_another_run_writes_is_told_before_anything_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(*_: object) -> None:
+        return None
+
+    monkeypatch.delattr(Session, "open")
+    monkeypatch.setattr("tonescope.diagnose.report.claim._lock", taken)  # as another process that holds it
+    assert_refused(run(PROMPT, "--out", str(tmp_path / "out")), "another run", "wait for it")
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--out", "--known", "--adapter", "--judge", "--model", "--device", "--dtype", "--against", "--intended"],
+)
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_case_an_empty_variable_of_the_shell_is_no_value(
+    option: str, blank: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Session, "open")
+    assert_refused(run(PROMPT, option, blank), f"{option} was given nothing")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--seed", "18446744073709551616", "0 to 1000000000000000000"),
+        ("--seed", "18446744073709551615", "0 to 1000000000000000000"),
+        ("--dose", "1e300", "0 to 100"),
+        ("--memory", "1e300", "at most 1000000"),
+        ("--top-k", "99999999999999999999", "0 to 1000000"),
+        ("--temperature", "1e300", "0 to 5"),
+        ("--guidance", "1e300", "1 to 20"),
+        ("--seconds", "1e300", "at most 60"),
+        ("--share", "1e300", "at most 0.5"),
+        ("--rounds", "9" * 40, "1 to 16"),
+        ("--refine", "9" * 40, "0 to 1000"),
+        ("--test-units", "9" * 40, "0 to 200"),
+        ("--takes", "-1", "1 to 256"),
+    ],
+)
+def test_case_a_number_that_is_too_large_is_refused_with_its_range(
+    option: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Session, "open")
+    assert_refused(run(PROMPT, option, value), told)
 
 
 def test_an_output_folder_that_cannot_be_written(
@@ -238,8 +313,20 @@ def test_ctrl_c_leaves_nothing_behind(
 
 
 def test_help_imports_nothing_heavy() -> None:
-    code = "import sys; from tonescope.ui.cli import app; heavy = {'torch', 'transformers', 'gradio', 'plotly', 'numpy'} & set(sys.modules); assert not heavy, heavy"
+    heavy = {"torch", "transformers", "gradio", "plotly", "numpy", "scipy", "pydantic"}
+    code = f"import sys; from tonescope.ui.cli import app; found = {heavy} & set(sys.modules); assert not found, found"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_help_of_a_job_and_its_refusals_import_no_models() -> None:
+    code = (
+        "import sys; from tonescope.ui.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: assert not {'torch', 'transformers', 'plotly'} & set(sys.modules)"
+    )
+    for arguments in (["diagnose", "--help"], ["edit", "--help"], ["diagnose", "x", "--takes", "0"]):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+        assert "AssertionError" not in done.stderr, done.stderr
 
 
 def units(folders: tuple[Path, Path], *arguments: str) -> Result:
@@ -302,16 +389,24 @@ def test_other_faults_are_not_called_memory(monkeypatch: pytest.MonkeyPatch) -> 
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr(Session, "open", burst)
-    assert isinstance(run("house").exception, RuntimeError)
+    result = run("house")
+    assert result.exit_code == 1 and "a fault of ours" in result.stderr and "memory" not in result.stderr
 
 
 @pytest.mark.parametrize(
     ("option", "value", "word"),
     [
-        ("--memory", "inf", "GiB"), ("--test-words", "-1", "words cannot be verified"), ("--test-units", "9999", "units cannot be verified"), ("--refine", "-1", "estimated more closely"), ("--model", "x" * 5000, "no generator called"), ("--model", "", "no generator called"),
-        ("--model", "~nosuchuser/x", "no generator called"), ("--device", "meta", "cannot be used"), ("--device", "brass", "cannot be used"), ("--judge", "nosuch/judge", "nosuch/judge could not be loaded"),
+        ("--memory", "inf", "GiB"),
+        ("--test-words", "-1", "words cannot be verified"),
+        ("--test-units", "9999", "units cannot be verified"),
+        ("--refine", "-1", "estimated more closely"),
+        ("--model", "x" * 5000, "no generator called"),
+        ("--model", "~nosuchuser/x", "no generator called"),
+        ("--device", "meta", "cannot be used"),
+        ("--device", "brass", "cannot be used"),
+        ("--judge", "nosuch/judge", "nosuch/judge could not be loaded"),
     ],
-)  # fmt: skip
+)
 def test_odd_values_of_options(folders: tuple[Path, Path], option: str, value: str, word: str) -> None:
     assert_refused(quick(folders, PROMPT, option, value), word)
 
@@ -350,10 +445,13 @@ def test_what_was_found_is_shown_even_where_it_cannot_be_written(
 
 
 def test_a_terminal_that_lacks_characters_is_no_crash(folders: tuple[Path, Path]) -> None:
+    models = ("--model", str(folders[0]), "--judge", str(folders[1]))
     done = subprocess.run(
-        [sys.executable, "-m", "tonescope", "diagnose", "jazz", "--model", str(folders[0]), "--judge", str(folders[1]), "--seconds", "0.3", "--takes", "1"],
-        env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "tonescope", "diagnose", "jazz", *models, "--seconds", "0.3", "--takes", "1"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert b"heard as" in done.stdout
 
