@@ -54,13 +54,15 @@ MemoryGib = Annotated[
 class Settings(BaseModel):
     """How a diagnosis is made.
 
-    ``strongest_share`` is the most of all neurons, and of all heads, that the group test mutes together, chosen in so many ``rounds`` (see
-    :mod:`tonescope.diagnose.attribution.greedy_group_search`); ``tested_units`` and ``tested_words`` are how many of the strongest are verified
-    one by one; ``doses`` are the factors that the group's activations are multiplied by. ``careful`` gradients average over more noise and
-    follow what changed codes do to later ones, and take longer (see :func:`tonescope.diagnose.attribution.gradients.attribute`).
-    ``two_point_units`` is how many of the strongest neurons, and of the heads, get a second gradient each (see
-    :mod:`tonescope.diagnose.attribution.integrated_gradients`). Takes have the seeds from ``seed`` on; what was found is tested in fresh takes,
-    with the seeds after those. ``memory_gib`` bounds what a diagnosis adds to the memory in use; absent, 70 % of what is free.
+    ``strongest_share`` is the most of all neurons, and of all heads, that the group test mutes together, as a share,
+    chosen in so many ``rounds`` (see :mod:`tonescope.diagnose.attribution.greedy_group_search`); ``tested_units`` and
+    ``tested_words`` are how many of the strongest are verified one by one; ``doses`` are the factors that the group's
+    activations are multiplied by. ``careful`` gradients average over more noise and follow what changed codes do to
+    later ones, and take longer (see :func:`tonescope.diagnose.attribution.gradients.attribute`). ``two_point_units``
+    is how many of the strongest neurons, and of the heads, get a second gradient each (see
+    :mod:`tonescope.diagnose.attribution.integrated_gradients`). Takes have the seeds from ``seed`` on; what was found
+    is tested in fresh takes, with the seeds after those. ``memory_gib`` bounds what a diagnosis adds to the memory in
+    use; absent, 70 % of what is free.
     """
 
     takes: TakeCount = 4

@@ -36,7 +36,7 @@ TORCH_GIB = 3.75  # of address space, measured
 LONG_SECONDS = 20.0  # shorter waits are not told beforehand
 
 _STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""Control characters of terminals (C0, C1), marks that turn the direction of writing, and halves of characters; not tab and newline."""
+"""Control characters (C0, C1; not tab and newline), marks that turn the direction of writing, surrogates."""
 
 
 class _OnlyWrites:
@@ -56,7 +56,7 @@ class _Hook(RenderHook):
 
 
 class PlainConsole(Console):
-    """A console that writes what it is given and lets nothing in it steer the terminal. Who reads it may stop reading."""
+    """A console that lets nothing in what it is given steer the terminal. Who reads it may stop reading."""
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, highlight=False)
@@ -84,7 +84,7 @@ def tell(message: str) -> None:
 
 
 def prepare_streams() -> None:
-    """Make standard output and error writable: another character for one the terminal lacks, nowhere where they are closed."""
+    """Make standard output and error writable: to nowhere where they are closed, and in characters the terminal has."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -153,7 +153,7 @@ def _fail(message: str, code: int = MENDABLE) -> NoReturn:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """End the program with one sentence, whatever goes wrong in the block; see :mod:`tonescope.ui.console` for exit codes."""
+    """End the program with one sentence, whatever goes wrong in the block. Exit codes are those of this module."""
     try:
         yield
     except TonescopeError as error:
@@ -191,8 +191,8 @@ def check_process() -> None:
     limit = _address_space_gib()
     if limit < TORCH_GIB:
         raise TonescopeError(
-            f"the address space of this process is limited to {limit:.1f} GiB (ulimit -v), and loading torch takes about "
-            f"{TORCH_GIB:g} GiB of it; lift the limit with ulimit -v unlimited."
+            f"the address space of this process is limited to {limit:.1f} GiB (ulimit -v), and loading torch takes "
+            f"about {TORCH_GIB:g} GiB of it; lift the limit with ulimit -v unlimited."
         )
 
 

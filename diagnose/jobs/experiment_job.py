@@ -69,9 +69,7 @@ class ExperimentParameters(JobParameters):
     ] = 1.0
     takes: Annotated[TakeCount, Field(description="How many fresh takes to edit.")] = 8
     seconds: Seconds = 4.0
-    seed: Annotated[
-        Seed, Field(description="As in diagnose: the edited takes are those that it tests in.")
-    ] = 1
+    seed: Annotated[Seed, Field(description="As in diagnose: the edited takes are those that it tests in.")] = 1
     guidance: Guidance = 3.0
     foil: Annotated[Foil, Field(description="Measure what is heard against this genre.")] = None
     memory_gib: MemoryGib = None

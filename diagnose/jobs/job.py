@@ -1,7 +1,8 @@
 """What a job is: parameters in, a result and its evidence out, and the views that show it.
 
-Diagnosis, experiment, reports and techniques are all jobs. The command line, the JSON schema, the page and the output folder are made
-from this one object, so that a new job is one file and one row of :mod:`tonescope.diagnose.jobs.registry`.
+Diagnosis, experiment, reports and techniques are all jobs. The command line, the JSON schema, the page and the output
+folder are made from this one object, so that a new job is one file and one row of
+:mod:`tonescope.diagnose.jobs.registry`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 
 class Evidence(Protocol):
-    """What is behind a result and too large for it: sound by the name of its set, and tensors that are kept beside it."""
+    """What is behind a result and too large for it: sound by the name of its set.
+
+    It may also have ``tensors`` by name, and a ``trace``, which are kept beside the result.
+    """
 
     @property
     def sounds(self) -> Mapping[str, Takes]:
@@ -32,7 +36,7 @@ class Evidence(Protocol):
 
 @dataclass(frozen=True)
 class Watch:
-    """Who watches a job, and what they want of it. Without anybody, a job runs silently and keeps no more than its result needs.
+    """Who watches a job, and what they want of it. Without anybody it runs silently and keeps what its result needs.
 
     Attributes:
         progress: told what is being done, and how much of the whole is done.
@@ -64,7 +68,7 @@ class Job:
         result: gives the schema of what is found; a function, so that help and refusals need not import it.
         run: does it.
         views: shows it.
-        check: refuses what no model could meet, before any model is loaded; numbers out of their ranges, if nothing else.
+        check: refuses what no model could meet, before one is loaded; numbers out of their ranges, if nothing else.
         file: the name of its JSON file; the name of its row, if absent.
         duration: a sentence for its help that says how long it usually takes.
     """

@@ -1,11 +1,12 @@
 """What a job can be asked: a pydantic model whose fields say everything about themselves.
 
-A field's annotation holds its type, its help (``Field(description=…)``), the :class:`Range` it has to lie in and, where the name does not say
-it, how the command line writes it (:class:`Flag`, :class:`Positional`). Command, page and refusals are made from that::
+A field's annotation holds its type, its help (``Field(description=…)``), the :class:`Range` it has to lie in and, where
+its name does not say it, how the command line writes it (:class:`Flag`, :class:`Positional`). Command and refusals are
+made from that::
 
     class Parameters(JobParameters):
         prompt: Annotated[str, Positional(), Field(description="What to play.")]
-        layers: Annotated[int, Range(1, 48, "{} layers cannot be looked at", "4 is usual"), Field(description="How many layers.")] = 4
+        layers: Annotated[int, Range(1, 48, "{} layers cannot be seen", "4 is usual"), Field(description="Layers.")] = 4
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def number(value: float) -> str:
 
 @dataclass(frozen=True)
 class Flag:
-    """How an option is written: its names, the first of which is the one to use, and what stands for its value in the help."""
+    """How an option is written: its names, of which the first is the one to use, and what its help calls its value."""
 
     names: tuple[str, ...]
     metavar: str | None = None
@@ -119,7 +120,7 @@ def _numbers(value: Any) -> Iterable[float]:
 
 
 def made(parameters: type[Model], given: dict[str, Any]) -> Model:
-    """Parameters from what was given. Raises :class:`TonescopeError` for the first value that is no value of its field."""
+    """Parameters from what was given. Raises :class:`TonescopeError` for the first value that does not fit."""
     try:
         return parameters.model_validate(given)
     except ValidationError as error:

@@ -15,7 +15,7 @@ Kind = Literal["diagnosis", "report", "technique"]
 
 @dataclass(frozen=True)
 class Row:
-    """One job: its name, which is that of its command and schema, what it does in one line, and the module whose ``JOB`` it is."""
+    """One job: its name (of its command and schema), what it does in one line, and the module whose ``JOB`` it is."""
 
     name: str
     kind: Kind

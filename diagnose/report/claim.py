@@ -1,7 +1,8 @@
 """A claim on an output folder: one run at a time fills it, and what a killed run left is cleared by the next.
 
-Beside a folder ``out`` stands ``.out.tonescope`` while a run holds it, with ``new`` (being filled), ``old`` (what was there, until the new is in
-its place) and ``claim``, a locked file: the system frees the lock when its process is gone, however it went.
+Beside a folder ``out`` stands ``.out.tonescope`` while a run holds it, with ``new`` (being filled), ``old`` (what was
+there, until the new is in its place) and ``claim``, a locked file: the system frees the lock when its process is gone,
+however it went.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ ATTEMPTS = 20
 
 @dataclass
 class Claim:
-    """A folder that this process alone fills: ``kept`` is what is not ours there and stays, ``moved`` what got another name."""
+    """A folder that this process alone fills: ``kept`` is not ours and stays, ``moved`` got another name."""
 
     folder: Path
     overwrite: bool
@@ -66,7 +67,10 @@ _HELD: dict[Path, Claim] = {}
 
 @contextmanager
 def claimed(folder: Path, overwrite: bool = False) -> Iterator[Claim]:
-    """Hold ``folder`` in the block. A claim of this process is shared. Raises :class:`TonescopeError` when another run holds it."""
+    """Hold ``folder`` in the block; a claim of this process is shared.
+
+    Raises :class:`TonescopeError` when another run holds it.
+    """
     folder = folder.expanduser()
     made = _make(folder.parent)
     claim = Claim(folder.parent.resolve() / folder.name, overwrite)

@@ -34,7 +34,10 @@ def foreign(folder: Path) -> list[Path]:
 
 
 def move_foreign(source: Path, target: Path) -> dict[Path, Path]:
-    """Move what is not ours from one folder to the same place in another, or beside it where that is taken. Old and new names."""
+    """Move what is not ours from one folder to the same place in another, or beside it where that is taken.
+
+    Returns old and new names.
+    """
     moved = {}
     for path in foreign(source):
         place = _free(target / path)

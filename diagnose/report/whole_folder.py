@@ -83,8 +83,9 @@ def _check_replaceable(folder: Path, overwrite: bool) -> None:
 def whole_folder(folder: Path, overwrite: bool = True) -> Iterator[Path]:
     """A folder to fill that takes the place of ``folder`` when the block ends well, and vanishes when it does not.
 
-    Of what was there before, what Tonescope wrote goes, and only when the new is in its place; all else stays. ``overwrite`` is that of
-    :func:`claimed_folder`, where the folder is held by one. Raises :class:`TonescopeError` when the disk refuses.
+    Of what was there before, what Tonescope wrote goes, and only when the new is in its place; all else stays.
+    ``overwrite`` is that of :func:`claimed_folder`, where the folder is held by one. Raises :class:`TonescopeError`
+    when the disk refuses.
     """
     try:
         with claimed(folder, overwrite) as claim:
@@ -101,5 +102,6 @@ def whole_folder(folder: Path, overwrite: bool = True) -> Iterator[Path]:
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error
         raise TonescopeError(
-            f"{folder} could not be written ({reason}); nothing was left there: free some space, or name another folder."
+            f"{folder} could not be written ({reason}); nothing was left there: "
+            "free some space, or name another folder."
         ) from error

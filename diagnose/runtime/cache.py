@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """``TONESCOPE_CACHE``, or the user's cache, or where nobody has a home (as in some containers) a temporary folder."""
+    """``TONESCOPE_CACHE``, or the user's cache, or a temporary folder where nobody has a home (in some containers)."""
     if named := os.environ.get("TONESCOPE_CACHE"):
         return Path(named)
     try:

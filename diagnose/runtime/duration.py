@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FIRST = "generate"  # the stage that is measured
 SETS_A_ROUND = 6  # of takes that a round of choosing plays
-SETS_TOGETHER = 5  # sets of 4 takes last as long in one batch as one alone: 3 measured on two free cores, 10 on busy ones
+SETS_TOGETHER = 5  # sets of 4 takes last as long in one batch as one alone: measured 3 on two free cores, 10 on busy
 GRADIENTS = 0.3  # the time of one pass of gradients, in that of playing the takes: 0.6 and 0.1 there
 CAREFUL_TIMES = 5  # longer, where gradients are careful
 

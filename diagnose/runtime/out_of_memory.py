@@ -1,4 +1,4 @@
-"""Whether an error says that there is no more memory. Imports nothing, because torch itself may be what finds no room."""
+"""Whether an error says that there is no more memory. Imports nothing: torch itself may be what finds no room."""
 
 from __future__ import annotations
 

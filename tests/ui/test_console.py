@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -28,9 +29,12 @@ UNSAFE = [chr(code) for code in (*range(9), *range(11, 32), *range(127, 160), *r
 FULL = Path("/dev/full")
 
 
-def program(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tonescope", *arguments]
-    return subprocess.run(command, text=True, stderr=subprocess.PIPE, check=False, **options)  # type: ignore[call-overload]
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        command, text=True, stderr=subprocess.PIPE, check=False, **options
+    )
+    return done
 
 
 def models(folders: tuple[Path, Path]) -> list[str]:

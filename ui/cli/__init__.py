@@ -51,7 +51,7 @@ class Commands(TyperGroup):
         except KeyboardInterrupt as error:
             raise TonescopeError(console.STOPPED) from error
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **_: Any) -> Any:
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **__: Any) -> Any:
         """Run the command line and exit; whatever goes wrong ends in one sentence."""
         console.prepare_streams()
         with console.plain_errors():

@@ -45,7 +45,7 @@ Adapter = Annotated[
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which models are looked at, and where they run. Raises :class:`TonescopeError` for a name that is nothing but blanks."""
+    """Which models are looked at, and where they run. Raises :class:`TonescopeError` for a blank name."""
 
     model: Model = "embedded"
     judge: Judge = None

@@ -41,7 +41,10 @@ class _Run:
 
 
 def run_job(row: Row, parameters: BaseModel, models: ModelOptions, output: OutputOptions) -> None:
-    """Run a job and hand out what it finds. Raises :class:`TonescopeError` for what cannot be done; nothing is half written then."""
+    """Run a job and hand out what it finds.
+
+    Raises :class:`TonescopeError` for what cannot be done; nothing is half written then.
+    """
     run = _Run(row, row.load(), output, console.Reader(folder=output.out is not None))
     run.job.check(parameters)
     with _claim(output) as claim:
