@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 a defect of Tonescope, 2 something that the user can mend.
 from __future__ import annotations
 
 import errno
+import json
 import math
 import os
 import re
@@ -72,9 +73,21 @@ output = PlainConsole()
 
 
 def put(text: str) -> None:
-    """Write text to standard output as it is, such as JSON; characters that steer a terminal become JSON's escapes."""
-    sys.stdout.write(_STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    """Write text such as JSON to standard output as it is.
+
+    Characters that steer a terminal, and where standard output lacks some, all that are not ASCII, become JSON's escapes.
+    """
+    text = _STEERS.sub(_escaped, text)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        text = re.sub(r"[^\x00-\x7f]", _escaped, text)
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1] if found[0] > "\x1f" and found[0] != "\x7f" else f"\\u{ord(found[0]):04x}"
 
 
 def tell(message: str) -> None:
@@ -243,7 +256,7 @@ def duration(seconds: float) -> str:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Display:
     """Where a command tells how far it is.
 
     Attributes:
@@ -280,23 +293,22 @@ def _stages() -> Callable[[str, float], None]:
 
 
 @contextmanager
-def progress_shown(quiet: bool) -> Iterator[Progress]:
+def progress_shown(quiet: bool) -> Iterator[Display]:
     """Progress as a bar, as a line a stage where no bar can be drawn, or not at all."""
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     def expect(seconds: float) -> None:
         if seconds >= LONG_SECONDS:
             tell(_expected(seconds))
 
     if quiet:
-        yield Progress(None, _at_once, lambda seconds: None)
+        yield Display(None, _at_once, lambda seconds: None)
         return
     if not errors.is_terminal:
-        yield Progress(_stages(), _at_once, expect)
+        yield Display(_stages(), _at_once, expect)
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=errors, transient=True, redirect_stdout=False) as bar:
+    with Progress(*columns, console=errors, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("load models", total=1.0)
 
         def above(show: Callable[[], None]) -> None:
@@ -307,4 +319,4 @@ def progress_shown(quiet: bool) -> Iterator[Progress]:
         def update(what: str, done: float) -> None:
             bar.update(task, description=printable(what), completed=done)
 
-        yield Progress(update, above, expect)
+        yield Display(update, above, expect)

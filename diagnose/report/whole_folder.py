@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -26,8 +26,12 @@ def claimed_folder(folder: Path, overwrite: bool = False) -> Iterator[Claim]:
     with suppress(OSError, RuntimeError, ValueError):  # the check below says what is wrong
         clear_left(folder.expanduser().parent)
     check_folder(folder, overwrite)
-    with claimed(folder, overwrite) as claim:
-        claim.kept = manifest.foreign(claim.folder) if claim.folder.is_dir() else []
+    with ExitStack() as stack:
+        try:
+            claim = stack.enter_context(claimed(folder, overwrite))
+            claim.kept = manifest.foreign(claim.folder) if claim.folder.is_dir() else []
+        except OSError as error:
+            raise _refused(folder) from error
         yield claim
 
 
@@ -36,7 +40,11 @@ def check_folder(folder: Path, overwrite: bool = False) -> None:
     try:
         _check(folder.expanduser(), overwrite)
     except (OSError, RuntimeError, ValueError) as error:
-        raise TonescopeError(f"{str(folder)[:200]} cannot be written; choose a folder that you own.") from error
+        raise _refused(folder) from error
+
+
+def _refused(folder: Path) -> TonescopeError:
+    return TonescopeError(f"{str(folder)[:200]} cannot be written; choose a folder that you own.")
 
 
 def _check(folder: Path, overwrite: bool) -> None:

@@ -61,6 +61,12 @@ def test_json_with_characters_that_steer_is_escaped_and_the_same(capsys: pytest.
     assert json.loads(shown) == data and "ジャズ 🎷" in shown
 
 
+def test_json_loses_no_character_that_the_terminal_lacks(folders: tuple[Path, Path]) -> None:
+    prompt, ascii_only = "ジャズ 🎷 jazz", {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = program("diagnose", prompt, *models(folders), "--json", stdout=subprocess.PIPE, env=ascii_only)
+    assert done.returncode == 0 and json.loads(done.stdout)["prompt"] == prompt, done.stderr
+
+
 def test_case_control_characters_of_a_prompt_do_not_reach_the_terminal(folders: tuple[Path, Path]) -> None:
     for options in ([], ["--json"]):
         result = quick(folders, f"{PROMPT} {STEERING}\nerror: gone", *options)

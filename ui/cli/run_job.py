@@ -75,7 +75,7 @@ def _claim(output: OutputOptions) -> AbstractContextManager[Claim | None]:
     return claimed_folder(output.folder, output.overwrite)
 
 
-def _watch(run: _Run, progress: console.Progress) -> Watch:
+def _watch(run: _Run, progress: console.Display) -> Watch:
     def announce(views: Sequence[View]) -> None:
         run.mark("until the first finding")
         run.announced |= {view.key for view in views}

@@ -117,6 +117,16 @@ def test_a_folder_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pytes
         check_folder(tmp_path / "out")
 
 
+def test_a_claim_that_cannot_be_made_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tonescope.diagnose.report.claim._lock", full)
+    with pytest.raises(TonescopeError, match="cannot be written"), claimed_folder(tmp_path / "deep" / "out"):
+        pass
+    assert not names(tmp_path)
+
+
 def test_the_old_stays_until_the_new_is_whole(tmp_path: Path) -> None:
     out = written(tmp_path / "out", "old")
     with pytest.raises(KeyboardInterrupt), whole_folder(out) as filling:
