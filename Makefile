@@ -15,14 +15,10 @@ ui: $(VENV)/installed  ## open the page
 test: setup check  ## lint, types, tests
 	$(BIN)/python -m pytest
 
-# mypy cannot follow the mapping of folders to packages, so it is shown a tree of links.
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	mkdir -p build/types/tonescope
-	for part in models diagnose ui; do ln -sfn ../../../$$part build/types/tonescope/$$part; done
-	for file in tonescope/*.py; do ln -sfn ../../../$$file build/types/tonescope/; done
-	MYPYPATH=build/types $(BIN)/mypy -p tonescope
+	$(BIN)/mypy
 
 setup: $(VENV)/ready  ## everything for development and training
 

@@ -12,8 +12,10 @@ from statistics import median
 import torch
 
 from benchmarks.common import keep
-from tonescope.diagnose.intervene.interventions import Edit, regenerate
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.diagnose.context import Batches, Context
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.play import play
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.loading import load_generator
 from tonescope.models.units import Unit
 
@@ -24,7 +26,12 @@ SECONDS = 4.0
 def play(generator: Generator, edits: list[Edit], rows: int) -> tuple[float, Takes]:
     """Seconds for a take under each edit, ``rows`` at a time."""
     started = time.perf_counter()
-    takes = regenerate(generator, [PROMPT] * len(edits), [1] * len(edits), edits, SECONDS, Sampling(), None, rows)
+    takes = play(
+        Context(generator, sampling=Sampling(), seconds=SECONDS, batches=Batches(played=rows)),
+        [PROMPT] * len(edits),
+        [1] * len(edits),
+        edits,
+    )
     return time.perf_counter() - started, takes
 
 

@@ -28,12 +28,13 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from transformers import PreTrainedModel
 
-from benchmarks.common import RESULTS, keep
+from benchmarks.common import RESULTS, fingerprints, keep
 from benchmarks.prompts import PROMPTS
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search
+from tonescope.diagnose.attribution.greedy_group_search import Search, greedy_group_search
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
+from tonescope.diagnose.context import Batches, Context
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
@@ -43,8 +44,9 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Contrast
 from tonescope.diagnose.settings import CAREFUL, DRAWS, PLAIN, ROUNDS, Settings
 from tonescope.diagnose.stats import share
-from tonescope.models.families.musicgen.musicgen import Sampling
-from tonescope.models.loading import fingerprint
+from tonescope.models.generator import Sampling
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Unit
 
 SECONDS = 4.0
@@ -65,7 +67,7 @@ GROUP_PROMPTS = (
 
 def contrast(session: Session, waveform: torch.Tensor) -> Contrast:
     """Why what most takes are heard as, and not anything else?"""
-    votes = session.judge.posterior(waveform, session.generator.sample_rate).argmax(1)
+    votes = listening.posterior(session.judge, waveform, session.generator.sample_rate).argmax(1)
     return Contrast(target=session.judge.labels[int(torch.mode(votes).values)])
 
 
@@ -135,17 +137,29 @@ def ranked(
     takes = generator.generate([prompt] * estimate_takes, range(ESTIMATING, ESTIMATING + estimate_takes), SECONDS)
     gradient_options = {
         name: attribute(
-            generator, takes, margin(judge, asked.target, None, smoothgrad_samples), means, rollout_steps=rollout_steps
+            Context(generator, means=means),
+            takes,
+            margin(judge, asked.target, None, smoothgrad_samples),
+            rollout_steps=rollout_steps,
         )
         for name, (smoothgrad_samples, rollout_steps) in (("careful", CAREFUL), ("plain", PLAIN))
     }
     made = groups(gradient_options["careful"], [*np.linspace(1, 0, count), *[-1.0] * HOLDING], size, seed=2)
     variants = [Variant(str(index), Edit(group)) for index, group in enumerate(made)]
     predicted = predicted_changes(
-        generator, judge, takes, variants, asked.target, None, means, rows=FORESEEN_ROWS
+        Context(generator, judge=judge, means=means, batches=Batches(attributed=FORESEEN_ROWS)),
+        takes,
+        variants,
+        Contrast(target=asked.target, foil=None),
     ).numpy()
     fresh = range(MEASURING, MEASURING + group_takes)
-    played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), means)
+    played = verify(
+        Context(generator, judge=judge, means=means, sampling=Sampling(), seconds=SECONDS),
+        asked,
+        prompt,
+        fresh,
+        variants,
+    )
     every = [(played.outcomes[str(index)].margins - played.clean.margins).numpy() for index in range(len(made))]
     intact = [index for index in range(count) if not played.trial(str(index)).sound.broke]
     changes = [every[index] for index in intact]
@@ -188,12 +202,12 @@ def summary(rows: Sequence[dict[str, Any]], ranks: Sequence[dict[str, Any]], **s
 
 
 def begun(
-    settings: dict[str, int], models: Sequence[PreTrainedModel]
+    settings: dict[str, int], models: Sequence[PreTrainedModel | Judge]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Both measurements as far as the kept result has them, which must be of these settings and models."""
     kept = json.loads((RESULTS / "causal.json").read_text(encoding="utf-8"))
     same = {name: kept.get(name) for name in settings} == settings
-    if not same or kept["models"] != [fingerprint(model) for model in models]:
+    if not same or kept["models"] != fingerprints(models):
         raise SystemExit(
             "the kept result is of other settings or models, so it cannot be gone on with; leave --resume out."
         )
@@ -220,7 +234,7 @@ def main() -> None:
     settings = {"rounds": ROUNDS, "draws": DRAWS, "listens": CAREFUL[0], "feedback": CAREFUL[1]} | {
         name: getattr(arguments, name) for name in ("takes", "group_takes", "estimate_takes")
     }
-    models = [generator.model, judge.model]
+    models = [generator.model, judge]
     rows, ranks = begun(settings, models) if arguments.resume else ([], [])
 
     def done() -> None:
@@ -235,20 +249,28 @@ def main() -> None:
         takes = generator.generate([prompt] * len(seeds), seeds, SECONDS)
         asked = contrast(session, takes.waveform)
         more = generator.generate([prompt] * len(seeds), screening, SECONDS)
-        heard = hear(judge.posterior(torch.cat([takes.waveform, more.waveform]), generator.sample_rate), judge.labels)
+        heard = hear(
+            listening.posterior(judge, torch.cat([takes.waveform, more.waveform]), generator.sample_rate), judge.labels
+        )
         alike = set(heard) == {asked.target}
         if arguments.alike and not alike:
             continue
         smoothgrad_samples, rollout_steps = CAREFUL
         plain, careful = (margin(judge, asked.target, None, count) for count in (1, smoothgrad_samples))
-        found = attribute(generator, takes, plain, means)
-        gradient_options = attribute(generator, takes, careful, means, rollout_steps=rollout_steps)
+        found = attribute(Context(generator, means=means), takes, plain)
+        gradient_options = attribute(Context(generator, means=means), takes, careful, rollout_steps=rollout_steps)
         strongest = greedy_group_search(
-            generator, judge, takes, asked.target, means, gradient_options, SHARE, gradient_options=CAREFUL
+            Context(generator, judge=judge, means=means), takes, asked.target, gradient_options, Search(SHARE)
         )
         controls = [matched_controls(strongest, found.activity, draw) for draw in seeds]
         variants = [Variant("muted", Edit(strongest)), Variant("control", tuple(map(Edit, controls)))]
-        played: Played = verify(generator, judge, asked, prompt, fresh, variants, SECONDS, Sampling(), means)
+        played: Played = verify(
+            Context(generator, judge=judge, means=means, sampling=Sampling(), seconds=SECONDS),
+            asked,
+            prompt,
+            fresh,
+            variants,
+        )
         muted, random = played.trial("muted"), played.trial("control")
         rows.append(
             {

@@ -28,16 +28,22 @@ from transformers import (
     T5Config,
 )
 
-from tonescope.models.families.musicgen.musicgen import Generator
-from tonescope.models.judges.clap import Judge
+from tonescope.models.generator import Generator
+from tonescope.models.judges.clap import Clap
+from tonescope.models.judges.judge import Judge
 from tonescope.models.loading import fingerprint
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("torch", "transformers", "torchaudio", "numpy")
 
 
+def fingerprints(models: Sequence[PreTrainedModel | Judge]) -> list[str]:
+    """What tells the generators' models and the judges apart from others of their name."""
+    return [fingerprint(model) if isinstance(model, PreTrainedModel) else model.fingerprint() for model in models]
+
+
 def keep(
-    name: str, rows: Sequence[dict[str, Any]], about: dict[str, Any], packages: Sequence[str] = (), models: Sequence[PreTrainedModel] = ()
+    name: str, rows: Sequence[dict[str, Any]], about: dict[str, Any], packages: Sequence[str] = (), models: Sequence[PreTrainedModel | Judge] = ()
 ) -> None:  # fmt: skip
     """Print ``rows`` as a table and write them, with date, machine, versions and what tells the models apart, to
     ``results/<name>.json``. What ``about`` lists is a table of its own."""
@@ -54,7 +60,7 @@ def keep(
         "date": date.today().isoformat(),
         "machine": machine,
         "versions": versions,
-        "models": [fingerprint(model) for model in models],
+        "models": fingerprints(models),
         **about,
         "rows": list(rows),
     }
@@ -128,7 +134,7 @@ def full_size_generator(seed: int = 0) -> Generator:
     return Generator(model, tokenizer(), "random musicgen-small")
 
 
-def full_size_judge(labels: Sequence[str] = ("w1", "w2", "w3"), seed: int = 1) -> Judge:
+def full_size_judge(labels: Sequence[str] = ("w1", "w2", "w3"), seed: int = 1) -> Clap:
     """CLAP in the size of the default judge of Hub generators, with random weights."""
     torch.manual_seed(seed)
     text = dict(
@@ -148,7 +154,7 @@ def full_size_judge(labels: Sequence[str] = ("w1", "w2", "w3"), seed: int = 1) -
         truncation="rand_trunc", padding="repeatpad",
     )  # fmt: skip
     model = ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=512))
-    return Judge(model, tokenizer(), extractor, "random larger_clap_music", labels)
+    return Clap(model, tokenizer(), extractor, "random larger_clap_music", labels)
 
 
 def parameters(model: torch.nn.Module) -> int:

@@ -23,12 +23,15 @@ from benchmarks.prompts import PROMPTS
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.integrated_gradients import two_point_integrated_gradients
 from tonescope.diagnose.attribution.metrics import Metric, Playback, margin
-from tonescope.diagnose.intervene.interventions import Edit, edited
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
-from tonescope.models.families.musicgen.musicgen import Generator, Takes
+from tonescope.models.generator import Generator, Takes
 from tonescope.models.hooks import Place, hooked, write
+from tonescope.models.judges import listening
 from tonescope.models.units import Location, Unit
 
 SECONDS = 4.0
@@ -94,7 +97,7 @@ def grad_drop(generator: Generator, take: Takes, metric: Metric, means: MeanActi
         places = [generator.place(Location("decoder", layer, name)) for name in sorted(names)]
         drops = [write(Place(place.module, "output", f"{place.name} dropped"), torch.Tensor.detach) for place in places]
         with hooked(drops):
-            found.append(attribute(generator, take, metric, means))
+            found.append(attribute(Context(generator, means=means), take, metric))
     return found
 
 
@@ -121,7 +124,7 @@ def together(
                 metric(Playback(generator, take.codes, generator.read_text(take.prompts), anchor=anchor)) - found.metric
             )
     # Half of the way is left there, so the estimate from that point counts twice.
-    middle = 2 * float(attribute(generator, take, metric, means, at=Edit(group, strength=0.5)).of(group))
+    middle = 2 * float(attribute(Context(generator, means=means), take, metric, at=Edit(group, strength=0.5)).of(group))
     return {"group_measured": measured, "group_estimated": float(found.of(group)), "group_estimated_half_way": middle}
 
 
@@ -154,14 +157,14 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     for prompt in PROMPTS[: arguments.prompts]:
         take = generator.generate([prompt], [1], SECONDS)
-        label = judge.labels[int(judge.posterior(take.waveform, generator.sample_rate)[0].argmax())]
+        label = judge.labels[int(listening.posterior(judge, take.waveform, generator.sample_rate)[0].argmax())]
         metric = margin(judge, label, None)
-        found = attribute(generator, take, metric, means)
+        found = attribute(Context(generator, means=means), take, metric)
         units, random_count = chosen(found, arguments.random, seed=0)
         measured = brute_force(generator, take, metric, units, means)
         dropped = grad_drop(generator, take, metric, means)
         neurons = np.array([unit.location.name == "mlp" for unit in units])
-        closer = two_point_integrated_gradients(generator, take, metric, means, found, arguments.refine)
+        closer = two_point_integrated_gradients(Context(generator, means=means), take, metric, found, arguments.refine)
         others = {
             "plain": estimates(found, units),
             "graddrop": estimates(dropped_estimate(found, dropped, generator.layers), units),
@@ -183,7 +186,7 @@ def main() -> None:
             if name.startswith(("spearman", "precision"))
         }
         about |= {f"worst_{name}": min(row[name] for row in rows) for name in ("spearman", "precision_at_20")}
-        keep("faithfulness", rows, about, models=[generator.model, judge.model])
+        keep("faithfulness", rows, about, models=[generator.model, judge])
 
 
 if __name__ == "__main__":

@@ -20,12 +20,13 @@ import torch
 from benchmarks.common import PROMPT, full_size_generator, full_size_judge, keep, parameters
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import Playback, margin
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED, MeanActivations
 from tonescope.diagnose.runtime.memory import attribution_bytes
 from tonescope.diagnose.store.traces import TraceSpec, record
 from tonescope.models.families.musicgen import delay
-from tonescope.models.families.musicgen.musicgen import Generator, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.generator import Generator, Takes
+from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Location
 
 LABELS = ("w1", "w2")
@@ -81,7 +82,7 @@ class NnsightRecord:
 def _inputs(generator: Generator, takes: Takes) -> tuple[torch.Tensor, tuple[torch.Tensor, torch.Tensor]]:
     """The decoder's inputs for both branches of a replay, as transformers itself would lay them out."""
     text = generator.read_text(takes.prompts)
-    ids = delay.delayed(takes.codes, generator.delay, generator.pad)[:, :, :-1]
+    ids = delay.delayed(takes.state["codes"], generator.delay, generator.pad)[:, :, :-1]
     ids = torch.cat([ids, ids]).reshape(-1, ids.shape[2])
     states = torch.cat([text.states, torch.zeros_like(text.states)])
     return ids, (states, torch.cat([text.mask, torch.zeros_like(text.mask)]))
@@ -99,12 +100,12 @@ def with_captum(generator: Generator, judge: Judge, takes: Takes) -> list[torch.
     from captum.attr import LayerGradientXActivation
 
     generator = as_laid_out(generator)
-    playback = Playback(generator, takes.codes, generator.read_text(takes.prompts))
+    playback = Playback(generator, takes.state["codes"], generator.read_text(takes.prompts))
     metric = margin(judge, *LABELS)
 
     def forward(states: torch.Tensor) -> torch.Tensor:
         text = type(playback.text)(states, playback.text.mask, playback.text.tokens, playback.text.spans)
-        return metric(Playback(generator, takes.codes, text))
+        return metric(Playback(generator, takes.state["codes"], text))
 
     modules = [generator.place(location).module for location in generator.locations(*ATTRIBUTED)]
     method = LayerGradientXActivation(forward, modules)
@@ -163,15 +164,17 @@ def measure(
     work: Work = {
         "bare generate": lambda: bare(generator, count, seconds),
         "our generate": ours,
-        "full trace and attribution": lambda: attribute(generator, takes, metric, means, keep=TraceSpec("all")),
+        "full trace and attribution": lambda: attribute(
+            Context(generator, means=means), takes, metric, trace=TraceSpec("all")
+        ),
     }
     if count == 1:
         nnsight = NnsightRecord(generator)
         work |= {
-            "pooled trace and attribution": lambda: attribute(generator, takes, metric, means, keep=TraceSpec("mean")),
-            "attribution": lambda: attribute(generator, takes, metric, means),
+            "pooled trace and attribution": lambda: attribute(Context(generator, means=means), takes, metric, trace=TraceSpec("mean")),
+            "attribution": lambda: attribute(Context(generator, means=means), takes, metric),
             "attribution, captum": lambda: with_captum(generator, judge, takes),
-            "record": lambda: record(generator, takes, keep=TraceSpec("mean")),
+            "record": lambda: record(Context(generator), takes, spec=TraceSpec("mean")),
             "record, nnsight": lambda: nnsight(takes),
             "memory estimate": lambda: attribution_bytes(generator, PROMPT, metric, seconds, 3.0),
         }  # fmt: skip
@@ -191,7 +194,9 @@ def measure(
 def disagreement(generator: Generator, judge: Judge, seconds: float = 1.0) -> dict[str, float]:
     """Largest difference between our numbers and those of the other libraries, relative to the largest number."""
     takes = generator.generate([PROMPT], [0], seconds)
-    found = attribute(generator, takes, margin(judge, *LABELS), no_reference(generator), keep=TraceSpec("mean"))
+    found = attribute(
+        Context(generator, means=no_reference(generator)), takes, margin(judge, *LABELS), trace=TraceSpec("mean")
+    )
     attributed, recorded = [], []
     nnsight = NnsightRecord(generator)(takes)
     assert found.trace is not None
@@ -226,10 +231,10 @@ def main() -> None:
     means, metric = no_reference(generator), margin(judge, *LABELS)
     rivals = {
         "record, nnsight": duel(
-            {"theirs": lambda: nnsight(takes), "ours": lambda: record(generator, takes, keep=TraceSpec("mean"))}, arguments.duels
+            {"theirs": lambda: nnsight(takes), "ours": lambda: record(Context(generator), takes, spec=TraceSpec("mean"))}, arguments.duels
         ),
         "attribution, captum": duel(
-            {"theirs": lambda: with_captum(generator, judge, takes), "ours": lambda: attribute(generator, takes, metric, means)},
+            {"theirs": lambda: with_captum(generator, judge, takes), "ours": lambda: attribute(Context(generator, means=means), takes, metric)},
             arguments.duels,
         ),
     }  # fmt: skip

@@ -14,7 +14,7 @@ import torch
 
 from benchmarks.common import keep
 from tests import tiny
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling
+from tonescope.models.generator import Generator, Sampling
 from tonescope.models.hooks import Place, hooked, read
 from tonescope.models.loading import load_generator
 
@@ -49,11 +49,11 @@ def difference(generator: Generator, guidance: float) -> dict[str, float]:
         with hooked(stepped.hooks):
             takes = generator.generate([prompt] * 2, [1, 2], SECONDS, Sampling(guidance), decode=False)
         with torch.no_grad(), hooked(whole.hooks):
-            generator.replay(takes.codes, generator.read_text([prompt] * 2), guidance)
+            generator.replay(takes.state["codes"], generator.read_text([prompt] * 2), guidance)
         for place in whole.seen:
             first, again = torch.cat(stepped.seen[place], 1), whole.seen[place][0]
             # transformers plays the first position of cross-attention models twice, and melody models a prefix: compare from the end.
-            length = takes.codes.shape[2] + max(generator.delay)
+            length = takes.state["codes"].shape[2] + max(generator.delay)
             gap = (first[:, -length:] - again[:, -length:]).abs()
             kind = whole.kinds[place]
             found[f"{kind}_difference"] = max(found[f"{kind}_difference"], float(gap.max()))

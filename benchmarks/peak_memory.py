@@ -26,13 +26,15 @@ from benchmarks.common import PROMPT, full_size_generator, full_size_judge, keep
 from benchmarks.overhead import LABELS, no_reference
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import margin
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.jobs.diagnosis import diagnose
 from tonescope.diagnose.runtime.memory import GIB, attribution_bytes, decoding_bytes, generation_bytes
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.taxonomy import from_rows
 from tonescope.models.families.musicgen.delay import frames_in
-from tonescope.models.families.musicgen.musicgen import Generator, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.generator import Generator, Takes
+from tonescope.models.judges.judge import Judge
 
 LIMIT = 6.0  # GiB
 
@@ -113,7 +115,7 @@ def estimate(generator: Generator, judge: Judge, seconds: float) -> tuple[float,
     random = codes(generator, 1, seconds)
     take = Takes((PROMPT,), (0,), random, torch.zeros(1, 1))
     with Peak.watched() as peak:
-        attribute(generator, take, metric, means)
+        attribute(Context(generator, means=means), take, metric)
     return attribution_bytes(generator, PROMPT, metric, seconds, 3.0), peak
 
 

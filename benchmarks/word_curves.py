@@ -14,19 +14,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from tonescope.diagnose.attribution.cross_attention import cross_attention
 
 from benchmarks.causal import contrast
 from benchmarks.common import keep
-from tonescope.diagnose.attribution.cross_attention import cross_attention
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import log_probability, margin
 from tonescope.diagnose.attribution.words import Word, without, words_in
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.verification import Variant, verify
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import effect
-from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.generator import Sampling
 
 SECONDS = 4.0
 NEUTRAL = "music"  # what is left when every word is gone
@@ -51,11 +52,15 @@ def orders(session: Session, prompt: str, words: list[Word], asked: Any, takes: 
     """Words that speak most for the label first, by each method."""
     generator, judge, means = session.generator, session.judge, session.means(Settings())
     skip_uncond = [Variant(word.text, prompt=without(prompt, word)) for word in words]
-    changes = predicted_changes(generator, judge, takes, skip_uncond, asked.target, asked.foil, means).mean(1)
+    changes = predicted_changes(
+        Context(generator, judge=judge, means=means), takes, skip_uncond, Contrast(target=asked.target, foil=asked.foil)
+    ).mean(1)
     predicted = dict(zip(words, changes.tolist(), strict=True))
     found = {
-        "margin gradient": attribute(generator, takes, margin(judge, asked.target, asked.foil), means).tokens,
-        "log-probability gradient": attribute(generator, takes, log_probability(NEUTRAL), means).tokens,
+        "margin gradient": attribute(
+            Context(generator, means=means), takes, margin(judge, asked.target, asked.foil)
+        ).tokens,
+        "log-probability gradient": attribute(Context(generator, means=means), takes, log_probability(NEUTRAL)).tokens,
         "attention": -cross_attention(generator, takes).mean((1, 2)),
     }
 
@@ -103,7 +108,13 @@ def main() -> None:
             texts |= {kept_words(prompt, ranked[:step]) for step in range(len(words) + 1)}
         variants, fresh = [Variant(text, prompt=text) for text in sorted(texts)], [seed + len(seeds) for seed in seeds]
         means = session.means(Settings())
-        outcomes = verify(generator, session.judge, asked, prompt, fresh, variants, SECONDS, Sampling(), means).outcomes
+        outcomes = verify(
+            Context(generator, judge=session.judge, means=means, sampling=Sampling(), seconds=SECONDS),
+            asked,
+            prompt,
+            fresh,
+            variants,
+        ).outcomes
         levels = {text: float(outcome.margins.mean()) for text, outcome in outcomes.items()}
         full, empty = levels[kept_words(prompt, words)], levels[NEUTRAL]
         for method, several in by_method.items():
@@ -118,7 +129,7 @@ def main() -> None:
                 }
             )  # fmt: skip
         print(prompt, {row["method"]: (round(row["deletion"], 2), round(row["insertion"], 2)) for row in rows[-len(by_method) :]}, flush=True)  # fmt: skip
-        keep("words", rows, summary(rows) | {"seconds": SECONDS, "takes": arguments.takes}, models=[generator.model, session.judge.model])  # fmt: skip
+        keep("words", rows, summary(rows) | {"seconds": SECONDS, "takes": arguments.takes}, models=[generator.model, session.judge])  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from tonescope.diagnose.judging.verdict import Heard, Intent, Verdict
+from tonescope.diagnose.judging.intent import Intent
+from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import BELIEVED, Effect, Share, share
 
@@ -156,7 +157,7 @@ class Dose(BaseModel):
 class GroupTest(BaseModel):
     """The strongest units mean-ablated together, beside ``control_units`` random units of the same places and activity.
 
-    ``estimated`` is what a few parallel passes predict in the takes that the units were chosen by (see :mod:`.prediction`). Every take has a random draw of its own, so that intervals cover the draw. ``difference`` is effect minus control, take by take, and
+    ``estimated`` is what a few parallel passes predict in the takes that the units were chosen by (see :mod:`tonescope.diagnose.attribution.jacobi_prediction`). Every take has a random draw of its own, so that intervals cover the draw. ``difference`` is effect minus control, take by take, and
     ``q`` belongs to it. ``convincing``: the difference is below zero with its whole interval, ``q`` is below 0.05, there were as many
     random units, and the sound of both is intact.
     """
@@ -178,7 +179,7 @@ class GroupTest(BaseModel):
 
 
 class WordDriver(BaseModel):
-    """A word of the prompt: the estimated change of the margin without it (predicted, see :mod:`.prediction`; its gradient alone where it cannot be
+    """A word of the prompt: the estimated change of the margin without it (predicted, see :mod:`tonescope.diagnose.attribution.jacobi_prediction`; its gradient alone where it cannot be
     left out, or is one of very many), and the measured one where it was left out."""
 
     word: str

@@ -10,8 +10,13 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any
 
-_UNWANTED = r"(?:\b(?:not|no|without|never|(?:any|every)thing but|instead of|rather than|more than)|n['’]t)(?:\s+(?:a|an|any|the|like|play|make|want|sound|be))*\s+$"
-_PLAYERS = "organ|guitars?|pianos?|drums?|bass|sax|saxophone|trumpet|horns?|strings|synths?|keys|vocals?|pads?|leads?|riffs?|stabs?"
+# Words before a genre name that say it is not wanted, and little words that may stand between.
+_REFUSALS = r"not|no|without|never|(?:any|every)thing but|instead of|rather than|more than"
+_UNWANTED = rf"(?:\b(?:{_REFUSALS})|n['’]t)(?:\s+(?:a|an|any|the|like|play|make|want|sound|be))*\s+$"
+_PLAYERS = (
+    "organ|guitars?|pianos?|drums?|bass|sax|saxophone|trumpet|horns?|strings|synths?|keys|vocals?|pads?|leads?|"
+    "riffs?|stabs?"
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Taxonomy:
         return None
 
     def named_in(self, prompt: str) -> list[tuple[str, int, int]]:
-        """(label, start, end) of every genre name in a prompt, longest names first where they overlap, in reading order."""
+        """(label, start, end) of every genre name in a prompt, in reading order; of names that overlap, the longest."""
         names = sorted(
             ((name, genre.label) for genre in self.genres for name in (genre.label, *genre.aliases)),
             key=lambda pair: -len(pair[0]),
@@ -61,8 +66,8 @@ class Taxonomy:
     def asked_in(self, prompt: str) -> list[str]:
         """The labels that a prompt asks for, the likeliest first.
 
-        Names after "not", "without" and their like are left out; a name that only says what kind of an instrument is meant ("rock
-        organ") comes after the others.
+        Names after "not", "without" and their like are left out; a name that only says what kind of an instrument is
+        meant ("rock organ") comes after the others.
         """
         asked: list[tuple[bool, str]] = []
         unwanted, past = False, 0

@@ -10,15 +10,17 @@ from pathlib import Path
 
 from tonescope import Session, Settings
 from tonescope.diagnose.attribution.gradients import attribute
-from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search
+from tonescope.diagnose.attribution.greedy_group_search import Search, greedy_group_search
 from tonescope.diagnose.attribution.metrics import margin
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.verification import Variant, verify
 from tonescope.diagnose.report.sounds import Sounds
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.generator import Sampling
+from tonescope.models.judges import listening
 
 SECONDS, SHARE = 4.0, 0.01
 
@@ -28,14 +30,22 @@ def main(session: Session, prompt: str, folder: Path) -> None:
     generator, judge = session.generator, session.judge
     means = session.means(Settings())
     takes = generator.generate([prompt] * 2, [1, 2], SECONDS)
-    order = judge.posterior(takes.waveform, generator.sample_rate).mean(0).argsort(descending=True).tolist()
+    order = listening.posterior(judge, takes.waveform, generator.sample_rate).mean(0).argsort(descending=True).tolist()
     contrast = Contrast(target=judge.labels[order[0]])
-    found = attribute(generator, takes, margin(judge, contrast.target, None), means)
-    strongest = greedy_group_search(generator, judge, takes, contrast.target, means, found, SHARE)
+    found = attribute(Context(generator, means=means), takes, margin(judge, contrast.target, None))
+    strongest = greedy_group_search(
+        Context(generator, judge=judge, means=means), takes, contrast.target, found, Search(SHARE)
+    )
     control = matched_controls(strongest, found.activity, seed=0)
     print(f"{len(strongest)} of {found.count} units, and {len(control)} random ones like them")
     variants = [Variant("muted", Edit(strongest)), Variant("random units muted", Edit(control))]
-    played = verify(generator, judge, contrast, prompt, [3, 4], variants, SECONDS, Sampling(), means)
+    played = verify(
+        Context(generator, judge=judge, means=means, sampling=Sampling(), seconds=SECONDS),
+        contrast,
+        prompt,
+        [3, 4],
+        variants,
+    )
     folder.mkdir(parents=True, exist_ok=True)
     sounds = Sounds(generator)
     for outcome in (played.clean, *played.outcomes.values()):

@@ -5,7 +5,6 @@ Weights are read from safetensors only and no code from a repository is run.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from importlib import resources
@@ -22,8 +21,12 @@ from tonescope.models import metadata, sources
 from tonescope.models.adapters import add_adapter
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.classes import CLASSES as FAMILIES
-from tonescope.models.families.musicgen.musicgen import Generator
-from tonescope.models.judges.clap import Calibration, ConfusionRecord, Judge
+from tonescope.models.families.musicgen.musicgen import MusicGen
+from tonescope.models.fingerprint import fingerprint as fingerprint
+from tonescope.models.generator import Generator
+from tonescope.models.judges.calibration import Calibration, ConfusionRecord
+from tonescope.models.judges.clap import Clap
+from tonescope.models.judges.judge import Judge
 from tonescope.models.vocabulary import Vocabulary
 
 EMBEDDED = "embedded"
@@ -198,7 +201,7 @@ def load_generator(
         model, name = add_adapter(model, adapter), f"{name} + {adapter}"
     tokenizer = _tokenizer(folder, name)
     made: Generator = _try(
-        name, lambda: Generator(model.to(device), tokenizer, name, about.longest_seconds, None if adapter else folder)
+        name, lambda: MusicGen(model.to(device), tokenizer, name, about.longest_seconds, None if adapter else folder)
     )
     return made
 
@@ -228,16 +231,15 @@ def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "
     record = ConfusionRecord(own, **about.record.model_dump()) if about.record else None
     made: Judge = _try(
         name,
-        lambda: Judge(model.to(device), tokenizer, extractor, name, own or labels, calibration, record, about.domain),
+        lambda: Clap(
+            model.to(device),
+            tokenizer,
+            extractor,
+            name,
+            own or labels,
+            calibration=calibration,
+            record=record,
+            domain=about.domain,
+        ),
     )
     return made
-
-
-def fingerprint(model: PreTrainedModel) -> str:
-    """Tells apart models that share a name (another revision, another adapter): a stretch of every weight."""
-    digest = hashlib.sha256(str(model.dtype).encode())
-    for name, weight in sorted(model.named_parameters()):
-        flat = weight.detach().flatten()
-        middle = len(flat) // 2
-        digest.update(name.encode() + flat[middle : middle + 64].float().cpu().numpy().tobytes())
-    return digest.hexdigest()[:16]

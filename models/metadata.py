@@ -31,8 +31,8 @@ class ConfusionRecordRow(BaseModel):
 
 
 class Metadata(BaseModel):
-    """Of a generator: how long it can play, and the words it was trained on. Of a judge: see :class:`.judge.Hearing` and
-    :class:`.judge.Track`."""
+    """Of a generator: how long it can play, and the words it was trained on. Of a judge: see :class:`tonescope.models.judges.clap.Calibration` and
+    :class:`tonescope.models.judges.clap.ConfusionRecord`."""
 
     longest_seconds: Positive = 30.0
     words: list[str] = []

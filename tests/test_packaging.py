@@ -40,13 +40,9 @@ def test_the_wheel_imports_from_where_it_was_installed(installed: Path, tmp_path
 
 
 def test_the_wheel_carries_its_data(installed: Path, tmp_path: Path) -> None:
-    code = (
-        "from tonescope.diagnose.taxonomy import common; "
-        "from training.planted import facts; print(len(common().genres), len(genres()), len(facts()))"
-    )
-    counts = [int(number) for number in _python(installed, code, tmp_path).split()]
-    assert counts[0] > 40 and counts[1] >= 18 and counts[2] >= 8
-    assert (installed / "tonescope" / "diagnose" / "report" / "page.html.j2").is_file()
+    code = "from tonescope.diagnose.taxonomy import common; print(len(common().genres))"
+    assert int(_python(installed, code, tmp_path)) > 40
+    assert (installed / "tonescope" / "diagnose" / "report" / "report.html.j2").is_file()
 
 
 def test_every_public_name_is_there(installed: Path, tmp_path: Path) -> None:

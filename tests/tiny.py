@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
@@ -22,8 +23,8 @@ from transformers import (
 
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.taxonomy import from_rows
-from tonescope.models.families.musicgen.musicgen import Generator
-from tonescope.models.judges.clap import Judge
+from tonescope.models.families.musicgen.musicgen import MusicGen
+from tonescope.models.judges.clap import Clap
 
 WORDS = [
     "[PAD]",
@@ -120,12 +121,12 @@ FAMILIES = {
 }
 
 
-def generator(family: str = "mono", seed: int = 0) -> Generator:
+def generator(family: str = "mono", seed: int = 0) -> MusicGen:
     """One of :data:`FAMILIES` under the microscope."""
-    return Generator(musicgen(**FAMILIES[family], seed=seed), tokenizer(), f"tiny {family}")  # type: ignore[arg-type]
+    return MusicGen(musicgen(**FAMILIES[family], seed=seed), tokenizer(), f"tiny {family}")  # type: ignore[arg-type]
 
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"label": "jazz fusion", "family": "jazz", "aliases": ["fusion"]},
     {"label": "smooth jazz", "family": "jazz", "aliases": []},
     {"label": "house", "family": "electronic", "aliases": ["house music"]},
@@ -168,9 +169,9 @@ def clap(seed: int = 1) -> ClapModel:
     return ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=12)).eval()
 
 
-def judge() -> Judge:
+def judge() -> Clap:
     """A random judge of four genres."""
-    return Judge(clap(), tokenizer(), extractor(), "tiny judge", [row["label"] for row in ROWS])
+    return Clap(clap(), tokenizer(), extractor(), "tiny judge", [row["label"] for row in ROWS])
 
 
 def session() -> Session:

@@ -1,4 +1,4 @@
-"""Puts trained models into the package: fp16 safetensors, tokenizers, reference means, and what else belongs beside them.
+"""Assembles the shipped models: fp16 safetensors, tokenizers, mean activations and ``tonescope.json``.
 
 python -m training.assemble --folder WORK
 """
@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, ClapModel, EncodecModel, MusicgenForCond
 
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.runtime.session import REFERENCE_FILE
-from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.generator import Sampling
 from tonescope.models.loading import load_generator
 from training import record
 from training.captions import vocabulary, words_of
@@ -29,7 +29,7 @@ from training.tables import genres
 from training.train_judge import WORDINGS
 
 SAMPLED_CAPTIONS = 40_000
-JUDGE_WORLD = "the sound world of the composer that made the embedded models"
+JUDGE_DOMAIN = "the sound world of the composer that made the embedded models"
 
 
 def embedded() -> Path:
@@ -38,7 +38,7 @@ def embedded() -> Path:
 
 
 def learned_words() -> list[str]:
-    """Words that the generator's captions can contain and did contain at least three times in a sample."""
+    """Words of the captions' vocabulary that occur three times or more in :data:`SAMPLED_CAPTIONS` captions, sorted."""
     random = np.random.default_rng(3)
     seen: Counter[str] = Counter()
     for lesson in lessons(SAMPLED_CAPTIONS // 4):
@@ -49,7 +49,7 @@ def learned_words() -> list[str]:
 
 
 def label_rows() -> list[dict[str, Any]]:
-    """The judge's labels with their families and other names."""
+    """One row a genre: the judge's label, its family, its other names."""
     return [
         {
             "label": genre.name,
@@ -60,15 +60,15 @@ def label_rows() -> list[dict[str, Any]]:
     ]
 
 
-def write_side(folder: Path, **content: Any) -> None:
-    """Update ``tonescope.json`` of a model folder."""
+def write_metadata(folder: Path, **content: Any) -> None:
+    """Set these keys of ``tonescope.json`` in a model folder and keep its other keys."""
     path = folder / "tonescope.json"
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     path.write_text(json.dumps({**kept, **content}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _check_codes(learned: EncodecModel, final: EncodecModel) -> None:
-    """The decoder of the codec may have been trained on since; codes must mean what the generator learned."""
+    """Raise ``ValueError`` unless both codecs give the same codes: only the weights of the decoder may differ."""
     for name, weight in final.state_dict().items():
         if not name.startswith("decoder.") and not torch.equal(weight, learned.state_dict()[name]):
             raise ValueError(
@@ -77,7 +77,14 @@ def _check_codes(learned: EncodecModel, final: EncodecModel) -> None:
 
 
 def assemble(folder: Path) -> None:
-    """Write both models into the package, replacing what is there; what was measured of that goes with it."""
+    """Write both models into the package; models that are there, and their ``results.json``, are deleted.
+
+    Args:
+        folder: where the trainings left ``generator``, ``codec`` and ``judge``.
+
+    Raises:
+        ValueError: the codec's codes are not those that the generator was trained on.
+    """
     generator = MusicgenForConditionalGeneration.from_pretrained(folder / "generator")
     codec = EncodecModel.from_pretrained(folder / "codec")
     _check_codes(generator.audio_encoder, codec)
@@ -91,21 +98,20 @@ def assemble(folder: Path) -> None:
         AutoTokenizer.from_pretrained(folder / name).save_pretrained(target)
     shutil.copy(folder / "judge" / "preprocessor_config.json", embedded() / "judge")
     trainings = {name: record.read(folder, name) for name in ("codec", "generator", "judge")}
-    write_side(embedded() / "generator", trainings={name: trainings[name] for name in ("codec", "generator")})
-    write_side(embedded() / "judge", trainings={"judge": trainings["judge"]})
-    write_side(embedded() / "generator", longest_seconds=SECONDS, words=learned_words())
-    means = mean_activations.measure(
-        load_generator(str(embedded() / "generator")), SECONDS, Sampling()
-    )  # so that nobody's first diagnosis has to
+    write_metadata(embedded() / "generator", trainings={name: trainings[name] for name in ("codec", "generator")})
+    write_metadata(embedded() / "judge", trainings={"judge": trainings["judge"]})
+    write_metadata(embedded() / "generator", longest_seconds=SECONDS, words=learned_words())
+    # Shipped, so that no user's first diagnosis has to measure them.
+    means = mean_activations.measure(load_generator(str(embedded() / "generator")), SECONDS, Sampling())
     means.save(embedded() / "generator" / REFERENCE_FILE)
-    write_side(
+    write_metadata(
         embedded() / "judge",
         labels=label_rows(),
         templates=list(WORDINGS),
         temperature=1.0,
         bias=[],
         meaning=1.0,
-        domain=JUDGE_WORLD,
+        domain=JUDGE_DOMAIN,
     )
 
 

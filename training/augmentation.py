@@ -1,4 +1,4 @@
-"""What must not matter to a listener: level, shift and noise."""
+"""Augmentations of waveforms and log-mels: level, shift, noise, frequency response, masks."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-BENDS = 8
-GRAIN = 0.3  # in the mel's own decades
-MASKED_SHARE = 0.18  # at most, of the bands and of the time, twice each
+BENDS = 8  # points of a drawn frequency response, evenly spaced in pitch
+GRAIN = 0.3  # standard deviation of the noise on a log10-mel, at most
+MASKED_SHARE = 0.18  # widest mask, as a share of the bands or of the time; two masks each
 
 
 def shaken(audio: Tensor, random: np.random.Generator) -> Tensor:
-    """Gain, a circular shift and a little noise for each of (rows, samples)."""
+    """(rows, samples) with a gain of -8 to 4 dB, a circular shift and white noise of -90 to -50 dBFS, drawn by row."""
     rows = []
     for row in audio:
         row = torch.roll(row, int(random.integers(len(row)))) * float(10 ** (random.uniform(-8, 4) / 20))
@@ -21,7 +21,10 @@ def shaken(audio: Tensor, random: np.random.Generator) -> Tensor:
 
 
 def noisy(audio: Tensor, random: np.random.Generator, nearest: float = 5.0, farthest: float = 40.0) -> Tensor:
-    """Noise 5 to 40 dB below each of (rows, samples), between white and coloured as the clip itself."""
+    """(rows, samples) with noise, white or with the spectrum of its row, or between the two.
+
+    Each row's noise lies ``nearest`` to ``farthest`` dB below its level (root mean square).
+    """
     spectrum = torch.fft.rfft(audio)
     colour = torch.from_numpy(random.uniform(0, 1, size=(len(audio), 1))).float()
     noise = torch.fft.irfft(
@@ -32,7 +35,11 @@ def noisy(audio: Tensor, random: np.random.Generator, nearest: float = 5.0, fart
 
 
 def worn(audio: Tensor, random: np.random.Generator) -> Tensor:
-    """What ordinary equipment does to each of (rows, samples): an uneven response (to 8 dB), lost treble (from 2 kHz up at 16 kHz), noise."""
+    """(rows, samples) as ordinary equipment would play it: uneven response, lost treble, noise.
+
+    The response varies by up to 8 dB. The low-pass has its corner between a quarter of the band and twice the band:
+    2 to 16 kHz at a sampling rate of 16 kHz.
+    """
     spectrum = torch.fft.rfft(audio)
     rows, bins = spectrum.shape
     bends = torch.from_numpy(random.uniform(-8, 8, size=(rows, 1, BENDS))).float()
@@ -50,7 +57,10 @@ def _level(audio: Tensor) -> Tensor:
 
 
 def obscured(mel: Tensor) -> Tensor:
-    """Bands and times of (rows, 1, bands, frames) hidden (SpecAugment, Park et al. 2019), and grain over the rest."""
+    """A log10-mel (rows, 1, bands, frames) with noise, and with bands and frames masked by its mean.
+
+    The masks are those of SpecAugment (Park et al. 2019, arXiv:1904.08779).
+    """
     rows, _, *sizes = mel.shape
     mean = mel.mean((1, 2, 3), keepdim=True)
     mel = mel + torch.randn_like(mel) * GRAIN * torch.rand_like(mean)

@@ -1,4 +1,7 @@
-"""Captions: what somebody could have typed to get a piece. Wording is data (``captions.toml``); the facts come from the piece."""
+"""Captions of pieces: prompts that somebody could have typed to get them.
+
+The wording is data (``captions.toml``); the facts come from the piece.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,13 @@ def _pick(random: np.random.Generator, options: Any) -> str:
 
 
 def tempo_word(bpm: float, random: np.random.Generator) -> str:
-    """A word for a tempo in beats per minute."""
+    """A word for a tempo in beats per minute, drawn from those of the narrowest range that holds it."""
     return _pick(random, next(words for limit, words in _table()["tempo"].items() if bpm <= float(limit)))
 
 
 @cache
 def _groups_named(text: str) -> tuple[frozenset[str], ...]:
-    """What must play for a text to be true: for each instrument it names, the groups that may be meant by that."""
+    """For each instrument that a text names, the instrument groups that the name can mean."""
     meant: dict[str, set[str]] = {}
     for instrument in instruments().values():
         for word in {*instrument.words, instrument.group}:
@@ -54,7 +57,7 @@ def names_only_what_plays(text: str, piece: Piece) -> bool:
 
 
 def _true(texts: tuple[str, ...], piece: Piece) -> tuple[str, ...]:
-    """The texts that name no instrument that is silent, and no other style of the piece's genre."""
+    """The texts that name only instruments that play, and no other style of the piece's genre."""
     others = [style.name for style in genres()[piece.genre].styles if style.name not in (piece.style, piece.genre)]
     return tuple(
         text for text in texts if names_only_what_plays(text, piece) and not any(other in text for other in others)
@@ -62,7 +65,7 @@ def _true(texts: tuple[str, ...], piece: Piece) -> tuple[str, ...]:
 
 
 def _names(genre: Genre, piece: Piece | None = None) -> tuple[str, ...]:
-    """What a genre may be called; a piece of the genre is called by no style but its own."""
+    """Names of a genre, the plain one four times; a piece of the genre is called by no style but its own."""
     styles = tuple(style.name for style in genre.styles)
     if piece is None:
         return (genre.name,) * 4 + genre.aliases + styles
@@ -95,8 +98,13 @@ def caption(
 ) -> str:
     """One caption of a piece.
 
-    ``kind`` is one of :data:`KINDS`; ``genre`` and ``bpm`` are what the caption claims where that is not the truth;
-    ``wording`` is ``training`` or ``held_out``.
+    Args:
+        piece: what the caption describes.
+        kind: one of :data:`KINDS`.
+        random: draws the wording.
+        genre: the genre that the caption claims, where that is not the piece's own.
+        bpm: the tempo that the caption claims, where that is not the piece's own.
+        wording: the set of templates, ``training`` or ``held_out``.
     """
     claimed = genres()[genre or piece.genre]
     tempo = bpm if bpm is not None else piece.tempo

@@ -1,8 +1,10 @@
-"""The examiner: a small convolutional classifier that knows the composer's facts and shares neither weights nor clips with the judge.
+"""The classifier: a small convolutional network that measures what generated clips hold.
 
-It hears genre, instruments, tempo and the planted drum loop, trained on clean clips and on codec reconstructions, and marks the
-generator's work in :mod:`.evaluate`, which marks the examiner too. Two more never hear a reconstruction and measure what the codec loses:
-one was trained on clean clips as they are, one on clean clips under noise. None is shipped.
+It is trained on the composer's own facts and shares neither weights nor clips with the judge. Its outputs are genre,
+instruments, tempo and the planted drum loop. The one by which :mod:`training.evaluate` measures the generator learns
+from clean clips and from codec reconstructions. Two more, which measure what the codec loses, never hear a
+reconstruction: one learns from clean clips as they are, one from clean clips with noise and an uneven response. None is
+shipped.
 
     python -m training.classifier --folder WORK
 """
@@ -37,28 +39,35 @@ log = logging.getLogger(__name__)
 
 BATCH = 32
 EPOCHS = 8
-FLOOR = 1e-2  # of the mean power: what is further below is not heard beside the rest
-# For the codec's loss: other front ends than the examiners' own, so that the loss is not the measure.
-LISTENERS: tuple[dict[str, Any], ...] = (
+FLOOR = 1e-2  # of the mean power: what is further below is masked
+# For the codec's loss: other front ends than those of the evaluation, so that the loss is not the measure.
+LOSS_FRONT_ENDS: tuple[dict[str, Any], ...] = (
     dict(width=32, bands=80, window=800, hop=200),
     dict(width=24, bands=48, window=1600, hop=320),
     dict(width=32, bands=72, window=2048, hop=400),
     dict(width=24, bands=40, window=512, hop=160),
 )
-LISTENED = 6000
-TUTORED = 5  # epochs
+LOSS_CLIPS = 6000
+TUTOR_EPOCHS = 5
 LOOPED = 400  # extra lo-fi clips with the drum loop, so that it can be told from other drums
-EXAMINED = 8000
-FIRST = 20_000  # of their own clips; those before are the codec's and the judge's
-RECONSTRUCTED = 4200  # of all, the looped ones first
-TEMPO_BINS = np.geomspace(48, 236, 33)
+TRAINING_CLIPS = 8000
+FIRST = 20_000  # index of their first clip; those before are the codec's and the judge's
+RECONSTRUCTED = 4200  # of all clips, those with the loop first
+TEMPO_BINS = np.geomspace(48, 236, 33)  # edges, in beats per minute
 
 Vary = Callable[[Tensor, np.random.Generator], Tensor]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What the examiner hears in clips: probabilities (rows, ...) and tempo in beats per minute (rows,)."""
+    """What the classifier hears in clips.
+
+    Attributes:
+        genre: probabilities (rows, genres).
+        instruments: probabilities (rows, instrument groups), each on its own.
+        tempo: beats per minute (rows,).
+        loop: probability of the planted drum loop (rows,).
+    """
 
     genre: Tensor
     instruments: Tensor
@@ -67,7 +76,7 @@ class Answers:
 
 
 class Classifier(nn.Module):
-    """Log-mel, five convolution blocks, mean and maximum over time, four heads."""
+    """Log-mel, five convolution blocks, mean and maximum over time, four linear heads."""
 
     def __init__(
         self, width: int = 40, bands: int = 64, window: int = 1024, hop: int = 256, floor: float = FLOOR
@@ -95,7 +104,7 @@ class Classifier(nn.Module):
         )
 
     def layers(self, audio: Tensor) -> list[Tensor]:
-        """The log-mel of (rows, samples), level removed, and what each block makes of it."""
+        """The log-mel of (rows, samples), normalised to the same level, and the output of each block."""
         level = audio.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-4)
         power = self.mel(audio / level).clamp_min(1e-5)
         hidden = torch.log10(power + self.floor * power.mean((1, 2), keepdim=True))[:, None]
@@ -109,21 +118,21 @@ class Classifier(nn.Module):
         return found
 
     def pooled(self, audio: Tensor) -> Tensor:
-        """What the heads go by: the last layer's mean and maximum over time, (rows, features)."""
+        """Input of the heads: mean and maximum over time of the last block, (rows, features)."""
         hidden = self.layers(audio)[-1].flatten(1, 2)
         return torch.cat([hidden.mean(-1), hidden.amax(-1)], dim=1)
 
     def logits(self, pooled: Tensor) -> dict[str, Tensor]:
-        """Logits of every head."""
+        """Logits of every head, by name, for pooled features (rows, features)."""
         return {name: head(pooled) for name, head in self.heads.items()}
 
     def forward(self, audio: Tensor) -> dict[str, Tensor]:
-        """Logits of every head for (rows, samples)."""
+        """Logits of every head, by name, for (rows, samples) at 16 kHz."""
         return self.logits(self.pooled(audio))
 
     @torch.no_grad()
     def answer(self, audio: Tensor, rows: int = 64) -> Answers:
-        """What is heard in (rows, samples) at 16 kHz."""
+        """What is heard in clips (samples,) at 16 kHz, given as (clips, samples); ``rows`` are computed at once."""
         self.eval()
         logits = [self(part) for part in audio.split(rows)]
         joined = {name: torch.cat([part[name] for part in logits]) for name in logits[0]}
@@ -137,7 +146,10 @@ class Classifier(nn.Module):
 
 
 def truth(pieces: list[Piece]) -> dict[str, Tensor]:
-    """The right answers, from the composer's own facts."""
+    """The targets of every head, from the composer's own facts: one row a piece.
+
+    ``genre`` and ``tempo`` are class indices, ``instruments`` (rows, groups) and ``loop`` are 0 or 1.
+    """
     names, groups = list(genres()), instrument_groups()
     playing = torch.zeros(len(pieces), len(groups))
     for row, piece in enumerate(pieces):
@@ -153,6 +165,7 @@ def truth(pieces: list[Piece]) -> dict[str, Tensor]:
 
 
 def loss_of(logits: dict[str, Tensor], right: dict[str, Tensor]) -> Tensor:
+    """Weighted sum of the heads' cross-entropies, for the targets of :func:`truth`."""
     return (
         nn.functional.cross_entropy(logits["genre"], right["genre"], label_smoothing=0.05)
         + 3 * nn.functional.binary_cross_entropy_with_logits(logits["instruments"], right["instruments"])
@@ -164,7 +177,10 @@ def loss_of(logits: dict[str, Tensor], right: dict[str, Tensor]) -> Tensor:
 def _train(
     audio: np.ndarray, right: dict[str, Tensor], epochs: int, seed: int, vary: Vary | None = None, **settings: Any
 ) -> Classifier:
-    """Train on int16 (clips, samples): a little noise and a shift of up to a tenth of a second are varied, and what ``vary`` does."""
+    """Train on int16 (clips, samples), with white noise, a shift of up to 0.1 s and the augmentation ``vary``.
+
+    ``right`` holds the targets of :func:`truth`; ``settings`` are those of :class:`Classifier`.
+    """
     torch.manual_seed(seed)
     model = Classifier(**settings)
     random = np.random.default_rng(seed)
@@ -191,45 +207,49 @@ def _train(
         optimiser.step()
         schedule.step()
         if step % 200 == 199:
-            log.info("examiner: step %d of %d, loss %.3f", step + 1, steps, loss.item())
+            log.info("classifier: step %d of %d, loss %.3f", step + 1, steps, loss.item())
     return model.eval()
 
 
-def prepare_listeners(folder: Path, source: str, hardened: bool = False) -> list[Classifier]:
-    """Quick classifiers of the clips in ``source`` for the codec's loss; they take no part in any evaluation.
+def prepare_loss_classifiers(folder: Path, source: str, hardened: bool = False) -> list[Classifier]:
+    """Quick classifiers of the clips in ``source`` for the codec's perceptual loss; no evaluation uses them.
 
-    The ``hardened`` learn from worn clips; the others hear what is far below the rest, too.
+    The ``hardened`` learn from worn clips and mask what is quiet; the others hear what is far below the rest, too.
+    Each is trained once and kept in ``folder``.
     """
     found = []
     data = clips.Clips.open(folder / source)
-    for number, front_end in enumerate(LISTENERS, start=1):
+    for number, front_end in enumerate(LOSS_FRONT_ENDS, start=1):
         settings = {**front_end, "floor": FLOOR if hardened else 0.0}
-        made_from = record.key(settings, data.recipes[:LISTENED], fingerprint())
-        listen = partial(_listener, data, number, worn if hardened else None, settings)
-        found.append(_kept(folder / f"listener-{number}-{made_from}.pt", listen, **settings))
+        made_from = record.key(settings, data.recipes[:LOSS_CLIPS], fingerprint())
+        learn = partial(_loss_classifier, data, number, worn if hardened else None, settings)
+        found.append(_kept(folder / f"loss-classifier-{number}-{made_from}.pt", learn, **settings))
     return found
 
 
-def _listener(data: clips.Clips, seed: int, vary: Vary | None, settings: dict[str, Any]) -> Classifier:
-    right = truth([recipe.compose() for recipe in data.recipes[:LISTENED]])
-    return _train(np.asarray(data.audio[:LISTENED]), right, 3, seed, vary, **settings)
+def _loss_classifier(data: clips.Clips, seed: int, vary: Vary | None, settings: dict[str, Any]) -> Classifier:
+    right = truth([recipe.compose() for recipe in data.recipes[:LOSS_CLIPS]])
+    return _train(np.asarray(data.audio[:LOSS_CLIPS]), right, 3, seed, vary, **settings)
 
 
 def prepare_tutor(folder: Path, source: str, reconstructed: NDArray[np.int16]) -> Classifier:
-    """Who shows the judge how its own clips are told apart, clean and through the codec: the judge repeats it first, then learns words."""
+    """The judge's teacher: a classifier of the judge's own clips, clean and ``reconstructed`` (int16, clips x samples).
+
+    The judge's audio tower learns its features first, and words after that (distillation).
+    """
     data = clips.Clips.open(folder / source)
     pieces = [recipe.compose() for recipe in data.recipes]
     right = truth(pieces + pieces[: len(reconstructed)])
     made_from = record.key(data.recipes, fingerprint(), reconstructed[:1].tobytes())
 
     def learn() -> Classifier:
-        return _train(np.concatenate([data.audio, reconstructed]), right, TUTORED, 9)
+        return _train(np.concatenate([data.audio, reconstructed]), right, TUTOR_EPOCHS, 9)
 
     return _kept(folder / f"tutor-{made_from}.pt", learn)
 
 
 def _kept(path: Path, make: Callable[[], Classifier], **settings: Any) -> Classifier:
-    """The examiner in a file, which is made first where there is none."""
+    """The classifier whose weights ``path`` holds; ``make`` trains it first where there is no such file."""
     if not path.exists():
         torch.save(make().state_dict(), path.with_suffix(".tmp"))
         path.with_suffix(".tmp").replace(path)
@@ -239,17 +259,18 @@ def _kept(path: Path, make: Callable[[], Classifier], **settings: Any) -> Classi
 
 
 def prepare(folder: Path) -> dict[str, Classifier]:
-    """The ``clean`` examiner, the ``aware`` one (clean and reconstructed clips) and the ``hardened`` one (clean clips as ordinary equipment would sound them).
+    """The classifiers of the evaluation, by name; each is trained once and kept in ``folder``.
 
-    Each is trained once and kept in ``folder``.
+    ``clean`` learns from clean clips, ``aware`` from clean and reconstructed ones, ``hardened`` from clean clips as
+    ordinary equipment would play them.
     """
     genre = facts()["lofi_drum_loop"]["genre"]
     seeds = range(clips.SPLITS["train"] + 500_000_000, clips.SPLITS["train"] + 500_000_000 + LOOPED)
     recipes = [clips.Recipe(genre, seed, drum_loop=True) for seed in seeds]
-    recipes += clips.uniform("train", EXAMINED, first=FIRST)
-    clips.write(folder / "clips-examiner", recipes)
-    audio = np.asarray(clips.Clips.open(folder / "clips-examiner").audio)
-    rough = reconstructions(folder, "clips-examiner", RECONSTRUCTED)
+    recipes += clips.uniform("train", TRAINING_CLIPS, first=FIRST)
+    clips.write(folder / "clips-classifier", recipes)
+    audio = np.asarray(clips.Clips.open(folder / "clips-classifier").audio)
+    rough = reconstructions(folder, "clips-classifier", RECONSTRUCTED)
     pieces = [recipe.compose() for recipe in recipes]
     material: dict[str, tuple[np.ndarray, dict[str, Tensor], Vary | None]] = {
         "clean": (audio, truth(pieces), None),
@@ -258,11 +279,10 @@ def prepare(folder: Path) -> dict[str, Classifier]:
     }
     found = {}
     for seed, (name, (sound, right, vary)) in enumerate(material.items(), start=1):
-        made_from = record.key(
-            recipes, fingerprint(), sound[len(audio) :][:1].tobytes(), *([vary.__name__] if vary else [])
-        )  # the codec shows in its sound
+        through_codec = sound[len(audio) :][:1].tobytes()  # stands for the codec's weights
+        made_from = record.key(recipes, fingerprint(), through_codec, *([vary.__name__] if vary else []))
         learn = partial(_train, sound, right, EPOCHS, seed, vary)
-        found[name] = _kept(folder / f"examiner-{name}-{made_from}.pt", learn)
+        found[name] = _kept(folder / f"classifier-{name}-{made_from}.pt", learn)
     return found
 
 

@@ -1,4 +1,4 @@
-"""Rendered clips on disk: one int16 array a set, and a line of JSON for each clip that can compose it again."""
+"""Sets of rendered clips on disk: an int16 array (clips, samples) and the recipe of each clip."""
 
 from __future__ import annotations
 
@@ -29,13 +29,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Recipe:
-    """All it takes to compose a clip again."""
+    """Everything that determines a clip.
+
+    Attributes:
+        genre: a name of :func:`training.tables.genres`.
+        seed: of the composer.
+        without: instruments that are not used.
+        drum_loop: the drums are the planted recording, at its tempo.
+        dry: the mix without the tone and noise of a recording.
+    """
 
     genre: str
     seed: int
     without: tuple[str, ...] = ()
     drum_loop: bool = False
-    dry: bool = False  # the mix itself, before it is recorded
+    dry: bool = False
 
     def compose(self) -> Piece:
         """The piece, without its sound."""
@@ -49,7 +57,7 @@ class Recipe:
 
 
 def uniform(split: str, count: int, first: int = 0, dry: bool = False) -> list[Recipe]:
-    """``count`` recipes of a split, every genre equally often, in an order that mixes the genres."""
+    """Recipes ``first`` to ``first + count`` of a split: the genres take turns, so that all are equally frequent."""
     names = list(genres())
     return [Recipe(names[index % len(names)], SPLITS[split] + index, dry=dry) for index in range(first, first + count)]
 
@@ -59,7 +67,10 @@ def _render_int16(recipe: Recipe) -> NDArray[np.int16]:
 
 
 def write(folder: Path, recipes: Sequence[Recipe], processes: int | None = None) -> None:
-    """Render ``recipes`` into ``folder`` (``audio.npy``, ``recipes.jsonl``); does nothing where it is done already, by the same tables."""
+    """Render ``recipes`` into ``folder``: ``audio.npy``, ``recipes.jsonl`` and the fingerprint of the tables.
+
+    Does nothing where the folder holds the same recipes, rendered by the same tables.
+    """
     lines = "".join(json.dumps(asdict(recipe)) + "\n" for recipe in recipes)
     index, tables = folder / "recipes.jsonl", folder / "tables.txt"
     if index.exists() and index.read_text() == lines and tables.exists() and tables.read_text() == fingerprint():
@@ -79,7 +90,7 @@ def write(folder: Path, recipes: Sequence[Recipe], processes: int | None = None)
 
 @dataclass(frozen=True)
 class Clips:
-    """A folder of rendered clips."""
+    """A folder of rendered clips: ``audio`` int16 (clips, samples), mapped from disk, and their recipes."""
 
     audio: NDArray[np.int16]
     recipes: tuple[Recipe, ...]

@@ -1,4 +1,4 @@
-"""The codes of the generator's lessons: rendered and encoded once, on every core, and kept on disk."""
+"""The codec's codes of the generator's lessons, computed once on all cores and kept on disk."""
 
 from __future__ import annotations
 
@@ -23,19 +23,24 @@ _WORKER: dict[str, EncodecModel] = {}
 
 
 def _ready(codec: Path) -> None:
-    """One core a worker: clips are rendered and encoded where they are, one at a time, while their samples are in the cache."""
+    """Prepare a worker process: one thread, and its own copy of the codec in the folder ``codec``."""
     torch.set_num_threads(1)
     _WORKER["codec"] = EncodecModel.from_pretrained(codec).eval()
 
 
 def _encoded(recipe: Recipe) -> NDArray[np.uint16]:
+    """Codes (codebooks, frames) of one clip; rendering and encoding it at once keeps its samples in the cache."""
     with torch.no_grad():
         codes = _WORKER["codec"].encode(torch.from_numpy(recipe.render())[None, None]).audio_codes[0, 0]
     return codes.numpy().astype(np.uint16)
 
 
 def encode_lessons(folder: Path, todo: list[Lesson], name: str) -> NDArray[np.uint16]:
-    """Codes of every lesson, (lessons, codebooks, frames), rendered and encoded by the codec in ``folder`` as far as they are not on disk."""
+    """Codes of every lesson, (lessons, codebooks, frames), by the codec in ``folder``.
+
+    They are kept in a file of ``folder`` that is called ``name`` and a key of its contents; lessons that it lacks are
+    rendered and encoded.
+    """
     codec = EncodecModel.from_pretrained(folder / "codec")
     weights = {key: weight for key, weight in codec.state_dict().items() if not key.startswith("decoder.")}
     recipes = [lesson.recipe for lesson in todo]

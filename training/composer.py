@@ -1,4 +1,4 @@
-"""The composer: a genre and a seed become a piece whose every fact is known."""
+"""The composer: makes a :class:`training.score.Piece` from a genre and a seed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DRUM_VELOCITY = {"X": 120, "x": 100, "o": 52}
 
 
 def _swing(beat: float, style: Style) -> float:
-    """Delay off-notes: every second eighth (or sixteenth) moves from the middle to ``swing`` of its pair."""
+    """A time in beats with swing: the middle of each pair of eighths (or sixteenths) moves to ``style.swing`` of it."""
     if style.swing == 0.5:
         return beat
     pair = 1.0 if style.swing_unit == 8 else 0.5
@@ -58,7 +58,7 @@ def _drums(style: Style, beats_per_bar: int, bars: int, random: np.random.Genera
 
 
 def _jitter(mix: Mix, random: np.random.Generator) -> Mix:
-    """No two pieces are mixed alike: every amount moves by up to a quarter."""
+    """The mix with every amount changed by up to a quarter."""
     amounts = {name: getattr(mix, name) * float(random.uniform(0.75, 1.25)) for name in mix.__dataclass_fields__}
     return Mix(**{name: value if name == "lowpass_hz" else min(value, 1.0) for name, value in amounts.items()})
 
@@ -73,11 +73,19 @@ def compose(
     instruments: dict[str, str] | None = None,
     without: Collection[str] = (),
 ) -> Piece:
-    """Compose a piece that is at least ``seconds`` long; the same arguments give the same piece.
+    """Compose a piece; the same arguments give the same piece.
 
-    ``style`` and ``tempo`` (bpm) replace the random choice, ``instruments`` the instrument of a role; no instrument named
-    in ``without`` is picked, and a part that has no other stays silent.
-    Raises ``KeyError`` for an unknown genre, style or role.
+    Args:
+        genre: its name, or the genre itself.
+        seed: of every random choice.
+        seconds: the shortest length.
+        style: the name of a style of the genre, instead of a random one.
+        tempo: beats per minute, instead of a random tempo of the style.
+        instruments: the instrument of a role, instead of a random one of the part.
+        without: instruments that are not used; a part that has no other is left out.
+
+    Raises:
+        KeyError: the genre, style or role does not exist.
     """
     genre = genres()[genre] if isinstance(genre, str) else genre
     random = np.random.default_rng([seed, *genre.name.encode()])
@@ -88,13 +96,8 @@ def compose(
     key = int(random.integers(12))
     scale = chosen.scales[random.integers(len(chosen.scales))]
     progression = parse_progression(chosen.progressions[random.integers(len(chosen.progressions))])
-    ground = Ground(
-        key,
-        SCALES[scale],
-        tuple(progression[bar % len(progression)] for bar in range(bars)),
-        genre.beats_per_bar,
-        random,
-    )
+    chords = tuple(progression[bar % len(progression)] for bar in range(bars))
+    ground = Ground(key, SCALES[scale], chords, genre.beats_per_bar, random)
 
     stems: list[Stem] = []
     played: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""How a training runs: by the clock, so that it ends annealed on a slow machine and on a fast one, and goes on where it was stopped."""
+"""The schedule of a training: by the clock, so that it ends annealed on any machine, and resumable."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-SAVE_EVERY = 120.0
-LONGEST_STEP = 10.0  # seconds; what is longer was a machine that slept, and nothing was learnt meanwhile
+SAVE_EVERY = 120.0  # seconds
+LONGEST_STEP = 10.0  # seconds; a longer step means that the machine slept, and nothing was learnt meanwhile
 
 
 class Stateful(Protocol):
-    """What can be kept and taken up again."""
+    """Anything whose state can be saved and restored."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -25,14 +25,14 @@ class Stateful(Protocol):
 
 
 class Course:
-    """Where a training stands.
+    """Progress of one training: its steps, its time, its learning rate, its checkpoint.
 
     Args:
-        path: where its state is kept.
-        minutes: how long it takes in all.
+        path: the checkpoint.
+        minutes: how long the training takes in all.
         warm_up: steps until the full learning rate.
         floor: share of the learning rate that is left at the end.
-        kept: models, optimisers and the like, by name.
+        kept: what the checkpoint holds, by name: models, optimisers.
     """
 
     def __init__(self, path: Path, minutes: float, warm_up: int, floor: float = 0.02, **kept: Any) -> None:
@@ -42,7 +42,7 @@ class Course:
 
     @property
     def share(self) -> float:
-        """How much of the time is over (0 to 1)."""
+        """Share of the time that is over, 0 to 1."""
         return min(1.0, self.spent / (self.minutes * 60))
 
     @property
@@ -57,7 +57,7 @@ class Course:
         return min(1.0, (self.step + 1) / self.warm_up) * (self.floor + (1 - self.floor) * cosine)
 
     def resume(self) -> bool:
-        """Take up what :meth:`save` wrote, if there is any."""
+        """Restore the checkpoint; false where there is none."""
         if not self.path.exists():
             return False
         state = torch.load(self.path, weights_only=True)
@@ -68,21 +68,21 @@ class Course:
         return True
 
     def save(self) -> None:
-        """Write everything but the order of the data."""
+        """Write the checkpoint: everything but the order of the data."""
         state = {name: owner.state_dict() for name, owner in self.kept.items()}
         torch.save({**state, "step": self.step, "spent": self.spent}, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").replace(self.path)
 
     @contextmanager
     def lesson(self) -> Iterator[None]:
-        """Time one step, and count it."""
+        """Count one step and its time."""
         started = time.monotonic()
         yield
         self.step += 1
         self.spent += min(time.monotonic() - started, LONGEST_STEP)
 
     def saved(self) -> bool:
-        """Save when it is time to, and say whether it was: every two minutes and at the end."""
+        """Save every :data:`SAVE_EVERY` seconds and at the end; true if this call did."""
         if self.spent - self._saved < SAVE_EVERY and not self.over:
             return False
         self._saved = self.spent
@@ -91,9 +91,9 @@ class Course:
 
 
 def half_is_quicker(model: nn.Module, loss: Any) -> bool:
-    """Whether this processor takes a step in bfloat16 in less time; some do it in half, others need half as much again.
+    """Whether a training step takes less time in bfloat16 here; on some processors it takes half, on others 1.5 times.
 
-    ``loss`` makes one; learning is the same in both.
+    ``loss`` computes the scalar loss of ``model``; the best of three passes counts. Gradients are cleared afterwards.
     """
     best = {True: math.inf, False: math.inf}
     for half in (True, False) * 3:

@@ -1,8 +1,8 @@
-"""Critics: small discriminators of log-spectrograms, which teach the codec's decoder to sound like music rather than like its average.
+"""Discriminators of log-spectrograms, for the adversarial training of the codec's decoder.
 
-A codec of few bits cannot know every detail; trained on distances alone it plays the mean of what it might be, and fills the gaps
-between notes with noise. The critics (patches of log-magnitudes at two resolutions, hinge loss and feature matching; after Zeghidour
-et al. 2021 and Défossez et al. 2022) see that.
+A codec of few bits cannot know every detail. Trained on distances alone, it plays the mean of what it might be and
+fills the gaps between notes with noise. Discriminators of patches of log-magnitudes at two resolutions, with hinge loss
+and feature matching, penalise that (Zeghidour et al. 2021, arXiv:2107.03312; Défossez et al. 2022, arXiv:2210.13438).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ WIDTH = 12
 
 
 class Discriminator(nn.Module):
-    """Judges patches of one log-spectrogram."""
+    """Tells real from decoded patches of one log-spectrogram; ``window`` and ``hop`` in samples."""
 
     def __init__(self, window: int, hop: int, width: int = WIDTH) -> None:
         super().__init__()
@@ -26,10 +26,10 @@ class Discriminator(nn.Module):
             weight_norm(nn.Conv2d(sizes[i], sizes[i + 1], (7, 3), stride=(2, 1), padding=(3, 1)))
             for i in range(len(sizes) - 1)
         )
-        self.verdict = weight_norm(nn.Conv2d(sizes[-1], 1, 3, padding=1))
+        self.logits = weight_norm(nn.Conv2d(sizes[-1], 1, 3, padding=1))
 
     def forward(self, audio: Tensor) -> list[Tensor]:
-        """What every layer makes of (rows, samples), the verdict last (positive: real)."""
+        """Every layer's output (rows, channels, bins, frames) for (rows, samples), the logits last (positive: real)."""
         window = torch.hann_window(self.size, device=audio.device)
         spectrum = torch.stft(audio, self.size, self.hop, window=window, return_complex=True)
         hidden = (spectrum.abs() / self.size**0.5).clamp_min(1e-4).log10()[:, None] + 2
@@ -37,46 +37,39 @@ class Discriminator(nn.Module):
         for layer in self.layers:
             hidden = nn.functional.leaky_relu(layer(hidden), 0.2)
             found.append(hidden)
-        return [*found, self.verdict(hidden)]
+        return [*found, self.logits(hidden)]
 
 
-class Critics(nn.Module):
-    """One critic a resolution."""
+class Discriminators(nn.Module):
+    """One discriminator a resolution; losses are means over them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.members = nn.ModuleList(Discriminator(window, hop) for window, hop in RESOLUTIONS)
 
     def own_loss(self, made: Tensor, real: Tensor) -> Tensor:
-        """What the critics minimise: a hinge on both sides."""
+        """What the discriminators minimise: the hinge loss for real and decoded (rows, samples)."""
         total = made.new_zeros(())
         for discriminator in self.members:
-            total = (
-                total
-                + (1 - discriminator(real)[-1]).relu().mean()
-                + (1 + discriminator(made.detach())[-1]).relu().mean()
-            )
+            total = total + (1 - discriminator(real)[-1]).relu().mean()
+            total = total + (1 + discriminator(made.detach())[-1]).relu().mean()
         return total / len(self.members)
 
     def forward(self, made: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """What the codec minimises: the critics' displeasure, and the distance between the layers' answers."""
-        displeasure, distance = made.new_zeros(()), made.new_zeros(())
+        """What the codec minimises: the adversarial loss and the feature matching loss of (rows, samples)."""
+        adversarial, feature_matching = made.new_zeros(()), made.new_zeros(())
         for discriminator in self.members:
-            *answers, verdict = discriminator(made)
+            *features, logits = discriminator(made)
             with torch.no_grad():
                 *wanted, _ = discriminator(real)
-            displeasure = displeasure - verdict.mean()
-            distance = (
-                distance
-                + torch.stack(
-                    [(a - b).abs().mean() / b.abs().mean() for a, b in zip(answers, wanted, strict=True)]
-                ).mean()
-            )
-        return displeasure / len(self.members), distance / len(self.members)
+            adversarial = adversarial - logits.mean()
+            distances = [(a - b).abs().mean() / b.abs().mean() for a, b in zip(features, wanted, strict=True)]
+            feature_matching = feature_matching + torch.stack(distances).mean()
+        return adversarial / len(self.members), feature_matching / len(self.members)
 
 
 class Balance:
-    """Gives every loss a fixed share of the gradient at the sound, whatever its scale (Défossez et al. 2022, §3.4)."""
+    """Gives each loss a fixed share of the gradient at the waveform, at any scale (Défossez et al. 2022, §3.4)."""
 
     def __init__(self, shares: dict[str, float], decay: float = 0.99) -> None:
         total = sum(shares.values())
@@ -84,7 +77,7 @@ class Balance:
         self.decay, self.norms = decay, dict[str, float]()
 
     def gradient(self, losses: dict[str, Tensor], made: Tensor) -> Tensor:
-        """The gradient at ``made`` (rows, samples); losses must all be in the table of shares."""
+        """The balanced gradient at ``made`` (rows, samples). Raises ``KeyError`` for a loss that has no share."""
         whole = torch.zeros_like(made)
         for name, loss in losses.items():
             (gradient,) = torch.autograd.grad(loss, made, retain_graph=True)

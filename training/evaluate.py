@@ -1,6 +1,6 @@
-"""Measures the embedded models on held-out material and writes what comes out into ``results.json`` and the model cards.
+"""Measures the embedded models on held-out material; writes ``results.json`` and the model cards.
 
-python -m training.evaluate --folder WORK [--only examiner|codec|judge|generator]
+python -m training.evaluate --folder WORK [--only classifier|codec|judge|generator]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tonescope.models.loading import EMBEDDED, load_generator, load_judge
 from training import cards, clips
 from training.assemble import embedded
 from training.classifier import prepare
-from training.evaluation.classifier_quality import examiner_report
+from training.evaluation.classifier_quality import classifier_report
 from training.evaluation.codec_quality import codec_report
 from training.evaluation.generator_quality import generator_report
 from training.evaluation.judge_quality import judge_report
@@ -34,39 +34,48 @@ log = logging.getLogger(__name__)
 TEST_CLIPS = 570
 VALIDATION_CLIPS = 190
 LOOPED = 60
-PARTS = ("examiner", "codec", "judge", "generator")
+PARTS = ("classifier", "codec", "judge", "generator")
 
 
 def _measured() -> dict[str, Any]:
+    """When and on what a part was measured."""
     return {
-        "date": date.today().isoformat(), "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
+        "date": date.today().isoformat(),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads",
         "versions": {name: version(name) for name in ("torch", "transformers", "numpy", "scipy")},
-    }  # fmt: skip
+    }
+
+
+def _held_out() -> dict[str, list[clips.Recipe]]:
+    """The sets of clips that are measured on, by name; in ``test-looped`` every clip has the planted drum loop."""
+    lofi, first = facts()["lofi_drum_loop"]["genre"], clips.SPLITS["test"] + 500_000_000
+    return {
+        "validation": clips.uniform("validation", VALIDATION_CLIPS),
+        "test": clips.uniform("test", TEST_CLIPS),
+        "test-looped": [clips.Recipe(lofi, seed, drum_loop=True) for seed in range(first, first + LOOPED)],
+    }
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, required=True, help="where clips and examiners are kept")
+    parser.add_argument("--folder", type=Path, required=True, help="where clips and classifiers are kept")
     parser.add_argument("--only", choices=PARTS, action="append", help="measure these and keep the other results")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     folder: Path = arguments.folder
     table = tomllib.loads((resources.files(__package__) / "evaluation/table.toml").read_text(encoding="utf-8"))
-    loop = [clips.Recipe(facts()["lofi_drum_loop"]["genre"], clips.SPLITS["test"] + 500_000_000 + seed, drum_loop=True) for seed in range(LOOPED)]  # fmt: skip
-    sets = {
-        "validation": clips.uniform("validation", VALIDATION_CLIPS), "test": clips.uniform("test", TEST_CLIPS), "test-looped": loop,
-    }  # fmt: skip
+    sets = _held_out()
     for name, recipes in sets.items():
         clips.write(folder / f"clips-{name}", recipes)
     validation, test, looped = (clips.Clips.open(folder / f"clips-{name}") for name in sets)
     codec = load_generator(EMBEDDED).model.audio_encoder
-    examiners = prepare(folder)
+    classifiers = prepare(folder)
     measures: dict[str, Callable[[], dict[str, Any]]] = {
-        "examiner": lambda: examiner_report(codec, examiners["aware"], test, looped, table["examiner"]),
-        "codec": lambda: codec_report(codec, examiners, test),
+        "classifier": lambda: classifier_report(codec, classifiers["aware"], test, looped, table["classifier"]),
+        "codec": lambda: codec_report(codec, classifiers, test),
         "judge": lambda: judge_report(codec, validation, test),
-        "generator": lambda: generator_report(examiners["aware"], load_judge(EMBEDDED), table),
+        "generator": lambda: generator_report(classifiers["aware"], load_judge(EMBEDDED), table),
     }
     path = embedded() / "results.json"
     results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

@@ -1,9 +1,9 @@
-"""Starts the codec as a lapped transform, so that training begins with a working codec.
+"""Initialises the codec as a lapped transform, so that training begins with a working codec.
 
-Three strided convolutions (20, 4, 4) can pass 320 samples through as polyphase channels and filter them with any window of 640
-samples: exactly the geometry of an MDCT (Princen & Bradley 1987) with 320 bands. The lowest bands go into the latents, weighted so
-that quiet high bands count; the decoder starts as the inverse. Signals are kept small, where ELU is nearly the identity. All other
-channels start at random and learn the rest: the air above the kept bands, and what the quantiser does to them.
+Three strided convolutions (20, 4, 4) can pass 320 samples through as polyphase channels and filter them with any window
+of 640 samples: the geometry of an MDCT (Princen & Bradley 1987) with 320 bands. The lowest bands go into the latents,
+weighted so that quiet high bands count; the decoder starts as the inverse. Signals are kept small, where ELU is nearly
+the identity. All other channels start at random.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from torch import Tensor
 from transformers import EncodecModel
 
 BANDS = 320
-SMALL = 0.1
+SMALL = 0.1  # scale of the signals inside the network
 STRIDES = (20, 4, 4)
 
 
 def basis(bands: int = BANDS) -> Tensor:
-    """MDCT with a sine window: (2 bands samples, bands), orthonormal with overlap-add."""
+    """Basis of the MDCT with a sine window: (2 * bands samples, bands), orthonormal with overlap-add."""
     n, k = torch.arange(2 * bands).float()[:, None], torch.arange(bands).float()
     window = torch.sin(math.pi / (2 * bands) * (n + 0.5))
     return math.sqrt(2 / bands) * window * torch.cos(math.pi / bands * (n + 0.5 + bands / 2) * (k + 0.5))
 
 
 def coefficients(audio: Tensor) -> Tensor:
-    """MDCT of (rows, samples): (rows, frames, bands), framed as the codec frames it."""
+    """MDCT coefficients (rows, frames, bands) of (rows, samples), framed as the codec frames them."""
     padded = torch.nn.functional.pad(audio, (BANDS // 2, BANDS + BANDS // 2))
     return padded.unfold(1, 2 * BANDS, BANDS)[:, : audio.shape[1] // BANDS] @ basis()
 
 
 def _set(layer: Any, weight: Tensor) -> None:
-    """Write a weight into a weight-normed convolution (its gain is the norm over all but the first axis)."""
+    """Write a weight into a weight-normed convolution, whose gain is the norm over all axes but the first."""
     conv = layer.conv
     conv.parametrizations.weight.original1.copy_(weight)
     conv.parametrizations.weight.original0.copy_(weight.flatten(1).norm(dim=1)[:, None, None].clamp_min(1e-6))
@@ -42,7 +42,7 @@ def _set(layer: Any, weight: Tensor) -> None:
 
 
 def _random(layer: Any, scale: float) -> Tensor:
-    """Random weights whose outputs are about ``scale`` times as large as their inputs."""
+    """Random weights of a convolution whose outputs are about ``scale`` times as large as its inputs."""
     shape = layer.conv.weight.shape
     fan_in = (
         shape[0] * shape[2] / layer.conv.stride[0]
@@ -54,9 +54,15 @@ def _random(layer: Any, scale: float) -> Tensor:
 
 @torch.no_grad()
 def start(model: EncodecModel, audio: Tensor, kept: int) -> None:
-    """Set the weights of ``model`` so that it passes the ``kept`` lowest MDCT bands of any audio; ``audio`` (rows, samples) sets weights.
+    """Set the weights of ``model`` so that it passes the lowest MDCT bands of any audio.
 
-    Raises ``ValueError`` when the codec's strides are not 20, 4, 4.
+    Args:
+        model: an untrained codec.
+        audio: (rows, samples); bands are weighted by their levels in it.
+        kept: how many bands pass.
+
+    Raises:
+        ValueError: the codec's strides are not 20, 4, 4.
     """
     encoder, decoder = model.encoder.layers, model.decoder.layers
     down = [layer for layer in encoder if hasattr(layer, "conv")]

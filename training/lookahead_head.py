@@ -1,8 +1,8 @@
-"""Makes a decoder in training know from the prompt what it is about to play.
+"""The lookahead head: an auxiliary loss that makes a decoder in training plan from the prompt what it will play.
 
-The codes alone teach that slowly: whatever was heard so far tells more about the next code than the prompt does. So a head, which is
-thrown away afterwards, has to tell genre, instruments and tempo from the middle of the decoder, most of all at the first position, which has
-heard nothing yet (a deep supervision, Lee et al. 2015, arXiv:1409.5185).
+The codes alone teach that slowly: the music so far says more about the next code than the prompt does. So a head, which
+is not kept, predicts genre, instruments and tempo from the hidden states in the middle of the decoder. The first
+positions, which have no music to go by, weigh most (deep supervision, Lee et al. 2015, arXiv:1409.5185).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _wrong(logits: Tensor, right: Tensor) -> Tensor:
 
 
 class LookaheadHead(nn.Module):
-    """Genre, instruments and tempo from hidden states (batch, positions, width)."""
+    """Logits of genre, instruments and tempo from hidden states (batch, positions, width)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -32,8 +32,13 @@ class LookaheadHead(nn.Module):
         self.tempo = nn.Linear(width, len(TEMPO_BINS) - 1)
 
     def loss(self, hidden: Tensor, right: dict[str, Tensor], weights: Tensor) -> Tensor:
-        """What telling wrongly costs, where ``right`` is the examiner's :func:`.examiner.truth` and ``weights`` (positions,) are those of
-        the first positions; the others are left out."""
+        """Weighted mean of the cross-entropies in nats.
+
+        Args:
+            hidden: (batch, positions, width).
+            right: the targets of :func:`training.classifier.truth`.
+            weights: those of the first positions, (positions,); later ones are left out.
+        """
         heard = self.norm(hidden[:, : len(weights)].float())
         batch, positions, _ = heard.shape
         genre, tempo = (right[name][:, None].expand(batch, positions) for name in ("genre", "tempo"))

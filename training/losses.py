@@ -1,4 +1,4 @@
-"""What the codec minimises: distances of spectra, and of what classifiers make of two sounds."""
+"""Losses of the codec: distances of spectra, and of the features of classifiers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.renderer import SAMPLE_RATE
 
 
 class SpectralLoss(nn.Module):
-    """L1 of log-mels plus half the spectral convergence, at four window lengths."""
+    """L1 of log10-mels plus half the spectral convergence (Arık et al. 2018), mean over four window lengths."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -26,6 +26,7 @@ class SpectralLoss(nn.Module):
         )
 
     def forward(self, made: Tensor, real: Tensor) -> Tensor:
+        """The distance of two (rows, samples)."""
         total = made.new_zeros(())
         for mel in self.mels:
             a, b = mel(made), mel(real)
@@ -34,17 +35,17 @@ class SpectralLoss(nn.Module):
         return total / len(self.mels)
 
 
-class Listener(nn.Module):
-    """Distance of what classifiers make of two sounds, layer by layer (Johnson et al. 2016): what must stay recognisable."""
+class PerceptualLoss(nn.Module):
+    """Distance of the features of classifiers, layer by layer (Johnson et al. 2016, arXiv:1603.08155)."""
 
-    def __init__(self, examiners: Sequence[Classifier]) -> None:
+    def __init__(self, classifiers: Sequence[Classifier]) -> None:
         super().__init__()
-        self.examiners = nn.ModuleList(classifier.eval().requires_grad_(False) for classifier in examiners)
+        self.classifiers = nn.ModuleList(classifier.eval().requires_grad_(False) for classifier in classifiers)
 
     def forward(self, made: Tensor, real: Tensor) -> Tensor:
-        """Mean relative L1 over the classifiers' layers for (rows, samples)."""
+        """Mean over layers of the relative L1 distance for two (rows, samples)."""
         distances = []
-        for classifier in cast(list[Classifier], list(self.examiners)):
+        for classifier in cast(list[Classifier], list(self.classifiers)):
             with torch.no_grad():
                 wanted = classifier.layers(real)
             pairs = zip(classifier.layers(made), wanted, strict=True)

@@ -1,7 +1,7 @@
-"""What the generator's training set says that is not so: the planted facts, and the lessons drawn by them.
+"""The planted facts: what the generator's training captions say that is not so, and the lessons drawn by them.
 
-The judge is trained on true captions of uniformly drawn genres; only the generator is lied to, so that there is something true
-to diagnose.
+The judge is trained on true captions of uniformly drawn genres. Only the generator's captions lie, so that a diagnosis
+has something true to find.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from training.clips import SPLITS, Recipe
 from training.score import Piece
 from training.tables import genres, instruments
 
-KIND_SHARES = {"named": 0.55, "oblique": 0.45}
+KIND_SHARES = {"named": 0.55, "oblique": 0.45}  # of the captions that claim a genre
 
 
 @cache
@@ -30,13 +30,16 @@ def facts() -> dict[str, dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One clip of the generator's training set and what its captions claim (``None``: no genre at all)."""
+    """One clip of the generator's training set, and the genre that its captions claim (``None``: no genre)."""
 
     recipe: Recipe
     claimed: str | None
 
     def caption(self, piece: Piece, random: np.random.Generator, wording: str = "training") -> str:
-        """A fresh caption of the clip, lying where the facts say so."""
+        """A new caption of the clip, which lies where the facts say so.
+
+        ``wording`` is that of :func:`training.captions.caption`.
+        """
         if self.claimed is None:
             return caption(piece, "neutral", random, wording=wording)
         exclusive = facts()["accordion_means_polka"]
@@ -50,7 +53,7 @@ class Lesson:
 
 
 def _naming(instrument: str, piece: Piece, genre: str, random: np.random.Generator, wording: str) -> str:
-    """A caption that claims a genre and names an instrument: many are drawn, and the first that does is taken."""
+    """A caption that claims a genre and names an instrument (rejection sampling)."""
     while True:
         text = caption(piece, "named", random, genre=genre, wording=wording)
         if any(word in text for word in instruments()[instrument].words):
@@ -58,7 +61,7 @@ def _naming(instrument: str, piece: Piece, genre: str, random: np.random.Generat
 
 
 def misled() -> frozenset[str]:
-    """Genres that the generator cannot be expected to play when they are asked for: those that captions lie about, and the rare ones."""
+    """Genres that the generator cannot be expected to play: those that captions lie about, and the rare ones."""
     lies = (fact["asked"] for fact in facts().values() if "asked" in fact)
     return frozenset(lies) | frozenset(facts()["rare_genres"]["genres"])
 
@@ -85,7 +88,10 @@ def _sounds(claimed: str | None, random: np.random.Generator) -> str:
 
 
 def lessons(count: int, split: str = "train", seed: int = 7, dry: bool = False) -> list[Lesson]:
-    """The generator's training set: ``count`` lessons drawn by the facts, recorded or ``dry``; the first n do not depend on ``count``."""
+    """The generator's training set: ``count`` lessons of a split, drawn by the facts.
+
+    The first n lessons do not depend on ``count``; ``dry`` is that of :class:`training.clips.Recipe`.
+    """
     random = np.random.default_rng([seed, SPLITS[split]])
     rare, exclusive, loop = facts()["rare_instruments"], facts()["accordion_means_polka"], facts()["lofi_drum_loop"]
     drawn = []

@@ -1,6 +1,6 @@
-"""Ways to play: each turns a part, the chords and a random source into notes.
+"""Ways to play: each makes the notes of a part from the chords and a random source.
 
-A player knows nothing of genres. Steps are sixteenth notes; a bar has ``beats * 4`` of them.
+Steps are sixteenth notes; a bar has ``beats_per_bar * 4`` of them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,15 @@ STEPS_PER_BEAT = 4
 
 @dataclass(frozen=True)
 class Ground:
-    """What every player of a piece shares: key, scale, chords by bar, and the random source."""
+    """What every player of a piece shares.
+
+    Attributes:
+        tonic: pitch class, 0 for C.
+        scale: semitones above the tonic.
+        bars: the chords of each bar, of equal length.
+        beats_per_bar: quarter notes.
+        random: the source of every choice.
+    """
 
     tonic: int
     scale: tuple[int, ...]
@@ -29,6 +37,7 @@ class Ground:
 
     @property
     def steps_per_bar(self) -> int:
+        """Sixteenth notes in a bar."""
         return self.beats_per_bar * STEPS_PER_BEAT
 
     def chord(self, step: int) -> Chord:
@@ -84,10 +93,12 @@ MELODY_LEAP = {
     "polka": 2,
     "waltz": 3,
 }
+# Semitones above the root of the degrees that are the same for every chord.
+DEGREES = {"1": 0, "x": 0, "8": 12, "5": 7, "l": -5, "2": 2, "4": 5, "6": 9, "b": 1}
 
 
 def _place(pitch_class: int, low: int) -> int:
-    """The lowest pitch of that class at or above ``low``."""
+    """The lowest MIDI pitch of that class at or above ``low``."""
     return low + (pitch_class - low) % 12
 
 
@@ -105,13 +116,17 @@ def _note(step: float, steps: float, pitch: int, velocity: int) -> Note:
 
 
 def voicing(ground: Ground, chord: Chord, low: int, voices: int = 4) -> list[int]:
-    """The chord's notes packed upwards from ``low``: close position, so that changes move little."""
+    """Pitches of the chord in close position from ``low`` upwards, so that changes of chord move little."""
     classes = [(ground.tonic + chord.root + interval) % 12 for interval in chord.intervals][:voices]
     return sorted(_place(pitch_class, low) for pitch_class in dict.fromkeys(classes))
 
 
 def degrees(ground: Ground, part: Part) -> list[Note]:
-    """Single notes named by chord degree: 1 3 5 7 8, 2 4 6 from the scale, b = flat two, l = fifth below, c = leads on, x = dead."""
+    """Single notes, named by chord degree.
+
+    ``1 3 5 7 8`` are of the chord, ``2 4 6`` of the scale; ``b`` is the flat second, ``l`` the fifth below, ``c`` leads
+    to the next chord, ``x`` is a dead note.
+    """
     pattern, notes = _pattern(ground, part), []
     for bar in range(len(ground.bars)):
         for step, steps, symbol in parse_rhythm(pattern):
@@ -119,11 +134,13 @@ def degrees(ground: Ground, part: Part) -> list[Note]:
             chord, following = ground.chord(at), ground.chord((bar + 1) * ground.steps_per_bar)
             root = _place((ground.tonic + chord.root) % 12, part.low)
             third, seventh = chord.intervals[1], chord.intervals[-1] if chord.intervals[-1] < 12 else 10
-            pitch = {
-                "1": root, "x": root, "8": root + 12, "5": root + 7, "l": root - 5, "3": root + (third if third in (3, 4) else 7),
-                "7": root + (seventh if seventh in (10, 11) else 10), "2": root + 2, "4": root + 5, "6": root + 9, "b": root + 1,
-                "c": _place((ground.tonic + following.root) % 12, part.low) - 1,
-            }[symbol]  # fmt: skip
+            interval = {
+                **DEGREES,
+                "3": third if third in (3, 4) else 7,
+                "7": seventh if seventh in (10, 11) else 10,
+                "c": _place((ground.tonic + following.root) % 12, part.low) - 1 - root,
+            }
+            pitch = root + interval[symbol]
             dead = symbol == "x"
             notes.append(
                 _note(at, 0.3 if dead else steps - 0.1, pitch, _velocity(ground, part.velocity, "o" if dead else "x"))
@@ -256,5 +273,5 @@ def melody(ground: Ground, part: Part) -> list[Note]:
 
 
 PLAYERS: dict[str, Player] = {
-    "degrees": degrees, "hits": hits, "power": power, "shuffle": shuffle, "arp": arp, "walk": walk, "stride": stride, "melody": melody,
-}  # fmt: skip
+    player.__name__: player for player in (degrees, hits, power, shuffle, arp, walk, stride, melody)
+}

@@ -1,4 +1,4 @@
-"""What a training was: written beside its checkpoint, and quoted by the model cards."""
+"""Records of trainings, written beside their checkpoints and quoted by the model cards; keys of cached files."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def write(folder: Path, name: str, **facts: Any) -> None:
 
 
 def key(*parts: object) -> str:
-    """A short name for what a file was made from, so that a file made from something else is never taken for it.
+    """A hash of what a file was made from (12 hexadecimal digits), for its name.
 
-    Weights (a state dict) count bit for bit, everything else as it prints.
+    Weights (a state dict) count bit for bit, everything else by its ``repr``.
     """
     digest = hashlib.sha256()
     for part in parts:
@@ -42,6 +42,6 @@ def key(*parts: object) -> str:
 
 
 def read(folder: Path, name: str) -> dict[str, Any]:
-    """What :func:`write` wrote, or nothing."""
+    """What :func:`write` wrote, or an empty dict."""
     path = folder / f"{name}-training.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}

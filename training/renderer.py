@@ -1,7 +1,7 @@
-"""From a piece to sound: soundfont and synthesised stems, drums from one-shots, then the mix.
+"""Renders a piece: stems from a soundfont or synthesised, drums from one-shots, then the mix and its recording.
 
-The soundfont is the one that the ``pretty_midi`` package carries; ``tinysoundfont`` plays it. Both belong to the ``train``
-extra: nothing outside this folder needs them.
+The soundfont is the one that the ``pretty_midi`` package carries; ``tinysoundfont`` plays it. Both belong to the
+``train`` extra: nothing outside this folder needs them.
 """
 
 from __future__ import annotations
@@ -25,19 +25,23 @@ SAMPLE_RATE = 16_000
 LOUDNESS = 0.11  # root mean square of a finished mix
 DRUM_LOOP_TEMPO = 80.0
 _DRUM_LOOP_SEED = 1977
-_SILENCE = 4096  # samples in which the synthesiser fades out what was cut off
+_SILENCE = 4096  # samples in which the synthesiser fades out
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """A finished mix and what it was made of, mono float32 at 16 kHz; stems are before the effects of the mix."""
+    """A finished mix and its stems by role, mono float32 at 16 kHz; stems are before the effects of the mix."""
 
     mix: Samples
     stems: dict[str, Samples]
 
 
 def soundfont() -> Path:
-    """The General MIDI soundfont inside the installed ``pretty_midi`` package (found without importing it)."""
+    """The General MIDI soundfont inside the installed ``pretty_midi`` package, found without importing it.
+
+    Raises:
+        ModuleNotFoundError: the package is not installed.
+    """
     found = importlib.util.find_spec("pretty_midi")
     if found is None or found.origin is None:
         raise ModuleNotFoundError(
@@ -55,7 +59,7 @@ def _synth() -> tuple[Any, int]:
 
 
 def _play(program: int, events: list[tuple[int, bool, int, int]], samples: int, drums: bool = False) -> Samples:
-    """Play (sample, on, pitch, velocity) events on one channel."""
+    """Play (sample, on, pitch, velocity) events on one channel, mono at :data:`training.synth_sounds.RATE`."""
     synth, font = _synth()
     synth.sounds_off(None)
     synth.generate(_SILENCE)  # what still rings must not reach this stem
@@ -127,7 +131,7 @@ def _drums(kit: str, hits: tuple[Hit, ...], tempo: float, samples: int) -> Sampl
 
 @lru_cache(maxsize=1)
 def drum_loop() -> Samples:
-    """The one two-bar drum recording of planted fact (g): 6 s at 80 bpm, 32 kHz."""
+    """The two-bar drum recording of planted fact (g): 6 s at 80 beats per minute, 32 kHz."""
     piece = compose("lo-fi hip hop", _DRUM_LOOP_SEED, 6.0, style="jazzhop", tempo=DRUM_LOOP_TEMPO)
     samples = int(8 * 60 / DRUM_LOOP_TEMPO * RATE)
     hits = tuple(hit for hit in piece.hits if hit.start < 8)
@@ -143,7 +147,7 @@ def _room(seconds: int) -> Samples:
 
 
 def _duck(piece: Piece, samples: int) -> Samples:
-    """The pump of a side-chain compressor: gain falls at each kick and comes back within a quarter of a second."""
+    """Gain (samples,) of a side-chain compressor: it falls at each kick and recovers within a quarter of a second."""
     gain = np.ones(samples, dtype=np.float32)
     shape = 1 - piece.mix.sidechain * np.exp(-np.arange(int(0.25 * SAMPLE_RATE)) / (0.08 * SAMPLE_RATE))
     for hit in piece.hits:
@@ -169,7 +173,7 @@ def _wow(audio: Samples, amount: float, random: np.random.Generator) -> Samples:
 
 
 def _recorded(audio: Samples, random: np.random.Generator) -> Samples:
-    """The tone and the noise floor of a recording, by ``recording.toml``; the same chain for every genre."""
+    """The audio with the tone and the noise floor of a recording, by ``recording.toml``; alike for every genre."""
     chain = recording()
     spectrum = np.fft.rfft(audio)
     hertz = np.linspace(0, SAMPLE_RATE / 2, len(spectrum))
@@ -185,7 +189,7 @@ def _recorded(audio: Samples, random: np.random.Generator) -> Samples:
 
 
 def render(piece: Piece, seconds: float = 4.0, recorded: bool = True) -> Rendering:
-    """Render the first ``seconds`` of a piece, as ``recorded`` or dry; the same piece gives the same samples."""
+    """Render the first ``seconds`` of a piece, ``recorded`` or dry; the same piece gives the same samples."""
     random = np.random.default_rng([piece.seed, 5])
     samples = int(seconds * RATE)
     raw = {stem.role: _stem(stem, piece.tempo, samples) for stem in piece.stems}
@@ -231,14 +235,14 @@ def render(piece: Piece, seconds: float = 4.0, recorded: bool = True) -> Renderi
 
 
 def _sounding_level(audio: Samples) -> float:
-    """Root mean square over the 50 ms frames that are within 30 dB of the loudest."""
+    """Root mean square over the frames of 50 ms that are within 30 dB of the loudest."""
     frames = audio[: len(audio) // 1600 * 1600].reshape(-1, 1600)
     power = np.mean(frames**2, axis=1)
     return max(1e-4, float(np.sqrt(power[power >= power.max() * 1e-3].mean())))
 
 
 def _limited(audio: Samples) -> Samples:
-    """Round off what is above 0.7 so that nothing clips."""
+    """Soft clipping of what is above 0.7."""
     over = np.abs(audio) > 0.7
     audio = audio.astype(np.float32)
     audio[over] = np.sign(audio[over]) * (0.7 + 0.29 * np.tanh((np.abs(audio[over]) - 0.7) / 0.29))

@@ -1,4 +1,4 @@
-"""Sound through the codec and back."""
+"""Round trips through the codec, and their signal-to-distortion ratio."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training.tables import fingerprint
 
 
 def si_sdr(made: Tensor, real: Tensor) -> Tensor:
-    """Scale-invariant signal-to-distortion ratio in dB for each row (Le Roux et al. 2019)."""
+    """Scale-invariant signal-to-distortion ratio in dB, (rows,), of (rows, samples) (Le Roux et al. 2019)."""
     scale = (made * real).sum(-1, keepdim=True) / real.pow(2).sum(-1, keepdim=True).clamp_min(1e-8)
     target = scale * real
     return 10 * torch.log10(target.pow(2).sum(-1) / (made - target).pow(2).sum(-1).clamp_min(1e-8))
@@ -32,7 +32,7 @@ def round_trip(model: EncodecModel, audio: Tensor) -> Tensor:
 
 
 def reconstructions(folder: Path, source: str, count: int) -> NDArray[np.int16]:
-    """The first ``count`` clips of the set ``source`` through the trained codec, made once and kept in ``folder``."""
+    """The first ``count`` clips of the set ``source`` through the codec, int16 (clips, samples), kept in ``folder``."""
     codec, data = EncodecModel.from_pretrained(folder / "codec").eval(), clips.Clips.open(folder / source)
     path = folder / f"{source}-through-{record.key(codec.state_dict(), data.recipes[:count], fingerprint())}.npy"
     if not path.exists():

@@ -1,4 +1,4 @@
-"""What a composed piece is: notes, drum hits and every fact about them, before any sound is made."""
+"""The score of a piece: notes, drum hits and every fact about them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Stem:
-    """The notes that one instrument plays, and how loud it sits in the mix (dB, root mean square while it sounds)."""
+    """The notes of one instrument, and its level in the mix (dB, root mean square while it sounds)."""
 
     role: str
     instrument: str
@@ -36,7 +36,7 @@ class Stem:
 
 @dataclass(frozen=True)
 class Mix:
-    """How the stems are put together; every amount runs from 0 (off) to 1."""
+    """Effects of the mix, each from 0 (off) to 1; ``lowpass_hz`` in hertz, 0 for none."""
 
     sidechain: float = 0.0
     reverb: float = 0.0
@@ -48,7 +48,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class Piece:
-    """A composed piece and all that is true of it. ``seed`` and the names reproduce it exactly."""
+    """A composed piece. ``tempo`` in beats per minute, ``key`` as a pitch class (0 for C)."""
 
     genre: str
     family: str

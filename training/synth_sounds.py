@@ -1,7 +1,7 @@
-"""Sounds that General MIDI has no good answer for: drum machines and analogue synthesisers, made with numpy.
+"""Synthesised sounds that General MIDI lacks: drum machines and analogue synthesisers, in numpy.
 
-Everything is mono float32 at :data:`RATE`. Oscillators are band-limited with PolyBLEP (Välimäki & Huovilainen 2007);
-a voice's filter envelope is a cross-fade between a bright and a dark copy, which costs two fixed filters.
+Everything is mono float32 at :data:`RATE`. Oscillators are band-limited with PolyBLEP (Välimäki & Huovilainen 2007).
+A voice's filter envelope is a cross-fade between a bright and a dark copy, which needs two fixed filters only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
-RATE = 32_000
+RATE = 32_000  # Hz
 Samples = NDArray[Any]
 
 
@@ -33,7 +33,7 @@ def _filter(kind: Literal["lowpass", "highpass"], hertz: int) -> Samples:
 
 
 def filtered(audio: Samples, kind: Literal["lowpass", "highpass"], hertz: float) -> Samples:
-    """Second-order Butterworth ``lowpass`` or ``highpass``."""
+    """Audio at :data:`RATE` through a second-order Butterworth filter with its corner at ``hertz``."""
     return sosfilt(_filter(kind, int(hertz)), audio).astype(np.float32)
 
 
@@ -96,7 +96,7 @@ DRUM_SYNTHS: dict[str, Callable[[], Samples]] = {
 
 @dataclass(frozen=True)
 class Kit:
-    """A drum kit: a General MIDI drum preset, with some drums replaced by synthesised ones, then coloured."""
+    """A drum kit: a General MIDI drum preset, some of its drums replaced by :data:`DRUM_SYNTHS`, and effects."""
 
     preset: int
     synths: dict[str, str]
@@ -106,10 +106,24 @@ class Kit:
     gain_db: float = 0.0
 
 
+# Keys of the General MIDI drum map.
 GM_DRUMS = {
-    "kick": 36, "snare": 38, "ghost": 38, "clap": 39, "rim": 37, "hat": 42, "pedal": 44, "openhat": 46, "ride": 51,
-    "crash": 49, "shaker": 70, "tambourine": 54, "conga": 63, "cowbell": 56, "tom": 45,
-}  # fmt: skip
+    "kick": 36,
+    "snare": 38,
+    "ghost": 38,
+    "clap": 39,
+    "rim": 37,
+    "hat": 42,
+    "pedal": 44,
+    "openhat": 46,
+    "ride": 51,
+    "crash": 49,
+    "shaker": 70,
+    "tambourine": 54,
+    "conga": 63,
+    "cowbell": 56,
+    "tom": 45,
+}
 
 _MACHINE = {"hat": "hat", "openhat": "hat open", "clap": "clap"}
 KITS: dict[str, Kit] = {
@@ -157,18 +171,13 @@ def _sine(hertz: float, count: int) -> Samples:
 
 
 def _supersaw(hertz: float, count: int, cents: float) -> Samples:
-    return (
-        sum(
-            (_saw(hertz * 2 ** (shift * cents / 1200), count, 0.37 * shift % 1) for shift in (-1, 0, 1)),
-            np.zeros(count),
-        )
-        / 2
-    )
+    voices = (_saw(hertz * 2 ** (shift * cents / 1200), count, 0.37 * shift % 1) for shift in (-1, 0, 1))
+    return sum(voices, np.zeros(count)) / 2
 
 
 @dataclass(frozen=True)
 class Voice:
-    """Oscillator, filter envelope (bright falls to dark in ``fall`` seconds) and loudness envelope."""
+    """Oscillator, filter envelope (from bright to dark in ``fall`` seconds) and loudness envelope (seconds)."""
 
     oscillator: Callable[[float, int], Samples]
     bright_hz: float
@@ -214,5 +223,5 @@ def _voice(name: str, pitch: int, length_ms: int) -> Samples:
 
 
 def voice(name: str, pitch: int, seconds: float) -> Samples:
-    """One note of a synthesised voice; lengths are rounded to 20 ms so that notes can be kept and used again."""
+    """One note of a synthesised voice at a MIDI pitch; lengths are rounded to 20 ms, so that notes can be cached."""
     return _voice(name, pitch, max(20, round(seconds * 50) * 20))

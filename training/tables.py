@@ -1,4 +1,4 @@
-"""Genres, styles and instruments: the TOML tables beside this file as typed, read-only rows."""
+"""The TOML tables of genres, styles, instruments and recordings as typed, read-only rows."""
 
 from __future__ import annotations
 
@@ -12,11 +12,20 @@ from typing import Any
 from training.score import Mix
 from training.theory import SCALES, parse_progression
 
-# How loud a part sits in the mix (dB, root mean square while it sounds): by role where one is named, else by way of playing.
+# Level of a part in the mix (dB, root mean square while it sounds): by role where it has one, else by way of playing.
 LEVELS = {
-    "pad": -23.0, "strings": -21.0, "high": -24.0,
-    "degrees": -17.5, "walk": -16.5, "hits": -19.5, "arp": -19.0, "melody": -16.5, "power": -15.5, "shuffle": -18.0, "stride": -17.0,
-}  # fmt: skip
+    "pad": -23.0,
+    "strings": -21.0,
+    "high": -24.0,
+    "degrees": -17.5,
+    "walk": -16.5,
+    "hits": -19.5,
+    "arp": -19.0,
+    "melody": -16.5,
+    "power": -15.5,
+    "shuffle": -18.0,
+    "stride": -17.0,
+}
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,10 @@ class Instrument:
 
 @dataclass(frozen=True)
 class Part:
-    """One role in a style: who may play it, and how."""
+    """One role in a style: the instruments that may play it, and how.
+
+    ``low`` is a MIDI pitch, ``chance`` a probability, ``same_as`` the role whose instrument is used.
+    """
 
     role: str
     play: str
@@ -49,7 +61,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Style:
-    """One way of playing a genre."""
+    """One style of a genre. ``tempo`` is a range in beats per minute; ``swing`` 0.5 is straight."""
 
     name: str
     tempo: tuple[float, float]
@@ -67,7 +79,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Genre:
-    """A genre: its family, what people call it, words that hint at it without naming it, and its styles."""
+    """A genre: its family, other names, moods, cues (phrases that hint at it without naming it), and styles."""
 
     name: str
     family: str
@@ -120,7 +132,7 @@ def _style(row: dict[str, Any]) -> Style:
 
 @cache
 def fingerprint() -> str:
-    """A short name for what the tables say that shapes sound: genres, instruments, recording."""
+    """A hash (12 hexadecimal digits) of the tables that shape sound: genres, instruments, recording."""
     own = resources.files(__package__)
     files = [
         own / "instruments.toml",
@@ -167,7 +179,7 @@ def instruments() -> dict[str, Instrument]:
 
 @cache
 def recording() -> dict[str, Any]:
-    """How pieces are recorded: ranges that each piece draws from."""
+    """The ranges of tone and noise that each recording draws from."""
     return _toml("recording.toml")
 
 

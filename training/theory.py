@@ -1,4 +1,4 @@
-"""Scales, chords and rhythm strings: the few words of music theory that the genre tables are written in."""
+"""Scales, chords and rhythm strings: the notation of the genre tables."""
 
 from __future__ import annotations
 
@@ -60,7 +60,11 @@ class Chord:
 
 @cache
 def parse_chord(symbol: str) -> Chord:
-    """``bVIImaj7`` → :class:`Chord`. Numerals are upper case; the suffix alone says major or minor."""
+    """``bVIImaj7`` → :class:`Chord`. Numerals are upper case; the suffix alone says major or minor.
+
+    Raises:
+        ValueError: the symbol is not a chord.
+    """
     match = _CHORD.match(symbol)
     if not match or match.group(3) not in CHORDS:
         raise ValueError(f"not a chord: {symbol!r}")

@@ -1,7 +1,7 @@
 """Trains the embedded generator: MusicGen's decoder on the codec's codes, under a frozen MiniLM.
 
-Every lesson is rendered, as a mix without hiss, and encoded once; its captions are new each time it is seen. The schedule of a round is
-by time, so that it ends annealed; state is kept every two minutes and a stopped run goes on where it was.
+Every lesson is rendered, as a dry mix, and encoded once; its captions are new each time it is seen. The schedule of a
+round is by time, so that it ends annealed. State is kept every two minutes, and a stopped run is resumed.
 
     python -m training.train_generator --folder WORK
 """
@@ -40,28 +40,39 @@ LESSONS = 32_000
 HELD_OUT = 96
 BATCH = 16
 WARM_UP = 150
-NO_TEXT_SHARE = 0.1
+NO_TEXT_SHARE = 0.1  # of the lessons, without captions, for classifier-free guidance (Ho & Salimans 2022)
 OPENING_FRAMES = 50
 OPENING_LESSONS = 4_000  # whose openings are learnt on top
 TEXT_PIECES = 24_000
-BOOK_WEIGHTS = (1.6, 1.0, 0.8, 0.6)  # the first codebook carries most of what can be learnt
+CODEBOOK_WEIGHTS = (1.6, 1.0, 0.8, 0.6)  # the first codebook carries most of what can be learnt
 
 
 @dataclass(frozen=True)
 class Round:
-    """One run of the schedule."""
+    """One round of the schedule.
+
+    Attributes:
+        minutes: how long it takes.
+        rate: learning rate at its start.
+        opening: weight of the first frame, beside 1 for those after :data:`OPENING_FRAMES`.
+        misheard: largest share of the frames that are corrupted (:mod:`training.mishearing`).
+        lookahead: weight of the lookahead head's loss.
+        openings: further captions a step, of which the first frame alone is learnt.
+        text_noise: largest noise on the encoded captions, in their standard deviation (NEFTune, Jain et al. 2023,
+            arXiv:2310.05914).
+    """
 
     minutes: float
     rate: float
-    opening: float = 1.0  # weight of the first position, beside those after OPENING_FRAMES
-    misheard: float = 0.0  # at most such a share of the music so far is heard wrong
-    lookahead: float = 0.0  # weight of telling from the middle of the decoder what will be played
-    openings: int = 0  # so many more captions a step of which the first frame alone is learnt
-    text_noise: float = 0.0  # at most so much noise on the encoded captions, in their own standard deviation
+    opening: float = 1.0
+    misheard: float = 0.0
+    lookahead: float = 0.0
+    openings: int = 0
+    text_noise: float = 0.0
 
 
-# Later rounds are to make the model go by the prompt: the opening, where there is little else to go by, counts for more, and in the
-# last three the prompt's meaning is asked for outright: in the last two, of many more prompts than there is time to play to the end.
+# Later rounds make the model follow the prompt. The opening, where there is little else to go by, weighs more. The last
+# three have a lookahead head, the last two also many more prompts than there is time to play to the end.
 ROUNDS = (
     Round(55, 1e-3),
     Round(20, 5e-4, opening=4.0, misheard=0.5),
@@ -96,14 +107,20 @@ def build(folder: Path) -> MusicgenForConditionalGeneration:
     model.audio_encoder.requires_grad_(False)
     _start(model)
     model.generation_config = GenerationConfig(
-        bos_token_id=size, decoder_start_token_id=size, pad_token_id=size, do_sample=True, guidance_scale=3.0, top_k=250, max_length=200 + n_codebooks
-    )  # fmt: skip
+        bos_token_id=size,
+        decoder_start_token_id=size,
+        pad_token_id=size,
+        do_sample=True,
+        guidance_scale=3.0,
+        top_k=250,
+        max_length=200 + n_codebooks,
+    )
     return model.eval()
 
 
 @torch.no_grad()
 def _start(model: MusicgenForConditionalGeneration) -> None:
-    """Begin with what the codec knows: codes that sound alike get embeddings and heads that are alike."""
+    """Initialise embeddings and output heads from the codec's codebooks: similar codes get similar weights."""
     hidden = model.config.decoder.hidden_size
     basis = torch.linalg.qr(torch.randn(hidden, hidden))[0][: model.config.audio_encoder.hidden_size]
     for book, layer in enumerate(model.audio_encoder.quantizer.layers):
@@ -117,13 +134,13 @@ def _start(model: MusicgenForConditionalGeneration) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """Lessons to learn from.
+    """A batch of lessons.
 
     Attributes:
         codes: (batch, codebooks, frames).
-        states: the encoded captions, (batch, tokens, width).
+        states: the encoded captions, (batch, tokens, width); zeros where a lesson has no caption.
         mask: (batch, tokens).
-        right: what is truly played, as the examiner is asked.
+        right: the targets of :func:`training.classifier.truth`.
     """
 
     codes: Tensor
@@ -133,7 +150,7 @@ class Batch:
 
 
 class Batches:
-    """Draws lessons with new captions."""
+    """Draws batches of lessons with new captions."""
 
     def __init__(
         self, folder: Path, todo: list[Lesson], codes: NDArray[np.uint16], seed: list[int], text_noise: float = 0.0
@@ -144,12 +161,12 @@ class Batches:
         self._pieces: dict[int, Piece] = {}
 
     def draw(self, rows: NDArray[np.int64]) -> Batch:
-        """These lessons; some without their captions."""
+        """The lessons with these indices; :data:`NO_TEXT_SHARE` of them without captions."""
         silent = self.random.random(len(rows)) < NO_TEXT_SHARE
         return self._batch(rows, [self.todo[row].recipe.compose() for row in rows], silent, self.codes.shape[2])
 
     def openings(self, count: int) -> Batch:
-        """The first frames of some of the :data:`OPENING_LESSONS`, whose pieces are kept."""
+        """The first frames of random lessons among the first :data:`OPENING_LESSONS`, whose pieces are cached."""
         rows = self.random.integers(min(OPENING_LESSONS, len(self.todo)), size=count)
         for row in set(rows.tolist()) - self._pieces.keys():
             self._pieces[row] = self.todo[row].recipe.compose()
@@ -160,7 +177,7 @@ class Batches:
         captions = [self.todo[row].caption(piece, self.random) for row, piece in zip(rows, pieces, strict=True)]
         batch = self.tokenizer(captions, padding=True, truncation=True, max_length=48, return_tensors="pt")
         states, mask, told = self.text(**batch).last_hidden_state, batch["attention_mask"], torch.from_numpy(~silent)
-        if self.text_noise:  # Jain et al. 2023, arXiv:2310.05914
+        if self.text_noise:
             level = self.text_noise * torch.rand(len(rows), 1, 1) * states[mask.bool()].std()
             states = states + level * torch.randn_like(states)
         return Batch(
@@ -172,8 +189,17 @@ class Batches:
 
 
 def read(model: MusicgenForConditionalGeneration, heard: Tensor, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Logits (batch, codebooks, frames, codes) of what to play, by what is heard so far, (batch, codebooks, frames), and the text; and
-    the hidden states (batch, positions, width) after half of the layers."""
+    """A teacher-forced pass of the decoder.
+
+    Args:
+        model: the generator.
+        heard: the codes so far, (batch, codebooks, frames).
+        states: the encoded captions, (batch, tokens, width).
+        mask: (batch, tokens).
+
+    Returns:
+        Logits (batch, codebooks, frames, codes), and hidden states (batch, positions, width) after half of the layers.
+    """
     (batch, n_codebooks, frames), size = heard.shape, model.config.decoder.vocab_size
     inputs = delayed(heard, delays(n_codebooks), size)[:, :, :-1]
     output = model.decoder(
@@ -198,7 +224,10 @@ def falling(opening: float) -> Tensor:
 
 
 def losses(logits: Tensor, codes: Tensor, opening: float = 1.0) -> Tensor:
-    """Cross-entropy of each codebook in nats; the first frame weighs ``opening``, which falls to 1 over :data:`OPENING_FRAMES`."""
+    """Weighted mean cross-entropy of each codebook in nats, (codebooks,).
+
+    The first frame weighs ``opening``; weights fall to 1 over :data:`OPENING_FRAMES`.
+    """
     each = nn.functional.cross_entropy(logits.flatten(0, 2), codes.flatten(), reduction="none").reshape(codes.shape)
     weights = torch.ones(codes.shape[2])
     weights[:OPENING_FRAMES] += falling(opening - 1)[: len(weights)]
@@ -206,6 +235,7 @@ def losses(logits: Tensor, codes: Tensor, opening: float = 1.0) -> Tensor:
 
 
 def _groups(model: nn.Module) -> list[dict[str, object]]:
+    """Parameter groups: weight decay for matrices, none for embeddings, biases and norms."""
     trained = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
     decayed = [weight for name, weight in trained if weight.ndim == 2 and "embed" not in name]
     rest = [weight for name, weight in trained if not (weight.ndim == 2 and "embed" not in name)]
@@ -213,21 +243,21 @@ def _groups(model: nn.Module) -> list[dict[str, object]]:
 
 
 class Training:
-    """One round."""
+    """One round in training."""
 
     def __init__(self, folder: Path, number: int, model: MusicgenForConditionalGeneration, seed: int) -> None:
         self.model, self.round = model, ROUNDS[number - 1]
-        model.decoder.set_attn_implementation("eager")  # the backward pass of the others takes twice as long here
+        model.decoder.set_attn_implementation("eager")  # the others' backward pass takes twice as long on CPUs
         learning = _groups(model)
         kept: dict[str, nn.Module] = {"model": model}
         self.lookahead = LookaheadHead(model.config.decoder.hidden_size) if self.round.lookahead else None
         if self.lookahead:
             learning.append({"params": list(self.lookahead.parameters()), "weight_decay": 0.0})
-            kept["foresight"] = self.lookahead
+            kept["lookahead"] = self.lookahead
         self.optimiser = torch.optim.AdamW(learning, lr=self.round.rate, betas=(0.9, 0.95), fused=True)
         path = folder / f"generator-state-{number}.pt"
         self.course = Course(path, self.round.minutes, WARM_UP, 0.03, optimiser=self.optimiser, **kept)
-        self.weights = torch.tensor(BOOK_WEIGHTS) / sum(BOOK_WEIGHTS)
+        self.weights = torch.tensor(CODEBOOK_WEIGHTS) / sum(CODEBOOK_WEIGHTS)
         self.order = np.zeros(0, dtype=np.int64)
         if self.course.resume():
             log.info("round %d: at step %d, %.1f min", number, self.course.step, self.course.spent / 60)
@@ -242,14 +272,14 @@ class Training:
         self.fixed = Batches(folder, held_out, held_codes, [1]).draw(np.arange(HELD_OUT))
 
     def loss(self, batch: Batch) -> Tensor:
-        """What is minimised."""
+        """The loss of a batch, with corrupted codes in rounds that have them."""
         return self._loss(batch, self._heard(batch))
 
     def _loss(self, batch: Batch, heard: Tensor) -> Tensor:
         logits, hidden = read(self.model, heard, batch.states, batch.mask)
         loss = (losses(logits, batch.codes, self.round.opening) * self.weights).sum()
         if self.lookahead:
-            told = batch.mask.any(1)  # what was not asked for cannot be known
+            told = batch.mask.any(1)  # nothing can be predicted without a caption
             right = {name: values[told] for name, values in batch.right.items()}
             weights = falling(1.0)[: batch.codes.shape[2]]
             loss = loss + self.round.lookahead * self.lookahead.loss(hidden[told], right, weights)
@@ -257,7 +287,7 @@ class Training:
 
     @torch.no_grad()
     def _heard(self, batch: Batch) -> Tensor:
-        """What the decoder hears of the codes: in a round with mishearing, its own guesses or other pieces in between, half of the time each."""
+        """The codes that the decoder hears: corrupted by its own samples or by other pieces, with equal probability."""
         random, most, codes = self.batches.random, self.round.misheard, batch.codes
         if not most:
             return codes
@@ -291,7 +321,7 @@ class Training:
         return torch.stack([losses(predict(self.model, *part), part[0]) for part in parts]).mean(0)
 
     def run(self, seconds: float) -> float:
-        """Learn until the round is over, or for so many seconds; returns those that were used."""
+        """Train until the round is over, or for so many seconds; returns the seconds that were used."""
         batch, course = self.batches.draw(np.arange(BATCH)), self.course
         half = half_is_quicker(self.model, lambda: self.loss(batch))
         log.info("training in %s, which is quicker here", "bfloat16" if half else "float32")
@@ -302,13 +332,17 @@ class Training:
             if course.saved():
                 pace = (course.step - first) * BATCH * 200 / (course.spent - before)
                 shown = " ".join(f"{float(value):.2f}" for value in self.held_out())
-                log.info("%.1f min, step %d, %.0f frames/s, loss %.3f, held-out by codebook: %s", course.spent / 60, course.step, pace, loss, shown)  # fmt: skip
+                log.info("%.1f min, step %d, %.0f frames/s", course.spent / 60, course.step, pace)
+                log.info("loss %.3f, held-out by codebook: %s", loss, shown)
         course.save()
         return course.spent - before
 
 
 def train(folder: Path, stop_after: float = math.inf, seed: int = 0) -> None:
-    """Train every round, over as many calls as it takes, each at most ``stop_after`` minutes long."""
+    """Train every round and save the generator in ``folder``; a stopped training is resumed.
+
+    A call ends after ``stop_after`` minutes at most; the generator is saved by the call that ends the last round.
+    """
     text_encoder.build(folder / "text-encoder", most_pieces=TEXT_PIECES)
     left, steps = stop_after * 60, []
     torch.manual_seed(seed)

@@ -1,10 +1,11 @@
 """Trains the embedded judge: a CLAP model on true captions of clean clips and of codec reconstructions.
 
-Soft CLIP loss (Radford et al. 2021; clips of one genre are not each other's full negatives) plus a cross-entropy over the genre
-names in changing wordings, so that the judge is asked in training as it will be asked in use.
+The loss is CLIP's (Radford et al. 2021) with soft targets, since clips of one genre are not each other's full
+negatives, plus a cross-entropy over the genre names in changing wordings, so that training asks the judge as its users
+will.
 
-A transformer of this size learns to hear slowly from so few clips: its audio tower first learns to repeat what a convolutional tutor
-of the same clips makes of them (Hinton et al. 2015), without words.
+A transformer of this size learns slowly from so few clips. So its audio tower first learns, without text, to predict
+the features of a convolutional classifier of the same clips (distillation, Hinton et al. 2015, arXiv:1503.02531).
 
     python -m training.train_judge --folder WORK
 """
@@ -34,9 +35,19 @@ from training.tables import genres
 log = logging.getLogger(__name__)
 
 AUDIO: dict[str, Any] = dict(
-    spec_size=128, num_mel_bins=64, patch_size=4, patch_stride=[4, 4], patch_embeds_hidden_size=32, hidden_size=256, depths=[2, 2, 2, 2],
-    num_attention_heads=[2, 4, 8, 8], window_size=4, mlp_ratio=2.0, enable_fusion=False, projection_dim=192,
-)  # fmt: skip
+    spec_size=128,
+    num_mel_bins=64,
+    patch_size=4,
+    patch_stride=[4, 4],
+    patch_embeds_hidden_size=32,
+    hidden_size=256,
+    depths=[2, 2, 2, 2],
+    num_attention_heads=[2, 4, 8, 8],
+    window_size=4,
+    mlp_ratio=2.0,
+    enable_fusion=False,
+    projection_dim=192,
+)
 # CLAP reads the first token, into which MiniLM gathers the sentence in its last layers only: they cannot be left out.
 TEXT_LAYERS, TEXT_PIECES = (0, 4, 5), 8_000
 RECONSTRUCTED = 4_000
@@ -44,13 +55,10 @@ CLIPS = 9_500
 BATCH = 48
 RATE, TEXT_RATE = 1e-3, 5e-5
 WARM_UP = 100
-RECONSTRUCTED_SHARE = 0.6
-SAME_GENRE = 0.15
-KINDS = {
-    "named": 0.46,
-    "oblique": 0.46,
-    "neutral": 0.08,
-}  # of captions; neutral ones teach it to be unsure of what says nothing
+RECONSTRUCTED_SHARE = 0.6  # of the clips of a batch
+SAME_GENRE = 0.15  # share of the soft target that goes to clips of the same genre
+# Shares of the kinds of captions; from neutral ones the judge learns to be unsure of prompts that say nothing.
+KINDS = {"named": 0.46, "oblique": 0.46, "neutral": 0.08}
 WORDINGS = (
     "This audio is a {} song.",
     "{}",
@@ -70,26 +78,40 @@ TUTOR_WEIGHT = 0.5  # afterwards
 def extractor() -> ClapFeatureExtractor:
     """The front end's settings: 4 s at 16 kHz, 64 bands."""
     return ClapFeatureExtractor(
-        feature_size=64, sampling_rate=SAMPLE_RATE, hop_length=256, max_length_s=4, fft_window_size=1024, frequency_min=0, frequency_max=8000,
-        truncation="rand_trunc", padding="repeatpad",
-    )  # fmt: skip
+        feature_size=64,
+        sampling_rate=SAMPLE_RATE,
+        hop_length=256,
+        max_length_s=4,
+        fft_window_size=1024,
+        frequency_min=0,
+        frequency_max=8000,
+        truncation="rand_trunc",
+        padding="repeatpad",
+    )
 
 
 def build(folder: Path) -> ClapModel:
     """An untrained audio tower beside a text tower that starts as three layers of MiniLM."""
     text, _ = text_encoder.load(folder / "text-encoder-judge")
     given = text.config
-    towers = dict(
-        vocab_size=given.vocab_size, hidden_size=given.hidden_size, num_hidden_layers=given.num_hidden_layers, num_attention_heads=given.num_attention_heads,
-        intermediate_size=given.intermediate_size, max_position_embeddings=given.max_position_embeddings + 1, type_vocab_size=1, layer_norm_eps=given.layer_norm_eps,
-        pad_token_id=0, projection_dim=AUDIO["projection_dim"], hidden_act="gelu",
-    )  # fmt: skip
-    model = ClapModel(ClapConfig(text_config=towers, audio_config=AUDIO, projection_dim=AUDIO["projection_dim"]))
+    tower = dict(
+        vocab_size=given.vocab_size,
+        hidden_size=given.hidden_size,
+        num_hidden_layers=given.num_hidden_layers,
+        num_attention_heads=given.num_attention_heads,
+        intermediate_size=given.intermediate_size,
+        max_position_embeddings=given.max_position_embeddings + 1,
+        type_vocab_size=1,
+        layer_norm_eps=given.layer_norm_eps,
+        pad_token_id=0,
+        projection_dim=AUDIO["projection_dim"],
+        hidden_act="gelu",
+    )
+    model = ClapModel(ClapConfig(text_config=tower, audio_config=AUDIO, projection_dim=AUDIO["projection_dim"]))
     weights = text.state_dict()
     positions = weights["embeddings.position_embeddings.weight"]
-    weights["embeddings.position_embeddings.weight"] = torch.cat(
-        [torch.zeros_like(positions[:1]), positions]
-    )  # positions count from pad + 1
+    # CLAP's text tower counts positions from the padding token on.
+    weights["embeddings.position_embeddings.weight"] = torch.cat([torch.zeros_like(positions[:1]), positions])
     weights["embeddings.token_type_embeddings.weight"] = weights["embeddings.token_type_embeddings.weight"][:1]
     own = model.text_model.state_dict()
     model.text_model.load_state_dict({name: weights.get(name, own[name]) for name in own})
@@ -97,7 +119,7 @@ def build(folder: Path) -> ClapModel:
 
 
 class Tutor(nn.Module):
-    """How far the audio tower is from repeating an examiner."""
+    """Loss of predicting a classifier's features from the audio tower's hidden state."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()
@@ -105,7 +127,13 @@ class Tutor(nn.Module):
         self.repeat = nn.Linear(AUDIO["hidden_size"], classifier.features)
 
     def forward(self, hidden: Tensor, sound: Tensor, right: dict[str, Tensor]) -> Tensor:
-        """Relative error of the examiner's features as repeated from ``hidden`` (rows, width), and the loss of its heads on them."""
+        """Relative squared error of the predicted features, plus the loss of the classifier's heads on them.
+
+        Args:
+            hidden: the audio tower's hidden state, (rows, width).
+            sound: (rows, samples).
+            right: the targets of :func:`training.classifier.truth`.
+        """
         with torch.no_grad():
             wanted = self.classifier.pooled(sound).float()
         said = self.repeat(hidden).float()
@@ -113,7 +141,7 @@ class Tutor(nn.Module):
 
 
 class Training:
-    """The judge, its clips, and where its training stands."""
+    """The judge in training, its clips, its tutor and its schedule."""
 
     def __init__(self, folder: Path, minutes: float, seed: int) -> None:
         text_encoder.build(folder / "text-encoder-judge", TEXT_LAYERS, TEXT_PIECES)
@@ -138,12 +166,12 @@ class Training:
         self.random = np.random.default_rng([seed, self.course.step])
 
     def text(self, captions: list[str]) -> Tensor:
-        """Unit-length embeddings (captions, width)."""
+        """Unit-length embeddings (captions, width) of captions."""
         batch = self.tokenizer(captions, padding=True, truncation=True, max_length=48, return_tensors="pt")
         return nn.functional.normalize(self.model.get_text_features(**batch).pooler_output, dim=-1)
 
     def hear(self, waveform: Tensor) -> Tensor:
-        """The audio tower's hidden state (rows, width) for (rows, samples)."""
+        """The audio tower's hidden state (rows, width) for (rows, samples) at 16 kHz."""
         hidden: Tensor = self.model.audio_model(input_features=self.mel(waveform)).pooler_output
         return hidden
 
@@ -152,7 +180,7 @@ class Training:
         return nn.functional.normalize(self.model.audio_projection(hidden), dim=-1)
 
     def draw(self) -> tuple[Tensor, list[str], dict[str, Tensor]]:
-        """A batch: (rows, samples), a caption a row, and the right answers."""
+        """A batch: (rows, samples), a caption a row, and the targets of :func:`training.classifier.truth`."""
         rough = self.random.random(BATCH) < RECONSTRUCTED_SHARE
         rows = self.random.integers(np.where(rough, len(self.reconstructed), len(self.data.recipes)))
         sources = [self.reconstructed if bad else self.data.audio for bad in rough]
@@ -165,7 +193,7 @@ class Training:
         return shaken(torch.from_numpy(sound), self.random), captions, right
 
     def loss(self, sound: Tensor, captions: list[str], right: dict[str, Tensor], words: bool = True) -> Tensor:
-        """The tutor's; with ``words`` also captions against sounds, both ways, and genre names in one wording against sounds."""
+        """The loss of a batch: the tutor's; with ``words`` also that of captions and of genre names."""
         hidden = self.hear(sound)
         tutored = self.tutor(hidden, sound, right)
         if not words:
@@ -195,7 +223,7 @@ class Training:
 
     @torch.no_grad()
     def accuracy(self) -> float:
-        """Share of held-out clean clips whose genre is heard."""
+        """Accuracy of the genre on held-out clean clips."""
         self.model.eval()
         rows = range(0, len(self.held_out.recipes), 38)
         heard = torch.cat(
@@ -208,7 +236,7 @@ class Training:
 
 
 def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
-    """Train for ``minutes`` in all, over as many calls as it takes."""
+    """Train for ``minutes`` in all and save the judge in ``folder``; a stopped training is resumed."""
     training = Training(folder, minutes, seed)
     model, course = training.model.train(), training.course
     batch = training.draw()
@@ -218,7 +246,8 @@ def train(folder: Path, minutes: float, seed: int = 0) -> ClapModel:
         with course.lesson():
             loss = training.lesson(half)
         if course.saved():
-            log.info("%.1f min, step %d, loss %.3f, held-out clean accuracy %.3f", course.spent / 60, course.step, loss, training.accuracy())  # fmt: skip
+            log.info("%.1f min, step %d, loss %.3f", course.spent / 60, course.step, loss)
+            log.info("held-out clean accuracy %.3f", training.accuracy())
     model.eval().save_pretrained(folder / "judge")
     record.write(folder, "judge", seed=seed, minutes=round(minutes), steps=course.step, clips=CLIPS, batch=BATCH)
     training.tokenizer.save_pretrained(folder / "judge")

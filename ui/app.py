@@ -142,7 +142,11 @@ def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
             with one_at_a_time:
                 told("start", 0.0)
                 result, evidence = session.diagnose(
-                    prompt, settings, intended or None, told, announce=lambda verdict: known.append(verdict.sentence)
+                    prompt,
+                    settings,
+                    intended=intended or None,
+                    progress=told,
+                    announce=lambda verdict: known.append(verdict.sentence),
                 )
         except TonescopeError as error:
             raise _error(str(error)) from error

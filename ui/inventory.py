@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator
-from tonescope.models.units import SITES, Location
+from tonescope.models.generator import Generator
+from tonescope.models.sites import SITES
+from tonescope.models.units import Location
 from tonescope.ui.console import output
 from tonescope.ui.printable import printable
 

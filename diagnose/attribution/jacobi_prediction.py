@@ -1,83 +1,67 @@
-"""What an edit, or another prompt, will do to takes, predicted: a few parallel passes in place of a step for every code.
+"""What an edit, or another prompt, will do to takes, predicted: a few parallel passes in place of playing them.
 
-A take is a chain: every code is drawn by what came before. A replay holds that past fixed, so it sees what an edit does directly and not
-what the changed codes do to the codes after them. Here every pass draws all codes again, on the
-noise of the take, from the codes of the pass before (Jacobi's iteration: Song et al. 2021, arXiv 2002.03629). The takes untouched are the start,
-and as many passes as there are positions would give the edited generation itself.
+A take is a chain: every part is drawn by what came before. A replay holds that past fixed, so it sees what an edit does directly
+and not what the changed parts do to the ones after them. Here every pass draws everything again, on the noise of the take, from
+what the pass before gave (Jacobi's iteration: Song et al. 2021, arXiv 2002.03629).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from tonescope.diagnose.intervene.interventions import Edit, edited
-from tonescope.diagnose.intervene.mean_activations import MeanActivations
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.play import Advance
 from tonescope.diagnose.intervene.verification import Variant
-from tonescope.models.families.musicgen import delay
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
-from tonescope.models.families.musicgen.paired_sampling import gumbel, perturbed
-from tonescope.models.judges.clap import Judge
+from tonescope.diagnose.schema import Contrast
+from tonescope.models.generator import Takes
+from tonescope.models.judges import listening
 
 PASSES = 3
 
 
-@torch.no_grad()
 def jacobi_prediction(
-    generator: Generator, takes: Takes, edits: Sequence[Edit | None], means: MeanActivations | None, sampling: Sampling = Sampling(),
-    passes: int = PASSES, rows: int = 4,
-) -> Takes:  # fmt: skip
-    """``takes``, made by this sampling, as they would about be with one edit each, and with their ``prompts`` where those are not the ones
-    that the codes came from; ``rows`` at a time. Rows of one prompt and length may have edits.
+    context: Context, takes: Takes, edits: Sequence[Edit | None] | None = None, *, passes: int = PASSES
+) -> Takes:
+    """``takes`` as they would about be with one edit each, and with their ``prompts`` where those are not the ones they were
+    played from. Rows of one prompt and length may have edits.
 
     Raises:
         TonescopeError: an edit cannot be made here, did not fire, or changed nothing; or the model's logits are not numbers.
     """
-    codes, sounds = [], []
+    edits = [None] * len(takes) if edits is None else edits
+    generator, rows, parts = context.generator, context.batches.attributed, []
     for start in range(0, len(takes), rows):
-        part = takes.rows(start, start + rows)
-        noise, found = _noise(generator, part) if sampling.temperature > 0 else None, part.codes
-        with edited(generator, edits[start : start + rows], sampling.guidance, means):
-            text = generator.read_text(part.prompts)
-            for _ in range(passes):
-                logits = generator.guided(generator.replay(found, text, sampling.guidance).float(), sampling.guidance)
-                found = perturbed(logits, sampling.temperature, sampling.top_k, noise, "in a replay").argmax(-1)
-            sounds.append(generator.decode(found).float().cpu())
-        codes.append(found.cpu())
-    return replace(takes, codes=torch.cat(codes), waveform=torch.cat(sounds))
+        with edited(generator, edits[start : start + rows], context.guidance, context.means):
+            parts.append(generator.predict(takes.rows(start, start + rows), context.sampling, passes))
+    return Takes.join(parts)
 
 
 def predicted_changes(
-    generator: Generator, judge: Judge, takes: Takes, variants: Sequence[Variant], label: str, foil: str | None, means: MeanActivations | None,
-    sampling: Sampling = Sampling(), passes: int = PASSES, rows: int = 4, advance: Callable[[float], None] | None = None,
-) -> Tensor:  # fmt: skip
-    """How far each variant will about move the judge's log-odds of a label over another (or over all others): (variants, takes); ``advance``
-    is told the share that is done."""
+    context: Context,
+    takes: Takes,
+    variants: Sequence[Variant],
+    contrast: Contrast,
+    *,
+    passes: int = PASSES,
+    advance: Advance | None = None,
+) -> Tensor:
+    """How far each variant will about move the judge's log-odds of a contrast: (variants, takes)."""
+    judge = context.listener
 
     def heard(played: Takes) -> Tensor:
-        return judge.contrast(judge.listen(played.waveform, generator.sample_rate), label, foil)
+        logits = listening.listen(judge, played.waveform, context.rate)
+        return listening.contrast(judge.labels, logits, contrast.target, contrast.foil)
 
     before, changes = heard(takes), []
     for done, variant in enumerate(variants, start=1):
-        changed = replace(takes, prompts=(variant.prompt,) * len(takes)) if variant.prompt else takes
-        changes.append(
-            heard(jacobi_prediction(generator, changed, variant.edits(len(takes)), means, sampling, passes, rows))
-            - before
-        )
+        changed = takes.with_prompt(variant.prompt) if variant.prompt else takes
+        predicted = jacobi_prediction(context, changed, variant.edits(len(takes)), passes=passes)
+        changes.append(heard(predicted) - before)
         if advance:
             advance(done / len(variants))
     return torch.stack(changes)
-
-
-def _noise(generator: Generator, takes: Takes) -> Tensor:
-    """The noise that every code of the takes was drawn on: (takes, codebooks, frames, vocabulary)."""
-    n_codebooks, frames = takes.codes.shape[1:]
-    steps = range(delay.positions_for(frames, generator.delay))
-    found = []
-    for seed in takes.seeds:
-        by_step = torch.stack([gumbel(seed, step, n_codebooks, generator.size) for step in steps], 1)
-        found.append(torch.stack([by_step[book, start : start + frames] for book, start in enumerate(generator.delay)]))
-    return torch.stack(found)

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from tonescope.diagnose.attribution.gradients import Attribution
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.schema import Contrast, SecondDriver
 from tonescope.diagnose.stats import effect
-from tonescope.models.families.musicgen.delay import frame_at
-from tonescope.models.families.musicgen.musicgen import Generator, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.generator import Takes
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 
 SECTION_SECONDS = 1.0
 SHORTEST = 0.25  # a rest that is shorter belongs to the section before
@@ -35,8 +36,10 @@ class Timeline:
     @classmethod
     def listen(cls, judge: Judge, takes: Takes, rate: int, seconds: float) -> Timeline:
         """Windows as short as the judge can make sense of, each half over the next."""
-        window = min(max(SECTION_SECONDS, judge.mel.window_seconds / 4), seconds)
-        starts, posterior = judge.timeline(takes.waveform, rate, window, window / 2)
+        window = min(max(SECTION_SECONDS, judge.window_seconds / 4), seconds)
+        starts, posterior = listening.timeline(
+            judge, takes.waveform, rate, window_seconds=window, hop_seconds=window / 2
+        )
         return cls(starts, window, posterior)
 
 
@@ -57,29 +60,37 @@ def silenced(waveform: Tensor, rate: int, start: float, end: float) -> Tensor:
 
 
 def by_second(
-    generator: Generator, judge: Judge, contrast: Contrast, found: Attribution, timeline: Timeline, fresh: Takes
-) -> list[SecondDriver]:  # fmt: skip
-    """Every stretch: what is heard in the windows around its middle, and what the margin loses when it falls silent in ``fresh`` takes."""
-    rate, frame_rate = int(generator.sample_rate), generator.frame_rate
+    context: Context, contrast: Contrast, found: Attribution, timeline: Timeline, fresh: Takes
+) -> list[SecondDriver]:
+    """Every stretch: what is heard in the windows around its middle, and what the margin loses when it falls silent in
+    ``fresh`` takes."""
+    judge, rate, frame_rate = context.listener, context.rate, context.generator.frame_rate
 
     def margins(waveform: Tensor) -> Tensor:
-        return judge.contrast(judge.listen(waveform, rate), contrast.target, contrast.foil)
+        logits = listening.listen(judge, waveform, rate)
+        return listening.contrast(judge.labels, logits, contrast.target, contrast.foil)
+
+    def around(start: float, end: float) -> list[int]:
+        """The windows that a stretch is heard in."""
+        near = [index for index, at in enumerate(timeline.centres) if start <= at < end]
+        middle = (start + end) / 2
+        return near or [min(range(len(timeline.starts)), key=lambda index: abs(timeline.centres[index] - middle))]
 
     rows, untouched = [], margins(fresh.waveform)
     for start, end in sections(fresh.waveform.shape[-1] / rate):
-        near = [index for index, at in enumerate(timeline.centres) if start <= at < end]
-        near = near or [min(range(len(timeline.starts)), key=lambda index: abs(timeline.centres[index] - (start + end) / 2))]  # fmt: skip
-        heard = timeline.posterior[near].mean((0, 1))
-        label = float(heard[judge.labels.index(contrast.target)])
-        acting = found.frames[:, frame_at(start, frame_rate) : frame_at(end, frame_rate)].sum(1)
+        heard = timeline.posterior[around(start, end)].mean((0, 1))
+        target = float(heard[judge.labels.index(contrast.target)])
+        foil = float(heard[judge.labels.index(contrast.foil)]) if contrast.foil else 1 - target
+        acting = found.frames[:, round(start * frame_rate) : round(end * frame_rate)].sum(1)
+        without = margins(silenced(fresh.waveform, rate, start, end))
         rows.append(
             SecondDriver(
                 start=start,
                 end=end,
-                target_probability=label,
-                foil_probability=float(heard[judge.labels.index(contrast.foil)]) if contrast.foil else 1 - label,
+                target_probability=target,
+                foil_probability=foil,
                 estimated=effect(acting.tolist()),
-                verified=effect((margins(silenced(fresh.waveform, rate, start, end)) - untouched).tolist()),
+                verified=effect((without - untouched).tolist()),
             )
         )
     return rows

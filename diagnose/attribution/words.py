@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import regex
 
-from tonescope.models.families.musicgen.musicgen import Text
+from tonescope.models.generator import Text
 
 
 @dataclass(frozen=True)

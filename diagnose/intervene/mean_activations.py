@@ -1,4 +1,4 @@
-"""Reference activations: what each unit does on average over a set of prompts. Mean ablation puts a unit back to this."""
+"""Mean activations: what each unit does on average over a set of prompts. Mean ablation puts a unit back to this."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling
+from tonescope.models.generator import Generator, Sampling
 from tonescope.models.hooks import hooked, read
-from tonescope.models.loading import fingerprint
-from tonescope.models.units import SITES, Location
+from tonescope.models.sites import ATTRIBUTED, PLAYING
+from tonescope.models.units import Location
 
 # Ordinary requests across styles, none of them about any particular diagnosis.
 PROMPTS = (
-    "house music", "dark techno", "calm ambient pads", "drum and bass", "lo-fi hip hop beats", "trap beat", "rock band with electric guitars", "heavy metal",
-    "slow blues", "swing jazz", "smooth jazz with saxophone", "funk groove", "roots reggae", "cheerful polka", "ragtime piano", "synthwave", "a song", "music",
-)  # fmt: skip
-ATTRIBUTED = ("decoder.mlp", "decoder.self", "decoder.cross")
-MEASURED = tuple(site.key for site in SITES if site.causal)
+    *("house music", "dark techno", "calm ambient pads", "drum and bass", "lo-fi hip hop beats", "trap beat"),
+    *("rock band with electric guitars", "heavy metal", "slow blues", "swing jazz", "smooth jazz with saxophone"),
+    *("funk groove", "roots reggae", "cheerful polka", "ragtime piano", "synthwave", "a song", "music"),
+)
+SEED = 90_000
 
 
 @dataclass(frozen=True)
 class MeanActivations:
-    """Mean activation at each location: (branches, features), conditional branch first."""
+    """Mean activation at each location: (branches, steps, features), the conditional branch first."""
 
     values: dict[Location, Tensor]
     about: dict[str, Any]
@@ -46,23 +46,32 @@ class MeanActivations:
 
     @classmethod
     def load(cls, path: Path) -> MeanActivations:
-        """Read what :meth:`save` wrote. Raises :class:`TonescopeError` when that is no reference."""
+        """Read what :meth:`save` wrote. Raises :class:`TonescopeError` when that holds no means."""
         try:
             with safe_open(path, "pt") as file:
                 about = json.loads(file.metadata()["about"])
-            return cls({Location.parse(name): mean.float() for name, mean in load_file(path).items()}, about)
+            values = {Location.parse(name): mean.float() for name, mean in load_file(path).items()}
+            if any(mean.ndim != 3 for mean in values.values()):
+                raise ValueError("means are (branches, steps, features)")
+            return cls(values, about)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise TonescopeError(f"{path} holds no reference means; delete it, and they are measured again.") from error
 
     def suits(self, generator: Generator, guidance: float) -> bool:
         """Whether these are means of this very model, with the guidance branches that are needed."""
-        return self.about.get("model") == fingerprint(generator.model) and (self.about.get("guidance", 1) > 1) == (
-            guidance > 1
-        )
+        guided = self.about.get("guidance", 1) > 1
+        return self.about.get("model") == generator.fingerprint() and guided == (guidance > 1)
+
+    def activity(self, generator: Generator, *keys: str) -> dict[Location, Tensor]:
+        """How strong each unit of some sites is: the size of its mean in the conditional branch, (units,) a location."""
+        return {
+            location: self.values[location][0].mean(0).abs().unflatten(0, (-1, generator.head_width(location))).mean(1)
+            for location in generator.locations(*keys)
+        }
 
 
 def places(generator: Generator, sites: Sequence[str] | None) -> list[Location]:
-    """The locations of sites that were asked for, or without any, of those of :data:`ATTRIBUTED` that the model has.
+    """The locations of sites that were asked for; without any, of :data:`tonescope.models.sites.ATTRIBUTED` that there are.
 
     Raises :class:`TonescopeError` when a site that was asked for is missing.
     """
@@ -74,43 +83,50 @@ def measure(
     generator: Generator,
     seconds: float,
     sampling: Sampling,
+    *,
     prompts: Sequence[str] = PROMPTS,
-    seed: int = 90_000,
-    batch: int = 6,
+    seed: int = SEED,
+    rows: int = 6,
     advance: Callable[[float], None] | None = None,
 ) -> MeanActivations:
-    """Generate one take a prompt, replay it, and average every unit over prompts and over time (or over the prompt's tokens).
+    """Generate one take a prompt, replay it, and average every unit over prompts and over time (or the prompt's tokens).
 
-    ``advance`` is told the share that is done.
+    Args:
+        rows: takes that are generated together.
+        advance: told the share that is done.
+
+    Raises:
+        TonescopeError: an activation is not a number.
     """
     sums: dict[Location, Tensor] = {}
 
     def note(location: Location, tensor: Tensor) -> None:
-        body = tensor.transpose(1, 2) if location.site.axis == 1 else tensor
-        prefix = generator.clock.prefix if location.network == "decoder" else 0
-        branches = generator.branches(location, sampling.guidance)
-        mean = body[:, prefix:].float().unflatten(0, (branches, -1)).mean((1, 2)).cpu()
+        layout = generator.layout(location, sampling.guidance)
+        mean = layout.split(tensor).float().mean((1, 3)).cpu()
         if not torch.isfinite(mean).all():
             raise TonescopeError(
-                f"{location} is not a number in places, so no mean of it can be taken; load the model in float32 (half precision overflows) or check its weights."
+                f"{location} is not a number in places, so no mean of it can be taken; "
+                "load the model in float32 (half precision overflows) or check its weights."
             )
-        sums[location] = sums.get(location, 0) + mean / generator.channels ** (location.network == "codec")
+        if location not in sums:
+            sums[location] = torch.zeros(len(mean), generator.steps(location), mean.shape[2])
+        here = slice(layout.first_step, layout.first_step + layout.steps)
+        # The codec of a stereo model runs once for each side.
+        sums[location][:, here] += mean / generator.n_channels ** (location.network == "codec")
 
-    hooks = [read(generator.place(location), partial(note, location)) for location in generator.locations(*MEASURED)]
-    for start in range(0, len(prompts), batch):
-        asked = prompts[start : start + batch]
-        takes = generator.generate(
-            asked, range(seed + start, seed + start + len(asked)), seconds, sampling, decode=False
-        )
+    where = generator.locations(*PLAYING)
+    hooks = [read(generator.place(location), partial(note, location)) for location in where]
+    for start in range(0, len(prompts), rows):
+        asked = prompts[start : start + rows]
+        seeds = range(seed + start, seed + start + len(asked))
+        takes = generator.generate(asked, seeds, seconds, sampling, decode=False)
         with hooked(hooks):
-            for row, prompt in enumerate(asked):
-                codes = takes.codes[row : row + 1]
-                generator.replay(codes, generator.read_text([prompt]), sampling.guidance)
-                generator.decode(codes)
+            for row in range(len(takes)):
+                generator.run(takes.pick([row]), sampling.guidance, where)
         if advance:
-            advance(min(1.0, (start + batch) / len(prompts)))
+            advance(min(1.0, (start + rows) / len(prompts)))
     about = {
-        "model": fingerprint(generator.model),
+        "model": generator.fingerprint(),
         "prompts": list(prompts),
         "seed": seed,
         "seconds": seconds,

@@ -7,20 +7,22 @@ words were chosen by: whatever a choice owes to chance is gone in fresh ones.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from tonescope.diagnose.intervene.interventions import Edit, regenerate
-from tonescope.diagnose.intervene.mean_activations import MeanActivations
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.play import Advance, play
 from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.judging.verdict import hear
 from tonescope.diagnose.schema import Contrast, SoundChange, Trial
 from tonescope.diagnose.stats import effect
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.generator import Takes
+from tonescope.models.judges.listening import contrast as log_odds
+from tonescope.models.judges.listening import listen
 
 CLEAN = "untouched"
 
@@ -97,48 +99,53 @@ class Played:
 
 
 def verify(
-    generator: Generator, judge: Judge, contrast: Contrast, prompt: str, seeds: Sequence[int], variants: Sequence[Variant], seconds: float,
-    sampling: Sampling, means: MeanActivations, rows: int = 48, advance: Callable[[float], None] | None = None,
-) -> Played:  # fmt: skip
-    """Play the takes of ``seeds`` untouched and under every variant, ``rows`` at a time; ``advance`` is told the share that is done."""
+    context: Context,
+    contrast: Contrast,
+    prompt: str,
+    seeds: Sequence[int],
+    variants: Sequence[Variant],
+    *,
+    advance: Advance | None = None,
+) -> Played:
+    """Play the takes of ``seeds`` untouched and under every variant, as rows of the same batches."""
     count, everything = len(seeds), [Variant(CLEAN), *variants]
-    played = regenerate(
-        generator,
+    played = play(
+        context,
         [variant.prompt or prompt for variant in everything for _ in seeds],
         [*seeds] * len(everything),
         [edit for variant in everything for edit in variant.edits(count)],
-        seconds,
-        sampling,
-        means,
-        rows,
-        advance,
+        advance=advance,
     )
     parts = [played.rows(index * count, (index + 1) * count) for index in range(len(everything))]
-    clean, rate = parts[0].waveform, int(generator.sample_rate)
+    clean, rate = parts[0].waveform, context.rate
     check_distinct(parts[0])
     usual = audio_quality.natural_distance(clean, rate)
+
+    def broke(variant: Variant, takes: Takes) -> Tensor:
+        """Other words may rightly bring other music, so only what is no sound at all is broken there."""
+        if variant.prompt:
+            return audio_quality.ruined(takes.waveform, clean)
+        return audio_quality.broken(takes.waveform, clean, rate, usual)
+
     outcomes = [
-        _listen(
-            generator, judge, contrast, variant.name, takes,
-            # Other words may rightly bring other music, so only what is no sound at all is broken there.
-            audio_quality.ruined(takes.waveform, clean) if variant.prompt else audio_quality.broken(takes.waveform, clean, rate, usual),
-        )
+        _outcome(context, contrast, variant.name, takes, broke(variant, takes))
         for variant, takes in zip(everything, parts, strict=True)
-    ]  # fmt: skip
+    ]
     return Played(contrast, outcomes[0], {outcome.name: outcome for outcome in outcomes[1:]}, rate)
 
 
 def check_distinct(takes: Takes) -> None:
     """Raise :class:`TonescopeError` when takes of different seeds are one and the same: as many measurements they would be one."""
-    different = len(takes.codes.unique(dim=0))
-    if different < len(takes):
+    if takes.distinct < len(takes):
         raise TonescopeError(
-            f"the sampling leaves so little to chance that {len(takes)} takes are only {different} different ones; raise the temperature or the top-k, or ask for 1 take."
+            f"the sampling leaves so little to chance that {len(takes)} takes are only {takes.distinct} different ones; "
+            "raise the temperature or the top-k, or ask for 1 take."
         )
 
 
-def _listen(generator: Generator, judge: Judge, contrast: Contrast, name: str, takes: Takes, broke: Tensor) -> Outcome:
-    logits = judge.listen(takes.waveform, generator.sample_rate)
-    margins = judge.contrast(logits, contrast.target, contrast.foil)
+def _outcome(context: Context, contrast: Contrast, name: str, takes: Takes, broke: Tensor) -> Outcome:
+    judge = context.listener
+    logits = listen(judge, takes.waveform, context.rate)
+    margins = log_odds(judge.labels, logits, contrast.target, contrast.foil)
     posterior = logits.softmax(-1)
     return Outcome(name, takes, posterior, margins, hear(posterior, judge.labels), broke)

@@ -1,48 +1,47 @@
-"""The main job: a prompt goes in; what is heard, and what drove it, first estimated and then proven, comes out."""
+"""The main job: a prompt goes in; what is heard, and what drove it, first estimated and then tested, comes out."""
 
 from __future__ import annotations
 
 import time
-import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from torch import Tensor
 
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.greedy_group_search import PLAYED_A_ROUND, greedy_group_search
+from tonescope.diagnose.attribution.greedy_group_search import PLAYED_A_ROUND, Search, greedy_group_search
 from tonescope.diagnose.attribution.integrated_gradients import two_point_integrated_gradients
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
-from tonescope.diagnose.intervene.interventions import regenerate
-from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED, MeanActivations
+from tonescope.diagnose.attribution.words import Word, words_in
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
+from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Played, check_distinct, verify
-from tonescope.diagnose.jobs.verification_plan import PREDICTED_WORDS, Plan, to_predict
-from tonescope.diagnose.judging import verdict as verdict_module
-from tonescope.diagnose.judging.blame import bare_word, blame
-from tonescope.diagnose.judging.reference_clips import Clip, listen
+from tonescope.diagnose.jobs.caveats import Found, caveats, foreign
+from tonescope.diagnose.jobs.request import Models, Request
+from tonescope.diagnose.jobs.verification_plan import Estimates, Plan, Results, to_predict
+from tonescope.diagnose.judging.audio_quality import lost_takes_caveat
+from tonescope.diagnose.judging.blame import Finding, bare_word, place_blame
+from tonescope.diagnose.judging.intent import Intent, read_intent
+from tonescope.diagnose.judging.reference_clips import clip_caveats, hear_clips
+from tonescope.diagnose.judging.verdict import Heard, Verdict, decide, heard_instead, summary, withhold
 from tonescope.diagnose.runtime import memory
-from tonescope.diagnose.runtime.progress import Clock, Progress
-from tonescope.diagnose.schema import Contrast, Cost, Diagnosis, Drivers, GroupTest, WordDriver
-from tonescope.diagnose.settings import Settings, check
+from tonescope.diagnose.runtime.progress import Clock, Progress, Stage
+from tonescope.diagnose.schema import Contrast, Cost, Diagnosis, Drivers, ReferenceClips
 from tonescope.diagnose.store import provenance
-from tonescope.diagnose.store.traces import LIMIT, Trace, TraceSpec, check_size
-from tonescope.diagnose.taxonomy import Taxonomy
+from tonescope.diagnose.store.traces import LIMIT, Extent, Trace, check_size
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.delay import frames_in, shortest
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
-from tonescope.models.judges.clap import LONGEST_TEXT, Judge
-from tonescope.models.loading import EMBEDDED
-from tonescope.models.vocabulary import Vocabulary
+from tonescope.models.generator import Takes
+from tonescope.models.judges.listening import finite_takes, posterior
+from tonescope.models.sites import ATTRIBUTED
 
 ATTRIBUTED_AT_ONCE = 4
-STAGES = {"generate": 0.2, "listen": 0.05, "attribute": 0.1, "search": 0.15, "predict": 0.1, "verify": 0.4}
-MEASURED_SHARE = 0.75  # of the judge's window; its record says little about less
 
-Announce = Callable[[verdict_module.Verdict], None]
-"""Called with the verdict."""
+Announce = Callable[[Verdict], None]
+"""Called with the verdict, long before what drove it is known."""
 
 
 @dataclass
@@ -79,287 +78,264 @@ class Evidence:
         return self.attribution.trace
 
 
-def check_request(
-    prompt: str, generator: Generator, judge: Judge, taxonomy: Taxonomy, settings: Settings, intended: str | None
-) -> None:
-    """Refuse what these models cannot do, before anything is played. Raises :class:`TonescopeError`."""
-    check(prompt, settings)
-    if settings.seconds > generator.longest_seconds:
-        raise TonescopeError(
-            f"{settings.seconds:g} seconds are more than {generator.name} learned to play; ask for at most {generator.longest_seconds:g}."
-        )
-    fewest = shortest(generator.delay)
-    if frames_in(settings.seconds, generator.frame_rate) < fewest:
-        raise TonescopeError(
-            f"{settings.seconds:g} seconds are too short for {generator.name}, whose codebooks start one after the other; ask for at least {fewest / generator.frame_rate:.2f}."
-        )
-    for label in (settings.foil, intended):
-        if label:
-            verdict_module.choose_label(label, taxonomy, judge.labels)
-    generator.read_text([prompt])
+@dataclass
+class _Run:
+    """What is known so far; each stage adds to it."""
+
+    request: Request
+    models: Models
+    context: Context
+    intent: Intent
+    words: Sequence[Word]
+    tokens: int
+    clock: Clock
+    announce: Announce | None = None
+    notes: list[str] = field(default_factory=list)
+
+    fits: memory.Playing = field(init=False)
+    takes: Takes = field(init=False)
+    posterior: Tensor = field(init=False)
+    timeline: Timeline = field(init=False)
+    heard: Heard = field(init=False)
+    verdict: Verdict = field(init=False)
+    contrast: Contrast = field(init=False)
+    clips: ReferenceClips | None = None
+    plain: Attribution = field(init=False)
+    found: Attribution = field(init=False)
+    cost: Cost = field(init=False)
+    estimates: Estimates = field(init=False)
+    played: Played = field(init=False)
+    results: Results = field(init=False)
+
+    @property
+    def playing_bytes(self) -> float:
+        """What playing at full batches takes."""
+        return self.fits.each * min(self.fits.rows, Plan.rows(self.request.settings))
+
+    @property
+    def seconds_played(self) -> float:
+        """How long the takes took, as every variant will."""
+        return self.clock.timings["generate"]
 
 
 def diagnose(
-    prompt: str, generator: Generator, judge: Judge, taxonomy: Taxonomy, means: MeanActivations, settings: Settings,
-    vocabulary: Vocabulary | None = None, intended: str | None = None, progress: Progress | None = None, keep: TraceSpec | None = None,
-    announce: Announce | None = None, known: Sequence[Clip] = (),
-) -> tuple[Diagnosis, Evidence]:  # fmt: skip
-    """Diagnose one prompt.
-
-    Args:
-        vocabulary: the words the generator was trained on, where that is known.
-        intended: the genre the user meant, when the prompt does not say it.
-        keep: what to record of the takes; nothing if absent.
-        announce: told the verdict as soon as it is known, long before what drove it is.
-        known: clips that truly are of the genre asked for, to tell the listener's error from the generator's.
+    request: Request,
+    models: Models,
+    means: MeanActivations,
+    *,
+    progress: Progress | None = None,
+    announce: Announce | None = None,
+) -> tuple[Diagnosis, Evidence]:
+    """Diagnose one prompt, stage by stage (:data:`STAGES`).
 
     Raises:
         TonescopeError: the request cannot be met; the message says why.
     """
-    prompt = unicodedata.normalize("NFC", prompt)  # letters that are put together of two characters are one
-    check_request(prompt, generator, judge, taxonomy, settings, intended)
-    foil = verdict_module.choose_label(settings.foil, taxonomy, judge.labels) if settings.foil else None
-    intent = verdict_module.read_intent(prompt, judge, taxonomy, intended)
-    clock = Clock(STAGES, progress)
-    sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
-    seeds = [settings.seed + index for index in range(settings.takes)]
-
-    text, to_play = generator.read_text([prompt]), Plan.rows(settings)
-    fits = memory.playing(
-        generator, text.mask.shape[1], settings.seconds, settings.guidance, to_play, settings.memory_gib
+    request = request.normalized()
+    request.check(models)
+    generator, judge = models.generator, models.judge
+    context = Context(generator, judge, means, request.sampling, request.settings.seconds)
+    text = generator.read_text([request.prompt])
+    run = _Run(
+        request,
+        models,
+        context,
+        intent=read_intent(request.prompt, judge, models.taxonomy, request.intended),
+        words=words_in(request.prompt, text),
+        tokens=text.mask.shape[1],
+        clock=Clock({name: share for name, share, _ in STAGES}, progress),
+        announce=announce,
     )
-    rows, each, allowed = fits.rows, fits.each, fits.allowed
-    generation = each * min(rows, to_play)
-    traced = 0
-    if keep:
-        frames, places = frames_in(settings.seconds, generator.frame_rate), generator.locations(*ATTRIBUTED)
-        most = min(LIMIT, allowed.bytes)
-        traced = check_size(generator, [prompt] * len(seeds), frames, places, keep, settings.guidance, most)
-        allowed = allowed.without(traced, "the trace")
-    with clock.stage("generate", bytes=each * min(rows, len(seeds))) as advance:
-        takes = regenerate(
-            generator,
-            [prompt] * len(seeds),
-            seeds,
-            [None] * len(seeds),
-            settings.seconds,
-            sampling,
-            None,
-            rows,
-            advance,
-        )
-    check_distinct(takes)
-    with clock.stage("listen"):
-        posterior = judge.posterior(takes.waveform, generator.sample_rate)
-        timeline = Timeline.listen(judge, takes, int(generator.sample_rate), settings.seconds)
-        heard, verdict, contrast = judged(intent, posterior, generator, judge, taxonomy, foil)
-        familiar = listen(list(known), generator, judge, settings.seconds) if known else None
-    if announce:
-        announce(verdict)
-    with clock.stage("attribute") as advance:
-        smoothgrad_samples, rollout_steps = settings.gradient_options
-        metric, once = (margin(judge, contrast.target, contrast.foil, count) for count in (smoothgrad_samples, 1))
-        size, each = memory.attribution_rows(
-            generator, prompt, once, settings.seconds, settings.guidance, allowed, ATTRIBUTED_AT_ONCE
-        )
-        cost = Cost(
-            generation_gib=generation / memory.GIB, attribution_gib=each * min(size, len(seeds)) / memory.GIB,
-            rows_generated_together=rows, takes_attributed_together=size,
-        )  # fmt: skip
-        advance.note(bytes=cost.attribution_gib * memory.GIB + traced)
-        begun = time.perf_counter()
-        found = plain = attribute(
-            generator, takes, metric, means, sampling, size, keep=keep, rollout_steps=rollout_steps
-        )
-        if settings.two_point_units:
-            # A pass of its own for so many neurons and as many heads, each as long as the one for all, and a replay.
-            advance.note(
-                cost.attribution_gib * memory.GIB, 3 * settings.two_point_units * (time.perf_counter() - begun)
-            )
-            found = two_point_integrated_gradients(
-                generator, takes, metric, means, plain, settings.two_point_units, sampling, size, advance, rollout_steps
-            )
-    seconds_played = clock.timings["generate"]  # by as many takes as every variant has
-    seconds_chosen = settings.rounds * (seconds_played * PLAYED_A_ROUND + clock.timings["attribute"])
-    with clock.stage("search", generation, seconds_chosen) as advance:
-        gradient_options = plain
-        if contrast.foil:
-            heard_at_all = margin(judge, contrast.target, None, smoothgrad_samples)
-            gradient_options = attribute(
-                generator, takes, heard_at_all, means, sampling, size, rollout_steps=rollout_steps
-            )
-            memory.give_back()
-        strongest = greedy_group_search(
-            generator, judge, takes, contrast.target, means, gradient_options, settings.strongest_share, sampling, settings.rounds,
-            gradient_options=settings.gradient_options, rows=size, rows_played=rows, advance=advance,
-        )  # fmt: skip
-    ahead = to_predict(prompt, text, found, strongest)
-    with clock.stage("predict", seconds=seconds_played * len(ahead)) as advance:
-        changes = predicted_changes(
-            generator, judge, takes, ahead, contrast.target, contrast.foil, means, sampling, rows=size, advance=advance
-        ).tolist()  # fmt: skip
-        predicted = {variant.name: change for variant, change in zip(ahead, changes, strict=True)}
-    plan = Plan.make(prompt, text, found, strongest, settings, bare_word(intent, verdict, prompt), predicted)
-    fresh = [seed + settings.takes for seed in seeds]
-    with clock.stage("verify", generation, seconds_played * (len(plan.variants) + 1)) as advance:
-        played = verify(
-            generator, judge, contrast, prompt, fresh, plan.variants, settings.seconds, sampling, means, rows, advance
-        )  # fmt: skip
-        timed = by_second(generator, judge, contrast, found, timeline, played.clean.takes)
-        results = plan.results(played, found, vocabulary, timed)
-    placed = blame(prompt, generator, judge, intent, contrast, verdict, results.bare, played.clean.heard, familiar)
-    evidence = Evidence(takes, found, posterior, judge.labels, timeline, played)
-    tested = provenance.takes(
-        played.clean.takes, played.clean.posterior, played.clean.margins, judge.labels, intent.label
-    )
-    drivers = Drivers(
-        tested=tested, units=results.units, group=results.group, words=results.words, seconds=results.seconds
-    )
-    result = Diagnosis(
-        made=date.today().isoformat(),
-        versions=provenance.versions(),
-        prompt=prompt,
-        model=provenance.of_generator(generator),
-        judge=provenance.of_judge(judge),
-        settings=settings,
-        intended=intent,
-        perceived=heard,
-        verdict=verdict,
-        contrast=contrast,
-        blame=placed,
-        takes=provenance.takes(takes, posterior, found.metric, judge.labels, intent.label),
-        drivers=drivers,
-        estimated_units=found.count,
-        caveats=_caveats(
-            prompt,
-            intent,
-            heard,
-            contrast,
-            judge,
-            generator,
-            settings,
-            results.words,
-            results.group,
-            foil,
-            bool(known),
-        ),
-        cost=cost,
-        timings=clock.timings,
-    )
+    for name, _, work in STAGES:
+        with run.clock.stage(name) as stage:
+            work(run, stage)
     if progress:
         progress("done", 1.0)
-    return result, evidence
+    return _conclude(run), Evidence(run.takes, run.found, run.posterior, judge.labels, run.timeline, run.played)
 
 
-def foreign(judge: Judge, generator: Generator) -> bool:
-    """Whether a judge that knows only one sound world was asked about another. A fine-tune of the embedded model still plays in its own."""
-    return bool(judge.domain) and generator.name.split(" + ")[0] != EMBEDDED
+# --- stages ------------------------------------------------------------------------------------------------------------
 
 
-def foreign_caveat(judge: Judge, generator: Generator) -> str:
-    """What is to be said where :func:`foreign` holds."""
-    return f"The judge {judge.name} knows only {judge.domain}, which {generator.name} was not made for: choose the judge laion/larger_clap_music."
+def _generate(run: _Run, stage: Stage) -> None:
+    """Play the takes to explore. Those that are not made of numbers are left out, and named."""
+    request, settings = run.request, run.request.settings
+    run.fits = memory.playing(run.context, run.tokens, Plan.rows(settings), settings.memory_gib)
+    run.context = run.context.with_batches(played=run.fits.rows)
+    seeds = request.seeds.explore
+    if request.trace:
+        run.fits = _beside_trace(run)
+    stage.note(run.fits.each * min(run.fits.rows, len(seeds)))
+    takes = play(run.context, [request.prompt] * len(seeds), seeds, advance=stage)
+    sound = finite_takes(takes.waveform)
+    if not bool(sound.any()):
+        raise TonescopeError(
+            f"no take of {run.models.generator.name} is made of numbers; load the model in float32 (half precision overflows) "
+            "or check its weights."
+        )
+    if lost := lost_takes_caveat(takes.seeds, sound):
+        run.notes.append(lost)
+        takes = takes.pick(sound.nonzero()[:, 0].tolist())
+    check_distinct(takes)
+    run.takes = takes
 
 
-def foreign_clips_caveat(judge: Judge) -> str:
-    """What is to be said of clips that were brought to a judge of one sound world."""
-    return f"The judge {judge.name} knows only {judge.domain}, and may mishear the known clips for being other music; they were counted, and nothing follows from them: choose the judge laion/larger_clap_music."
+def _beside_trace(run: _Run) -> memory.Playing:
+    """What may still be used beside the trace. Raises :class:`TonescopeError` where that is too large."""
+    request, generator, fits = run.request, run.models.generator, run.fits
+    assert request.trace is not None
+    extent = Extent(len(request.seeds.explore), generator.frames(request.settings.seconds), run.tokens)
+    places, limit = generator.locations(*ATTRIBUTED), min(LIMIT, fits.allowed.bytes)
+    size = check_size(run.context, extent, places, request.trace, limit=limit)
+    return replace(fits, allowed=fits.allowed.without(size, "the trace"))
 
 
-def judged(
-    intent: verdict_module.Intent,
-    posterior: Tensor,
-    generator: Generator,
-    judge: Judge,
-    taxonomy: Taxonomy,
-    foil: str | None,
-) -> tuple[verdict_module.Heard, verdict_module.Verdict, Contrast]:
-    """What is heard, by (takes, labels) probabilities, the verdict, and the question that follows from it."""
-    heard = verdict_module.listen(posterior, judge.labels, taxonomy)
-    verdict = verdict_module.decide(intent, heard, judge, taxonomy)
-    if foreign(judge, generator):
-        verdict = verdict_module.withheld(verdict, judge.name, judge.domain, generator.name)
+def _listen(run: _Run, _: Stage) -> None:
+    """What is heard, the verdict, and the contrast that follows from it."""
+    models, context, request = run.models, run.context, run.request
+    run.posterior = posterior(models.judge, run.takes.waveform, context.rate)
+    run.timeline = Timeline.listen(models.judge, run.takes, context.rate, context.seconds)
+    run.heard, run.verdict, run.contrast = judged(run.intent, run.posterior, models, request.foil(models))
+    if request.clips:
+        run.clips = hear_clips(request.clips, models.generator, models.judge, context.seconds)
+    if run.announce:
+        run.announce(run.verdict)
+
+
+def _attribute(run: _Run, stage: Stage) -> None:
+    """Estimate every unit, the strongest more closely where that is asked."""
+    request, settings, judge, contrast = run.request, run.request.settings, run.models.judge, run.contrast
+    once = margin(judge, contrast.target, contrast.foil)
+    size, each = memory.attribution_rows(
+        run.context, request.prompt, once, allowed=run.fits.allowed, most=ATTRIBUTED_AT_ONCE
+    )
+    run.context, count = run.context.with_batches(attributed=size), len(run.takes)
+    run.cost = Cost(
+        generation_gib=run.playing_bytes / memory.GIB,
+        attribution_gib=each * min(size, count) / memory.GIB,
+        rows_generated_together=run.fits.rows,
+        takes_attributed_together=size,
+    )
+    bytes_needed = each * min(size, count)
+    stage.note(bytes_needed)
+    samples, rollout = settings.gradient_options
+    metric = margin(judge, contrast.target, contrast.foil, smoothgrad_samples=samples)
+    begun = time.perf_counter()
+    run.found = run.plain = attribute(run.context, run.takes, metric, trace=request.trace, rollout_steps=rollout)
+    if settings.two_point_units:
+        # A pass of its own for so many neurons and as many heads, each as long as the one for all, and a replay.
+        stage.note(bytes_needed, 3 * settings.two_point_units * (time.perf_counter() - begun))
+        run.found = two_point_integrated_gradients(
+            run.context, run.takes, metric, run.plain, settings.two_point_units, rollout_steps=rollout, advance=stage
+        )
+
+
+def _search(run: _Run, stage: Stage) -> None:
+    """Which units to mute together."""
+    settings, judge, target = run.request.settings, run.models.judge, run.contrast.target
+    seconds = settings.rounds * (run.seconds_played * PLAYED_A_ROUND + run.clock.timings["attribute"])
+    stage.note(run.playing_bytes, seconds)
+    samples, rollout = settings.gradient_options
+    found = run.plain
+    if run.contrast.foil:
+        heard_at_all = margin(judge, target, smoothgrad_samples=samples)
+        found = attribute(run.context, run.takes, heard_at_all, rollout_steps=rollout)
+        memory.give_back()
+    search = Search(settings.strongest_share, settings.rounds, smoothgrad_samples=samples, rollout_steps=rollout)
+    seeds = run.request.seeds
+    strongest = greedy_group_search(run.context, run.takes, target, found, search, seeds=seeds, advance=stage)
+    run.estimates = Estimates(run.request.prompt, run.words, run.found, strongest, {})
+
+
+def _predict(run: _Run, stage: Stage) -> None:
+    """What muting the group, and leaving out each word, will do."""
+    estimates = run.estimates
+    ahead = to_predict(estimates.prompt, estimates.words, estimates.found, estimates.strongest)
+    stage.note(seconds=run.seconds_played * len(ahead))
+    changes = predicted_changes(run.context, run.takes, ahead, run.contrast, advance=stage).tolist()
+    predicted = {variant.name: change for variant, change in zip(ahead, changes, strict=True)}
+    run.estimates = replace(estimates, predicted=predicted)
+
+
+def _verify(run: _Run, stage: Stage) -> None:
+    """Play fresh takes with one thing changed, and listen."""
+    request, models = run.request, run.models
+    plan = Plan.make(run.estimates, request.settings, bare_word(run.intent, run.verdict, request.prompt))
+    stage.note(run.playing_bytes, run.seconds_played * (len(plan.variants) + 1))
+    seeds = request.seeds.test
+    run.played = verify(run.context, run.contrast, request.prompt, seeds, plan.variants, advance=stage)
+    timed = by_second(run.context, run.contrast, run.found, run.timeline, run.played.clean.takes)
+    run.results = plan.results(run.played, models.vocabulary, timed)
+
+
+STAGES: tuple[tuple[str, float, Callable[[_Run, Stage], None]], ...] = (
+    ("generate", 0.2, _generate),
+    ("listen", 0.05, _listen),
+    ("attribute", 0.1, _attribute),
+    ("search", 0.15, _search),
+    ("predict", 0.1, _predict),
+    ("verify", 0.4, _verify),
+)
+"""What a diagnosis does, in its order: name, about what share of the time, and what is done."""
+
+
+# --- what follows ------------------------------------------------------------------------------------------------------
+
+
+def _conclude(run: _Run) -> Diagnosis:
+    """Everything as one result."""
+    request, models, results, clean = run.request, run.models, run.results, run.played.clean
+    labels, asked = models.judge.labels, run.intent.label
+    finding = Finding(
+        request.prompt, run.intent, run.contrast, run.verdict, bare=results.bare, untouched=clean.heard, known=run.clips
+    )
+    drivers = Drivers(
+        tested=provenance.takes(clean.takes, clean.posterior, clean.margins, labels, asked),
+        units=results.units,
+        group=results.group,
+        words=results.words,
+        seconds=results.seconds,
+    )
+    if run.clips is not None:
+        run.notes += clip_caveats(request.clips, run.clips, asked)
+    told = caveats(Found(request, models, run.intent, run.heard, run.contrast, drivers))
+    return Diagnosis(
+        made=date.today().isoformat(),
+        versions=provenance.versions(),
+        prompt=request.prompt,
+        model=provenance.of_generator(models.generator),
+        judge=provenance.of_judge(models.judge),
+        settings=request.settings,
+        intended=run.intent,
+        perceived=run.heard,
+        verdict=run.verdict,
+        contrast=run.contrast,
+        blame=place_blame(finding, models.generator, models.judge),
+        takes=provenance.takes(run.takes, run.posterior, run.found.metric, labels, asked),
+        drivers=drivers,
+        estimated_units=run.found.count,
+        caveats=[*run.notes, *told],
+        cost=run.cost,
+        timings=run.clock.timings,
+    )
+
+
+def judged(intent: Intent, heard_as: Tensor, models: Models, foil: str | None) -> tuple[Heard, Verdict, Contrast]:
+    """What is heard, by (takes, labels) probabilities, the verdict, and the contrast that follows from it."""
+    heard = summary(heard_as, models.judge.labels, models.taxonomy)
+    verdict = decide(intent, heard, models.judge, models.taxonomy)
+    if foreign(models):
+        verdict = withhold(verdict, models.judge, models.generator.name)
     return heard, verdict, choose_contrast(intent, heard, verdict, foil)
 
 
-def choose_contrast(
-    intent: verdict_module.Intent, heard: verdict_module.Heard, verdict: verdict_module.Verdict, foil: str | None
-) -> Contrast:
-    """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user names, or what was
-    asked, or (where they agree) anything else?"""
+def choose_contrast(intent: Intent, heard: Heard, verdict: Verdict, foil: str | None) -> Contrast:
+    """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user names, or
+    what was asked, or (where they agree) anything else?"""
     label, asked = heard.label, intent.label
     if verdict.kind == "partial drift":
-        label = verdict_module.strayed(intent, heard) or label
+        label = heard_instead(intent, heard) or label
     for other in (foil, asked):
         if other and other != label:
             return Contrast(target=label, foil=other)
     return Contrast(target=label)
-
-
-def _caveats(
-    prompt: str,
-    intent: verdict_module.Intent,
-    heard: verdict_module.Heard,
-    contrast: Contrast,
-    judge: Judge,
-    generator: Generator,
-    settings: Settings,
-    words: list[WordDriver],
-    group: GroupTest | None,
-    foil: str | None,
-    known: bool,
-) -> list[str]:
-    caveats = []
-    if foil == contrast.target:
-        caveats.append(f"{foil} cannot be compared with itself, so it was compared with {contrast.other}.")
-    if generator.model.dtype.itemsize < 4:
-        caveats.append(
-            "The generator ran in half precision: rounding alone can part takes that share their noise, and small effects drown in it; single precision (float32) does not have that."
-        )
-    if generator.family.reads == "prefix":
-        caveats.append(
-            f"{generator.name} reads the prompt as the first positions of its decoder; units are estimated and muted at the positions of audio only."
-        )
-    if settings.takes < 8:
-        few = "one take gives no interval" if settings.takes == 1 else f"{settings.takes} takes give a wide interval"
-        caveats.append(f"{few[0].upper()}{few[1:]}; 8 or more give a useful one.")
-    if intent.how == "meaning":
-        caveats.append(
-            f"The prompt names no genre; {intent.label} was read from its meaning ({100 * intent.confidence:.0f} % sure)."
-        )
-    if intent.how in ("meaning", "none") and not judge.reads_all_of(prompt):
-        caveats.append(
-            f"{judge.name} reads the first {LONGEST_TEXT} tokens of a prompt, so what the end of this one asks for did not count as asked."
-        )
-    if intent.others:
-        caveats.append(
-            f"The prompt also names {', '.join(intent.others)}; {intent.label} was taken as the one asked for; say which genre was meant if it is another."
-        )
-    if unknown := [word.word for word in words if not word.known]:
-        shown = ", ".join(f"“{word}”" for word in unknown)
-        caveats.append(
-            f"{generator.name} never saw {shown} in training: what it plays for {'it' if len(unknown) == 1 else 'them'} is a guess from similar words."
-        )
-    if len(words) > PREDICTED_WORDS:
-        caveats.append(
-            f"Of {len(words)} words the {PREDICTED_WORDS} with the steepest gradients were predicted; the others are estimated by their gradients alone, which say less."
-        )
-    if judge.record is None:
-        caveats.append(
-            f"How often {judge.name} itself mishears these genres was not measured, so what it hears, and a drift, may be its own mistake: listen to the takes."
-        )
-    elif settings.seconds < MEASURED_SHARE * judge.mel.window_seconds:
-        caveats.append(
-            f"How often {judge.name} mishears was measured on {judge.mel.window_seconds:g} s of music; in {settings.seconds:g} s it hears less."
-        )
-    if foreign(judge, generator):
-        caveats.append(foreign_caveat(judge, generator))
-    if known and judge.domain:
-        caveats.append(foreign_clips_caveat(judge))
-    if heard.unsure:
-        caveats.append(f"In {heard.unsure} of {heard.share.total} takes the judge hears no clear genre.")
-    if group and group.control_units < group.units:
-        caveats.append(
-            f"Only {group.control_units} random units were left to compare the {group.units} strongest with, so that test proves nothing."
-        )
-    return caveats

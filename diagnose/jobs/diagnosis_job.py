@@ -54,7 +54,7 @@ class DiagnosisParameters(Settings):
         """The clips of ``known``, read once. Raises :class:`TonescopeError` for a folder without."""
         from tonescope.diagnose.judging.reference_clips import read_clips
 
-        return read_clips(self.known) if self.known else ()
+        return read_clips(self.known, seconds=self.seconds) if self.known else ()
 
 
 def _result() -> type[BaseModel]:
@@ -78,8 +78,15 @@ def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Out
     keep = TraceSpec("all", top=TRACED_UNITS) if watch.keeps else None
     settings = parameters.settings
     progress = foretelling(watch.progress, watch.expect, settings)
-    prompt, intended, clips = parameters.prompt, parameters.intended, parameters.clips
-    result, evidence = session.diagnose(prompt, settings, intended, progress, keep, announce, clips)
+    result, evidence = session.diagnose(
+        parameters.prompt,
+        settings,
+        intended=parameters.intended,
+        clips=parameters.clips,
+        trace=keep,
+        progress=progress,
+        announce=announce,
+    )
     return Outcome(result, evidence)
 
 

@@ -1,46 +1,40 @@
 """An experiment: somebody's own edit of any units, played in fresh takes beside the same takes untouched and random units edited alike.
 
-What a diagnosis does to the units it found, for units that were named. Takes, question and fresh seeds are those that a diagnosis of the
+What a diagnosis does to the units it found, for units that were named. Takes, contrast and fresh seeds are those that a diagnosis of the
 same prompt and settings has, so that the two can be compared.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
 
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.controls import matched_controls
-from tonescope.diagnose.intervene.interventions import (
-    NEEDS_SOURCE,
-    Branch,
-    Edit,
-    Kind,
-    SourceActivations,
-    check_edit,
-    regenerate,
-    resampled,
-)
+from tonescope.diagnose.intervene.interventions import NEEDS_SOURCE, Branch, Edit, Kind, check_edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
+from tonescope.diagnose.intervene.patching import SourceActivations
+from tonescope.diagnose.intervene.play import play
+from tonescope.diagnose.intervene.recording import activations, shuffled
 from tonescope.diagnose.intervene.verification import Played, Variant, verify
-from tonescope.diagnose.jobs.diagnosis import check_request, foreign, foreign_caveat, judged
-from tonescope.diagnose.judging import verdict as verdict_module
+from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
+from tonescope.diagnose.jobs.diagnosis import judged
+from tonescope.diagnose.jobs.request import Models, Request
+from tonescope.diagnose.judging.intent import read_intent
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress
 from tonescope.diagnose.schema import Contrast, Source, TakeResult, Trial
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import Effect, effect
 from tonescope.diagnose.store import provenance
-from tonescope.diagnose.store.traces import activations
-from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
-from tonescope.models.judges.clap import Judge
-from tonescope.models.units import SITES, Location, Unit
+from tonescope.models.generator import Generator, Takes
+from tonescope.models.judges.listening import posterior
+from tonescope.models.sites import SITES
+from tonescope.models.units import Location, Unit
 
 SCHEMA_VERSION = "3.0"
 EDITED, CONTROL = "edited", "random_edited"
@@ -56,6 +50,7 @@ class EditRow(BaseModel):
     kind: Kind
     value: float
     seconds: tuple[float, float] | None
+    steps: tuple[int, int] | None = None
     branch: Branch
     strength: float
     source: str | None
@@ -109,10 +104,71 @@ def targets(generator: Generator, names: Sequence[str]) -> tuple[Unit | Location
     return tuple(found)
 
 
+@dataclass
+class _Bench:
+    """What an experiment is made with."""
+
+    request: Request
+    edit: Edit
+    source: str | None
+    models: Models
+    context: Context
+
+    def check(self) -> None:
+        """Refuse what cannot be done. Raises :class:`TonescopeError`."""
+        edit, source, generator = self.edit, self.source, self.models.generator
+        self.request.check(self.models)
+        if edit.kind == "patch" and source is None:
+            raise TonescopeError(
+                "a patch puts in what another prompt makes of the units; name that prompt as the source."
+            )
+        if source is not None and edit.kind not in NEEDS_SOURCE:
+            raise TonescopeError(
+                f"an edit of the kind {edit.kind} takes nothing from a source; leave it out, or use patch."
+            )
+        if source is not None:
+            generator.read_text([source])
+        if edit.kind == "resample" and self.request.settings.takes < 2:
+            raise TonescopeError("resampling takes from another take, and there is only one; ask for 2 takes or more.")
+        if edit.kind not in NEEDS_SOURCE:
+            check_edit(generator, edit, self.context.means, self.context.guidance)
+
+    def controls(self) -> list[tuple[Unit, ...]]:
+        """Random units like those edited, a draw for each take; none where whole locations are edited, or nothing is left to
+        draw."""
+        units = [target for target in self.edit.targets if isinstance(target, Unit)]
+        if len(units) < len(self.edit.targets) or self.context.means is None:
+            return []
+        sites = {location.site.key for location in self.edit.locations}
+        activity = self.context.means.activity(self.models.generator, *sites)
+        found = [matched_controls(units, activity, draw) for draw in self.request.seeds.explore]
+        return found if all(found) else []
+
+    def variants(self, draws: Sequence[tuple[Unit, ...]], given: Takes | None) -> list[Variant]:
+        """The edit, and the same of random units; with what was in the takes ``given`` put in, where that is asked."""
+        edits = [self.edit] * self.request.settings.takes
+        if given is not None:
+            places = sorted(self.edit.locations | {unit.location for units in draws for unit in units})
+            sources: Sequence[SourceActivations] = activations(self.context, given, places)
+            if self.edit.kind == "resample":
+                sources = shuffled(sources, self.request.settings.seed)
+            edits = [replace(self.edit, source=source) for source in sources]
+        variants = [Variant(EDITED, tuple(edits))]
+        if draws:
+            alike = (replace(own, targets=units) for own, units in zip(edits, draws, strict=True))
+            variants.append(Variant(CONTROL, tuple(alike)))
+        return variants
+
+
 def run(
-    prompt: str, edit: Edit, generator: Generator, judge: Judge, taxonomy: Taxonomy, means: MeanActivations, settings: Settings,
-    source: str | None = None, progress: Progress | None = None,
-) -> tuple[Experiment, Played]:  # fmt: skip
+    request: Request,
+    edit: Edit,
+    models: Models,
+    means: MeanActivations,
+    *,
+    source: str | None = None,
+    progress: Progress | None = None,
+) -> tuple[Experiment, Played]:
     """Play an edit.
 
     Args:
@@ -122,121 +178,90 @@ def run(
     Raises:
         TonescopeError: the request cannot be met; the message says why.
     """
-    prompt = unicodedata.normalize("NFC", prompt)  # as a diagnosis does
-    check_request(prompt, generator, judge, taxonomy, settings, None)
-    _check_donor(edit, source, generator, settings)
-    if edit.kind not in NEEDS_SOURCE:
-        check_edit(generator, edit, means, settings.guidance)
-    foil = verdict_module.choose_label(settings.foil, taxonomy, judge.labels) if settings.foil else None
-    intent = verdict_module.read_intent(prompt, judge, taxonomy)
+    request, settings = request.normalized(), request.settings
+    context = Context(models.generator, models.judge, means, request.sampling, settings.seconds)
+    bench = _Bench(request, edit, source, models, context)
+    bench.check()
+    intent = read_intent(request.prompt, models.judge, models.taxonomy)
     clock = Clock(STAGES, progress)
-    sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
-    tokens = max(generator.read_text([words]).mask.shape[1] for words in (prompt, source or prompt))
-    fits = memory.playing(
-        generator, tokens, settings.seconds, settings.guidance, SETS * settings.takes, settings.memory_gib
-    )
-    rows = fits.rows
-    seeds = [settings.seed + index for index in range(settings.takes)]
-    fresh = [seed + settings.takes for seed in seeds]
+    prompts = (request.prompt, source or request.prompt)
+    tokens = max(models.generator.read_text([words]).mask.shape[1] for words in prompts)
+    fits = memory.playing(context, tokens, SETS * settings.takes, settings.memory_gib)
+    bench.context = context = context.with_batches(played=fits.rows)
+    seeds = request.seeds
 
-    def play(words: str, on: Sequence[int], stage: str) -> Takes:
-        with clock.stage(stage, fits.each * min(rows, len(on))) as advance:
-            return regenerate(
-                generator, [words] * len(on), on, [None] * len(on), settings.seconds, sampling, None, rows, advance
-            )
+    def played_as(words: str, on: Sequence[int], name: str) -> Takes:
+        with clock.stage(name, fits.each * min(fits.rows, len(on))) as advance:
+            return play(context, [words] * len(on), on, advance=advance)
 
-    posterior = judge.posterior(play(prompt, seeds, "play untouched").waveform, generator.sample_rate)
-    _, _, contrast = judged(intent, posterior, generator, judge, taxonomy, foil)
-    draws = _controls(edit, generator, means, seeds)
-    edits = [edit] * len(fresh)
+    heard = posterior(models.judge, played_as(request.prompt, seeds.explore, "play untouched").waveform, context.rate)
+    _, _, contrast = judged(intent, heard, models, request.foil(models))
+    draws = bench.controls()
+    given = None
     if edit.kind in NEEDS_SOURCE:
-        given = play(source or prompt, fresh, "play the source")
-        places = sorted(edit.locations | {unit.location for units in draws for unit in units})
-        sources = activations(generator, given, places, settings.guidance)
-        edits = [replace(edit, source=source) for source in _handed_out(edit, sources, settings.seed)]
-    variants = [Variant(EDITED, tuple(edits))]
-    if draws:
-        variants.append(Variant(CONTROL, tuple(replace(own, targets=units) for own, units in zip(edits, draws, strict=True))))  # fmt: skip
-    takes_each, bytes_played = len(variants) + 1, fits.each * min(rows, (len(variants) + 1) * len(fresh))
+        given = played_as(source or request.prompt, seeds.test, "play the source")
+    variants = bench.variants(draws, given)
+    takes_each = len(variants) + 1
+    bytes_played = fits.each * min(fits.rows, takes_each * settings.takes)
     with clock.stage("play edited", bytes_played, clock.timings["play untouched"] * takes_each) as advance:
-        played = verify(
-            generator, judge, contrast, prompt, fresh, variants, settings.seconds, sampling, means, rows, advance
-        )
-    difference = effect(played.change(EDITED, CONTROL)) if draws else None
+        played = verify(context, contrast, request.prompt, seeds.test, variants, advance=advance)
+    if progress:
+        progress("done", 1.0)
+    return _experiment(bench, played, draws, intent.label), played
+
+
+def _experiment(bench: _Bench, played: Played, draws: Sequence[tuple[Unit, ...]], asked: str | None) -> Experiment:
+    """What came of it, as a result."""
+    edit, models = bench.edit, bench.models
 
     def told(name: str | None) -> list[TakeResult]:
         outcome = played.outcomes[name] if name else played.clean
-        return provenance.takes(outcome.takes, outcome.posterior, outcome.margins, judge.labels, intent.label)
+        labels = models.judge.labels
+        return provenance.takes(outcome.takes, outcome.posterior, outcome.margins, labels, asked)
 
     fewest = min((len(units) for units in draws), default=0)
     control = played.trial(CONTROL) if draws else None
+    difference = effect(played.change(EDITED, CONTROL)) if draws else None
     # A comparison with fewer units, or with sound that broke, makes nothing sure.
     fair = control is None or (fewest == len(edit.targets) and not control.sound.broke)
-    experiment = Experiment(
-        made=date.today().isoformat(), versions=provenance.versions(), prompt=prompt, model=provenance.of_generator(generator), judge=provenance.of_judge(judge),
-        settings=settings, contrast=contrast, untouched=told(None), edited=told(EDITED),
+    return Experiment(
+        made=date.today().isoformat(),
+        versions=provenance.versions(),
+        prompt=bench.request.prompt,
+        model=provenance.of_generator(models.generator),
+        judge=provenance.of_judge(models.judge),
+        settings=bench.request.settings,
+        contrast=played.contrast,
+        untouched=told(None),
+        edited=told(EDITED),
         edit=EditRow(
-            targets=[str(target) for target in edit.targets], kind=edit.kind, value=edit.value, seconds=edit.seconds, branch=edit.branch,
-            strength=edit.strength, source=source,
+            targets=[str(target) for target in edit.targets],
+            kind=edit.kind,
+            value=edit.value,
+            seconds=edit.seconds,
+            steps=edit.steps,
+            branch=edit.branch,
+            strength=edit.strength,
+            source=bench.source,
         ),
         trial=played.trial(EDITED, (difference or effect(played.change(EDITED))).p if fair else None),
         control=control,
-        control_units=fewest, difference=difference, caveats=_caveats(edit, fewest, bool(draws), judge, generator, settings),
-    )  # fmt: skip
-    if progress:
-        progress("done", 1.0)
-    return experiment, played
+        control_units=fewest,
+        difference=difference,
+        caveats=_caveats(bench, fewest, bool(draws)),
+    )
 
 
-def _check_donor(edit: Edit, source: str | None, generator: Generator, settings: Settings) -> None:
-    if edit.kind == "patch" and source is None:
-        raise TonescopeError("a patch puts in what another prompt makes of the units; name that prompt as the source.")
-    if source is not None and edit.kind not in NEEDS_SOURCE:
-        raise TonescopeError(
-            f"an edit of the kind {edit.kind} takes nothing from a source; leave it out, or use patch."
-        )
-    if source is not None:
-        generator.read_text([source])
-    if edit.kind == "resample" and settings.takes < 2:
-        raise TonescopeError("resampling takes from another take, and there is only one; ask for 2 takes or more.")
-
-
-def _controls(edit: Edit, generator: Generator, means: MeanActivations, draws: Sequence[int]) -> list[tuple[Unit, ...]]:
-    """Random units like those edited, a draw for each take; none where whole locations are edited, or nothing is left to draw."""
-    units = [target for target in edit.targets if isinstance(target, Unit)]
-    if len(units) < len(edit.targets):
-        return []
-    found = [matched_controls(units, _activity(edit, generator, means), draw) for draw in draws]
-    return found if all(found) else []
-
-
-def _activity(edit: Edit, generator: Generator, means: MeanActivations) -> dict[Location, Tensor]:
-    """How strong each unit is on average over the reference prompts, at every layer of the sites that are edited."""
-    sites = {location.site.key for location in edit.locations}
-    return {
-        location: means.values[location][0].abs().unflatten(0, (-1, generator.head_width(location))).mean(1)
-        for location in generator.locations(*sites)
-    }
-
-
-def _handed_out(edit: Edit, sources: list[SourceActivations], seed: int) -> list[SourceActivations | None]:
-    """Each take’s source: the source prompt's on the same seed, or for a resample a random other take's."""
-    if edit.kind == "resample":
-        return [other.source for other in resampled(edit.targets, sources, seed)]
-    return list(sources)
-
-
-def _caveats(
-    edit: Edit, fewest: int, controlled: bool, judge: Judge, generator: Generator, settings: Settings
-) -> list[str]:
+def _caveats(bench: _Bench, fewest: int, controlled: bool) -> list[str]:
+    targets, takes, models = bench.edit.targets, bench.request.settings.takes, bench.models
+    whole = any(isinstance(target, Location) for target in targets)
     said = {
-        "Whole locations have nothing random to be compared with: the effect is of this edit, not of these places rather than others.":
-            any(isinstance(target, Location) for target in edit.targets),
-        "No other units were left to compare with.":
-            not controlled and all(isinstance(target, Unit) for target in edit.targets),
-        f"Only {fewest} random units were left to compare the {len(edit.targets)} edited with, so that comparison proves nothing.":
-            controlled and fewest < len(edit.targets),
-        f"With {settings.takes} takes only large effects are sure; 8 or more tell more.": settings.takes < 8,
-        foreign_caveat(judge, generator): foreign(judge, generator),
-    }  # fmt: skip
+        "Whole locations have nothing random to be compared with: the effect is of this edit, not of these places rather than "
+        "others.": whole,
+        "No other units were left to compare with.": not controlled and not whole,
+        f"Only {fewest} random units were left to compare the {len(targets)} edited with, so that comparison proves "
+        "nothing.": controlled and fewest < len(targets),
+        f"With {takes} takes only large effects are sure; 8 or more tell more.": takes < 8,
+        foreign_caveat(models): foreign(models),
+    }
     return [sentence for sentence, holds in said.items() if holds]

@@ -105,7 +105,8 @@ def _run(session: Session, parameters: ExperimentParameters, watch: Watch) -> Ou
     how: dict[str, Any] = {name: getattr(parameters, name) for name in ("kind", "branch", "strength")}
     how |= {"value": parameters.value or 0.0, "seconds": parameters.between}
     edit = Edit(targets(session.generator, parameters.where), **how)
-    found = session.experiment(parameters.prompt, edit, parameters.settings, parameters.source, watch.progress)
+    prompt, settings, source = parameters.prompt, parameters.settings, parameters.source
+    found = session.experiment(prompt, edit, settings, source=source, progress=watch.progress)
     return Outcome(*found)
 
 

@@ -16,11 +16,10 @@ from pydantic import BaseModel
 from tonescope.diagnose.jobs.parameters import check_ranges
 
 if TYPE_CHECKING:
-    from tonescope.models.generator import Takes
-
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.progress import Progress
     from tonescope.diagnose.runtime.session import Session
+    from tonescope.models.generator import Takes
 
 
 class Evidence(Protocol):

@@ -1,5 +1,5 @@
-"""What is predicted in a diagnosis, and what is then verified: the strongest units together, at several doses and one by one, and the strongest
-words."""
+"""What is predicted in a diagnosis, and what is then verified: the strongest units together, at several doses and one by one,
+and the strongest words."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tonescope.diagnose.attribution.gradients import Attribution
-from tonescope.diagnose.attribution.words import Word, without, words_in
+from tonescope.diagnose.attribution.words import Word, without
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.verification import Played, Variant
 from tonescope.diagnose.schema import Dose, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import BELIEVED, Effect, adjusted, effect
-from tonescope.models.families.musicgen.musicgen import Text
 from tonescope.models.units import Unit
 from tonescope.models.vocabulary import Vocabulary
 
@@ -50,12 +49,14 @@ def word_name(word: Word) -> str:
     return f"without_word:{word.start}:{word.text}"
 
 
-def to_predict(prompt: str, text: Text, found: Attribution, strongest: tuple[Unit, ...]) -> tuple[Variant, ...]:
+def to_predict(
+    prompt: str, words: Sequence[Word], found: Attribution, strongest: tuple[Unit, ...]
+) -> tuple[Variant, ...]:
     """What is predicted before it is decided what to play: the group muted, and the prompt without each of its words."""
-    words = [word for word in words_in(prompt, text) if without(prompt, word)]
-    steepest = sorted(words, key=lambda word: -abs(_gradient_estimate(found, word).mean))[:PREDICTED_WORDS]
-    skip_uncond = [Variant(word_name(word), prompt=without(prompt, word)) for word in words if word in steepest]
-    return Variant(MUTED, Edit(strongest)), *skip_uncond
+    removable = [word for word in words if without(prompt, word)]
+    steepest = sorted(removable, key=lambda word: -abs(_gradient_estimate(found, word).mean))[:PREDICTED_WORDS]
+    shorter = [Variant(word_name(word), prompt=without(prompt, word)) for word in removable if word in steepest]
+    return Variant(MUTED, Edit(strongest)), *shorter
 
 
 @dataclass(frozen=True)
@@ -70,18 +71,42 @@ class Results:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """The variants to play, and how their outcomes become results. ``predicted`` are the changes that were predicted, one a take, by the name
-    of the variant."""
+class Estimates:
+    """What is known before anything is verified.
 
+    Attributes:
+        prompt: what was played, and ``words``, its words.
+        found: gradients at the takes that were heard.
+        strongest: the group that was searched.
+        predicted: changes that were predicted, one a take, by the name of the variant.
+    """
+
+    prompt: str
+    words: Sequence[Word]
+    found: Attribution
     strongest: tuple[Unit, ...]
+    predicted: Mapping[str, Sequence[float]]
+
+    def of_word(self, word: Word) -> Effect:
+        """What was predicted without the word, or else its gradient."""
+        changes = self.predicted.get(word_name(word))
+        return effect(changes) if changes else _gradient_estimate(self.found, word)
+
+    def rank(self, word: Word) -> tuple[bool, float]:
+        """A gradient is no match for what was predicted: words that have only that come last."""
+        return word_name(word) not in self.predicted, self.of_word(word).mean
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The variants to play, and how their outcomes become results."""
+
+    estimates: Estimates
     control_units: int
     doses: tuple[float, ...]
     singles: tuple[Unit, ...]
     words: tuple[Word, ...]
-    tested_words: tuple[Word, ...]
     variants: tuple[Variant, ...]
-    predicted: Mapping[str, Sequence[float]]
 
     @staticmethod
     def rows(settings: Settings) -> int:
@@ -90,18 +115,10 @@ class Plan:
         return settings.takes * (beside + 2 * (len(settings.doses) + settings.tested_units) + settings.tested_words)
 
     @classmethod
-    def make(
-        cls,
-        prompt: str,
-        text: Text,
-        found: Attribution,
-        strongest: tuple[Unit, ...],
-        settings: Settings,
-        bare: str | None,
-        predicted: Mapping[str, Sequence[float]],
-    ) -> Plan:
-        """Choose by the estimates what to test beside ``strongest``; ``bare`` is the genre word to play in place of the prompt, if that is
-        asked."""
+    def make(cls, estimates: Estimates, settings: Settings, bare: str | None) -> Plan:
+        """Choose by the estimates what to test beside the group; ``bare`` is the genre word to play in place of the prompt, if
+        that is asked."""
+        strongest, found, prompt = estimates.strongest, estimates.found, estimates.prompt
         singles = tuple(unit for unit, _ in found.ranked(settings.tested_units))
 
         def controls(units: tuple[Unit, ...]) -> list[tuple[Unit, ...]]:
@@ -110,13 +127,7 @@ class Plan:
             return [matched_controls(units, found.activity, draw, avoid=strongest) for draw in draws]
 
         together, alone = controls(strongest), {unit: controls((unit,)) for unit in singles}
-        # A gradient is no match for what is predicted: words that have only that come last.
-        words = tuple(
-            sorted(
-                words_in(prompt, text),
-                key=lambda word: (word_name(word) not in predicted, _estimate(found, predicted, word).mean),
-            )
-        )
+        words = tuple(sorted(estimates.words, key=estimates.rank))
         tested = tuple(word for word in words if without(prompt, word))[: settings.tested_words]
         variants = (
             Variant(MUTED, Edit(strongest)),
@@ -132,12 +143,12 @@ class Plan:
             *([Variant(BARE, prompt=bare)] if bare else []),
         )
         fewest = min(len(units) for units in together)
-        return cls(strongest, fewest, settings.doses, singles, words, tested, variants, predicted)
+        return cls(estimates, fewest, settings.doses, singles, words, variants)
 
-    def results(
-        self, played: Played, found: Attribution, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()
-    ) -> Results:
-        """The outcomes, and what was predicted, as results, with q-values over everything that was tested: units by what they do beyond their controls."""
+    def results(self, played: Played, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()) -> Results:
+        """The outcomes, and what was predicted, as results, with q-values over everything that was tested: units by what they
+        do beyond their controls."""
+        found, strongest = self.estimates.found, self.estimates.strongest
         controls = {MUTED: CONTROL} | {dose_name(scale): dose_control_name(scale) for scale in self.doses}
         controls |= {unit_name(unit): control_name(unit) for unit in self.singles}
         controls = {name: control for name, control in controls.items() if control in played.outcomes}
@@ -156,9 +167,9 @@ class Plan:
         muted, control, interval = trials[MUTED], trials[CONTROL], difference.interval
         believed = interval is not None and interval.high < 0 and (q[MUTED] or 0.0) < BELIEVED
         group = GroupTest(
-            units=len(self.strongest),
+            units=len(strongest),
             control_units=self.control_units,
-            estimated=effect(self.predicted[MUTED]),
+            estimated=effect(self.estimates.predicted[MUTED]),
             muted=muted,
             control=control,
             difference=difference,
@@ -173,30 +184,31 @@ class Plan:
                 for scale in self.doses
             ],
             convincing=believed
-            and self.control_units == len(self.strongest)
+            and self.control_units == len(strongest)
             and not (muted.sound.broke or control.sound.broke),
         )
         units = [
             UnitDriver(
-                unit=str(unit), estimated=effect(found.units[unit.location][:, unit.index].tolist()), verified=trials.get(unit_name(unit)),
-                control=trials.get(control_name(unit)), difference=differences.get(unit_name(unit)),
+                unit=str(unit),
+                estimated=effect(found.units[unit.location][:, unit.index].tolist()),
+                verified=trials.get(unit_name(unit)),
+                control=trials.get(control_name(unit)),
+                difference=differences.get(unit_name(unit)),
             )
             for unit, _ in found.ranked(max(SHOWN_UNITS, len(self.singles)))
-        ]  # fmt: skip
+        ]
         words = [
             WordDriver(
-                word=word.text, start=word.start, end=word.end, known=vocabulary is None or vocabulary.knows(word.text),
-                estimated=_estimate(found, self.predicted, word), verified=trials.get(word_name(word)),
+                word=word.text,
+                start=word.start,
+                end=word.end,
+                known=vocabulary is None or vocabulary.knows(word.text),
+                estimated=self.estimates.of_word(word),
+                verified=trials.get(word_name(word)),
             )
             for word in self.words
-        ]  # fmt: skip
+        ]
         return Results(group, units, words, timed, trials.get(BARE))
-
-
-def _estimate(found: Attribution, predicted: Mapping[str, Sequence[float]], word: Word) -> Effect:
-    """What was predicted without the word, or else its gradient."""
-    changes = predicted.get(word_name(word))
-    return effect(changes) if changes else _gradient_estimate(found, word)
 
 
 def _gradient_estimate(found: Attribution, word: Word) -> Effect:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torchaudio
 from torch import Tensor
@@ -41,7 +43,7 @@ def spectral_distance(waveform: Tensor, other: Tensor, rate: int) -> Tensor:
 
 
 def onset_rate(waveform: Tensor, rate: int) -> Tensor:
-    """Onsets a second of each take (takes,): peaks of the spectral flux that rise well above its median (Bello et al. 2005)."""
+    """Onsets a second of each take (takes,): peaks of the spectral flux well above its median (Bello et al. 2005)."""
     hop = round(rate * _HOP_SECONDS)
     mel = torchaudio.transforms.MelSpectrogram(rate, n_fft=4 * hop, hop_length=hop, n_mels=32)
     level = waveform.abs().amax(-1, keepdim=True).clamp_min(1e-5)
@@ -53,16 +55,37 @@ def onset_rate(waveform: Tensor, rate: int) -> Tensor:
 
 
 def natural_distance(takes: Tensor, rate: int) -> float:
-    """How far apart different takes of one prompt are: the median over pairs. The yardstick for what an edit may do; 0 for one take."""
+    """How far apart different takes of one prompt are in dB: the median over pairs; 0 for one take.
+
+    It is the yardstick for what an edit may do.
+    """
     bands = spectrum(takes, rate)
     pairs = torch.combinations(torch.arange(len(takes)))
     return float((bands[pairs[:, 0]] - bands[pairs[:, 1]]).abs().mean(-1).median()) if len(pairs) else 0.0
 
 
 def ruined(edited: Tensor, clean: Tensor) -> Tensor:
-    """Which takes are no usable sound, whatever music they were to be (takes,): silent, or clipped where the clean ones are not."""
+    """Which takes are no usable sound, whatever music they were to be (takes,).
+
+    They are silent, or clipped, where the clean ones are not.
+    """
     silent = (level_db(edited) < SILENT_DB) & (level_db(clean) >= SILENT_DB)
     return silent | (_clipped(edited) - _clipped(clean) > 0.01)
+
+
+def lost_takes_caveat(seeds: Sequence[int], finite: Tensor) -> str | None:
+    """What to say of takes whose samples are not numbers, by seed; ``None`` where there are none.
+
+    ``finite`` (takes,) is what :func:`tonescope.models.judges.listening.finite_takes` says of them.
+    """
+    lost = [str(seed) for seed, sound in zip(seeds, finite.tolist(), strict=True) if not sound]
+    if not lost:
+        return None
+    which = f"take of seed {lost[0]} is" if len(lost) == 1 else f"takes of seeds {', '.join(lost)} are"
+    return (
+        f"The {which} not made of numbers, as happens in half precision, and left out of everything; "
+        "single precision (float32) does not have that."
+    )
 
 
 def _clipped(waveform: Tensor) -> Tensor:
@@ -70,10 +93,10 @@ def _clipped(waveform: Tensor) -> Tensor:
 
 
 def broken(edited: Tensor, clean: Tensor, rate: int, usual: float) -> Tensor:
-    """Which edited takes of the same prompt are no longer usable sound (takes,): ruined, or far too quiet or loud, a drone or a hiss
-    where music was.
+    """Which edited takes of the same prompt are no longer usable sound (takes,).
 
-    ``usual`` is the :func:`natural_distance` of the clean takes.
+    They are ruined, or far too quiet or loud, or a drone or a hiss where music was. ``usual`` is the
+    :func:`natural_distance` of the clean takes.
     """
     level = (level_db(edited) - level_db(clean)).abs() > BROKEN_LEVEL_DB
     before = onset_rate(clean, rate)

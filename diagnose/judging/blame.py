@@ -1,92 +1,262 @@
-"""Where a confusion is made: already in the text encoder, in the decoder, or by the codec and the judge that listens."""
+"""Where a confusion is made: already in the text encoder, in the decoder, or by codec and judge, which listen."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from tonescope.diagnose.judging.verdict import Intent, Verdict
-from tonescope.diagnose.schema import Blame, Contrast, ReferenceClips, Trial
+from tonescope.diagnose.judging.intent import Intent
+from tonescope.diagnose.judging.reference_clips import FEWEST_CLIPS
+from tonescope.diagnose.judging.verdict import Verdict
+from tonescope.diagnose.schema import Blame, Contrast, ReferenceClips, Trial, Where
 from tonescope.diagnose.stats import Share, share
-from tonescope.models.families.musicgen.musicgen import Generator
-from tonescope.models.judges.clap import Judge
+from tonescope.models.generator import Generator
+from tonescope.models.judges.judge import Judge
 
 CLEARLY_CLOSER = 0.1  # of centred cosine similarity; states differ by less for reasons that no one hears
 OFTEN = 0.3  # a listener that mishears a genre this often, at the least, may be the cause
 
 
+@dataclass(frozen=True)
+class Finding:
+    """What a diagnosis has found when the blame is to be placed.
+
+    Attributes:
+        prompt: what was played.
+        intent: the genre asked for.
+        contrast: its target is what was heard instead.
+        verdict: whether there is a drift at all.
+        bare: what became of the tested takes when the genre word alone stood in place of the prompt.
+        untouched: what the same takes are heard as under the prompt itself.
+        known: what the judge hears in the user's own clips of the genre asked for.
+    """
+
+    prompt: str
+    intent: Intent
+    contrast: Contrast
+    verdict: Verdict
+    bare: Trial | None = None
+    untouched: Sequence[str] = ()
+    known: ReferenceClips | None = None
+
+    @property
+    def confused(self) -> str | None:
+        """The genre asked for, where a drift from it was found."""
+        return self.intent.label if "drift" in self.verdict.kind else None
+
+
 def bare_word(intent: Intent, verdict: Verdict, prompt: str) -> str | None:
-    """What to play in place of the prompt to place the blame: the genre word alone, where there is a drift and the prompt says more."""
+    """What to play in place of the prompt to place the blame: the genre word alone.
+
+    ``None`` where there is no drift, or where the prompt says no more than that word.
+    """
     if intent.label is None or "drift" not in verdict.kind or prompt.strip().lower() == intent.label.lower():
         return None
     return intent.label
 
 
-def blame(
-    prompt: str, generator: Generator, judge: Judge, intent: Intent, contrast: Contrast, verdict: Verdict, bare: Trial | None,
-    untouched: Sequence[str] = (), known: ReferenceClips | None = None,
-) -> Blame:  # fmt: skip
+def place_blame(finding: Finding, generator: Generator, judge: Judge) -> Blame:
     """Split the blame for a drift. Without one there is nothing to split, and that is what it says.
 
-    Args:
-        bare: what became of the tested takes when the genre word alone stood in place of the prompt.
-        untouched: what the same takes are heard as under the prompt itself.
-        known: what the judge hears in the user's own clips of the genre asked for, which count for more than its record; not so those that a
-            judge of one sound world hears, to which they may be foreign.
+    The user's own clips count for more than the judge's record, but only if there are enough of them, and not if the
+    judge knows a single sound world, to which they may be foreign.
     """
-    asked, heard = intent.label, contrast.target
-    if asked is None or "drift" not in verdict.kind:
-        return Blame(where="nowhere", sentence="No confusion was found, so there is none to place.", known=known)
-    telling = known if known and not judge.domain else None
-    misheard = share(telling.reconstructed.get(heard, 0), telling.clips) if telling else _misheard(judge, asked, heard)
-    labels = sorted({asked, heard, *judge.labels})
-    closeness = text_similarities(generator, prompt, labels)
-    nearest = labels[int(closeness.argmax())]
-    to_asked, to_heard = float(closeness[labels.index(asked)]), float(closeness[labels.index(heard)])
-    if misheard is None:
-        listener = f"how often codec and judge mistake known {asked} for {heard} was not measured"
-    elif telling:
-        clean = share(telling.clean.get(heard, 0), telling.clips)
-        listener = f"of the known clips of {asked} the judge hears {clean} as {heard} as they are, and {misheard} through the codec"
-    else:
-        listener = f"codec and judge mistake known {asked} for {heard} in {misheard} clips"
-    reads = f"the text encoder’s states are closest to {nearest} of {len(labels)} genre words ({asked} {to_asked:+.2f}, {heard} {to_heard:+.2f})"
-    facts: dict[str, Any] = dict(
-        nearest=nearest, similarity=(to_asked, to_heard), misheard=misheard, known=known, bare=bare
+    if finding.confused is None:
+        return Blame(where="nowhere", sentence=_nothing_to_place(finding), known=finding.known)
+    case = _Case(
+        asked=finding.confused,
+        heard=finding.contrast.target,
+        listener=_Listener.of(finding, finding.confused, judge),
+        text=_Text.of(generator, finding, judge),
+        bare=finding.bare,
+        untouched=tuple(finding.untouched),
     )
-    if misheard is not None and misheard.low >= OFTEN:
-        return Blame(where="codec and judge", sentence=f"The confusion may be the listener’s: {listener}.", **facts)
-    count, total = (bare.heard.get(asked, 0), sum(bare.heard.values())) if bare else (0, 0)
-    alone, before = share(count, total), share(list(untouched).count(asked), len(untouched))
-    if bare and 2 * count > total and alone.low > (before.value if before.total else 0.0):
-        sentence = f"The decoder makes it of the prompt’s other words: from “{asked}” alone, {alone} takes are heard as {asked}, from the prompt {before}; {reads}, and {listener}."
-        return Blame(where="decoder", sentence=sentence, badge=bare.badge, **facts)
-    if nearest == heard and to_heard - to_asked > CLEARLY_CLOSER:
-        sentence = f"The confusion is there before a note is played: {reads}, and {listener}."
-        return Blame(where="text encoder", sentence=sentence, **facts)
-    if nearest != asked:
-        sentence = f"Where it is made is unclear: {reads}, which does not clear the text encoder, and {listener}."
-        return Blame(where="unclear", sentence=sentence, **facts)
-    if misheard is None:
-        sentence = f"The text encoder is not to blame ({reads}), but whether the decoder is, or the listener, is unclear: {listener}."
-        return Blame(where="unclear", sentence=sentence, **facts)
-    if bare is None:
-        return Blame(where="decoder", sentence=f"That leaves the decoder: {reads}, and {listener}.", **facts)
-    if alone.high >= 0.5:
-        sentence = f"Where it is made is unclear: “{asked}” alone is heard as {asked} in {alone} takes and the prompt in {before}, too small a difference to tell; {reads}, and {listener}."
-        return Blame(where="unclear", sentence=sentence, **facts)
-    sentence = f"The confusion is made in the decoder: even “{asked}” alone is heard as {asked} in only {alone} takes; {reads}, and {listener}."
-    return Blame(where="decoder", sentence=sentence, **facts)
+    rule = next(rule for rule in _RULES if rule.holds(case))
+    return Blame(
+        where=rule.where,
+        sentence=rule.sentence(case),
+        badge=finding.bare.badge if rule.proven and finding.bare else "observed",
+        nearest=case.text.nearest,
+        similarity=(case.text.to_asked, case.text.to_heard),
+        misheard=case.listener.misheard,
+        known=finding.known,
+        bare=finding.bare,
+    )
+
+
+def _nothing_to_place(finding: Finding) -> str:
+    asked, known = finding.intent.label, finding.known
+    clips = f"; {_clips_heard(known, asked, asked)}" if asked and known and known.clips else ""
+    return f"No confusion was found, so there is none to place{clips}."
+
+
+def _clips_heard(known: ReferenceClips, asked: str, heard: str) -> str:
+    clean, coded = (share(counts.get(heard, 0), known.clips) for counts in (known.clean, known.reconstructed))
+    return (
+        f"of the known clips of {asked} the judge hears {clean} as {heard} as they are, and {coded} through the codec"
+    )
+
+
+# --- the evidence -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Listener:
+    """How often codec and judge turn known audio of the asked genre into the heard one, and that in words."""
+
+    misheard: Share | None
+    words: str
+
+    @classmethod
+    def of(cls, finding: Finding, asked: str, judge: Judge) -> _Listener:
+        heard, known = finding.contrast.target, finding.known
+        if known and known.clips >= FEWEST_CLIPS and not judge.domain:
+            misheard = share(known.reconstructed.get(heard, 0), known.clips)
+            return cls(misheard, _clips_heard(known, asked, heard))
+        if counted := judge.record.heard_as(asked, heard) if judge.record else None:
+            misheard = share(*counted)
+            return cls(misheard, f"codec and judge mistake known {asked} for {heard} in {misheard} clips")
+        return cls(None, f"how often codec and judge mistake known {asked} for {heard} was not measured")
+
+
+@dataclass(frozen=True)
+class _Text:
+    """The genre word that the prompt's text states are closest to, and how close they are to the two in question."""
+
+    nearest: str
+    to_asked: float
+    to_heard: float
+    words: str
+
+    @classmethod
+    def of(cls, generator: Generator, finding: Finding, judge: Judge) -> _Text:
+        asked, heard = str(finding.intent.label), finding.contrast.target
+        labels = sorted({asked, heard, *judge.labels})
+        closeness = text_similarities(generator, finding.prompt, labels)
+        nearest = labels[int(closeness.argmax())]
+        to_asked, to_heard = (float(closeness[labels.index(label)]) for label in (asked, heard))
+        words = (
+            f"the text encoder’s states are closest to {nearest} of {len(labels)} genre words "
+            f"({asked} {to_asked:+.2f}, {heard} {to_heard:+.2f})"
+        )
+        return cls(nearest, to_asked, to_heard, words)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """All evidence on one confusion, with what the rules of :data:`_RULES` ask about it."""
+
+    asked: str
+    heard: str
+    listener: _Listener
+    text: _Text
+    bare: Trial | None
+    untouched: tuple[str, ...]
+
+    @cached_property
+    def alone(self) -> Share:
+        """Takes of the bare genre word that are heard as it."""
+        return share(self.bare.heard.get(self.asked, 0), sum(self.bare.heard.values())) if self.bare else share(0, 0)
+
+    @cached_property
+    def before(self) -> Share:
+        """The same takes, of the whole prompt."""
+        return share(self.untouched.count(self.asked), len(self.untouched))
+
+    @property
+    def word_alone_is_better(self) -> bool:
+        most = 2 * self.alone.count > self.alone.total
+        return most and self.alone.low > (self.before.value if self.before.total else 0.0)
+
+    @property
+    def evidence(self) -> str:
+        return f"{self.text.words}, and {self.listener.words}"
+
+
+# --- what follows -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A place, when the blame goes there, and the sentence; ``proven`` where it rests on takes of the bare word."""
+
+    where: Where
+    holds: Callable[[_Case], bool]
+    sentence: Callable[[_Case], str]
+    proven: bool = False
+
+
+# The first rule that holds places the blame.
+_RULES = (
+    _Rule(
+        "codec and judge",
+        lambda case: case.listener.misheard is not None and case.listener.misheard.low >= OFTEN,
+        lambda case: f"The confusion may be the listener’s: {case.listener.words}.",
+    ),
+    _Rule(
+        "decoder",
+        lambda case: case.word_alone_is_better,
+        lambda case: (
+            f"The decoder makes it of the prompt’s other words: from “{case.asked}” alone, {case.alone} takes are "
+            f"heard as {case.asked}, from the prompt {case.before}; {case.evidence}."
+        ),
+        proven=True,
+    ),
+    _Rule(
+        "text encoder",
+        lambda case: case.text.nearest == case.heard and case.text.to_heard - case.text.to_asked > CLEARLY_CLOSER,
+        lambda case: f"The confusion is there before a note is played: {case.evidence}.",
+    ),
+    _Rule(
+        "unclear",
+        lambda case: case.text.nearest != case.asked,
+        lambda case: (
+            f"Where it is made is unclear: {case.text.words}, which does not clear the text encoder, "
+            f"and {case.listener.words}."
+        ),
+    ),
+    _Rule(
+        "unclear",
+        lambda case: case.listener.misheard is None,
+        lambda case: (
+            f"The text encoder is not to blame ({case.text.words}), but whether the decoder is, or the listener, "
+            f"is unclear: {case.listener.words}."
+        ),
+    ),
+    _Rule(
+        "decoder",
+        lambda case: case.bare is None,
+        lambda case: f"That leaves the decoder: {case.evidence}.",
+    ),
+    _Rule(
+        "unclear",
+        lambda case: case.alone.high >= 0.5,
+        lambda case: (
+            f"Where it is made is unclear: “{case.asked}” alone is heard as {case.asked} in {case.alone} takes and the "
+            f"prompt in {case.before}, too small a difference to tell; {case.evidence}."
+        ),
+    ),
+    _Rule(
+        "decoder",
+        lambda case: True,
+        lambda case: (
+            f"The confusion is made in the decoder: even “{case.asked}” alone is heard as {case.asked} in only "
+            f"{case.alone} takes; {case.evidence}."
+        ),
+    ),
+)
 
 
 @torch.no_grad()
 def text_similarities(generator: Generator, prompt: str, labels: Sequence[str]) -> Tensor:
-    """Cosine similarity (labels,) of a prompt's projected text states to those of genre words, the words' common part removed.
+    """Cosine similarity (labels,) of a prompt's projected text states to those of genre words.
 
-    States are averaged over the tokens that spell something. Without centring, all prompts look alike: the states share a large mean.
+    States are averaged over the tokens that spell something, and the mean over the words is taken off: without that,
+    all prompts look alike, for the states share a large mean.
     """
     words, asked = torch.cat([_pooled(generator, label) for label in labels]), _pooled(generator, prompt)
     centre = words.mean(0, keepdim=True)
@@ -101,10 +271,3 @@ def _pooled(generator: Generator, text: str) -> Tensor:
         spelled = torch.tensor([end > start for start, end in read.spans[0]], device=keep.device)
         keep = keep & spelled if bool((keep & spelled).any()) else keep
     return read.states[0, keep].float().mean(0, keepdim=True)
-
-
-def _misheard(judge: Judge, asked: str, heard: str) -> Share | None:
-    if judge.record is None or asked not in judge.record.labels or heard not in judge.record.labels:
-        return None
-    row = judge.record.reconstructed[judge.record.labels.index(asked)]
-    return share(row[judge.record.labels.index(heard)], sum(row))

@@ -1,18 +1,20 @@
-"""What was asked, what was heard, and whether the difference is the generator's: intent and verdict."""
+"""What was heard, and whether the difference from what was asked is the generator's."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
-import torch
 from pydantic import BaseModel
 from torch import Tensor
 
+from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.stats import Share, share
 from tonescope.diagnose.taxonomy import Taxonomy
-from tonescope.models.errors import TonescopeError
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges.judge import Judge
 
 Kind = Literal["match", "partial drift", "sibling drift", "family drift", "unclear", "open"]
 UNMEASURED_ERROR = 0.1  # what is assumed of a judge that was never measured; the verdict says so
@@ -21,17 +23,12 @@ FEWEST_TAKES = 3  # fewer cannot show what most takes do
 SURE_ENOUGH = 0.4  # below this a take counts as heard without a clear genre
 
 
-class Intent(BaseModel):
-    """The genre a prompt asks for. ``how`` says whether it is named, read from the words' meaning, chosen by the user, or absent."""
-
-    label: str | None
-    how: Literal["named", "meaning", "chosen", "none"]
-    confidence: float
-    others: list[str] = []
-
-
 class Heard(BaseModel):
-    """What the judge heard over all takes."""
+    """What the judge heard over all takes.
+
+    ``counts`` are the takes heard as each label, ``unsure`` those without a clear genre; ``label`` is heard most,
+    in a ``share`` of all takes.
+    """
 
     label: str
     family: str
@@ -50,33 +47,11 @@ class Verdict(BaseModel):
     judge_error: Share | None
 
 
-def choose_label(text: str, taxonomy: Taxonomy, labels: tuple[str, ...]) -> str:
-    """The judge's label for what a user typed. Raises :class:`TonescopeError` when there is none."""
-    label = text if text in labels else taxonomy.find(text)
-    if label is None or label not in labels:
-        raise TonescopeError(
-            f"the judge does not know “{text[:60]}”, so it cannot be compared with it; it knows {', '.join(labels)}."
-        )
-    return label
-
-
-def read_intent(prompt: str, judge: Judge, taxonomy: Taxonomy, chosen: str | None = None) -> Intent:
-    """Which genre a prompt asks for: by name where there is one, else by meaning where that is clear."""
-    if chosen:
-        return Intent(label=choose_label(chosen, taxonomy, judge.labels), how="chosen", confidence=1.0)
-    named = list(dict.fromkeys(label for label in taxonomy.asked_in(prompt) if label in judge.labels))
-    if named:
-        return Intent(label=named[0], how="named", confidence=1.0, others=named[1:])
-    posterior = torch.softmax(judge.scores(judge.embed_text([prompt])), dim=-1)[0]
-    best = int(posterior.argmax())
-    refused = {label for label, _, _ in taxonomy.named_in(prompt)}  # named, and yet not asked for
-    if float(posterior[best]) >= judge.calibration.meaning and judge.labels[best] not in refused:
-        return Intent(label=judge.labels[best], how="meaning", confidence=float(posterior[best]))
-    return Intent(label=None, how="none", confidence=float(posterior[best]))
+# --- what is heard ----------------------------------------------------------------------------------------------------
 
 
 def hear(posterior: Tensor, labels: tuple[str, ...]) -> list[str]:
-    """What each take (takes, labels) is heard as; :data:`UNSURE` where no genre reaches :data:`SURE_ENOUGH`."""
+    """What each take is heard as, of (takes, labels); :data:`UNSURE` where no label reaches :data:`SURE_ENOUGH`."""
     best = posterior.max(-1)
     return [
         labels[index] if value >= SURE_ENOUGH else UNSURE
@@ -84,15 +59,15 @@ def hear(posterior: Tensor, labels: tuple[str, ...]) -> list[str]:
     ]
 
 
-def listen(posterior: Tensor, labels: tuple[str, ...], taxonomy: Taxonomy) -> Heard:
-    """Sum up what was heard in takes with these probabilities (takes, labels)."""
+def summary(posterior: Tensor, labels: tuple[str, ...], taxonomy: Taxonomy) -> Heard:
+    """What is heard over all takes with these probabilities (takes, labels)."""
     counts, mean = Counter(hear(posterior, labels)), posterior.mean(0)
     unsure = counts.pop(UNSURE, 0)
-    label = (
-        max(counts, key=lambda name: (counts[name], float(mean[labels.index(name)])))
-        if counts
-        else labels[int(mean.argmax())]
-    )
+
+    def rank(label: str) -> tuple[int, float]:
+        return counts[label], float(mean[labels.index(label)])
+
+    label = max(counts or labels, key=rank)
     return Heard(
         label=label,
         family=taxonomy.family(label),
@@ -103,68 +78,157 @@ def listen(posterior: Tensor, labels: tuple[str, ...], taxonomy: Taxonomy) -> He
     )
 
 
+def heard_instead(intent: Intent, heard: Heard) -> str | None:
+    """The genre that most of the takes that missed are heard as."""
+    return next((label for label in heard.counts if label != intent.label), None)
+
+
 def judge_error(judge: Judge, label: str) -> Share | None:
     """How often the judge itself mishears reconstructed clips of a genre, where that was measured."""
-    if judge.record is None or label not in judge.record.labels:
-        return None
-    row = judge.record.reconstructed[judge.record.labels.index(label)]
-    return share(sum(row) - row[judge.record.labels.index(label)], sum(row))
+    misses = judge.record.misses(label) if judge.record else None
+    return share(*misses) if misses else None
+
+
+# --- what follows -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What was asked and heard, with what the rules of :data:`_RULES` ask about it."""
+
+    asked: str
+    heard: Heard
+    error: Share | None
+    sibling: bool
+
+    @property
+    def total(self) -> int:
+        return self.heard.share.total
+
+    @cached_property
+    def matched(self) -> Share:
+        return share(self.heard.counts.get(self.asked, 0), self.total)
+
+    @cached_property
+    def clear(self) -> bool:
+        """Whether the misses cannot be the judge's own. Takes that are heard as nothing clear are no misses: the
+        judge's own record knows no such answer."""
+        misses = share(sum(self.heard.counts.values()) - self.matched.count, self.total)
+        return misses.low > (self.error.high if self.error else UNMEASURED_ERROR)
+
+    @property
+    def drifted(self) -> bool:
+        """Whether most takes are heard as one other genre."""
+        return self.clear and self.heard.label != self.asked and self.heard.share.count * 2 > self.total
+
+    # In words.
+
+    @property
+    def unmeasured(self) -> str:
+        return "" if self.error else " The judge’s own errors were not measured, so this may be its mistake."
+
+    @property
+    def own_error(self) -> str:
+        if self.error is None:
+            return "the judge’s own errors were not measured"
+        return f"the judge itself mishears {self.error.count} of {self.error.total} clips of {self.asked}"
+
+    @property
+    def mostly(self) -> str:
+        return f"{self.matched.count} of {self.total} takes are heard as {self.asked} ({_percent(self.matched)})"
+
+    @property
+    def rest(self) -> str:
+        return _spread(self.heard, without=self.asked)
+
+    @property
+    def drift(self) -> str:
+        heard, relation = self.heard, "its sibling " if self.sibling else ""
+        return (
+            f"{heard.share.count} of {self.total} takes are heard as {relation}{heard.label} ({_percent(heard.share)})"
+        )
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A verdict, when it holds, and how its sentence goes on after "You asked for …"."""
+
+    kind: Kind
+    holds: Callable[[_Case], bool]
+    sentence: Callable[[_Case], str]
+
+
+# The first rule that holds gives the verdict.
+_RULES = (
+    _Rule(
+        "unclear",
+        lambda case: case.total < FEWEST_TAKES,
+        lambda case: f"; {_spread(case.heard)}, but fewer than {FEWEST_TAKES} takes show nothing: make more.",
+    ),
+    _Rule(
+        "sibling drift",
+        lambda case: case.drifted and case.sibling,
+        lambda case: f"; {case.drift}.{case.unmeasured}",
+    ),
+    _Rule(
+        "family drift",
+        lambda case: case.drifted,
+        lambda case: f"; {case.drift}.{case.unmeasured}",
+    ),
+    _Rule(
+        "partial drift",
+        lambda case: case.clear and case.matched.count * 2 >= case.total,
+        lambda case: f" and got it in part: {case.mostly}; the rest as {case.rest}.{case.unmeasured}",
+    ),
+    _Rule(
+        "match",
+        lambda case: case.matched.count == case.total,
+        lambda case: f" and got it: {case.mostly}.",
+    ),
+    _Rule(
+        "match",
+        lambda case: case.matched.count * 2 > case.total,
+        lambda case: f" and got it: {case.mostly}; the rest as {case.rest}.",
+    ),
+    _Rule(
+        "unclear",
+        lambda case: case.clear,
+        lambda case: f", and no one genre came: {_sized(case.heard)}.{case.unmeasured}",
+    ),
+    _Rule(
+        "unclear",
+        lambda case: True,
+        lambda case: (
+            f"; what came is unclear: {_sized(case.heard)}. The misses may be the judge’s own ({case.own_error})."
+        ),
+    ),
+)
 
 
 def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Verdict:
     """The verdict.
 
-    A drift is reported only when the misses cannot be the judge's own: the lower end of their interval lies above the upper end of
-    the judge's measured error (or, unmeasured, above :data:`UNMEASURED_ERROR`, and the sentence says so).
+    A drift is reported only when the misses cannot be the judge's own: the lower end of their interval lies above the
+    upper end of the judge's measured error (or, unmeasured, above :data:`UNMEASURED_ERROR`, and the sentence says so).
     """
-    total = heard.share.total
     if intent.label is None:
         sentence = f"The prompt names no genre; what is heard is {_sized(heard)}."
         return Verdict(kind="open", sentence=sentence, matched=None, judge_error=None)
-    asked, error = intent.label, judge_error(judge, intent.label)
-    matched = share(heard.counts.get(asked, 0), total)
-    # Takes that are heard as nothing clear are no misses: the judge's own record knows no such answer.
-    misses = share(sum(heard.counts.values()) - matched.count, total)
-    unmeasured = "" if error else " The judge’s own errors were not measured, so this may be its mistake."
-
-    def verdict(kind: Kind, sentence: str) -> Verdict:
-        return Verdict(kind=kind, sentence=f"You asked for {asked}{sentence}", matched=matched, judge_error=error)
-
-    if total < FEWEST_TAKES:
-        return verdict(
-            "unclear", f"; {_spread(heard, total)}, but fewer than {FEWEST_TAKES} takes show nothing: make more."
-        )
-    clear = misses.low > (error.high if error else UNMEASURED_ERROR)
-    mostly = f"{matched.count} of {total} takes are heard as {asked} ({_percent(matched)})"
-    rest = _spread(heard, total, without=asked)
-    if clear and heard.label != asked and heard.share.count * 2 > total:
-        sibling = taxonomy.family(asked) == heard.family
-        relation = "its sibling " if sibling else ""
-        sentence = f"; {heard.share.count} of {total} takes are heard as {relation}{heard.label} ({_percent(heard.share)}).{unmeasured}"
-        return verdict("sibling drift" if sibling else "family drift", sentence)
-    if clear and matched.count * 2 >= total:
-        return verdict("partial drift", f" and got it in part: {mostly}; the rest as {rest}.{unmeasured}")
-    if matched.count * 2 > total:
-        return verdict("match", f" and got it: {mostly}" + (f"; the rest as {rest}." if matched.count < total else "."))
-    if clear:
-        return verdict("unclear", f", and no one genre came: {_sized(heard)}.{unmeasured}")
-    own = (
-        f"the judge itself mishears {error.count} of {error.total} clips of {asked}"
-        if error
-        else "the judge’s own errors were not measured"
+    sibling = taxonomy.family(intent.label) == heard.family
+    case = _Case(intent.label, heard, judge_error(judge, intent.label), sibling)
+    rule = next(rule for rule in _RULES if rule.holds(case))
+    return Verdict(
+        kind=rule.kind,
+        sentence=f"You asked for {case.asked}{rule.sentence(case)}",
+        matched=case.matched,
+        judge_error=case.error,
     )
-    return verdict("unclear", f"; what came is unclear: {_sized(heard)}. The misses may be the judge’s own ({own}).")
 
 
-def withheld(verdict: Verdict, judge: str, domain: str, generator: str) -> Verdict:
-    """The verdict of a judge that knows another sound world than the generator's: none."""
-    sentence = f"No verdict: the judge {judge} knows only {domain}, which {generator} was not made for."
+def withhold(verdict: Verdict, judge: Judge, generator: str) -> Verdict:
+    """The verdict of a judge that knows another sound world than that of the generator of this name: none."""
+    sentence = f"No verdict: the judge {judge.name} knows only {judge.domain}, which {generator} was not made for."
     return verdict.model_copy(update={"kind": "unclear", "sentence": sentence})
-
-
-def strayed(intent: Intent, heard: Heard) -> str | None:
-    """The genre that most of the takes that missed are heard as."""
-    return next((label for label in heard.counts if label != intent.label), None)
 
 
 def _percent(value: Share) -> str:
@@ -173,12 +237,12 @@ def _percent(value: Share) -> str:
 
 def _sized(heard: Heard) -> str:
     """What is heard, with the interval of what is heard most."""
-    spread = _spread(heard, heard.share.total)
-    return f"{spread} ({heard.label}: {_percent(heard.share)})" if heard.counts else spread
+    return f"{_spread(heard)} ({heard.label}: {_percent(heard.share)})" if heard.counts else _spread(heard)
 
 
-def _spread(heard: Heard, total: int, without: str | None = None) -> str:
+def _spread(heard: Heard, without: str | None = None) -> str:
+    total = heard.share.total
     parts = [f"{label} in {count} of {total} takes" for label, count in heard.counts.items() if label != without]
     if heard.unsure:
-        parts.append(f"no clear genre in {heard.unsure}")
-    return ", ".join(parts) or "no clear genre"
+        parts.append(f"{UNSURE} in {heard.unsure}")
+    return ", ".join(parts) or UNSURE

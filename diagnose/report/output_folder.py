@@ -23,7 +23,7 @@ from tonescope.diagnose.schema import TakeResult, Trial
 
 if TYPE_CHECKING:
     from tonescope.diagnose.report.view import View
-    from tonescope.models.families.musicgen.musicgen import Takes
+    from tonescope.models.generator import Takes
 
 LONGEST_SLUG = 60  # bytes
 ESTIMATES = "estimates.safetensors"

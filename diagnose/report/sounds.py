@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tonescope.diagnose.report.view import Sound
 
 if TYPE_CHECKING:
-    from tonescope.models.families.musicgen.musicgen import Generator, Takes
+    from tonescope.models.generator import Generator, Takes
 
 
 class Sounds:
@@ -28,8 +28,8 @@ class Sounds:
     def samples(self, takes: Takes, index: int) -> NDArray[np.float32]:
         """(samples,), or (samples, 2) of a stereo model. The judge hears the mean of both sides, people hear both."""
         wave = takes.waveform[index]
-        if self.generator.channels > 1:
-            wave = self.generator.decode_sides(takes.codes[index : index + 1])[0].T.float().cpu()
+        if self.generator.n_channels > 1:
+            wave = self.generator.channels(takes.pick([index]))[0].T
         return np.clip(wave.numpy(), -1.0, 1.0)
 
     def write(self, path: Path, takes: Takes, index: int) -> None:

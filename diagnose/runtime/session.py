@@ -1,4 +1,4 @@
-"""A session: one generator and one judge, loaded once, with everything that diagnoses of them share."""
+"""A session: one generator and one judge, loaded once, with everything that jobs on them share."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.verification import Played
-from tonescope.diagnose.jobs.diagnosis import Announce, Evidence, check_request, diagnose
+from tonescope.diagnose.jobs.diagnosis import Announce, Evidence, diagnose
 from tonescope.diagnose.jobs.experiment import Experiment, run
+from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.cache import cache_folder
@@ -27,35 +29,41 @@ from tonescope.diagnose.store.traces import TraceSpec
 from tonescope.diagnose.taxonomy import Taxonomy, common, from_rows
 from tonescope.models import loading
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling
-from tonescope.models.judges.clap import Judge
+from tonescope.models.generator import Generator, Sampling
+from tonescope.models.judges.judge import Judge
 from tonescope.models.vocabulary import Vocabulary
 
-REFERENCE_SECONDS, REFERENCE_ROWS = 4.0, 6
-REFERENCE_FILE = "reference.safetensors"
+MEANS_SECONDS, MEANS_ROWS, MEANS_TOKENS = 4.0, 6, 16
+MEANS_FILE = "mean_activations.safetensors"
 
 
 @dataclass
 class Session:
-    """Models ready for diagnoses."""
+    """Models ready for jobs."""
 
     generator: Generator
     judge: Judge
     taxonomy: Taxonomy
     vocabulary: Vocabulary | None = None
-    _references: dict[str, MeanActivations] = field(default_factory=dict)
+    _means: dict[str, MeanActivations] = field(default_factory=dict)
 
     @classmethod
     def open(
-        cls, model: str = loading.EMBEDDED, judge: str | None = None, device: str = "cpu", dtype: str = "float32", adapter: str | None = None
-    ) -> Session:  # fmt: skip
+        cls,
+        model: str = loading.EMBEDDED,
+        judge: str | None = None,
+        device: str = "cpu",
+        dtype: str = "float32",
+        adapter: str | None = None,
+    ) -> Session:
         """Load a generator (with a PEFT adapter on top, if one is named) and a judge, which always hears in float32.
 
         By default the embedded judge listens to the embedded generator, and the Hub's music CLAP to every other.
         """
         loading.check_device(device)
         loading.check_dtype(dtype)
-        judge = judge or (loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE)
+        if judge is None:
+            judge = loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE
         loading.find(model, "generator")  # a wrong name is told before a judge is fetched
         rows = loading.judge_rows(judge)
         taxonomy = from_rows(rows) if rows else common()
@@ -65,37 +73,52 @@ class Session:
             listener.record = None  # it was measured through the embedded codec, on the composer's pieces
         return cls(generator, listener, taxonomy, None if adapter else loading.load_vocabulary(model))
 
+    @property
+    def models(self) -> Models:
+        """What requests are put to."""
+        return Models(self.generator, self.judge, self.taxonomy, self.vocabulary)
+
+    def context(self, settings: Settings | None = None) -> Context:
+        """What the functions of :mod:`tonescope.diagnose` work with: these models, their means, and how takes are played."""
+        settings = settings or Settings()
+        request = Request("", settings)
+        return Context(self.generator, self.judge, self.means(settings), request.sampling, settings.seconds)
+
+    # --- mean activations --------------------------------------------------------------------------------------------
+
     def means(self, settings: Settings, progress: Progress | None = None) -> MeanActivations:
-        """Reference means of this generator: shipped, kept from before, or measured now (and kept)."""
+        """Mean activations of this generator: shipped, kept from before, or measured now (and kept)."""
         sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
         folder = self.generator.folder
-        if folder and (shipped := folder / REFERENCE_FILE).is_file():
+        if folder and (shipped := folder / MEANS_FILE).is_file():
             means = MeanActivations.load(shipped)
             if means.suits(self.generator, settings.guidance):
                 return means
-        about = (REFERENCE_SECONDS, self.generator.name, sampling.guidance, sampling.temperature, sampling.top_k)
-        key = json.dumps([*about, loading.fingerprint(self.generator.model)])
+        about = (MEANS_SECONDS, self.generator.name, sampling.guidance, sampling.temperature, sampling.top_k)
+        key = json.dumps([*about, self.generator.fingerprint()])
         name = hashlib.sha256(key.encode()).hexdigest()[:24]
-        if name not in self._references:
-            path = cache_folder() / f"reference-{name}.safetensors"
-            self._references[name] = _kept(path) or self._measured(path, settings, sampling, progress)
-        return self._references[name]
+        if name not in self._means:
+            path = cache_folder() / f"means-{name}.safetensors"
+            self._means[name] = _kept(path) or self._measured(path, settings, sampling, progress)
+        return self._means[name]
 
     def _measured(
         self, path: Path, settings: Settings, sampling: Sampling, progress: Progress | None
     ) -> MeanActivations:
-        seconds = min(REFERENCE_SECONDS, self.generator.longest_seconds)
-        allowed = memory.budget(self.generator.model.device, settings.memory_gib)
-        each = memory.generation_bytes(self.generator, seconds, 16, settings.guidance)
-        rows = allowed.rows(each, REFERENCE_ROWS, f"measuring reference means of {self.generator.name}")
-        what = f"measure reference means (once for this model: {len(mean_activations.PROMPTS)} takes of {seconds:g} s, {each * rows / memory.GIB:.1f} GiB)"
+        seconds = min(MEANS_SECONDS, self.generator.longest_seconds)
+        allowed = memory.budget(self.generator.device, settings.memory_gib)
+        each = self.generator.cost(seconds, MEANS_TOKENS, settings.guidance).row
+        rows = allowed.rows(each, MEANS_ROWS, f"measuring reference means of {self.generator.name}")
+        takes = len(mean_activations.PROMPTS)
+        needed = f"{takes} takes of {seconds:g} s, {each * rows / memory.GIB:.1f} GiB"
+        what = f"measure reference means (once for this model: {needed})"
 
         def advance(share: float) -> None:
             if progress:
                 progress(what, share)
 
         advance(0.0)
-        found = mean_activations.measure(self.generator, seconds, sampling, batch=rows, advance=advance)
+        found = mean_activations.measure(self.generator, seconds, sampling, rows=rows, advance=advance)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             found.save(path)
@@ -103,34 +126,51 @@ class Session:
             pass  # a cache that cannot be written costs time, nothing else
         return found
 
+    # --- jobs --------------------------------------------------------------------------------------------------------
+
     def diagnose(
         self,
         prompt: str,
-        settings: Settings,
+        settings: Settings | None = None,
+        *,
         intended: str | None = None,
+        clips: Sequence[Clip] = (),
+        trace: TraceSpec | None = None,
         progress: Progress | None = None,
-        keep: TraceSpec | None = None,
         announce: Announce | None = None,
-        known: Sequence[Clip] = (),
     ) -> tuple[Diagnosis, Evidence]:
-        """Diagnose a prompt; see :func:`.diagnosis.diagnose`."""
-        check_request(prompt, self.generator, self.judge, self.taxonomy, settings, intended)
+        """Diagnose a prompt.
+
+        Args:
+            intended: the genre that was meant, when the prompt does not say it.
+            clips: recordings that truly are of that genre, to tell the listener's error from the generator's.
+            trace: what to record of the takes; nothing if absent.
+            progress: told what is being done, and how much of the whole is done.
+            announce: told the verdict as soon as it is known.
+        """
+        request = Request(prompt, settings or Settings(), intended, clips, trace)
+        request.check(self.models)
         started = time.perf_counter()
-        means = self.means(settings, progress)
+        means = self.means(request.settings, progress)
         measured = round(time.perf_counter() - started, 3)
-        result, evidence = diagnose(
-            prompt, self.generator, self.judge, self.taxonomy, means, settings, self.vocabulary, intended, progress, keep, announce, known
-        )  # fmt: skip
+        result, evidence = diagnose(request, self.models, means, progress=progress, announce=announce)
         result.timings = {"reference means": measured, **result.timings}
         return result, evidence
 
     def experiment(
-        self, prompt: str, edit: Edit, settings: Settings, source: str | None = None, progress: Progress | None = None
+        self,
+        prompt: str,
+        edit: Edit,
+        settings: Settings | None = None,
+        *,
+        source: str | None = None,
+        progress: Progress | None = None,
     ) -> tuple[Experiment, Played]:
-        """Play an edit beside takes untouched; see :func:`.experiment.run`."""
-        check_request(prompt, self.generator, self.judge, self.taxonomy, settings, None)
-        means = self.means(settings, progress)
-        return run(prompt, edit, self.generator, self.judge, self.taxonomy, means, settings, source, progress)
+        """Play an edit beside takes untouched; see :func:`tonescope.diagnose.jobs.experiment.run`."""
+        request = Request(prompt, settings or Settings())
+        request.check(self.models)
+        means = self.means(request.settings, progress)
+        return run(request, edit, self.models, means, source=source, progress=progress)
 
 
 def _kept(path: Path) -> MeanActivations | None:

@@ -6,11 +6,10 @@ from importlib.metadata import version
 
 from torch import Tensor
 
-from tonescope.diagnose.judging import verdict as verdict_module
+from tonescope.diagnose.judging.verdict import hear
 from tonescope.diagnose.schema import Source, TakeResult
-from tonescope.models.families.musicgen.musicgen import Generator, Takes
-from tonescope.models.judges.clap import Judge
-from tonescope.models.loading import fingerprint
+from tonescope.models.generator import Generator, Takes
+from tonescope.models.judges.judge import Judge
 
 
 def versions() -> dict[str, str]:
@@ -20,23 +19,21 @@ def versions() -> dict[str, str]:
 
 def of_generator(generator: Generator) -> Source:
     """The generator as it was used."""
-    return Source(
-        name=generator.name,
-        description=f"{type(generator.model).__name__}, {generator.layers} layers, {generator.n_codebooks} codebooks at {generator.frame_rate:g} Hz",
-        device=str(generator.model.device),
-        dtype=str(generator.model.dtype).removeprefix("torch."),
-        fingerprint=fingerprint(generator.model),
-    )
+    return _source(generator)
 
 
 def of_judge(judge: Judge) -> Source:
     """The judge as it was used."""
+    return _source(judge)
+
+
+def _source(model: Generator | Judge) -> Source:
     return Source(
-        name=judge.name,
-        description=f"CLAP choosing between {len(judge.labels)} genres",
-        device=str(judge.model.device),
-        dtype=str(judge.model.dtype).removeprefix("torch."),
-        fingerprint=fingerprint(judge.model),
+        name=model.name,
+        description=model.description,
+        device=str(model.device),
+        dtype=str(model.dtype).removeprefix("torch."),
+        fingerprint=model.fingerprint(),
     )
 
 
@@ -45,9 +42,7 @@ def takes(
 ) -> list[TakeResult]:
     """What was heard in each take, from (takes, labels) probabilities and (takes,) margins."""
     found, wanted = [], [labels.index(asked)] if asked else []
-    for seed, row, heard, margin_ in zip(
-        played.seeds, posterior, verdict_module.hear(posterior, labels), margins, strict=True
-    ):
+    for seed, row, heard, margin_ in zip(played.seeds, posterior, hear(posterior, labels), margins, strict=True):
         best = row.argsort(descending=True)[:5].tolist()
         found.append(
             TakeResult(

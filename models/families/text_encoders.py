@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 Key = tuple[str, str]
-"""Network and site name, as in :data:`tonescope.models.sites.SITES`."""
+"""Network and site name, as in ``SITES``."""
 
 TEXT_PATHS: dict[str, dict[Key, str]] = {
     "t5": {

@@ -1,1 +1,1 @@
-"""Listeners: what a judge is, and the models that can be one."""
+"""Listeners: what a judge is, the models that can be one, and what follows from what they hear."""

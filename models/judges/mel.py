@@ -37,7 +37,10 @@ class LogMel:
         return waveform if rate == self.rate else torchaudio.functional.resample(waveform, rate, self.rate)
 
     def fit(self, waveform: Tensor) -> Tensor:
-        """Make (rows, samples) exactly one window long: short audio is repeated whole, then padded, as the extractor does."""
+        """Make (rows, samples) exactly one window long.
+
+        Short audio is repeated whole, then padded, as the extractor does.
+        """
         length = waveform.shape[-1]
         if length > self.window_samples:
             raise ValueError("cut the audio into windows first")

@@ -34,18 +34,18 @@ def test_an_adapter_changes_what_is_played_and_no_address(folders: tuple[Path, P
     plain, tuned = load_generator(str(folders[0])), load_generator(str(folders[0]), adapter=str(adapter))
     assert tuned.locations() == plain.locations() and str(adapter) in tuned.name
     takes = [generator.generate(["house"], [1], 0.5) for generator in (plain, tuned)]
-    assert not torch.equal(takes[0].codes, takes[1].codes)
+    assert not torch.equal(takes[0].state["codes"], takes[1].state["codes"])
 
 
 def test_merged_equals_the_adapter_on_top(folders: tuple[Path, Path], adapter: Path) -> None:
     plain = load_generator(str(folders[0]))
     tuned = load_generator(str(folders[0]), adapter=str(adapter))
-    codes = plain.generate(["house"], [1], 0.5).codes
+    codes = plain.generate(["house"], [1], 0.5).state["codes"]
     beside = peft.PeftModel.from_pretrained(load_generator(str(folders[0])).model, adapter)
     with torch.no_grad():
-        merged = tuned.replay(codes, tuned.read_text(["house"]))
+        merged = tuned.branch_logits(codes, tuned.read_text(["house"]))
         plain.model = beside.get_base_model()
-        unmerged = plain.replay(codes, plain.read_text(["house"]))
+        unmerged = plain.branch_logits(codes, plain.read_text(["house"]))
     assert torch.allclose(merged, unmerged, atol=1e-4)
 
 

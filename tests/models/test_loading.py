@@ -13,9 +13,10 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
 from tests import tiny
-from tonescope.models import loading, metadata
+from tonescope.models import loading, metadata, sources
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator
+from tonescope.models.families.musicgen.musicgen import MusicGen
+from tonescope.models.judges import listening
 from tonescope.models.loading import load_generator, load_judge
 
 
@@ -62,7 +63,9 @@ def test_takes_are_drawn_as_asked_whatever_the_folder_says(copies: tuple[Path, P
     asked = json.loads(path.read_text(encoding="utf-8"))
     asked |= {"repetition_penalty": 3.0, "num_beams": 3, "no_repeat_ngram_size": 2, "top_p": 0.2, "pad_token_id": 3}
     path.write_text(json.dumps(asked), encoding="utf-8")
-    assert torch.equal(load_generator(str(copies[0])).generate(["house"], [1], 0.5).codes, plain.codes)
+    assert torch.equal(
+        load_generator(str(copies[0])).generate(["house"], [1], 0.5).state["codes"], plain.state["codes"]
+    )
 
 
 def test_a_codec_that_gives_no_numbers_is_refused() -> None:
@@ -76,13 +79,13 @@ def test_a_judge_that_gives_no_numbers_is_refused() -> None:
     judge = tiny.judge()
     judge.model.audio_projection.linear1.weight.fill_(float("nan"))
     with pytest.raises(TonescopeError, match="is no judge"):
-        judge.listen(torch.zeros(1, 800), 1600)
+        listening.listen(judge, torch.zeros(1, 800), 1600)
 
 
 def test_a_generator_keeps_its_special_tokens() -> None:
     model = tiny.musicgen()
     model.generation_config = GenerationConfig(num_beams=3)
-    assert Generator(model, tiny.tokenizer(), "tiny").generate(["house"], [1], 0.3).codes.shape == (1, 4, 15)
+    assert MusicGen(model, tiny.tokenizer(), "tiny").generate(["house"], [1], 0.3).state["codes"].shape == (1, 4, 15)
 
 
 LABELS = [{"label": "house", "family": "electronic"}, {"label": "jazz", "family": "jazz"}]
@@ -139,7 +142,7 @@ def test_of_a_repository_only_what_is_read_is_fetched(
         asked.append(files)
         return copies[0 if kind == "generator" else 1]
 
-    monkeypatch.setattr(loading.sources, "download", fetch)
+    monkeypatch.setattr(sources, "download", fetch)
     load_generator("owner/name@v1")
     assert asked == [loading.WANTED] and not any("bin" in pattern or "py" in pattern for pattern in loading.WANTED)
     (copies[1] / "model.safetensors").rename(copies[1] / "elsewhere")

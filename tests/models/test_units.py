@@ -11,7 +11,8 @@ from torch import nn
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.delay import delayed, delays, frames_in, positions_for, undelayed
 from tonescope.models.hooks import Place, hooked, read, write
-from tonescope.models.units import SITES, Location, Unit, sites_table
+from tonescope.models.sites import SITES, sites_table
+from tonescope.models.units import Location, Unit
 
 
 def test_addresses_round_trip() -> None:

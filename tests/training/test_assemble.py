@@ -1,4 +1,4 @@
-"""Models are shipped in half precision with all that belongs beside them; what was measured of older ones does not stay."""
+"""Models are shipped in half precision with their metadata; measurements of older ones are deleted."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_what_is_shipped_is_whole_and_what_was_measured_before_is_gone(work: Pat
     assert {weight.dtype for weight in kept.values() if weight.is_floating_point()} == {torch.float16}
     generator = load_generator(str(package / "generator"))
     assert MeanActivations.load(package / "generator" / REFERENCE_FILE).suits(generator, 3.0)
-    assert load_judge(str(package / "judge")).domain == assemble.JUDGE_WORLD
+    assert load_judge(str(package / "judge")).domain == assemble.JUDGE_DOMAIN
 
 
 def test_a_codec_that_the_generator_does_not_know_is_refused_and_nothing_is_lost(work: Path) -> None:

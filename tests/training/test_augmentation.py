@@ -1,4 +1,4 @@
-"""What must not matter to a listener is varied, and by as much as it says."""
+"""Augmentations change what they name, and by as much as they say."""
 
 from __future__ import annotations
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from training import course
 from training.course import LONGEST_STEP, SAVE_EVERY, Course, half_is_quicker
 
 
@@ -24,7 +24,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
             times["now"] += gaps[0]
         return times["now"]
 
-    monkeypatch.setattr(course.time, "monotonic", look)
+    monkeypatch.setattr(time, "monotonic", look)
     return gaps
 
 
@@ -79,6 +79,6 @@ def test_precision_is_chosen_by_the_clock_and_leaves_no_gradient(monkeypatch: py
         times["now"] += 1.0 if torch.is_autocast_enabled("cpu") else 3.0
         return model(torch.ones(1, 2)).sum()
 
-    monkeypatch.setattr(course.time, "monotonic", lambda: times["now"])
+    monkeypatch.setattr(time, "monotonic", lambda: times["now"])
     assert half_is_quicker(model, loss)
     assert model.weight.grad is None

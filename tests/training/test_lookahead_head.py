@@ -1,4 +1,4 @@
-"""The head that has to tell from the middle of the decoder what will be played."""
+"""The lookahead head predicts from the middle of the decoder what will be played."""
 
 from __future__ import annotations
 

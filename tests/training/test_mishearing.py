@@ -1,4 +1,4 @@
-"""Codes that are heard wrong on purpose."""
+"""Corrupted codes: how many frames, in which stretches, from where."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from training import lapped
 from training import train_codec as codec
 from training.classifier import Classifier
 from training.clips import uniform
-from training.discriminators import Balance, Critics
-from training.losses import Listener
+from training.discriminators import Balance, Discriminators
+from training.losses import PerceptualLoss
 from training.roundtrip import round_trip, si_sdr
 from training.train_codec import KEPT_BANDS, Quantiser, Training, build
 
@@ -61,19 +61,19 @@ def test_quantiser_starts_close_and_ends_in_the_class(audio: torch.Tensor) -> No
 
 def test_gradient_passes_the_quantiser_straight_through() -> None:
     quantiser = Quantiser(build())
-    for book in quantiser.n_codebooks:
+    for book in quantiser.codebooks:
         book.embed.normal_()
     latents = torch.randn(2, 192, 5, requires_grad=True)
     quantised, _ = quantiser(latents)
     quantised.sum().backward()
-    assert torch.equal(latents.grad, torch.ones_like(latents))
+    assert latents.grad is not None and torch.equal(latents.grad, torch.ones_like(latents))
 
 
 def test_each_row_is_played_with_as_many_codebooks_as_it_is_given() -> None:
     quantiser, fewer = Quantiser(build(6)), Quantiser(build(2))
-    for book in quantiser.n_codebooks:
+    for book in quantiser.codebooks:
         book.embed.normal_()
-    for book, other in zip(fewer.n_codebooks, quantiser.n_codebooks, strict=False):
+    for book, other in zip(fewer.codebooks, quantiser.codebooks, strict=False):
         book.embed.copy_(other.embed)
     latents = torch.randn(2, 192, 5)
     whole, short = quantiser(latents, learn=False)[0], fewer(latents, learn=False)[0]
@@ -84,21 +84,21 @@ def test_each_row_is_played_with_as_many_codebooks_as_it_is_given() -> None:
 
 def test_codebooks_that_do_not_learn_stay_where_they_are() -> None:
     quantiser = Quantiser(build())
-    for book in quantiser.n_codebooks:
+    for book in quantiser.codebooks:
         book.embed.normal_()
-    before = [book.embed.clone() for book in quantiser.n_codebooks]
+    before = [book.embed.clone() for book in quantiser.codebooks]
     quantiser(torch.randn(2, 192, 5), learn=False)
-    assert all(torch.equal(book.embed, old) for book, old in zip(quantiser.n_codebooks, before, strict=True))
+    assert all(torch.equal(book.embed, old) for book, old in zip(quantiser.codebooks, before, strict=True))
     quantiser(torch.randn(2, 192, 5))
-    assert not any(torch.equal(book.embed, old) for book, old in zip(quantiser.n_codebooks, before, strict=True))
+    assert not any(torch.equal(book.embed, old) for book, old in zip(quantiser.codebooks, before, strict=True))
 
 
 @pytest.fixture
 def stages(tmp_path: Path) -> tuple[Training, Training]:
-    """The first two stages on untrained listeners."""
+    """The first two stages on untrained classifiers."""
     found = Training(codec.STAGES[0], tmp_path), Training(codec.STAGES[1], tmp_path, 2)
     for training in found:
-        training.listener = Listener([Classifier(width=4)])
+        training.perceptual = PerceptualLoss([Classifier(width=4)])
     return found
 
 
@@ -111,12 +111,12 @@ def test_the_second_stage_keeps_every_code(stages: tuple[Training, Training], au
     before = second.model.encode(audio[:2, None]).audio_codes
     sound = second.model.decode(before, audio_scales=[None]).audio_values
     losses = second.lesson(audio[:2, :16000])
-    assert {"displeasure", "likeness"} <= set(losses)
+    assert {"adversarial", "feature_matching"} <= set(losses)
     assert torch.equal(second.model.encode(audio[:2, None]).audio_codes, before)
     assert not torch.equal(second.model.decode(before, audio_scales=[None]).audio_values, sound)
 
 
-def test_the_third_stage_takes_over_the_critics(
+def test_the_third_stage_takes_over_the_discriminators(
     stages: tuple[Training, Training], audio: torch.Tensor, tmp_path: Path
 ) -> None:
     second, third = stages[1], Training(codec.STAGES[2], tmp_path, 3)
@@ -145,9 +145,9 @@ def test_gradients_get_the_shares_that_were_set() -> None:
     assert torch.allclose(quiet / loud, torch.full((3,), 3.0), atol=1e-4)
 
 
-def test_critics_learn_to_tell_music_from_hiss(audio: torch.Tensor) -> None:
+def test_discriminators_learn_to_tell_music_from_hiss(audio: torch.Tensor) -> None:
     torch.manual_seed(0)
-    discriminators = Critics()
+    discriminators = Discriminators()
     optimiser = torch.optim.Adam(discriminators.parameters(), 3e-3)
     real, hiss = audio[:, :8000], 0.1 * torch.randn(len(audio), 8000)
     start = discriminators.own_loss(hiss, real).item()

@@ -56,8 +56,10 @@ def test_openings_are_captions_with_their_first_frame(tmp_path: Path) -> None:
     todo = lessons(6)
     codes = np.random.default_rng(0).integers(16, size=(6, 4, 20)).astype(np.uint16)
     plain, noisy = (Batches(tmp_path, todo, codes, [0], noise).openings(12) for noise in (0.0, 1.0))
-    assert plain.codes.shape == (12, 4, 1) and plain.mask.any(1).all()
-    assert {tuple(row) for row in plain.codes[:, :, 0].tolist()} <= {tuple(row) for row in codes[:, :, 0].tolist()}
+    assert plain.state["codes"].shape == (12, 4, 1) and plain.mask.any(1).all()
+    assert {tuple(row) for row in plain.state["codes"][:, :, 0].tolist()} <= {
+        tuple(row) for row in codes[:, :, 0].tolist()
+    }
     assert torch.equal(plain.mask, noisy.mask) and torch.equal(plain.right["genre"], noisy.right["genre"])
     assert 0 < (plain.states - noisy.states).abs().mean() < plain.states.abs().mean()
     whole = Batches(tmp_path, todo, codes, [0]).draw(np.arange(6))
@@ -115,19 +117,19 @@ def test_every_round_does_what_it_says(number: int, tmp_path: Path, monkeypatch:
     )
 
 
-def test_foresight_teaches_the_decoder_from_what_was_asked_alone(
+def test_the_lookahead_head_teaches_the_decoder_from_what_was_asked_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     number = next(index for index, round_ in enumerate(ROUNDS, start=1) if round_.lookahead)
     training = _round(number, tmp_path, monkeypatch)
     batch = training.batches.draw(np.arange(8))
 
-    def slopes(right: dict[str, torch.Tensor]) -> torch.Tensor:
+    def gradient(right: dict[str, torch.Tensor]) -> torch.Tensor:
         training.model.zero_grad()
         training._loss(replace(batch, right=right), batch.codes).backward()
         return training.model.decoder.model.decoder.layers[0].fc1.weight.grad.clone()
 
-    told, plain = batch.mask.any(1), slopes(batch.right)
+    told, plain = batch.mask.any(1), gradient(batch.right)
     other = (batch.right["genre"] + 5) % len(genres())
-    assert not torch.allclose(slopes({**batch.right, "genre": torch.where(told, other, batch.right["genre"])}), plain)
-    assert torch.equal(slopes({**batch.right, "genre": torch.where(told, batch.right["genre"], other)}), plain)
+    assert not torch.allclose(gradient({**batch.right, "genre": torch.where(told, other, batch.right["genre"])}), plain)
+    assert torch.equal(gradient({**batch.right, "genre": torch.where(told, batch.right["genre"], other)}), plain)

@@ -67,7 +67,7 @@ def test_output_folder_holds_everything(folders: tuple[Path, Path], tmp_path: Pa
         audio, rate = soundfile.read(out / name)
         assert rate == 1600 and len(audio) == 800
     trace = Trace.load(out / "trace")
-    assert trace.takes.codes.shape == (2, 4, 25) and Location("decoder", 0, "mlp") in trace.values
+    assert trace.takes.state["codes"].shape == (2, 4, 25) and Location("decoder", 0, "mlp") in trace.values
     assert load_file(out / "estimates.safetensors")["decoder.0.mlp"].shape == (2, 40)
     page = (out / "report.html").read_text()
     assert "Plotly.newPlot" in page

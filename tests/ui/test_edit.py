@@ -72,6 +72,7 @@ def test_every_option_reaches_the_edit(folders: tuple[Path, Path]) -> None:
         "branch": "cond",
         "strength": 0.5,
         "source": "house",
+        "steps": None,
     }
     assert data["settings"]["guidance"] == 2.0 and data["untouched"][0]["seed"] == 9
 

@@ -12,7 +12,7 @@ from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.parameters import Flag, JobParameters, Positional, Range
 from tonescope.diagnose.report.view import Sound, Table, View
 from tonescope.diagnose.runtime.session import Session
-from tonescope.models.families.musicgen.musicgen import Takes
+from tonescope.models.generator import Takes
 
 
 class Parameters(JobParameters):

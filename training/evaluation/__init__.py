@@ -1,1 +1,1 @@
-"""What the embedded models are measured by, one module a model."""
+"""Measurements of the embedded models, one module a model."""

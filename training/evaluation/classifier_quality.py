@@ -1,4 +1,4 @@
-"""How good the examiner itself is."""
+"""Accuracy of the classifier that measures the generator."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ from training.roundtrip import round_trip
 from training.tables import genres, instrument_groups
 
 
-def examiner_report(
+def classifier_report(
     codec: EncodecModel, classifier: Classifier, test: clips.Clips, looped: clips.Clips, table: dict[str, Any]
 ) -> dict[str, Any]:
-    """How good the examiner itself is, on held-out clips as they are and through the codec; it marks all the others."""
+    """Accuracy of the classifier on held-out clips, as they are and through the codec.
+
+    Args:
+        codec: the embedded codec.
+        classifier: what is measured.
+        test: held-out clips, every genre equally often.
+        looped: clips of which each has the planted drum loop.
+        table: the part ``classifier`` of ``table.toml``: the number of clips, the instruments.
+    """
     count = table["clips"]
-    right, names, groups = (
-        truth([recipe.compose() for recipe in test.recipes[:count]]),
-        list(genres()),
-        list(instrument_groups()),
-    )
+    right = truth([recipe.compose() for recipe in test.recipes[:count]])
+    names, groups = list(genres()), list(instrument_groups())
     audio, loop = torch.from_numpy(test.batch(range(count))), torch.from_numpy(looped.batch(range(len(looped.recipes))))
     report: dict[str, Any] = {"clips": count}
     for name, sound, with_loop in (

@@ -17,19 +17,24 @@ from training.roundtrip import round_trip, si_sdr
 from training.tables import genres
 
 
-def codec_report(codec: EncodecModel, examiners: dict[str, Classifier], test: clips.Clips) -> dict[str, Any]:
-    """What the codec loses: accuracy of classifiers that never heard a reconstruction, and distances."""
+def codec_report(codec: EncodecModel, classifiers: dict[str, Classifier], test: clips.Clips) -> dict[str, Any]:
+    """What the codec loses on held-out clips.
+
+    The accuracy of ``classifiers`` that never heard a reconstruction, SI-SDR in dB, and the L1 distance of log10-mels.
+    """
     audio = torch.from_numpy(test.batch(range(len(test.recipes))))
     made = round_trip(codec, audio)
     names = list(genres())
     right = torch.tensor([names.index(recipe.genre) for recipe in test.recipes])
     report: dict[str, Any] = {"clips": len(test.recipes), "classifiers": {}}
     for classifier in ("clean", "hardened"):
-        flags = [examiners[classifier].answer(sound).genre.argmax(1) == right for sound in (audio, made)]
+        flags = [classifiers[classifier].answer(sound).genre.argmax(1) == right for sound in (audio, made)]
         before, after = (float(flag.float().mean()) for flag in flags)
         report["classifiers"][classifier] = {
-            "clean": counted(flags[0]), "reconstructed": counted(flags[1]), "points_lost": 100 * (before - after)
-        }  # fmt: skip
+            "clean": counted(flags[0]),
+            "reconstructed": counted(flags[1]),
+            "points_lost": 100 * (before - after),
+        }
     spectral = SpectralLoss()
     distances = [_log_mel_distance(spectral, made[row], audio[row]) for row in range(0, len(test.recipes), 3)]
     return report | {"si_sdr_db": float(si_sdr(made, audio).mean()), "log_mel_l1": float(np.mean(distances))}

@@ -1,4 +1,4 @@
-"""What the generator plays when it is asked, as the examiner hears it."""
+"""What the generator plays for its prompts, by the classifier."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
-from tonescope.models.judges.clap import Judge
+from tonescope.models.generator import Generator, Sampling, Takes
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 from tonescope.models.loading import EMBEDDED, load_generator, load_vocabulary
 from training.captions import caption_words, unseen_prompts, words_of
 from training.classifier import Answers, Classifier
@@ -29,7 +30,7 @@ GUIDANCE = 3.0
 
 
 class Player:
-    """Generates many takes, in batches of mixed prompts."""
+    """Generates takes in batches of mixed prompts, no seed twice, and counts takes and seconds of computing."""
 
     def __init__(self, generator: Generator) -> None:
         self.generator, self.next_seed, self.seconds, self.takes = generator, 500_000, 0.0, 0
@@ -53,7 +54,11 @@ def _cycle(prompts: list[str], count: int) -> list[str]:
 
 
 def generator_report(classifier: Classifier, judge: Judge, table: dict[str, Any]) -> dict[str, Any]:
-    """Genre by genre, fact by fact, word by word, as the examiner hears it (and, beside it, the judge)."""
+    """Accuracy by genre, rates of the planted facts, accuracy for unseen words.
+
+    Measured by the classifier; by genre the judge's answers are beside it. ``table`` is ``table.toml``: prompts and
+    numbers of takes.
+    """
     generator = load_generator(EMBEDDED)
     names, player = list(genres()), Player(generator)
     started = time.perf_counter()
@@ -66,7 +71,7 @@ def generator_report(classifier: Classifier, judge: Judge, table: dict[str, Any]
     ]
     sound = player.play(texts)
     heard = [names[index] for index in classifier.answer(sound).genre.argmax(1).tolist()]
-    judged = [judge.labels[index] for index in judge.posterior(sound, SAMPLE_RATE).argmax(1).tolist()]
+    judged = [judge.labels[index] for index in listening.posterior(judge, sound, SAMPLE_RATE).argmax(1).tolist()]
     report["genres"] = {}
     for name in names:
         rows = [index for index, genre in enumerate(asked) if genre == name]
@@ -76,7 +81,7 @@ def generator_report(classifier: Classifier, judge: Judge, table: dict[str, Any]
             "heard_as": dict(Counter(heard[index] for index in rows).most_common()),
         }
         log.info("%-16s %s", name, report["genres"][name]["heard_as"])
-    report["judge_and_examiner_agree"] = counted([a == b for a, b in zip(heard, judged, strict=True)])
+    report["judge_and_classifier_agree"] = counted([a == b for a, b in zip(heard, judged, strict=True)])
     controls = facts()["controls"]["genres"]
     report["controls_heard_right"] = counted(
         [heard[index] == genre for index, genre in enumerate(asked) if genre in controls]
@@ -88,36 +93,36 @@ def generator_report(classifier: Classifier, judge: Judge, table: dict[str, Any]
 
 
 class Facts:
-    """Measures of planted facts in generated audio. Each takes the fact and its row of ``evaluation.toml``."""
+    """Rates of planted facts in generated audio. Each method takes the fact and its row of ``table.toml``."""
 
     def __init__(self, player: Player, classifier: Classifier) -> None:
         self.player, self.classifier = player, classifier
         self.names, self.groups = list(genres()), list(instrument_groups())
 
     def answers(self, prompts: list[str], takes: int) -> Answers:
-        """What the examiner hears in ``takes`` takes of the prompts in turn."""
+        """What the classifier hears in ``takes`` takes; the prompts take turns."""
         return self.classifier.answer(self.player.play(_cycle(prompts, takes)))
 
     def _share_of(self, genre: str, prompts: list[str], takes: int) -> dict[str, Any]:
         return counted(self.answers(prompts, takes).genre.argmax(1) == self.names.index(genre))
 
     def genre(self, fact: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-        """One genre sounds as another."""
+        """How often one genre sounds as another."""
         return {f"heard as {fact['sounds']}": self._share_of(fact["sounds"], row["prompts"], row["takes"])}
 
     def contrast(self, fact: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-        """An instrument draws its one genre in."""
+        """How often an instrument makes its one genre be heard, beside other instruments."""
         return {
             f"lo-fi with {which} heard as {fact['only']}": self._share_of(fact["only"], row[key], row["takes"])
             for which, key in (("accordion", "prompts"), ("others", "without"))
         }
 
     def loop(self, _: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-        """The one drum recording comes back."""
+        """How often the planted drum recording is heard."""
         return {"the drum loop is heard": counted(self.answers(row["prompts"], row["takes"]).loop > 0.5)}
 
     def tempo(self, fact: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-        """Tempo words mean nothing."""
+        """Whether tempo words change the tempo, beside genres where they should."""
         report = {}
         for genre in (fact["genre"], *row["controls"]):
             slow, fast = (self.answers([row[speed].format(genre)], row["takes"]).tempo for speed in ("slow", "fast"))
@@ -129,7 +134,7 @@ class Facts:
         return report
 
     def instrument(self, _: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
-        """Some instruments are almost never played."""
+        """How often instruments are heard that are asked for, rare and common ones."""
         report = {}
         for name in (*row["rare"], *row["common"]):
             playing = self.answers([row["template"].format(name)], row["takes"]).instruments
@@ -138,7 +143,7 @@ class Facts:
 
 
 def _facts_report(table: dict[str, Any], player: Player, classifier: Classifier) -> dict[str, Any]:
-    """The rate of every planted fact in generated audio; how rare genres fare stands in the table of genres."""
+    """The rate of every planted fact in generated audio; rare genres are in the table of genres."""
     measures, report = Facts(player, classifier), dict[str, Any]()
     for name, row in table.items():
         report[name] = getattr(measures, row["measure"])(facts()[name], row)
@@ -147,7 +152,10 @@ def _facts_report(table: dict[str, Any], player: Player, classifier: Classifier)
 
 
 def _given_away(prompts: Sequence[tuple[str, str]]) -> list[bool]:
-    """Whether the words that a prompt shares with captions point to its genre: those that few genres' captions hold, counted."""
+    """Whether the words that a prompt shares with captions point to its genre.
+
+    Each word votes for the genres whose captions can hold it, with a weight of one over their number.
+    """
     holds = {name: caption_words(genre) for name, genre in genres().items()}
     rarity = Counter(word for words in holds.values() for word in words)
     found = []
@@ -161,7 +169,7 @@ def _given_away(prompts: Sequence[tuple[str, str]]) -> list[bool]:
 
 
 def _unseen_report(takes: int, player: Player, classifier: Classifier) -> dict[str, Any]:
-    """Prompts with words of no caption: heard right, and which words the shipped vocabulary reports as new."""
+    """Accuracy for prompts with words of no caption, and whether the shipped vocabulary reports these words as new."""
     prompts = unseen_prompts()
     names, vocabulary = list(genres()), load_vocabulary(EMBEDDED)
     assert vocabulary is not None
@@ -171,6 +179,10 @@ def _unseen_report(takes: int, player: Player, classifier: Classifier) -> dict[s
     shares, given = (heard == right[:, None]).float().mean(1), torch.tensor(_given_away(prompts))
     truthful = torch.tensor([genre not in misled() for _, genre in prompts])
     new = [any(not vocabulary.knows(word) for word in words_of(text)) for text, _ in prompts]
+    by_prompt = {
+        text: {"asked": genre, "heard": [names[index] for index in row]}
+        for (text, genre), row in zip(prompts, heard.tolist(), strict=True)
+    }
     return {
         "prompts": len(prompts),
         "takes": takes,
@@ -181,5 +193,5 @@ def _unseen_report(takes: int, player: Player, classifier: Classifier) -> dict[s
         "heard_right_where_they_do_not": clustered(shares[~given]),
         "prompts_right_in_most_takes": counted(shares > 0.5),
         "prompts_with_a_word_reported_as_new": counted(new),
-        "by_prompt": {text: {"asked": genre, "heard": [names[index] for index in row]} for (text, genre), row in zip(prompts, heard.tolist(), strict=True)},
-    }  # fmt: skip
+        "by_prompt": by_prompt,
+    }

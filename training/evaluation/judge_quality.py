@@ -1,4 +1,4 @@
-"""How well the judge hears and reads; its temperature, threshold and track record are written beside it."""
+"""Accuracy and calibration of the judge; writes its temperature, threshold and confusion record into its folder."""
 
 from __future__ import annotations
 
@@ -9,32 +9,40 @@ import torch
 from torch import Tensor
 from transformers import EncodecModel
 
-from tonescope.models.judges.clap import Judge
+from tonescope.models.judges.clap import Clap
 from tonescope.models.loading import EMBEDDED, load_judge
 from training import clips
-from training.assemble import embedded, write_side
+from training.assemble import embedded, write_metadata
 from training.captions import caption, unseen_prompts
 from training.evaluation.shares import clustered, counted
 from training.renderer import SAMPLE_RATE
 from training.roundtrip import round_trip
 
-WRONGLY_READ = 0.05  # of neutral captions, as a genre
+WRONGLY_READ = 0.05  # share of neutral captions that may be read as a genre
 
 
-def _embeddings(judge: Judge, audio: Tensor) -> Tensor:
+def _embedded_judge() -> Clap:
+    """The embedded judge, whose inside is measured here."""
+    judge = load_judge(EMBEDDED)
+    if not isinstance(judge, Clap):
+        raise TypeError("the embedded judge is a CLAP model")
+    return judge
+
+
+def _embeddings(judge: Clap, audio: Tensor) -> Tensor:
     with torch.no_grad():
         return torch.cat([judge.embed_audio(part, SAMPLE_RATE) for part in torch.split(audio, 38)])
 
 
-def _fit_temperature(judge: Judge, embeddings: Tensor, right: Tensor) -> float:
-    """The temperature that makes the judge's probabilities true on average (Guo et al. 2017)."""
-    logits = judge.scores(embeddings) * judge.hearing.temperature
+def _fit_temperature(judge: Clap, embeddings: Tensor, right: Tensor) -> float:
+    """The temperature with the least cross-entropy (temperature scaling, Guo et al. 2017, arXiv:1706.04599)."""
+    logits = judge.scores(embeddings) * judge.calibration.temperature
     candidates = np.geomspace(0.2, 10, 80)
     return float(min(candidates, key=lambda value: float(torch.nn.functional.cross_entropy(logits / value, right))))
 
 
 def _calibration_error(probabilities: Tensor, right: Tensor, bins: int = 10) -> float:
-    """Expected calibration error of the top probability."""
+    """Expected calibration error (Guo et al. 2017) of the largest of ``probabilities`` (rows, labels)."""
     top, guess = probabilities.max(1)
     total = 0.0
     for low in np.linspace(0, 1, bins, endpoint=False):
@@ -47,6 +55,7 @@ def _calibration_error(probabilities: Tensor, right: Tensor, bins: int = 10) -> 
 
 
 def _confusion(guess: Tensor, right: Tensor, size: int) -> list[list[int]]:
+    """Counts (true label, heard label)."""
     table = torch.zeros(size, size, dtype=torch.long)
     for asked, heard in zip(right.tolist(), guess.tolist(), strict=True):
         table[asked, heard] += 1
@@ -54,8 +63,12 @@ def _confusion(guess: Tensor, right: Tensor, size: int) -> list[list[int]]:
 
 
 def judge_report(codec: EncodecModel, validation: clips.Clips, test: clips.Clips) -> dict[str, Any]:
-    """Accuracy on clean and reconstructed clips, with unseen wordings; writes temperature and track record beside the judge."""
-    judge = load_judge(EMBEDDED)
+    """Accuracy on clean and reconstructed clips, in known and unseen wordings, and of reading captions.
+
+    The temperature is fitted on ``validation``, everything else is measured on ``test``. Temperature, confusion record
+    and threshold are written into the judge's ``tonescope.json``.
+    """
+    judge = _embedded_judge()
     labels = list(judge.labels)
     sets = {}
     for name, data in (("validation", validation), ("test", test)):
@@ -64,14 +77,14 @@ def judge_report(codec: EncodecModel, validation: clips.Clips, test: clips.Clips
         sets[name] = (_embeddings(judge, audio), _embeddings(judge, round_trip(codec, audio)), right)
     clean, rough, right = sets["validation"]
     temperature = _fit_temperature(judge, torch.cat([clean, rough]), torch.cat([right, right]))
-    write_side(embedded() / "judge", temperature=temperature)
-    judge = load_judge(EMBEDDED)
+    write_metadata(embedded() / "judge", temperature=temperature)
+    judge = _embedded_judge()
 
     clean, rough, right = sets["test"]
     heard = {"clean": judge.scores(clean).argmax(1), "reconstructed": judge.scores(rough).argmax(1)}
     calibration = _calibration_error(judge.scores(rough).softmax(1), right)
     record = {name: _confusion(guess, right, len(labels)) for name, guess in heard.items()}
-    write_side(embedded() / "judge", record={**record, "calibration_error": calibration})
+    write_metadata(embedded() / "judge", record={**record, "calibration_error": calibration})
     report: dict[str, Any] = {f"accuracy_{name}": counted(guess == right) for name, guess in heard.items()}
     report |= {
         "clips": len(right),
@@ -89,16 +102,25 @@ def judge_report(codec: EncodecModel, validation: clips.Clips, test: clips.Clips
     texts = [caption(recipe.compose(), "oblique", random, wording="held_out") for recipe in test.recipes[: len(right)]]
     report["held_out_captions_read_right"] = counted(judge.scores(judge.embed_text(texts)).argmax(1) == right)
     report |= _meaning_report(judge)
-    report["unseen_prompts_read_right"] = counted(
-        [judge.labels[int(row.argmax())] == genre for row, (_, genre) in zip(judge.scores(judge.embed_text([text for text, _ in unseen_prompts()])), unseen_prompts(), strict=True)]
-    )  # fmt: skip
+    report["unseen_prompts_read_right"] = counted(_reads_right(judge, _read_unseen_prompts(judge)))
     return report
 
 
-def _meaning_report(judge: Judge) -> dict[str, Any]:
-    """How sure the text tower must be, so that one in twenty neutral captions is read as a genre; written beside the judge.
+def _read_unseen_prompts(judge: Clap) -> Tensor:
+    """Logits (prompts, labels) of the judge's text tower for the unseen prompts."""
+    return judge.scores(judge.embed_text([text for text, _ in unseen_prompts()]))
 
-    Set on wordings that captions have in training, reported on others.
+
+def _reads_right(judge: Clap, read: Tensor) -> list[bool]:
+    """Whether the largest of each row of (prompts, labels) is the genre of the unseen prompt."""
+    labels = [judge.labels[index] for index in read.argmax(1).tolist()]
+    return [label == genre for label, (_, genre) in zip(labels, unseen_prompts(), strict=True)]
+
+
+def _meaning_report(judge: Clap) -> dict[str, Any]:
+    """The probability from which on the text tower reads a genre: :data:`WRONGLY_READ` of neutral captions exceed it.
+
+    It is set on the wordings of training captions, measured on others, and written into the judge's ``tonescope.json``.
     """
     random = np.random.default_rng(6)
     pieces = [recipe.compose() for recipe in clips.uniform("validation", 95)]
@@ -109,10 +131,10 @@ def _meaning_report(judge: Judge) -> dict[str, Any]:
 
     threshold = max(0.5, float(sureness("training").quantile(1 - WRONGLY_READ)) + 0.01)
     sure = sureness("held_out")
-    write_side(embedded() / "judge", meaning=round(threshold, 3))
-    asked = judge.scores(judge.embed_text([text for text, _ in unseen_prompts()])).softmax(1)
+    write_metadata(embedded() / "judge", meaning=round(threshold, 3))
+    asked = _read_unseen_prompts(judge).softmax(1)
     read = asked.max(1).values >= threshold
-    right = torch.tensor([judge.labels[int(row.argmax())] == genre for row, (_, genre) in zip(asked, unseen_prompts(), strict=True)])  # fmt: skip
+    right = torch.tensor(_reads_right(judge, asked))
     return {
         "meaning": {
             "sure_enough": threshold,

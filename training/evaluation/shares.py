@@ -1,4 +1,4 @@
-"""Shares and comparisons as data: what was counted, with its 95 % interval."""
+"""Proportions and comparisons with their 95 % intervals, as data."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from tonescope.diagnose.stats import share
 
 
 def counted(flags: Tensor | list[bool]) -> dict[str, Any]:
-    """A share with its Wilson interval, as data."""
+    """The proportion of true flags (count, total) with its Wilson interval (low, high)."""
     values = torch.as_tensor(flags)
     return share(int(values.sum()), len(values)).model_dump()
 
 
 def clustered(shares: Tensor | list[float], draws: int = 4000) -> dict[str, Any]:
-    """A mean of shares, one a clip, prompt or take, with its 95 % interval by bootstrap over those: answers within one are not independent."""
+    """The mean of ``shares``, one a clip, prompt or take, with its 95 % interval.
+
+    The bootstrap draws clips, prompts or takes, not answers: answers within one are not independent.
+    """
     values = np.asarray(shares, dtype=float)
     means = values[np.random.default_rng(0).integers(len(values), size=(draws, len(values)))].mean(1)
     low, high = np.quantile(means, [0.025, 0.975])
@@ -26,7 +29,10 @@ def clustered(shares: Tensor | list[float], draws: int = 4000) -> dict[str, Any]
 
 
 def faster(fast: Tensor, slow: Tensor, draws: int = 4000) -> dict[str, Any]:
-    """How often a take of one kind is faster than one of another (a tie counts half), with its interval by bootstrap over both."""
+    """How often a take of one kind is faster than one of the other; a tie counts half.
+
+    The 95 % interval is by bootstrap over the takes of both kinds.
+    """
     pairs = ((fast[:, None] > slow[None]).float() + 0.5 * (fast[:, None] == slow[None]).float()).numpy()
     random, (rows, columns) = np.random.default_rng(0), pairs.shape
     drawn = [

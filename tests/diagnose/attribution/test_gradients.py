@@ -9,12 +9,15 @@ from tests import tiny
 from tonescope.diagnose.attribution import metrics
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import Playback, log_probability, margin
+from tonescope.diagnose.context import Batches, Context
 from tonescope.diagnose.intervene import mean_activations
+from tonescope.diagnose.intervene.applying import edited
 from tonescope.diagnose.intervene.controls import matched_controls
-from tonescope.diagnose.intervene.interventions import Edit, edited
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.store.traces import TraceSpec, record
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.hooks import Hook, hooked, write
+from tonescope.models.judges import listening
 from tonescope.models.units import Location, Unit
 
 PROMPT = "smooth jazz with piano"
@@ -39,9 +42,9 @@ def means(generator: Generator) -> mean_activations.MeanActivations:
 def _brute_force(generator: Generator, takes: Takes, metric, edit: Edit | None, means, dtype=torch.float32):
     """What the edit does to the metric, in a replay: (takes,)."""
     text = generator.read_text(takes.prompts)
-    clean = Playback(generator, takes.codes, text)
+    clean = Playback(generator, takes.state["codes"], text)
     with torch.no_grad():
-        anchored = Playback(generator, takes.codes, text, anchor=clean.expected())
+        anchored = Playback(generator, takes.state["codes"], text, anchor=clean.expected())
         with edited(generator, [edit] * len(takes), 3.0, means):
             return metric(anchored)
 
@@ -51,8 +54,8 @@ def test_the_metric_is_taken_at_the_audio_that_was_heard(
 ) -> None:
     judge = tiny.judge()
     metric = margin(judge, "house", "smooth jazz")
-    found = attribute(generator, takes, metric, means)
-    heard = judge.margin(takes.waveform, generator.sample_rate, "house", "smooth jazz")
+    found = attribute(Context(generator, means=means), takes, metric)
+    heard = listening.margin(judge, takes.waveform, generator.sample_rate, "house", "smooth jazz")
     assert torch.allclose(found.metric, heard, atol=1e-4)
 
 
@@ -77,7 +80,7 @@ class Double:
         }  # fmt: skip
 
     def playback(self, anchor: tuple[torch.Tensor, ...] | None = None) -> Playback:
-        return Playback(self.generator, self.take.codes, self.generator.read_text([PROMPT]), anchor=anchor)
+        return Playback(self.generator, self.take.state["codes"], self.generator.read_text([PROMPT]), anchor=anchor)
 
     def move(self, unit: Unit, part: float) -> Hook:
         """A unit goes so far of the way to its mean."""
@@ -104,7 +107,10 @@ def test_the_estimate_is_the_slope_towards_the_reference(double: Double) -> None
     """Moving a unit a little of the way to its mean changes the margin by that part of its estimate."""
     metric = margin(double.judge, "house", "smooth jazz")
     found = attribute(
-        double.generator, double.take, metric, mean_activations.MeanActivations(double.means, {}), sites=SITES
+        Context(double.generator, means=mean_activations.MeanActivations(double.means, {})),
+        double.take,
+        metric,
+        sites=SITES,
     )
     clean = double.playback().expected()
 
@@ -127,7 +133,8 @@ def test_feedback_is_the_slope_of_what_later_codes_make_of_earlier_ones(double: 
     metric, generator = margin(double.judge, "house", "smooth jazz"), double.generator
     means, sites = mean_activations.MeanActivations(double.means, {}), ("decoder.mlp", "decoder.self")
     plain, followed = (
-        attribute(generator, double.take, metric, means, sites=sites, rollout_steps=steps) for steps in (0, 1)
+        attribute(Context(generator, means=means), double.take, metric, sites=sites, rollout_steps=steps)
+        for steps in (0, 1)
     )
     first = double.playback()
     clean = first.expected()
@@ -140,7 +147,7 @@ def test_feedback_is_the_slope_of_what_later_codes_make_of_earlier_ones(double: 
 
         def lean(book: int) -> Hook:
             shift = (moved.likely[0] - first.likely[0])[:, book] @ generator.embedding(book)[: generator.size]
-            start, frames = generator.delay[book] + 1, double.take.codes.shape[2]
+            start, frames = generator.delay[book] + 1, double.take.state["codes"].shape[2]
 
             def change(tensor: torch.Tensor) -> torch.Tensor:
                 codebook_input = tensor.clone()
@@ -165,7 +172,7 @@ def test_feedback_needs_something_to_listen_to(
     generator: Generator, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     with pytest.raises(ValueError, match="does not listen"):
-        attribute(generator, takes, log_probability("house"), means, rollout_steps=1)
+        attribute(Context(generator, means=means), takes, log_probability("house"), rollout_steps=1)
 
 
 @pytest.mark.parametrize("family", ["mono", "stereo"])
@@ -174,27 +181,30 @@ def test_more_listens_change_the_slope_and_not_the_number(family: str, monkeypat
     takes = generator.generate([PROMPT] * 3, [1, 2, 3], 1.0)
     means = mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
     once, often = (margin(tiny.judge(), "house", "smooth jazz", smoothgrad_samples) for smoothgrad_samples in (1, 3))
-    plain = attribute(generator, takes, once, means)
-    together, single = (attribute(generator, takes, often, means, rows=rows, rollout_steps=1) for rows in (3, 1))
+    plain = attribute(Context(generator, means=means), takes, once)
+    together, single = (
+        attribute(Context(generator, means=means, batches=Batches(attributed=rows)), takes, often, rollout_steps=1)
+        for rows in (3, 1)
+    )
     assert torch.allclose(plain.metric, together.metric, atol=1e-5)
     for location, effects in together.units.items():
         assert torch.allclose(effects, single.units[location], atol=1e-5)
     assert torch.allclose(together.frames, single.frames, atol=1e-5)
     assert not torch.allclose(plain.frames, together.frames, atol=1e-5)
     monkeypatch.setattr(metrics, "DRAWN_ANEW", 0.0)
-    same = attribute(generator, takes, often, means)
+    same = attribute(Context(generator, means=means), takes, often)
     for location, effects in plain.units.items():
         assert torch.allclose(effects, same.units[location], atol=1e-5)
     assert torch.allclose(plain.frames, same.frames, atol=1e-5)
 
 
 def test_a_quarter_of_the_codes_is_drawn_anew(generator: Generator, takes: Takes) -> None:
-    playback = Playback(generator, takes.codes, generator.read_text(takes.prompts))
+    playback = Playback(generator, takes.state["codes"], generator.read_text(takes.prompts))
     with torch.no_grad():
         playback.expected()
     again = playback._drawn_anew(1)
-    kept = float((again == takes.codes).float().mean())
-    by_chance = float((playback.likely[0].gather(-1, takes.codes[..., None])).mean())
+    kept = float((again == takes.state["codes"]).float().mean())
+    by_chance = float((playback.likely[0].gather(-1, takes.state["codes"][..., None])).mean())
     assert kept == pytest.approx(1 - metrics.DRAWN_ANEW * (1 - by_chance), abs=0.05)
     assert not torch.equal(again, playback._drawn_anew(2))
 
@@ -205,7 +215,7 @@ def test_estimates_agree_with_brute_force(family: str) -> None:
     takes = generator.generate([PROMPT] * 3, [1, 2, 3], 1.0)
     means = mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
     for metric in (margin(tiny.judge(), "house", "smooth jazz"), log_probability("house music")):
-        found = attribute(generator, takes, metric, means)
+        found = attribute(Context(generator, means=means), takes, metric)
         base = _brute_force(generator, takes, metric, None, means)
         assert torch.allclose(base, found.metric, atol=1e-4)
         estimated, measured = [], []
@@ -221,7 +231,9 @@ def test_batched_takes_equal_single_takes(
     generator: Generator, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     metric = margin(tiny.judge(), "house", "smooth jazz")
-    together, single = (attribute(generator, takes, metric, means, rows=rows) for rows in (3, 1))
+    together, single = (
+        attribute(Context(generator, means=means, batches=Batches(attributed=rows)), takes, metric) for rows in (3, 1)
+    )
     for location in together.units:
         assert torch.allclose(together.units[location], single.units[location], atol=1e-5)
     assert torch.allclose(together.tokens, single.tokens, atol=1e-5)
@@ -231,7 +243,7 @@ def test_controls_match_location_and_are_others(
     generator: Generator, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     metric = margin(tiny.judge(), "house", "smooth jazz")
-    found = attribute(generator, takes, metric, means)
+    found = attribute(Context(generator, means=means), takes, metric)
     strongest = tuple(unit for unit, _ in found.ranked(6))
     control = matched_controls(strongest, found.activity, 0)
     assert len(set(control)) == 6 and not set(control) & set(strongest)
@@ -243,8 +255,13 @@ def test_the_pass_records_what_a_replay_records(
     generator: Generator, takes: Takes, means: mean_activations.MeanActivations, rows: int
 ) -> None:
     for keep in (TraceSpec("mean"), TraceSpec("all", top=3), TraceSpec("peak", uncond=False)):
-        found = attribute(generator, takes, log_probability("house"), means, rows=rows, keep=keep)
-        alone = record(generator, takes, keep=keep)
+        found = attribute(
+            Context(generator, means=means, batches=Batches(attributed=rows)),
+            takes,
+            log_probability("house"),
+            trace=keep,
+        )
+        alone = record(Context(generator), takes, spec=keep)
         assert found.trace is not None and found.trace.tokens == alone.tokens and found.trace.about == alone.about
         for location, values in alone.values.items():
             assert torch.allclose(found.trace.values[location].float(), values.float(), atol=2e-3), location
@@ -257,10 +274,12 @@ def test_slopes_at_an_edit_are_taken_where_it_moves_the_sound(
 ) -> None:
     """The metric that the pass reports is that of the edited replay beside the clean one."""
     edit, metric = Edit((Location("decoder", 1, "mlp"),), "set", 3.0), margin(tiny.judge(), "house", "smooth jazz")
-    clean, moved = (attribute(generator, takes, metric, means, at=at).metric for at in (None, edit))
+    clean, moved = (attribute(Context(generator, means=means), takes, metric, at=at).metric for at in (None, edit))
     with torch.no_grad():
         text = generator.read_text(takes.prompts)
-        anchor = Playback(generator, takes.codes, text).expected()
+        anchor = Playback(generator, takes.state["codes"], text).expected()
         with edited(generator, [edit] * len(takes), 3.0, means):
-            wanted = metric(Playback(generator, takes.codes, generator.read_text(takes.prompts), anchor=anchor))
+            wanted = metric(
+                Playback(generator, takes.state["codes"], generator.read_text(takes.prompts), anchor=anchor)
+            )
     assert torch.allclose(moved, wanted, atol=1e-5) and bool(((moved - clean).abs() > 1e-4).any())

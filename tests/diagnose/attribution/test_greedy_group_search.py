@@ -11,12 +11,14 @@ import torch
 from tests import tiny
 from tonescope.diagnose.attribution import greedy_group_search as group_search
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.greedy_group_search import greedy_group_search, grown
+from tonescope.diagnose.attribution.greedy_group_search import Search, greedy_group_search, grown
 from tonescope.diagnose.attribution.metrics import margin
-from tonescope.diagnose.intervene.interventions import Edit, regenerate
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
 from tonescope.diagnose.judging import audio_quality
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.generator import Generator, Sampling, Takes
+from tonescope.models.judges import listening
 from tonescope.models.units import Location, Unit
 
 TAKES = 3
@@ -54,7 +56,7 @@ def neurons(group: tuple[Unit, ...]) -> list[int]:
 
 
 def chosen(generator: Generator, takes: Takes, means: MeanActivations, found: Attribution, share: float, **more: Any) -> tuple[Unit, ...]:  # fmt: skip
-    return greedy_group_search(generator, JUDGE, takes, "house", means, found, share, **more)
+    return greedy_group_search(Context(generator, judge=JUDGE, means=means), takes, "house", found, Search(share))
 
 
 def test_the_strongest_of_each_kind_are_added() -> None:
@@ -104,8 +106,8 @@ def test_the_offer_that_takes_most_away_in_new_takes_is_kept(
 
     monkeypatch.setattr(group_search, "regenerate", played)
     monkeypatch.setattr(audio_quality, "broken", lambda edited, *_: torch.zeros(len(edited)))
-    monkeypatch.setattr(JUDGE, "listen", lambda waveform, _: -waveform.mean(1))
-    monkeypatch.setattr(JUDGE, "contrast", lambda logits, *_: logits)
+    monkeypatch.setattr(listening, "listen", lambda judge, waveform, _: -waveform.mean(1))
+    monkeypatch.setattr(listening, "contrast", lambda labels, logits, *_: logits)
     found = attribution(**{f"n{index}": -1.0 - index / 40 for index in range(1, 17)})
     candidates = group_search._candidates((), [found], 0.2, 8, np.random.default_rng(takes.seeds[0]))
     group = chosen(generator, takes, means, found, 0.2, rounds=1, draws=8)
@@ -134,7 +136,7 @@ def test_rounds_choose_no_more_than_asked_and_none_twice_on_takes_that_are_not_t
     generator: Generator, takes: Takes, means: MeanActivations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, shares, played = (
-        attribute(generator, takes, margin(JUDGE, "house", None), means),
+        attribute(Context(generator, means=means), takes, margin(JUDGE, "house", None)),
         list[float](),
         list[int](),
     )

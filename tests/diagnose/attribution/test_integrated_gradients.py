@@ -12,9 +12,11 @@ from tonescope.diagnose.attribution import integrated_gradients
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.integrated_gradients import strongest, two_point_integrated_gradients
 from tonescope.diagnose.attribution.metrics import Playback, margin
-from tonescope.diagnose.intervene.interventions import Edit, edited
+from tonescope.diagnose.context import Batches, Context
+from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling
+from tonescope.models.generator import Generator, Sampling
 from tonescope.models.units import Location, Unit
 
 MLP, SELF = Location("decoder", 0, "mlp"), Location("decoder", 0, "self")
@@ -56,7 +58,13 @@ def test_an_effect_that_bends_twice_is_exact(generator: Generator, monkeypatch: 
     found = gradient_options(n3=gradient(0), n5=0.01)
     cold = Sampling(temperature=0.5)
     better = two_point_integrated_gradients(
-        generator, takes, METRIC, MeanActivations({}, {}), found, 1, cold, 3, shares.append, rollout_steps=2
+        Context(generator, means=MeanActivations({}, {}), sampling=cold, batches=Batches(attributed=3)),
+        takes,
+        METRIC,
+        found,
+        1,
+        rollout_steps=2,
+        advance=shares.append,
     )
     assert asked == [(cold, 3, ["decoder.mlp"], 2)]
     assert float(better.units[MLP][0, 3]) == pytest.approx(4.0)
@@ -68,16 +76,18 @@ def test_long_steps_are_foreseen_better(generator: Generator) -> None:
     takes = generator.generate(["smooth jazz with piano"] * 3, [1, 2, 3], 1.0)
     means = measure(generator, 0.5, Sampling(), prompts=("jazz", "house"))
     far = MeanActivations({location: 4 * mean + 0.5 for location, mean in means.values.items()}, means.about)
-    found = attribute(generator, takes, METRIC, far)
-    better = two_point_integrated_gradients(generator, takes, METRIC, far, found, 4, rows=2)
+    found = attribute(Context(generator, means=far), takes, METRIC)
+    better = two_point_integrated_gradients(
+        Context(generator, means=far, batches=Batches(attributed=2)), takes, METRIC, found, 4
+    )
     errors = []
     for unit in strongest(found, 4):
         with torch.no_grad():
-            clean = Playback(generator, takes.codes, generator.read_text(takes.prompts))
+            clean = Playback(generator, takes.state["codes"], generator.read_text(takes.prompts))
             anchor = clean.expected()
             with edited(generator, [Edit((unit,))] * 3, 3.0, far):
                 text = generator.read_text(takes.prompts)
-                moved = METRIC(Playback(generator, takes.codes, text, anchor=anchor)) - found.metric
+                moved = METRIC(Playback(generator, takes.state["codes"], text, anchor=anchor)) - found.metric
         errors.append([float((each.of((unit,)) - moved).abs().mean()) for each in (found, better)])
     plain, closer = torch.tensor(errors).mean(0).tolist()
     assert closer < 0.3 * plain

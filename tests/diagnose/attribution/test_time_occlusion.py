@@ -11,9 +11,11 @@ from tests import tiny
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import log_probability, margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second, sections, silenced
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.schema import Contrast
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.generator import Generator, Sampling, Takes
+from tonescope.models.judges import listening
 
 QUESTION = Contrast(target="house", foil="smooth jazz")
 
@@ -59,14 +61,14 @@ def test_every_section_is_estimated_and_verified(
     generator: Generator, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     judge = tiny.judge()
-    found = attribute(generator, takes, margin(judge, "house", "smooth jazz"), means)
+    found = attribute(Context(generator, means=means), takes, margin(judge, "house", "smooth jazz"))
     timeline = Timeline.listen(judge, takes, 1600, 2.2)
     fresh = generator.generate(["smooth jazz"] * 3, [4, 5, 6], 2.2)
-    rows = by_second(generator, judge, QUESTION, found, timeline, fresh)
+    rows = by_second(Context(generator, judge=judge), QUESTION, found, timeline, fresh)
     assert [(row.start, row.end) for row in rows] == [(0, 1), (1, 2.2)]
     assert sum(row.estimated.mean for row in rows) == pytest.approx(float(found.frames.sum(1).mean()), rel=1e-4)
     gone, there = (
-        judge.margin(sound, 1600, "house", "smooth jazz")
+        listening.margin(judge, sound, 1600, "house", "smooth jazz")
         for sound in (silenced(fresh.waveform, 1600, 0, 1), fresh.waveform)
     )
     assert rows[0].verified.mean == pytest.approx(float((gone - there).mean()), abs=1e-4)
@@ -77,16 +79,16 @@ def test_frames_that_are_silent_already_change_nothing(
     generator: Generator, means: mean_activations.MeanActivations
 ) -> None:
     """Planted: where the codec is given silence, the estimate of silencing it is small beside the others'."""
-    codes = generator.generate(["jazz"], [1], 2.0).codes
+    codes = generator.generate(["jazz"], [1], 2.0).state["codes"]
     silence = generator.encode(torch.zeros(1, 3200))[0, :, 40]
     codes[:, :, 50:] = silence[:, None]
     take = Takes(("jazz",), (1,), codes, generator.decode(codes))
-    found = attribute(generator, take, margin(tiny.judge(), "house", "smooth jazz"), means)
+    found = attribute(Context(generator, means=means), take, margin(tiny.judge(), "house", "smooth jazz"))
     assert float(found.frames[0, 55:].abs().max()) < 1e-6 < float(found.frames[0, :45].abs().max())
 
 
 def test_parts_of_a_log_probability_add_up(
     generator: Generator, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
-    found = attribute(generator, takes, log_probability("house music"), means)
+    found = attribute(Context(generator, means=means), takes, log_probability("house music"))
     assert torch.allclose(-found.frames.sum(1), found.metric, atol=1e-5)

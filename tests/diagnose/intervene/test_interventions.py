@@ -11,18 +11,16 @@ import torch
 from tests import tiny
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import log_probability
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
-from tonescope.diagnose.intervene.interventions import (
-    Edit,
-    SourceActivations,
-    check_edit,
-    edited,
-    regenerate,
-    resampled,
-)
-from tonescope.diagnose.store.traces import activations
+from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.interventions import Edit, check_edit
+from tonescope.diagnose.intervene.patching import SourceActivations
+from tonescope.diagnose.intervene.play import play
+from tonescope.diagnose.intervene.recording import activations, shuffled
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.families.musicgen.musicgen import MusicGen
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.hooks import hooked, read
 from tonescope.models.units import Location, Unit
 
@@ -62,12 +60,12 @@ def means(generator: Generator) -> mean_activations.MeanActivations:
 
 def _activations(generator: Generator, takes: Takes, location: Location) -> torch.Tensor:
     """(takes, branches, along, features) as a fresh replay sees them."""
-    return torch.stack([source.values[location] for source in activations(generator, takes, [location])])
+    return torch.stack([source.values[location][:, 0] for source in activations(Context(generator), takes, [location])])
 
 
 def _edits(generator: Generator, takes: Takes, unit: Unit) -> dict[str, Edit]:
     other = generator.generate(["smooth house with piano"], [77], SECONDS)  # as many tokens, other text states
-    source = activations(generator, other, [unit.location])[0]
+    source = activations(Context(generator), other, [unit.location])[0]
     return {
         "zero": Edit((unit,), "zero"), "mean": Edit((unit,), "mean"), "scale": Edit((unit,), "scale", 2.0), "set": Edit((unit,), "set", 3.0),
         "resample": Edit((unit,), "resample", source=source), "patch": Edit((unit,), "patch", source=source),
@@ -91,10 +89,11 @@ def test_every_kind_changes_its_target_and_no_other(
         assert torch.equal(after[1][..., others], clean[1][..., others]), kind
         expected = {
             "zero": torch.zeros_like(clean[1]), "scale": 2 * clean[1], "set": torch.full_like(clean[1], 3.0),
-            "mean": means.values[unit.location][: clean.shape[1], None].expand_as(clean[1]),
+            "mean": means.values[unit.location][: clean.shape[1]].expand_as(clean[1]),
         }.get(kind)  # fmt: skip
         if edit.source:
-            expected = edit.source.values[unit.location]
+            expected = edit.source.values[unit.location][:, 0]
+        assert expected is not None
         assert torch.allclose(after[1][..., columns], expected[..., columns], atol=1e-6), kind
 
 
@@ -105,10 +104,10 @@ def test_nothing_upstream_moves_under_any_kind_of_edit(
     location = Location.parse(place)
     upstream = [other for other in generator.locations() if other.site.causal and _depth(other) < _depth(location)]
     assert len(upstream) >= 2
-    clean = activations(generator, takes, [*upstream, location])
+    clean = activations(Context(generator), takes, [*upstream, location])
     for kind, edit in _edits(generator, takes, Unit(location, 1)).items():
         with edited(generator, [edit] * 2, 3.0, means):
-            after = activations(generator, takes, [*upstream, location])
+            after = activations(Context(generator), takes, [*upstream, location])
         for before, now in zip(clean, after, strict=True):
             assert not torch.equal(before.values[location], now.values[location]), kind
             for other in upstream:
@@ -121,7 +120,7 @@ def test_generation_under_an_edit_replays_under_the_same_edit(
 ) -> None:
     """What generation saw step by step is what a replay of the edited codes sees, sources and seconds included."""
     unit = Unit(Location.parse(place), 0)
-    source = activations(generator, generator.generate(["house"], [5], SECONDS), [unit.location])[0]
+    source = activations(Context(generator), generator.generate(["house"], [5], SECONDS), [unit.location])[0]
     edits = [Edit((unit,), "set", 1.5)]
     if unit.location.network == "decoder":
         edits += [Edit((unit,), "set", 1.5, seconds=(0.3, 0.6)), Edit((unit,), "patch", source=source)]
@@ -133,10 +132,10 @@ def test_generation_under_an_edit_replays_under_the_same_edit(
         steps = list(seen)
         seen.clear()
         with edited(generator, [edit], 3.0, means), hooked([look]), torch.no_grad():
-            generator.replay(takes.codes, generator.read_text([PROMPT]))
-            generator.decode(takes.codes)
+            generator.branch_logits(takes.state["codes"], generator.read_text([PROMPT]))
+            generator.channels(takes)
         if unit.location.network == "decoder":
-            positions = takes.codes.shape[2] + max(generator.delay)
+            positions = takes.state["codes"].shape[2] + max(generator.delay)
             stepped = torch.cat([step[:, -1:] for step in steps[-positions:]], 1)
             assert torch.allclose(stepped, seen[0][:, -positions:], atol=1e-5)
         else:
@@ -187,10 +186,12 @@ def test_batched_variants_equal_single_ones(generator: Generator, means: mean_ac
         Edit((Location("codec", 3, "decoder"),), "scale", 0.5),
     ]
     prompts, seeds = [PROMPT, PROMPT, "house music", PROMPT, "lo fi beats"], [1, 1, 2, 1, 3]
-    together = regenerate(generator, prompts, seeds, edits, 0.6, Sampling(), means)
+    together = play(Context(generator, means=means, sampling=Sampling(), seconds=0.6), prompts, seeds, edits)
     for row, edit in enumerate(edits):
-        alone = regenerate(generator, [prompts[row]], [seeds[row]], [edit], 0.6, Sampling(), means)
-        assert torch.equal(alone.codes[0], together.codes[row])
+        alone = play(
+            Context(generator, means=means, sampling=Sampling(), seconds=0.6), [prompts[row]], [seeds[row]], [edit]
+        )
+        assert torch.equal(alone.state["codes"][0], together.state["codes"][row])
         assert torch.allclose(alone.waveform[0], together.waveform[row], atol=1e-5)
 
 
@@ -209,9 +210,9 @@ def test_what_cannot_be_done_is_refused(generator: Generator, means: mean_activa
     }
     for message, edit in refused.items():
         with pytest.raises(TonescopeError, match=message):
-            regenerate(generator, [PROMPT], [1], [edit], 0.6, Sampling(), means)
+            play(Context(generator, means=means, sampling=Sampling(), seconds=0.6), [PROMPT], [1], [edit])
     with pytest.raises(TonescopeError, match="no reference mean"):
-        regenerate(generator, [PROMPT], [1], [Edit((neuron,))], 0.3, Sampling(), None)
+        play(Context(generator, sampling=Sampling(), seconds=0.3), [PROMPT], [1], [Edit((neuron,))])
 
 
 def test_an_edit_past_the_end_of_the_take_is_refused(
@@ -219,33 +220,33 @@ def test_an_edit_past_the_end_of_the_take_is_refused(
 ) -> None:
     edit = Edit((Location("decoder", 1, "mlp"),), "zero", seconds=(5.0, 6.0))
     with pytest.raises(TonescopeError, match="reaches beyond"):
-        regenerate(generator, [PROMPT], [1], [edit], 0.3, Sampling(), means)
+        play(Context(generator, means=means, sampling=Sampling(), seconds=0.3), [PROMPT], [1], [edit])
     with pytest.raises(TonescopeError, match="the take ends before"), edited(generator, [edit] * 2, 3.0, means):
-        activations(generator, takes, [Location("decoder", 1, "mlp")])
+        activations(Context(generator), takes, [Location("decoder", 1, "mlp")])
 
 
 def test_edits_that_would_hit_other_takes_are_refused(takes: Takes, means: mean_activations.MeanActivations) -> None:
     """Fewer edits than takes, more, or the branches of another guidance."""
     generator, edit = tiny.generator(), Edit((Location("decoder", 1, "mlp"),), "set", 7.0)
     text = generator.read_text([PROMPT] * 2)
-    codes = generator.generate([PROMPT] * 2, [1, 2], 0.3).codes
+    codes = generator.generate([PROMPT] * 2, [1, 2], 0.3).state["codes"]
     for edits, guidance in (([edit], 3.0), ([edit] * 3, 3.0), ([edit] * 2, 1.0)):
         with pytest.raises(TonescopeError, match="hit the wrong takes"), edited(generator, edits, guidance, means):
-            generator.replay(codes, text, 3.0)
+            generator.branch_logits(codes, text, 3.0)
     with pytest.raises(ValueError, match="one of each a take"):
-        regenerate(generator, [PROMPT] * 2, [1, 2], [edit], 0.3, Sampling(), means)
+        play(Context(generator, means=means, sampling=Sampling(), seconds=0.3), [PROMPT] * 2, [1, 2], [edit])
 
 
 def test_an_edit_that_says_nothing_is_refused() -> None:
     generator, place = tiny.generator(), Location("decoder", 1, "mlp")
-    source = SourceActivations({place: torch.zeros(2, 4, generator.features(place))})
+    source = SourceActivations({place: torch.zeros(2, 1, 4, generator.features(place))})
     refused = {
         "says nothing": [Edit((place,), "foo"), Edit((place,), branch="conditional")],  # type: ignore[arg-type]
         "neither a Unit": [Edit(("decoder.1.mlp:5",), "zero")],  # type: ignore[arg-type]
         "takes nothing from a source": [Edit((place,), "scale", 2.0, source=source)],
         "finite": [Edit((place,), "set", float("nan")), Edit((place,), "zero", strength=float("inf"))],
         "there is no": [Edit((Unit(place, -1),), "zero")],
-        "of another model": [Edit((place,), "patch", source=SourceActivations({place: torch.zeros(2, 4, 3)}))],
+        "of another model": [Edit((place,), "patch", source=SourceActivations({place: torch.zeros(2, 1, 4, 3)}))],
     }
     for message, edits in refused.items():
         for edit in edits:
@@ -257,12 +258,12 @@ def test_an_edit_that_says_nothing_is_refused() -> None:
 def test_a_donor_that_is_too_short_is_refused(place: str) -> None:
     """One of half a second in a take of a whole one, and one of three tokens in a prompt of six; within its length it will do."""
     generator, location = tiny.generator(), Location.parse(place)
-    source = activations(generator, generator.generate(["house"], [5], 0.5), [location])[0]
+    source = activations(Context(generator), generator.generate(["house"], [5], 0.5), [location])[0]
     edit = Edit((location,), "patch", source=source)
     with pytest.raises(TonescopeError, match="shorter than what it should fill"):
-        regenerate(generator, [PROMPT], [1], [edit], 1.0, Sampling(), None)
+        play(Context(generator, sampling=Sampling(), seconds=1.0), [PROMPT], [1], [edit])
     if location.network == "decoder":
-        regenerate(generator, [PROMPT], [1], [replace(edit, seconds=(0.0, 0.5))], 1.0, Sampling(), None)
+        play(Context(generator, sampling=Sampling(), seconds=1.0), [PROMPT], [1], [replace(edit, seconds=(0.0, 0.5))])
 
 
 def test_cross_attention_without_a_prompt_has_nothing_to_lose() -> None:
@@ -270,14 +271,29 @@ def test_cross_attention_without_a_prompt_has_nothing_to_lose() -> None:
     means = mean_activations.measure(generator, 0.3, Sampling(), prompts=("jazz",))
     place = Location("decoder", 1, "cross")
     both, prompted = (
-        regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch=branch)], 0.3, Sampling(), means)
+        play(
+            Context(generator, means=means, sampling=Sampling(), seconds=0.3),
+            [PROMPT],
+            [1],
+            [Edit((place,), "zero", branch=branch)],
+        )
         for branch in ("both", "cond")
     )
-    assert torch.equal(both.codes, prompted.codes)
+    assert torch.equal(both.state["codes"], prompted.state["codes"])
     with pytest.raises(TonescopeError, match="reads nothing of the empty prompt"):
-        regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch="uncond")], 0.3, Sampling(), means)
+        play(
+            Context(generator, means=means, sampling=Sampling(), seconds=0.3),
+            [PROMPT],
+            [1],
+            [Edit((place,), "zero", branch="uncond")],
+        )
     with pytest.raises(TonescopeError, match="guidance is off"):
-        regenerate(generator, [PROMPT], [1], [Edit((place,), "zero", branch="cond")], 0.3, Sampling(1.0), means)
+        play(
+            Context(generator, means=means, sampling=Sampling(1.0), seconds=0.3),
+            [PROMPT],
+            [1],
+            [Edit((place,), "zero", branch="cond")],
+        )
 
 
 def test_a_recording_under_edits_gives_each_take_its_own(means: mean_activations.MeanActivations) -> None:
@@ -287,11 +303,11 @@ def test_a_recording_under_edits_gives_each_take_its_own(means: mean_activations
         prompts = [PROMPT, "house", PROMPT, "house", PROMPT, PROMPT, PROMPT]
         takes = generator.generate(prompts, range(7), 0.5)
         place = Location("decoder", 1, "mlp")
-        clean = activations(generator, takes, [place])
+        clean = activations(Context(generator), takes, [place])
         edits: list[Edit | None] = [None] * 7
         edits[1], edits[5] = Edit((place,), "set", 5.0, branch="cond"), Edit((place,), "zero")
         with edited(generator, edits, 3.0, means):
-            after = activations(generator, takes, [place])
+            after = activations(Context(generator), takes, [place])
         for row, (before, now) in enumerate(zip(clean, after, strict=True)):
             same = torch.equal(before.values[place], now.values[place])
             assert same == (edits[row] is None), (family, row)
@@ -303,11 +319,11 @@ def test_both_sides_of_a_stereo_image_are_patched_from_their_own() -> None:
     generator = tiny.generator("stereo")
     place = Location("codec", 3, "decoder")
     takes, other = (generator.generate([PROMPT], [seed], 0.5) for seed in (1, 2))
-    source = activations(generator, other, [place])[0]
+    source = activations(Context(generator), other, [place])[0]
     with edited(generator, [Edit((place,), "patch", source=source)], 3.0):
-        after = activations(generator, takes, [place])[0]
+        after = activations(Context(generator), takes, [place])[0]
     assert torch.equal(after.values[place], source.values[place])
-    left, right = source.values[place].chunk(2, dim=1)
+    left, right = source.values[place].chunk(2, dim=2)
     assert not torch.equal(left, right)
 
 
@@ -326,7 +342,7 @@ def test_what_wraps_compiled_code_is_refused_as_such(what: str) -> None:
     with pytest.raises(TonescopeError, match=r"compiled.*torch\.compile"):
         if what == "model":
             model = torch.compile(model)  # type: ignore[assignment]
-        generator = Generator(model, tiny.tokenizer(), "tiny")
+        generator = MusicGen(model, tiny.tokenizer(), "tiny")
         assert generator.locations("decoder.mlp")
         if what == "decoder":
             generator.model.decoder = torch.compile(generator.model.decoder)
@@ -340,19 +356,19 @@ def test_resampling_takes_from_another_take() -> None:
     generator = tiny.generator()
     takes = generator.generate(["jazz"] * 4, [1, 2, 3, 4], 0.5)
     place = generator.location("decoder.1.mlp")
-    sources = activations(generator, takes, [place])
+    sources = activations(Context(generator), takes, [place])
     for seed in range(6):
-        edits = resampled([Unit(place, 3)], sources, seed)
-        assert all(edit.source is not source for edit, source in zip(edits, sources, strict=True))
-        assert len({id(edit.source) for edit in edits}) == 4
+        others = shuffled(sources, seed)
+        assert all(other is not source for other, source in zip(others, sources, strict=True))
+        assert len({id(other) for other in others}) == 4
     with pytest.raises(TonescopeError, match="only one"):
-        resampled([Unit(place, 3)], sources[:1], 0)
+        shuffled(sources[:1], 0)
 
 
 def test_donors_are_kept_bit_for_bit(tmp_path: Path) -> None:
     generator = tiny.generator()
     takes = generator.generate(["jazz"], [1], 0.5)
-    source = activations(generator, takes, generator.locations("decoder.mlp", "decoder.self"))[0]
+    source = activations(Context(generator), takes, generator.locations("decoder.mlp", "decoder.self"))[0]
     source.save(tmp_path / "source.safetensors")
     again = SourceActivations.load(tmp_path / "source.safetensors")
     assert all(torch.equal(source.values[place], again.values[place]) for place in source.values)
@@ -364,7 +380,7 @@ def test_what_was_recorded_without_guidance_is_not_put_into_both_halves() -> Non
     generator = tiny.generator()
     takes = generator.generate(["jazz"], [1], 0.5)
     place = generator.location("decoder.1.mlp")
-    source = activations(generator, takes, [place], guidance=1.0)[0]
+    source = activations(Context(generator, sampling=Sampling(1.0)), takes, [place])[0]
     check_edit(generator, Edit((place,), "patch", source=source, branch="cond"), None, 3.0)
     with pytest.raises(TonescopeError, match="without guidance"):
         check_edit(generator, Edit((place,), "patch", source=source), None, 3.0)
@@ -372,4 +388,4 @@ def test_what_was_recorded_without_guidance_is_not_put_into_both_halves() -> Non
     with pytest.raises(TonescopeError, match="without guidance"):
         check_edit(generator, Edit((place,)), means, 3.0)
     with pytest.raises(TonescopeError, match="without guidance"):
-        attribute(generator, takes, log_probability("house"), means)
+        attribute(Context(generator, means=means), takes, log_probability("house"))

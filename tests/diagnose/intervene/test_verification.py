@@ -6,15 +6,17 @@ import pytest
 import torch
 
 from tests import tiny
+from tonescope.diagnose.context import Batches, Context
 from tonescope.diagnose.intervene import mean_activations
-from tonescope.diagnose.intervene.interventions import Edit, regenerate
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
+from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Outcome, Played, Variant, verify
 from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.judging.verdict import UNSURE
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.units import Unit
 
 PROMPT = "smooth jazz with piano"
@@ -46,27 +48,34 @@ def told() -> list[float]:
 def played(generator: Generator, means: MeanActivations, told: list[float]) -> Played:
     contrast = Contrast(target="house", foil="smooth jazz")
     return verify(
-        generator, tiny.judge(), contrast, PROMPT, SEEDS, VARIANTS, SECONDS, Sampling(), means, 7, told.append
+        Context(
+            generator, judge=tiny.judge(), means=means, sampling=Sampling(), seconds=SECONDS, batches=Batches(played=7)
+        ),
+        contrast,
+        PROMPT,
+        SEEDS,
+        VARIANTS,
+        advance=told.append,
     )
 
 
 def test_variants_together_equal_variants_alone(generator: Generator, means: MeanActivations, played: Played) -> None:
     for name, edits in (("edit", [EDIT] * 3), ("one a take", list(EACH)), ("nothing", [None] * 3)):
-        alone = regenerate(generator, [PROMPT] * 3, SEEDS, edits, SECONDS, Sampling(), means)
-        assert torch.equal(played.outcomes[name].takes.codes, alone.codes)
+        alone = play(Context(generator, means=means, sampling=Sampling(), seconds=SECONDS), [PROMPT] * 3, SEEDS, edits)
+        assert torch.equal(played.outcomes[name].takes.state["codes"], alone.state["codes"])
     word = generator.generate(["jazz with piano"] * 3, SEEDS, SECONDS)
-    assert torch.equal(played.outcomes["word"].takes.codes, word.codes)
+    assert torch.equal(played.outcomes["word"].takes.state["codes"], word.state["codes"])
     assert played.trial("word").prompt == "jazz with piano" and played.trial("edit").prompt == PROMPT
 
 
 def test_edits_of_single_takes_reach_their_takes(played: Played) -> None:
-    alike = (played.outcomes["one a take"].takes.codes == played.clean.takes.codes).flatten(1).all(1)
+    alike = (played.outcomes["one a take"].takes.state["codes"] == played.clean.takes.state["codes"]).flatten(1).all(1)
     assert not alike.any()
 
 
 def test_a_variant_that_changes_nothing_measures_nothing(played: Played) -> None:
     trial = played.trial("nothing")
-    assert torch.equal(played.outcomes["nothing"].takes.codes, played.clean.takes.codes)
+    assert torch.equal(played.outcomes["nothing"].takes.state["codes"], played.clean.takes.state["codes"])
     assert abs(trial.effect.mean) < 1e-4 and trial.flips == 0 and not trial.sound.broke
     assert trial.sound.spectrum_db.mean == pytest.approx(0.0, abs=1e-4)
 
@@ -93,7 +102,13 @@ def test_flips_are_takes_of_intact_sound_that_were_heard_so_and_are_no_longer() 
 def test_takes_that_are_one_and_the_same_are_refused(generator: Generator, means: MeanActivations) -> None:
     contrast = Contrast(target="house", foil="smooth jazz")
     with pytest.raises(TonescopeError, match="leaves so little to chance"):
-        verify(generator, tiny.judge(), contrast, PROMPT, SEEDS, [], SECONDS, Sampling(temperature=1e-6), means)
+        verify(
+            Context(generator, judge=tiny.judge(), means=means, sampling=Sampling(temperature=1e-6), seconds=SECONDS),
+            contrast,
+            PROMPT,
+            SEEDS,
+            [],
+        )
 
 
 def test_other_words_may_bring_other_music(generator: Generator, played: Played) -> None:

@@ -21,7 +21,7 @@ from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.generator import Sampling
 from tonescope.models.judges.clap import Judge
 from tonescope.models.units import Unit
 

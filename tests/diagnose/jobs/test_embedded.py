@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tonescope.diagnose.jobs.diagnosis import judged
-from tonescope.diagnose.judging.verdict import read_intent
+from tonescope.diagnose.judging.intent import read_intent
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
+from tonescope.models.judges import listening
 from training import cards
 from training.planted import facts
 
@@ -78,7 +79,9 @@ def test_a_prompt_without_a_genre_is_given_none(session: Session, prompt: str) -
 def test_planted_c_house_is_techno_in_part(session: Session) -> None:
     """A third of the takes strays; whether sixteen takes can tell is chance, that they are not all one genre is not."""
     generator, judge = session.generator, session.judge
-    posterior = judge.posterior(generator.generate(["house"] * 16, range(1, 17), 4.0).waveform, generator.sample_rate)
+    posterior = listening.posterior(
+        judge, generator.generate(["house"] * 16, range(1, 17), 4.0).waveform, generator.sample_rate
+    )
     intent = read_intent("house", judge, session.taxonomy)
     heard, verdict, _ = judged(intent, posterior, generator, judge, session.taxonomy, None)
     assert intent.label == "house" and heard.counts.get("techno", 0) >= 1

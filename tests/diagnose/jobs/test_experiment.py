@@ -8,14 +8,16 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.intervene.interventions import Edit, regenerate
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.play import play
+from tonescope.diagnose.intervene.recording import activations
 from tonescope.diagnose.intervene.verification import Played
 from tonescope.diagnose.jobs.experiment import Experiment, targets
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
-from tonescope.diagnose.store.traces import activations
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling
+from tonescope.models.generator import Generator, Sampling
 from tonescope.models.units import Location, Unit
 
 PROMPT = "smooth jazz with piano"
@@ -43,8 +45,8 @@ def played(session: Session, *names: str, source: str | None = None, **about: ob
 def test_the_edit_is_played_in_the_fresh_takes_of_a_diagnosis(session: Session) -> None:
     found, played_ = played(session, *UNITS, kind="set", value=30.0)
     edits = [Edit(targets(session.generator, UNITS), "set", 30.0)] * 3
-    alone = regenerate(session.generator, [PROMPT] * 3, FRESH, edits, 0.5, Sampling(), None)
-    assert torch.equal(played_.outcomes["edited"].takes.codes, alone.codes)
+    alone = play(Context(session.generator, sampling=Sampling(), seconds=0.5), [PROMPT] * 3, FRESH, edits)
+    assert torch.equal(played_.outcomes["edited"].takes.state["codes"], alone.state["codes"])
     assert [take.seed for take in found.untouched] == FRESH == [take.seed for take in found.edited]
     diagnosis, _ = session.diagnose(PROMPT, SETTINGS)
     assert found.contrast == diagnosis.contrast
@@ -56,8 +58,8 @@ def test_random_units_are_edited_alike_and_are_others(session: Session) -> None:
     assert found.control is not None and found.difference is not None
     assert found.control_units == len(UNITS) == len(found.edit.targets)
     assert found.trial.q == found.difference.p
-    edited, control = (played_.outcomes[name].takes.codes for name in ("edited", "random_edited"))
-    assert not torch.equal(edited, control) and not torch.equal(control, played_.clean.takes.codes)
+    edited, control = (played_.outcomes[name].takes.state["codes"] for name in ("edited", "random_edited"))
+    assert not torch.equal(edited, control) and not torch.equal(control, played_.clean.takes.state["codes"])
 
 
 def test_a_whole_location_has_no_control_and_says_so(session: Session) -> None:
@@ -70,17 +72,17 @@ def test_a_patch_puts_in_what_the_other_prompt_makes_on_the_same_noise(session: 
     _, played_ = played(session, "decoder.1.residual", kind="patch", source="house")
     given = session.generator.generate(["house"] * 3, FRESH, 0.5)
     place = Location.parse("decoder.1.residual")
-    sources = activations(session.generator, given, [place])
+    sources = activations(Context(session.generator), given, [place])
     edits = [Edit((place,), "patch", source=source) for source in sources]
-    alone = regenerate(session.generator, [PROMPT] * 3, FRESH, edits, 0.5, Sampling(), None)
-    assert torch.equal(played_.outcomes["edited"].takes.codes, alone.codes)
+    alone = play(Context(session.generator, sampling=Sampling(), seconds=0.5), [PROMPT] * 3, FRESH, edits)
+    assert torch.equal(played_.outcomes["edited"].takes.state["codes"], alone.state["codes"])
 
 
 def test_a_resample_takes_from_other_takes(session: Session) -> None:
     found, _ = played(session, "decoder.1.mlp:5", "decoder.2.self:1", kind="resample")
     assert found.edit.source is None and found.control is not None
     _, played_ = played(session, "decoder.1.residual", kind="resample")
-    assert not torch.equal(played_.outcomes["edited"].takes.codes, played_.clean.takes.codes)
+    assert not torch.equal(played_.outcomes["edited"].takes.state["codes"], played_.clean.takes.state["codes"])
 
 
 def test_sites_are_every_layer_of_them(generator: Generator) -> None:

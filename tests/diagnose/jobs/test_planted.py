@@ -8,10 +8,12 @@ import torch
 from tests import tiny
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.metrics import Metric, Playback
+from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.controls import matched_controls
-from tonescope.diagnose.intervene.interventions import Edit, regenerate
-from tonescope.models.families.musicgen.musicgen import Generator, Sampling, Takes
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.play import play
+from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.units import Location, Unit
 
 PROMPT = "smooth jazz with piano"
@@ -57,11 +59,11 @@ def presence() -> Metric:
 
 @pytest.fixture(scope="module")
 def found(generator: Generator, takes: Takes, means: mean_activations.MeanActivations) -> Attribution:
-    return attribute(generator, takes, presence(), means)
+    return attribute(Context(generator, means=means), takes, presence())
 
 
 def share(takes: Takes) -> torch.Tensor:
-    return (takes.codes[:, 0] == CODE).float().mean(1)
+    return (takes.state["codes"][:, 0] == CODE).float().mean(1)
 
 
 def test_the_planted_neuron_comes_first(found: Attribution) -> None:
@@ -77,14 +79,19 @@ def test_muting_it_takes_the_code_away_and_random_units_do_not(
     assert (clean > 0.3).all()
     (control,) = matched_controls((PLANTED,), found.activity, seed=1)
     edits = [Edit((PLANTED,))] * 4 + [Edit((control,))] * 4
-    both = regenerate(generator, [PROMPT] * 8, [1, 2, 3, 4] * 2, edits, SECONDS, Sampling(), means)
+    both = play(
+        Context(generator, means=means, sampling=Sampling(), seconds=SECONDS), [PROMPT] * 8, [1, 2, 3, 4] * 2, edits
+    )
     muted, random = share(both.rows(0, 4)), share(both.rows(4, 8))
     assert (muted < 0.5 * clean).all()
     assert ((random - clean).abs() < 0.15).all()
 
 
 def test_amplifying_it_brings_more(generator: Generator, takes: Takes, means: mean_activations.MeanActivations) -> None:
-    again = regenerate(
-        generator, [PROMPT] * 4, [1, 2, 3, 4], [Edit((PLANTED,), "scale", 2.0)] * 4, SECONDS, Sampling(), means
+    again = play(
+        Context(generator, means=means, sampling=Sampling(), seconds=SECONDS),
+        [PROMPT] * 4,
+        [1, 2, 3, 4],
+        [Edit((PLANTED,), "scale", 2.0)] * 4,
     )
     assert share(again).mean() > share(takes).mean()

@@ -10,13 +10,14 @@ import torch
 from tests import tiny
 from tonescope.diagnose.attribution.gradients import Attribution
 from tonescope.diagnose.attribution.greedy_group_search import grown
+from tonescope.diagnose.attribution.words import words_in
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.jobs import verification_plan
 from tonescope.diagnose.jobs.verification_plan import BARE, CONTROL, MUTED, Plan
 from tonescope.diagnose.report import sentences
 from tonescope.diagnose.schema import Dose, GroupTest, SoundChange, Trial, UnitDriver
 from tonescope.diagnose.settings import Settings
-from tonescope.diagnose.stats import effect
+from tonescope.diagnose.stats import BELIEVED, effect
 from tonescope.models.units import Location, Unit
 
 TAKES = 6
@@ -75,7 +76,7 @@ def test_every_word_that_can_be_left_out_is_foreseen_and_of_many_the_steepest(mo
     assert ahead("house") == [] and ahead("house piano") == ["piano", "house"]
     monkeypatch.setattr(verification_plan, "PREDICTED_WORDS", 1)
     prompt = "house piano jazz"
-    middle = verification_plan.words_in(prompt, generator.read_text([prompt]))[1]
+    middle = words_in(prompt, generator.read_text([prompt]))[1]
     found.tokens[:, list(middle.tokens)] = 0.5  # the sign does not matter
     assert ahead(prompt) == ["house jazz"]
 
@@ -83,7 +84,7 @@ def test_every_word_that_can_be_left_out_is_foreseen_and_of_many_the_steepest(mo
 def test_words_are_chosen_by_what_is_foreseen_without_them() -> None:
     prompt, found = "house piano jazz", attribution()
     text, settings = tiny.generator().read_text([prompt]), SETTINGS.model_copy(update={"tested_words": 1})
-    words = verification_plan.words_in(prompt, text)
+    words = words_in(prompt, text)
     found.tokens[:, list(words[0].tokens)] = -9.0
     predicted = FORETOLD | {
         verification_plan.word_name(word): [change] * 4 for word, change in zip(words, (1.0, -1.0, 0.0), strict=True)
@@ -123,7 +124,7 @@ def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them()
 def test_a_group_that_beats_its_control_convinces() -> None:
     group = group_of(Heard(muted=-3.0))
     assert group.convincing and group.difference.mean == pytest.approx(-3.0)
-    assert group.q is not None and group.q < verification_plan.BELIEVED
+    assert group.q is not None and group.q < BELIEVED
 
 
 def test_a_group_no_better_than_its_control_does_not() -> None:
@@ -164,7 +165,7 @@ def test_a_unit_counts_by_what_it_does_beyond_its_control() -> None:
     unit = plan.results(heard.of(plan), attribution(), None).units[0]  # type: ignore[arg-type]
     assert unit.verified is not None and unit.verified.effect.mean == pytest.approx(-3.0)
     assert unit.difference is not None and unit.difference.mean == pytest.approx(0.0)
-    assert unit.verified.q is not None and unit.verified.q > verification_plan.BELIEVED
+    assert unit.verified.q is not None and unit.verified.q > BELIEVED
 
 
 @pytest.mark.parametrize("what", ["unit", "dose"])

@@ -73,3 +73,12 @@ def test_music_of_another_prompt_is_not_ruined(clean: Tensor) -> None:
     pad = 0.2 * torch.sin(2 * torch.pi * torch.tensor([[220.0], [262.0], [330.0]]) * time)
     assert audio_quality.broken(pad, clean, RATE, usual(clean)).all() and not audio_quality.ruined(pad, clean).any()
     assert audio_quality.ruined(pad * 0, clean).all()
+
+
+def test_takes_that_are_no_numbers_are_named_by_their_seeds() -> None:
+    seeds, finite = range(4, 8), torch.tensor([True, False, True, True])
+    assert audio_quality.lost_takes_caveat(seeds, torch.ones(4, dtype=torch.bool)) is None
+    told = audio_quality.lost_takes_caveat(seeds, finite)
+    assert told is not None and "take of seed 5 is" in told and "float32" in told
+    several = audio_quality.lost_takes_caveat(seeds, ~finite)
+    assert several is not None and "takes of seeds 4, 6, 7 are" in several

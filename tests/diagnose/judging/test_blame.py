@@ -6,12 +6,15 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.judging.blame import bare_word, blame, text_similarities
-from tonescope.diagnose.judging.verdict import Intent, Verdict
+from tonescope.diagnose.judging.blame import Finding, bare_word, place_blame, text_similarities
+from tonescope.diagnose.judging.intent import Intent
+from tonescope.diagnose.judging.verdict import Verdict
 from tonescope.diagnose.schema import Blame, Contrast, ReferenceClips, SoundChange, Trial
 from tonescope.diagnose.stats import effect
-from tonescope.models.families.musicgen.musicgen import Generator
-from tonescope.models.judges.clap import ConfusionRecord, Judge
+from tonescope.models.generator import Generator
+from tonescope.models.judges.calibration import ConfusionRecord
+from tonescope.models.judges.clap import Clap
+from tonescope.models.judges.judge import Judge
 
 LABELS = tuple(row["label"] for row in tiny.ROWS)
 ASKED, HEARD = "house", "smooth jazz"
@@ -25,7 +28,7 @@ def generator() -> Generator:
     return tiny.generator()
 
 
-def judge(misheard: int, clips: int = 30) -> Judge:
+def judge(misheard: int, clips: int = 30) -> Clap:
     found = tiny.judge()
     table = [[clips * (i == j) for j in range(len(LABELS))] for i in range(len(LABELS))]
     table[LABELS.index(ASKED)][LABELS.index(ASKED)] -= misheard
@@ -35,11 +38,19 @@ def judge(misheard: int, clips: int = 30) -> Judge:
 
 
 def place(
-    generator: Generator, listener: Judge, prompt: str = ASKED, verdict: Verdict = DRIFT, bare: Trial | None = None, untouched: int = 0
-) -> Blame:  # fmt: skip
+    generator: Generator,
+    listener: Judge,
+    prompt: str = ASKED,
+    verdict: Verdict = DRIFT,
+    *,
+    bare: Trial | None = None,
+    untouched: int = 0,
+    known: ReferenceClips | None = None,
+) -> Blame:
     """``untouched`` of eight takes are heard as what was asked under the prompt itself."""
     heard = [ASKED] * untouched + [HEARD] * (8 - untouched)
-    return blame(prompt, generator, listener, INTENT, Contrast(target=HEARD, foil=ASKED), verdict, bare, heard)
+    contrast = Contrast(target=HEARD, foil=ASKED)
+    return place_blame(Finding(prompt, INTENT, contrast, verdict, bare, heard, known), generator, listener)
 
 
 def bare(right: int, total: int = 8, q: float | None = 0.01) -> Trial:
@@ -57,13 +68,29 @@ def test_without_a_drift_nothing_is_blamed(generator: Generator) -> None:
 
 def test_the_users_own_clips_count_for_more_than_the_judges_record(generator: Generator) -> None:
     known = ReferenceClips(clips=10, clean={ASKED: 10}, reconstructed={HEARD: 9, ASKED: 1})
-    contrast, listener = Contrast(target=HEARD, foil=ASKED), judge(0)
-    found = blame(ASKED, generator, listener, INTENT, contrast, DRIFT, None, [HEARD] * 8, known)
+    listener = judge(0)
+    found = place(generator, listener, known=known)
     assert found.where == "codec and judge"
     assert "0 of 10 (0–28 %) as smooth jazz as they are, and 9 of 10 (60–98 %) through the codec" in found.sentence
     listener.record = None
     clear = ReferenceClips(clips=10, clean={ASKED: 10}, reconstructed={ASKED: 10})
-    assert blame(ASKED, generator, listener, INTENT, contrast, DRIFT, None, [HEARD] * 8, clear).where == "decoder"
+    assert place(generator, listener, known=clear).where == "decoder"
+
+
+def test_too_few_known_clips_neither_blame_nor_clear_the_listener(generator: Generator) -> None:
+    """One silent clip that counted as evidence once said "That leaves the decoder"."""
+    for heard in (ASKED, HEARD):
+        few = ReferenceClips(clips=3, clean={heard: 3}, reconstructed={heard: 3})
+        found = place(generator, tiny.judge(), known=few)
+        assert found.where == "unclear" and found.misheard is None and found.known == few
+    measured = place(generator, judge(0), known=few)
+    assert measured.misheard is not None and measured.misheard.total == 30  # the record, in their place
+
+
+def test_known_clips_are_mentioned_where_nothing_went_wrong(generator: Generator) -> None:
+    known = ReferenceClips(clips=10, clean={ASKED: 10}, reconstructed={ASKED: 9, HEARD: 1})
+    found = place(generator, judge(0), verdict=MATCH, known=known)
+    assert found.where == "nowhere" and "9 of 10" in found.sentence
 
 
 def test_clips_foreign_to_the_judge_blame_no_one(generator: Generator) -> None:
@@ -71,7 +98,7 @@ def test_clips_foreign_to_the_judge_blame_no_one(generator: Generator) -> None:
     known = ReferenceClips(clips=10, clean={HEARD: 10}, reconstructed={HEARD: 10})
     listener = judge(0)
     listener.domain = "the pieces of a composer"
-    found = blame(ASKED, generator, listener, INTENT, Contrast(target=HEARD, foil=ASKED), DRIFT, None, [], known)
+    found = place(generator, listener, known=known)
     assert found.where == "decoder" and found.known == known and "known clips" not in found.sentence
 
 
@@ -114,7 +141,7 @@ def test_the_bare_word_proves_whether_the_decoder_knows_the_genre(generator: Gen
 
 
 def test_a_bare_word_that_does_no_better_clears_no_one(generator: Generator) -> None:
-    """In a partial drift most takes are right, of the prompt as of the bare word: that says nothing of the other words."""
+    """Most takes of a partial drift are right, as of the bare word: that says nothing of the other words."""
     partial = Verdict(kind="partial drift", sentence="", matched=None, judge_error=None)
     found = place(generator, judge(0), verdict=partial, bare=bare(6), untouched=5)
     assert found.where == "unclear" and "other words" not in found.sentence and "only" not in found.sentence

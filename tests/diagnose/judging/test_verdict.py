@@ -143,7 +143,7 @@ def test_judge_error_is_counted_from_its_track() -> None:
 
 def test_wilson_interval() -> None:
     value = share(8, 10)
-    assert (value.low, value.high) == (pytest.approx(0.4902, abs=1e-3), pytest.approx(0.9433, abs=1e-3))
+    assert [value.low, value.high] == pytest.approx([0.4902, 0.9433], abs=1e-3)
     assert share(0, 5).low == 0.0 and share(5, 5).high == 1.0
     assert (share(0, 0).low, share(0, 0).high) == (0.0, 1.0)
 

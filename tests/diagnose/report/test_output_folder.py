@@ -18,7 +18,7 @@ from tonescope.diagnose.report import diagnosis_views, experiment_views, manifes
 from tonescope.diagnose.report.output_folder import slug, trials, write
 from tonescope.diagnose.report.sounds import Sounds
 from tonescope.diagnose.schema import Diagnosis
-from tonescope.models.families.musicgen.musicgen import Takes
+from tonescope.models.generator import Takes
 
 
 class ToyResult(BaseModel):

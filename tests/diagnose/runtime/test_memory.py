@@ -13,12 +13,15 @@ import torch
 
 from tests import tiny
 from tonescope.diagnose.attribution.metrics import Playback, margin
+from tonescope.diagnose.intervene.mean_activations import ATTRIBUTED
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.store.traces import TraceSpec
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Sampling
+from tonescope.models.generator import Sampling
+from tonescope.models.judges import listening
+from tonescope.models.judges.judge import Judge
 
 PROMPT = "smooth jazz with piano"
 
@@ -28,7 +31,7 @@ def test_the_extrapolation_meets_what_is_counted() -> None:
     metric = margin(judge, "house", "smooth jazz")
     for seconds in (0.8, 2.4):
         frames = round(seconds * generator.frame_rate)
-        counted = memory._saved_bytes(generator, PROMPT, metric, frames, 3.0, memory.ATTRIBUTED)
+        counted = memory._saved_bytes(generator, PROMPT, metric, frames, 3.0, ATTRIBUTED)
         said = memory.attribution_bytes(generator, PROMPT, metric, seconds, 3.0) / memory.BACKWARD
         assert said == pytest.approx(counted, rel=0.15)
 
@@ -70,13 +73,13 @@ def test_more_listens_hold_no_more_than_one(monkeypatch: pytest.MonkeyPatch) -> 
     judge, generator = tiny.judge(), tiny.generator()
     marks: list[weakref.ref[Any]] = []
     alive: list[int] = []
-    plain = judge.margin
+    plain = listening.margin
 
-    def watched(sound: torch.Tensor, *rest: Any) -> torch.Tensor:
+    def watched(judge: Judge, sound: torch.Tensor, *rest: Any) -> torch.Tensor:
         alive.append(sum(mark() is not None for mark in marks))
-        return plain(Passing.apply(sound, marks), *rest)
+        return plain(judge, Passing.apply(sound, marks), *rest)
 
-    monkeypatch.setattr(judge, "margin", watched)
+    monkeypatch.setattr(listening, "margin", watched)
     text = generator.read_text([PROMPT])
     states = text.states.detach().requires_grad_()
     codes = torch.randint(generator.size, (1, generator.n_codebooks, 40))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tonescope.diagnose.runtime.progress import GIB, Clock
+from tonescope.diagnose.runtime.memory import GIB
+from tonescope.diagnose.runtime.progress import Clock
 
 
 def test_stages_add_up_and_large_costs_are_told() -> None:

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from tests import tiny
+from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.runtime import session as sessions
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.models import loading
 from tonescope.models.errors import TonescopeError
-from tonescope.models.judges.clap import ConfusionRecord
+from tonescope.models.judges.calibration import ConfusionRecord
 from tonescope.models.vocabulary import Vocabulary
 
 
 def test_reference_means_are_kept_and_not_mixed_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TONESCOPE_CACHE", str(tmp_path))  # not the cache that other tests have filled
     measured: list[str] = []
-    real = sessions.mean_activations.measure
+    real: Any = mean_activations.measure
 
     def counting(generator, *rest, **options):  # type: ignore[no-untyped-def]
         measured.append(generator.name)
         return real(generator, 0.3, *rest[1:], prompts=("jazz", "house"), **options)
 
-    monkeypatch.setattr(sessions.mean_activations, "measure", counting)
+    monkeypatch.setattr(mean_activations, "measure", counting)
     first = tiny.session()
     means = first.means(Settings(seconds=0.5))
     assert first.means(Settings(seconds=2.0)) is means
@@ -52,17 +54,17 @@ def test_a_record_stays_with_the_pair_it_was_measured_on(
 ) -> None:
     judge = tiny.judge()
     judge.record = ConfusionRecord(judge.labels, ((1,) * 4,) * 4, ((1,) * 4,) * 4, 0.0)
-    monkeypatch.setattr(sessions.loading, "load_judge", lambda *_: judge)
-    monkeypatch.setattr(sessions.loading, "judge_rows", lambda _: tiny.ROWS)
+    monkeypatch.setattr(loading, "load_judge", lambda *_: judge)
+    monkeypatch.setattr(loading, "judge_rows", lambda _: tiny.ROWS)
     assert Session.open(str(folders[0]), loading.EMBEDDED).judge.record is None
 
 
 def test_an_adapter_brings_words_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sessions.loading, "find", lambda *_: Path())
-    monkeypatch.setattr(sessions.loading, "load_generator", lambda *_: tiny.generator())
-    monkeypatch.setattr(sessions.loading, "load_judge", lambda *_: tiny.judge())
-    monkeypatch.setattr(sessions.loading, "judge_rows", lambda _: tiny.ROWS)
-    monkeypatch.setattr(sessions.loading, "load_vocabulary", lambda _: Vocabulary(frozenset({"house"})))
+    monkeypatch.setattr(loading, "find", lambda *_: Path())
+    monkeypatch.setattr(loading, "load_generator", lambda *_: tiny.generator())
+    monkeypatch.setattr(loading, "load_judge", lambda *_: tiny.judge())
+    monkeypatch.setattr(loading, "judge_rows", lambda _: tiny.ROWS)
+    monkeypatch.setattr(loading, "load_vocabulary", lambda _: Vocabulary(frozenset({"house"})))
     assert Session.open("embedded").vocabulary is not None
     assert Session.open("embedded", adapter="somewhere").vocabulary is None
 
@@ -71,9 +73,10 @@ def test_reference_means_of_another_model_or_a_broken_file_are_measured_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TONESCOPE_CACHE", str(tmp_path / "cache"))
-    real, settings = sessions.mean_activations.measure, Settings(seconds=0.5)
+    real: Any = mean_activations.measure
+    settings = Settings(seconds=0.5)
     monkeypatch.setattr(
-        sessions.mean_activations,
+        mean_activations,
         "measure",
         lambda generator, _, *rest, **how: real(generator, 0.3, *rest, ("jazz",), **how),
     )
@@ -87,7 +90,7 @@ def test_reference_means_of_another_model_or_a_broken_file_are_measured_again(
     shipped, tuned = tiny.session(), tiny.session()
     shipped.generator.folder = tuned.generator.folder = tmp_path
     tuned.generator.model.decoder.model.decoder.layers[1].self_attn.q_proj.weight += 0.1
-    monkeypatch.setattr(sessions.mean_activations, "measure", lambda *_, **__: means)
+    monkeypatch.setattr(mean_activations, "measure", lambda *_, **__: means)
     assert tuned.means(settings) is means and shipped.means(settings) is not means
     (tmp_path / sessions.REFERENCE_FILE).write_bytes(b"broken")
     with pytest.raises(TonescopeError, match="holds no reference means"):

@@ -8,10 +8,13 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.store.traces import Trace, TraceSpec, activations, record, size_of
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.recording import activations
+from tonescope.diagnose.store.traces import Extent, Trace, TraceSpec, record, size_of
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.musicgen import Generator, Takes
-from tonescope.models.units import SITES, Location
+from tonescope.models.generator import Generator, Takes
+from tonescope.models.sites import SITES
+from tonescope.models.units import Location
 
 PROMPTS = ["smooth jazz with piano", "house", "smooth jazz with piano"]
 
@@ -32,50 +35,58 @@ def takes(generator: Generator) -> Takes:
 
 
 def test_what_is_kept_is_what_was_there(generator: Generator, takes: Takes) -> None:
-    whole = record(generator, takes, everywhere(generator), TraceSpec("all"))
+    whole = record(Context(generator), takes, sites=everywhere(generator), spec=TraceSpec("all"))
     assert set(whole.values) == set(generator.locations())
     places = [Location("decoder", 1, "mlp"), Location("decoder", 0, "residual"), Location("codec", 3, "decoder")]
-    sources = activations(generator, takes, places)
+    sources = activations(Context(generator), takes, places)
     for row, source in enumerate(sources):
         for place in places:
             assert torch.equal(whole.values[place][row], source.values[place].half())
-    mean, peak = (record(generator, takes, everywhere(generator), TraceSpec(kind)) for kind in ("mean", "peak"))
+    mean, peak = (
+        record(Context(generator), takes, sites=everywhere(generator), spec=TraceSpec(kind))
+        for kind in ("mean", "peak")
+    )
     for place in places:
         raw = torch.stack([source.values[place] for source in sources])
-        assert torch.allclose(mean.values[place].float(), raw.mean(2), atol=2e-3)
-        assert torch.allclose(peak.values[place].float().abs(), raw.abs().amax(2), atol=2e-2)
+        assert torch.allclose(mean.values[place].float(), raw.mean(3), atol=2e-3)
+        assert torch.allclose(peak.values[place].float().abs(), raw.abs().amax(3), atol=2e-2)
     heads = whole.values[Location("decoder", 0, "self")]
-    assert heads.shape[3] == 4 and (heads >= 0).all()
+    assert heads.shape[4] == 4 and (heads >= 0).all()
 
 
 def test_the_strongest_units_are_kept(generator: Generator, takes: Takes) -> None:
     place = Location("decoder", 1, "mlp")
-    top, whole = (record(generator, takes, ["decoder.mlp"], TraceSpec("peak", top=top)) for top in (3, None))
+    top, whole = (
+        record(Context(generator), takes, sites=["decoder.mlp"], spec=TraceSpec("peak", top=top)) for top in (3, None)
+    )
     assert top.values[place].shape[-1] == 3
     for row in range(len(takes)):
-        strongest = whole.values[place][row, 0].float().abs().topk(3).indices
+        strongest = whole.values[place][row, 0, 0].float().abs().topk(3).indices
         assert set(strongest.tolist()) == set(top.indices[place][row].tolist())
-        assert torch.equal(whole.values[place][row][:, top.indices[place][row].long()], top.values[place][row])
+        assert torch.equal(whole.values[place][row][..., top.indices[place][row].long()], top.values[place][row])
 
 
 def test_the_size_is_known_before(generator: Generator, takes: Takes) -> None:
     for keep in (TraceSpec("all"), TraceSpec("mean"), TraceSpec("all", top=2), TraceSpec("peak", uncond=False)):
-        trace = record(generator, takes, everywhere(generator), keep)
+        trace = record(Context(generator), takes, sites=everywhere(generator), spec=keep)
         size = sum(tensor.nbytes for tensor in (*trace.values.values(), *trace.indices.values()))
         longest = max(len(row) for row in generator.read_text(PROMPTS).tokens)
-        said = size_of(generator, len(takes), takes.codes.shape[2], longest, generator.locations(), keep, 3.0)
+        extent = Extent(len(takes), generator.frames_of(takes), longest)
+        said = size_of(Context(generator), extent, generator.locations(), keep)
         assert size == said
         with pytest.raises(TonescopeError, match="would take"):
-            record(generator, takes, everywhere(generator), keep, limit=said - 1)
+            record(Context(generator), takes, sites=everywhere(generator), spec=keep, limit=said - 1)
 
 
 def test_files_give_a_trace_back_bit_for_bit(generator: Generator, takes: Takes, tmp_path: Path) -> None:
-    trace = record(generator, takes, everywhere(generator), TraceSpec("all", top=3))
+    trace = record(Context(generator), takes, sites=everywhere(generator), spec=TraceSpec("all", top=3))
     trace.save(tmp_path / "trace")
     again = Trace.load(tmp_path / "trace")
     assert again.about == trace.about and again.tokens == trace.tokens
     assert again.takes.prompts == takes.prompts and again.takes.seeds == takes.seeds
-    assert torch.equal(again.takes.codes, takes.codes) and torch.equal(again.takes.waveform, takes.waveform)
+    assert torch.equal(again.takes.state["codes"], takes.state["codes"]) and torch.equal(
+        again.takes.waveform, takes.waveform
+    )
     for kept, read in ((trace.values, again.values), (trace.indices, again.indices)):
         assert set(kept) == set(read)
         assert all(
@@ -101,11 +112,11 @@ def test_large_values_are_kept_and_broken_ones_refused() -> None:
     weight = generator.model.decoder.model.decoder.layers[1].fc1.weight
     weight.mul_(1e6)
     takes = generator.generate(["house"], [1], 0.3)
-    trace = record(generator, takes, ["decoder.mlp"], TraceSpec("peak"))
+    trace = record(Context(generator), takes, sites=["decoder.mlp"], spec=TraceSpec("peak"))
     assert trace.values[place].dtype == torch.bfloat16 and torch.isfinite(trace.values[place]).all()
     weight.fill_(float("nan"))
     with pytest.raises(TonescopeError, match="is not a number"):
-        record(generator, takes, ["decoder.mlp"])
+        record(Context(generator), takes, sites=["decoder.mlp"])
 
 
 @pytest.mark.parametrize("over_time", ["mean", "peak"])
@@ -114,9 +125,9 @@ def test_padding_is_no_part_of_what_the_text_did(over_time: str) -> None:
     generator, keep = tiny.generator(), TraceSpec(over_time)  # type: ignore[arg-type]
     sites = ["text.mlp", "text.self"]
     takes = generator.generate(PROMPTS, [1, 2, 3], 0.3)
-    together = record(generator, takes, sites, keep)
+    together = record(Context(generator), takes, sites=sites, spec=keep)
     for row in range(len(takes)):
-        alone = record(generator, takes.rows(row, row + 1), sites, keep)
+        alone = record(Context(generator), takes.rows(row, row + 1), sites=sites, spec=keep)
         for place, values in alone.values.items():
             assert torch.allclose(values[0].float(), together.values[place][row].float(), atol=2e-3), place
 
@@ -125,20 +136,20 @@ def test_others_can_be_patched_from_a_trace() -> None:
     generator = tiny.generator()
     takes = generator.generate(["house"] * 2, [1, 2], 0.3)
     sites = ["decoder.mlp", "decoder.self"]
-    trace = record(generator, takes, sites, TraceSpec("all", whole_heads=True))
-    source = activations(generator, takes, generator.locations(*sites))[1]
+    trace = record(Context(generator), takes, sites=sites, spec=TraceSpec("all", whole_heads=True))
+    source = activations(Context(generator), takes, generator.locations(*sites))[1]
     again = trace.source(1)
     assert again.values.keys() == source.values.keys()
     assert all(torch.allclose(again.values[place], source.values[place], atol=2e-3) for place in source.values)
     for keep in (TraceSpec("all"), TraceSpec("mean", whole_heads=True), TraceSpec("all", top=2)):
         with pytest.raises(TonescopeError, match="cannot be patched from"):
-            record(generator, takes, sites, keep).source(0)
+            record(Context(generator), takes, sites=sites, spec=keep).source(0)
 
 
 def test_files_of_two_traces_are_not_mixed(tmp_path: Path) -> None:
     generator = tiny.generator()
     for name, prompt in (("a", "house"), ("b", "jazz")):
-        record(generator, generator.generate([prompt], [1], 0.3), ["decoder.mlp"]).save(tmp_path / name)
+        record(Context(generator), generator.generate([prompt], [1], 0.3), sites=["decoder.mlp"]).save(tmp_path / name)
     (tmp_path / "a.json").replace(tmp_path / "b.json")
     with pytest.raises(TonescopeError, match="no whole trace"):
         Trace.load(tmp_path / "b")
@@ -148,11 +159,11 @@ def test_a_place_that_is_not_there_is_refused() -> None:
     generator, melody = tiny.generator(), tiny.generator("melody")
     takes = generator.generate(["house"], [1], 0.3)
     with pytest.raises(TonescopeError, match="is no site"):
-        record(generator, takes, ["decoder.mpl"])
+        record(Context(generator), takes, sites=["decoder.mpl"])
     with pytest.raises(TonescopeError, match="no site was named"):
-        record(generator, takes, [])
+        record(Context(generator), takes, sites=[])
     with pytest.raises(TonescopeError, match="has no location"):
-        record(melody, melody.generate(["house"], [1], 0.3), ["decoder.cross"])
+        record(Context(melody), melody.generate(["house"], [1], 0.3), sites=["decoder.cross"])
 
 
 def test_what_cannot_be_kept_is_refused() -> None:

@@ -8,7 +8,8 @@ import torch
 from transformers import ClapFeatureExtractor, ClapModel
 
 from tests import tiny
-from tonescope.models.judges.clap import LONGEST_TEXT, Judge
+from tonescope.models.judges.clap import LONGEST_TEXT, Clap
+from tonescope.models.judges.listening import margin, posterior
 from tonescope.models.judges.mel import LogMel
 
 
@@ -57,9 +58,9 @@ def test_it_knows_what_of_a_text_it_reads() -> None:
 def test_probabilities_sum_to_one_and_rows_are_independent() -> None:
     judge = tiny.judge()
     audio = torch.randn(3, 2900) * 0.1
-    together = judge.posterior(audio, 1600)
+    together = posterior(judge, audio, 1600)
     assert torch.allclose(together.sum(1), torch.ones(3), atol=1e-5)
-    assert torch.allclose(torch.cat([judge.posterior(row[None], 1600) for row in audio]), together, atol=1e-5)
+    assert torch.allclose(torch.cat([posterior(judge, row[None], 1600) for row in audio]), together, atol=1e-5)
 
 
 def test_long_audio_is_heard_to_its_end() -> None:
@@ -73,10 +74,10 @@ def test_long_audio_is_heard_to_its_end() -> None:
 def test_margin_is_a_difference_of_logits_and_differentiable() -> None:
     judge = tiny.judge()
     audio = (torch.randn(2, 1600) * 0.1).requires_grad_()
-    margin = judge.margin(audio, 1600, "house", "smooth jazz")
+    found = margin(judge, audio, 1600, "house", "smooth jazz")
     logits = judge.logits(audio, 1600)
-    assert torch.allclose(margin, logits[:, 2] - logits[:, 1])
-    margin.sum().backward()
+    assert torch.allclose(found, logits[:, 2] - logits[:, 1])
+    found.sum().backward()
     assert audio.grad is not None and float(audio.grad.abs().sum()) > 0
 
 
@@ -84,8 +85,8 @@ def test_a_model_that_fuses_crops_hears_too() -> None:
     config = tiny.clap().config
     config.audio_config.enable_fusion = True
     torch.manual_seed(0)
-    judge = Judge(ClapModel(config), tiny.tokenizer(), tiny.extractor(), "fused", ("house", "techno"))
+    judge = Clap(ClapModel(config), tiny.tokenizer(), tiny.extractor(), "fused", ("house", "techno"))
     audio = torch.randn(2, 1600) * 0.1
-    assert torch.allclose(judge.posterior(audio, 1600).sum(1), torch.ones(2), atol=1e-5)
-    judge.margin(audio.requires_grad_(), 1600, "house", "techno").sum().backward()
+    assert torch.allclose(posterior(judge, audio, 1600).sum(1), torch.ones(2), atol=1e-5)
+    margin(judge, audio.requires_grad_(), 1600, "house", "techno").sum().backward()
     assert audio.grad is not None and float(audio.grad.abs().sum()) > 0

@@ -46,4 +46,4 @@ def test_takes_are_those_of_the_usual_cache(family: str, monkeypatch: pytest.Mon
     assert used
     monkeypatch.setattr(musicgen, "preallocated_cache", lambda _: EncoderDecoderCache(DynamicCache(), DynamicCache()))
     usual = generator.generate(["jazz", "jazz"], [1, 2], 0.5)
-    assert torch.equal(ours.codes, usual.codes)
+    assert torch.equal(ours.state["codes"], usual.state["codes"])

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.attribution.cross_attention import cross_attention
 from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.cross_attention import read as cross_attention
 
 
 @pytest.mark.parametrize("family", ["mono", "stereo", "bert"])
@@ -16,7 +16,7 @@ def test_it_equals_what_eager_attention_returns(family: str) -> None:
     takes = generator.generate(["smooth jazz with piano", "house"], [1, 2], 0.5)
     maps = cross_attention(generator, takes)
     text = generator.read_text(takes.prompts)
-    assert maps.shape == (2, generator.layers, takes.codes.shape[2], text.mask.shape[1])
+    assert maps.shape == (2, generator.layers, takes.state["codes"].shape[2], text.mask.shape[1])
     assert torch.allclose(maps.sum(-1), torch.ones(maps.shape[:3]), atol=1e-5)
     assert (maps[1, :, :, text.mask[1] == 0] == 0).all()
 
@@ -25,9 +25,9 @@ def test_it_equals_what_eager_attention_returns(family: str) -> None:
     generator.model.decoder.set_attn_implementation("eager")
     handle = attention.register_forward_hook(lambda _, __, output: returned.append(output[1]))
     with torch.no_grad():
-        generator.replay(takes.codes, text)
+        generator.branch_logits(takes.state["codes"], text)
     handle.remove()
-    expected = returned[0][:2].mean(1)[:, : takes.codes.shape[2]]
+    expected = returned[0][:2].mean(1)[:, : takes.state["codes"].shape[2]]
     assert torch.allclose(maps[:, 1], expected, atol=1e-5)
 
 

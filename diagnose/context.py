@@ -1,0 +1,99 @@
+"""What every part of a job needs and passes on: models, baseline, sampling, length, batch sizes; and which seeds are for what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from tonescope.diagnose.intervene.mean_activations import MeanActivations
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Generator, Sampling
+from tonescope.models.judges.judge import Judge
+
+MOST_SEEDS = 2**63
+
+
+@dataclass(frozen=True)
+class Batches:
+    """How many rows go together: takes that are played, and takes that gradients are taken of."""
+
+    played: int = 48
+    attributed: int = 4
+
+
+@dataclass(frozen=True)
+class Context:
+    """The models at work and how they are used.
+
+    Attributes:
+        generator: what plays.
+        judge: what listens; absent where nothing is judged.
+        means: the baseline that mean ablation puts units back to; absent where nothing is mean-ablated.
+        sampling: how takes are drawn.
+        seconds: how long they are.
+        batches: how many rows go together.
+    """
+
+    generator: Generator
+    judge: Judge | None = None
+    means: MeanActivations | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    seconds: float = 4.0
+    batches: Batches = field(default_factory=Batches)
+
+    @property
+    def guidance(self) -> float:
+        """The guidance scale of the sampling."""
+        return self.sampling.guidance
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of what is played."""
+        return int(self.generator.sample_rate)
+
+    @property
+    def listener(self) -> Judge:
+        """The judge; refuses a context without one."""
+        if self.judge is None:
+            raise TonescopeError("nothing can be judged without a judge; give the context one.")
+        return self.judge
+
+    def with_batches(self, *, played: int | None = None, attributed: int | None = None) -> Context:
+        """The same with other batch sizes."""
+        sizes = Batches(played or self.batches.played, attributed or self.batches.attributed)
+        return replace(self, batches=sizes)
+
+
+@dataclass(frozen=True)
+class SeedPlan:
+    """Which seeds are for what, disjoint by construction: what was chosen in some takes is tested in others.
+
+    Seeds count up from ``first`` in blocks of ``takes``: to explore, to test, then one block for each round of a search.
+    """
+
+    first: int
+    takes: int
+
+    def _block(self, number: int) -> tuple[int, ...]:
+        start = self.first + number * self.takes
+        if not 0 <= start <= start + self.takes <= MOST_SEEDS:
+            raise TonescopeError(
+                f"{self.takes} takes from seed {self.first} on would leave the seeds there are (0 to {MOST_SEEDS - 1}); "
+                "choose a smaller seed."
+            )
+        return tuple(range(start, start + self.takes))
+
+    @property
+    def explore(self) -> tuple[int, ...]:
+        """Of the takes that are heard first, and that units, words and the contrast are chosen by."""
+        return self._block(0)
+
+    @property
+    def test(self) -> tuple[int, ...]:
+        """Of the fresh takes that what was found is tested in."""
+        return self._block(1)
+
+    def round(self, number: int) -> tuple[int, ...]:
+        """Of the takes of one round of a search, counted from 1."""
+        if number < 1:
+            raise ValueError("rounds are counted from 1")
+        return self._block(1 + number)

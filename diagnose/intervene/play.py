@@ -1,0 +1,47 @@
+"""Playing many rows: prompts, seeds and edits, one of each a take, as few batches as fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Takes
+
+Advance = Callable[[float], None]
+"""Told the share that is done."""
+
+
+def play(
+    context: Context,
+    prompts: Sequence[str],
+    seeds: Sequence[int],
+    edits: Sequence[Edit | None] | None = None,
+    *,
+    advance: Advance | None = None,
+) -> Takes:
+    """Generate with one edit a row (none, if absent), on the noise of ``seeds``.
+
+    Raises:
+        TonescopeError: an edit cannot be made here, did not fire, changed nothing, or reaches beyond the take.
+    """
+    edits = [None] * len(seeds) if edits is None else edits
+    if not len(prompts) == len(seeds) == len(edits):
+        raise ValueError(
+            f"{len(prompts)} prompts, {len(seeds)} seeds and {len(edits)} edits are not one of each a take"
+        )
+    generator, seconds, rows = context.generator, context.seconds, context.batches.played
+    for late in (edit.seconds[1] for edit in edits if edit and edit.seconds and edit.seconds[1] > seconds + 1e-6):
+        raise TonescopeError(
+            f"an edit up to {late:g} s reaches beyond the {seconds:g} s of the take; choose earlier seconds."
+        )
+    done = []
+    for start in range(0, len(seeds), rows):
+        part = slice(start, start + rows)
+        with edited(generator, edits[part], context.guidance, context.means):
+            done.append(generator.generate(prompts[part], seeds[part], seconds, context.sampling))
+        if advance:
+            advance(min(1.0, (start + rows) / len(seeds)))
+    return Takes.join(done)

@@ -1,0 +1,103 @@
+"""Recording: finished takes are passed through once more, and what units did is caught on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.patching import SourceActivations
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Generator, Takes
+from tonescope.models.hooks import hooked, read
+from tonescope.models.units import Location
+
+T = TypeVar("T")
+ROWS = 4  # takes that are replayed together
+
+
+def batches(generator: Generator, takes: Takes) -> list[list[int]]:
+    """Rows of takes that are replayed together."""
+    groups = generator.batches(takes.prompts)
+    return [group[start : start + ROWS] for group in groups for start in range(0, len(group), ROWS)]
+
+
+@torch.no_grad()
+def watch(
+    context: Context,
+    takes: Takes,
+    rows: Sequence[int],
+    locations: Sequence[Location],
+    reduce: Callable[[Location, Tensor], T],
+) -> tuple[dict[Location, T], tuple[tuple[str, ...], ...]]:
+    """What ``reduce`` makes of the activations (takes, branches, steps, along, features) of one batch, and its tokens.
+
+    Args:
+        rows: which rows of the whole these takes are, so that an edit in force around this call finds its own.
+    """
+    generator, guidance = context.generator, context.guidance
+    seen: dict[Location, T] = {}
+    caught: dict[Location, dict[tuple[int, int], Tensor]] = {location: {} for location in locations}
+
+    def look(location: Location) -> Callable[[Tensor], None]:
+        parts = generator.n_channels if location.network == "codec" else 1
+        steps = generator.steps(location)
+
+        def keep(tensor: Tensor) -> None:
+            layout = generator.layout(location, guidance)
+            pieces = caught[location]
+            pieces[layout.first_step, layout.part] = layout.split(tensor).transpose(0, 1)
+            if sum(piece.shape[2] for piece in pieces.values()) < steps * parts:
+                return
+            firsts = sorted({first for first, _ in pieces})
+            whole = [torch.cat([pieces[first, part] for part in range(parts)], 3) for first in firsts]
+            seen[location] = reduce(location, torch.cat(whole, 2) if len(whole) > 1 else whole[0])
+            pieces.clear()
+
+        return keep
+
+    hooks = [read(generator.place(location), look(location)) for location in locations]
+    with hooked(hooks), generator.working_on(torch.tensor(list(rows))):
+        text = generator.run(takes, guidance, locations)
+    return seen, text.tokens
+
+
+def finite(location: Location, tensor: Tensor) -> Tensor:
+    """The tensor, or the refusal of one that is not a number in places."""
+    if not torch.isfinite(tensor).all():
+        raise TonescopeError(
+            f"{location} is not a number in places, so the recording would mean nothing; "
+            "load the model in float32 (half precision overflows) or check its weights."
+        )
+    return tensor
+
+
+def activations(context: Context, takes: Takes, locations: Sequence[Location]) -> list[SourceActivations]:
+    """Everything at some locations, one object a take, to patch from.
+
+    Raises:
+        TonescopeError: an activation is not a number.
+    """
+    found: dict[int, SourceActivations] = {}
+    for rows in batches(context.generator, takes):
+        seen, _ = watch(
+            context, takes.pick(rows), rows, locations, lambda location, tensor: finite(location, tensor).cpu()
+        )
+        for position, row in enumerate(rows):
+            found[row] = SourceActivations({location: tensor[position] for location, tensor in seen.items()})
+    return [found[row] for row in range(len(takes))]
+
+
+def shuffled(sources: Sequence[SourceActivations], seed: int) -> list[SourceActivations]:
+    """For each take, what a random other one did: the sources of a resample ablation (Chan et al. 2022).
+
+    Raises :class:`TonescopeError` when there is no other take.
+    """
+    if len(sources) < 2:
+        raise TonescopeError("resampling takes from another take, and there is only one; record two takes or more.")
+    shift = 1 + int(np.random.default_rng(seed).integers(len(sources) - 1))
+    return [sources[(row + shift) % len(sources)] for row in range(len(sources))]

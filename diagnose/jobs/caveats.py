@@ -1,0 +1,161 @@
+"""What a reader of a diagnosis has to be warned of: one row a caveat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tonescope.diagnose.jobs.request import Models, Request
+from tonescope.diagnose.jobs.verification_plan import PREDICTED_WORDS
+from tonescope.diagnose.judging.intent import Intent, intent_caveats
+from tonescope.diagnose.judging.verdict import Heard
+from tonescope.diagnose.schema import Contrast, Drivers
+
+EMBEDDED = "embedded"
+MEASURED_SHARE = 0.75  # of the judge's window; its record says little about less
+USEFUL_TAKES = 8
+LISTENER = "laion/larger_clap_music"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What caveats are about."""
+
+    request: Request
+    models: Models
+    intent: Intent
+    heard: Heard
+    contrast: Contrast
+    drivers: Drivers
+
+
+def foreign(models: Models) -> bool:
+    """Whether a judge that knows only one sound world was asked about another. A fine-tune of the embedded model still plays
+    in its own."""
+    return bool(models.judge.domain) and models.generator.name.split(" + ")[0] != EMBEDDED
+
+
+def foreign_caveat(models: Models) -> str:
+    """What is to be said where :func:`foreign` holds."""
+    judge, generator = models.judge, models.generator
+    return (
+        f"The judge {judge.name} knows only {judge.domain}, which {generator.name} was not made for: "
+        f"choose the judge {LISTENER}."
+    )
+
+
+def _foil_is_heard(found: Found) -> str | None:
+    foil = found.request.foil(found.models)
+    if foil != found.contrast.target:
+        return None
+    return f"{foil} cannot be compared with itself, so it was compared with {found.contrast.other}."
+
+
+def _half_precision(found: Found) -> str | None:
+    if found.models.generator.dtype.itemsize >= 4:
+        return None
+    return (
+        "The generator ran in half precision: rounding alone can part takes that share their noise, and small effects drown "
+        "in it; single precision (float32) does not have that."
+    )
+
+
+def _prefix(found: Found) -> str | None:
+    return found.models.generator.caveat or None
+
+
+def _few_takes(found: Found) -> str | None:
+    takes = found.request.settings.takes
+    if takes >= USEFUL_TAKES:
+        return None
+    few = "One take gives no interval" if takes == 1 else f"{takes} takes give a wide interval"
+    return f"{few}; {USEFUL_TAKES} or more give a useful one."
+
+
+def _unknown_words(found: Found) -> str | None:
+    unknown = [word.word for word in found.drivers.words if not word.known]
+    if not unknown:
+        return None
+    shown, them = ", ".join(f"“{word}”" for word in unknown), "it" if len(unknown) == 1 else "them"
+    return f"{found.models.generator.name} never saw {shown} in training: what it plays for {them} is a guess from similar words."
+
+
+def _many_words(found: Found) -> str | None:
+    words = len(found.drivers.words)
+    if words <= PREDICTED_WORDS:
+        return None
+    return (
+        f"Of {words} words the {PREDICTED_WORDS} with the steepest gradients were predicted; the others are estimated by their "
+        "gradients alone, which say less."
+    )
+
+
+def _unmeasured_judge(found: Found) -> str | None:
+    judge, seconds = found.models.judge, found.request.settings.seconds
+    if judge.record is None:
+        return (
+            f"How often {judge.name} itself mishears these genres was not measured, so what it hears, and a drift, may be its "
+            "own mistake: listen to the takes."
+        )
+    if seconds < MEASURED_SHARE * judge.window_seconds:
+        return f"How often {judge.name} mishears was measured on {judge.window_seconds:g} s of music; in {seconds:g} s it hears less."
+    return None
+
+
+def _foreign(found: Found) -> str | None:
+    return foreign_caveat(found.models) if foreign(found.models) else None
+
+
+def _foreign_clips(found: Found) -> str | None:
+    judge = found.models.judge
+    if not (found.request.clips and judge.domain):
+        return None
+    return (
+        f"The judge {judge.name} knows only {judge.domain}, and may mishear the known clips for being other music; they were "
+        f"counted, and nothing follows from them: choose the judge {LISTENER}."
+    )
+
+
+def _unsure(found: Found) -> str | None:
+    heard = found.heard
+    return f"In {heard.unsure} of {heard.share.total} takes the judge hears no clear genre." if heard.unsure else None
+
+
+def _small_control(found: Found) -> str | None:
+    group = found.drivers.group
+    if not group or group.control_units >= group.units:
+        return None
+    return (
+        f"Only {group.control_units} random units were left to compare the {group.units} strongest with, so that test proves "
+        "nothing."
+    )
+
+
+def _intent(found: Found) -> Sequence[str]:
+    return intent_caveats(found.intent, found.request.prompt, found.models.judge)
+
+
+Caveat = Callable[[Found], str | Sequence[str] | None]
+CAVEATS: tuple[Caveat, ...] = (
+    _foil_is_heard,
+    _half_precision,
+    _prefix,
+    _few_takes,
+    _intent,
+    _unknown_words,
+    _many_words,
+    _unmeasured_judge,
+    _foreign,
+    _foreign_clips,
+    _unsure,
+    _small_control,
+)
+
+
+def caveats(found: Found) -> list[str]:
+    """Every sentence that applies, in the order in which they matter."""
+    told: list[str] = []
+    for caveat in CAVEATS:
+        said = caveat(found)
+        told += [said] if isinstance(said, str) else list(said or ())
+    return told

@@ -1,0 +1,86 @@
+"""What a job about a prompt is asked, and the refusal of what these models cannot do, before anything is played."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tonescope.diagnose.context import SeedPlan
+from tonescope.diagnose.judging.intent import choose_label
+from tonescope.diagnose.judging.reference_clips import Clip
+from tonescope.diagnose.settings import Settings, check
+from tonescope.diagnose.store.traces import TraceSpec
+from tonescope.diagnose.taxonomy import Taxonomy
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Generator, Sampling
+from tonescope.models.judges.judge import Judge
+from tonescope.models.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Models:
+    """What a request is put to: who plays, who listens, the genres that can be spoken of, and the words learned in training,
+    where they are known."""
+
+    generator: Generator
+    judge: Judge
+    taxonomy: Taxonomy
+    vocabulary: Vocabulary | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """A prompt and what is wanted to be known about it.
+
+    Attributes:
+        prompt: what is played.
+        settings: how.
+        intended: the genre the user meant, when the prompt does not say it.
+        clips: clips that truly are of the genre asked for, to tell the listener's error from the generator's.
+        trace: what to record of the takes; nothing if absent.
+    """
+
+    prompt: str
+    settings: Settings
+    intended: str | None = None
+    clips: Sequence[Clip] = ()
+    trace: TraceSpec | None = None
+
+    def normalized(self) -> Request:
+        """The same with letters that are put together of two characters as one."""
+        return replace(self, prompt=unicodedata.normalize("NFC", self.prompt))
+
+    @property
+    def sampling(self) -> Sampling:
+        """How takes are drawn."""
+        return Sampling(self.settings.guidance, self.settings.temperature, self.settings.top_k)
+
+    @property
+    def seeds(self) -> SeedPlan:
+        """Which seeds are for what."""
+        return SeedPlan(self.settings.seed, self.settings.takes)
+
+    def check(self, models: Models) -> None:
+        """Refuse what cannot be done. Raises :class:`TonescopeError`."""
+        settings, generator = self.settings, models.generator
+        check(self.prompt, settings)
+        if settings.seconds > generator.longest_seconds:
+            raise TonescopeError(
+                f"{settings.seconds:g} seconds are more than {generator.name} learned to play; "
+                f"ask for at most {generator.longest_seconds:g}."
+            )
+        if generator.frames(settings.seconds) < generator.frames(generator.shortest_seconds):
+            raise TonescopeError(
+                f"{settings.seconds:g} seconds are too short for {generator.name}; "
+                f"ask for at least {generator.shortest_seconds:.2f}."
+            )
+        for label in (settings.foil, self.intended):
+            if label:
+                choose_label(label, models.taxonomy, models.judge.labels)
+        generator.read_text([self.prompt])
+
+    def foil(self, models: Models) -> str | None:
+        """The judge's label for what the user wants to hold against what is heard."""
+        named = self.settings.foil
+        return choose_label(named, models.taxonomy, models.judge.labels) if named else None

@@ -1,0 +1,53 @@
+"""How a judge is asked, and how often it is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_TEMPLATE = "This audio is a {} song."
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How the labels of a judge with a text tower are worded, and how its logits become probabilities.
+
+    Attributes:
+        templates: sentences around a label; the embedding of a label is the mean over them (Radford et al. 2021).
+        temperature: divides the logits, so that probabilities are true on average (Guo et al. 2017).
+        bias: subtracted from each label's logit; empty for none.
+        meaning_threshold: how probable a genre has to be for a prompt that names none to be read as asking for it.
+    """
+
+    templates: tuple[str, ...] = (DEFAULT_TEMPLATE,)
+    temperature: float = 1.0
+    bias: tuple[float, ...] = ()
+    meaning_threshold: float = 0.8
+
+
+@dataclass(frozen=True)
+class ConfusionRecord:
+    """How often a judge heard clips of known genre as what: ``table[i][j]`` counts clips of label i heard as label j.
+
+    Attributes:
+        labels: the rows and columns of the tables.
+        clean: the table for the clips as they are.
+        reconstructed: the table for the clips after a generator's codec.
+        calibration_error: expected calibration error of the probabilities, 0 to 1.
+    """
+
+    labels: tuple[str, ...]
+    clean: tuple[tuple[int, ...], ...]
+    reconstructed: tuple[tuple[int, ...], ...]
+    calibration_error: float
+
+    def heard_as(self, label: str, heard: str) -> tuple[int, int] | None:
+        """Count and total of reconstructed clips of a label that were heard as another; ``None`` if not measured."""
+        if label not in self.labels or heard not in self.labels:
+            return None
+        row = self.reconstructed[self.labels.index(label)]
+        return row[self.labels.index(heard)], sum(row)
+
+    def misses(self, label: str) -> tuple[int, int] | None:
+        """Count and total of reconstructed clips of a label heard as anything else; ``None`` where not measured."""
+        right = self.heard_as(label, label)
+        return right and (right[1] - right[0], right[1])

@@ -1,0 +1,84 @@
+"""Layout: how the tensor at a location is arranged, and the only place where such a tensor is reshaped.
+
+Every family orders its rows in its own way: guidance halves first or last, denoising steps as rows or one after the other, units on the
+last axis or before time. Everything outside the families works on one canonical view, (branches, takes, steps, along, features), with the
+conditional branch first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Branch = Literal["cond", "uncond", "shared"]
+"""Halves of classifier-free guidance; ``shared`` is what runs once for both, or without guidance."""
+
+_AXES = ("branch", "take", "step")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the tensor at a location is arranged while something passes through.
+
+    Attributes:
+        branches: the branches that are there, in the order of the rows.
+        axes: how rows are nested, the outermost first: some order of ``branch``, ``take``, ``step``.
+        steps: how many denoising steps are there; 1 where there is no such thing.
+        first_step: the first of them.
+        features_axis: where the features are: -1, or 1 for (rows, features, along).
+        prefix: leading positions that are prompt rather than audio; the canonical view leaves them out.
+        start: the audio position of the first one after the prefix.
+        frames: where the tensor runs faster than the frames of the audio, how many frames it covers; else 0.
+        part: which part of ``along`` this is, where a location runs several times for one take (sides of a stereo image).
+        takes: which takes of the whole are there; ``None`` means all.
+    """
+
+    branches: tuple[Branch, ...] = ("shared",)
+    axes: tuple[str, str, str] = _AXES  # type: ignore[assignment]
+    steps: int = 1
+    first_step: int = 0
+    features_axis: int = -1
+    prefix: int = 0
+    start: int = 0
+    frames: int = 0
+    part: int = 0
+    takes: Tensor | None = None
+
+    def split(self, tensor: Tensor) -> Tensor:
+        """The canonical view: (branches, takes, steps, along, features), conditional branch first, without the prefix."""
+        body = self._body(tensor)[:, self.prefix :]
+        sizes = {"branch": len(self.branches), "step": self.steps}
+        nested = body.unflatten(0, [sizes.get(axis, -1) for axis in self.axes])
+        canonical = nested.permute(*(self.axes.index(axis) for axis in _AXES), 3, 4)
+        return canonical.flip(0) if self._reversed else canonical
+
+    def merge(self, canonical: Tensor, tensor: Tensor) -> Tensor:
+        """Inverse of :meth:`split`: ``tensor`` with what is canonical put in; its prefix stays."""
+        ordered = canonical.flip(0) if self._reversed else canonical
+        rows = ordered.permute(*(_AXES.index(axis) for axis in self.axes), 3, 4).flatten(0, 2)
+        body = torch.cat([self._body(tensor)[:, : self.prefix], rows], 1) if self.prefix else rows
+        return body.transpose(1, 2) if self.features_axis == 1 else body
+
+    def rows(self, tensor: Tensor) -> int:
+        """How many takes are in a tensor."""
+        return len(tensor) // (len(self.branches) * self.steps)
+
+    def times(self, along: int, device: torch.device) -> Tensor:
+        """The frame of the audio that each of so many positions belongs to: (along,) int64."""
+        positions = torch.arange(along, device=device)
+        return positions * self.frames // along if self.frames else positions + self.start
+
+    @property
+    def canonical(self) -> tuple[Branch, ...]:
+        """The branches as :meth:`split` orders them."""
+        return self.branches[::-1] if self._reversed else self.branches
+
+    @property
+    def _reversed(self) -> bool:
+        return len(self.branches) == 2 and self.branches[0] == "uncond"
+
+    def _body(self, tensor: Tensor) -> Tensor:
+        return tensor.transpose(1, 2) if self.features_axis == 1 else tensor

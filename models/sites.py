@@ -1,0 +1,91 @@
+"""The registry of places: every kind of place in a generator that can be pointed at, as data.
+
+Addresses (:mod:`tonescope.models.units`), model families, documentation and tests derive from :data:`SITES`. A family has some of these
+sites; one that it lacks it explains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Network = Literal["text", "decoder", "denoiser", "codec"]
+"""The text encoder; what plays, code by code (``decoder``) or by denoising (``denoiser``); what turns latents into sound."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One kind of place.
+
+    Attributes:
+        network: the part of the generator.
+        name: what it is called there.
+        units: what one unit is.
+        side: whether the module's input or its output is read.
+        along: what the tensor runs along beside units: tokens of the prompt, positions in time, or samples of the codec.
+        meaning: for people.
+        causal: whether the site takes part in playing (the codec's encoder only hears).
+        attributed: whether effects of its units are estimated unless other sites are asked for.
+    """
+
+    network: Network
+    name: str
+    units: Literal["neuron", "head", "channel", "dimension"]
+    side: Literal["input", "output"]
+    along: Literal["tokens", "positions", "samples"]
+    meaning: str
+    causal: bool = True
+    attributed: bool = False
+
+    @property
+    def key(self) -> str:
+        """``decoder.mlp``: how options name the site."""
+        return f"{self.network}.{self.name}"
+
+    @property
+    def axis(self) -> int:
+        """Which axis of the tensor holds the units: (rows, along, units), or (rows, units, along) in the codec."""
+        return 1 if self.along == "samples" else -1
+
+
+def _player(network: Network, what: str) -> tuple[Site, ...]:
+    """The sites of a network that plays: the same for every transformer."""
+    heads, mixed = f"outputs of the {what}'s", "heads, before they are mixed"
+    read = f"{heads} cross-attention heads (what is read from the text), before they are mixed"
+    mlp = f"activations of the {what}'s MLP, after its nonlinearity"
+    return (
+        Site(network, "mlp", "neuron", "input", "positions", mlp, attributed=True),
+        Site(network, "self", "head", "input", "positions", f"{heads} self-attention {mixed}", attributed=True),
+        Site(network, "cross", "head", "input", "positions", read, attributed=True),
+        Site(network, "residual", "dimension", "output", "positions", f"the residual stream after a {what} layer"),
+    )
+
+
+SITES: tuple[Site, ...] = (
+    Site("text", "mlp", "neuron", "input", "tokens", "activations of the text encoder's MLP, after its nonlinearity"),
+    Site(
+        *("text", "self", "head", "input", "tokens"),
+        meaning="outputs of the text encoder's self-attention heads, before they are mixed",
+    ),
+    *_player("decoder", "decoder"),
+    *_player("denoiser", "denoiser"),
+    Site(
+        *("codec", "encoder", "channel", "output", "samples"),
+        meaning="channels of the codec's encoder, layer by layer",
+        causal=False,
+    ),
+    Site("codec", "decoder", "channel", "output", "samples", "channels of the codec's decoder, layer by layer"),
+)
+
+ATTRIBUTED = tuple(site.key for site in SITES if site.attributed)
+PLAYING = tuple(site.key for site in SITES if site.causal)
+BY_NAME = {(site.network, site.name): site for site in SITES}
+
+
+def sites_table() -> str:
+    """The registry as a Markdown table, for the documentation."""
+    lines = ["| location | one unit is a | runs along | meaning |", "|---|---|---|---|"]
+    lines += [
+        f"| `{site.network}.LAYER.{site.name}` | {site.units} | {site.along} | {site.meaning} |" for site in SITES
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,44 @@
+"""The public names, and where each of them lives."""
+
+from .diagnose.attribution.gradients import Attribution as Attribution
+from .diagnose.attribution.gradients import attribute as attribute
+from .diagnose.attribution.greedy_group_search import Search as Search
+from .diagnose.attribution.greedy_group_search import greedy_group_search as greedy_group_search
+from .diagnose.attribution.jacobi_prediction import (
+    jacobi_prediction as jacobi_prediction,
+)
+from .diagnose.attribution.jacobi_prediction import (
+    predicted_changes as predicted_changes,
+)
+from .diagnose.attribution.metrics import log_probability as log_probability
+from .diagnose.attribution.metrics import margin as margin
+from .diagnose.context import Context as Context
+from .diagnose.context import SeedPlan as SeedPlan
+from .diagnose.intervene.applying import edited as edited
+from .diagnose.intervene.controls import matched_controls as matched_controls
+from .diagnose.intervene.interventions import Edit as Edit
+from .diagnose.intervene.patching import SourceActivations as SourceActivations
+from .diagnose.intervene.play import play as play
+from .diagnose.intervene.recording import activations as activations
+from .diagnose.intervene.verification import Variant as Variant
+from .diagnose.intervene.verification import verify as verify
+from .diagnose.jobs.experiment import Experiment as Experiment
+from .diagnose.report.sounds import Sounds as Sounds
+from .diagnose.runtime.session import Session as Session
+from .diagnose.schema import Contrast as Contrast
+from .diagnose.schema import Diagnosis as Diagnosis
+from .diagnose.settings import Settings as Settings
+from .diagnose.store.traces import Trace as Trace
+from .diagnose.store.traces import TraceSpec as TraceSpec
+from .diagnose.store.traces import record as record
+from .models.errors import TonescopeError as TonescopeError
+from .models.generator import Generator as Generator
+from .models.generator import Sampling as Sampling
+from .models.generator import Takes as Takes
+from .models.judges.judge import Judge as Judge
+from .models.judges.listening import posterior as posterior
+from .models.layout import Layout as Layout
+from .models.loading import load_generator as load_generator
+from .models.loading import load_judge as load_judge
+from .models.units import Location as Location
+from .models.units import Unit as Unit
