@@ -131,39 +131,6 @@ def test_what_the_user_typed_is_escaped_in_the_report(folders: tuple[Path, Path]
     assert "<script>alert" not in page and "&lt;script&gt;alert" in page
 
 
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ([""], ["empty"]),
-        (["   "], ["empty"]),
-        (["x" * 20_000], ["20000 characters"]),
-        (["🎷🎹"], ["no word"]),
-        ([PROMPT, "--takes", "0"], ["takes"]),
-        ([PROMPT, "--takes", "100000"], ["takes"]),
-        ([PROMPT, "--seconds", "-1"], ["seconds"]),
-        ([PROMPT, "--seconds", "nan"], ["seconds"]),
-        ([PROMPT, "--guidance", "-3"], ["guidance"]),
-        ([PROMPT, "--guidance", "0.5"], ["guidance", "1 to 20", "1 is none"]),
-        ([PROMPT, "--seconds", "0.02"], ["too short", "at least"]),
-        ([PROMPT, "--memory", "0"], ["0 GiB"]),
-        ([PROMPT, "--memory", "0.0001"], ["needs about", "--memory"]),
-        ([PROMPT, "--test-units", "-1"], ["units"]),
-        (["a " * 900], ["tokens long", "shorten"]),
-        ([PROMPT, "--seed", "-3"], ["seed"]),
-        ([PROMPT, "--model", "nowhere"], ["no generator", "nowhere"]),
-        ([PROMPT, "--model", "/no/such/folder"], ["no generator"]),
-        ([PROMPT, "--model", "owner/name"], ["owner/name", "could not be loaded"]),
-        ([PROMPT, "--against", "skiffle"], ["skiffle", "knows"]),
-        ([PROMPT, "--intended", "skiffle"], ["skiffle", "knows"]),
-        ([PROMPT, "--device", "teapot"], ["teapot"]),
-    ],
-    ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else str(value),
-)
-def test_bad_input_gets_one_sentence(folders: tuple[Path, Path], arguments: list[str], words: list[str]) -> None:
-    base = [] if "--model" in arguments else ["--model", str(folders[0]), "--judge", str(folders[1])]
-    assert_refused(run(*base, *arguments), *words)
-
-
 def test_another_script_is_not_an_error(folders: tuple[Path, Path]) -> None:
     assert quick(folders, "ジャズ フュージョン 🎷", "--json").exit_code == 0
 
@@ -242,43 +209,6 @@ def test_case_a_folder_that_another_run_writes_is_told_before_anything_is_loaded
     monkeypatch.delattr(Session, "open")
     monkeypatch.setattr("tonescope.diagnose.report.claim._lock", taken)  # as another process that holds it
     assert_refused(run(PROMPT, "--out", str(tmp_path / "out")), "another run", "wait for it")
-
-
-@pytest.mark.parametrize(
-    "option",
-    ["--out", "--known", "--adapter", "--judge", "--model", "--device", "--dtype", "--against", "--intended"],
-)
-@pytest.mark.parametrize("blank", ["", "  "])
-def test_case_an_empty_variable_of_the_shell_is_no_value(
-    option: str, blank: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delattr(Session, "open")
-    assert_refused(run(PROMPT, option, blank), f"{option} was given nothing")
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "told"),
-    [
-        ("--seed", "18446744073709551616", "0 to 1000000000000000000"),
-        ("--seed", "18446744073709551615", "0 to 1000000000000000000"),
-        ("--dose", "1e300", "0 to 100"),
-        ("--memory", "1e300", "at most 1000000"),
-        ("--top-k", "99999999999999999999", "0 to 1000000"),
-        ("--temperature", "1e300", "0 to 5"),
-        ("--guidance", "1e300", "1 to 20"),
-        ("--seconds", "1e300", "at most 60"),
-        ("--share", "1e300", "at most 0.5"),
-        ("--rounds", "9" * 40, "1 to 16"),
-        ("--refine", "9" * 40, "0 to 1000"),
-        ("--test-units", "9" * 40, "0 to 200"),
-        ("--takes", "-1", "1 to 256"),
-    ],
-)
-def test_case_a_number_that_is_too_large_is_refused_with_its_range(
-    option: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delattr(Session, "open")
-    assert_refused(run(PROMPT, option, value), told)
 
 
 def test_an_output_folder_that_cannot_be_written(
@@ -391,36 +321,6 @@ def test_other_faults_are_not_called_memory(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Session, "open", burst)
     result = run("house")
     assert result.exit_code == 1 and "a fault of ours" in result.stderr and "memory" not in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("option", "value", "word"),
-    [
-        ("--memory", "inf", "GiB"),
-        ("--test-words", "-1", "words cannot be verified"),
-        ("--test-units", "9999", "units cannot be verified"),
-        ("--refine", "-1", "estimated more closely"),
-        ("--model", "x" * 5000, "no generator called"),
-        ("--model", "~nosuchuser/x", "no generator called"),
-        ("--device", "meta", "cannot be used"),
-        ("--device", "brass", "cannot be used"),
-        ("--judge", "nosuch/judge", "nosuch/judge could not be loaded"),
-    ],
-)
-def test_odd_values_of_options(folders: tuple[Path, Path], option: str, value: str, word: str) -> None:
-    assert_refused(quick(folders, PROMPT, option, value), word)
-
-
-def test_a_prompt_that_is_no_text(folders: tuple[Path, Path]) -> None:
-    assert_refused(quick(folders, "house \udcff"), "no text")
-
-
-def test_a_broken_side_file(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    for content in ("{", "[1]", '{"labels": [1]}', '{"temperature": 0}'):
-        copy = tmp_path / str(len(content))
-        shutil.copytree(folders[1], copy)
-        (copy / "tonescope.json").write_text(content)
-        assert_refused(run(PROMPT, "--model", str(folders[0]), "--judge", str(copy)), "tonescope.json")
 
 
 def test_names_of_models_are_no_markup(folders: tuple[Path, Path], tmp_path: Path) -> None:

@@ -45,7 +45,10 @@ Adapter = Annotated[
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """Which models are looked at, and where they run. Raises :class:`TonescopeError` for a blank name."""
+    """Which models are looked at, and where they run.
+
+    Raises :class:`tonescope.models.errors.TonescopeError` for a blank name.
+    """
 
     model: Model = "embedded"
     judge: Judge = None
