@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -12,12 +11,14 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator
 from tonescope.models.sites import SITES
 from tonescope.models.units import Location
+from tonescope.ui.console import output
+from tonescope.ui.printable import printable
 
 
 def as_rows(generator: Generator, pattern: str = "") -> list[dict[str, Any]]:
     """One row a location: its site, what its units are, and how many there are.
 
-    ``pattern`` narrows them down to a site (``decoder.mlp``), a network (``decoder``), a location, or the location of a unit.
+    ``pattern`` narrows them down to a site (``decoder.mlp``), a network (``decoder``), a location, or that of a unit.
     Raises :class:`TonescopeError` when nothing fits, and says what the model has.
     """
     found = _chosen(generator, pattern.strip())
@@ -56,8 +57,7 @@ def _chosen(generator: Generator, pattern: str) -> list[Location]:
 
 def show_sites(name: str, rows: list[dict[str, Any]]) -> None:
     """Print the rows, one line a site."""
-    console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False, title=Text(f"Units of {name}"), title_justify="left")
+    table = Table(box=None, pad_edge=False, title=Text(printable(f"Units of {name}")), title_justify="left")
     for heading, justify in (
         ("locations", "left"),
         ("units", "right"),
@@ -73,7 +73,9 @@ def show_sites(name: str, rows: list[dict[str, Any]]) -> None:
         table.add_row(
             span, f"{sum(row['units'] for row in group):,}", f"{each} {group[0]['kind']}s", group[0]["meaning"]
         )
-    console.print(table)
-    console.print(
-        f"\n{sum(row['units'] for row in rows):,} units at {len(rows)} locations. A unit is written LOCATION:NUMBER, for example {rows[0]['location']}:0."
+    output.print(table)
+    total = sum(row["units"] for row in rows)
+    output.print(
+        f"\n{total:,} units at {len(rows)} locations. "
+        f"A unit is written LOCATION:NUMBER, for example {rows[0]['location']}:0."
     )

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from tonescope.diagnose.report.view import Table, Tone, View
 from tonescope.diagnose.schema import Badge
+from tonescope.ui.console import output
 from tonescope.ui.printable import printable
 
 BADGES: dict[Badge, str] = {"observed": "cyan", "estimated": "yellow", "tested": "white", "verified": "green"}
@@ -23,20 +24,19 @@ LONGEST_HEADLINE = 70  # characters
 
 def show_views(views: Sequence[View], *, numbers: bool = False) -> None:
     """Print views in their order; those that are only numbers if ``numbers`` are wanted."""
-    console = Console(highlight=False)
     for view in views:
         if view.depth == "numbers" and not numbers:
             continue
         if view.tone:
-            _print_headline(console, view, view.tone)
+            _print_headline(output, view, view.tone)
         else:
-            _print_view(console, view)
+            _print_view(output, view)
 
 
 def show_written(folder: Path) -> None:
     """Say where the results are."""
     told = f"\nWritten to {printable(str(folder))}: open {printable(str(folder / 'report.html'))} in a browser."
-    Console(highlight=False).print(Text(told))
+    output.print(Text(told))
 
 
 def _print_headline(console: Console, view: View, tone: Tone) -> None:

@@ -1,16 +1,19 @@
 """What a job is: parameters in, a result and its evidence out, and the views that show it.
 
-Diagnosis, experiment, reports and techniques are all jobs. The command line, the JSON schema, the page and the output folder are made
-from this one object, so that a new job is one file and one row of :mod:`tonescope.diagnose.jobs.registry`.
+Diagnosis, experiment, reports and techniques are all jobs. The command line, the JSON schema, the page and the output
+folder are made from this one object, so that a new job is one file and one row of
+:mod:`tonescope.diagnose.jobs.registry`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel
+
+from tonescope.diagnose.jobs.parameters import check_ranges
 
 if TYPE_CHECKING:
     from tonescope.diagnose.report.view import View
@@ -18,16 +21,33 @@ if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
     from tonescope.models.generator import Takes
 
-Announce = Callable[["View"], None]
-"""Told a view as soon as it is known, long before the job ends."""
-
 
 class Evidence(Protocol):
-    """What is behind a result and too large for it: sound by the name of its set, and tensors that are kept beside it."""
+    """What is behind a result and too large for it: sound by the name of its set.
+
+    It may also have ``tensors`` by name, and a ``trace``, which are kept beside the result.
+    """
 
     @property
     def sounds(self) -> Mapping[str, Takes]:
         """Sets of takes by name, as :class:`tonescope.diagnose.report.view.Sound` names them."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who watches a job, and what they want of it. Without anybody it runs silently and keeps what its result needs.
+
+    Attributes:
+        progress: told what is being done, and how much of the whole is done.
+        announce: told views as soon as they are known, long before the job ends.
+        expect: told about how many seconds the rest will take, as soon as that was measured.
+        keeps: whether evidence goes into a folder, so that what only a folder holds is worth recording.
+    """
+
+    progress: Progress | None = None
+    announce: Callable[[Sequence[View]], None] = lambda views: None
+    expect: Callable[[float], None] = lambda seconds: None
+    keeps: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,18 +63,19 @@ class Job:
     """A job.
 
     Attributes:
-        name: the command (``diagnose``), also the name of its JSON schema and file (``diagnose.json``).
-        parameters: what can be asked; a field with ``json_schema_extra={"positional": True}`` is a command-line argument,
-            every other one an option; ``description`` is its help.
-        result: the schema of what is found.
-        run: does it. Called with the session, the parameters, progress, and whom to announce early findings to.
+        parameters: what can be asked (see :mod:`tonescope.diagnose.jobs.parameters`).
+        result: gives the schema of what is found; a function, so that help and refusals need not import it.
+        run: does it.
         views: shows it.
-        check: refuses parameters that no model could meet, before any model is loaded.
+        check: refuses what no model could meet, before one is loaded; numbers out of their ranges, if nothing else.
+        file: the name of its JSON file; the name of its row, if absent.
+        duration: a sentence for its help that says how long it usually takes.
     """
 
-    name: str
     parameters: type[BaseModel]
-    result: type[BaseModel]
-    run: Callable[[Session, Any, Progress | None, Announce | None], Outcome]
+    result: Callable[[], type[BaseModel]]
+    run: Callable[[Session, Any, Watch], Outcome]
     views: Callable[[Any, Any], Sequence[View]]
-    check: Callable[[Any], None] = field(default=lambda parameters: None)
+    check: Callable[[Any], None] = check_ranges
+    file: str | None = None
+    duration: str = ""

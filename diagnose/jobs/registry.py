@@ -15,7 +15,7 @@ Kind = Literal["diagnosis", "report", "technique"]
 
 @dataclass(frozen=True)
 class Row:
-    """One job: its command, what it is for in one line, and the module whose ``JOB`` it is."""
+    """One job: its name (of its command and schema), what it does in one line, and the module whose ``JOB`` it is."""
 
     name: str
     kind: Kind
@@ -28,7 +28,20 @@ class Row:
         return job
 
 
-ROWS: list[Row] = []
+ROWS: list[Row] = [
+    Row(
+        "diagnose",
+        "diagnosis",
+        "tonescope.diagnose.jobs.diagnosis_job",
+        "Generate, listen, and explain: what is heard, which words and units drove it, and what muting them does.",
+    ),
+    Row(
+        "edit",
+        "diagnosis",
+        "tonescope.diagnose.jobs.experiment_job",
+        "Change units of your choice and hear what becomes of it, beside random units changed alike.",
+    ),
+]
 
 
 def find(name: str) -> Row | None:

@@ -19,6 +19,8 @@ from torch import Tensor
 
 from tonescope.diagnose.attribution.metrics import Metric, Playback
 from tonescope.diagnose.context import Context
+from tonescope.diagnose.runtime.out_of_memory import RAN_OUT as RAN_OUT
+from tonescope.diagnose.runtime.out_of_memory import ran_out as ran_out
 from tonescope.models.errors import TonescopeError
 from tonescope.models.hooks import hooked, read
 from tonescope.models.sites import ATTRIBUTED
@@ -30,15 +32,6 @@ PROBE_SECONDS = (0.5, 1.0, 2.0)
 WORTH_COUNTING = 0.125  # of the budget; smaller runs are not probed
 KEPT_COPIES = 2  # finished takes are kept to be compared, and copied once when batches are put together
 BACKWARD = 1.15  # what the backward pass needs beside the tensors that were saved for it
-
-RAN_OUT = "the machine ran out of memory; ask for fewer takes or seconds, or bound diagnose, edit and ui with --memory."
-
-
-def ran_out(error: BaseException) -> bool:
-    """Whether an error says that there was no more memory; torch has several ways to."""
-    said = str(error).lower()
-    hints = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(hint in said for hint in hints)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,6 +21,7 @@ from tonescope.diagnose.jobs.experiment import Experiment, run
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.runtime import memory
+from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.diagnose.runtime.progress import Progress
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
@@ -36,16 +35,6 @@ from tonescope.models.vocabulary import Vocabulary
 
 MEANS_SECONDS, MEANS_ROWS, MEANS_TOKENS = 4.0, 6, 16
 MEANS_FILE = "mean_activations.safetensors"
-
-
-def cache_folder() -> Path:
-    """Where measurements that take long are kept: ``TONESCOPE_CACHE``, or the user's cache."""
-    if named := os.environ.get("TONESCOPE_CACHE"):
-        return Path(named)
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tonescope"
-    except RuntimeError:  # nobody's home, as in some containers
-        return Path(tempfile.gettempdir()) / "tonescope"
 
 
 @dataclass

@@ -65,8 +65,15 @@ def test_every_option_reaches_the_edit(folders: tuple[Path, Path]) -> None:
         run(folders, "decoder.1.residual", "--kind", "patch", "--source", "house", *options, "--json").stdout
     )
     assert data["edit"] == {
-        "targets": ["decoder.1.residual"], "kind": "patch", "value": 0.0, "seconds": [0.0, 0.4], "branch": "cond", "strength": 0.5, "source": "house",
-    }  # fmt: skip
+        "targets": ["decoder.1.residual"],
+        "kind": "patch",
+        "value": 0.0,
+        "seconds": [0.0, 0.4],
+        "branch": "cond",
+        "strength": 0.5,
+        "source": "house",
+        "steps": None,
+    }
     assert data["settings"]["guidance"] == 2.0 and data["untouched"][0]["seed"] == 9
 
 
@@ -84,6 +91,37 @@ def test_what_makes_no_edit_is_refused(folders: tuple[Path, Path], arguments: li
     result = run(folders, *arguments)
     assert result.exit_code == 2, result.output
     assert told in " ".join(result.stderr.split()) and "Traceback" not in result.output
+
+
+PATCH = ["decoder.1.mlp:5", "--kind", "patch", "--donor"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([*PATCH, "  "], "--source was given nothing"),
+        ([*PATCH, "…"], "the source prompt has no word"),
+        ([*PATCH, "house " * 3000], "the source prompt is 18000 characters long"),
+        ([*PATCH, "house \udcff"], "the source prompt holds bytes that are no text"),
+        (["decoder.1.mlp:5", "--kind", "scale", "--value", "1e300"], "ask for -10000 to 10000"),
+        (["decoder.1.mlp:5", "--kind", "set", "--value", "nan"], "value"),
+        (["decoder.1.mlp:5", "--strength", "1e300"], "ask for -100 to 100"),
+        (["decoder.1.mlp:5", "--between", "0", "1e300"], "ask for 0 to 60"),
+        (["decoder.1.mlp:5", "--between", "nan", "1"], "between"),
+        (["decoder.1.mlp:5", "--takes", "9" * 300], "takes cannot be made"),
+        (["decoder.1.mlp:5", "--seed", "18446744073709551616"], "ask for 0 to 1000000000000000000"),
+        (["decoder.1.mlp:5", "--kind", ""], "--kind was given nothing"),
+        (["decoder.1.mlp:5", "--out", ""], "--out was given nothing"),
+    ],
+    ids=lambda value: " ".join(value)[:50] if isinstance(value, list) else str(value),
+)
+def test_case_donors_and_numbers_of_an_edit_are_checked_before_anything_is_loaded(
+    arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("tonescope.diagnose.runtime.session.Session.open")
+    result = CliRunner().invoke(app, ["edit", PROMPT, *arguments])
+    assert result.exit_code == 2, result.output
+    assert told in result.stderr and len(result.stderr.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize(("gib", "says"), [("0", "cannot be worked with"), ("0.0000001", "needs about")])

@@ -1,0 +1,119 @@
+"""``edit`` as a job: what it can be asked, and what is refused before anything heavy is imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from tonescope.diagnose.jobs.job import Job, Outcome, Watch
+from tonescope.diagnose.jobs.parameters import Flag, JobParameters, Positional, Range, check_ranges
+from tonescope.diagnose.settings import (
+    LONGEST_SECONDS,
+    Foil,
+    Guidance,
+    MemoryGib,
+    Seconds,
+    Seed,
+    Settings,
+    TakeCount,
+    check,
+    check_prompt,
+)
+from tonescope.models.errors import TonescopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonescope.diagnose.report.view import View
+    from tonescope.diagnose.runtime.session import Session
+
+VALUED = ("scale", "set")  # kinds that a value goes with
+_SETTINGS = ("takes", "seconds", "seed", "guidance", "foil", "memory_gib")
+
+
+class ExperimentParameters(JobParameters):
+    """What ``edit`` can be asked: what to play, which units to change and how, and the settings that matter for it."""
+
+    prompt: Annotated[str, Positional(), Field(description="What to play.")]
+    where: Annotated[
+        list[str],
+        Positional("WHERE"),
+        Field(description="Units (decoder.3.mlp:117), locations (decoder.3.mlp) or sites (decoder.mlp)."),
+    ]
+    kind: Annotated[
+        str, Field(description="What becomes of them: mean (muted), zero, scale, set, patch, resample.")
+    ] = "mean"
+    value: Annotated[
+        float | None,
+        Range(-10_000, 10_000, "a value of {} would leave no sound", "units are seldom beyond 100"),
+        Field(description="The factor to scale by, or the value to set."),
+    ] = None
+    source: Annotated[
+        str | None,
+        Flag("--source", "--donor", metavar="PROMPT"),
+        Field(description="Patch in what this prompt makes of them, on the same noise."),
+    ] = None
+    between: Annotated[
+        tuple[float, float] | None,
+        Flag(metavar="START END"),
+        Range(0, LONGEST_SECONDS, "no edit can start or end at {} seconds"),
+        Field(description="Only in these seconds."),
+    ] = None
+    branch: Annotated[str, Field(description="Half of guidance to edit: both, cond (prompted), uncond.")] = "both"
+    strength: Annotated[
+        float,
+        Flag("--strength", "--amount"),
+        Range(-100, 100, "an edit cannot go {} times the way", "1 is all the way"),
+        Field(description="How far to go; 1 is all the way."),
+    ] = 1.0
+    takes: Annotated[TakeCount, Field(description="How many fresh takes to edit.")] = 8
+    seconds: Seconds = 4.0
+    seed: Annotated[Seed, Field(description="As in diagnose: the edited takes are those that it tests in.")] = 1
+    guidance: Guidance = 3.0
+    foil: Annotated[Foil, Field(description="Measure what is heard against this genre.")] = None
+    memory_gib: MemoryGib = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as results hold them."""
+        return Settings(**{name: getattr(self, name) for name in _SETTINGS})
+
+
+def _result() -> type[BaseModel]:
+    from tonescope.diagnose.jobs.experiment import Experiment
+
+    return Experiment
+
+
+def _check(parameters: ExperimentParameters) -> None:
+    check(parameters.prompt, parameters.settings)
+    check_ranges(parameters)
+    if (parameters.value is None) == (parameters.kind in VALUED):
+        told = "needs a value" if parameters.value is None else "takes no value"
+        raise TonescopeError(
+            f"an edit of the kind {parameters.kind[:20]} {told}; --value goes with {' and '.join(VALUED)}."
+        )
+    if parameters.source is not None:
+        check_prompt(parameters.source, "source prompt")
+
+
+def _run(session: Session, parameters: ExperimentParameters, watch: Watch) -> Outcome:
+    from tonescope.diagnose.intervene.interventions import Edit
+    from tonescope.diagnose.jobs.experiment import targets
+
+    how: dict[str, Any] = {name: getattr(parameters, name) for name in ("kind", "branch", "strength")}
+    how |= {"value": parameters.value or 0.0, "seconds": parameters.between}
+    edit = Edit(targets(session.generator, parameters.where), **how)
+    prompt, settings, source = parameters.prompt, parameters.settings, parameters.source
+    found = session.experiment(prompt, edit, settings, source=source, progress=watch.progress)
+    return Outcome(*found)
+
+
+def _views(result: Any, evidence: Any) -> Sequence[View]:
+    from tonescope.diagnose.report import experiment_views
+
+    return experiment_views.views(result, evidence)
+
+
+JOB = Job(ExperimentParameters, _result, _run, _views, _check, file="experiment")

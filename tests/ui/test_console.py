@@ -1,0 +1,265 @@
+"""What reaches the terminal is plain text, whatever was typed or named, and every failure is one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from rich.panel import Panel
+from rich.text import Text
+from typer.testing import CliRunner, Result
+
+from tests.ui.test_cli import PROMPT, assert_refused, quick
+from tonescope.diagnose.runtime.duration import expected_seconds, foretelling
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.settings import Settings
+from tonescope.models.errors import TonescopeError
+from tonescope.ui import console
+from tonescope.ui.cli import app
+
+STEERING = "\x1b[31mred\x1b]0;title\x07 \x9b2J \u202edesrever \u2066x\u2069 \x08\x7f"
+UNSAFE = [chr(code) for code in (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F), 0x2066, 0x2069)]
+FULL = Path("/dev/full")
+
+
+def program(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tonescope", *arguments]
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        command, text=True, stderr=subprocess.PIPE, check=False, **options
+    )
+    return done
+
+
+def models(folders: tuple[Path, Path]) -> list[str]:
+    return ["--model", str(folders[0]), "--judge", str(folders[1]), "--takes", "1", "--seconds", "0.3", "--rounds", "1"]
+
+
+def assert_plain(text: str) -> None:
+    assert not [character for character in UNSAFE if character in text]
+
+
+def test_a_console_prints_nothing_that_steers(capsys: pytest.CaptureFixture[str]) -> None:
+    console.output.print(Panel(Text(f"a {STEERING}"), title=Text(STEERING)))
+    console.tell(f"told {STEERING}\nerror: not true")
+    shown = capsys.readouterr()
+    assert_plain(shown.out + shown.err)
+    assert "red" in shown.out and "told" in shown.err and shown.err.count("\n") == 1
+
+
+def test_json_with_characters_that_steer_is_escaped_and_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    data = {"prompt": STEERING, "lines": "a\nb", "other": "ジャズ 🎷"}
+    console.put(json.dumps(data, indent=2, ensure_ascii=False))
+    shown = capsys.readouterr().out
+    assert_plain(shown)
+    assert json.loads(shown) == data and "ジャズ 🎷" in shown
+
+
+def test_json_loses_no_character_that_the_terminal_lacks(folders: tuple[Path, Path]) -> None:
+    prompt, ascii_only = "ジャズ 🎷 jazz", {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = program("diagnose", prompt, *models(folders), "--json", stdout=subprocess.PIPE, env=ascii_only)
+    assert done.returncode == 0 and json.loads(done.stdout)["prompt"] == prompt, done.stderr
+
+
+def test_case_control_characters_of_a_prompt_do_not_reach_the_terminal(folders: tuple[Path, Path]) -> None:
+    for options in ([], ["--json"]):
+        result = quick(folders, f"{PROMPT} {STEERING}\nerror: gone", *options)
+        assert result.exit_code == 0, result.output
+        assert_plain(result.stdout + result.stderr)
+        assert "\nerror: gone" not in result.stdout
+
+
+@pytest.mark.parametrize("option", ["--model", "--judge", "--adapter", "--device", "--against", "--known", "--out"])
+def test_case_control_characters_of_a_name_do_not_reach_the_terminal(folders: tuple[Path, Path], option: str) -> None:
+    result = quick(folders, PROMPT, option, f"/dev/null/{STEERING}\n/x")  # nothing can be made there
+    assert_refused(result)
+    assert_plain(result.output)
+    assert len([line for line in result.stderr.splitlines() if not line.endswith(" …")]) == 1
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Result:
+    def burst(*_: object) -> Session:
+        raise error
+
+    monkeypatch.setattr(Session, "open", burst)
+    return CliRunner().invoke(app, ["diagnose", "house"])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("a fault\x1b[31m\nof ours"),
+        ImportError("Using SOCKS proxy, but the 'socksio' package is not installed."),
+        AssertionError(),
+        RecursionError("maximum recursion depth exceeded"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+        FileNotFoundError(2, "No such file or directory", "/gone"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_case_no_error_shows_a_traceback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: Exception) -> None:
+    monkeypatch.setenv("TONESCOPE_CACHE", str(tmp_path))
+    result = broken(monkeypatch, error)
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    assert_plain(result.output)
+    told = result.stderr.strip().splitlines()
+    assert told[-1].startswith("error: this is a defect of Tonescope") and type(error).__name__ in told[-1]
+    [report] = tmp_path.glob("defect-*.txt")
+    assert str(report) in told[-1] and "Traceback" in report.read_text()
+
+
+def test_a_traceback_is_shown_to_who_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TONESCOPE_DEBUG", "1")
+    result = broken(monkeypatch, RuntimeError("a fault of ours"))
+    assert result.exit_code == 1 and "Traceback" in result.stderr and "above" in result.stderr
+
+
+def test_a_traceback_that_cannot_be_kept_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("TONESCOPE_CACHE", str(tmp_path / "file"))
+    result = broken(monkeypatch, RuntimeError("a fault of ours"))
+    assert result.exit_code == 1 and "TONESCOPE_DEBUG=1" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("libtorch_cpu.so: failed to map segment from shared object"),
+        ImportError("libgomp.so.1: cannot allocate memory in static TLS block"),
+        RuntimeError("can't start new thread"),
+    ],
+    ids=str,
+)
+def test_case_no_room_for_a_library_is_told_as_memory(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    result = broken(monkeypatch, error)
+    assert result.exit_code == 2 and "ran out of memory" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["diagnose"], ["diagnose", "x", "--takes", "many"], ["--what"]])
+def test_what_typer_finds_wrong_is_one_sentence(arguments: list[str]) -> None:
+    result = CliRunner().invoke(app, arguments)
+    assert_refused(result, "--help lists what there is")
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["schema"], ["edit", "--help"], []], ids=" ".join)
+def test_case_output_to_a_full_disk_is_one_sentence(arguments: list[str]) -> None:
+    with FULL.open("w") as full:
+        done = program(*arguments, stdout=full)
+    assert done.returncode == 2 and done.stderr.startswith("error: standard output cannot be written")
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")
+def test_case_json_to_a_full_disk_leaves_the_folder_whole(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with FULL.open("w") as full:
+        done = program("diagnose", "jazz", *models(folders), "--json", "--out", str(out), stdout=full)
+    assert done.returncode == 2 and "standard output cannot be written" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr and (out / "report.html").is_file()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes as POSIX has them")
+@pytest.mark.parametrize("folder", [True, False])
+def test_case_a_reader_that_stops_ends_nothing_badly(folders: tuple[Path, Path], tmp_path: Path, folder: bool) -> None:
+    out = tmp_path / "out"
+    reading, writing = os.pipe()
+    os.close(reading)  # nobody reads from the start, as after `| head -0`
+    try:
+        written = ["--out", str(out)] if folder else []
+        done = program("diagnose", "jazz", *models(folders), *written, stdout=writing)
+    finally:
+        os.close(writing)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert "Broken" not in done.stderr and (out / "report.html").is_file() == folder
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes as POSIX has them")
+@pytest.mark.parametrize("arguments", [["--help"], ["schema"], ["diagnose", "--help"]], ids=" ".join)
+def test_case_help_to_nobody_ends_well(arguments: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = program(*arguments, stdout=writing)
+    os.close(writing)
+    assert done.returncode == 0 and not done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="shells of POSIX")
+def test_closed_streams_are_no_crash() -> None:
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        line = f'"{sys.executable}" -m tonescope --version {closed}'
+        assert subprocess.run(["sh", "-c", line], capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits as Linux has them")
+@pytest.mark.parametrize("kilobytes", [300_000, 2_000_000, 3_000_000])
+def test_case_too_small_an_address_space_is_one_sentence(kilobytes: int) -> None:
+    line = f'ulimit -v {kilobytes}; "{sys.executable}" -m tonescope units'
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "ulimit -v unlimited" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_case_python_without_docstrings_is_said() -> None:
+    done = program("units", stdout=subprocess.PIPE, env={**os.environ, "PYTHONOPTIMIZE": "2"})
+    assert done.returncode == 2 and "PYTHONOPTIMIZE" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_case_python_without_asserts_works(folders: tuple[Path, Path]) -> None:
+    environment = {**os.environ, "PYTHONOPTIMIZE": "1"}
+    done = program("diagnose", "jazz", *models(folders), "--json", stdout=subprocess.PIPE, env=environment)
+    assert done.returncode == 0 and json.loads(done.stdout)["prompt"] == "jazz", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(2, "5 s"), (42, "40 s"), (100, "2 min"), (27 * 60, "27 min"), (3600, "1 h"), (5000, "1 h 25 min")],
+)
+def test_durations_are_told_as_people_say_them(seconds: float, told: str) -> None:
+    assert console.duration(seconds) == told
+
+
+def test_case_how_long_it_takes_is_told_before_it_takes_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.progress_shown(quiet=False) as progress:
+        progress.expect(1620)
+        progress.expect(3)  # not worth a line
+    with console.progress_shown(quiet=True) as progress:
+        progress.expect(1620)
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and told.startswith("This will take about 27 min, until about ")
+
+
+def test_the_first_takes_foretell_the_rest_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, told = iter([100.0, 104.0]), list[float]()
+    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
+    watched = foretelling(None, told.append, Settings())
+    for stage in ("means", "generate", "generate (about 3 GiB)", "listen", "search", "verify"):
+        watched(stage, 0.1)
+    assert told == [expected_seconds(4.0, Settings())]
+
+
+@pytest.mark.parametrize(
+    "more", [{"rounds": 12}, {"careful": True}, {"two_point_units": 5}, {"doses": (0.0, 2.0, 3.0, 4.0)}]
+)
+def test_more_work_is_expected_to_take_longer(more: dict[str, object]) -> None:
+    assert expected_seconds(4.0, Settings.model_validate(more)) > expected_seconds(4.0, Settings())
+    assert expected_seconds(8.0, Settings()) == pytest.approx(2 * expected_seconds(4.0, Settings()))
+
+
+def test_help_says_how_long_a_diagnosis_usually_takes() -> None:
+    assert "minutes" in CliRunner().invoke(app, ["diagnose", "--help"]).stdout
+
+
+def test_every_exit_goes_through_one_place() -> None:
+    for error, code in ((typer.Exit(3), 3), (TonescopeError("no."), 2), (KeyboardInterrupt(), 2), (ValueError("x"), 1)):
+        with pytest.raises(SystemExit) as ended, console.plain_errors():
+            raise error
+        assert ended.value.code == code

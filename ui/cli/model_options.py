@@ -1,0 +1,66 @@
+"""The options that name models and where they run: one object for every command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tonescope.ui.cli.given import check_given
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.runtime.session import Session
+
+PANEL = "Models"
+Model = Annotated[
+    str,
+    typer.Option("--model", "-m", metavar="embedded|HUB_ID|FOLDER", help="The generator.", rich_help_panel=PANEL),
+]
+Judge = Annotated[
+    str | None,
+    typer.Option(
+        "--judge",
+        metavar="embedded|HUB_ID|FOLDER",
+        help="The CLAP model that listens (default: the embedded one for the embedded generator, "
+        "else laion/larger_clap_music).",
+        rich_help_panel=PANEL,
+    ),
+]
+Device = Annotated[str, typer.Option("--device", help="Where to run: cpu, cuda, cuda:1, mps.", rich_help_panel=PANEL)]
+Dtype = Annotated[
+    str,
+    typer.Option("--dtype", help="Precision of the generator: float32, float16, bfloat16.", rich_help_panel=PANEL),
+]
+Adapter = Annotated[
+    str | None,
+    typer.Option(
+        "--adapter",
+        metavar="HUB_ID|FOLDER",
+        help="A PEFT (LoRA) adapter of a fine-tune, put on top of the model.",
+        rich_help_panel=PANEL,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class ModelOptions:
+    """Which models are looked at, and where they run.
+
+    Raises :class:`tonescope.models.errors.TonescopeError` for a blank name.
+    """
+
+    model: Model = "embedded"
+    judge: Judge = None
+    device: Device = "cpu"
+    dtype: Dtype = "float32"
+    adapter: Adapter = None
+
+    def __post_init__(self) -> None:
+        check_given(vars(self))
+
+    def open(self) -> Session:
+        """A session on them."""
+        from tonescope.diagnose.runtime.session import Session
+
+        return Session.open(self.model, self.judge, self.device, self.dtype, self.adapter)

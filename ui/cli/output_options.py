@@ -1,0 +1,43 @@
+"""The options that say where results go: one object for every job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tonescope.ui.cli.given import check_given
+
+PANEL = "Output"
+Out = Annotated[
+    str | None,
+    typer.Option("--out", metavar="FOLDER", help="Write sound, JSON and an HTML report here.", rich_help_panel=PANEL),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace what Tonescope wrote in that folder; all else stays.", rich_help_panel=PANEL
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.", rich_help_panel=PANEL)]
+Timings = Annotated[bool, typer.Option("--timings", help="Show where the time went.", rich_help_panel=PANEL)]
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where results go. Raises :class:`tonescope.models.errors.TonescopeError` for a folder whose name is nothing but blanks."""
+
+    out: Out = None
+    overwrite: Overwrite = False
+    as_json: AsJson = False
+    timings: Timings = False
+
+    def __post_init__(self) -> None:
+        check_given(vars(self))
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder to write."""
+        return Path(self.out).expanduser() if self.out is not None else None

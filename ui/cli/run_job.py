@@ -1,0 +1,141 @@
+"""A job run from the command line: refusals first, then models, early findings, the folder, and what is printed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel
+
+from tonescope.diagnose.jobs.job import Job, Outcome, Watch
+from tonescope.diagnose.jobs.registry import Row
+from tonescope.models.errors import TonescopeError
+from tonescope.ui import console
+from tonescope.ui.cli.model_options import ModelOptions
+from tonescope.ui.cli.output_options import OutputOptions
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.report.claim import Claim
+    from tonescope.diagnose.report.view import View
+    from tonescope.diagnose.runtime.session import Session
+
+
+@dataclass
+class _Run:
+    """What is known of a run while it goes on."""
+
+    row: Row
+    job: Job
+    output: OutputOptions
+    reader: console.Reader
+    started: float = field(default_factory=time.perf_counter)
+    timings: dict[str, float] = field(default_factory=dict)
+    announced: set[str] = field(default_factory=set)
+
+    def mark(self, what: str, since: float | None = None) -> None:
+        """Note how long something took, from the start of the run if nothing else is said."""
+        self.timings[what] = round(time.perf_counter() - (self.started if since is None else since), 3)
+
+
+def run_job(row: Row, parameters: BaseModel, models: ModelOptions, output: OutputOptions) -> None:
+    """Run a job and hand out what it finds.
+
+    Raises :class:`TonescopeError` for what cannot be done; nothing is half written then.
+    """
+    run = _Run(row, row.load(), output, console.Reader(folder=output.out is not None))
+    run.job.check(parameters)
+    with _claim(output) as claim:
+        with console.progress_shown(output.as_json) as progress:
+            session = models.open()
+            run.mark("import and load models")
+            outcome = run.job.run(session, parameters, _watch(run, progress))
+        outcome = _timed(run, outcome)
+        views = run.job.views(outcome.result, outcome.evidence)
+        refused = None
+        if claim:
+            try:
+                outcome = _written(run, claim, session, outcome, views)
+            except TonescopeError as error:
+                refused = error  # what was found is still worth showing
+        _show(run, _timed(run, outcome), views, written=claim is not None and refused is None)
+        if claim:
+            _tell_kept(claim)
+    if lost := refused or run.reader.failed:
+        raise lost
+
+
+def _claim(output: OutputOptions) -> AbstractContextManager[Claim | None]:
+    if output.folder is None:
+        return nullcontext()
+    from tonescope.diagnose.report.whole_folder import claimed_folder
+
+    return claimed_folder(output.folder, output.overwrite)
+
+
+def _watch(run: _Run, progress: console.Display) -> Watch:
+    def announce(views: Sequence[View]) -> None:
+        run.mark("until the first finding")
+        run.announced |= {view.key for view in views}
+        if not run.output.as_json:
+            progress.above(lambda: _print(run, views))
+
+    return Watch(progress.tell, announce, progress.expect, keeps=run.output.out is not None)
+
+
+def _print(run: _Run, views: Sequence[View]) -> None:
+    from tonescope.ui.terminal import show_views
+
+    with run.reader.reads():
+        show_views(views)
+
+
+def _timed(run: _Run, outcome: Outcome) -> Outcome:
+    """The result with the times that are known so far, where it has room for them."""
+    run.mark("in all")
+    if isinstance(own := getattr(outcome.result, "timings", None), dict):
+        return Outcome(outcome.result.model_copy(update={"timings": {**own, **run.timings}}), outcome.evidence)
+    return outcome
+
+
+def _written(run: _Run, claim: Claim, session: Session, outcome: Outcome, views: Sequence[View]) -> Outcome:
+    from tonescope.diagnose.report.output_folder import write
+    from tonescope.diagnose.report.sounds import Sounds
+
+    begun = time.perf_counter()
+    name, sounds = run.job.file or run.row.name, Sounds(session.generator)
+    result = write(claim.folder, name, outcome.result, outcome.evidence, views, sounds)
+    run.mark("write", begun)
+    return Outcome(result, outcome.evidence)
+
+
+def _show(run: _Run, outcome: Outcome, views: Sequence[View], written: bool) -> None:
+    if run.output.as_json:
+        with run.reader.reads():
+            console.put(outcome.result.model_dump_json(indent=2))
+        return
+    from tonescope.ui.terminal import show_views, show_written
+
+    with run.reader.reads():
+        show_views([view for view in views if view.key not in run.announced])
+        if run.output.timings:
+            show_views([_timings(getattr(outcome.result, "timings", run.timings))], numbers=True)
+        if written and run.output.folder:
+            show_written(run.output.folder)
+
+
+def _timings(timings: dict[str, float]) -> View:
+    from tonescope.diagnose.report.view import Table, View
+
+    rows = tuple((name, f"{seconds:.1f}") for name, seconds in timings.items())
+    return View("timings", "Where the time went", tables=[Table(("stage", "seconds"), rows)], depth="numbers")
+
+
+def _tell_kept(claim: Claim) -> None:
+    if claim.kept:
+        names = ", ".join(path.as_posix() for path in claim.kept[:5]) + (", …" if len(claim.kept) > 5 else "")
+        console.tell(f"{claim.folder} keeps what Tonescope did not write: {names}.")
+    for before, after in claim.moved.items():
+        console.tell(f"{before} was changed since Tonescope wrote it, and is now {after}.")
