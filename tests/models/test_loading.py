@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,16 +12,10 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
 from tests import tiny
-from tonescope.models import loading, metadata
+from tonescope.models import loading, metadata, sources
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import Generator
 from tonescope.models.loading import load_generator, load_judge
-
-
-@pytest.fixture
-def copies(folders: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
-    """Folders of generator and judge that may be ruined."""
-    return tuple(Path(shutil.copytree(folder, tmp_path / folder.name)) for folder in folders)  # type: ignore[return-value]
 
 
 def without(folder: Path, part: str) -> None:
@@ -139,7 +132,7 @@ def test_of_a_repository_only_what_is_read_is_fetched(
         asked.append(files)
         return copies[0 if kind == "generator" else 1]
 
-    monkeypatch.setattr(loading.sources, "download", fetch)
+    monkeypatch.setattr(sources, "download", fetch)
     load_generator("owner/name@v1")
     assert asked == [loading.WANTED] and not any("bin" in pattern or "py" in pattern for pattern in loading.WANTED)
     (copies[1] / "model.safetensors").rename(copies[1] / "elsewhere")
