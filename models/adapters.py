@@ -8,6 +8,7 @@ from typing import Any
 
 from safetensors.torch import load_file
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 from transformers import PreTrainedModel
 
 from tonescope.models import headers, size
@@ -42,7 +43,12 @@ def add_adapter(model: PreTrainedModel, name: str) -> PreTrainedModel:
     part = _part(model, header.shapes)
     if part is None:
         raise misfit.because(f"it has weights for {_module(next(iter(header.shapes)))}, which is not there")
-    _merge(model, part, folder, name, header, misfit, peft)
+    if normed := _normed(model.get_submodule(part), header.shapes):
+        raise TonescopeError(
+            f"the adapter {name} cannot be merged: it changes {_module(normed)}, whose weights are normalised (as a codec's are) "
+            "and would stay as they were; give an adapter that leaves the codec alone."
+        )
+    _merge(model.get_submodule(part), folder, name, header, misfit, peft)
     return model
 
 
@@ -58,10 +64,7 @@ class _Misfit:
         )
 
 
-def _merge(
-    model: PreTrainedModel, part: str, folder: Path, name: str, header: headers.Header, misfit: _Misfit, peft: Any
-) -> None:
-    target = model.get_submodule(part) if part else model
+def _merge(target: nn.Module, folder: Path, name: str, header: headers.Header, misfit: _Misfit, peft: Any) -> None:
     before = _sums(target)
     refusal = (
         f"the adapter {name} could not be loaded: its {ADAPTER_CONFIG_FILE} describes much larger weights than its file holds; "
@@ -81,6 +84,8 @@ def _merge(
     except (TonescopeError, MemoryError):
         raise
     except Exception as error:  # peft and its configurations fail in many ways
+        if isinstance(error, KeyError) and str(error.args[0]).startswith(_PREFIX):
+            raise _not_whole(name, [str(error.args[0])]) from error
         raise misfit.because(_reason(error)) from error
     if outcome.unexpected_keys:
         raise misfit.because(f"it has weights for {_module(outcome.unexpected_keys[0])}, which is not there")
@@ -88,10 +93,7 @@ def _merge(
     own = (config.peft_type.value.lower(), "modules_to_save")
     lost = [key for key in outcome.missing_keys if key in weights and any(mark in key.lower() for mark in own)]
     if lost:
-        raise TonescopeError(
-            f"the adapter {name} is not whole: its file lacks {len(lost)} of its weights, {lost[0]} for one; save it again "
-            "with save_pretrained."
-        )
+        raise _not_whole(name, lost)
     if not hasattr(adapted, "merge_and_unload"):
         raise misfit.because(f"adapters of the kind {config.peft_type.value} cannot be merged")
     # The part's own modules are changed in place, so that the whole model has them.
@@ -101,6 +103,13 @@ def _merge(
         raise TonescopeError(
             f"the adapter {name} changes nothing in this model; check that training saved its weights and not its starting point."
         )
+
+
+def _not_whole(name: str, lost: list[str]) -> TonescopeError:
+    return TonescopeError(
+        f"the adapter {name} is not whole: its file lacks {len(lost)} of its weights, {_module(lost[0])} for one; save it again "
+        "with save_pretrained."
+    )
 
 
 def _part(model: nn.Module, keys: Iterable[str]) -> str | None:
@@ -123,13 +132,27 @@ def _part(model: nn.Module, keys: Iterable[str]) -> str | None:
 
 def _within(module: nn.Module, path: list[str]) -> bool:
     """Whether a dotted path leads to a module, but for what peft adds at its end."""
-    here, steps = module, 0
+    steps = len(_way(module, path)) - 1
+    return steps > 0 and len(path) - steps <= _SUFFIX_PARTS
+
+
+def _way(module: nn.Module, path: list[str]) -> list[nn.Module]:
+    """The modules along a dotted path, as far as there are any."""
+    way = [module]
     for name in path:
-        below = here._modules.get(name)
+        below = way[-1]._modules.get(name)
         if below is None:
             break
-        here, steps = below, steps + 1
-    return steps > 0 and len(path) - steps <= _SUFFIX_PARTS
+        way.append(below)
+    return way
+
+
+def _normed(part: nn.Module, keys: Iterable[str]) -> str | None:
+    """A weight of the file for a module whose own weight is computed from others: merging would change what is thrown away."""
+    for key in keys:
+        if is_parametrized(_way(part, key.removeprefix(_PREFIX).split("."))[-1]):
+            return key
+    return None
 
 
 def _module(key: str) -> str:

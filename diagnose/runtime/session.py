@@ -66,7 +66,7 @@ class Session:
         """
         loading.check_device(device)
         loading.check_dtype(dtype)
-        judge = judge or (loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE)
+        judge = judge if judge is not None else (loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE)
         loading.find(model, "generator")  # a wrong name is told before a judge is fetched
         rows = loading.judge_rows(judge)
         taxonomy = from_rows(rows) if rows else common()
