@@ -1,4 +1,4 @@
-"""PEFT adapters (LoRA and its relatives) of a user's fine-tune, merged into the model so that every unit keeps its address."""
+"""PEFT adapters (LoRA and its relatives), merged into the model so that every unit keeps its address."""
 
 from __future__ import annotations
 
@@ -29,12 +29,15 @@ def add_adapter(model: PreTrainedModel, name: str) -> PreTrainedModel:
     folder = find_adapter(name)
     header = headers.read(folder / ADAPTER_WEIGHTS_FILE, f"the adapter {name}: its {ADAPTER_WEIGHTS_FILE}")
     if not header.shapes:
-        raise TonescopeError(f"the adapter {name} is empty: its {ADAPTER_WEIGHTS_FILE} holds no weights; train or save it again.")
+        raise TonescopeError(
+            f"the adapter {name} is empty: its {ADAPTER_WEIGHTS_FILE} holds no weights; train or save it again."
+        )
     try:
         import peft
     except ImportError as error:
         raise TonescopeError(
-            f'the adapter {name} needs the peft package, which is not installed; run `pip install "tonescope[adapters]"`.'
+            f"the adapter {name} needs the peft package, which is not installed; run `pip install "
+            '"tonescope[adapters]"`.'
         ) from error
     stated = read_object(folder / ADAPTER_CONFIG_FILE, f"the adapter {name}")
     base = stated.get("base_model_name_or_path")
@@ -45,7 +48,8 @@ def add_adapter(model: PreTrainedModel, name: str) -> PreTrainedModel:
         raise misfit.because(f"it has weights for {_module(next(iter(header.shapes)))}, which is not there")
     if normed := _normed(model.get_submodule(part), header.shapes):
         raise TonescopeError(
-            f"the adapter {name} cannot be merged: it changes {_module(normed)}, whose weights are normalised (as a codec's are) "
+            f"the adapter {name} cannot be merged: it changes {_module(normed)}, whose weights are normalised "
+            "(as a codec's are) "
             "and would stay as they were; give an adapter that leaves the codec alone."
         )
     _merge(model.get_submodule(part), folder, name, header, misfit, peft)
@@ -60,21 +64,24 @@ class _Misfit:
 
     def because(self, reason: str) -> TonescopeError:
         return TonescopeError(
-            f"the adapter {self.name} does not fit this model: {reason}; use the model it was trained on{self.trained_on}."
+            f"the adapter {self.name} does not fit this model: {reason}; use the model it was trained "
+            f"on{self.trained_on}."
         )
 
 
 def _merge(target: nn.Module, folder: Path, name: str, header: headers.Header, misfit: _Misfit, peft: Any) -> None:
     before = _sums(target)
     refusal = (
-        f"the adapter {name} could not be loaded: its {ADAPTER_CONFIG_FILE} describes much larger weights than its file holds; "
+        f"the adapter {name} could not be loaded: its {ADAPTER_CONFIG_FILE} describes much larger weights than "
+        "its file holds; "
         "save it again with save_pretrained."
     )
     try:
         config = peft.PeftConfig.from_pretrained(str(folder))
         if config.is_prompt_learning:
             raise TonescopeError(
-                f"the adapter {name} is of the kind {config.peft_type.value}, which adds to the prompt and changes no weights; "
+                f"the adapter {name} is of the kind {config.peft_type.value}, which adds to the prompt and "
+                "changes no weights; "
                 "give one that can be merged, such as LoRA."
             )
         config.task_type = None  # how it was trained; to merge it, its weights are enough
@@ -101,22 +108,24 @@ def _merge(target: nn.Module, folder: Path, name: str, header: headers.Header, m
         raise misfit.because("it takes the place of the whole model")
     if _sums(target) == before:
         raise TonescopeError(
-            f"the adapter {name} changes nothing in this model; check that training saved its weights and not its starting point."
+            f"the adapter {name} changes nothing in this model; check that training saved its weights and not "
+            "its starting point."
         )
 
 
 def _not_whole(name: str, lost: list[str]) -> TonescopeError:
     return TonescopeError(
-        f"the adapter {name} is not whole: its file lacks {len(lost)} of its weights, {_module(lost[0])} for one; save it again "
+        f"the adapter {name} is not whole: its file lacks {len(lost)} of its weights, {_module(lost[0])} for "
+        "one; save it again "
         "with save_pretrained."
     )
 
 
 def _part(model: nn.Module, keys: Iterable[str]) -> str | None:
-    """The part of the model that an adapter was trained on: the outermost in which every weight of its file has a module.
+    """The part of the model that an adapter was trained on: the outermost that has a module for every weight.
 
-    The names in the file are relative to that part: ``base_model.model.model.decoder.layers.0`` of an adapter on the decoder is
-    ``decoder.model.decoder.layers.0`` of the model. ``None`` where no part has them all.
+    The names in the file are relative to that part: ``base_model.model.model.decoder.layers.0`` of an adapter on the
+    decoder is ``decoder.model.decoder.layers.0`` of the model. ``None`` where no part has them all.
     """
     paths = [key.removeprefix(_PREFIX).split(".") for key in keys if key.startswith(_PREFIX)]
     if not paths:
@@ -148,7 +157,7 @@ def _way(module: nn.Module, path: list[str]) -> list[nn.Module]:
 
 
 def _normed(part: nn.Module, keys: Iterable[str]) -> str | None:
-    """A weight of the file for a module whose own weight is computed from others: merging would change what is thrown away."""
+    """A weight of the file for a module whose own weight is computed from others: merging would not change those."""
     for key in keys:
         if is_parametrized(_way(part, key.removeprefix(_PREFIX).split("."))[-1]):
             return key

@@ -1,4 +1,4 @@
-"""What every loader checks: the configuration against the weights, the weights against the model, the tokenizer against both."""
+"""What every loader checks: configuration against weights, weights against model, tokenizer against both."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Fact:
 
     Attributes:
         field: dotted path in the configuration.
-        tensor: a tensor, whose length along ``axis`` the number is; or without an axis a module, whose numbered parts it counts.
+        tensor: a tensor, whose length along ``axis`` the number is; without an axis a module, whose parts it counts.
         axis: see ``tensor``.
         stated: where the number is computed from another field, that field, to be named in messages.
     """
@@ -136,7 +136,10 @@ class Checkpoint:
         return shape[fact.axis] if shape and len(shape) > fact.axis else None
 
     def check_memory(self, dtype: torch.dtype, device: str, whole: str = "") -> None:
-        """Raise :class:`TonescopeError` when the weights do not fit; those below ``whole`` are kept in single precision at least."""
+        """Raise :class:`TonescopeError` when the weights do not fit.
+
+        Those whose names start with ``whole`` are kept in single precision at least.
+        """
         if self.header is not None:
             needed, parameters = self.header.bytes(dtype.itemsize, whole), self.header.bytes(1)
         else:
@@ -189,7 +192,8 @@ class Checkpoint:
             )
         if extra := sorted(key for key in self._surplus(weights, outcome) if not HARMLESS.search(key)):
             raise self.refuse(
-                f"its file holds {len(extra)} weights that its config.json has no place for, {_shown(extra[0])} for one, "
+                f"its file holds {len(extra)} weights that its config.json has no place for, "
+                f"{_shown(extra[0])} for one, "
                 "and they would be dropped",
                 "restore the model's own config.json, or save the model again",
             )
@@ -197,8 +201,9 @@ class Checkpoint:
     def _surplus(self, weights: dict[str, Any], outcome: dict[str, Any]) -> set[str]:
         """Weights of the file that the model has no place for.
 
-        transformers does not tell of all: what its text encoder leaves out on purpose (everything called decoder, of a T5) it
-        leaves out of the whole model's report. So names are compared here, unless they were translated in ways unknown here.
+        transformers does not tell of all: what a text encoder leaves out on purpose (everything called decoder, of a
+        T5) it leaves out of the whole model's report. So names are compared here, unless transformers translated
+        them in ways unknown here.
         """
         told = set(outcome["unexpected_keys"])
         if self.header is None:
@@ -266,7 +271,8 @@ def _check_numbers(content: Any, name: str, path: str = "") -> None:
         if isinstance(value, int | float) and not isinstance(value, bool):
             if abs(value) > MOST or value != value:
                 raise TonescopeError(
-                    f"{name} could not be loaded: {_shown(where)} in its config.json is {_shown(value)}, which nothing in a model "
+                    f"{name} could not be loaded: {_shown(where)} in its config.json is {_shown(value)}, which "
+                    "nothing in a model "
                     "can be; restore the model's own config.json."
                 )
         else:

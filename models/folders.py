@@ -49,20 +49,25 @@ def find(name: str, kind: str) -> Path:
                 f"--{sources.OPTIONS[kind]}."
             )
         return folder
-    if path := sources.folder(name):
-        attempt(name, lambda: check(path, name, kind))
-        return path
+    if given := sources.folder(name):
+        return _checked(given, name, kind)
     repository = sources.hub_id(name)
     if repository is None:
         if sources.is_file(name):
             raise TonescopeError(f"{name[:200]} is a file and a {kind} is a folder; give the folder that it lies in.")
         raise TonescopeError(
-            f"there is no {kind} called “{name[:80]}”: give “{EMBEDDED}”, a folder, or a Hub id such as {EXAMPLES[kind]}."
+            f"there is no {kind} called “{name[:80]}”: give “{EMBEDDED}”, a folder, or a Hub id such as "
+            f"{EXAMPLES[kind]}."
         )
     path = sources.download(name, kind, *repository, WANTED)
-    # Of the judge that everyone needs, a pickle will do where its publisher offers nothing else; it is read without running code.
+    # Of the judge that everyone needs, a pickle will do where its publisher offers nothing else.
+    # It is read without running code.
     if repository[0] == HUB_JUDGE and not any(path.glob("*.safetensors")):
         return sources.download(name, kind, *repository, (*WANTED, PICKLE))
+    return _checked(path, name, kind)
+
+
+def _checked(path: Path, name: str, kind: str) -> Path:
     attempt(name, lambda: check(path, name, kind))
     return path
 
@@ -99,26 +104,29 @@ def _empty(option: str, instead: str) -> TonescopeError:
 
 
 def check(path: Path, name: str, kind: str) -> None:
-    """Raise :class:`TonescopeError` for a folder that is no model, is another thing, holds pickles only, or is not whole."""
+    """Raise :class:`TonescopeError` for a folder that is no model, or another one, or pickled, or not whole."""
     is_adapter = (path / ADAPTER_CONFIG_FILE).is_file()
     has_weights = any(file.name != ADAPTER_WEIGHTS_FILE for file in path.glob("*.safetensors"))
     pickles = [file.name for file in path.iterdir() if file.suffix in PICKLES]
     if is_adapter and has_weights:
         raise TonescopeError(
-            f"{name} holds a whole model and an adapter ({ADAPTER_CONFIG_FILE}), so it does not say which of them is meant; "
+            f"{name} holds a whole model and an adapter ({ADAPTER_CONFIG_FILE}), so it does not say which of "
+            "them is meant; "
             "move one of them into a folder of its own."
         )
     if is_adapter:
         raise _is_adapter(path, name, kind)
     if any(file in pickles for file in AUDIOCRAFT):
         raise TonescopeError(
-            f"{name} is a model as audiocraft saves it (pickled {' and '.join(file for file in AUDIOCRAFT if file in pickles)}); "
+            f"{name} is a model as audiocraft saves it (pickled "
+            f"{' and '.join(file for file in AUDIOCRAFT if file in pickles)}); "
             "convert it with transformers' convert_musicgen_transformers.py (--checkpoint, --pytorch_dump_folder) "
             "and give the folder that it writes."
         )
     if not (path / CONFIG_FILE).is_file() and not (path / PIPELINE_FILE).is_file():
         raise TonescopeError(
-            f"{name} is a folder without a {CONFIG_FILE}, so it is not a model; give the folder that save_pretrained wrote."
+            f"{name} is a folder without a {CONFIG_FILE}, so it is not a model; give the folder that "
+            "save_pretrained wrote."
         )
     registry.row(model_type(path, name), kind, name)
     for file in OBJECTS:
@@ -140,15 +148,21 @@ def _is_adapter(path: Path, name: str, kind: str) -> TonescopeError:
     known = isinstance(base, str) and base.strip() and base.isprintable()
     of = f"of {base}" if known else "of a model that it does not name"
     if kind != "generator":
-        return TonescopeError(f"{name} is an adapter {of} and no {kind}; name a whole model with --{sources.OPTIONS[kind]}.")
+        return TonescopeError(
+            f"{name} is an adapter {of} and no {kind}; name a whole model with --{sources.OPTIONS[kind]}."
+        )
     model = shlex.quote(str(base)) if known else "MODEL"
     return TonescopeError(
-        f"{name} is an adapter {of}, without the model's own weights; use --model {model} --adapter {shlex.quote(name)}."
+        f"{name} is an adapter {of}, without the model's own weights; use --model {model} --adapter "
+        f"{shlex.quote(name)}."
     )
 
 
 def model_type(path: Path, name: str) -> str:
-    """What a folder says that it holds: ``model_type``, or the class of a pipeline. Raises :class:`TonescopeError` if nothing."""
+    """What a folder says that it holds: ``model_type``, or the class of a pipeline.
+
+    Raises :class:`TonescopeError` if it says nothing.
+    """
     pipeline = (path / PIPELINE_FILE).is_file()
     file, key = (PIPELINE_FILE, "_class_name") if pipeline else (CONFIG_FILE, "model_type")
     stated = read_object(path / file, name).get(key)
@@ -169,7 +183,8 @@ def read_object(path: Path, name: str) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict):
         raise TonescopeError(
-            f"{name} could not be loaded: its {path.name} does not hold an object {{…}}; save it again, or restore that file."
+            f"{name} could not be loaded: its {path.name} does not hold an object {{…}}; save it again, or "
+            "restore that file."
         )
     return content
 
@@ -190,7 +205,8 @@ def reason(error: Exception) -> str:
     lowered = text.lower()
     if "safetensors" in lowered and ("does not appear to have" in lowered or "no file named" in lowered):
         return (
-            "it has no safetensors weights, and pickled ones can run code when they are opened; give a revision that has "
+            "it has no safetensors weights, and pickled ones can run code when they are opened; give a "
+            "revision that has "
             "them (NAME@REVISION) or a folder saved with save_pretrained."
         )
     said = text[:200] if text and not isinstance(error, KeyError) else f"{type(error).__name__} {text[:200]}".strip()

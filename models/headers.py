@@ -40,7 +40,8 @@ class Header:
         return sum(math.prod(shape) for shape in self.shapes.values())
 
     def bytes(self, itemsize: int, whole: str = "") -> int:
-        """Bytes of the floating-point tensors at ``itemsize`` bytes a number; those below ``whole`` take four at least."""
+        """Bytes of the floating-point tensors at ``itemsize`` bytes a number, at least four where names start with
+        ``whole``."""
         total = 0
         for name, shape in self.shapes.items():
             if self.types[name] in FLOATS:
@@ -49,7 +50,7 @@ class Header:
         return total
 
     def count(self, prefix: str) -> int:
-        """How many modules are numbered below a prefix: three where there are ``prefix.0``, ``prefix.1`` and ``prefix.2``."""
+        """How many modules are numbered below a prefix: two where there are ``prefix.0`` and ``prefix.1``."""
         start = f"{prefix}."
         found = {name[len(start) :].split(".", 1)[0] for name in self.shapes if name.startswith(start)}
         return sum(number.isdigit() for number in found)
@@ -70,7 +71,9 @@ def read(path: Path, what: str) -> Header:
                 )
             length = int.from_bytes(start[:8], "little")
             if size == 0:
-                raise TonescopeError(f"{what} is empty: saving or downloading it was cut off; save or download it again.")
+                raise TonescopeError(
+                    f"{what} is empty: saving or downloading it was cut off; save or download it again."
+                )
             if size > 8 and (start[8:9] != b"{" or length > LARGEST_HEADER):
                 raise _none(what)
             if 8 + length > size:
@@ -129,7 +132,9 @@ def of_model(folder: Path, name: str) -> Header | None:
     shapes, types = dict[str, tuple[int, ...]](), dict[str, str]()
     for part in parts:
         if not (folder / part).is_file():
-            raise TonescopeError(f"{name} is not whole: {part[:80]}, one of its {len(parts)} weight files, is missing; add it.")
+            raise TonescopeError(
+                f"{name} is not whole: {part[:80]}, one of its {len(parts)} weight files, is missing; add it."
+            )
         header = read(folder / part, f"{name}: its {part}")
         shapes.update(header.shapes)
         types.update(header.types)
@@ -142,9 +147,12 @@ def _parts(folder: Path, name: str) -> list[str]:
         index = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
         parts = sorted({str(part) for part in index["weight_map"].values()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise TonescopeError(f"{name} could not be loaded: its {INDEX_FILE} cannot be read; save the model again.") from error
+        raise TonescopeError(
+            f"{name} could not be loaded: its {INDEX_FILE} cannot be read; save the model again."
+        ) from error
     if strange := [part for part in parts if Path(part).name != part]:
         raise TonescopeError(
-            f"{name} could not be loaded: its weights lie outside its folder ({strange[0][:80]}); save the model again, whole."
+            f"{name} could not be loaded: its weights lie outside its folder ({strange[0][:80]}); save the "
+            "model again, whole."
         )
     return parts

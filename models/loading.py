@@ -44,7 +44,7 @@ DTYPES = ("float32", "float16", "bfloat16")
 
 
 def check_names(model: str = EMBEDDED, judge: str | None = None, adapter: str | None = None) -> None:
-    """Raise :class:`TonescopeError` for a name that leads nowhere or to another thing, before anything heavy is imported.
+    """Raise :class:`TonescopeError` for a name that leads nowhere, or to another thing, before heavy imports.
 
     What has to be downloaded is, the judge last.
     """
@@ -113,7 +113,10 @@ def judge_rows(name: str = EMBEDDED) -> list[dict[str, Any]]:
 
 
 def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "cpu") -> Judge:
-    """Load a judge choosing between ``labels`` (its own when it brings some). Raises :class:`TonescopeError` as above."""
+    """Load a judge that chooses between ``labels``, or between its own where it brings some.
+
+    Raises :class:`TonescopeError` as :func:`load_generator` does.
+    """
     folder = find(name, "judge")
     _quiet()
     row = registry.row(folders.model_type(folder, name), "judge", name)

@@ -56,8 +56,11 @@ class ConfusionRecordRow(_Strict):
 
 
 class Metadata(_Strict):
-    """Of a generator: how long it can play, and the words it was trained on. Of a judge: its labels, its
-    :class:`~tonescope.models.judges.clap.Calibration` and its :class:`~tonescope.models.judges.clap.ConfusionRecord`."""
+    """What tonescope.json says.
+
+    Of a generator: how long it can play, and the words it was trained on. Of a judge: its labels, how it is asked, and
+    how often it was right.
+    """
 
     longest_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     words: list[str] = []
@@ -89,7 +92,9 @@ class Metadata(_Strict):
         if len(names) == 1:
             raise ValueError("labels: a judge chooses between two labels or more")
         if twice := [name for name, times in Counter(map(_plain, names)).items() if times > 1]:
-            raise ValueError(f"labels: “{twice[0]}” is there more than once, and a judge chooses between labels, each of them once")
+            raise ValueError(
+                f"labels: “{twice[0]}” is there more than once, and a judge chooses between labels, each of them once"
+            )
         owners = {_plain(name): name for name in names}
         for row in self.labels:
             for alias in row.aliases:

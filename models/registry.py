@@ -1,8 +1,8 @@
 """The models that Tonescope can open: one row for each family of generators and each kind of judge.
 
 A new family or judge is a file with ``load`` and a row here. A generator's is
-``load(folder, name, device, dtype, adapter) -> Generator``, a judge's ``load(folder, name, labels, device) -> Judge``; what
-they share (configuration, size, weights, tokenizer) is in :mod:`tonescope.models.checks`.
+``load(folder, name, device, dtype, adapter) -> Generator``, a judge's ``load(folder, name, labels, device) -> Judge``.
+What they share (configuration, size, weights, tokenizer) is in :mod:`tonescope.models.checks`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How large a model is, known before it is built: refused by numbers when its weights or the memory do not allow for it."""
+"""How large a model is, known before it is built, and whether its weights and the memory allow for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch.nn.modules import module as torch_module
 from tonescope.models.errors import TonescopeError
 
 GIB = 2**30
-# What a model may have beyond its file: tensors that are made anew (positions, windows), and parts that are registered twice.
+# What a model may have beyond its file: tensors made anew (positions, windows), and parts registered twice.
 SLACK, MORE_TENSORS, MORE_ELEMENTS = 4, 1_000, 2**26
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -28,8 +28,8 @@ class _TooLarge(Exception):
 def at_most(tensors: int, elements: int, refusal: str) -> Iterator[None]:
     """Within the block, modules may not be built that hold far more than so many tensors and elements.
 
-    Their configuration may ask for a million layers: building ends as soon as it outgrows the weights. Other threads are left
-    alone. Raises :class:`TonescopeError` with ``refusal``.
+    Their configuration may ask for a million layers: building ends as soon as it outgrows the weights. Other threads
+    are left alone. Raises :class:`TonescopeError` with ``refusal``.
     """
     thread, most_modules = threading.get_ident(), SLACK * (SLACK * tensors + MORE_TENSORS)
     most_tensors, most_elements = SLACK * tensors + MORE_TENSORS, SLACK * elements + MORE_ELEMENTS
@@ -61,7 +61,7 @@ def at_most(tensors: int, elements: int, refusal: str) -> Iterator[None]:
 
 
 def free_bytes(device: str | torch.device) -> int:
-    """Bytes that can still be taken on a device; of main memory the least of what system, container and process allow."""
+    """Bytes that can still be taken on a device; of main memory the least that system, container or process allows."""
     where = torch.device(device)
     if where.type == "cuda":
         return int(torch.cuda.mem_get_info(where)[0])
@@ -90,13 +90,15 @@ def _process() -> int:
 
 
 def check_memory(name: str, needed: int, parameters: int, dtype: torch.dtype, device: str | torch.device) -> None:
-    """Raise :class:`TonescopeError` when weights of ``needed`` bytes fit neither into main memory nor onto the device."""
+    """Raise :class:`TonescopeError` when weights of ``needed`` bytes exceed main memory or the device."""
     for place in dict.fromkeys(("cpu", str(device))):
         free = free_bytes(place)
         if needed > free:
             where = "on this machine" if torch.device(place).type == "cpu" else f"on {place}"
             half = " use --dtype bfloat16, which takes half, or" if dtype.itemsize > 2 else ""
             raise TonescopeError(
-                f"{name} does not fit into memory: its {parameters / 1e6:,.1f} million parameters take {needed / GIB:.3g} GiB "
-                f"as {str(dtype).removeprefix('torch.')} and {free / GIB:.3g} GiB are free {where};{half} run where there is more."
+                f"{name} does not fit into memory: its {parameters / 1e6:,.1f} million parameters take "
+                f"{needed / GIB:.3g} GiB "
+                f"as {str(dtype).removeprefix('torch.')} and {free / GIB:.3g} GiB are free {where};{half} run "
+                "where there is more."
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -13,6 +14,7 @@ from tonescope.models.errors import TonescopeError
 
 OPTIONS = {"generator": "model", "judge": "judge", "adapter": "adapter"}  # how each is named on the command line
 CONNECT_SECONDS = 4.0  # to resolve a name and to connect; a slow network takes less than one
+ANSWER_SECONDS = 30.0  # for the first answer of the Hub, once connected
 _PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks5": 1080, "socks5h": 1080}
 _INSTEAD = {
     "generator": "give the folder, or use --model embedded",
@@ -53,8 +55,8 @@ def hub_id(name: str) -> tuple[str, str | None] | None:
 def unreachable(address: str) -> str | None:
     """Why nothing answers at a web address, or at the proxy in front of it; ``None`` where something does, or may.
 
-    Only a connection is made and closed again. Waiting ends after ``CONNECT_SECONDS``: the HTTP client itself would wait for minutes,
-    or try again and again.
+    Only a connection is made and closed again. Waiting ends after ``CONNECT_SECONDS``: the HTTP client itself would
+    wait for minutes, or try again and again.
     """
     wanted = urlsplit(address)
     proxies = {} if proxy_bypass(wanted.hostname or "") else getproxies()
@@ -90,7 +92,7 @@ def download(name: str, kind: str, repository: str, revision: str | None, files:
 
     Raises :class:`TonescopeError` when they are neither here nor there.
     """
-    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub import constants
     from huggingface_hub.errors import (
         HFValidationError,
         LocalEntryNotFoundError,
@@ -104,14 +106,12 @@ def download(name: str, kind: str, repository: str, revision: str | None, files:
     offline = bool(constants.HF_HUB_OFFLINE)
     why = None if offline else unreachable(constants.ENDPOINT)
     try:
-        return Path(
-            snapshot_download(
-                repository, revision=revision, allow_patterns=list(files), local_files_only=offline or why is not None
-            )
-        )
+        why = why or (None if offline else _silent(repository, revision))
+        return _snapshot(repository, revision, tuple(files), offline or why is not None, str(constants.HF_HUB_CACHE))
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
         raise TonescopeError(
-            f"{name} could not be loaded: there is no folder of that name here, and the model hub knows no such public model "
+            f"{name} could not be loaded: there is no folder of that name here, and the model hub knows no "
+            "such public model "
             "or revision; check the spelling, or log in if it is private."
         ) from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
@@ -122,10 +122,36 @@ def download(name: str, kind: str, repository: str, revision: str | None, files:
         ) from error
     except ImportError as error:  # a proxy of a kind that the HTTP client needs another package for
         raise TonescopeError(
-            f"{name} could not be downloaded: {_first(error)}; install what is missing, unset the proxy, or give a folder."
+            f"{name} could not be downloaded: {_first(error)}; install what is missing, unset the proxy, or "
+            "give a folder."
         ) from error
     except Exception as error:  # whatever HTTP client, proxy and disk come up with
-        raise TonescopeError(f"{name} could not be downloaded: {_first(error)}; try again, or give a folder.") from error
+        raise TonescopeError(
+            f"{name} could not be downloaded: {_first(error)}; try again, or give a folder."
+        ) from error
+
+
+@lru_cache(maxsize=16)  # one run of a command asks several times
+def _snapshot(repository: str, revision: str | None, files: tuple[str, ...], local: bool, cache: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    return Path(
+        snapshot_download(
+            repository, revision=revision, allow_patterns=list(files), local_files_only=local, cache_dir=cache
+        )
+    )
+
+
+@lru_cache(maxsize=16)
+def _silent(repository: str, revision: str | None) -> str | None:
+    """Why the Hub, though connected, does not answer; ``None`` where it does, whatever it says."""
+    from huggingface_hub import HfApi
+
+    try:
+        HfApi().model_info(repository, revision=revision, timeout=ANSWER_SECONDS)
+    except Exception as error:  # the client's own classes, which are not the same in all its versions
+        return f"no answer in {ANSWER_SECONDS:g} s" if "Timeout" in type(error).__name__ else None
+    return None
 
 
 def _first(error: Exception) -> str:

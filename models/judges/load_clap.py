@@ -50,10 +50,10 @@ ALIKE = 1e-5  # texts whose embeddings differ by no more are read alike
 
 
 def load(folder: Path, name: str, labels: Sequence[str], device: str) -> Judge:
-    """Load a CLAP that chooses between its own labels, or between ``labels`` where it brings none. It hears in single precision.
+    """Load a CLAP, in single precision, that chooses between its own labels, or ``labels`` where it brings none.
 
-    Raises :class:`~tonescope.models.errors.TonescopeError` for a folder whose parts do not belong together, before anything
-    large is read or built.
+    Raises :class:`~tonescope.models.errors.TonescopeError` for a folder whose parts do not belong together, before
+    anything large is read or built.
     """
     found, about = Checkpoint.open(folder, name), metadata.read(folder)
     own = tuple(row.label for row in about.labels)
@@ -104,11 +104,15 @@ def _check(found: Checkpoint) -> None:
 
 
 def _front_end(found: Checkpoint) -> ClapFeatureExtractor:
-    """The feature extractor of the folder. Raises :class:`TonescopeError` where its settings make no sense, or fit another model."""
+    """The feature extractor of the folder.
+
+    Raises :class:`TonescopeError` where its settings make no sense, or fit another model.
+    """
     path = found.folder / FRONT_END_FILE
     if not path.is_file():
         raise found.refuse(
-            f"it has no {FRONT_END_FILE}, so it is unknown how it hears", "save the feature extractor into the same folder"
+            f"it has no {FRONT_END_FILE}, so it is unknown how it hears",
+            "save the feature extractor into the same folder",
         )
     stated = folders.read_object(path, found.name)
     for field, (least, most) in FRONT_END.items():
@@ -118,7 +122,8 @@ def _front_end(found: Checkpoint) -> ClapFeatureExtractor:
     audio, restore = found.config.audio_config, f"restore the judge's own {FRONT_END_FILE}"
     if extractor.feature_size != audio.num_mel_bins:
         raise found.refuse(
-            f"feature_size in its {FRONT_END_FILE} is {extractor.feature_size} and the model hears {audio.num_mel_bins} bands "
+            f"feature_size in its {FRONT_END_FILE} is {extractor.feature_size} and the model hears "
+            f"{audio.num_mel_bins} bands "
             "(audio_config.num_mel_bins)",
             restore,
         )
@@ -133,7 +138,8 @@ def _front_end(found: Checkpoint) -> ClapFeatureExtractor:
     if extractor.nb_max_samples <= extractor.fft_window_size // 2 or frames > most:
         raise found.refuse(
             f"its {FRONT_END_FILE} cuts clips of {extractor.nb_max_samples} samples into {frames} frames "
-            f"(hop_length {extractor.hop_length}, fft_window_size {extractor.fft_window_size}) and the model takes 1 to {most}",
+            f"(hop_length {extractor.hop_length}, fft_window_size {extractor.fft_window_size}) and the model "
+            f"takes 1 to {most}",
             restore,
         )
     return extractor
@@ -152,10 +158,11 @@ def _check_setting(found: Checkpoint, field: str, value: Any, least: float, most
 
 
 def _check_words(judge: Judge) -> None:
-    """Raise :class:`TonescopeError` when the text tower makes the same of everyday words, whatever its tokenizer does."""
+    """Raise :class:`TonescopeError` when the text tower makes the same of everyday words."""
     embeddings = judge.embed_text(WORDS)
     if not torch.isfinite(embeddings).all() or float((embeddings - embeddings[0]).abs().max()) < ALIKE:
         raise TonescopeError(
-            f"{judge.name} cannot be a judge: its text tower makes the same, or nothing, of {', '.join(WORDS[:3])} and other "
+            f"{judge.name} cannot be a judge: its text tower makes the same, or nothing, of "
+            f"{', '.join(WORDS[:3])} and other "
             "words; check its weights and its tokenizer, or name another with --judge."
         )

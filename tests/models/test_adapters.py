@@ -97,7 +97,7 @@ def test_what_is_no_adapter_is_refused(folders: tuple[Path, Path], adapter: Path
 
 
 def trained(part: str, folder: Path, **config: Any) -> torch.Tensor:
-    """Train (at random) an adapter on a part of the tiny model, save it, and give the logits of the model with it on top."""
+    """Save a random adapter on a part of the tiny model, and give the logits of the model with it on top."""
     model = tiny.musicgen()
     adapted = peft.get_peft_model(model.get_submodule(part) if part else model, peft.LoraConfig(r=2, **config))
     torch.manual_seed(0)
@@ -194,8 +194,12 @@ def test_an_adapter_of_another_size_names_the_model_it_was_trained_on(
     other = _changed(adapter, tmp_path / "other")
     set_field(other, "base_model_name_or_path", "owner/larger", "adapter_config.json")
     weights = load_file(other / "adapter_model.safetensors")
-    save_file({name: torch.cat([weight] * 2, 1) for name, weight in weights.items()}, other / "adapter_model.safetensors")
-    refused(lambda: load_generator(str(folders[0]), adapter=str(other)), "does not fit", "size mismatch", "(owner/larger)")
+    save_file(
+        {name: torch.cat([weight] * 2, 1) for name, weight in weights.items()}, other / "adapter_model.safetensors"
+    )
+    refused(
+        lambda: load_generator(str(folders[0]), adapter=str(other)), "does not fit", "size mismatch", "(owner/larger)"
+    )
     save_file({"base_model.model.elsewhere.lora_A.weight": torch.ones(2, 2)}, other / "adapter_model.safetensors")
     refused(lambda: load_generator(str(folders[0]), adapter=str(other)), "elsewhere", "not there", "(owner/larger)")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from torch import nn
@@ -63,5 +64,5 @@ def test_memory_of_a_container_and_of_a_process_counts(tmp_path: Path, monkeypat
     plain = size.free_bytes("cpu")
     assert plain > 10**6
     resource = pytest.importorskip("resource")
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (size.psutil.Process().memory_info().vms + 5_000_000, -1))
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (psutil.Process().memory_info().vms + 5_000_000, -1))
     assert size.free_bytes("cpu") < 10**7

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+from huggingface_hub import close_session
 
 from tests.models.ruined import refused
 from tonescope.models import sources
@@ -74,8 +75,17 @@ def test_nothing_that_answers_is_waited_for_only_seconds(online: pytest.MonkeyPa
     """A name that is not resolved, a connection that is not made: either may take minutes."""
     online.setattr(huggingface_hub.constants, "ENDPOINT", "http://hub.invalid")
     online.setattr(sources, "CONNECT_SECONDS", 0.2)
-    online.setattr(sources.socket, "create_connection", lambda *_: time.sleep(60))
+    online.setattr(socket, "create_connection", lambda *_: time.sleep(60))
     quickly_refused("owner/name", "cannot be reached", "no answer in 0.2 s")
+
+
+def test_a_hub_that_takes_the_call_and_stays_silent_is_not_waited_for_forever(online: pytest.MonkeyPatch) -> None:
+    online.setattr(sources, "ANSWER_SECONDS", 0.3)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        online.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        quickly_refused("owner/silent", "cannot be reached", "no answer in 0.3 s")
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "http"])
@@ -94,18 +104,18 @@ def test_all_proxy_socks5_without_the_http_clients_package(online: pytest.Monkey
         proxy.listen()
         online.setenv("ALL_PROXY", f"socks5://127.0.0.1:{proxy.getsockname()[1]}")
         online.setitem(sys.modules, "socksio", None)
-        huggingface_hub.utils.close_session()
+        close_session()
         quickly_refused("facebook/musicgen-small", "could not be downloaded", "proxy")
-    huggingface_hub.utils.close_session()
+    close_session()
 
 
 @pytest.mark.parametrize("proxy", ["nonsense", "http://", "http://127.0.0.1:port", "teapot://127.0.0.1:1"])
 def test_an_odd_proxy_is_one_sentence(online: pytest.MonkeyPatch, closed: int, proxy: str) -> None:
     online.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{closed}")
     online.setenv("ALL_PROXY", proxy)
-    huggingface_hub.utils.close_session()
+    close_session()
     quickly_refused("owner/name", "owner/name could not be")
-    huggingface_hub.utils.close_session()
+    close_session()
 
 
 def test_what_was_downloaded_before_is_there_without_a_network(

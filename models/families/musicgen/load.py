@@ -35,7 +35,9 @@ TEXT_FACTS = {
         Fact("text_encoder.d_model", "text_encoder.encoder.final_layer_norm.weight", 0),
         Fact("text_encoder.d_ff", "text_encoder.encoder.block.0.layer.1.DenseReluDense.wo.weight", 1),
         Fact(
-            "text_encoder.num_heads", "text_encoder.encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight", 1
+            "text_encoder.num_heads",
+            "text_encoder.encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight",
+            1,
         ),
     ),
     "bert": (
@@ -60,8 +62,8 @@ MELODY_BOUNDS = (Bound("chroma_length", 1, 100_000),)
 def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str | None) -> Generator:
     """Load a MusicGen or MusicGen Melody, with an adapter on top if one is named.
 
-    Raises :class:`~tonescope.models.errors.TonescopeError` for a folder whose parts do not belong together, before anything
-    large is read or built.
+    Raises :class:`~tonescope.models.errors.TonescopeError` for a folder whose parts do not belong together, before
+    anything large is read or built.
     """
     found, about = Checkpoint.open(folder, name), metadata.read(folder)
     _check(found)
@@ -96,7 +98,8 @@ def _check(found: Checkpoint) -> None:
     a_side = config.audio_encoder.num_quantizers
     if books % channels or books // channels > a_side or (channels > 1 and books // channels != a_side):
         raise found.refuse(
-            f"decoder.audio_channels in its config.json is {channels} and its {books} codebooks are not those of {channels} "
+            f"decoder.audio_channels in its config.json is {channels} and its {books} codebooks are not those "
+            f"of {channels} "
             f"{'sides' if channels > 1 else 'side'} of a codec with {a_side}",
             "restore the model's own config.json",
         )

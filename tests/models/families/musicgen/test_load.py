@@ -60,7 +60,9 @@ def test_names_of_older_versions_are_no_surplus(copies: tuple[Path, Path]) -> No
 
     change_weights(copies[0], older)
     again = load_generator(str(copies[0]))
-    assert all(torch.equal(one, two) for one, two in zip(plain.model.parameters(), again.model.parameters(), strict=True))
+    assert all(
+        torch.equal(one, two) for one, two in zip(plain.model.parameters(), again.model.parameters(), strict=True)
+    )
     change_weights(copies[0], lambda weights: {**weights, "decoder.fifth_head.weight": torch.zeros(16, 32)})
     refuse(copies[0], "decoder.fifth_head.weight", "dropped")
 
@@ -206,9 +208,7 @@ def test_a_generator_without_its_tokenizer(copies: tuple[Path, Path]) -> None:
     refuse(copies[0], "tokenizer")
 
 
-def test_a_checkpoint_that_does_not_fit_into_memory(
-    copies: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_checkpoint_that_does_not_fit_into_memory(copies: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """By its header, at the precision asked for: the codec stays in single precision."""
     weights = load_file(copies[0] / "model.safetensors")
     codec = sum(weight.numel() for name, weight in weights.items() if name.startswith("audio_encoder."))
@@ -246,7 +246,11 @@ def test_a_pointer_of_git_lfs_is_no_weights(copies: tuple[Path, Path]) -> None:
 
 
 def test_what_is_named_safetensors_and_is_none(copies: tuple[Path, Path]) -> None:
-    for content in (b"PK\x03\x04" + bytes(60), (2).to_bytes(8, "little") + b"[]", (9).to_bytes(8, "little") + b'{"a":{}} '):
+    for content in (
+        b"PK\x03\x04" + bytes(60),
+        (2).to_bytes(8, "little") + b"[]",
+        (9).to_bytes(8, "little") + b'{"a":{}} ',
+    ):
         (copies[0] / "model.safetensors").write_bytes(content)
         refuse(copies[0], "no safetensors file")
     header = json.dumps({"a": {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]}}).encode()
