@@ -27,7 +27,9 @@ def add_adapter(model: PreTrainedModel, name: str) -> PreTrainedModel:
     Raises :class:`TonescopeError` when peft is missing, when there is no such adapter, or when it fits another model.
     """
     folder = find_adapter(name)
-    header = headers.read(folder / ADAPTER_WEIGHTS_FILE, f"the adapter {name}: its {ADAPTER_WEIGHTS_FILE}")
+    header = headers.read(
+        folder / ADAPTER_WEIGHTS_FILE, f"the adapter {name} could not be loaded: its {ADAPTER_WEIGHTS_FILE}"
+    )
     if not header.shapes:
         raise TonescopeError(
             f"the adapter {name} is empty: its {ADAPTER_WEIGHTS_FILE} holds no weights; train or save it again."

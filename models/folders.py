@@ -100,7 +100,7 @@ def find_adapter(name: str) -> Path:
 
 
 def _empty(option: str, instead: str) -> TonescopeError:
-    return TonescopeError(f"the value of --{option} is empty, as an unset shell variable is; give {instead}.")
+    return TonescopeError(f"--{option} was given nothing (a variable of the shell that is empty?); give {instead}.")
 
 
 def check(path: Path, name: str, kind: str) -> None:

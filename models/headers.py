@@ -126,7 +126,7 @@ def of_model(folder: Path, name: str) -> Header | None:
     """
     parts = _parts(folder, name) if (folder / INDEX_FILE).is_file() else []
     if (folder / WEIGHTS_FILE).is_file():  # transformers reads this one, whatever an index beside it says
-        return read(folder / WEIGHTS_FILE, f"{name}: its {WEIGHTS_FILE}")
+        return read(folder / WEIGHTS_FILE, f"{name} could not be loaded: its {WEIGHTS_FILE}")
     if not parts:
         return None
     shapes, types = dict[str, tuple[int, ...]](), dict[str, str]()
@@ -135,7 +135,7 @@ def of_model(folder: Path, name: str) -> Header | None:
             raise TonescopeError(
                 f"{name} is not whole: {part[:80]}, one of its {len(parts)} weight files, is missing; add it."
             )
-        header = read(folder / part, f"{name}: its {part}")
+        header = read(folder / part, f"{name} could not be loaded: its {part}")
         shapes.update(header.shapes)
         types.update(header.types)
     return Header(shapes, types)

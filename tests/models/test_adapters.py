@@ -207,9 +207,9 @@ def test_an_adapter_of_another_size_names_the_model_it_was_trained_on(
 def test_an_adapter_of_impossible_rank(folders: tuple[Path, Path], adapter: Path, tmp_path: Path) -> None:
     huge = _changed(adapter, tmp_path / "huge")
     set_field(huge, "r", 10**8, "adapter_config.json")
-    started = time.perf_counter()
+    started = time.process_time()
     refused(lambda: load_generator(str(folders[0]), adapter=str(huge)), "adapter_config.json", "larger")
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_an_adapter_without_peft_installed(

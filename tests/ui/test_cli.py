@@ -308,7 +308,7 @@ def test_other_faults_are_not_called_memory(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize(
     ("option", "value", "word"),
     [
-        ("--memory", "inf", "GiB"), ("--test-words", "-1", "words cannot be verified"), ("--test-units", "9999", "units cannot be verified"), ("--refine", "-1", "estimated more closely"), ("--model", "x" * 5000, "no generator called"), ("--model", "", "no generator called"),
+        ("--memory", "inf", "GiB"), ("--test-words", "-1", "words cannot be verified"), ("--test-units", "9999", "units cannot be verified"), ("--refine", "-1", "estimated more closely"), ("--model", "x" * 5000, "no generator called"), ("--model", "", "--model was given nothing"),
         ("--model", "~nosuchuser/x", "no generator called"), ("--device", "meta", "cannot be used"), ("--device", "brass", "cannot be used"), ("--judge", "nosuch/judge", "nosuch/judge could not be loaded"),
     ],
 )  # fmt: skip

@@ -68,9 +68,9 @@ def test_a_preprocessor_config_with_rate_hop_or_length_0(copies: tuple[Path, Pat
     if field == "max_length_s" and value is True:
         value = []
     set_field(copies[1], field, value, FRONT_END)
-    started = time.perf_counter()
+    started = time.process_time()
     refuse(copies[1], field, FRONT_END)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
@@ -115,17 +115,17 @@ def test_a_judge_without_its_front_end(copies: tuple[Path, Path]) -> None:
 )
 def test_a_judge_of_impossible_size(copies: tuple[Path, Path], field: str, value: int) -> None:
     set_field(copies[1], field, value)
-    started = time.perf_counter()
+    started = time.process_time()
     refuse(copies[1], "config.json")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("depths", [[10**6, 1], [1, 1, 1], [1], [], [0, 1], "deep"])
 def test_a_judge_of_other_depths_than_its_weights(copies: tuple[Path, Path], depths: Any) -> None:
     set_field(copies[1], "audio_config.depths", depths)
-    started = time.perf_counter()
+    started = time.process_time()
     refuse(copies[1], "could not be loaded")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_judge_that_reads_too_little_or_pads_beyond_its_words(copies: tuple[Path, Path]) -> None:

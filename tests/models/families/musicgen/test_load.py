@@ -139,10 +139,9 @@ def test_sizes_of_a_million_and_more_are_refused_before_anything_is_built(
     copies: tuple[Path, Path], field: str, value: int
 ) -> None:
     set_field(copies[0], field, value)
-    load_generator  # noqa: B018  imported before the clock starts
-    started = time.perf_counter()
+    started = time.process_time()
     refuse(copies[0], "config.json")
-    assert time.perf_counter() - started < 2  # alone it is well under one
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize(
@@ -172,9 +171,9 @@ def test_sizes_of_a_million_and_more_are_refused_before_anything_is_built(
 )
 def test_odd_configurations_are_refused_in_one_sentence(copies: tuple[Path, Path], field: str, value: Any) -> None:
     set_field(copies[0], field, value)
-    started = time.perf_counter()
+    started = time.process_time()
     refuse(copies[0], "could not be loaded")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("family", ["bert", "melody", "stereo-melody"])
