@@ -108,6 +108,16 @@ class Checkpoint:
                     "restore the model's own config.json",
                 )
 
+    def check_shares(self, fields: Sequence[str]) -> None:
+        """Raise :class:`TonescopeError` for the first of these that is no number from 0 to 1."""
+        for field in fields:
+            value = operator.attrgetter(field)(self.config)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise self.refuse(
+                    f"{field} in its config.json is {_shown(value)}, and has to be 0 to 1",
+                    "restore the model's own config.json",
+                )
+
     def check_facts(self, facts: Sequence[Fact]) -> None:
         """Raise :class:`TonescopeError` for the first number of which config.json and weights say different things."""
         for fact in facts:
@@ -223,7 +233,9 @@ class Checkpoint:
         Where its files are missing, transformers makes an empty one up and every text becomes the same. Raises
         :class:`TonescopeError` for that, and for one that does not fit the model.
         """
-        tokenizer = attempt(self.name, lambda: AutoTokenizer.from_pretrained(self.folder, trust_remote_code=False))
+        tokenizer = attempt(
+            self.name, lambda: AutoTokenizer.from_pretrained(self.folder, config=self.config, trust_remote_code=False)
+        )
         if not tokenizer.is_fast:
             raise self.refuse(
                 "its tokenizer cannot say which letters a token spells, so words could not be told apart",
@@ -233,6 +245,12 @@ class Checkpoint:
             raise self.refuse(
                 "its tokenizer has no padding token, so prompts of different length cannot be read together",
                 "set pad_token and save the tokenizer again",
+            )
+        if not {"input_ids", "attention_mask"} <= set(tokenizer.model_input_names):
+            raise self.refuse(
+                "its tokenizer gives no attention_mask (model_input_names in tokenizer_config.json), so padding could not "
+                "be told from words",
+                "save the tokenizer again",
             )
         if not _tells_apart(tokenizer):
             raise self.refuse(

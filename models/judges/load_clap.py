@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from transformers import ClapFeatureExtractor
 
 from tonescope.models import folders, metadata
-from tonescope.models.checks import WORDS, Bound, Checkpoint, Fact
+from tonescope.models.checks import Bound, Checkpoint, Fact
 from tonescope.models.errors import TonescopeError
 from tonescope.models.folders import attempt
 from tonescope.models.judges.clap import LONGEST_TEXT, Calibration, ConfusionRecord, Judge
@@ -46,7 +47,7 @@ FRONT_END: dict[str, tuple[float, float]] = {
     "frequency_max": (1, 500_000),
 }
 WHOLE = ("sampling_rate", "hop_length", "fft_window_size", "feature_size", "nb_max_samples")
-ALIKE = 1e-5  # texts whose embeddings differ by no more are read alike
+ALIKE = 1e-5  # labels that differ by no more, beside their spread, are read alike
 
 
 def load(folder: Path, name: str, labels: Sequence[str], device: str) -> Judge:
@@ -72,13 +73,20 @@ def load(folder: Path, name: str, labels: Sequence[str], device: str) -> Judge:
         name,
         lambda: Judge(model.to(device), tokenizer, extractor, name, own or labels, calibration, record, about.domain),
     )
-    _check_words(made)
+    _check_labels(made, found.number("projection_dim"))
     return made
 
 
 def _check(found: Checkpoint) -> None:
     found.check_facts(FACTS)
     found.check_bounds(BOUNDS)
+    stride = found.config.audio_config.patch_stride
+    steps = stride if isinstance(stride, list | tuple) else [stride]
+    if not all(isinstance(step, int) and 1 <= step <= found.config.audio_config.patch_size for step in steps):
+        raise found.refuse(
+            "audio_config.patch_stride in its config.json has to be 1 to audio_config.patch_size",
+            "restore the model's own config.json",
+        )
     depths = found.config.audio_config.depths
     if not isinstance(depths, list | tuple) or not all(isinstance(depth, int) and depth > 0 for depth in depths):
         raise found.refuse("audio_config.depths in its config.json is no list of numbers of layers")
@@ -118,7 +126,9 @@ def _front_end(found: Checkpoint) -> ClapFeatureExtractor:
     for field, (least, most) in FRONT_END.items():
         if field in stated:
             _check_setting(found, field, stated[field], least, most)
-    extractor = attempt(found.name, lambda: ClapFeatureExtractor.from_pretrained(found.folder))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of filters that hear nothing: told below, in full
+        extractor = attempt(found.name, lambda: ClapFeatureExtractor.from_pretrained(found.folder))
     audio, restore = found.config.audio_config, f"restore the judge's own {FRONT_END_FILE}"
     if extractor.feature_size != audio.num_mel_bins:
         raise found.refuse(
@@ -157,12 +167,15 @@ def _check_setting(found: Checkpoint, field: str, value: Any, least: float, most
         )
 
 
-def _check_words(judge: Judge) -> None:
-    """Raise :class:`TonescopeError` when the text tower makes the same of everyday words."""
-    embeddings = judge.embed_text(WORDS)
-    if not torch.isfinite(embeddings).all() or float((embeddings - embeddings[0]).abs().max()) < ALIKE:
+def _check_labels(judge: Judge, width: int) -> None:
+    """Raise :class:`TonescopeError` when the text tower makes the same of every label.
+
+    What a label adds to each dimension of an embedding of audio is compared, without the bias that it may have.
+    """
+    scores = judge.scores(torch.eye(width, device=judge.model.device, dtype=judge.model.dtype))
+    weights = scores[1:] - scores[0]
+    if not torch.isfinite(scores).all() or float((weights - weights[:, :1]).abs().max()) < ALIKE * float(scores.std()):
         raise TonescopeError(
-            f"{judge.name} cannot be a judge: its text tower makes the same, or nothing, of "
-            f"{', '.join(WORDS[:3])} and other "
-            "words; check its weights and its tokenizer, or name another with --judge."
+            f"{judge.name} cannot be a judge: its text tower makes the same, or nothing, of {len(judge.labels)} labels "
+            f"such as “{judge.labels[0]}”; check its weights and its tokenizer, or name another with --judge."
         )

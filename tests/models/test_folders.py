@@ -40,6 +40,31 @@ def test_an_empty_value_ends_the_command_with_code_2(folders: tuple[Path, Path],
     assert done.exit_code == 2 and f"{option} was given nothing" in done.stderr.replace("\n", " ")
 
 
+@pytest.mark.parametrize(
+    ("part", "file", "field", "value"),
+    [
+        (0, "config.json", "decoder.num_codebooks", 3),
+        (0, "config.json", "decoder.num_hidden_layers", 10**6),
+        (0, "config.json", "decoder.pad_token_id", 10**6),
+        (0, "generation_config.json", "", "no JSON"),
+        (1, "tonescope.json", "meaning", -5),
+        (1, "preprocessor_config.json", "hop_length", 0),
+        (1, "tokenizer.json", "", "no JSON"),
+    ],
+)
+def test_a_ruined_folder_ends_the_command_with_code_2(
+    copies: tuple[Path, Path], part: int, file: str, field: str, value: Any
+) -> None:
+    if field:
+        set_field(copies[part], field, value, file)
+    else:
+        (copies[part] / file).write_text(value)
+    models = ["--model", str(copies[0]), "--judge", str(copies[1])]
+    done = CliRunner().invoke(app, ["diagnose", "house", "--takes", "2", "--seconds", "0.5", "--json", *models])
+    assert done.exit_code == 2 and isinstance(done.exception, SystemExit), done.output
+    assert done.stderr.startswith("error: ") and done.stderr.count("error:") == 1 and not done.stdout
+
+
 @pytest.mark.parametrize("files", [["state_dict.bin"], ["state_dict.bin", "compression_state_dict.bin"]])
 def test_audiocrafts_state_dict_and_compression_state_dict(tmp_path: Path, files: list[str]) -> None:
     for file in files:

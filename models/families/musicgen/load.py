@@ -56,6 +56,12 @@ BOUNDS = (
     Bound("audio_encoder.audio_channels", 1, 1),
     Bound("audio_encoder.sampling_rate", 100, 1_000_000),
 )
+TEXT_BOUNDS = {
+    "t5": (Bound("text_encoder.relative_attention_max_distance", 1, 1_000_000),),
+    "bert": (Bound("text_encoder.num_attention_heads", 1, 4_096),),
+}
+SHARES = ("decoder.dropout", "decoder.activation_dropout", "decoder.attention_dropout", "decoder.layerdrop")
+PADDING = ("reflect", "constant", "replicate", "circular")
 MELODY_BOUNDS = (Bound("chroma_length", 1, 100_000),)
 
 
@@ -93,7 +99,14 @@ def _check(found: Checkpoint) -> None:
             "restore the model's own config.json",
         )
     found.check_facts([*FACTS, *(MELODY_FACTS if melody else ()), *TEXT_FACTS.get(config.text_encoder.model_type, ())])
-    found.check_bounds([*BOUNDS, *(MELODY_BOUNDS if melody else ())])
+    text = TEXT_BOUNDS.get(config.text_encoder.model_type, ())
+    found.check_bounds([*BOUNDS, *(MELODY_BOUNDS if melody else ()), *text])
+    found.check_shares(SHARES)
+    if config.audio_encoder.pad_mode not in PADDING:
+        raise found.refuse(
+            f"audio_encoder.pad_mode in its config.json is none of {', '.join(PADDING)}",
+            "restore the model's own config.json",
+        )
     books, channels = config.decoder.num_codebooks, config.decoder.audio_channels
     a_side = config.audio_encoder.num_quantizers
     if books % channels or books // channels > a_side or (channels > 1 and books // channels != a_side):
@@ -109,7 +122,12 @@ def _check(found: Checkpoint) -> None:
             f"{config.audio_encoder.codebook_size} (audio_encoder.codebook_size)",
             "give a codec and a decoder that were trained together",
         )
-    # The start token: the one row of the embedding beyond the codes, or a code.
-    found.check_bounds([Bound("decoder.pad_token_id", 0, config.decoder.vocab_size)])
+    # The start token, which fills the places that the delay leaves free, comes after the last code and is none.
+    if (pad := found.number("decoder.pad_token_id")) != config.decoder.vocab_size:
+        raise found.refuse(
+            f"decoder.pad_token_id in its config.json is {pad}, and has to be {config.decoder.vocab_size} "
+            "(decoder.vocab_size)",
+            "restore the model's own config.json",
+        )
     if config.text_encoder.pad_token_id is not None:
         found.check_bounds([Bound("text_encoder.pad_token_id", 0, found.number("text_encoder.vocab_size") - 1)])

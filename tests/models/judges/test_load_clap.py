@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
@@ -44,15 +43,18 @@ def test_a_tokenizer_that_maps_everything_to_one_id(copies: tuple[Path, Path]) -
         refuse(copies[1], "tokenizer", "read alike")
 
 
-def test_a_text_tower_that_makes_the_same_of_every_word(copies: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize("bias", [[], [0.0, 1.0, 2.0, -3.0]])
+def test_a_text_tower_that_makes_the_same_of_every_word(copies: tuple[Path, Path], bias: list[float]) -> None:
     """Its tokenizer tells words apart, its weights do not."""
 
     def dull(weights: dict[str, Any]) -> dict[str, Any]:
-        name = "text_model.embeddings.word_embeddings.weight"
-        return {**weights, name: torch.zeros_like(weights[name])}
+        parts = ("word_embeddings", "position_embeddings")
+        return {name: weight * (not any(part in name for part in parts)) for name, weight in weights.items()}
 
+    set_field(copies[1], "bias", bias, "tonescope.json")
+    load_judge(str(copies[1]))
     change_weights(copies[1], dull)
-    refuse(copies[1], "cannot be a judge", "makes the same")
+    refuse(copies[1], "cannot be a judge", "makes the same", "4 labels")
 
 
 def test_a_judges_tokenizer_with_more_words_than_the_embedding(copies: tuple[Path, Path]) -> None:
@@ -118,6 +120,12 @@ def test_a_judge_of_impossible_size(copies: tuple[Path, Path], field: str, value
     started = time.process_time()
     refuse(copies[1], "config.json")
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("stride", [0, -1, 10**6, [4, 0], "wide"])
+def test_a_judge_of_impossible_strides(copies: tuple[Path, Path], stride: Any) -> None:
+    set_field(copies[1], "audio_config.patch_stride", stride)
+    refuse(copies[1], "could not be loaded")
 
 
 @pytest.mark.parametrize("depths", [[10**6, 1], [1, 1, 1], [1], [], [0, 1], "deep"])

@@ -163,6 +163,11 @@ def test_sizes_of_a_million_and_more_are_refused_before_anything_is_built(
         ("decoder.hidden_size", float("nan")),
         ("decoder.hidden_size", float("inf")),
         ("decoder.activation_function", "no such function"),
+        ("decoder.pad_token_id", 3),  # a code, which is then taken for a gap
+        ("decoder.dropout", -1),
+        ("decoder.activation_dropout", 2),
+        ("text_encoder.relative_attention_max_distance", 0),
+        ("audio_encoder.pad_mode", "no such mode"),
         ("audio_encoder.chunk_length_s", 1.0),
         ("audio_encoder.model_type", "dac"),
         ("decoder", 5),
@@ -205,6 +210,12 @@ def test_a_generator_without_its_tokenizer(copies: tuple[Path, Path]) -> None:
     for file in ("tokenizer.json", "tokenizer_config.json"):
         (copies[0] / file).unlink()
     refuse(copies[0], "tokenizer")
+
+
+@pytest.mark.parametrize("names", [[], "x", ["input_ids"], {}])
+def test_a_tokenizer_without_a_mask(copies: tuple[Path, Path], names: Any) -> None:
+    set_field(copies[0], "model_input_names", names, "tokenizer_config.json")
+    refuse(copies[0], "attention_mask")
 
 
 def test_a_checkpoint_that_does_not_fit_into_memory(copies: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
