@@ -99,7 +99,12 @@ def test_what_is_no_adapter_is_refused(folders: tuple[Path, Path], adapter: Path
 def trained(part: str, folder: Path, **config: Any) -> torch.Tensor:
     """Save a random adapter on a part of the tiny model, and give the logits of the model with it on top."""
     model = tiny.musicgen()
-    adapted = peft.get_peft_model(model.get_submodule(part) if part else model, peft.LoraConfig(r=2, **config))
+    try:
+        adapted = peft.get_peft_model(model.get_submodule(part), peft.LoraConfig(r=2, **config))
+    except ValueError as error:
+        if "is not supported" not in str(error):
+            raise
+        pytest.skip("this version of peft makes no such adapter")
     torch.manual_seed(0)
     with torch.no_grad():
         for name, weight in adapted.named_parameters():
