@@ -1,171 +1,60 @@
 """From a name to a model: ``embedded``, a local folder, or a Hub id (``owner/name`` or ``owner/name@revision``).
 
-Weights are read from safetensors only and no code from a repository is run.
+Weights are read from safetensors only and no code from a repository is run. What loads which model is in
+:mod:`tonescope.models.registry`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from importlib import resources
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-import transformers
-from huggingface_hub.utils.tqdm import enable_progress_bars
-from transformers import AutoConfig, AutoTokenizer, ClapFeatureExtractor, PreTrainedModel
-from transformers.utils import logging as transformers_logging
-
-from tonescope.models import metadata, sources
-from tonescope.models.adapters import add_adapter
+from tonescope.models import folders, metadata, registry
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.musicgen.classes import CLASSES as FAMILIES
-from tonescope.models.families.musicgen.musicgen import MusicGen
-from tonescope.models.fingerprint import fingerprint as fingerprint
-from tonescope.models.generator import Generator
-from tonescope.models.judges.calibration import Calibration, ConfusionRecord
-from tonescope.models.judges.clap import Clap
-from tonescope.models.judges.judge import Judge
+from tonescope.models.folders import EMBEDDED, HUB_JUDGE, PICKLE, WANTED, find
 from tonescope.models.vocabulary import Vocabulary
 
-EMBEDDED = "embedded"
-HUB_JUDGE = "laion/larger_clap_music"
-MODEL_TYPES = {
-    "generator": {family.model_type: family.model_class for family in FAMILIES},
-    "judge": {"clap": "ClapModel"},
-}
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+if TYPE_CHECKING:
+    from tonescope.models.generator import Generator
+    from tonescope.models.judges.judge import Judge
+
+__all__ = [
+    "DTYPES",
+    "EMBEDDED",
+    "HUB_JUDGE",
+    "MODEL_TYPES",
+    "PICKLE",
+    "WANTED",
+    "check_device",
+    "check_dtype",
+    "check_names",
+    "find",
+    "judge_rows",
+    "load_generator",
+    "load_judge",
+    "load_vocabulary",
+]
+
+MODEL_TYPES = {kind: registry.model_types(kind) for kind in ("generator", "judge")}
+DTYPES = ("float32", "float16", "bfloat16")
 
 
-# What a download brings: weights in safetensors, and the small files around them.
-WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")
-PICKLE = "pytorch_model.bin"
-# Made anew whenever a model is built, or never read: their absence changes nothing.
-DERIVED = ("codebook.inited", "codebook.cluster_size", "codebook.embed_avg", "position_ids", "relative_position_index")
+def check_names(model: str = EMBEDDED, judge: str | None = None, adapter: str | None = None) -> None:
+    """Raise :class:`TonescopeError` for a name that leads nowhere, or to another thing, before heavy imports.
 
-
-def find(name: str, kind: str) -> Path:
-    """The folder that a name leads to, downloaded if need be. ``kind`` is ``generator`` or ``judge``.
-
-    Raises :class:`TonescopeError` for what cannot be one.
+    What has to be downloaded is, the judge last.
     """
-    if name == EMBEDDED:
-        folder = Path(str(resources.files(__package__))) / "embedded" / kind
-        if not (folder / "config.json").is_file():
-            raise TonescopeError(
-                f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with --{sources.OPTIONS[kind]}."
-            )
-        return folder
-    if path := sources.folder(name):
-        _check_files(path, name)
-        return path
-    repository = sources.hub_id(name)
-    if repository is None:
-        raise TonescopeError(
-            f"there is no {kind} called “{name[:80]}”: give “{EMBEDDED}”, a folder, or a Hub id such as {'facebook/musicgen-small' if kind == 'generator' else HUB_JUDGE}."
-        )
-    path = sources.download(name, kind, *repository, WANTED)
-    # Of the judge that everyone needs, a pickle will do where its publisher candidates nothing else; it is read without running code.
-    if repository[0] == HUB_JUDGE and not any(path.glob("*.safetensors")):
-        return sources.download(name, kind, *repository, (*WANTED, PICKLE))
-    _check_files(path, name)
-    return path
-
-
-def _check_files(path: Path, name: str) -> None:
-    """Refuse a folder that is no model, holds pickles only, or whose weights lie elsewhere."""
-    if not (path / "config.json").is_file():
-        raise TonescopeError(
-            f"{name} is a folder without a config.json, so it is not a model; give the folder that save_pretrained wrote."
-        )
-    weights = {suffix for suffix in (".safetensors", ".bin", ".pt", ".pth", ".ckpt") if any(path.glob(f"*{suffix}"))}
-    if ".safetensors" not in weights:
-        what = "holds only pickled weights, which can run code when they are opened" if weights else "holds no weights"
-        raise TonescopeError(
-            f"{name} {what}; save the model again with save_pretrained (it writes safetensors) and give that folder."
-        )
-    for index in path.glob("*.safetensors.index.json"):
-        parts = _try(
-            name, lambda index=index: set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        )  # type: ignore[misc]
-        if strange := sorted(part for part in parts if Path(str(part)).name != part):
-            raise TonescopeError(
-                f"{name} could not be loaded: its weights lie outside its folder ({strange[0]}); save the model again, whole."
-            )
-
-
-def _load_model(folder: Path, name: str, kind: str, dtype: torch.dtype) -> PreTrainedModel:
-    """The model in a folder, in the class its configuration names, if that is one we know."""
-    config = _try(name, lambda: AutoConfig.from_pretrained(folder, trust_remote_code=False))
-    classes = MODEL_TYPES[kind]
-    if config.model_type not in classes:
-        known = " or ".join(f"“{model_type}”" for model_type in classes)
-        raise TonescopeError(
-            f"{name} is a “{config.model_type}” model and cannot be used as the {kind}, which has to be a {known} model."
-        )
-    model_class = getattr(transformers, classes[config.model_type])
-    safe = any(folder.glob("*.safetensors"))
-    model, outcome = _try(
-        name,
-        lambda: model_class.from_pretrained(
-            folder, use_safetensors=safe, weights_only=True, dtype=dtype, trust_remote_code=False, output_loading_info=True
-        ),
-    )  # fmt: skip
-    weights = model.state_dict()
-    if lost := sorted(key for key in outcome["missing_keys"] if key in weights and not key.endswith(DERIVED)):
-        raise TonescopeError(
-            f"{name} could not be loaded: its file lacks {len(lost)} of its weights, {lost[0]} for one, and made-up ones would take their place; save the model again, whole."
-        )
-    loaded: PreTrainedModel = model
-    return loaded
-
-
-def _try(name: str, load: Any) -> Any:
-    try:
-        return load()
-    except (TonescopeError, MemoryError):
-        raise
-    except Exception as error:  # a folder from anywhere fails in any way
-        reason = _reason(error)
-        raise TonescopeError(f"{name} could not be loaded: {reason}") from error
-
-
-def _reason(error: Exception) -> str:
-    text = str(error)
-    lowered = text.lower()
-    if "safetensors" in lowered and ("does not appear to have" in lowered or "no file named" in lowered):
-        return "it has no safetensors weights, and pickled ones can run code when they are opened; give a revision that has them (NAME@REVISION) or a folder saved with save_pretrained."
-    if "ignore_mismatched_sizes" in lowered:
-        return "its weights have other shapes than its config.json says; save the model again, whole."
-    first = text.strip().splitlines()[0][:200] if text.strip() else type(error).__name__
-    return f"{first.rstrip('.')}; check that the folder is whole."
-
-
-def _tokenizer(folder: Path, name: str) -> Any:
-    """The tokenizer of a model.
-
-    Where its files are missing, transformers makes an empty one up and every word becomes the same unknown piece; refuse that.
-    """
-    tokenizer = _try(name, lambda: AutoTokenizer.from_pretrained(folder, trust_remote_code=False))
-    if not tokenizer.is_fast:
-        raise TonescopeError(
-            f"{name} could not be loaded: its tokenizer cannot say which letters a token spells, so words could not be told apart; save a fast tokenizer (tokenizer.json) into the same folder."
-        )
-    if tokenizer.pad_token_id is None:
-        raise TonescopeError(
-            f"{name} could not be loaded: its tokenizer has no padding token, so prompts of different length cannot be read together; set pad_token and save the tokenizer again."
-        )
-    ids = tokenizer("a song music jazz piano drums", add_special_tokens=False)["input_ids"]
-    if sum(piece == tokenizer.unk_token_id for piece in ids) * 3 > len(ids):
-        raise TonescopeError(
-            f"{name} could not be loaded: it has no tokenizer of its own that knows English words; save the tokenizer into the same folder."
-        )
-    return tokenizer
+    find(model, "generator")
+    if adapter is not None:
+        folders.find_adapter(adapter)
+    if judge is not None:
+        find(judge, "judge")
 
 
 def check_device(device: str) -> None:
     """Raise :class:`TonescopeError` for a device that torch cannot use here."""
+    import torch
+
     try:
         if torch.empty(0, device=device).device.type == "meta":
             raise RuntimeError("holds no numbers")
@@ -181,8 +70,11 @@ def check_dtype(dtype: str) -> None:
 
 def _quiet() -> None:
     """No bars for reading weights from disk; those for downloads stay."""
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
+    from huggingface_hub.utils.tqdm import enable_progress_bars
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
     enable_progress_bars()
 
 
@@ -193,16 +85,15 @@ def load_generator(
 
     Raises :class:`TonescopeError` when a name leads nowhere or to something else.
     """
-    _quiet()
     check_dtype(dtype)
     folder = find(name, "generator")
-    model, about = _load_model(folder, name, "generator", DTYPES[dtype]), metadata.read(folder)
-    if adapter:
-        model, name = add_adapter(model, adapter), f"{name} + {adapter}"
-    tokenizer = _tokenizer(folder, name)
-    made: Generator = _try(
-        name, lambda: MusicGen(model.to(device), tokenizer, name, about.longest_seconds, None if adapter else folder)
-    )
+    if adapter is not None:
+        folders.find_adapter(adapter)
+    import torch
+
+    _quiet()
+    row = registry.row(folders.model_type(folder, name), "generator", name)
+    made: Generator = folders.attempt(name, lambda: row.load(folder, name, device, getattr(torch, dtype), adapter))
     return made
 
 
@@ -218,28 +109,12 @@ def judge_rows(name: str = EMBEDDED) -> list[dict[str, Any]]:
 
 
 def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "cpu") -> Judge:
-    """Load a judge choosing between ``labels`` (its own when it brings some). Raises :class:`TonescopeError` as above."""
-    _quiet()
+    """Load a judge that chooses between ``labels``, or between its own where it brings some.
+
+    Raises :class:`TonescopeError` as :func:`load_generator` does.
+    """
     folder = find(name, "judge")
-    model, about = _load_model(folder, name, "judge", torch.float32), metadata.read(folder)
-    tokenizer = _tokenizer(folder, name)
-    extractor = _try(name, lambda: ClapFeatureExtractor.from_pretrained(folder))
-    own = tuple(row.label for row in about.labels)
-    calibration = Calibration(
-        tuple(about.templates) or Calibration.templates, about.temperature, tuple(about.bias), about.meaning
-    )
-    record = ConfusionRecord(own, **about.record.model_dump()) if about.record else None
-    made: Judge = _try(
-        name,
-        lambda: Clap(
-            model.to(device),
-            tokenizer,
-            extractor,
-            name,
-            own or labels,
-            calibration=calibration,
-            record=record,
-            domain=about.domain,
-        ),
-    )
+    _quiet()
+    row = registry.row(folders.model_type(folder, name), "judge", name)
+    made: Judge = folders.attempt(name, lambda: row.load(folder, name, labels, device))
     return made

@@ -2,67 +2,116 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tonescope.models.errors import TonescopeError
 
 METADATA_FILE = "tonescope.json"
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Counts = tuple[tuple[int, ...], ...]
 
 
-class LabelRow(BaseModel):
+def _name(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise ValueError("a name has to hold something, and no line breaks or control characters")
+    return text
+
+
+def _template(text: str) -> str:
+    if "{}" not in text or "{" in text.replace("{}", "") or "}" in text.replace("{}", ""):
+        raise ValueError("every template has to say with {} where the label goes, and hold no other braces")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_name)]
+Template = Annotated[str, Field(max_length=1_000), AfterValidator(_template)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Counts = tuple[tuple[Count, ...], ...]
+
+
+class _Strict(BaseModel):
+    """A number is a number, not the text of one; infinities and NaN are none."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class LabelRow(_Strict):
     """A genre that a judge chooses, its family, and other names of it."""
 
-    label: str = Field(min_length=1)
-    family: str
-    aliases: list[str] = []
+    label: Name
+    family: Name
+    aliases: list[Name] = []
 
 
-class ConfusionRecordRow(BaseModel):
+class ConfusionRecordRow(_Strict):
     """How often clips of a label (rows) were heard as each (columns), as they are and through the codec."""
 
     clean: Counts
     reconstructed: Counts
-    calibration_error: float
+    calibration_error: Share
 
 
-class Metadata(BaseModel):
-    """Of a generator: how long it can play, and the words it was trained on. Of a judge: see :class:`tonescope.models.judges.clap.Calibration` and
-    :class:`tonescope.models.judges.clap.ConfusionRecord`."""
+class Metadata(_Strict):
+    """What tonescope.json says.
 
-    longest_seconds: Positive = 30.0
+    Of a generator: how long it can play, and the words it was trained on. Of a judge: its labels, how it is asked, and
+    how often it was right.
+    """
+
+    longest_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     words: list[str] = []
     labels: list[LabelRow] = []
-    templates: list[str] = []
-    temperature: Positive = 1.0
-    bias: list[Annotated[float, Field(allow_inf_nan=False)]] = []
-    meaning: float = 0.8
+    templates: list[Template] = []
+    temperature: Annotated[float, Field(ge=1e-3, le=1e3)] = 1.0
+    bias: list[Annotated[float, Field(ge=-1e4, le=1e4)]] = []
+    meaning: Share = 0.8
     domain: str = ""
     record: ConfusionRecordRow | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Metadata:
+        self._check_names()
         names = [row.label for row in self.labels]
-        if len(names) == 1 or len(set(names)) < len(names):
-            raise ValueError("a judge chooses between two labels or more, each of them once")
         if self.bias and len(self.bias) != len(names):
             raise ValueError("there has to be one bias for each label")
-        if any(template.replace("{}", "").count("{") or "{}" not in template for template in self.templates):
-            raise ValueError("every template has to say with {} where the label goes")
         square = [len(names)] * (len(names) + 1)
-        if self.record and any(
-            [len(part), *map(len, part)] != square for part in (self.record.clean, self.record.reconstructed)
-        ):
-            raise ValueError("the record has to have one row and one column for each label")
+        for field in ("clean", "reconstructed") if self.record else ():
+            part = getattr(self.record, field)
+            if [len(part), *map(len, part)] != square:
+                raise ValueError(f"record.{field} has to have one row and one column for each label")
+            if empty := [name for name, row in zip(names, part, strict=True) if not sum(row)]:
+                raise ValueError(f"record.{field} counts no clip of “{empty[0]}”, so it was not measured")
         return self
+
+    def _check_names(self) -> None:
+        names = [row.label for row in self.labels]
+        if len(names) == 1:
+            raise ValueError("labels: a judge chooses between two labels or more")
+        if twice := [name for name, times in Counter(map(_plain, names)).items() if times > 1]:
+            raise ValueError(
+                f"labels: “{twice[0]}” is there more than once, and a judge chooses between labels, each of them once"
+            )
+        owners = {_plain(name): name for name in names}
+        for row in self.labels:
+            for alias in row.aliases:
+                if (owner := owners.setdefault(_plain(alias), row.label)) != row.label:
+                    raise ValueError(f"labels: “{alias}” is a name of “{owner}” and of “{row.label}”")
+
+
+def _plain(name: str) -> str:
+    """A name as people compare names: capitals, accents' encoding, spaces and hyphens set aside."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().replace("-", " ").replace("_", " ").split())
 
 
 def read(folder: Path | None) -> Metadata:
-    """What a folder says about itself; the defaults where it says nothing. Raises :class:`TonescopeError` when that makes no sense."""
+    """What a folder says about itself; the defaults where it says nothing.
+
+    Raises :class:`TonescopeError`, naming the field, when that makes no sense.
+    """
     path = folder / METADATA_FILE if folder else None
     if not path or not path.is_file():
         return Metadata()
@@ -71,7 +120,8 @@ def read(folder: Path | None) -> Metadata:
     except (OSError, ValidationError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
         where = ".".join(map(str, first["loc"]))
-        reason = f"{where}: {first['msg']}" if where else str(first["msg"])
+        reason = " ".join((f"{where}: {first['msg']}" if where else str(first["msg"])).split())
         raise TonescopeError(
-            f"{path} does not say what it should ({reason.removeprefix('Value error, ')}); save the model again, or delete the file."
+            f"{path} does not say what it should ({reason.replace('Value error, ', '')}); "
+            "save the model again, or delete the file."
         ) from error

@@ -21,6 +21,9 @@ class Vocabulary:
     words: frozenset[str]
 
     def knows(self, word: str) -> bool:
-        """Whether every part of a word was seen in training. Numbers count as seen, and words that ask rather than describe."""
+        """Whether every part of a word was seen in training.
+
+        Numbers count as seen, and words that ask rather than describe.
+        """
         parts = re.findall(r"[^\W\d_]+", re.sub(r"['’]\w+", "", word.lower()))
         return all(part in self.words or part in ASKING for part in parts)

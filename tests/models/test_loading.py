@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,12 +17,6 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.judges import listening
 from tonescope.models.loading import load_generator, load_judge
-
-
-@pytest.fixture
-def copies(folders: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
-    """Folders of generator and judge that may be ruined."""
-    return tuple(Path(shutil.copytree(folder, tmp_path / folder.name)) for folder in folders)  # type: ignore[return-value]
 
 
 def without(folder: Path, part: str) -> None:

@@ -1,0 +1,91 @@
+"""The models that Tonescope can open: one row for each family of generators and each kind of judge.
+
+A new family or judge is a file with ``load`` and a row here. A generator's is
+``load(folder, name, device, dtype, adapter) -> Generator``, a judge's ``load(folder, name, labels, device) -> Judge``.
+What they share (configuration, size, weights, tokenizer) is in :mod:`tonescope.models.checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Literal
+
+from tonescope.models.errors import TonescopeError
+
+Kind = Literal["generator", "judge"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A family of generators, or a kind of judge.
+
+    Attributes:
+        name: what people call it.
+        kind: ``generator`` or ``judge``.
+        model_types: ``model_type`` in config.json, or ``_class_name`` in the model_index.json of a pipeline.
+        module: where its ``load`` is; imported when a model of the family is opened.
+        refuses: model types that look like it and cannot be opened: why, and what to give instead.
+    """
+
+    name: str
+    kind: Kind
+    model_types: tuple[str, ...]
+    module: str
+    refuses: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def load(self) -> Callable[..., Any]:
+        """The loader of the row."""
+        load: Callable[..., Any] = import_module(self.module).load
+        return load
+
+
+REGISTRY: list[Row] = [
+    Row(
+        name="MusicGen",
+        kind="generator",
+        model_types=("musicgen", "musicgen_melody"),
+        module="tonescope.models.families.musicgen.load",
+        refuses={
+            "musicgen_decoder": "it is a decoder alone; give the folder of the whole model",
+            "musicgen_melody_decoder": "it is a decoder alone; give the folder of the whole model",
+            "encodec": "it is a codec alone; give the folder of the whole model",
+            "t5": "it is a text encoder alone; give the folder of the whole model",
+        },
+    ),
+    Row(
+        name="CLAP",
+        kind="judge",
+        model_types=("clap",),
+        module="tonescope.models.judges.load_clap",
+        refuses={
+            "clap_text_model": "it is half of a CLAP model; give the folder of the whole model",
+            "clap_audio_model": "it is half of a CLAP model; give the folder of the whole model",
+        },
+    ),
+]
+
+
+def model_types(kind: str) -> tuple[str, ...]:
+    """Every model type that can be opened as a ``kind``."""
+    return tuple(model_type for row in REGISTRY if row.kind == kind for model_type in row.model_types)
+
+
+def row(model_type: str, kind: str, name: str) -> Row:
+    """The row that opens a model type as a ``kind``.
+
+    Raises :class:`TonescopeError` where none does; ``name`` is what the user called the model.
+    """
+    rows = [row for row in REGISTRY if row.kind == kind]
+    for candidate in rows:
+        if model_type in candidate.model_types:
+            return candidate
+    for candidate in rows:
+        if why := candidate.refuses.get(model_type):
+            raise TonescopeError(f"{name} is a “{model_type}” model and cannot be used as the {kind}: {why}.")
+    known = " or ".join(f"“{model_type}”" for model_type in model_types(kind))
+    raise TonescopeError(
+        f"{name} is a “{model_type}” model and cannot be used as the {kind}, which has to be a {known} model."
+    )
