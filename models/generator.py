@@ -15,7 +15,7 @@ from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel,
 
 from . import delay
 from .anatomy import Anatomy
-from .cache import roomy_cache
+from .cache import cache_argument, roomy_cache
 from .errors import TonescopeError
 from .hooks import Hook, Place, hooked
 from .null_branch import left_out
@@ -219,11 +219,13 @@ class Generator(Anatomy):
     def _steps(self, positions: int) -> Iterator[None]:
         """Keep the clock while transformers plays step by step, and give every run a cache that does not copy itself."""
         prompt_positions = 0
+        backbone = self.model.get_submodule(self.family.backbone)
+        handed = cache_argument(backbone)
 
         def tick(_: Any, positional: Any, arguments: dict[str, Any]) -> Any:
             nonlocal prompt_positions
             prefix = arguments.get("encoder_hidden_states")
-            cache = arguments.get("past_key_values")
+            cache = arguments.get(handed)
             past = int(cache.get_seq_length()) if cache is not None else 0
             if past == 0:  # the first step may come twice, so the cache cannot be handed to generate
                 cache = roomy_cache(positions)
@@ -231,9 +233,9 @@ class Generator(Anatomy):
                 prompt_positions = int(prefix.shape[1])  # type: ignore[union-attr]
             self.clock.prefix = prompt_positions if past == 0 else 0
             self.clock.start = max(0, past - prompt_positions)
-            return positional, {**arguments, "past_key_values": cache}
+            return positional, {**arguments, handed: cache}
 
-        handle = self.model.get_submodule(self.family.backbone).register_forward_pre_hook(tick, with_kwargs=True)
+        handle = backbone.register_forward_pre_hook(tick, with_kwargs=True)
         try:
             yield
         finally:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
+from typing import Any
+
 import pytest
 import torch
 from tonescope.models import generator as generators
-from tonescope.models.cache import RoomyLayer, roomy_cache
+from tonescope.models.cache import RoomyLayer, cache_argument
+from tonescope.models.errors import TonescopeError
+from torch import nn
 from transformers.cache_utils import DynamicCache, DynamicLayer, EncoderDecoderCache
 
 from tests import tiny
@@ -18,7 +24,8 @@ def test_a_layer_keeps_what_concatenation_keeps() -> None:
         for mine, theirs in zip(roomy.update(keys, values), plain.update(keys, values), strict=True):
             assert torch.equal(mine, theirs)
         assert roomy.get_seq_length() == plain.get_seq_length()
-        assert roomy.get_mask_sizes(1) == plain.get_mask_sizes(1)
+        asked = 1 if "query_length" in inspect.signature(plain.get_mask_sizes).parameters else torch.zeros(1)
+        assert roomy.get_mask_sizes(asked) == plain.get_mask_sizes(asked)
 
 
 def test_steps_are_written_in_place() -> None:
@@ -35,15 +42,40 @@ def test_a_first_step_that_is_played_twice_takes_no_room() -> None:
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_takes_are_those_of_the_usual_cache(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    generator, used = tiny.generator(family), []
+    generator, kept = tiny.generator(family), []
+    update = RoomyLayer.update
 
-    def roomy(positions: int) -> EncoderDecoderCache:
-        used.append(True)
-        return roomy_cache(positions)
+    def counted(layer: RoomyLayer, *given: Any, **named: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        done = update(layer, *given, **named)
+        kept.append(layer.get_seq_length())
+        return done
 
-    monkeypatch.setattr(generators, "roomy_cache", roomy)
+    monkeypatch.setattr(RoomyLayer, "update", counted)
     ours = generator.generate(["jazz", "jazz"], [1, 2], 0.5)
-    assert used
+    assert max(kept) >= ours.codes.shape[2] + max(generator.delay)  # of every step, and not of the first alone
     monkeypatch.setattr(generators, "roomy_cache", lambda _: EncoderDecoderCache(DynamicCache(), DynamicCache()))
     usual = generator.generate(["jazz", "jazz"], [1, 2], 0.5)
     assert torch.equal(ours.codes, usual.codes)
+
+
+def test_the_argument_is_read_from_the_forward() -> None:
+    class Newer(nn.Module):
+        def forward(self, states: torch.Tensor, cache: Any = None, **_: Any) -> None: ...
+
+    class Older(nn.Module):
+        @torch.no_grad()
+        def forward(self, states: torch.Tensor, past_key_values: Any = None, **_: Any) -> None: ...
+
+    class Unknown(nn.Module):
+        def forward(self, states: torch.Tensor, **_: Any) -> None: ...
+
+    assert cache_argument(Newer()) == "cache" and cache_argument(Older()) == "past_key_values"
+    with pytest.raises(TonescopeError, match="Unknown takes no cache or past_key_values"):
+        cache_argument(Unknown())
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_no_argument_is_handed_over_that_is_on_its_way_out(family: str) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*(past_key_values|cache)")
+        tiny.generator(family).generate(["jazz"], [1], 0.3)
