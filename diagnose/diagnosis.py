@@ -10,6 +10,7 @@ from datetime import date
 
 from torch import Tensor
 
+from ..models import versions
 from ..models.delay import frames_in, shortest
 from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling, Takes
@@ -269,7 +270,7 @@ def _caveats(
     against: str | None,
     known: bool,
 ) -> list[str]:
-    caveats = []
+    caveats = [sentence] if (sentence := versions.notice()) else []
     if against == question.label:
         caveats.append(f"{against} cannot be compared with itself, so it was compared with {question.other}.")
     if generator.model.dtype.itemsize < 4:

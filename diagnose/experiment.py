@@ -14,6 +14,7 @@ from datetime import date
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from ..models import versions
 from ..models.errors import TonescopeError
 from ..models.generator import Generator, Sampling, Takes
 from ..models.judge import Judge
@@ -226,4 +227,5 @@ def _caveats(
         f"With {settings.takes} takes only large effects are sure; 8 or more tell more.": settings.takes < 8,
         foreign_caveat(judge, generator): foreign(judge, generator),
     }  # fmt: skip
-    return [sentence for sentence, holds in said.items() if holds]
+    untested = versions.notice()
+    return [*([untested] if untested else []), *(sentence for sentence, holds in said.items() if holds)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -18,7 +19,7 @@ from huggingface_hub.utils.tqdm import enable_progress_bars
 from transformers import AutoConfig, AutoTokenizer, ClapFeatureExtractor, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from . import names, side
+from . import names, side, versions
 from .adapters import add_adapter
 from .errors import TonescopeError
 from .families import FAMILIES
@@ -186,11 +187,13 @@ def _quiet() -> None:
 def load_generator(
     name: str = EMBEDDED, device: str = "cpu", dtype: str = "float32", adapter: str | None = None
 ) -> Generator:
-    """Load a generator, with a PEFT adapter on top if one is named.
+    """Load a generator, with a PEFT adapter on top if one is named. Warns where libraries run that were not tested.
 
     Raises :class:`TonescopeError` when a name leads nowhere or to something else.
     """
     _quiet()
+    if notice := versions.notice():
+        warnings.warn(notice, versions.UntestedVersion, stacklevel=2)
     check_dtype(dtype)
     folder = find(name, "generator")
     model, about = _load_model(folder, name, "generator", DTYPES[dtype]), side.read(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -18,6 +19,26 @@ def _fail(message: str) -> NoReturn:
 
 
 @contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Within the block, a warning that is meant for users is a sentence on the error stream, as errors are."""
+    from rich.markup import escape
+
+    from ..models.versions import UntestedVersion
+
+    usual = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *rest: Any, **named: Any) -> None:
+        if issubclass(category, UntestedVersion):
+            errors.print(f"[bold yellow]warning:[/] {escape(str(message))}", markup=True, soft_wrap=True)
+        else:
+            usual(message, category, *rest, **named)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
 def plain_errors() -> Iterator[None]:
     """Turn what a user can mend into one sentence and exit code 2."""
     from rich.markup import escape
@@ -25,7 +46,8 @@ def plain_errors() -> Iterator[None]:
     from ..models.errors import TonescopeError
 
     try:
-        yield
+        with _warnings_told():
+            yield
     except TonescopeError as error:
         _fail(escape(str(error)))
     except KeyboardInterrupt:
