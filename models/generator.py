@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
-from . import delay
+from . import delay, self_check
 from .anatomy import Anatomy
 from .cache import cache_argument, roomy_cache
 from .errors import TonescopeError
@@ -111,7 +111,7 @@ class Generator(Anatomy):
         self.delay = delay.delays(self.books, self.channels)
         self.sample_rate, self.frame_rate = codec.sampling_rate, codec.frame_rate
         self.layers = decoder.num_hidden_layers
-        self.clock = Clock()
+        self.clock, self.checked = Clock(), False
         # Penalties, beams and the like that a folder asks for would be applied behind the sampling's back.
         model.generation_config = GenerationConfig(
             bos_token_id=self.pad, decoder_start_token_id=self.pad, pad_token_id=self.pad, do_sample=False
@@ -167,6 +167,7 @@ class Generator(Anatomy):
         """
         if len(prompts) != len(seeds) or not seeds:
             raise ValueError("generate takes one seed for each prompt")
+        self_check.once(self, prompts[0], sampling)
         frames = delay.frames_in(seconds, self.frame_rate)
         codes = torch.zeros(len(seeds), self.books, frames, dtype=torch.long, device=self.model.device)
         groups = self.together(prompts)
