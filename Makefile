@@ -1,10 +1,14 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`.
+# Two commands do everything on a fresh machine: `make demo` and `make test`. `make compat` asks the same of other versions.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PROMPT ?= lo-fi beats with accordion
 
-.PHONY: demo test check setup ui clean
+# What has to hold on the lowest and on the newest versions that pyproject.toml allows: all but what training needs.
+COMPAT_TESTS := tests/models tests/diagnose tests/ui --ignore=tests/diagnose/jobs/test_embedded.py
+COMPAT_ENV := .venv-compat
+
+.PHONY: demo test check compat compat-lowest compat-newest refresh setup ui clean
 
 demo: $(VENV)/installed  ## diagnose a prompt on the embedded models and show the result
 	$(BIN)/tonescope diagnose "$(PROMPT)" --out out/demo --overwrite --timings
@@ -20,6 +24,22 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+compat: compat-lowest compat-newest  ## the invariants with other versions than those in constraints.txt
+
+# Where uv takes packages from is uv's to know (UV_INDEX, UV_FIND_LINKS, uv.toml).
+compat-lowest compat-newest: compat-%: setup
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(COMPAT_ENV)/$*
+	$(BIN)/uv pip sync --quiet --python $(COMPAT_ENV)/$* compat/$*.txt
+	$(BIN)/uv pip install --quiet --python $(COMPAT_ENV)/$* --no-deps --editable .
+	$(BIN)/uv pip check --quiet --python $(COMPAT_ENV)/$*
+	OMP_NUM_THREADS=1 $(COMPAT_ENV)/$*/bin/python -m pytest $(COMPAT_TESTS)
+
+refresh: setup  ## choose the two sets of versions of `make compat` anew
+	for set in lowest:lowest-direct newest:highest; do \
+		$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --resolution $${set#*:} \
+			--upgrade --quiet --no-header --no-annotate --output-file compat/$${set%:*}.txt || exit 1; \
+	done
+
 setup: $(VENV)/ready  ## everything for development and training
 
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -34,4 +54,4 @@ $(VENV)/ready: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info out
+	rm -rf $(VENV) $(COMPAT_ENV) build dist *.egg-info out

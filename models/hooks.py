@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,6 +36,19 @@ class Hook:
     fired: int = 0
 
 
+_depth: ContextVar[int] = ContextVar("depth", default=0)  # how many blocks of :func:`aside` the work is in
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Within the block, hooks that were put on before it neither see nor change anything."""
+    token = _depth.set(_depth.get() + 1)
+    try:
+        yield
+    finally:
+        _depth.reset(token)
+
+
 def read(place: Place, look: Callable[[Tensor], None]) -> Hook:
     """A hook that shows each tensor to ``look`` and changes nothing."""
     return Hook(place, look)
@@ -46,7 +60,11 @@ def write(place: Place, change: Callable[[Tensor], Tensor]) -> Hook:
 
 
 def _attach(hook: Hook) -> Any:
+    depth = _depth.get()
+
     def act(tensor: Tensor) -> Tensor | None:
+        if depth != _depth.get():
+            return None
         hook.fired += 1
         changed = hook.action(tensor)
         if changed is not None and changed.shape != tensor.shape:

@@ -6,10 +6,11 @@ Weights are read from safetensors only and no code from a repository is run. Wha
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tonescope.models import folders, metadata, registry
+from tonescope.models import folders, metadata, registry, versions
 from tonescope.models.errors import TonescopeError
 from tonescope.models.folders import EMBEDDED, HUB_JUDGE, PICKLE, WANTED, find
 from tonescope.models.vocabulary import Vocabulary
@@ -81,10 +82,12 @@ def _quiet() -> None:
 def load_generator(
     name: str = EMBEDDED, device: str = "cpu", dtype: str = "float32", adapter: str | None = None
 ) -> Generator:
-    """Load a generator, with a PEFT adapter on top if one is named.
+    """Load a generator, with a PEFT adapter on top if one is named. Warns where libraries run that were not tested.
 
     Raises :class:`TonescopeError` when a name leads nowhere or to something else.
     """
+    if notice := versions.notice():
+        warnings.warn(notice, versions.UntestedVersion, stacklevel=2)
     check_dtype(dtype)
     folder = find(name, "generator")
     if adapter is not None:

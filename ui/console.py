@@ -13,6 +13,7 @@ import re
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -165,10 +166,31 @@ def _fail(message: str, code: int = MENDABLE) -> NoReturn:
 
 
 @contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Within the block, a warning that is meant for users is a sentence on the error stream, as errors are."""
+    from rich.markup import escape
+
+    from tonescope.models.versions import UntestedVersion
+
+    usual = warnings.showwarning
+
+    def show(message: Any, category: type[Warning], *rest: Any, **named: Any) -> None:
+        if issubclass(category, UntestedVersion):
+            errors.print(f"[bold yellow]warning:[/] {escape(str(message))}", markup=True, soft_wrap=True)
+        else:
+            usual(message, category, *rest, **named)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
 def plain_errors() -> Iterator[None]:
     """End the program with one sentence, whatever goes wrong in the block. Exit codes are those of this module."""
     try:
-        yield
+        with _warnings_told():
+            yield
     except TonescopeError as error:
         _fail(str(error))
     except typer.Exit as done:

@@ -10,6 +10,7 @@ from tonescope.diagnose.jobs.verification_plan import PREDICTED_WORDS
 from tonescope.diagnose.judging.intent import Intent, intent_caveats
 from tonescope.diagnose.judging.verdict import Heard
 from tonescope.diagnose.schema import Contrast, Drivers
+from tonescope.models import versions
 
 EMBEDDED = "embedded"
 MEASURED_SHARE = 0.75  # of the judge's window; its record says little about less
@@ -42,6 +43,10 @@ def foreign_caveat(models: Models) -> str:
         f"The judge {judge.name} knows only {judge.domain}, which {generator.name} was not made for: "
         f"choose the judge {LISTENER}."
     )
+
+
+def _untested_versions(_: Found) -> str | None:
+    return versions.notice()
 
 
 def _foil_is_heard(found: Found) -> str | None:
@@ -137,6 +142,7 @@ def _intent(found: Found) -> Sequence[str]:
 
 Caveat = Callable[[Found], str | Sequence[str] | None]
 CAVEATS: tuple[Caveat, ...] = (
+    _untested_versions,
     _foil_is_heard,
     _half_precision,
     _prefix,

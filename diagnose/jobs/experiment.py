@@ -30,6 +30,7 @@ from tonescope.diagnose.schema import Contrast, Source, TakeResult, Trial
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import Effect, effect
 from tonescope.diagnose.store import provenance
+from tonescope.models import versions
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.judges.listening import posterior
@@ -264,4 +265,5 @@ def _caveats(bench: _Bench, fewest: int, controlled: bool) -> list[str]:
         f"With {takes} takes only large effects are sure; 8 or more tell more.": takes < 8,
         foreign_caveat(models): foreign(models),
     }
-    return [sentence for sentence, holds in said.items() if holds]
+    untested = versions.notice()
+    return [*([untested] if untested else []), *(sentence for sentence, holds in said.items() if holds)]

@@ -6,11 +6,16 @@ work. This one writes into room that was set aside, and hands out views of it.
 
 from __future__ import annotations
 
+import inspect
 from functools import partial
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
+
+from .errors import TonescopeError
+
+ARGUMENTS = ("cache", "past_key_values")  # what a forward calls it: since transformers 5.24, and before
 
 
 class PreallocatedLayer(DynamicLayer):
@@ -51,3 +56,18 @@ def preallocated_cache(positions: int) -> EncoderDecoderCache:
     """An empty cache for a decoder that will play so many positions; the prompt's keys and values never grow."""
     layer: Any = partial(PreallocatedLayer, positions)
     return EncoderDecoderCache(Cache(layer_class_to_replicate=layer), Cache(layer_class_to_replicate=DynamicLayer))
+
+
+def cache_argument(backbone: nn.Module) -> str:
+    """The name under which a decoder is handed its keys and values, as its forward states it.
+
+    Raises :class:`TonescopeError` for a decoder that takes none under a name we know.
+    """
+    stated = inspect.signature(backbone.forward).parameters
+    found = next((name for name in ARGUMENTS if name in stated), None)
+    if found is None:
+        raise TonescopeError(
+            f"{type(backbone).__name__} takes no {' or '.join(ARGUMENTS)}, so its steps cannot be followed; "
+            "install a version of transformers that Tonescope was tested with."
+        )
+    return found

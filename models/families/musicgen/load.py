@@ -81,9 +81,7 @@ def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str 
         model, name = add_adapter(model, adapter), f"{name} + {adapter}"
     made: MusicGen = attempt(
         name,
-        lambda: MusicGen(
-            model.to(device), tokenizer, name, about.longest_seconds, folder if adapter is None else None
-        ),
+        lambda: MusicGen(model.to(device), tokenizer, name, about.longest_seconds, folder if adapter is None else None),
     )
     return made
 

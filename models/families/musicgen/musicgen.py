@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
-from tonescope.models.families.musicgen import cross_attention, delay
+from tonescope.models.families.musicgen import cross_attention, delay, self_check
 from tonescope.models.families.musicgen.codec import DECODE_ROWS
-from tonescope.models.families.musicgen.kv_cache import preallocated_cache
+from tonescope.models.families.musicgen.kv_cache import cache_argument, preallocated_cache
 from tonescope.models.families.musicgen.paired_sampling import PairedSampling, gumbel, perturbed
 from tonescope.models.families.musicgen.places import Clock
 from tonescope.models.families.musicgen.replaying import Replaying
@@ -49,6 +49,7 @@ class MusicGen(Replaying):
     ) -> None:
         super().__init__(model, tokenizer, name)
         self.longest_seconds, self.folder = longest_seconds, folder
+        self.checked = False  # whether clock and replay have been seen to agree
         self.sample_rate, self.frame_rate = self.codec.sample_rate, self.codec.frame_rate
         self.shortest_seconds = delay.shortest(self.delay) / self.frame_rate
         self.layers = model.config.decoder.num_hidden_layers
@@ -89,6 +90,7 @@ class MusicGen(Replaying):
         """
         if len(prompts) != len(seeds) or not seeds:
             raise ValueError("generate takes one seed for each prompt")
+        self_check.once(self, prompts[0], sampling)
         frames = self.frames(seconds)
         codes = torch.zeros(len(seeds), self.n_codebooks, frames, dtype=torch.long, device=self.device)
         groups = self.batches(prompts)
@@ -124,11 +126,13 @@ class MusicGen(Replaying):
     def _steps(self, positions: int) -> Iterator[None]:
         """Keep the clock while transformers plays step by step, and give every run a cache that does not copy itself."""
         prompt_positions = 0
+        backbone = self.model.get_submodule(self.kind.backbone)
+        handed = cache_argument(backbone)
 
         def tick(_: Any, positional: Any, arguments: dict[str, Any]) -> Any:
             nonlocal prompt_positions
             prefix = arguments.get("encoder_hidden_states")
-            cache = arguments.get("past_key_values")
+            cache = arguments.get(handed)
             past = int(cache.get_seq_length()) if cache is not None else 0
             if past == 0:  # the first step may come twice, so the cache cannot be handed to generate
                 cache = preallocated_cache(positions)
@@ -136,9 +140,9 @@ class MusicGen(Replaying):
                 prompt_positions = int(prefix.shape[1])  # type: ignore[union-attr]
             self.clock.prefix = prompt_positions if past == 0 else 0
             self.clock.start = max(0, past - prompt_positions)
-            return positional, {**arguments, "past_key_values": cache}
+            return positional, {**arguments, handed: cache}
 
-        handle = self.model.get_submodule(self.kind.backbone).register_forward_pre_hook(tick, with_kwargs=True)
+        handle = backbone.register_forward_pre_hook(tick, with_kwargs=True)
         try:
             yield
         finally:
