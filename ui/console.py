@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
@@ -168,15 +168,13 @@ def _fail(message: str, code: int = MENDABLE) -> NoReturn:
 @contextmanager
 def _warnings_told() -> Iterator[None]:
     """Within the block, a warning that is meant for users is a sentence on the error stream, as errors are."""
-    from rich.markup import escape
-
     from tonescope.models.versions import UntestedVersion
 
     usual = warnings.showwarning
 
     def show(message: Any, category: type[Warning], *rest: Any, **named: Any) -> None:
         if issubclass(category, UntestedVersion):
-            errors.print(f"[bold yellow]warning:[/] {escape(str(message))}", markup=True, soft_wrap=True)
+            errors.print(Text.assemble(("warning:", "bold yellow"), " ", printable(str(message))), soft_wrap=True)
         else:
             usual(message, category, *rest, **named)
 

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
 
-from .errors import TonescopeError
+from tonescope.models.errors import TonescopeError
 
 ARGUMENTS = ("cache", "past_key_values")  # what a forward calls it: since transformers 5.24, and before
 

@@ -41,7 +41,7 @@ def test_a_first_step_that_is_played_twice_takes_no_room() -> None:
 @pytest.mark.parametrize("family", tiny.FAMILIES)
 def test_takes_are_those_of_the_usual_cache(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     generator, kept = tiny.generator(family), []
-    update = RoomyLayer.update
+    update = PreallocatedLayer.update
 
     def counted(layer: PreallocatedLayer, *given: Any, **named: Any) -> tuple[torch.Tensor, torch.Tensor]:
         done = update(layer, *given, **named)
