@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tonescope.diagnose.jobs import verification_plan
 from tonescope.diagnose.jobs.request import Models, Request
-from tonescope.diagnose.jobs.verification_plan import PREDICTED_WORDS
 from tonescope.diagnose.judging.intent import Intent, intent_caveats
 from tonescope.diagnose.judging.verdict import Heard
 from tonescope.diagnose.schema import Contrast, Drivers
@@ -86,11 +86,11 @@ def _unknown_words(found: Found) -> str | None:
 
 
 def _many_words(found: Found) -> str | None:
-    words = len(found.drivers.words)
-    if words <= PREDICTED_WORDS:
+    words, predicted = len(found.drivers.words), verification_plan.PREDICTED_WORDS
+    if words <= predicted:
         return None
     return (
-        f"Of {words} words the {PREDICTED_WORDS} with the steepest gradients were predicted; the others are estimated by their "
+        f"Of {words} words the {predicted} with the steepest gradients were predicted; the others are estimated by their "
         "gradients alone, which say less."
     )
 

@@ -10,11 +10,14 @@ import torch
 
 from tests import tiny
 from tonescope.diagnose.attribution import integrated_gradients
+from tonescope.diagnose.attribution.greedy_group_search import Search
 from tonescope.diagnose.attribution.metrics import Metric
 from tonescope.diagnose.jobs import diagnosis, verification_plan
-from tonescope.diagnose.jobs.diagnosis import choose_contrast, foreign
+from tonescope.diagnose.jobs.caveats import foreign
+from tonescope.diagnose.jobs.diagnosis import choose_contrast
+from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.reference_clips import Clip
-from tonescope.diagnose.judging.verdict import Heard, Intent, Verdict
+from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.report import sentences
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
@@ -81,7 +84,7 @@ def test_a_judge_of_another_world_gives_no_verdict() -> None:
 def test_what_is_heard_is_not_compared_with_itself(session: Session, found: Diagnosis) -> None:
     heard = found.perceived.label
     intended = next(label for label in LABELS if label != heard)
-    result = session.diagnose("house house piano", QUICK.model_copy(update={"foil": heard}), intended)[0]
+    result = session.diagnose("house house piano", QUICK.model_copy(update={"foil": heard}), intended=intended)[0]
     assert result.contrast.target == heard and result.contrast.foil == intended
     assert any(f"compared with {intended}" in caveat for caveat in result.caveats)
 
@@ -108,12 +111,13 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
     asked: list[tuple[object, ...]] = []
     plain_margin, plain_choose = diagnosis.margin, diagnosis.greedy_group_search
 
-    def margin(judge: Judge, label: str, foil: str | None, smoothgrad_samples: int) -> Metric:
-        asked.append((label, foil, smoothgrad_samples))
-        return plain_margin(judge, label, foil, smoothgrad_samples)
+    def margin(judge: Judge, target: str, foil: str | None = None, *, smoothgrad_samples: int = 1) -> Metric:
+        asked.append((target, foil, smoothgrad_samples))
+        return plain_margin(judge, target, foil, smoothgrad_samples=smoothgrad_samples)
 
     def greedy_group_search(*given: Any, **more: Any) -> tuple[Unit, ...]:
-        asked.append((given[3], given[8], more["gradient_options"]))
+        search: Search = given[4]
+        asked.append((given[2], search.rounds, (search.smoothgrad_samples, search.rollout_steps)))
         return plain_choose(*given, **more)
 
     monkeypatch.setattr(diagnosis, "margin", margin)
@@ -130,8 +134,8 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
     asked.clear()
     careful = session.diagnose("house house piano", QUICK.model_copy(update={"careful": True}))[0]
     assert asked == [
-        (heard.target, heard.foil, 4),
         (heard.target, heard.foil, 1),
+        (heard.target, heard.foil, 4),
         (heard.target, None, 4),
         (heard.target, 2, (4, 1)),
     ]
@@ -171,26 +175,26 @@ def test_group_and_words_are_foreseen_in_the_takes_they_were_chosen_by(
 
     def jacobi_prediction(*arguments: Any, **_: Any) -> torch.Tensor:
         given.extend(arguments)
-        return torch.tensor([[-1.0, -3.0], *([float(-place)] * 2 for place, _ in enumerate(arguments[3][1:]))])
+        return torch.tensor([[-1.0, -3.0], *([float(-place)] * 2 for place, _ in enumerate(arguments[2][1:]))])
 
     monkeypatch.setattr(diagnosis, "predicted_changes", jacobi_prediction)
     found, evidence = session.diagnose("house house piano", QUICK.model_copy(update={"temperature": 0.9, "top_k": 40}))
     assert found.drivers.group is not None and found.drivers.group.estimated.mean == -2
-    group, *words = given[3]
-    assert given[2] is evidence.takes and len(group.edits(1)[0].targets) == found.drivers.group.units
+    group, *words = given[2]
+    assert given[1] is evidence.takes and len(group.edits(1)[0].targets) == found.drivers.group.units
     assert [variant.prompt for variant in words] == ["house piano", "house piano", "house house"]
     assert [(word.word, word.start, word.estimated.mean) for word in found.drivers.words] == [
         ("piano", 12, -2), ("house", 6, -1), ("house", 0, 0)
     ]  # fmt: skip
-    assert given[4:6] == [found.contrast.target, found.contrast.foil]
-    assert given[7] == Sampling(QUICK.guidance, temperature=0.9, top_k=40)
+    assert given[3] == found.contrast
+    assert given[0].sampling == Sampling(QUICK.guidance, temperature=0.9, top_k=40)
 
 
 def test_a_judge_of_one_sound_world_warns_of_clips_from_elsewhere() -> None:
     own, clips = tiny.session(), [Clip(torch.randn(8000) * 0.1, 16000)]
-    told = [own.diagnose("house", QUICK, known=clips)[0].caveats]
+    told = [own.diagnose("house", QUICK, clips=clips)[0].caveats]
     own.judge.domain, own.generator.name = "the pieces of a composer", "embedded"
-    told.append(own.diagnose("house", QUICK, known=clips)[0].caveats)
+    told.append(own.diagnose("house", QUICK, clips=clips)[0].caveats)
     assert [any("may mishear the known clips" in caveat for caveat in caveats) for caveats in told] == [False, True]
 
 
@@ -198,8 +202,7 @@ def test_words_beyond_those_that_are_foreseen_are_said_to_be(
     session: Session, found: Diagnosis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not any("predicted" in caveat for caveat in found.caveats)
-    for module in (diagnosis, verification_plan):
-        monkeypatch.setattr(module, "PREDICTED_WORDS", 2)
+    monkeypatch.setattr(verification_plan, "PREDICTED_WORDS", 2)
     result = session.diagnose("house piano jazz", QUICK)[0]
     assert any(caveat.startswith("Of 3 words the 2 with the steepest") for caveat in result.caveats)
 
@@ -209,7 +212,7 @@ def test_a_fine_tune_of_the_embedded_model_keeps_its_judge(session: Session) -> 
     own.judge.domain = "the pieces of a composer"
     for name, apart in (("embedded", False), ("embedded + lora", False), ("other", True)):
         own.generator.name = name
-        assert foreign(own.judge, own.generator) == apart
+        assert foreign(own.models) == apart
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,10 @@ def test_a_prompt_without_a_genre_is_given_none(session: Session, prompt: str) -
 def test_planted_c_house_is_techno_in_part(session: Session) -> None:
     """A third of the takes strays; whether sixteen takes can tell is chance, that they are not all one genre is not."""
     generator, judge = session.generator, session.judge
-    posterior = listening.posterior(
-        judge, generator.generate(["house"] * 16, range(1, 17), 4.0).waveform, generator.sample_rate
-    )
+    takes = generator.generate(["house"] * 16, range(1, 17), 4.0)
+    posterior = listening.posterior(judge, takes.waveform, generator.sample_rate)
     intent = read_intent("house", judge, session.taxonomy)
-    heard, verdict, _ = judged(intent, posterior, generator, judge, session.taxonomy, None)
+    heard, verdict, _ = judged(intent, posterior, session.models, None)
     assert intent.label == "house" and heard.counts.get("techno", 0) >= 1
     assert verdict.kind in ("partial drift", "match", "sibling drift")
 

@@ -39,7 +39,7 @@ def session(folders: tuple[Path, Path]) -> Session:
 
 def played(session: Session, *names: str, source: str | None = None, **about: object) -> tuple[Experiment, Played]:
     edit = Edit(targets(session.generator, names), **about)  # type: ignore[arg-type]
-    return session.experiment(PROMPT, edit, SETTINGS, source)
+    return session.experiment(PROMPT, edit, SETTINGS, source=source)
 
 
 def test_the_edit_is_played_in_the_fresh_takes_of_a_diagnosis(session: Session) -> None:

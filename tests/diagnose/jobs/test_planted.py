@@ -44,7 +44,7 @@ def takes(generator: Generator) -> Takes:
 def means(generator: Generator) -> mean_activations.MeanActivations:
     """On the reference prompts the planted neuron is silent."""
     found = mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
-    found.values[PLANTED.location][:, PLANTED.index] = 0.0
+    found.values[PLANTED.location][..., PLANTED.index] = 0.0
     return found
 
 
@@ -52,7 +52,7 @@ def presence() -> Metric:
     """The expected share of the planted code in the first codebook."""
 
     def metric(playback: Playback) -> torch.Tensor:
-        return playback.logits().softmax(-1)[:, 0, :, CODE].mean(1)
+        return playback.replay.predicted[:, 0, :, CODE].mean(1)
 
     return metric
 

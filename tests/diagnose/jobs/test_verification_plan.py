@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from tonescope.diagnose.attribution.greedy_group_search import grown
 from tonescope.diagnose.attribution.words import words_in
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.jobs import verification_plan
-from tonescope.diagnose.jobs.verification_plan import BARE, CONTROL, MUTED, Plan
+from tonescope.diagnose.jobs.verification_plan import BARE, CONTROL, MUTED, Estimates, Plan
 from tonescope.diagnose.report import sentences
 from tonescope.diagnose.schema import Dose, GroupTest, SoundChange, Trial, UnitDriver
 from tonescope.diagnose.settings import Settings
@@ -59,17 +60,23 @@ class Heard:
         return self
 
 
+def estimates(prompt: str, found: Attribution, group: tuple[Unit, ...], predicted: Any = FORETOLD) -> Estimates:
+    words = words_in(prompt, tiny.generator().read_text([prompt]))
+    return Estimates(prompt, words, found, group, predicted)
+
+
 def made(bare: str | None = None) -> Plan:
-    text = tiny.generator().read_text(["jazz fusion with piano"])
     group = grown((), attribution(), SETTINGS.strongest_share)
-    return Plan.make("jazz fusion with piano", text, attribution(), group, SETTINGS, bare, FORETOLD)
+    return Plan.make(estimates("jazz fusion with piano", attribution(), group), SETTINGS, bare)
 
 
 def test_every_word_that_can_be_left_out_is_foreseen_and_of_many_the_steepest(monkeypatch: pytest.MonkeyPatch) -> None:
     generator, found = tiny.generator(), attribution()
 
     def ahead(prompt: str) -> list[str | None]:
-        group, *words = verification_plan.to_predict(prompt, generator.read_text([prompt]), found, (Unit(MLP, 7),))
+        group, *words = verification_plan.to_predict(
+            prompt, words_in(prompt, generator.read_text([prompt])), found, (Unit(MLP, 7),)
+        )
         assert group.name == MUTED and group.edit == Edit((Unit(MLP, 7),))
         return [variant.prompt for variant in words]
 
@@ -89,22 +96,23 @@ def test_words_are_chosen_by_what_is_foreseen_without_them() -> None:
     predicted = FORETOLD | {
         verification_plan.word_name(word): [change] * 4 for word, change in zip(words, (1.0, -1.0, 0.0), strict=True)
     }
-    plan = Plan.make(prompt, text, found, (Unit(MLP, 7),), settings, None, predicted)
-    assert [word.text for word in plan.words] == ["piano", "jazz", "house"] and plan.tested_words == plan.words[:1]
+    group = (Unit(MLP, 7),)
+    plan = Plan.make(estimates(prompt, found, group, predicted), settings, None)
+    assert [word.text for word in plan.words] == ["piano", "jazz", "house"]
+    assert [variant.prompt for variant in plan.variants if variant.prompt] == ["house jazz"]
     some = {name: changes for name, changes in predicted.items() if "house" not in name}
-    known = Plan.make(
-        prompt, text, found, (Unit(MLP, 7),), settings, None, some
-    )  # the first word has a gradient of -9 alone
+    # the first word has a gradient of -9 alone
+    known = Plan.make(estimates(prompt, found, group, some), settings, None)
     assert [word.text for word in known.words] == ["piano", "jazz", "house"]
-    only = Plan.make(prompt, text, found, (Unit(MLP, 7),), settings, None, FORETOLD)
+    only = Plan.make(estimates(prompt, found, group), settings, None)
     assert only.words[0].text == "house"
-    drivers = plan.results(Heard().of(plan), found, None).words  # type: ignore[arg-type]
+    drivers = plan.results(Heard().of(plan), None).words  # type: ignore[arg-type]
     assert [driver.estimated.mean for driver in drivers] == [-1.0, 0.0, 1.0]
 
 
 def group_of(heard: Heard) -> GroupTest:
     plan = made()
-    return plan.results(heard.of(plan), attribution(), None).group  # type: ignore[arg-type]
+    return plan.results(heard.of(plan), None).group  # type: ignore[arg-type]
 
 
 def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them() -> None:
@@ -162,7 +170,7 @@ def test_a_unit_counts_by_what_it_does_beyond_its_control() -> None:
     harm = {verification_plan.unit_name(plan.singles[0]): -3.0, verification_plan.control_name(plan.singles[0]): -3.0}
     heard = Heard()
     heard.changes = {name.replace(" ", "_"): change for name, change in harm.items()}
-    unit = plan.results(heard.of(plan), attribution(), None).units[0]  # type: ignore[arg-type]
+    unit = plan.results(heard.of(plan), None).units[0]  # type: ignore[arg-type]
     assert unit.verified is not None and unit.verified.effect.mean == pytest.approx(-3.0)
     assert unit.difference is not None and unit.difference.mean == pytest.approx(0.0)
     assert unit.verified.q is not None and unit.verified.q > BELIEVED
@@ -180,7 +188,7 @@ def test_unit_and_dose_are_sure_only_beside_a_control_whose_sound_holds(what: st
     def found(broken: str | None, beside: float = 0.0) -> UnitDriver | Dose:
         heard = Heard(broken)
         heard.changes = {name.replace(" ", "_"): -3.0, control.replace(" ", "_"): beside}
-        results = plan.results(heard.of(plan), attribution(), None)  # type: ignore[arg-type]
+        results = plan.results(heard.of(plan), None)  # type: ignore[arg-type]
         return results.units[0] if what == "unit" else next(dose for dose in results.group.doses if dose.scale == 0.5)
 
     def badge(row: UnitDriver | Dose) -> str:

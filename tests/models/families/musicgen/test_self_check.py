@@ -64,7 +64,7 @@ def test_a_cache_that_is_dropped_is_told(generator: MusicGen, monkeypatch: pytes
 def test_an_argument_that_was_renamed_is_told(generator: MusicGen, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in transformers 5.24: another argument carries the cache. Models whose prompt is a prefix stumble over it."""
     _another_argument(monkeypatch)
-    told = "clock stood at 0, 0, 0" if generator.family.reads == "cross" else r"short take ends in an error \(\w+Error "
+    told = "clock stood at 0, 0, 0" if generator.kind.reads == "cross" else r"short take ends in an error \(\w+Error "
     with pytest.raises(TonescopeError, match=told):
         generator.generate(["jazz"], [1], 0.3)
 
