@@ -1,4 +1,4 @@
-"""Mute the units that drive a prompt's music in fresh takes, listen to them, and see how the judge changes its mind.
+"""Find the units that drive a prompt's music together, mute them in fresh takes, and write down what is heard.
 
 python examples/mute_a_group.py "lo-fi beats with accordion" out/mute
 """
@@ -8,49 +8,29 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tonescope import Session, Settings
-from tonescope.diagnose.attribution.gradients import attribute
-from tonescope.diagnose.attribution.greedy_group_search import Search, greedy_group_search
-from tonescope.diagnose.attribution.metrics import margin
-from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.controls import matched_controls
-from tonescope.diagnose.intervene.interventions import Edit
-from tonescope.diagnose.intervene.verification import Variant, verify
-from tonescope.diagnose.report.sounds import Sounds
-from tonescope.diagnose.schema import Contrast
-from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Sampling
-from tonescope.models.judges import listening
-
-SECONDS, SHARE = 4.0, 0.01
+import tonescope as ts
+from tonescope import Edit, Session, Settings, Variant
 
 
-def main(session: Session, prompt: str, folder: Path) -> None:
-    """Units are chosen on two takes and muted in two fresh ones, beside random units like them."""
-    generator, judge = session.generator, session.judge
-    means = session.means(Settings())
-    takes = generator.generate([prompt] * 2, [1, 2], SECONDS)
-    order = listening.posterior(judge, takes.waveform, generator.sample_rate).mean(0).argsort(descending=True).tolist()
-    contrast = Contrast(target=judge.labels[order[0]])
-    found = attribute(Context(generator, means=means), takes, margin(judge, contrast.target, None))
-    strongest = greedy_group_search(
-        Context(generator, judge=judge, means=means), takes, contrast.target, found, Search(SHARE)
-    )
-    control = matched_controls(strongest, found.activity, seed=0)
+def main(session: Session, prompt: str, folder: Path, settings: Settings) -> None:
+    """Units are chosen on some takes and muted in fresh ones, beside random units like them."""
+    context, judge = session.context(settings), session.judge
+    seeds = ts.SeedPlan(settings.seed, settings.takes)
+    takes = ts.play(context, [prompt] * settings.takes, seeds.explore)
+    heard = ts.posterior(judge, takes.waveform, context.rate).mean(0)
+    contrast = ts.Contrast(target=judge.labels[int(heard.argmax())])
+    found = ts.attribute(context, takes, ts.margin(judge, contrast.target))
+    search = ts.Search(settings.strongest_share, settings.rounds)
+    strongest = ts.greedy_group_search(context, takes, contrast.target, found, search, seeds=seeds)
+    control = ts.matched_controls(strongest, found.activity, seed=0)
     print(f"{len(strongest)} of {found.count} units, and {len(control)} random ones like them")
     variants = [Variant("muted", Edit(strongest)), Variant("random units muted", Edit(control))]
-    played = verify(
-        Context(generator, judge=judge, means=means, sampling=Sampling(), seconds=SECONDS),
-        contrast,
-        prompt,
-        [3, 4],
-        variants,
-    )
+    played = ts.verify(context, contrast, prompt, seeds.test, variants)
     folder.mkdir(parents=True, exist_ok=True)
-    sounds = Sounds(generator)
+    sounds = ts.Sounds(session.generator)
     for outcome in (played.clean, *played.outcomes.values()):
-        for index, seed in enumerate(outcome.takes.seeds):
-            sounds.write(folder / f"take-{seed}-{outcome.name.replace(' ', '-')}.wav", outcome.takes, index)
+        for row, seed in enumerate(outcome.takes.seeds):
+            sounds.write(folder / f"take-{seed}-{outcome.name.replace(' ', '-')}.wav", outcome.takes, row)
         print(f"{outcome.name}: {contrast.target} over {contrast.other} by {outcome.margins.mean():+.2f}")
 
 
@@ -58,6 +38,6 @@ if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     try:
-        main(Session.open(), sys.argv[1], Path(sys.argv[2]))
-    except TonescopeError as error:
+        main(Session.open(), sys.argv[1], Path(sys.argv[2]), Settings())
+    except ts.TonescopeError as error:
         sys.exit(f"error: {error}")

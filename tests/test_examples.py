@@ -1,17 +1,146 @@
-"""The examples run."""
+"""The examples run on tiny models, find what they say, and use public names only."""
 
 from __future__ import annotations
 
+import ast
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
+import soundfile
 
-from examples import mute_a_group
+import tonescope
+from examples import (
+    attribute_units,
+    compare_prompts,
+    diagnose_a_prompt,
+    edit_units,
+    leave_out_words,
+    mute_a_group,
+    patch_from_a_trace,
+)
 from tests import tiny
+from tonescope import Session, Settings, TonescopeError, play
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+PROMPT, OTHER = "house with piano", "techno drums"
+QUICK = Settings(takes=2, seconds=0.5, rounds=1, tested_words=1, doses=())
+LONGEST = 50  # lines
+PUBLIC = frozenset(dir(tonescope))
 
 
-def test_mute_a_group(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mute_a_group, "SECONDS", 0.5)
-    mute_a_group.main(tiny.session(), "house with piano", tmp_path / "out")
+@pytest.fixture(scope="module")
+def session() -> Session:
+    """Random models; the cross-attention is so much stronger that prompts are heard in what is played."""
+    made = tiny.session()
+    for name, weight in made.generator.model.named_parameters():
+        if "encoder_attn.out_proj" in name or "enc_to_dec_proj" in name:
+            weight.data *= 30
+    return made
+
+
+def test_a_prompt_is_diagnosed(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    diagnosis = diagnose_a_prompt.main(session, PROMPT, QUICK)
+    printed = capsys.readouterr().out
+    assert printed.startswith(diagnosis.verdict.sentence)
+    assert all(f"without “{word}”" in printed for word in PROMPT.split())
+    assert "2 takes and 2 fresh ones" in printed
+
+
+def test_units_are_edited_and_can_be_heard(session: Session, tmp_path: Path) -> None:
+    units = ["decoder.1.mlp:7", "decoder.2.self:1"]
+    experiment = edit_units.main(session, PROMPT, tmp_path / "out", units, QUICK)
+    assert (experiment.edit.targets, experiment.edit.kind, experiment.edit.value) == (units, "scale", 0.5)
+    files = sorted((tmp_path / "out").glob("*.wav"))
+    seeds = sorted(take.seed for take in experiment.untouched)
+    names = ("edited", "random_edited", "untouched")
+    assert [file.stem for file in files] == [f"{name}-{seed}" for name in names for seed in seeds]
+    assert all(soundfile.info(file).frames == soundfile.info(files[0]).frames > 0 for file in files)
+
+
+def test_a_unit_that_the_model_lacks_is_refused_before_anything_is_written(session: Session, tmp_path: Path) -> None:
+    with pytest.raises(TonescopeError, match=r"decoder\.9\.mlp"):
+        edit_units.main(session, PROMPT, tmp_path / "out", ["decoder.9.mlp:7"], QUICK)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_strongest_units_are_listed_by_their_estimates(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = attribute_units.main(session, PROMPT, QUICK)
+    lines = capsys.readouterr().out.splitlines()[1:]
+    effects = [float(line.split()[1]) for line in lines]
+    assert [line.split()[0] for line in lines] == [str(unit) for unit, _ in found.ranked(attribute_units.SHOWN)]
+    assert effects == sorted(effects)
+
+
+def test_every_word_is_left_out_once(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    found = leave_out_words.main(session, PROMPT, QUICK)
+    assert {name.split()[0] for name in found} == set(PROMPT.split())
+    assert list(found.values()) == sorted(found.values())
+    assert "“house”:" in capsys.readouterr().out  # without "piano", "with" would hang in the air
+
+
+def test_a_prompt_of_one_word_leaves_nothing_to_leave_out(session: Session) -> None:
+    with pytest.raises(TonescopeError, match="at least two words"):
+        leave_out_words.main(session, "house", QUICK)
+
+
+def test_takes_are_patched_from_a_trace(session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given, patched = patch_from_a_trace.main(session, OTHER, PROMPT, tmp_path / "out", QUICK)
+    assert given.seeds == patched.seeds and set(patched.prompts) == {PROMPT}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"trace.json", "trace.safetensors"}
+    # All that the decoder reads of the prompt comes from the source, up to half precision: so the source is played.
+    alone = play(session.context(QUICK), [PROMPT, PROMPT], given.seeds)
+    assert (patched.waveform == given.waveform).float().mean() > 0.9
+    assert (alone.waveform == given.waveform).float().mean() < 0.5
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [OTHER, PROMPT, "patched"]
+
+
+def test_two_prompts_are_compared(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
+    change = compare_prompts.main(session, PROMPT, OTHER, QUICK)
+    assert change.shape == (QUICK.takes, len(session.judge.labels))
+    assert change.abs().max() > 1e-4 and change.sum(1).abs().max() < 1e-5
+    assert not compare_prompts.main(session, PROMPT, PROMPT, QUICK).abs().max() > 1e-5
+    assert capsys.readouterr().out.count("take 1:") == 2
+
+
+def test_a_group_is_muted(session: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mute_a_group.main(session, PROMPT, tmp_path / "out", QUICK)
     assert len(list((tmp_path / "out").glob("*.wav"))) == 6
-    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()[1:]] == ["untouched", "muted", "random units muted"]  # fmt: skip
+    names = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert names == ["untouched", "muted", "random units muted"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_is_short_and_uses_public_names_only(example: Path) -> None:
+    text = example.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LONGEST
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tonescope"):
+            assert node.module == "tonescope", f"{node.module} is not public"
+            assert not {alias.name for alias in node.names} - PUBLIC
+        elif isinstance(node, ast.Import):
+            assert not [alias.name for alias in node.names if alias.name.startswith("tonescope.")]
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "ts":
+            assert node.attr in PUBLIC, f"ts.{node.attr} is not public"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_without_arguments_says_how_it_is_called(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [str(example)])
+    with pytest.raises(SystemExit, match=f"python examples/{example.name} "):
+        runpy.run_path(str(example), run_name="__main__")
+
+
+def test_every_public_name_is_there() -> None:
+    assert not [name for name in sorted(PUBLIC) if not hasattr(tonescope, name)]
+
+
+def test_there_is_an_example_for_every_row_of_their_list() -> None:
+    listed = (EXAMPLES[0].parent / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in EXAMPLES] == sorted(
+        line.split("`")[1] for line in listed.splitlines() if "| `" in line
+    )

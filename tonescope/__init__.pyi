@@ -12,6 +12,9 @@ from .diagnose.attribution.jacobi_prediction import (
 )
 from .diagnose.attribution.metrics import log_probability as log_probability
 from .diagnose.attribution.metrics import margin as margin
+from .diagnose.attribution.words import Word as Word
+from .diagnose.attribution.words import without as without
+from .diagnose.attribution.words import words_in as words_in
 from .diagnose.context import Context as Context
 from .diagnose.context import SeedPlan as SeedPlan
 from .diagnose.intervene.applying import edited as edited

@@ -2,7 +2,7 @@
 
 Diagnosis, experiment, reports and techniques are all jobs. The command line, the JSON schema, the page and the output
 folder are made from this one object, so that a new job is one file and one row of
-:mod:`tonescope.diagnose.jobs.registry`.
+:mod:`tonescope.diagnose.jobs.job_registry`.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from tests.ui.test_cli import assert_refused
-from tonescope.diagnose.jobs import registry
+from tonescope.diagnose.jobs import job_registry
+from tonescope.diagnose.jobs.job_registry import Row
 from tonescope.diagnose.jobs.parameters import Range, fields, marked
-from tonescope.diagnose.jobs.registry import Row
 from tonescope.ui.cli import app
 
 TOYS = [
@@ -24,7 +24,7 @@ TOYS = [
 
 @pytest.fixture(autouse=True)
 def _rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "ROWS", [*registry.ROWS, *TOYS])
+    monkeypatch.setattr(job_registry, "ROWS", [*job_registry.ROWS, *TOYS])
 
 
 def run(folders: tuple[Path, Path], *arguments: str) -> Result:
@@ -36,7 +36,7 @@ def test_help_lists_every_row_without_importing_its_job() -> None:
     for row in TOYS:
         sys.modules.pop(row.module, None)
     shown = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout.split())
-    assert all(row.name in shown and row.help in shown for row in registry.ROWS)
+    assert all(row.name in shown and row.help in shown for row in job_registry.ROWS)
     assert not any(row.module in sys.modules for row in TOYS)
 
 
@@ -119,7 +119,7 @@ def test_bad_values_get_one_sentence(folders: tuple[Path, Path], arguments: list
     assert_refused(run(folders, "toy", *arguments), *told)
 
 
-@pytest.mark.parametrize("row", registry.ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", job_registry.ROWS, ids=lambda row: row.name)
 def test_case_every_number_of_a_job_has_a_range(row: Row) -> None:
     for name, field in fields(row.load().parameters).items():
         kind = str(field.annotation)

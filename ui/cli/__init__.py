@@ -1,4 +1,4 @@
-"""The command line: one file a command, and a command of every row of :mod:`tonescope.diagnose.jobs.registry`.
+"""The command line: one file a command, and a command of every row of :mod:`tonescope.diagnose.jobs.job_registry`.
 
 Heavy imports happen inside commands, so that help is instant.
 """
@@ -14,8 +14,8 @@ from typer.core import TyperGroup
 from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
-from tonescope.diagnose.jobs import registry
-from tonescope.diagnose.jobs.registry import Row, find
+from tonescope.diagnose.jobs import job_registry
+from tonescope.diagnose.jobs.job_registry import Row, find
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
 from tonescope.ui.cli import schema_command, ui_command, units_command
@@ -28,7 +28,7 @@ class Commands(TyperGroup):
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Jobs first."""
-        return [row.name for row in registry.ROWS] + super().list_commands(ctx)
+        return [row.name for row in job_registry.ROWS] + super().list_commands(ctx)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """A command with its name and help, enough to list it."""

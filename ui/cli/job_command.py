@@ -14,8 +14,8 @@ import typer
 from pydantic.fields import FieldInfo
 
 from tonescope.diagnose.jobs.job import Job
+from tonescope.diagnose.jobs.job_registry import Row
 from tonescope.diagnose.jobs.parameters import Flag, Positional, Range, fields, made, marked
-from tonescope.diagnose.jobs.registry import Row
 from tonescope.ui.cli.given import check_given, flag
 from tonescope.ui.cli.model_options import ModelOptions
 from tonescope.ui.cli.output_options import OutputOptions

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
-from tonescope.diagnose.jobs.registry import Row
+from tonescope.diagnose.jobs.job_registry import Row
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
 from tonescope.ui.cli.model_options import ModelOptions

@@ -15,10 +15,12 @@ def schema(
     """Print the JSON Schema of what a command prints with --json."""
     import json
 
-    from tonescope.diagnose.jobs import registry
+    from tonescope.diagnose.jobs import job_registry
     from tonescope.models.errors import TonescopeError
 
-    row = registry.find(of)
+    row = job_registry.find(of)
     if row is None:
-        raise TonescopeError(f"“{of[:40]}” has no schema; ask for {' or '.join(each.name for each in registry.ROWS)}.")
+        raise TonescopeError(
+            f"“{of[:40]}” has no schema; ask for {' or '.join(each.name for each in job_registry.ROWS)}."
+        )
     console.put(json.dumps(row.load().result().model_json_schema(mode="serialization"), indent=2))

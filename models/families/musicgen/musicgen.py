@@ -86,7 +86,7 @@ class MusicGen(Replaying):
         """One take for each (prompt, seed) row, as one batch.
 
         The noise of a take depends on its seed alone, so rows with the same seed are paired takes. Hooks see
-        (rows or twice rows, 1, width) at every step; :meth:`layout` says how that is arranged.
+        (rows or twice rows, 1, width) at every step; :meth:`.places.Places.layout` says how that is arranged.
         """
         if len(prompts) != len(seeds) or not seeds:
             raise ValueError("generate takes one seed for each prompt")

@@ -1,0 +1,35 @@
+"""Estimate what every unit does to the verdict, and list the strongest.
+
+python examples/attribute_units.py "lo-fi beats with accordion"
+"""
+
+from __future__ import annotations
+
+import sys
+
+from tonescope import Attribution, Session, Settings, TonescopeError, attribute, margin, play, posterior
+
+SHOWN = 10
+
+
+def main(session: Session, prompt: str, settings: Settings) -> Attribution:
+    """Units by how much less the takes are expected to sound like what is heard in them if the unit alone is muted."""
+    context, judge = session.context(settings), session.judge
+    seeds = range(settings.seed, settings.seed + settings.takes)
+    takes = play(context, [prompt] * len(seeds), seeds)
+    heard = posterior(judge, takes.waveform, context.rate).mean(0)
+    label = judge.labels[int(heard.argmax())]
+    found = attribute(context, takes, margin(judge, label))
+    print(f"{prompt} is heard as {label}; of {found.count} units these hold it up most:")
+    for unit, effect in found.ranked(SHOWN):
+        print(f"{unit!s:24} {effect:+.3f} if muted (estimated)")
+    return found
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    try:
+        main(Session.open(), sys.argv[1], Settings(takes=4))
+    except TonescopeError as error:
+        sys.exit(f"error: {error}")
