@@ -1,4 +1,5 @@
-"""What every part of a job needs and passes on: models, baseline, sampling, length, batch sizes; and which seeds are for what."""
+"""What every part of a job needs and passes on: models, baseline, sampling, length, batch sizes; and which seeds are
+for what."""
 
 from __future__ import annotations
 
@@ -67,7 +68,8 @@ class Context:
 class SeedPlan:
     """Which seeds are for what, disjoint by construction: what was chosen in some takes is tested in others.
 
-    Seeds count up from ``first`` in blocks of ``takes``: to explore, to test, then one block for each round of a search.
+    Seeds count up from ``first`` in blocks of ``takes``: to explore, to test, then one block for each round of a
+    search.
     """
 
     first: int
@@ -77,7 +79,8 @@ class SeedPlan:
         start = self.first + number * self.takes
         if not 0 <= start <= start + self.takes <= MOST_SEEDS:
             raise TonescopeError(
-                f"{self.takes} takes from seed {self.first} on would leave the seeds there are (0 to {MOST_SEEDS - 1}); "
+                f"{self.takes} takes from seed {self.first} on would leave the seeds there are (0 to "
+                f"{MOST_SEEDS - 1}); "
                 "choose a smaller seed."
             )
         return tuple(range(start, start + self.takes))

@@ -1,8 +1,9 @@
 """The diagnosis as data: one pydantic schema behind the terminal, the page, the report and JSON.
 
-Every claim carries a badge: *observed* was measured in these takes, *estimated* was computed from gradients, or predicted in a few parallel passes, *tested* was measured by
-changing one thing and listening again, in fresh takes beside the same takes untouched; *verified* is what was tested and is sure (its
-q-value is below :data:`.stats.BELIEVED`, of sound that is intact).
+Every claim carries a badge: *observed* was measured in these takes, *estimated* was computed from gradients, or
+predicted in a few parallel passes, *tested* was measured by changing one thing and listening again, in fresh takes
+beside the same takes untouched; *verified* is what was tested and is sure (its q-value is below
+:data:`.stats.BELIEVED`, of sound that is intact).
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ Badge = Literal["observed", "estimated", "tested", "verified"]
 class TakeResult(BaseModel):
     """One take: what was heard in it.
 
-    ``posterior`` holds the likeliest genres and the one asked for. ``margin`` is the judge's log-odds of ``question.label`` over
-    ``question.against``.
+    ``posterior`` holds the likeliest genres and the one asked for. ``margin`` is the judge's log-odds of
+    ``question.label`` over ``question.against``.
     """
 
     badge: Badge = "observed"
@@ -37,7 +38,8 @@ class TakeResult(BaseModel):
 
 
 class Contrast(BaseModel):
-    """The contrast that everything below is about: why ``label`` and not ``foil``, or where that is absent, not anything else?"""
+    """The contrast that everything below is about: why ``label`` and not ``foil``, or where that is absent, not
+    anything else?"""
 
     target: str
     foil: str | None = None
@@ -49,9 +51,11 @@ class Contrast(BaseModel):
 
 
 class SoundChange(BaseModel):
-    """How far changed takes are from the clean ones: change of level (dB), distance of long-term spectra (dB), change of onsets a second.
+    """How far changed takes are from the clean ones: change of level (dB), distance of long-term spectra (dB), change
+    of onsets a second.
 
-    ``broke`` says that half of them or more are no longer usable sound, so that nothing follows from what is heard in them.
+    ``broke`` says that half of them or more are no longer usable sound, so that nothing follows from what is heard in
+    them.
     """
 
     level_db: Effect
@@ -63,9 +67,10 @@ class SoundChange(BaseModel):
 class Trial(BaseModel):
     """What became of the tested takes, regenerated on the same noise with one thing changed.
 
-    ``variant`` names what was changed, and ``prompt`` is what was played. ``effect`` is the change of the margin in takes of intact sound.
-    ``q`` is its p-value after Benjamini-Hochberg over everything tested in the diagnosis. ``flips`` counts takes of intact sound no longer
-    heard as ``question.label``, among the ``flippable`` ones that were.
+    ``variant`` names what was changed, and ``prompt`` is what was played. ``effect`` is the change of the margin in
+    takes of intact sound. ``q`` is its p-value after Benjamini-Hochberg over everything tested in the diagnosis.
+    ``flips`` counts takes of intact sound no longer heard as ``question.label``, among the ``flippable`` ones that
+    were.
     """
 
     variant: str
@@ -98,7 +103,8 @@ Where = Literal["nowhere", "text encoder", "decoder", "codec and judge", "unclea
 
 
 class ReferenceClips(BaseModel):
-    """What the judge hears in clips that truly are of the genre asked for: counts, as they are and through the generator's codec."""
+    """What the judge hears in clips that truly are of the genre asked for: counts, as they are and through the
+    generator's codec."""
 
     clips: int
     clean: dict[str, int]
@@ -108,9 +114,10 @@ class ReferenceClips(BaseModel):
 class Blame(BaseModel):
     """Where a confusion is made, and what that rests on.
 
-    ``nearest`` is the genre word whose projected text states are closest to the prompt's; ``similarity`` are centred cosine
-    similarities to the asked genre and to the heard one; ``misheard`` is how often codec and judge turn known audio of the asked
-    genre into the heard one, where that was measured: in the user's ``known`` clips, or beside the judge; ``bare`` is what came of the bare genre word in place of the prompt.
+    ``nearest`` is the genre word whose projected text states are closest to the prompt's; ``similarity`` are centred
+    cosine similarities to the asked genre and to the heard one; ``misheard`` is how often codec and judge turn known
+    audio of the asked genre into the heard one, where that was measured: in the user's ``known`` clips, or beside the
+    judge; ``bare`` is what came of the bare genre word in place of the prompt.
     """
 
     where: Where
@@ -126,8 +133,8 @@ class Blame(BaseModel):
 class UnitDriver(BaseModel):
     """A unit: the estimated change of the margin if it alone is mean-ablated, and the measured one where that was done.
 
-    ``control`` is the same for a random unit of the same place and activity, ``difference`` is effect minus control, take by take, and the
-    ``q`` of ``verified`` belongs to it; it is absent where the sound of the control broke.
+    ``control`` is the same for a random unit of the same place and activity, ``difference`` is effect minus control,
+    take by take, and the ``q`` of ``verified`` belongs to it; it is absent where the sound of the control broke.
     """
 
     unit: str
@@ -145,7 +152,8 @@ class UnitDriver(BaseModel):
 class Dose(BaseModel):
     """The group's activations multiplied by ``scale``; 1 would be the clean take.
 
-    ``control`` are the random units of the group test at the same strength, ``difference`` and ``q`` as for a :class:`UnitDriver`.
+    ``control`` are the random units of the group test at the same strength, ``difference`` and ``q`` as for a
+    :class:`UnitDriver`.
     """
 
     scale: float
@@ -157,8 +165,10 @@ class Dose(BaseModel):
 class GroupTest(BaseModel):
     """The strongest units mean-ablated together, beside ``control_units`` random units of the same places and activity.
 
-    ``estimated`` is what a few parallel passes predict in the takes that the units were chosen by (see :mod:`tonescope.diagnose.attribution.jacobi_prediction`). Every take has a random draw of its own, so that intervals cover the draw. ``difference`` is effect minus control, take by take, and
-    ``q`` belongs to it. ``convincing``: the difference is below zero with its whole interval, ``q`` is below 0.05, there were as many
+    ``estimated`` is what a few parallel passes predict in the takes that the units were chosen by (see
+    :mod:`tonescope.diagnose.attribution.jacobi_prediction`). Every take has a random draw of its own, so that
+    intervals cover the draw. ``difference`` is effect minus control, take by take, and ``q`` belongs to it.
+    ``convincing``: the difference is below zero with its whole interval, ``q`` is below 0.05, there were as many
     random units, and the sound of both is intact.
     """
 
@@ -179,8 +189,9 @@ class GroupTest(BaseModel):
 
 
 class WordDriver(BaseModel):
-    """A word of the prompt: the estimated change of the margin without it (predicted, see :mod:`tonescope.diagnose.attribution.jacobi_prediction`; its gradient alone where it cannot be
-    left out, or is one of very many), and the measured one where it was left out."""
+    """A word of the prompt: the estimated change of the margin without it (predicted, see
+    :mod:`tonescope.diagnose.attribution.jacobi_prediction`; its gradient alone where it cannot be left out, or is one
+    of very many), and the measured one where it was left out."""
 
     word: str
     start: int
@@ -196,7 +207,8 @@ class WordDriver(BaseModel):
 
 
 class SecondDriver(BaseModel):
-    """A stretch of time: the probabilities heard around it, and the change of the margin when it falls silent in the tested takes."""
+    """A stretch of time: the probabilities heard around it, and the change of the margin when it falls silent in the
+    tested takes."""
 
     start: float
     end: float
@@ -233,7 +245,8 @@ class Source(BaseModel):
 
 
 class Cost(BaseModel):
-    """Memory that was expected beside the models, in GiB (a generous guess where that is little), and the batches that follow from it."""
+    """Memory that was expected beside the models, in GiB (a generous guess where that is little), and the batches
+    that follow from it."""
 
     generation_gib: float
     attribution_gib: float
@@ -242,7 +255,8 @@ class Cost(BaseModel):
 
 
 class Diagnosis(BaseModel):
-    """The whole finding about one prompt: with ``prompt``, ``model``, ``judge``, ``settings`` and what is ``intended`` it can be made again.
+    """The whole finding about one prompt: with ``prompt``, ``model``, ``judge``, ``settings`` and what is
+    ``intended`` it can be made again.
 
     ``made`` is the day, ``versions`` those of the libraries that decide what is played.
     """

@@ -46,7 +46,8 @@ class Share(BaseModel):
 
 
 class Effect(BaseModel):
-    """A mean over takes, its Student-t interval and two-sided p-value against no effect; both absent for fewer than two takes."""
+    """A mean over takes, its Student-t interval and two-sided p-value against no effect; both absent for fewer than
+    two takes."""
 
     mean: float
     interval: Interval | None

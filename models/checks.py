@@ -248,7 +248,8 @@ class Checkpoint:
             )
         if not {"input_ids", "attention_mask"} <= set(tokenizer.model_input_names):
             raise self.refuse(
-                "its tokenizer gives no attention_mask (model_input_names in tokenizer_config.json), so padding could not "
+                "its tokenizer gives no attention_mask (model_input_names in tokenizer_config.json), so padding "
+                "could not "
                 "be told from words",
                 "save the tokenizer again",
             )

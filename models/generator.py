@@ -1,7 +1,8 @@
 """The seam for generators: what a model has to offer so that everything else works on it.
 
-MusicGen is one implementation, a diffusion model another. Nothing outside a family knows what its takes are made of, how its rows are
-ordered, or how it draws: those who look ask for a :class:`tonescope.models.layout.Layout`, and those who play ask for :class:`Takes`.
+MusicGen is one implementation, a diffusion model another. Nothing outside a family knows what its takes are made of,
+how its rows are ordered, or how it draws: those who look ask for a :class:`tonescope.models.layout.Layout`, and those
+who play ask for :class:`Takes`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ State = Mapping[str, Tensor]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How takes are drawn. ``top_k`` is always stated: libraries differ in their default. A family ignores what it has no use for."""
+    """How takes are drawn. ``top_k`` is always stated: libraries differ in their default. A family ignores what it
+    has no use for."""
 
     guidance: float = 3.0
     temperature: float = 1.0
@@ -108,8 +110,10 @@ class Replay:
 
     Attributes:
         takes: what was replayed; ``text``, under which prompts; ``sampling``, how it was drawn.
-        predicted: what the network predicts, takes first; the rest of its shape is the family's own. Gradients pass through.
-        inputs: with ``follow_inputs``, where finished parts of the take enter the network, as leaves that catch a gradient.
+        predicted: what the network predicts, takes first; the rest of its shape is the family's own. Gradients pass
+            through.
+        inputs: with ``follow_inputs``, where finished parts of the take enter the network, as leaves that catch a
+            gradient.
     """
 
     takes: Takes
@@ -240,10 +244,12 @@ class Generator(Protocol):
         *,
         decode: bool = ...,
     ) -> Takes:
-        """One take a (prompt, seed) row. The noise of a take depends on its seed alone, whatever else is in the batch."""
+        """One take a (prompt, seed) row. The noise of a take depends on its seed alone, whatever else is in the
+        batch."""
 
     def predict(self, takes: Takes, sampling: Sampling, passes: int = ...) -> Takes:
-        """About what ``takes`` become under the edits in force, and under their prompts where those are new: a few parallel passes."""
+        """About what ``takes`` become under the edits in force, and under their prompts where those are new: a few
+        parallel passes."""
 
     def working_on(self, rows: Tensor | None) -> AbstractContextManager[None]:
         """Within the block these rows of the whole pass through, so that edits in force find their own."""
@@ -262,20 +268,23 @@ class Generator(Protocol):
     def latents(
         self, replay: Replay, anchor: Sequence[Tensor] | None = None, *, version: int = 0
     ) -> tuple[Tensor, ...]:
-        """What the codec is given: the take's own latents, with the gradient of what the replay expects (straight-through).
+        """What the codec is given: the take's own latents, with the gradient of what the replay expects
+        (straight-through).
 
-        ``anchor`` is what the clean replay expects, where this one is edited; absent, this one. A ``version`` above 0 is a
-        neighbour of the take: one that could as well have been drawn, to smooth gradients over.
+        ``anchor`` is what the clean replay expects, where this one is edited; absent, this one. A ``version`` above 0
+        is a neighbour of the take: one that could as well have been drawn, to smooth gradients over.
         """
 
     def decode(self, latents: Sequence[Tensor]) -> Tensor:
         """Waveform (takes, samples) of latents, one tensor a side; differentiable."""
 
     def log_likelihood(self, replay: Replay) -> Tensor:
-        """Log-probability of the takes under the replay's prompt (takes, frames), up to what does not depend on the prompt."""
+        """Log-probability of the takes under the replay's prompt (takes, frames), up to what does not depend on the
+        prompt."""
 
     def rollout(self, replay: Replay) -> Tensor:
-        """The gradient that :attr:`Replay.inputs` caught, as a gradient by :attr:`Replay.predicted`; clears what was caught.
+        """The gradient that :attr:`Replay.inputs` caught, as a gradient by :attr:`Replay.predicted`; clears what was
+        caught.
 
         A replay holds the past fixed; this follows what a changed prediction does to the ones after it, a step on.
         """
@@ -285,7 +294,8 @@ class Generator(Protocol):
         """The latent of silence: (width,)."""
 
     def text_attention(self, takes: Takes, guidance: float) -> Tensor:
-        """Where the network looks in the prompt: (takes, layers, frames, tokens); refuses where there is no such thing."""
+        """Where the network looks in the prompt: (takes, layers, frames, tokens); refuses where there is no such
+        thing."""
 
     # --- sound, cost, identity ---------------------------------------------------------------------------------------
 

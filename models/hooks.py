@@ -1,7 +1,7 @@
 """Read and write hooks on plain torch modules, and nothing else.
 
-Two verbs on a place (a module's first input, or its output): *read* it, or *write* what goes on instead. One context manager puts
-hooks on and takes them off, and refuses to end quietly when one never fired.
+Two verbs on a place (a module's first input, or its output): *read* it, or *write* what goes on instead. One context
+manager puts hooks on and takes them off, and refuses to end quietly when one never fired.
 """
 
 from __future__ import annotations
@@ -92,14 +92,15 @@ def _attach(hook: Hook) -> Any:
 def hooked(hooks: Iterable[Hook]) -> Iterator[None]:
     """Attach ``hooks`` for the duration of the block.
 
-    Raises :class:`TonescopeError` when a module is compiled (its hooks would be skipped), and when a hook never fired in a block
-    that ended without another error.
+    Raises :class:`TonescopeError` when a module is compiled (its hooks would be skipped), and when a hook never fired
+    in a block that ended without another error.
     """
     hooks = list(hooks)
     for hook in hooks:
         if compiled(hook.place.module):
             raise TonescopeError(
-                f"{hook.place.name} cannot be watched because the model was compiled and compiled code skips hooks; load the model without torch.compile."
+                f"{hook.place.name} cannot be watched because the model was compiled and compiled code skips hooks; "
+                "load the model without torch.compile."
             )
     handles = [_attach(hook) for hook in hooks]
     try:
@@ -110,7 +111,8 @@ def hooked(hooks: Iterable[Hook]) -> Iterator[None]:
     if silent := [hook.place.name for hook in hooks if not hook.fired]:
         shown = ", ".join(silent[:3]) + (f" and {len(silent) - 3} more" if len(silent) > 3 else "")
         raise TonescopeError(
-            f"nothing passed through {shown} while it was being watched, so the result would be wrong; report this model family as unsupported."
+            f"nothing passed through {shown} while it was being watched, so the result would be wrong; report this "
+            "model family as unsupported."
         )
 
 

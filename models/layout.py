@@ -1,8 +1,8 @@
 """Layout: how the tensor at a location is arranged, and the only place where such a tensor is reshaped.
 
-Every family orders its rows in its own way: guidance halves first or last, denoising steps as rows or one after the other, units on the
-last axis or before time. Everything outside the families works on one canonical view, (branches, takes, steps, along, features), with the
-conditional branch first.
+Every family orders its rows in its own way: guidance halves first or last, denoising steps as rows or one after the
+other, units on the last axis or before time. Everything outside the families works on one canonical view, (branches,
+takes, steps, along, features), with the conditional branch first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Layout:
         prefix: leading positions that are prompt rather than audio; the canonical view leaves them out.
         start: the audio position of the first one after the prefix.
         frames: where the tensor runs faster than the frames of the audio, how many frames it covers; else 0.
-        part: which part of ``along`` this is, where a location runs several times for one take (sides of a stereo image).
+        part: which part of ``along`` this is, where a location runs several times for one take (sides of a stereo
+            image).
         takes: which takes of the whole are there; ``None`` means all.
     """
 
@@ -48,7 +49,8 @@ class Layout:
     takes: Tensor | None = None
 
     def split(self, tensor: Tensor) -> Tensor:
-        """The canonical view: (branches, takes, steps, along, features), conditional branch first, without the prefix."""
+        """The canonical view: (branches, takes, steps, along, features), conditional branch first, without the
+        prefix."""
         body = self._body(tensor)[:, self.prefix :]
         sizes = {"branch": len(self.branches), "step": self.steps}
         nested = body.unflatten(0, [sizes.get(axis, -1) for axis in self.axes])

@@ -1,7 +1,7 @@
 """The registry of places: every kind of place in a generator that can be pointed at, as data.
 
-Addresses (:mod:`tonescope.models.units`), model families, documentation and tests derive from :data:`SITES`. A family has some of these
-sites; one that it lacks it explains.
+Addresses (:mod:`tonescope.models.units`), model families, documentation and tests derive from :data:`SITES`. A family
+has some of these sites; one that it lacks it explains.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Network = Literal["text", "decoder", "denoiser", "codec"]
-"""The text encoder; what plays, code by code (``decoder``) or by denoising (``denoiser``); what turns latents into sound."""
+"""The text encoder; what plays, code by code (``decoder``) or by denoising (``denoiser``); what turns latents into
+sound."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Site:
         name: what it is called there.
         units: what one unit is.
         side: whether the module's input or its output is read.
-        along: what the tensor runs along beside units: tokens of the prompt, positions in time, or samples of the codec.
+        along: what the tensor runs along beside units: tokens of the prompt, positions in time, or samples of the
+            codec.
         meaning: for people.
         causal: whether the site takes part in playing (the codec's encoder only hears).
         attributed: whether effects of its units are estimated unless other sites are asked for.

@@ -1,7 +1,8 @@
 """Addresses: where in a generator one can point.
 
-A *location* is a place in a network (``decoder.3.mlp``); a *unit* is one scalar there, or one head (``decoder.3.mlp:117``). The
-string forms are injective, parse strictly, and are the same in code, links, files, reports and logs.
+A *location* is a place in a network (``decoder.3.mlp``); a *unit* is one scalar there, or one head
+(``decoder.3.mlp:117``). The string forms are injective, parse strictly, and are the same in code, links, files,
+reports and logs.
 """
 
 from __future__ import annotations

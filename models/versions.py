@@ -44,7 +44,8 @@ def notice() -> str | None:
     known = " and ".join(f"{name} {_shown(tested()[name])}" for name in others)
     here = " and ".join(running()[name] for name in others)
     return (
-        f"Tonescope was tested with {known}, and is running on {here}: the first generation checks that clock and replay "
+        f"Tonescope was tested with {known}, and is running on {here}: the first generation checks that clock and "
+        "replay "
         f"still agree, but nobody has checked the rest; to be sure, {remedy()}."
     )
 

@@ -35,7 +35,10 @@ def _python(installed: Path, code: str, empty: Path) -> str:
 
 
 def test_the_wheel_imports_from_where_it_was_installed(installed: Path, tmp_path: Path) -> None:
-    code = "import tonescope, tonescope.models.units as u, tonescope.diagnose.report as r, tonescope.ui as i; print(u.__file__, r.__file__, i.__file__)"
+    code = (
+        "import tonescope, tonescope.models.units as u, tonescope.diagnose.report as r, tonescope.ui as i; "
+        "print(u.__file__, r.__file__, i.__file__)"
+    )
     assert _python(installed, code, tmp_path).count(str(installed)) == 3
 
 

@@ -87,13 +87,32 @@ def musicgen(channels: int = 1, text: str = "t5", seed: int = 0, melody: bool = 
         max_position_embeddings=64,
     )
     codec = dict(
-        model_type="encodec", sampling_rate=1600, upsampling_ratios=[2, 4, 4], num_filters=4, hidden_size=12, codebook_dim=12, codebook_size=16, target_bandwidths=[0.8],
-        use_causal_conv=False, num_lstm_layers=1, normalize=False, audio_channels=1, pad_mode="constant",
-    )  # fmt: skip
+        model_type="encodec",
+        sampling_rate=1600,
+        upsampling_ratios=[2, 4, 4],
+        num_filters=4,
+        hidden_size=12,
+        codebook_dim=12,
+        codebook_size=16,
+        target_bandwidths=[0.8],
+        use_causal_conv=False,
+        num_lstm_layers=1,
+        normalize=False,
+        audio_channels=1,
+        pad_mode="constant",
+    )
     decoder = dict(
-        vocab_size=16, num_hidden_layers=3, ffn_dim=40, num_attention_heads=4, hidden_size=32, num_codebooks=4 * channels, audio_channels=channels, pad_token_id=16,
-        bos_token_id=16, max_position_embeddings=256,
-    )  # fmt: skip
+        vocab_size=16,
+        num_hidden_layers=3,
+        ffn_dim=40,
+        num_attention_heads=4,
+        hidden_size=32,
+        num_codebooks=4 * channels,
+        audio_channels=channels,
+        pad_token_id=16,
+        bos_token_id=16,
+        max_position_embeddings=256,
+    )
     parts = dict(text_encoder=t5 if text == "t5" else bert, audio_encoder=codec, decoder=decoder)
     if melody:
         model = MusicgenMelodyForConditionalGeneration(MusicgenMelodyConfig(**parts, num_chroma=4, chroma_length=5))
@@ -163,9 +182,19 @@ def clap(seed: int = 1) -> ClapModel:
         projection_dim=12,
     )
     audio = dict(
-        spec_size=32, num_mel_bins=16, patch_size=4, patch_stride=[4, 4], patch_embeds_hidden_size=8, hidden_size=16, depths=[1, 1], num_attention_heads=[2, 2], window_size=2,
-        mlp_ratio=2.0, enable_fusion=False, projection_dim=12,
-    )  # fmt: skip
+        spec_size=32,
+        num_mel_bins=16,
+        patch_size=4,
+        patch_stride=[4, 4],
+        patch_embeds_hidden_size=8,
+        hidden_size=16,
+        depths=[1, 1],
+        num_attention_heads=[2, 2],
+        window_size=2,
+        mlp_ratio=2.0,
+        enable_fusion=False,
+        projection_dim=12,
+    )
     return ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=12)).eval()
 
 

@@ -5,8 +5,8 @@
 >>> diagnosis, evidence = session.diagnose("lo-fi beats with accordion", Settings(takes=8))
 >>> print(diagnosis.verdict.sentence)
 
-The public names are listed in ``__init__.pyi``; each is imported on first use, so that ``import tonescope`` and ``tonescope --help``
-stay instant.
+The public names are listed in ``__init__.pyi``; each is imported on first use, so that ``import tonescope`` and
+``tonescope --help`` stay instant.
 """
 
 import lazy_loader

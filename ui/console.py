@@ -76,7 +76,8 @@ output = PlainConsole()
 def put(text: str) -> None:
     """Write text such as JSON to standard output as it is.
 
-    Characters that steer a terminal, and where standard output lacks some, all that are not ASCII, become JSON's escapes.
+    Characters that steer a terminal, and where standard output lacks some, all that are not ASCII, become JSON's
+    escapes.
     """
     text = _STEERS.sub(_escaped, text)
     try:

@@ -1,7 +1,8 @@
 """Attribution: an estimate of every unit's, word's and moment's effect from one forward and one backward pass.
 
-Attribution patching (Nanda 2023; Kramár et al. 2024, arXiv 2403.00745): the effect of putting a unit back to its reference mean is
-about (mean - activation) x gradient, summed over time, with the gradient taken at the activation as it is.
+Attribution patching (Nanda 2023; Kramár et al. 2024, arXiv 2403.00745): the effect of putting a unit back to its
+reference mean is about (mean - activation) x gradient, summed over time, with the gradient taken at the activation as
+it is.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ class Attribution:
     Attributes:
         units: per location, (takes, units): change of the metric if the unit is mean-ablated.
         activity: per location, (units,): mean absolute activation, to match controls by.
-        frames: (takes, frames): change of the metric if a frame is silent (or, for a sum over frames, if it is left out).
+        frames: (takes, frames): change of the metric if a frame is silent (or, for a sum over frames, if it is left
+            out).
         tokens: (takes, tokens): change of the metric if a token's text state is blanked.
         metric: (takes,): the metric itself.
         trace: what the units did, recorded on the way, where that was asked for.
@@ -45,7 +47,8 @@ class Attribution:
     trace: Trace | None = None
 
     def ranked(self, count: int) -> list[tuple[Unit, float]]:
-        """The ``count`` units that drive the metric up most, strongest first, with the mean estimated effect of muting them."""
+        """The ``count`` units that drive the metric up most, strongest first, with the mean estimated effect of
+        muting them."""
         locations = sorted(self.units)
         effects = torch.cat([self.units[location].mean(0) for location in locations])
         owners = [(location, index) for location in locations for index in range(self.units[location].shape[1])]
@@ -82,15 +85,15 @@ def attribute(
 ) -> Attribution:
     """Estimate the effect of every unit, every token and every frame on ``metric``, a few takes at a time.
 
-    Units are those of ``sites``, or without any, of :data:`tonescope.models.sites.ATTRIBUTED`. Units of what plays are estimated over
-    the positions of audio; where the prompt is a prefix, its positions are left out.
+    Units are those of ``sites``, or without any, of :data:`tonescope.models.sites.ATTRIBUTED`. Units of what plays
+    are estimated over the positions of audio; where the prompt is a prefix, its positions are left out.
 
     Args:
         takes: all of one prompt.
         at: gradients and distances are taken where this edit is in force instead of at the clean take.
         trace: what to record of the units on the way, at no cost of its own.
-        rollout_steps: a replay holds the past fixed and a generation does not; so many steps on is followed what a changed
-            prediction does to later ones, each for one more backward pass.
+        rollout_steps: a replay holds the past fixed and a generation does not; so many steps on is followed what a
+            changed prediction does to later ones, each for one more backward pass.
 
     Raises:
         TonescopeError: a gradient is not a number, a site is missing, or the trace would be too large.
@@ -210,7 +213,8 @@ class _Pass:
         return generator.expected(generator.replay(takes, text, self.context.sampling))
 
     def _by_frame(self, playback: Playback) -> Tensor:
-        """(takes, frames), at one cut through the whole: what the codec is given, on its way to the latent of silence."""
+        """(takes, frames), at one cut through the whole: what the codec is given, on its way to the latent of
+        silence."""
         if playback.by_frame:
             return -playback.by_frame[0].detach().float().cpu()
         found = torch.zeros(len(self.takes), self.generator.frames_of(self.takes))
@@ -238,7 +242,8 @@ class _Pass:
             )
         if len(self.means.values[location]) < branches:
             raise TonescopeError(
-                "the reference means were measured without guidance and the takes were made with it, so nothing is known of the "
+                "the reference means were measured without guidance and the takes were made with it, so nothing is "
+                "known of the "
                 f"unconditional half of {location}; measure them with guidance."
             )
         mean = self.means.values[location][:branches].to(generator.device, generator.activation_dtype(location))

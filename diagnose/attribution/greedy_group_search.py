@@ -1,13 +1,14 @@
-"""Greedy group search: which units to mute together, chosen in rounds, each by gradients taken where those of the rounds before are
-muted, and by what the judge then hears.
+"""Greedy group search: which units to mute together, chosen in rounds, each by gradients taken where those of the
+rounds before are muted, and by what the judge then hears.
 
-One gradient at the clean take predicts a small step and not a group: units stand in for one another, and a judge that is sure has
-next to no gradient. So a group grows a part at a time, and the next part is what holds the verdict up where the parts before are
-muted. What gradients at a few takes single out is partly chance of these takes, though: so every round has several candidates,
-plays them all on noise of its own, and keeps the one that the judge is swayed by most.
+One gradient at the clean take predicts a small step and not a group: units stand in for one another, and a judge that
+is sure has next to no gradient. So a group grows a part at a time, and the next part is what holds the verdict up
+where the parts before are muted. What gradients at a few takes single out is partly chance of these takes, though: so
+every round has several candidates, plays them all on noise of its own, and keeps the one that the judge is swayed by
+most.
 
-The judge is asked for its log-odds of what is heard over everything else: those over one other genre also fall where the other
-grows likelier from nothing, and the verdict stands.
+The judge is asked for its log-odds of what is heard over everything else: those over one other genre also fall where
+the other grows likelier from nothing, and the verdict stands.
 """
 
 from __future__ import annotations
@@ -58,11 +59,11 @@ class Search:
 def grown(
     units: Sequence[Unit], found: Attribution, share: float, draw: np.random.Generator | None = None
 ) -> tuple[Unit, ...]:
-    """``units``, and the strongest others until there is ``share`` of each kind, at least one of each; with ``draw``, a random half of
-    twice as many of the strongest others.
+    """``units``, and the strongest others until there is ``share`` of each kind, at least one of each; with ``draw``,
+    a random half of twice as many of the strongest others.
 
-    Kinds are counted apart: a head is as wide as dozens of neurons, so that most heads would be among the strongest of all, and too
-    few would be left to compare them with.
+    Kinds are counted apart: a head is as wide as dozens of neurons, so that most heads would be among the strongest
+    of all, and too few would be left to compare them with.
     """
     group = list(units)
     for part in found.by_kind():
@@ -86,11 +87,12 @@ def greedy_group_search(
     seeds: SeedPlan | None = None,
     advance: Advance | None = None,
 ) -> tuple[Unit, ...]:
-    """Up to a share of the units of each kind, in the order in which they are chosen: those that, muted together, take most of
-    what speaks for ``target`` away.
+    """Up to a share of the units of each kind, in the order in which they are chosen: those that, muted together,
+    take most of what speaks for ``target`` away.
 
-    Rounds play on seeds of their own (:class:`tonescope.diagnose.context.SeedPlan`). Muted units that leave no usable sound explain
-    nothing, and are not kept; where every candidate does, the strongest by ``found`` are what there is to test.
+    Rounds play on seeds of their own (:class:`tonescope.diagnose.context.SeedPlan`). Muted units that leave no usable
+    sound explain nothing, and are not kept; where every candidate does, the strongest by ``found`` are what there is
+    to test.
 
     Args:
         takes: of one prompt; those that ``found`` was measured on.
@@ -129,8 +131,8 @@ class _Candidate:
 def _candidates(
     group: tuple[Unit, ...], history: Sequence[Attribution], share: float, draws: int, random: np.random.Generator
 ) -> list[tuple[Unit, ...]]:
-    """The group with the next part by the last gradients, by those of all rounds together, with parts drawn from either, and
-    as it is."""
+    """The group with the next part by the last gradients, by those of all rounds together, with parts drawn from
+    either, and as it is."""
     ranks = (history[-1], _mean(history))
     candidates = [grown(group, found, share) for found in ranks]
     candidates += [grown(group, ranks[index % len(ranks)], share, random) for index in range(draws)]
@@ -151,8 +153,8 @@ def _mean(history: Sequence[Attribution]) -> Attribution:
 def _best(
     context: Context, prompt: str, target: str, candidates: Sequence[tuple[Unit, ...]], seeds: Sequence[int]
 ) -> _Candidate | None:
-    """The candidate that takes most away, played beside untouched takes of the same seeds; ``None`` where none leaves usable
-    sound."""
+    """The candidate that takes most away, played beside untouched takes of the same seeds; ``None`` where none leaves
+    usable sound."""
     count, rate, judge = len(seeds), context.rate, context.listener
     edits = [None, *map(Edit, candidates)]
     rows = [edit for edit in edits for _ in seeds]

@@ -1,8 +1,10 @@
-"""A closer estimate for the strongest units: integrated gradients at two points, the second most of the way to where muting puts a unit.
+"""A closer estimate for the strongest units: integrated gradients at two points, the second most of the way to where
+muting puts a unit.
 
-One gradient predicts a small step. A head, as wide as dozens of neurons, is a long one, and so are the strongest neurons: which of
-them are the strongest, one gradient alone does not tell. With gradients at both nodes of Radau's quadrature, effects that bend
-twice on the way are still exact (integrated gradients: Sundararajan et al. 2017, arXiv 1703.01365).
+One gradient predicts a small step. A head, as wide as dozens of neurons, is a long one, and so are the strongest
+neurons: which of them are the strongest, one gradient alone does not tell. With gradients at both nodes of Radau's
+quadrature, effects that bend twice on the way are still exact (integrated gradients: Sundararajan et al. 2017, arXiv
+1703.01365).
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ def two_point_integrated_gradients(
     rollout_steps: int = 0,
     advance: Advance | None = None,
 ) -> Attribution:
-    """``found``, with the effects of the ``count`` strongest neurons and as many heads taken by two gradients instead of one.
+    """``found``, with the effects of the ``count`` strongest neurons and as many heads taken by two gradients instead
+    of one.
 
     Every one of them costs a pass over the takes of its own; ``rollout_steps`` is that of :func:`.gradients.attribute`.
 

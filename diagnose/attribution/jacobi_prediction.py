@@ -1,8 +1,8 @@
 """What an edit, or another prompt, will do to takes, predicted: a few parallel passes in place of playing them.
 
-A take is a chain: every part is drawn by what came before. A replay holds that past fixed, so it sees what an edit does directly
-and not what the changed parts do to the ones after them. Here every pass draws everything again, on the noise of the take, from
-what the pass before gave (Jacobi's iteration: Song et al. 2021, arXiv 2002.03629).
+A take is a chain: every part is drawn by what came before. A replay holds that past fixed, so it sees what an edit
+does directly and not what the changed parts do to the ones after them. Here every pass draws everything again, on the
+noise of the take, from what the pass before gave (Jacobi's iteration: Song et al. 2021, arXiv 2002.03629).
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ PASSES = 3
 def jacobi_prediction(
     context: Context, takes: Takes, edits: Sequence[Edit | None] | None = None, *, passes: int = PASSES
 ) -> Takes:
-    """``takes`` as they would about be with one edit each, and with their ``prompts`` where those are not the ones they were
-    played from. Rows of one prompt and length may have edits.
+    """``takes`` as they would about be with one edit each, and with their ``prompts`` where those are not the ones
+    they were played from. Rows of one prompt and length may have edits.
 
     Raises:
-        TonescopeError: an edit cannot be made here, did not fire, or changed nothing; or the model's logits are not numbers.
+        TonescopeError: an edit cannot be made here, did not fire, or changed nothing; or the model's logits are not
+            numbers.
     """
     edits = [None] * len(takes) if edits is None else edits
     generator, rows, parts = context.generator, context.batches.attributed, []

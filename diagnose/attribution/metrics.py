@@ -1,7 +1,8 @@
 """What can be asked of a take, as a number that gradients pass through.
 
-A metric takes a :class:`Playback`, the replay of finished takes, and gives one number a take. There are two kinds: what the judge
-hears (:func:`margin`), and how likely a take is under one prompt rather than another (:func:`log_probability`).
+A metric takes a :class:`Playback`, the replay of finished takes, and gives one number a take. There are two kinds:
+what the judge hears (:func:`margin`), and how likely a take is under one prompt rather than another
+(:func:`log_probability`).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Playback:
     Attributes:
         generator: what replayed.
         replay: finished takes of one prompt, and what the network predicts at each of their parts.
-        anchor: what the clean replay expects, where this one is edited; absent, only the gradient differs from the takes.
+        anchor: what the clean replay expects, where this one is edited; absent, only the gradient differs from the
+            takes.
         latents: filled in when a metric listens: what the codec was given, by version and side (takes, frames, width).
         by_frame: filled in by a metric that is a sum over frames: its parts (takes, frames).
     """
@@ -45,8 +47,8 @@ class Playback:
 
 
 def boost_of(dtype: torch.dtype) -> float:
-    """What a loss is multiplied by before its gradient is taken, and the gradient divided by: half-precision ones of a long
-    pass vanish."""
+    """What a loss is multiplied by before its gradient is taken, and the gradient divided by: half-precision ones of
+    a long pass vanish."""
     return HALF_BOOST if dtype == torch.float16 else 1.0
 
 
@@ -57,10 +59,10 @@ Metric = Callable[[Playback], Tensor]
 def margin(judge: Judge, target: str, foil: str | None = None, *, smoothgrad_samples: int = 1) -> Metric:
     """The judge's log-odds of one label over another, or over all others together, for what was heard.
 
-    With more samples than one the number is the same and its gradient is the mean over so many versions of the take: the
-    gradient at one waveform is mostly noise, much of which is gone in that of its neighbours (SmoothGrad: Smilkov et al. 2017,
-    arXiv 1706.03825). They take no more memory than one: the way from each sound back to the codec's input is gone before the
-    next.
+    With more samples than one the number is the same and its gradient is the mean over so many versions of the take:
+    the gradient at one waveform is mostly noise, much of which is gone in that of its neighbours (SmoothGrad: Smilkov
+    et al. 2017, arXiv 1706.03825). They take no more memory than one: the way from each sound back to the codec's
+    input is gone before the next.
     """
 
     def metric(playback: Playback) -> Tensor:
@@ -89,7 +91,8 @@ def margin(judge: Judge, target: str, foil: str | None = None, *, smoothgrad_sam
 
 
 def log_probability(against: str) -> Metric:
-    """Mean log-probability of the takes under their own prompt minus that under the prompt ``against``, in nats a part."""
+    """Mean log-probability of the takes under their own prompt minus that under the prompt ``against``, in nats a
+    part."""
 
     def metric(playback: Playback) -> Tensor:
         generator, replay = playback.generator, playback.replay

@@ -1,4 +1,5 @@
-"""Seconds: what is heard when, and what each stretch of the takes does to the verdict, estimated and then heard without it."""
+"""Seconds: what is heard when, and what each stretch of the takes does to the verdict, estimated and then heard
+without it."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ _HANGING = r"with|and|or|of|in|by|from|for|featuring|feat\.?|plus|&"
 
 
 def without(prompt: str, word: Word) -> str:
-    """The prompt with one word left out, and what would hang in the air without it (a preposition, brackets, commas)."""
+    """The prompt with one word left out, and what would hang in the air without it (a preposition, brackets,
+    commas)."""
     before, after = prompt[: word.start], prompt[word.end :]
     if not re.match(r"\s*\w", after):  # nothing follows that the preposition could belong to
         before = re.sub(rf"(?:\s*(?:\b(?:{_HANGING})|&)\s*)+$", " ", before, flags=re.IGNORECASE)

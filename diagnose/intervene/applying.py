@@ -1,6 +1,7 @@
 """Edits in force: each row of a generation or a replay is edited in its own way, and proves that it was.
 
-Rows are those of one batch, so many variants cost little more than one. An edit that did not fire, or changed nothing, raises.
+Rows are those of one batch, so many variants cost little more than one. An edit that did not fire, or changed
+nothing, raises.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _FAR = 2**31
 
 
 class _Writer:
-    """All edits at one location: ``tensor * factor + addend`` on the rows concerned; others pass untouched, bit for bit.
+    """All edits at one location: ``tensor * factor + addend`` on the rows concerned; others pass untouched, bit for
+    bit.
 
     A *line* is one (branch, row) that is edited here.
     """
@@ -55,7 +57,8 @@ class _Writer:
         self.short, self.longest = 0, 0  # positions that no source has, and how long the take was
 
     def _coefficients(self, means: MeanActivations | None) -> tuple[Tensor, Tensor]:
-        """What lines are multiplied by, (lines, 1, 1, features), and what is added, (lines, steps or 1, along or 1, features)."""
+        """What lines are multiplied by, (lines, 1, 1, features), and what is added, (lines, steps or 1, along or 1,
+        features)."""
         generator, location = self.generator, self.location
         features = generator.features(location)
         given = {row: edit.given(location, means) for row, edit in self.edits.items()}
@@ -77,8 +80,8 @@ class _Writer:
         return factor.to(device, dtype), addend.to(device, dtype)
 
     def _reach(self) -> Tensor | None:
-        """What each line acts on, (lines, 5): first and last frame, frames its source has, first and last step; ``None``
-        where all is."""
+        """What each line acts on, (lines, 5): first and last frame, frames its source has, first and last step;
+        ``None`` where all is."""
         rate, reach = self.generator.frame_rate, []
         for _, row in self.lines:
             edit, start, stop = self.edits[row], 0, _FAR
@@ -133,7 +136,8 @@ class _Writer:
         expected = len(self.branches) * steps * (self.rows if takes is None else takes)
         if came != expected:
             raise TonescopeError(
-                f"the edits are for {expected} rows at {self.location} and {came} came by, so they would hit the wrong takes; "
+                f"the edits are for {expected} rows at {self.location} and {came} came by, so they would hit the "
+                "wrong takes; "
                 "give one edit or None for each take, and the guidance that is played with."
             )
 

@@ -17,8 +17,8 @@ def matched_controls(
 ) -> tuple[Unit, ...]:
     """As many random other units, each from the same location and about as active as the one it stands for.
 
-    Where a location has no other units left (most heads of a layer can be among the strongest), the nearest layer of the same site
-    steps in; where the whole site has none left, the control is smaller, and its length says so.
+    Where a location has no other units left (most heads of a layer can be among the strongest), the nearest layer of
+    the same site steps in; where the whole site has none left, the control is smaller, and its length says so.
     """
     random = np.random.default_rng(seed)
     taken = {(unit.location, unit.index) for unit in (*units, *avoid)}

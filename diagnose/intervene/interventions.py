@@ -32,8 +32,8 @@ class Edit:
     Attributes:
         targets: units, or whole locations.
         kind: ``zero``; ``mean`` (over the reference prompts); ``scale`` (times ``value``); ``set`` (to ``value``);
-            ``resample`` and ``patch`` (to what they were in the ``source``, position by position: a random other take, or
-            one that was chosen).
+            ``resample`` and ``patch`` (to what they were in the ``source``, position by position: a random other
+            take, or one that was chosen).
         value: for ``scale`` and ``set``.
         seconds: from when to when; all of the take if absent.
         steps: from which denoising step to before which; all of them if absent.
@@ -114,13 +114,15 @@ def _wrong_form(edit: Edit) -> Iterator[str]:
             yield f"“{word}” says nothing to an edit; use {', '.join(known)}."
     if edit.source and edit.kind not in NEEDS_SOURCE:
         yield (
-            f"an edit of the kind {edit.kind} takes nothing from a source; leave it out, or use {' or '.join(NEEDS_SOURCE)}."
+            f"an edit of the kind {edit.kind} takes nothing from a source; leave it out, or use "
+            f"{' or '.join(NEEDS_SOURCE)}."
         )
     if not (math.isfinite(edit.value) and math.isfinite(edit.strength)):
         yield "an edit’s value and strength have to be finite numbers, or the sound would be none."
     if edit.seconds and not 0 <= edit.seconds[0] < edit.seconds[1]:
         yield (
-            f"the seconds {edit.seconds[0]:g} to {edit.seconds[1]:g} are not a stretch of time; give a start and a later end."
+            f"the seconds {edit.seconds[0]:g} to {edit.seconds[1]:g} are not a stretch of time; give a start and a "
+            "later end."
         )
     if edit.steps and not 0 <= edit.steps[0] < edit.steps[1]:
         yield f"the steps {edit.steps[0]} to {edit.steps[1]} are no range; give a first step and a later end."
@@ -141,7 +143,8 @@ def _wrong_place(generator: Generator, edit: Edit, location: Location, guidance:
         )
     if edit.steps and edit.steps[0] >= generator.steps(location):
         yield (
-            f"{generator.steps(location)} denoising step(s) pass through {location}, so none from {edit.steps[0]} on can be "
+            f"{generator.steps(location)} denoising step(s) pass through {location}, so none from {edit.steps[0]} on "
+            "can be "
             "edited there; choose earlier ones, or leave the steps out."
         )
     if edit.branch == "uncond" and branches == ("cond",):
@@ -150,7 +153,8 @@ def _wrong_place(generator: Generator, edit: Edit, location: Location, guidance:
         )
     if edit.branch != "both" and branches == ("shared",):
         yield (
-            f"{location} runs once for both guidance branches (or guidance is off), so an edit there cannot be limited to "
+            f"{location} runs once for both guidance branches (or guidance is off), so an edit there cannot be "
+            "limited to "
             "one; use both."
         )
 
@@ -173,7 +177,8 @@ def _wrong_filling(
         )
     if len(given) < len(generator.branches(location, guidance)) and edit.branch != "cond":
         yield (
-            f"what should be put in at {location} was recorded without guidance, so nothing is known of the unconditional "
+            f"what should be put in at {location} was recorded without guidance, so nothing is known of the "
+            "unconditional "
             "half; record it with guidance, or edit the conditional half alone."
         )
     if given.shape[1] not in (1, generator.steps(location)):

@@ -63,7 +63,8 @@ class MeanActivations:
         return self.about.get("model") == generator.fingerprint() and guided == (guidance > 1)
 
     def activity(self, generator: Generator, *keys: str) -> dict[Location, Tensor]:
-        """How strong each unit of some sites is: the size of its mean in the conditional branch, (units,) a location."""
+        """How strong each unit of some sites is: the size of its mean in the conditional branch, (units,) a
+        location."""
         return {
             location: self.values[location][0].mean(0).abs().unflatten(0, (-1, generator.head_width(location))).mean(1)
             for location in generator.locations(*keys)
@@ -71,7 +72,8 @@ class MeanActivations:
 
 
 def places(generator: Generator, sites: Sequence[str] | None) -> list[Location]:
-    """The locations of sites that were asked for; without any, of :data:`tonescope.models.sites.ATTRIBUTED` that there are.
+    """The locations of sites that were asked for; without any, of :data:`tonescope.models.sites.ATTRIBUTED` that
+    there are.
 
     Raises :class:`TonescopeError` when a site that was asked for is missing.
     """
@@ -89,7 +91,8 @@ def measure(
     rows: int = 6,
     advance: Callable[[float], None] | None = None,
 ) -> MeanActivations:
-    """Generate one take a prompt, replay it, and average every unit over prompts and over time (or the prompt's tokens).
+    """Generate one take a prompt, replay it, and average every unit over prompts and over time (or the prompt's
+    tokens).
 
     Args:
         rows: takes that are generated together.

@@ -20,7 +20,8 @@ class SourceActivations:
     values: dict[Location, Tensor]
 
     def save(self, path: Path) -> None:
-        """Write one safetensors file, so that another run, or another model of the same shape, can be patched from it."""
+        """Write one safetensors file, so that another run, or another model of the same shape, can be patched from
+        it."""
         temporary = path.with_name(path.name + ".tmp")
         save_file({str(location): tensor.contiguous() for location, tensor in self.values.items()}, temporary)
         temporary.replace(path)

@@ -1,7 +1,8 @@
-"""Verification: play fresh takes with one thing changed, beside the same takes untouched, and listen what became of them.
+"""Verification: play fresh takes with one thing changed, beside the same takes untouched, and listen what became of
+them.
 
-Every change is a variant; all variants are rows of the same few batches, on the same noise. The takes are not those that units and
-words were chosen by: whatever a choice owes to chance is gone in fresh ones.
+Every change is a variant; all variants are rows of the same few batches, on the same noise. The takes are not those
+that units and words were chosen by: whatever a choice owes to chance is gone in fresh ones.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ class Variant:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a variant: the takes, their probabilities (takes, labels) and margins (takes,), what each is heard as, and in which
-    the sound broke (takes,)."""
+    """What came of a variant: the takes, their probabilities (takes, labels) and margins (takes,), what each is heard
+    as, and in which the sound broke (takes,)."""
 
     name: str
     takes: Takes
@@ -68,8 +69,8 @@ class Played:
         return {outcome.name: outcome.takes for outcome in (self.clean, *self.outcomes.values())}
 
     def change(self, name: str, beside: str = CLEAN) -> list[float]:
-        """How far the margin is from that of the same takes untouched, or under the variant ``beside``: one number a take whose sound is
-        intact in both, or for every take where there is none."""
+        """How far the margin is from that of the same takes untouched, or under the variant ``beside``: one number a
+        take whose sound is intact in both, or for every take where there is none."""
         outcome, other = self.outcomes[name], self.clean if beside == CLEAN else self.outcomes[beside]
         intact = ~(outcome.broke | other.broke)
         return (outcome.margins - other.margins)[intact if intact.any() else slice(None)].tolist()
@@ -135,10 +136,12 @@ def verify(
 
 
 def check_distinct(takes: Takes) -> None:
-    """Raise :class:`TonescopeError` when takes of different seeds are one and the same: as many measurements they would be one."""
+    """Raise :class:`TonescopeError` when takes of different seeds are one and the same: as many measurements they
+    would be one."""
     if takes.distinct < len(takes):
         raise TonescopeError(
-            f"the sampling leaves so little to chance that {len(takes)} takes are only {takes.distinct} different ones; "
+            f"the sampling leaves so little to chance that {len(takes)} takes are only {takes.distinct} different "
+            "ones; "
             "raise the temperature or the top-k, or ask for 1 take."
         )
 

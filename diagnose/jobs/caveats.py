@@ -31,8 +31,8 @@ class Found:
 
 
 def foreign(models: Models) -> bool:
-    """Whether a judge that knows only one sound world was asked about another. A fine-tune of the embedded model still plays
-    in its own."""
+    """Whether a judge that knows only one sound world was asked about another. A fine-tune of the embedded model
+    still plays in its own."""
     return bool(models.judge.domain) and models.generator.name.split(" + ")[0] != EMBEDDED
 
 
@@ -60,7 +60,8 @@ def _half_precision(found: Found) -> str | None:
     if found.models.generator.dtype.itemsize >= 4:
         return None
     return (
-        "The generator ran in half precision: rounding alone can part takes that share their noise, and small effects drown "
+        "The generator ran in half precision: rounding alone can part takes that share their noise, and small "
+        "effects drown "
         "in it; single precision (float32) does not have that."
     )
 
@@ -82,7 +83,10 @@ def _unknown_words(found: Found) -> str | None:
     if not unknown:
         return None
     shown, them = ", ".join(f"“{word}”" for word in unknown), "it" if len(unknown) == 1 else "them"
-    return f"{found.models.generator.name} never saw {shown} in training: what it plays for {them} is a guess from similar words."
+    return (
+        f"{found.models.generator.name} never saw {shown} in training: what it plays for {them} is a guess from "
+        "similar words."
+    )
 
 
 def _many_words(found: Found) -> str | None:
@@ -90,7 +94,8 @@ def _many_words(found: Found) -> str | None:
     if words <= predicted:
         return None
     return (
-        f"Of {words} words the {predicted} with the steepest gradients were predicted; the others are estimated by their "
+        f"Of {words} words the {predicted} with the steepest gradients were predicted; the others are estimated by "
+        "their "
         "gradients alone, which say less."
     )
 
@@ -99,11 +104,15 @@ def _unmeasured_judge(found: Found) -> str | None:
     judge, seconds = found.models.judge, found.request.settings.seconds
     if judge.record is None:
         return (
-            f"How often {judge.name} itself mishears these genres was not measured, so what it hears, and a drift, may be its "
+            f"How often {judge.name} itself mishears these genres was not measured, so what it hears, and a drift, "
+            "may be its "
             "own mistake: listen to the takes."
         )
     if seconds < MEASURED_SHARE * judge.window_seconds:
-        return f"How often {judge.name} mishears was measured on {judge.window_seconds:g} s of music; in {seconds:g} s it hears less."
+        return (
+            f"How often {judge.name} mishears was measured on {judge.window_seconds:g} s of music; in {seconds:g} "
+            "s it hears less."
+        )
     return None
 
 
@@ -116,7 +125,8 @@ def _foreign_clips(found: Found) -> str | None:
     if not (found.request.clips and judge.domain):
         return None
     return (
-        f"The judge {judge.name} knows only {judge.domain}, and may mishear the known clips for being other music; they were "
+        f"The judge {judge.name} knows only {judge.domain}, and may mishear the known clips for being other music; "
+        "they were "
         f"counted, and nothing follows from them: choose the judge {LISTENER}."
     )
 
@@ -131,7 +141,8 @@ def _small_control(found: Found) -> str | None:
     if not group or group.control_units >= group.units:
         return None
     return (
-        f"Only {group.control_units} random units were left to compare the {group.units} strongest with, so that test proves "
+        f"Only {group.control_units} random units were left to compare the {group.units} strongest with, so that "
+        "test proves "
         "nothing."
     )
 

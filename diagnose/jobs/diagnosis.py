@@ -156,7 +156,7 @@ def diagnose(
     return _conclude(run), Evidence(run.takes, run.found, run.posterior, judge.labels, run.timeline, run.played)
 
 
-# --- stages ------------------------------------------------------------------------------------------------------------
+# --- stages ---------------------------------------------------------------------------------------------------------
 
 
 def _generate(run: _Run, stage: Stage) -> None:
@@ -167,7 +167,8 @@ def _generate(run: _Run, stage: Stage) -> None:
     sound = finite_takes(takes.waveform)
     if not bool(sound.any()):
         raise TonescopeError(
-            f"no take of {run.models.generator.name} is made of numbers; load the model in float32 (half precision overflows) "
+            f"no take of {run.models.generator.name} is made of numbers; load the model in float32 (half precision "
+            "overflows) "
             "or check its weights."
         )
     if lost := lost_takes_caveat(takes.seeds, sound):
@@ -278,7 +279,7 @@ STAGES: tuple[tuple[str, float, Callable[[_Run, Stage], None]], ...] = (
 """What a diagnosis does, in its order: name, about what share of the time, and what is done."""
 
 
-# --- what follows ------------------------------------------------------------------------------------------------------
+# --- what follows ---------------------------------------------------------------------------------------------------
 
 
 def _conclude(run: _Run) -> Diagnosis:
@@ -329,8 +330,8 @@ def judged(intent: Intent, heard_as: Tensor, models: Models, foil: str | None) -
 
 
 def choose_contrast(intent: Intent, heard: Heard, verdict: Verdict, foil: str | None) -> Contrast:
-    """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user names, or
-    what was asked, or (where they agree) anything else?"""
+    """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user
+    names, or what was asked, or (where they agree) anything else?"""
     label, asked = heard.label, intent.label
     if verdict.kind == "partial drift":
         label = heard_instead(intent, heard) or label

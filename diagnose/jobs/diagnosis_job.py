@@ -51,7 +51,8 @@ class DiagnosisParameters(Settings):
 
     @cached_property
     def clips(self) -> Sequence[Clip]:
-        """The clips of ``known``, read once. Raises :class:`tonescope.models.errors.TonescopeError` for a folder without."""
+        """The clips of ``known``, read once. Raises :class:`tonescope.models.errors.TonescopeError` for a folder
+        without."""
         from tonescope.diagnose.judging.reference_clips import read_clips
 
         return read_clips(self.known, seconds=self.seconds) if self.known else ()

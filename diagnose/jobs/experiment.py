@@ -1,7 +1,8 @@
-"""An experiment: somebody's own edit of any units, played in fresh takes beside the same takes untouched and random units edited alike.
+"""An experiment: somebody's own edit of any units, played in fresh takes beside the same takes untouched and random
+units edited alike.
 
-What a diagnosis does to the units it found, for units that were named. Takes, contrast and fresh seeds are those that a diagnosis of the
-same prompt and settings has, so that the two can be compared.
+What a diagnosis does to the units it found, for units that were named. Takes, contrast and fresh seeds are those that
+a diagnosis of the same prompt and settings has, so that the two can be compared.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ STAGES = {"play untouched": 0.2, "play the source": 0.2, "play edited": 0.6}
 
 
 class EditRow(BaseModel):
-    """The edit as it was asked for; ``source`` is the prompt whose takes, on the same seeds, activations were put in from."""
+    """The edit as it was asked for; ``source`` is the prompt whose takes, on the same seeds, activations were put in
+    from."""
 
     targets: list[str]
     kind: Kind
@@ -60,10 +62,11 @@ class EditRow(BaseModel):
 class Experiment(BaseModel):
     """What became of an edit.
 
-    ``trial`` and ``control`` are the fresh takes with the edit, and with ``control_units`` random units of the same places and activity edited
-    alike, a new draw for each take. Whole locations have no control. ``difference`` is effect minus control, take by take. The ``q`` of
-    ``trial`` is the p-value of that difference, or of the effect where there is no control: nothing else was tested. It is absent where the
-    control is smaller than the edit, or its sound broke.
+    ``trial`` and ``control`` are the fresh takes with the edit, and with ``control_units`` random units of the same
+    places and activity edited alike, a new draw for each take. Whole locations have no control. ``difference`` is
+    effect minus control, take by take. The ``q`` of ``trial`` is the p-value of that difference, or of the effect
+    where there is no control: nothing else was tested. It is absent where the control is smaller than the edit, or
+    its sound broke.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -135,8 +138,8 @@ class _Bench:
             check_edit(generator, edit, self.context.means, self.context.guidance)
 
     def controls(self) -> list[tuple[Unit, ...]]:
-        """Random units like those edited, a draw for each take; none where whole locations are edited, or nothing is left to
-        draw."""
+        """Random units like those edited, a draw for each take; none where whole locations are edited, or nothing is
+        left to draw."""
         units = [target for target in self.edit.targets if isinstance(target, Unit)]
         if len(units) < len(self.edit.targets) or self.context.means is None:
             return []
@@ -174,7 +177,8 @@ def run(
 
     Args:
         edit: what to do; its ``source`` stays empty.
-        source: for a ``patch``, the prompt to take activations from; for a ``resample`` the same, if not the prompt itself.
+        source: for a ``patch``, the prompt to take activations from; for a ``resample`` the same, if not the prompt
+            itself.
 
     Raises:
         TonescopeError: the request cannot be met; the message says why.
@@ -257,7 +261,8 @@ def _caveats(bench: _Bench, fewest: int, controlled: bool) -> list[str]:
     targets, takes, models = bench.edit.targets, bench.request.settings.takes, bench.models
     whole = any(isinstance(target, Location) for target in targets)
     said = {
-        "Whole locations have nothing random to be compared with: the effect is of this edit, not of these places rather than "
+        "Whole locations have nothing random to be compared with: the effect is of this edit, not of these places "
+        "rather than "
         "others.": whole,
         "No other units were left to compare with.": not controlled and not whole,
         f"Only {fewest} random units were left to compare the {len(targets)} edited with, so that comparison proves "

@@ -20,8 +20,8 @@ from tonescope.models.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Models:
-    """What a request is put to: who plays, who listens, the genres that can be spoken of, and the words learned in training,
-    where they are known."""
+    """What a request is put to: who plays, who listens, the genres that can be spoken of, and the words learned in
+    training, where they are known."""
 
     generator: Generator
     judge: Judge

@@ -1,5 +1,5 @@
-"""What is predicted in a diagnosis, and what is then verified: the strongest units together, at several doses and one by one,
-and the strongest words."""
+"""What is predicted in a diagnosis, and what is then verified: the strongest units together, at several doses and one
+by one, and the strongest words."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def word_name(word: Word) -> str:
 def to_predict(
     prompt: str, words: Sequence[Word], found: Attribution, strongest: tuple[Unit, ...]
 ) -> tuple[Variant, ...]:
-    """What is predicted before it is decided what to play: the group muted, and the prompt without each of its words."""
+    """What is predicted before it is decided what to play: the group muted, and the prompt without each of its
+    words."""
     removable = [word for word in words if without(prompt, word)]
     steepest = sorted(removable, key=lambda word: -abs(_gradient_estimate(found, word).mean))[:PREDICTED_WORDS]
     shorter = [Variant(word_name(word), prompt=without(prompt, word)) for word in removable if word in steepest]
@@ -116,8 +117,8 @@ class Plan:
 
     @classmethod
     def make(cls, estimates: Estimates, settings: Settings, bare: str | None) -> Plan:
-        """Choose by the estimates what to test beside the group; ``bare`` is the genre word to play in place of the prompt, if
-        that is asked."""
+        """Choose by the estimates what to test beside the group; ``bare`` is the genre word to play in place of the
+        prompt, if that is asked."""
         strongest, found, prompt = estimates.strongest, estimates.found, estimates.prompt
         singles = tuple(unit for unit, _ in found.ranked(settings.tested_units))
 
@@ -146,8 +147,8 @@ class Plan:
         return cls(estimates, fewest, settings.doses, singles, words, variants)
 
     def results(self, played: Played, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()) -> Results:
-        """The outcomes, and what was predicted, as results, with q-values over everything that was tested: units by what they
-        do beyond their controls."""
+        """The outcomes, and what was predicted, as results, with q-values over everything that was tested: units by
+        what they do beyond their controls."""
         found, strongest = self.estimates.found, self.estimates.strongest
         controls = {MUTED: CONTROL} | {dose_name(scale): dose_control_name(scale) for scale in self.doses}
         controls |= {unit_name(unit): control_name(unit) for unit in self.singles}

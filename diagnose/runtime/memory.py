@@ -1,7 +1,8 @@
 """How much memory the parts of a job take, known before they run, and how many rows fit into what there is.
 
-What playing takes is the generator's to say (:meth:`tonescope.models.generator.Generator.cost`). Attribution is dominated by the tensors
-that autograd saves for the backward pass; they are counted on three short forward passes and extrapolated.
+What playing takes is the generator's to say (:meth:`tonescope.models.generator.Generator.cost`). Attribution is
+dominated by the tensors that autograd saves for the backward pass; they are counted on three short forward passes and
+extrapolated.
 """
 
 from __future__ import annotations
@@ -42,12 +43,14 @@ class Budget:
     source: str
 
     def without(self, taken: int, what: str) -> Budget:
-        """What is left beside something that takes so much. Raises :class:`TonescopeError` when that alone is too much."""
+        """What is left beside something that takes so much. Raises :class:`TonescopeError` when that alone is too
+        much."""
         self.rows(taken, 1, what)
         return Budget(self.bytes - taken, self.source)
 
     def rows(self, each: int, most: int, what: str) -> int:
-        """How many rows of ``each`` bytes fit, at most ``most``. Raises :class:`TonescopeError` when not even one does."""
+        """How many rows of ``each`` bytes fit, at most ``most``. Raises :class:`TonescopeError` when not even one
+        does."""
         fitting = int(self.bytes // max(each, 1))
         if fitting < 1:
             raise TonescopeError(
@@ -70,7 +73,8 @@ def budget(device: torch.device, limit_gib: float | None = None) -> Budget:
 def give_back() -> None:
     """Hand freed memory back to the system, where the C library is one that keeps it.
 
-    After a backward pass glibc keeps gigabytes that lie below some small thing that still lives; the next stage would come on top.
+    After a backward pass glibc keeps gigabytes that lie below some small thing that still lives; the next stage would
+    come on top.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
@@ -99,10 +103,11 @@ def playing(context: Context, tokens: int, takes: int, limit_gib: float | None) 
 
 @contextmanager
 def _counting(held: dict[int, Tensor]) -> Iterator[None]:
-    """Collect every tensor that autograd saves in the block, weights and views of weights excepted, by the address of its storage.
+    """Collect every tensor that autograd saves in the block, weights and views of weights excepted, by the address of
+    its storage.
 
-    The graph keeps these two functions; it would never be freed if it were given its own outputs, or if ``held`` knew their history.
-    What the block computes has no backward pass.
+    The graph keeps these two functions; it would never be freed if it were given its own outputs, or if ``held`` knew
+    their history. What the block computes has no backward pass.
     """
 
     def pack(tensor: Tensor) -> None:
@@ -135,7 +140,8 @@ def saved_bytes(context: Context, prompt: str, metric: Metric, sites: Sequence[s
 
 
 def attribution_bytes(context: Context, prompt: str, metric: Metric, sites: Sequence[str] = ATTRIBUTED) -> int:
-    """Bytes for one take of an attribution, extrapolated from short takes: a line, or a parabola where attention makes it one.
+    """Bytes for one take of an attribution, extrapolated from short takes: a line, or a parabola where attention
+    makes it one.
 
     ``metric`` has one SmoothGrad sample: more come one after the other and take no more.
     """

@@ -1,4 +1,5 @@
-"""How far a long piece of work is, where its time went, and what a part of it will cost, said beforehand where that is much."""
+"""How far a long piece of work is, where its time went, and what a part of it will cost, said beforehand where that
+is much."""
 
 from __future__ import annotations
 

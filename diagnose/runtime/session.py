@@ -79,7 +79,8 @@ class Session:
         return Models(self.generator, self.judge, self.taxonomy, self.vocabulary)
 
     def context(self, settings: Settings | None = None) -> Context:
-        """What the functions of :mod:`tonescope.diagnose` work with: these models, their means, and how takes are played."""
+        """What the functions of :mod:`tonescope.diagnose` work with: these models, their means, and how takes are
+        played."""
         settings = settings or Settings()
         request = Request("", settings)
         return Context(self.generator, self.judge, self.means(settings), request.sampling, settings.seconds)

@@ -1,6 +1,7 @@
 """Traces: what every unit did while finished takes were played, recorded in one replay and kept in two files.
 
-Values are reduced on the device before they are copied: pooled over time or not, all units or the strongest, half precision.
+Values are reduced on the device before they are copied: pooled over time or not, all units or the strongest, half
+precision.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class TraceSpec:
         over_time: every position (``all``), the ``mean``, or the ``peak`` (the value farthest from zero).
         top: only so many units at each location and take, those with the largest peak; all of them if absent.
         uncond: whether the unconditional half of guidance is kept beside the conditional one.
-        whole_heads: whether all features of a head are kept rather than its length, so that others can be patched from it.
+        whole_heads: whether all features of a head are kept rather than its length, so that others can be patched
+            from it.
     """
 
     over_time: OverTime = "mean"
@@ -54,7 +56,8 @@ class TraceSpec:
             )
         if self.top is not None and (self.top < 1 or self.whole_heads):
             raise TonescopeError(
-                "the top units are at least 1 at each place, and their heads are kept by length; leave one of the two out."
+                "the top units are at least 1 at each place, and their heads are kept by length; leave one of the "
+                "two out."
             )
 
 
@@ -118,8 +121,8 @@ class Trace:
     def source(self, take: int) -> SourceActivations:
         """What one take did, to patch others from; in half precision, as it was kept.
 
-        Raises :class:`TonescopeError` when the trace does not hold everything that takes: every position of whole heads, of
-        every unit.
+        Raises :class:`TonescopeError` when the trace does not hold everything that takes: every position of whole
+        heads, of every unit.
         """
         kept = self.about["spec"]
         if kept["over_time"] != "all" or not kept["whole_heads"] or self.indices:
@@ -140,7 +143,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-# --- how large ---------------------------------------------------------------------------------------------------------
+# --- how large ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -176,13 +179,14 @@ def check_size(
     size = size_of(context, extent, locations, spec)
     if size > limit:
         raise TonescopeError(
-            f"the trace would take {size / 2**30:.3g} GiB and at most {limit / 2**30:.3g} are allowed; make fewer or shorter "
+            f"the trace would take {size / 2**30:.3g} GiB and at most {limit / 2**30:.3g} are allowed; make fewer or "
+            "shorter "
             "takes, or keep the mean over time or only the top units."
         )
     return size
 
 
-# --- recording ---------------------------------------------------------------------------------------------------------
+# --- recording ------------------------------------------------------------------------------------------------------
 
 
 def record(
@@ -273,7 +277,8 @@ def reduced(
 
 
 def _peak(value: Tensor) -> Tensor:
-    """The value farthest from zero along time: (takes, branches, steps, units) of (takes, branches, steps, along, units)."""
+    """The value farthest from zero along time: (takes, branches, steps, units) of (takes, branches, steps, along,
+    units)."""
     high, low = value.amax(3), value.amin(3)
     return torch.where(high >= -low, high, low)
 

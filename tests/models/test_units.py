@@ -28,8 +28,22 @@ def test_addresses_round_trip() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "decoder.3.mlp", "decoder.3.mlp:", "decoder.03.mlp:1", "decoder.3.mlp:01", "decoder.3.mlp:-1", "decoder.3.mlp:1 ", " decoder.3.mlp:1", "Decoder.3.mlp:1", "text.1.cross:0", "decoder.1.mlp:1٣", "decoder.1.mlp:٣", "decoder.1.mlp:1\n"],
-)  # fmt: skip
+    [
+        "",
+        "decoder.3.mlp",
+        "decoder.3.mlp:",
+        "decoder.03.mlp:1",
+        "decoder.3.mlp:01",
+        "decoder.3.mlp:-1",
+        "decoder.3.mlp:1 ",
+        " decoder.3.mlp:1",
+        "Decoder.3.mlp:1",
+        "text.1.cross:0",
+        "decoder.1.mlp:1٣",
+        "decoder.1.mlp:٣",
+        "decoder.1.mlp:1\n",
+    ],
+)
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(TonescopeError):
         Unit.parse(text)

@@ -27,7 +27,8 @@ Timings = Annotated[bool, typer.Option("--timings", help="Show where the time we
 
 @dataclass(frozen=True)
 class OutputOptions:
-    """Where results go. Raises :class:`tonescope.models.errors.TonescopeError` for a folder whose name is nothing but blanks."""
+    """Where results go. Raises :class:`tonescope.models.errors.TonescopeError` for a folder whose name is nothing but
+    blanks."""
 
     out: Out = None
     overwrite: Overwrite = False

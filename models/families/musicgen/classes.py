@@ -1,4 +1,5 @@
-"""The model classes of the family, one row each: which module is which site, and how the prompt is read. No code that runs."""
+"""The model classes of the family, one row each: which module is which site, and how the prompt is read. No code that
+runs."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ class ModelClass:
         model_class: the transformers class.
         model_type: the type that its configuration states.
         backbone: the module that runs the decoder's layers.
-        reads: ``cross`` (text through cross-attention) or ``prefix`` (text as the first positions of the decoder's input).
+        reads: ``cross`` (text through cross-attention) or ``prefix`` (text as the first positions of the decoder's
+            input).
         paths: module path of each site; ``{}`` is the layer.
         lacks: why a site that other classes have does not exist here, and what to look at instead.
     """
@@ -46,7 +48,8 @@ CLASSES: tuple[ModelClass, ...] = (
         reads="cross",
         paths={**_SHARED, ("decoder", "cross"): "decoder.model.decoder.layers.{}.encoder_attn.out_proj"},
     ),
-    # The melody models, mono and stereo: prompt and chroma are a prefix of the decoder's input. They are played from text
+    # The melody models, mono and stereo: prompt and chroma are a prefix of the decoder's input. They are played from
+    # text
     # alone, on the neutral chroma that transformers itself fills in without a melody.
     ModelClass(
         model_class="MusicgenMelodyForConditionalGeneration",

@@ -1,4 +1,5 @@
-"""EnCodec as MusicGen uses it: codes to latents, latents to sound, and back. The two sides of a stereo image go through one after the other."""
+"""EnCodec as MusicGen uses it: codes to latents, latents to sound, and back. The two sides of a stereo image go
+through one after the other."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Codec:
         return torch.stack([layer.codebook.embed for layer in self.model.quantizer.layers])
 
     def expected(self, weights: Tensor) -> Tensor:
-        """Expected latents (takes, frames, width) for weights over codes (takes, codebooks, frames, size) of one side."""
+        """Expected latents (takes, frames, width) for weights over codes (takes, codebooks, frames, size) of one
+        side."""
         return torch.einsum("bkts,ksw->btw", weights.to(self.codebooks.dtype), self.codebooks[: weights.shape[1]])
 
     def latents(self, codes: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
-"""Where the decoder looks in the prompt: cross-attention, recomputed in a replay from the queries and keys that pass by.
+"""Where the decoder looks in the prompt: cross-attention, recomputed in a replay from the queries and keys that pass
+by.
 
 Attention says what is read, not what it does: it is the baseline that the attribution of words has to beat
 (``benchmarks/word_curves.py``).
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 @torch.no_grad()
 def read(generator: MusicGen, takes: Takes, guidance: float = 3.0) -> Tensor:
-    """Attention of the prompted branch, mean over heads: (takes, layers, frames, tokens); each row over tokens sums to one.
+    """Attention of the prompted branch, mean over heads: (takes, layers, frames, tokens); each row over tokens sums
+    to one.
 
     Raises :class:`tonescope.models.errors.TonescopeError` for models without cross-attention.
     """

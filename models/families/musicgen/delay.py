@@ -1,8 +1,8 @@
 """MusicGen's delay pattern and the clock: the only place that maps decoder positions to frames and seconds.
 
-Codebook k of frame t is *fed* to the decoder at position ``t + delay[k] + 1`` and *predicted* at position ``t + delay[k]`` (Copet
-et al. 2023, arXiv 2306.05284); position 0 holds only the start token. A mono model delays codebook k by k frames; a stereo model
-interleaves left and right, and both sides of a pair share their delay.
+Codebook k of frame t is *fed* to the decoder at position ``t + delay[k] + 1`` and *predicted* at position ``t +
+delay[k]`` (Copet et al. 2023, arXiv 2306.05284); position 0 holds only the start token. A mono model delays codebook
+k by k frames; a stereo model interleaves left and right, and both sides of a pair share their delay.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ def frames_in(seconds: float, frame_rate: float) -> int:
 
 
 def frame_at(seconds: float, frame_rate: float) -> int:
-    """The frame, and the decoder position, that a moment of the audio belongs to: a position is the frame whose codebook 0 it predicts."""
+    """The frame, and the decoder position, that a moment of the audio belongs to: a position is the frame whose
+    codebook 0 it predicts."""
     return round(seconds * frame_rate)
 
 

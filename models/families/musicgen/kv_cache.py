@@ -1,7 +1,7 @@
 """A cache of keys and values that does not copy itself at every step.
 
-The usual cache concatenates: each step of a generation copies everything that was kept so far. On many rows that is most of the
-work. This one writes into room that was set aside, and hands out views of it.
+The usual cache concatenates: each step of a generation copies everything that was kept so far. On many rows that is
+most of the work. This one writes into room that was set aside, and hands out views of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ ARGUMENTS = ("cache", "past_key_values")  # what a forward calls it: since trans
 
 
 class PreallocatedLayer(DynamicLayer):
-    """Keys and values (rows, heads, positions, width) of one layer, with room for so many positions more, again and again."""
+    """Keys and values (rows, heads, positions, width) of one layer, with room for so many positions more, again and
+    again."""
 
     def __init__(self, positions: int) -> None:
         super().__init__()

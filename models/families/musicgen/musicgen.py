@@ -25,7 +25,10 @@ from tonescope.models.sites import ATTRIBUTED
 
 DECODED_LAYERS = 4.85  # full-rate tensors alive at a time: measured on 10 s of musicgen-small's codec
 PASSES = 3  # of Jacobi's iteration
-PREFIX_CAVEAT = "{} reads the prompt as the first positions of its decoder; units are estimated and muted at the positions of audio only."
+PREFIX_CAVEAT = (
+    "{} reads the prompt as the first positions of its decoder; units are estimated and muted at the "
+    "positions of audio only."
+)
 
 
 class MusicGen(Replaying):
@@ -124,7 +127,8 @@ class MusicGen(Replaying):
 
     @contextmanager
     def _steps(self, positions: int) -> Iterator[None]:
-        """Keep the clock while transformers plays step by step, and give every run a cache that does not copy itself."""
+        """Keep the clock while transformers plays step by step, and give every run a cache that does not copy
+        itself."""
         prompt_positions = 0
         backbone = self.model.get_submodule(self.kind.backbone)
         handed = cache_argument(backbone)

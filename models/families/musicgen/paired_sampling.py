@@ -1,7 +1,7 @@
 """Paired takes: sampling noise that belongs to (take, step, codebook), whatever else is in the batch.
 
-Adding Gumbel noise to logits and taking the largest draws from their softmax (Gumbel 1954; Kool et al. 2019, arXiv 1903.06059).
-With the noise fixed, a clean and an edited take differ only by the edit.
+Adding Gumbel noise to logits and taking the largest draws from their softmax (Gumbel 1954; Kool et al. 2019, arXiv
+1903.06059). With the noise fixed, a clean and an edited take differ only by the edit.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ def gumbel(seed: int, step: int, n_codebooks: int, size: int) -> Tensor:
 
 
 def perturbed(logits: Tensor, temperature: float, top_k: int, noise: Tensor | None, where: str) -> Tensor:
-    """Logits (..., vocabulary) of which the largest is the draw: at this temperature, from the ``top_k`` largest (0: from all), with this noise.
-    Without noise, as at temperature 0, they stay as they are.
+    """Logits (..., vocabulary) of which the largest is the draw: at this temperature, from the ``top_k`` largest (0:
+    from all), with this noise. Without noise, as at temperature 0, they stay as they are.
 
     Raises :class:`TonescopeError` when they are not numbers; it says ``where``.
     """
     if not torch.isfinite(logits).all():
         raise TonescopeError(
-            f"the model’s logits are not a number {where}, so nothing can be drawn from them; load it in float32 (half precision overflows) or check its weights."
+            f"the model’s logits are not a number {where}, so nothing can be drawn from them; load it in float32 "
+            "(half precision overflows) or check its weights."
         )
     if noise is None:
         return logits
@@ -47,8 +48,9 @@ def perturbed(logits: Tensor, temperature: float, top_k: int, noise: Tensor | No
 class PairedSampling(LogitsProcessor):
     """Guidance, temperature, top-k and seeded noise in one step; use it with ``do_sample=False``.
 
-    transformers calls custom processors before it merges the two guidance halves. This one merges them itself and hands back two
-    equal halves, which the merge that follows leaves as they are; so filters act on the guided logits, as they should.
+    transformers calls custom processors before it merges the two guidance halves. This one merges them itself and
+    hands back two equal halves, which the merge that follows leaves as they are; so filters act on the guided logits,
+    as they should.
 
     Args:
         seeds: one seed a row of the batch.

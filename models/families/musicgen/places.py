@@ -96,7 +96,8 @@ class Places(Anatomy):
     # --- how tensors are arranged ------------------------------------------------------------------------------------
 
     def branches(self, location: Location, guidance: float) -> tuple[Branch, ...]:
-        """The decoder runs each prompt and the empty one, but for cross-attention where that reads nothing of the latter."""
+        """The decoder runs each prompt and the empty one, but for cross-attention where that reads nothing of the
+        latter."""
         if guidance <= 1 or location.network != "decoder":
             return ("shared",)
         return ("cond",) if location.name == "cross" and self.skippable_attention else ("cond", "uncond")
@@ -139,7 +140,8 @@ class Places(Anatomy):
         return super().width(location)
 
     def along(self, location: Location, frames: int, tokens: int) -> int:
-        """How long the tensor is, beside units: in tokens, decoder positions, or samples of the codec layer of all sides."""
+        """How long the tensor is, beside units: in tokens, decoder positions, or samples of the codec layer of all
+        sides."""
         if location.network == "text":
             return tokens
         if location.network == "codec":

@@ -57,7 +57,8 @@ class Replaying(Places):
         return self.reader.mask(prompts)
 
     def batches(self, prompts: Sequence[str]) -> list[list[int]]:
-        """Rows that may share a batch. Where the prompt is a prefix, padding would shift the audio: one token count a batch."""
+        """Rows that may share a batch. Where the prompt is a prefix, padding would shift the audio: one token count a
+        batch."""
         if self.kind.reads == "cross":
             return [list(range(len(prompts)))]
         lengths = self.reader.lengths(prompts)
@@ -152,8 +153,8 @@ class Replaying(Places):
     def latents(
         self, replay: Replay, anchor: Sequence[Tensor] | None = None, *, version: int = 0
     ) -> tuple[Tensor, ...]:
-        """The latents of the codes that were heard (of a neighbour of the take, for a version above 0), with the gradient of
-        what is expected: straight-through (Bengio et al. 2013, arXiv 1308.3432)."""
+        """The latents of the codes that were heard (of a neighbour of the take, for a version above 0), with the
+        gradient of what is expected: straight-through (Bengio et al. 2013, arXiv 1308.3432)."""
         soft = self.expected(replay)
         base = tuple(anchor) if anchor else tuple(side.detach() for side in soft)
         codes = replay.takes.state["codes"].to(self.device)
@@ -162,8 +163,8 @@ class Replaying(Places):
 
     @torch.no_grad()
     def _neighbour(self, codes: Tensor, likely: Tensor, number: int) -> Tensor:
-        """The codes with some drawn again from what was likely after the same past; on noise that all takes share, so that a
-        take's version does not depend on the others in its batch."""
+        """The codes with some drawn again from what was likely after the same past; on noise that all takes share, so
+        that a take's version does not depend on the others in its batch."""
         random = torch.Generator().manual_seed(number)
         uniform = torch.rand(likely[:1].shape, generator=random, dtype=torch.float64).clamp_min(1e-12)
         again = torch.rand(likely[:1].shape[:-1], generator=random) < REDRAWN

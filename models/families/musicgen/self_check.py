@@ -41,8 +41,8 @@ def once(generator: MusicGen, prompt: str, sampling: Sampling) -> None:
 def check(generator: MusicGen, prompt: str, sampling: Sampling) -> None:
     """Play a few frames and replay them, unseen by any hook that is on already.
 
-    Raises :class:`TonescopeError` when that ends in an error, when the clock does not count the steps, or when the replay
-    sees something else.
+    Raises :class:`TonescopeError` when that ends in an error, when the clock does not count the steps, or when the
+    replay sees something else.
     """
     try:
         _compare(generator, prompt, sampling)
@@ -81,7 +81,8 @@ def _compare(generator: MusicGen, prompt: str, sampling: Sampling) -> None:
 
 
 def _watched(generator: MusicGen, run: Any) -> tuple[list[tuple[Tick, Tensor]], Any]:
-    """What came by at the last layer's self-attention, whose heads see all of the past, while ``run`` ran; and what it gave.
+    """What came by at the last layer's self-attention, whose heads see all of the past, while ``run`` ran; and what
+    it gave.
 
     Each tensor is (rows, positions, width), beside what the clock showed.
     """

@@ -1,7 +1,7 @@
 """Cross-attention without the empty prompt.
 
-The empty prompt of classifier-free guidance is a row of zeros. Where no projection adds a bias, what is read of it is zero as well,
-whatever the queries are: that half of the work is left out, and the zeros are put in place.
+The empty prompt of classifier-free guidance is a row of zeros. Where no projection adds a bias, what is read of it is
+zero as well, whatever the queries are: that half of the work is left out, and the zeros are put in place.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def reads_nothing(attention: nn.Module) -> bool:
 
 @contextmanager
 def skip_uncond(attentions: Iterable[nn.Module]) -> Iterator[None]:
-    """Within the block, these modules work on the first half of their rows, the prompted one, and give zeros for the second."""
+    """Within the block, these modules work on the first half of their rows, the prompted one, and give zeros for the
+    second."""
     handles = []
     for attention in attentions:
         handles.append(attention.register_forward_pre_hook(_prompted_half, with_kwargs=True))

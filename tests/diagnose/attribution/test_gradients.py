@@ -68,17 +68,19 @@ class Double:
         self.judge.model.double()
         self.judge._label_embeddings = self.judge._label_embeddings.double()
         mel = self.judge.mel
-        mel._windows[torch.device("cpu")] = (
-            torch.hann_window(mel._size, dtype=torch.float64), mel._filters.double()
-        )  # fmt: skip
+        mel._windows[torch.device("cpu")] = (torch.hann_window(mel._size, dtype=torch.float64), mel._filters.double())
         self.take = takes.rows(0, 1)
         random = torch.Generator().manual_seed(0)
         self.means = {
             location: torch.randn(
-                len(self.generator.branches(location, 3.0)), 1, self.generator.features(location), generator=random, dtype=torch.float64
+                len(self.generator.branches(location, 3.0)),
+                1,
+                self.generator.features(location),
+                generator=random,
+                dtype=torch.float64,
             )
             for location in self.generator.locations(*SITES)
-        }  # fmt: skip
+        }
 
     def playback(self, anchor: tuple[torch.Tensor, ...] | None = None) -> Playback:
         return Playback(self.generator, self.replay(), anchor=anchor)
@@ -126,8 +128,15 @@ def test_the_estimate_is_the_slope_towards_the_reference(double: Double) -> None
             return float(metric(double.playback(clean)))
 
     for name in (
-        "decoder.0.mlp:3", "decoder.1.mlp:17", "decoder.2.self:1", "decoder.1.cross:2", "decoder.1.residual:7", "text.1.mlp:4", "text.0.self:2", "codec.3.decoder:1",
-    ):  # fmt: skip
+        "decoder.0.mlp:3",
+        "decoder.1.mlp:17",
+        "decoder.2.self:1",
+        "decoder.1.cross:2",
+        "decoder.1.residual:7",
+        "text.1.mlp:4",
+        "text.0.self:2",
+        "codec.3.decoder:1",
+    ):
         unit = double.generator.unit(name)
         gradient = (moved(unit, 1e-4) - moved(unit, -1e-4)) / 2e-4
         assert abs(gradient) > 1e-9

@@ -102,7 +102,8 @@ def test_an_offer_is_by_the_last_slopes_and_one_by_those_of_all_rounds() -> None
 def test_the_offer_that_takes_most_away_in_new_takes_is_kept(
     generator: Generator, takes: Takes, means: MeanActivations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is played holds the sum of the muted neurons' numbers, louder in some takes than in others, and the judge hears less for more."""
+    """What is played holds the sum of the muted neurons' numbers, louder in some takes than in others, and the judge
+    hears less for more."""
 
     def played(_: Any, prompts: Any, seeds: Any, edits: Any) -> Takes:
         sums = [sum(neurons(edit.targets)) if edit else 0 for edit in edits]

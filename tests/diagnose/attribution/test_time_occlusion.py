@@ -1,4 +1,5 @@
-"""Seconds: every moment belongs to one section, silence is silent only where it should be, and estimates know their frames."""
+"""Seconds: every moment belongs to one section, silence is silent only where it should be, and estimates know their
+frames."""
 
 from __future__ import annotations
 

@@ -27,8 +27,14 @@ from tonescope.models.units import Location, Unit
 PROMPT = "smooth jazz with piano"
 SECONDS = 1.0
 PLACES = [
-    "decoder.1.mlp", "decoder.2.self", "decoder.1.cross", "decoder.1.residual", "text.1.mlp", "text.1.self", "codec.3.decoder",
-]  # fmt: skip
+    "decoder.1.mlp",
+    "decoder.2.self",
+    "decoder.1.cross",
+    "decoder.1.residual",
+    "text.1.mlp",
+    "text.1.self",
+    "codec.3.decoder",
+]
 CASES = [
     (family, place) for family in tiny.FAMILIES for place in PLACES if not ("melody" in family and "cross" in place)
 ]
@@ -67,9 +73,13 @@ def _edits(generator: Generator, takes: Takes, unit: Unit) -> dict[str, Edit]:
     other = generator.generate(["smooth house with piano"], [77], SECONDS)  # as many tokens, other text states
     source = activations(Context(generator), other, [unit.location])[0]
     return {
-        "zero": Edit((unit,), "zero"), "mean": Edit((unit,), "mean"), "scale": Edit((unit,), "scale", 2.0), "set": Edit((unit,), "set", 3.0),
-        "resample": Edit((unit,), "resample", source=source), "patch": Edit((unit,), "patch", source=source),
-    }  # fmt: skip
+        "zero": Edit((unit,), "zero"),
+        "mean": Edit((unit,), "mean"),
+        "scale": Edit((unit,), "scale", 2.0),
+        "set": Edit((unit,), "set", 3.0),
+        "resample": Edit((unit,), "resample", source=source),
+        "patch": Edit((unit,), "patch", source=source),
+    }
 
 
 @everywhere
@@ -88,9 +98,11 @@ def test_every_kind_changes_its_target_and_no_other(
         others[columns] = False
         assert torch.equal(after[1][..., others], clean[1][..., others]), kind
         expected = {
-            "zero": torch.zeros_like(clean[1]), "scale": 2 * clean[1], "set": torch.full_like(clean[1], 3.0),
+            "zero": torch.zeros_like(clean[1]),
+            "scale": 2 * clean[1],
+            "set": torch.full_like(clean[1], 3.0),
             "mean": means.values[unit.location][: clean.shape[1]].expand_as(clean[1]),
-        }.get(kind)  # fmt: skip
+        }.get(kind)
         if edit.source:
             expected = edit.source.values[unit.location][:, 0]
         assert expected is not None
@@ -256,7 +268,8 @@ def test_an_edit_that_says_nothing_is_refused() -> None:
 
 @pytest.mark.parametrize("place", ["decoder.1.mlp", "text.1.mlp"])
 def test_a_donor_that_is_too_short_is_refused(place: str) -> None:
-    """One of half a second in a take of a whole one, and one of three tokens in a prompt of six; within its length it will do."""
+    """One of half a second in a take of a whole one, and one of three tokens in a prompt of six; within its length it
+    will do."""
     generator, location = tiny.generator(), Location.parse(place)
     source = activations(Context(generator), generator.generate(["house"], [5], 0.5), [location])[0]
     edit = Edit((location,), "patch", source=source)

@@ -25,8 +25,11 @@ SEEDS = (4, 5, 6)
 EDIT = Edit((Unit.parse("decoder.1.mlp:5"), Unit.parse("decoder.2.self:1")), "zero")
 EACH = tuple(Edit((Unit.parse(f"decoder.1.mlp:{index}"),), "set", 3.0) for index in (1, 2, 3))
 VARIANTS = (
-    Variant("edit", EDIT), Variant("one a take", EACH), Variant("word", prompt="jazz with piano"), Variant("nothing"),
-)  # fmt: skip
+    Variant("edit", EDIT),
+    Variant("one a take", EACH),
+    Variant("word", prompt="jazz with piano"),
+    Variant("nothing"),
+)
 
 
 @pytest.fixture(scope="module")

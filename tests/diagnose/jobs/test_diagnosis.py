@@ -184,8 +184,10 @@ def test_group_and_words_are_foreseen_in_the_takes_they_were_chosen_by(
     assert given[1] is evidence.takes and len(group.edits(1)[0].targets) == found.drivers.group.units
     assert [variant.prompt for variant in words] == ["house piano", "house piano", "house house"]
     assert [(word.word, word.start, word.estimated.mean) for word in found.drivers.words] == [
-        ("piano", 12, -2), ("house", 6, -1), ("house", 0, 0)
-    ]  # fmt: skip
+        ("piano", 12, -2),
+        ("house", 6, -1),
+        ("house", 0, 0),
+    ]
     assert given[3] == found.contrast
     assert given[0].sampling == Sampling(QUICK.guidance, temperature=0.9, top_k=40)
 
@@ -231,8 +233,13 @@ def test_one_take_is_said_to_give_no_interval(session: Session) -> None:
 
 def test_a_partial_drift_asks_why_some_takes_strayed() -> None:
     heard = Heard(
-        label="house", family="electronic", share=share(10, 16), mean_probability=0.6, counts={"house": 10, "smooth jazz": 6}, unsure=0
-    )  # fmt: skip
+        label="house",
+        family="electronic",
+        share=share(10, 16),
+        mean_probability=0.6,
+        counts={"house": 10, "smooth jazz": 6},
+        unsure=0,
+    )
     verdict = Verdict(kind="partial drift", sentence="", matched=None, judge_error=None)
     intent = Intent(label="house", how="named", confidence=1.0)
     asked = choose_contrast(intent, heard, verdict, None)

@@ -1,4 +1,5 @@
-"""A neuron that was planted to drive a code is found first, muting it takes the code away, and random units stay null."""
+"""A neuron that was planted to drive a code is found first, muting it takes the code away, and random units stay
+null."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ SECONDS = 1.0
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
-    """The planted neuron hears a constant that is added before its layer's MLP and pushes code 5 of the first codebook."""
+    """The planted neuron hears a constant that is added before its layer's MLP and pushes code 5 of the first
+    codebook."""
     generator = tiny.generator()
     layer = generator.model.decoder.model.decoder.layers[PLANTED.location.layer]
     direction = torch.nn.functional.normalize(torch.randn(32, generator=torch.Generator().manual_seed(1)), dim=0)

@@ -51,8 +51,15 @@ class Heard:
             level_db=effect([0.0]), spectrum_db=effect([0.0]), onsets=effect([0.0]), broke=outcome == self.broken
         )
         return Trial(
-            variant=outcome, prompt="", effect=effect(self.change(outcome)), q=q, flips=0, flippable=TAKES, heard={}, sound=sound,
-        )  # fmt: skip
+            variant=outcome,
+            prompt="",
+            effect=effect(self.change(outcome)),
+            q=q,
+            flips=0,
+            flippable=TAKES,
+            heard={},
+            sound=sound,
+        )
 
     def of(self, plan: Plan) -> Heard:
         """With every variant of a plan played."""

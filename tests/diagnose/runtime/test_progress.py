@@ -15,9 +15,12 @@ def test_stages_add_up_and_large_costs_are_told() -> None:
         advance(1.0)
         advance.note(seconds=120.0)
     assert told == [
-        ("play", 0.0), ("play", 0.125), ("listen (about 3.0 GiB, at most 4 min)", 0.25), ("listen (about 3.0 GiB, at most 4 min)", 1.0),
+        ("play", 0.0),
+        ("play", 0.125),
+        ("listen (about 3.0 GiB, at most 4 min)", 0.25),
+        ("listen (about 3.0 GiB, at most 4 min)", 1.0),
         ("listen (at most 2 min)", 0.25),
-    ]  # fmt: skip
+    ]
     assert list(clock.timings) == ["play", "listen"]
 
 

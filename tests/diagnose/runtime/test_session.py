@@ -1,4 +1,5 @@
-"""What a session keeps apart: models that share a name, records that belong to other pairs, words of other trainings."""
+"""What a session keeps apart: models that share a name, records that belong to other pairs, words of other
+trainings."""
 
 from __future__ import annotations
 
