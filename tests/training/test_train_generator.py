@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests import tiny
+from tonescope.models.families.musicgen.musicgen import MusicGen
 from training import text_encoder
 from training.planted import lessons
 from training.tables import genres, instrument_groups
@@ -19,14 +20,20 @@ CODES = torch.randint(0, 16, (2, 4, 60), generator=torch.Generator().manual_seed
 LOGITS = torch.randn(2, 4, 60, 16, generator=torch.Generator().manual_seed(1))
 
 
+def _encoded(generator: MusicGen, prompts: list[str]) -> dict[str, torch.Tensor]:
+    """What the text encoder is given."""
+    batch = generator.reader.tokens(prompts)
+    return {name: batch[name] for name in ("input_ids", "attention_mask")}
+
+
 def test_it_predicts_what_replay_does() -> None:
     generator = tiny.generator()
     text = generator.read_text(["house"] * 2)
     with torch.no_grad():
-        states = generator.model.text_encoder(**generator._tokens(["house"] * 2)).last_hidden_state
+        states = generator.model.text_encoder(**_encoded(generator, ["house"] * 2)).last_hidden_state
         assert torch.allclose(
             predict(generator.model, CODES, states, text.mask),
-            generator.replay(CODES, text, guidance=1.0)[0],
+            generator.branch_logits(CODES, text, guidance=1.0)[0],
             atol=1e-5,
         )
 
@@ -56,10 +63,8 @@ def test_openings_are_captions_with_their_first_frame(tmp_path: Path) -> None:
     todo = lessons(6)
     codes = np.random.default_rng(0).integers(16, size=(6, 4, 20)).astype(np.uint16)
     plain, noisy = (Batches(tmp_path, todo, codes, [0], noise).openings(12) for noise in (0.0, 1.0))
-    assert plain.state["codes"].shape == (12, 4, 1) and plain.mask.any(1).all()
-    assert {tuple(row) for row in plain.state["codes"][:, :, 0].tolist()} <= {
-        tuple(row) for row in codes[:, :, 0].tolist()
-    }
+    assert plain.codes.shape == (12, 4, 1) and plain.mask.any(1).all()
+    assert {tuple(row) for row in plain.codes[:, :, 0].tolist()} <= {tuple(row) for row in codes[:, :, 0].tolist()}
     assert torch.equal(plain.mask, noisy.mask) and torch.equal(plain.right["genre"], noisy.right["genre"])
     assert 0 < (plain.states - noisy.states).abs().mean() < plain.states.abs().mean()
     whole = Batches(tmp_path, todo, codes, [0]).draw(np.arange(6))

@@ -17,7 +17,7 @@ from tonescope.diagnose.store.traces import TraceSpec, record
 from tonescope.models.families.musicgen import replaying
 from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.families.musicgen.replaying import CodeReplay
-from tonescope.models.generator import Generator, Sampling, Takes
+from tonescope.models.generator import Sampling, Takes
 from tonescope.models.hooks import Hook, Place, hooked, write
 from tonescope.models.judges import listening
 from tonescope.models.units import Location, Unit
@@ -27,21 +27,21 @@ SITES = ("decoder.mlp", "decoder.self", "decoder.cross", "decoder.residual", "te
 
 
 @pytest.fixture(scope="module")
-def generator() -> Generator:
+def generator() -> MusicGen:
     return tiny.generator()
 
 
 @pytest.fixture(scope="module")
-def takes(generator: Generator) -> Takes:
+def takes(generator: MusicGen) -> Takes:
     return generator.generate([PROMPT] * 3, [1, 2, 3], 1.0)
 
 
 @pytest.fixture(scope="module")
-def means(generator: Generator) -> mean_activations.MeanActivations:
+def means(generator: MusicGen) -> mean_activations.MeanActivations:
     return mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
 
 
-def _brute_force(generator: Generator, takes: Takes, metric, edit: Edit | None, means, dtype=torch.float32):
+def _brute_force(generator: MusicGen, takes: Takes, metric, edit: Edit | None, means, dtype=torch.float32):
     """What the edit does to the metric, in a replay: (takes,)."""
     text = generator.read_text(takes.prompts)
     with torch.no_grad():
@@ -51,7 +51,7 @@ def _brute_force(generator: Generator, takes: Takes, metric, edit: Edit | None, 
 
 
 def test_the_metric_is_taken_at_the_audio_that_was_heard(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     judge = tiny.judge()
     metric = margin(judge, "house", "smooth jazz")
@@ -185,7 +185,7 @@ def test_feedback_is_the_slope_of_what_later_codes_make_of_earlier_ones(double: 
 
 
 def test_feedback_needs_something_to_listen_to(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     with pytest.raises(ValueError, match="does not listen"):
         attribute(Context(generator, means=means), takes, log_probability("house"), rollout_steps=1)
@@ -214,7 +214,7 @@ def test_more_listens_change_the_slope_and_not_the_number(family: str, monkeypat
     assert torch.allclose(plain.frames, same.frames, atol=1e-5)
 
 
-def test_a_quarter_of_the_codes_is_drawn_anew(generator: Generator, takes: Takes) -> None:
+def test_a_quarter_of_the_codes_is_drawn_anew(generator: MusicGen, takes: Takes) -> None:
     with torch.no_grad():
         likely = generator.replay(takes, generator.read_text(takes.prompts), Sampling()).predicted
     again = generator._neighbour(takes.state["codes"], likely, 1)
@@ -243,7 +243,7 @@ def test_estimates_agree_with_brute_force(family: str) -> None:
 
 
 def test_batched_takes_equal_single_takes(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     metric = margin(tiny.judge(), "house", "smooth jazz")
     together, single = (
@@ -255,7 +255,7 @@ def test_batched_takes_equal_single_takes(
 
 
 def test_controls_match_location_and_are_others(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     metric = margin(tiny.judge(), "house", "smooth jazz")
     found = attribute(Context(generator, means=means), takes, metric)
@@ -267,7 +267,7 @@ def test_controls_match_location_and_are_others(
 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_the_pass_records_what_a_replay_records(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations, rows: int
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations, rows: int
 ) -> None:
     for keep in (TraceSpec("mean"), TraceSpec("all", top=3), TraceSpec("peak", uncond=False)):
         found = attribute(
@@ -285,7 +285,7 @@ def test_the_pass_records_what_a_replay_records(
 
 
 def test_slopes_at_an_edit_are_taken_where_it_moves_the_sound(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     """The metric that the pass reports is that of the edited replay beside the clean one."""
     edit, metric = Edit((Location("decoder", 1, "mlp"),), "set", 3.0), margin(tiny.judge(), "house", "smooth jazz")

@@ -17,7 +17,8 @@ from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Variant, verify
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Generator, Sampling, Takes
+from tonescope.models.families.musicgen.musicgen import MusicGen
+from tonescope.models.generator import Sampling, Takes
 from tonescope.models.judges import listening
 from tonescope.models.units import Location
 
@@ -26,18 +27,18 @@ EDITS = [None, Edit((Location("decoder", 0, "mlp"),), "set", 5.0), Edit((Locatio
 
 
 @pytest.fixture(scope="module", params=["mono", "stereo", "melody"])
-def generator(request: pytest.FixtureRequest) -> Generator:
+def generator(request: pytest.FixtureRequest) -> MusicGen:
     return tiny.generator(request.param)
 
 
-def played(generator: Generator, edits: Sequence[Edit | None], sampling: Sampling) -> Takes:
+def played(generator: MusicGen, edits: Sequence[Edit | None], sampling: Sampling) -> Takes:
     return play(Context(generator, sampling=sampling, seconds=SECONDS), [PROMPT] * 3, [1, 2, 3], edits)
 
 
 @pytest.mark.parametrize(
     "sampling", [Sampling(), Sampling(guidance=1.0, temperature=0.7, top_k=5), Sampling(temperature=0.0)]
 )
-def test_with_a_pass_for_every_position_it_is_the_edited_generation(generator: Generator, sampling: Sampling) -> None:
+def test_with_a_pass_for_every_position_it_is_the_edited_generation(generator: MusicGen, sampling: Sampling) -> None:
     clean, wanted = (played(generator, edits, sampling) for edits in ([None] * 3, EDITS))
     assert (clean.state["codes"] != wanted.state["codes"]).flatten(1).any(1).tolist() == [False, True, True]
     found = jacobi_prediction(
@@ -86,7 +87,7 @@ def test_changes_are_those_of_what_the_judge_hears() -> None:
     assert torch.allclose(found, measured, atol=1e-4) and bool((measured.abs() > 1e-3).any())
 
 
-def test_another_prompt_is_foreseen_too(generator: Generator) -> None:
+def test_another_prompt_is_foreseen_too(generator: MusicGen) -> None:
     loud = Sampling(guidance=20.0)  # a random model hears its prompt only faintly
     clean, other = played(generator, [None] * 3, loud), ("house",) * 3
     wanted = play(Context(generator, sampling=loud, seconds=SECONDS), list(other), [1, 2, 3], [None] * 3)
@@ -127,7 +128,7 @@ def test_logits_that_are_no_numbers_are_refused() -> None:
         jacobi_prediction(Context(generator), clean, [None] * 3)
 
 
-def test_what_is_left_alone_stays_as_it_was(generator: Generator) -> None:
+def test_what_is_left_alone_stays_as_it_was(generator: MusicGen) -> None:
     clean = played(generator, [None] * 3, Sampling())
     late = Edit((Location("decoder", 0, "mlp"),), "set", 2.0, seconds=(0.25, 0.5))
     once = jacobi_prediction(Context(generator), clean, [None, late, late], passes=1)

@@ -15,24 +15,25 @@ from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second, s
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.schema import Contrast
-from tonescope.models.generator import Generator, Sampling, Takes
+from tonescope.models.families.musicgen.musicgen import MusicGen
+from tonescope.models.generator import Sampling, Takes
 from tonescope.models.judges import listening
 
 QUESTION = Contrast(target="house", foil="smooth jazz")
 
 
 @pytest.fixture(scope="module")
-def generator() -> Generator:
+def generator() -> MusicGen:
     return tiny.generator()
 
 
 @pytest.fixture(scope="module")
-def takes(generator: Generator) -> Takes:
+def takes(generator: MusicGen) -> Takes:
     return generator.generate(["smooth jazz"] * 3, [1, 2, 3], 2.2)
 
 
 @pytest.fixture(scope="module")
-def means(generator: Generator) -> mean_activations.MeanActivations:
+def means(generator: MusicGen) -> mean_activations.MeanActivations:
     return mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
 
 
@@ -59,7 +60,7 @@ def test_windows_are_drawn_at_their_middle(takes: Takes) -> None:
 
 
 def test_every_section_is_estimated_and_verified(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     judge = tiny.judge()
     found = attribute(Context(generator, means=means), takes, margin(judge, "house", "smooth jazz"))
@@ -77,7 +78,7 @@ def test_every_section_is_estimated_and_verified(
 
 
 def test_frames_that_are_silent_already_change_nothing(
-    generator: Generator, means: mean_activations.MeanActivations
+    generator: MusicGen, means: mean_activations.MeanActivations
 ) -> None:
     """Planted: where the codec is given silence, the estimate of silencing it is small beside the others'."""
     codes = generator.generate(["jazz"], [1], 2.0).state["codes"]
@@ -89,7 +90,7 @@ def test_frames_that_are_silent_already_change_nothing(
 
 
 def test_parts_of_a_log_probability_add_up(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     found = attribute(Context(generator, means=means), takes, log_probability("house music"))
     assert torch.allclose(-found.frames.sum(1), found.metric, atol=1e-5)

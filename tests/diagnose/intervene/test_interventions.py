@@ -20,7 +20,7 @@ from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.recording import activations, shuffled
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import MusicGen
-from tonescope.models.generator import Generator, Sampling, Takes
+from tonescope.models.generator import Sampling, Takes
 from tonescope.models.hooks import hooked, read
 from tonescope.models.units import Location, Unit
 
@@ -50,26 +50,26 @@ def _depth(location: Location) -> tuple[int, int, int]:
 
 
 @pytest.fixture(scope="module", params=["mono", "bert", "melody"])
-def generator(request: pytest.FixtureRequest) -> Generator:
+def generator(request: pytest.FixtureRequest) -> MusicGen:
     return tiny.generator(request.param)
 
 
 @pytest.fixture(scope="module")
-def takes(generator: Generator) -> Takes:
+def takes(generator: MusicGen) -> Takes:
     return generator.generate([PROMPT] * 2, [1, 2], SECONDS)
 
 
 @pytest.fixture(scope="module")
-def means(generator: Generator) -> mean_activations.MeanActivations:
+def means(generator: MusicGen) -> mean_activations.MeanActivations:
     return mean_activations.measure(generator, 0.5, Sampling(), prompts=("jazz", "house", "a song"))
 
 
-def _activations(generator: Generator, takes: Takes, location: Location) -> torch.Tensor:
+def _activations(generator: MusicGen, takes: Takes, location: Location) -> torch.Tensor:
     """(takes, branches, along, features) as a fresh replay sees them."""
     return torch.stack([source.values[location][:, 0] for source in activations(Context(generator), takes, [location])])
 
 
-def _edits(generator: Generator, takes: Takes, unit: Unit) -> dict[str, Edit]:
+def _edits(generator: MusicGen, takes: Takes, unit: Unit) -> dict[str, Edit]:
     other = generator.generate(["smooth house with piano"], [77], SECONDS)  # as many tokens, other text states
     source = activations(Context(generator), other, [unit.location])[0]
     return {
@@ -84,7 +84,7 @@ def _edits(generator: Generator, takes: Takes, unit: Unit) -> dict[str, Edit]:
 
 @everywhere
 def test_every_kind_changes_its_target_and_no_other(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations, place: str
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations, place: str
 ) -> None:
     unit = Unit(Location.parse(place), 1)
     clean = _activations(generator, takes, unit.location)
@@ -111,7 +111,7 @@ def test_every_kind_changes_its_target_and_no_other(
 
 @everywhere
 def test_nothing_upstream_moves_under_any_kind_of_edit(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations, place: str
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations, place: str
 ) -> None:
     location = Location.parse(place)
     upstream = [other for other in generator.locations() if other.site.causal and _depth(other) < _depth(location)]
@@ -128,7 +128,7 @@ def test_nothing_upstream_moves_under_any_kind_of_edit(
 
 @everywhere
 def test_generation_under_an_edit_replays_under_the_same_edit(
-    generator: Generator, means: mean_activations.MeanActivations, place: str
+    generator: MusicGen, means: mean_activations.MeanActivations, place: str
 ) -> None:
     """What generation saw step by step is what a replay of the edited codes sees, sources and seconds included."""
     unit = Unit(Location.parse(place), 0)
@@ -156,7 +156,7 @@ def test_generation_under_an_edit_replays_under_the_same_edit(
 
 
 def test_seconds_and_branch_limit_an_edit(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     location = Location("decoder", 1, "mlp")
     clean = _activations(generator, takes, location)
@@ -177,7 +177,7 @@ def test_seconds_and_branch_limit_an_edit(
 
 @pytest.mark.parametrize("kind", ["zero", "mean", "scale", "set"])
 def test_an_edit_can_go_part_of_the_way(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations, kind: str
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations, kind: str
 ) -> None:
     place = Location("decoder", 1, "mlp")
     clean = _activations(generator, takes, place)
@@ -189,7 +189,7 @@ def test_an_edit_can_go_part_of_the_way(
     assert torch.allclose(after[0.25], clean + 0.25 * (after[1.0] - clean), atol=1e-5)
 
 
-def test_batched_variants_equal_single_ones(generator: Generator, means: mean_activations.MeanActivations) -> None:
+def test_batched_variants_equal_single_ones(generator: MusicGen, means: mean_activations.MeanActivations) -> None:
     edits = [
         None,
         Edit((Unit(Location("decoder", 1, "mlp"), 5),)),
@@ -207,7 +207,7 @@ def test_batched_variants_equal_single_ones(generator: Generator, means: mean_ac
         assert torch.allclose(alone.waveform[0], together.waveform[row], atol=1e-5)
 
 
-def test_what_cannot_be_done_is_refused(generator: Generator, means: mean_activations.MeanActivations) -> None:
+def test_what_cannot_be_done_is_refused(generator: MusicGen, means: mean_activations.MeanActivations) -> None:
     neuron = Unit(Location("decoder", 1, "mlp"), 5)
     refused = {
         "changed nothing": Edit((neuron,), "scale", 1.0),
@@ -228,7 +228,7 @@ def test_what_cannot_be_done_is_refused(generator: Generator, means: mean_activa
 
 
 def test_an_edit_past_the_end_of_the_take_is_refused(
-    generator: Generator, takes: Takes, means: mean_activations.MeanActivations
+    generator: MusicGen, takes: Takes, means: mean_activations.MeanActivations
 ) -> None:
     edit = Edit((Location("decoder", 1, "mlp"),), "zero", seconds=(5.0, 6.0))
     with pytest.raises(TonescopeError, match="reaches beyond"):
@@ -338,31 +338,6 @@ def test_both_sides_of_a_stereo_image_are_patched_from_their_own() -> None:
     assert torch.equal(after.values[place], source.values[place])
     left, right = source.values[place].chunk(2, dim=2)
     assert not torch.equal(left, right)
-
-
-def test_a_compiled_model_is_refused(means: mean_activations.MeanActivations) -> None:
-    generator = tiny.generator()
-    generator.model.decoder.compile()
-    edit = Edit((Location("decoder", 1, "mlp"),), "zero")
-    with pytest.raises(TonescopeError, match=r"compiled.*torch\.compile"), edited(generator, [edit], 3.0, means):
-        pass
-
-
-@pytest.mark.parametrize("what", ["model", "decoder", "forward", "layer"])
-def test_what_wraps_compiled_code_is_refused_as_such(what: str) -> None:
-    """``torch.compile`` wraps rather than compiles, before the first look and after it."""
-    model = tiny.musicgen()
-    with pytest.raises(TonescopeError, match=r"compiled.*torch\.compile"):
-        if what == "model":
-            model = torch.compile(model)  # type: ignore[assignment]
-        generator = MusicGen(model, tiny.tokenizer(), "tiny")
-        assert generator.locations("decoder.mlp")
-        if what == "decoder":
-            generator.model.decoder = torch.compile(generator.model.decoder)
-        owner = generator.model.decoder if what == "forward" else generator.model.decoder.model.decoder.layers[1]
-        if what in ("forward", "layer"):
-            owner.forward = torch.compile(owner.forward)
-        generator.place(Location("decoder", 1, "mlp"))
 
 
 def test_resampling_takes_from_another_take() -> None:

@@ -88,7 +88,7 @@ def test_flips_are_takes_of_intact_sound_that_were_heard_so_and_are_no_longer() 
     music = torch.sin(torch.arange(1600) * 0.7)[None] * torch.rand(5, 1600, generator=torch.Generator().manual_seed(0))
 
     def outcome(name: str, sound: torch.Tensor, *heard: str) -> Outcome:
-        takes = Takes(("house",) * 5, (1, 2, 3, 4, 5), torch.zeros(5, 1, 1), sound)
+        takes = Takes(("house",) * 5, (1, 2, 3, 4, 5), {"codes": torch.zeros(5, 1, 1)}, sound)
         broke = audio_quality.ruined(sound, music)
         return Outcome(name, takes, torch.zeros(5, 2), torch.tensor([0.0, 0.0, -9.0, 0.0, 0.0]), list(heard), broke)
 

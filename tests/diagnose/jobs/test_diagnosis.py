@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.attribution import integrated_gradients
+from tonescope.diagnose.attribution import greedy_group_search, integrated_gradients, metrics
 from tonescope.diagnose.attribution.greedy_group_search import Search
 from tonescope.diagnose.attribution.metrics import Metric
 from tonescope.diagnose.jobs import diagnosis, verification_plan
@@ -109,19 +109,19 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[object, ...]] = []
-    plain_margin, plain_choose = diagnosis.margin, diagnosis.greedy_group_search
+    plain_margin, plain_search = metrics.margin, greedy_group_search.greedy_group_search
 
     def margin(judge: Judge, target: str, foil: str | None = None, *, smoothgrad_samples: int = 1) -> Metric:
         asked.append((target, foil, smoothgrad_samples))
         return plain_margin(judge, target, foil, smoothgrad_samples=smoothgrad_samples)
 
-    def greedy_group_search(*given: Any, **more: Any) -> tuple[Unit, ...]:
+    def searched(*given: Any, **more: Any) -> tuple[Unit, ...]:
         search: Search = given[4]
         asked.append((given[2], search.rounds, (search.smoothgrad_samples, search.rollout_steps)))
-        return plain_choose(*given, **more)
+        return plain_search(*given, **more)
 
     monkeypatch.setattr(diagnosis, "margin", margin)
-    monkeypatch.setattr(diagnosis, "greedy_group_search", greedy_group_search)
+    monkeypatch.setattr(diagnosis, "greedy_group_search", searched)
     found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 3}))[0]
     heard = found.contrast
     assert heard.foil is not None
@@ -162,6 +162,7 @@ def test_the_strongest_units_are_estimated_by_a_second_slope_where_that_is_asked
     }
     wanted = {str(unit) for unit in integrated_gradients.strongest(plain, 2)}
     assert changed <= wanted and changed and len(wanted) == 4
+    assert closer.drivers.group is not None and found.drivers.group is not None
     assert (
         closer.drivers.group.muted.effect == found.drivers.group.muted.effect
     )  # the group is chosen by the gradients at the clean takes

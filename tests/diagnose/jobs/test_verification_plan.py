@@ -124,7 +124,7 @@ def group_of(heard: Heard) -> GroupTest:
 
 def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them() -> None:
     plan = made()
-    strongest = plan.strongest
+    strongest = plan.estimates.strongest
     assert [unit.location for unit in strongest] == [SELF] + [MLP] * 4
     assert {unit.index for unit in strongest[1:3]} == {7, 8}
     controls = next(variant.edit for variant in plan.variants if variant.name == CONTROL)

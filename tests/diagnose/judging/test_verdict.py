@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.judging.verdict import Intent, decide, judge_error, listen, read_intent, strayed
+from tonescope.diagnose.judging.intent import Intent, read_intent
+from tonescope.diagnose.judging.verdict import decide, heard_instead, judge_error, summary
 from tonescope.diagnose.stats import effect, share
 from tonescope.diagnose.taxonomy import common, from_rows
-from tonescope.models.judges.clap import ConfusionRecord
+from tonescope.models.judges.calibration import ConfusionRecord
+from tonescope.models.judges.clap import Clap
 
 TAXONOMY = from_rows(tiny.ROWS)
 LABELS = TAXONOMY.labels
@@ -26,7 +28,7 @@ def takes(*heard: str, sure: float = 0.9) -> torch.Tensor:
     return rows
 
 
-def judge_with_errors(errors: int, clips: int = 30):
+def judge_with_errors(errors: int, clips: int = 30) -> Clap:
     judge = tiny.judge()
     table = [[0] * len(LABELS) for _ in LABELS]
     for index in range(len(LABELS)):
@@ -60,7 +62,7 @@ def test_intent_by_name_by_choice_and_none() -> None:
     assert (two.label, two.others) == ("house", ["jazz fusion"])
     assert read_intent("mellow fusion", judge, TAXONOMY, "house").how == "chosen"
     assert read_intent("a song", judge, TAXONOMY).label is None
-    judge.calibration = replace(judge.calibration, meaning=0.0)  # it always reads something
+    judge.calibration = replace(judge.calibration, meaning_threshold=0.0)  # it always reads something
     read = read_intent("piano", judge, TAXONOMY)
     assert read.how == "meaning" and read.label is not None
     assert read_intent(f"piano, no {read.label}", judge, TAXONOMY).label != read.label
@@ -68,21 +70,21 @@ def test_intent_by_name_by_choice_and_none() -> None:
 
 def test_a_drift_to_a_sibling_and_to_another_family() -> None:
     judge = judge_with_errors(0)
-    sibling = decide(ASKED, listen(takes(*["smooth jazz"] * 8), LABELS, TAXONOMY), judge, TAXONOMY)
+    sibling = decide(ASKED, summary(takes(*["smooth jazz"] * 8), LABELS, TAXONOMY), judge, TAXONOMY)
     assert sibling.kind == "sibling drift" and "smooth jazz" in sibling.sentence and "8 of 8" in sibling.sentence
-    assert decide(ASKED, listen(takes(*["house"] * 8), LABELS, TAXONOMY), judge, TAXONOMY).kind == "family drift"
+    assert decide(ASKED, summary(takes(*["house"] * 8), LABELS, TAXONOMY), judge, TAXONOMY).kind == "family drift"
 
 
 def test_a_match_is_a_match_and_a_minority_is_named() -> None:
     verdict = decide(
-        ASKED, listen(takes(*["jazz fusion"] * 6, "house", "house"), LABELS, TAXONOMY), judge_with_errors(0), TAXONOMY
+        ASKED, summary(takes(*["jazz fusion"] * 6, "house", "house"), LABELS, TAXONOMY), judge_with_errors(0), TAXONOMY
     )
     assert verdict.kind == "match" and "house in 2" in verdict.sentence
     assert verdict.matched is not None and verdict.matched.count == 6
 
 
 def test_misses_that_can_be_the_judges_own_are_not_called_a_drift() -> None:
-    heard = listen(takes(*["smooth jazz"] * 5, *["jazz fusion"] * 3), LABELS, TAXONOMY)
+    heard = summary(takes(*["smooth jazz"] * 5, *["jazz fusion"] * 3), LABELS, TAXONOMY)
     assert decide(ASKED, heard, judge_with_errors(0), TAXONOMY).kind == "sibling drift"
     poor = decide(ASKED, heard, judge_with_errors(15), TAXONOMY)
     assert poor.kind == "unclear" and "mishears 15 of 30" in poor.sentence
@@ -90,48 +92,50 @@ def test_misses_that_can_be_the_judges_own_are_not_called_a_drift() -> None:
 
 def test_a_part_that_misses_is_not_hidden_by_the_rest() -> None:
     """A third of the takes is another genre, and the judge never errs: that is no clean bill."""
-    heard = listen(takes(*["jazz fusion"] * 10, *["house"] * 6), LABELS, TAXONOMY)
+    heard = summary(takes(*["jazz fusion"] * 10, *["house"] * 6), LABELS, TAXONOMY)
     verdict = decide(ASKED, heard, judge_with_errors(0), TAXONOMY)
     assert (
-        verdict.kind == "partial drift" and "house in 6 of 16" in verdict.sentence and strayed(ASKED, heard) == "house"
+        verdict.kind == "partial drift"
+        and "house in 6 of 16" in verdict.sentence
+        and heard_instead(ASKED, heard) == "house"
     )
     assert decide(ASKED, heard, judge_with_errors(12), TAXONOMY).kind == "match"
 
 
 def test_takes_that_are_heard_as_nothing_clear_are_no_misses() -> None:
     unsure = takes(*["jazz fusion"] * 6, sure=0.35)
-    heard = listen(torch.cat([takes(*["jazz fusion"] * 10), unsure]), LABELS, TAXONOMY)
+    heard = summary(torch.cat([takes(*["jazz fusion"] * 10), unsure]), LABELS, TAXONOMY)
     assert heard.unsure == 6 and decide(ASKED, heard, judge_with_errors(0), TAXONOMY).kind == "match"
 
 
 def test_no_one_genre() -> None:
-    heard = listen(takes(*["smooth jazz"] * 3, *["house"] * 3, *["lo-fi hip hop"] * 2), LABELS, TAXONOMY)
+    heard = summary(takes(*["smooth jazz"] * 3, *["house"] * 3, *["lo-fi hip hop"] * 2), LABELS, TAXONOMY)
     verdict = decide(ASKED, heard, judge_with_errors(0), TAXONOMY)
     assert verdict.kind == "unclear" and "no one genre" in verdict.sentence
 
 
 def test_an_unmeasured_judge_says_so() -> None:
-    heard = listen(takes(*["house"] * 8), LABELS, TAXONOMY)
+    heard = summary(takes(*["house"] * 8), LABELS, TAXONOMY)
     assert "not measured" in decide(ASKED, heard, tiny.judge(), TAXONOMY).sentence
     assert "not measured" not in decide(ASKED, heard, judge_with_errors(0), TAXONOMY).sentence
 
 
 @pytest.mark.parametrize("label", ["house", "jazz fusion"])
 def test_one_take_proves_nothing(label: str) -> None:
-    heard = listen(takes(label), LABELS, TAXONOMY)
+    heard = summary(takes(label), LABELS, TAXONOMY)
     verdict = decide(ASKED, heard, judge_with_errors(0), TAXONOMY)
     assert verdict.kind == "unclear" and "fewer than 3 takes" in verdict.sentence and "got it" not in verdict.sentence
     assert heard.share.low < 0.25
 
 
 def test_unsure_takes_are_not_counted_as_heard() -> None:
-    heard = listen(torch.cat([takes(*["house"] * 2), takes("house", "house", sure=0.3)]), LABELS, TAXONOMY)
+    heard = summary(torch.cat([takes(*["house"] * 2), takes("house", "house", sure=0.3)]), LABELS, TAXONOMY)
     assert heard.unsure == 2 and heard.counts == {"house": 2} and heard.share.total == 4
 
 
 def test_a_prompt_without_a_genre_gets_an_open_verdict() -> None:
     nothing = Intent(label=None, how="none", confidence=0.2)
-    verdict = decide(nothing, listen(takes(*["house"] * 4), LABELS, TAXONOMY), tiny.judge(), TAXONOMY)
+    verdict = decide(nothing, summary(takes(*["house"] * 4), LABELS, TAXONOMY), tiny.judge(), TAXONOMY)
     assert verdict.kind == "open" and "house in 4 of 4" in verdict.sentence
 
 

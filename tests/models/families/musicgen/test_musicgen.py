@@ -8,7 +8,7 @@ import torch
 from tests import tiny
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import MusicGen
-from tonescope.models.generator import Sampling
+from tonescope.models.generator import Sampling, Takes
 from tonescope.models.hooks import hooked, read, write
 from tonescope.models.units import Location
 
@@ -32,7 +32,7 @@ def test_replay_equals_generation(generator: MusicGen, guidance: float) -> None:
     sampling = Sampling(guidance=guidance, top_k=0)
     location = Location("decoder", 2, "mlp")
     for prompts in ([PROMPTS[0]] * 2, PROMPTS) if generator.kind.reads == "cross" else ([PROMPTS[0]] * 2,):
-        takes = []
+        takes = list[Takes]()
 
         def step_by_step(hooks, prompts=prompts, takes=takes):
             takes.append(generator.generate(prompts, SEEDS, 0.5, sampling, hooks))
