@@ -2,17 +2,18 @@
 
 Units are chosen on some takes and muted in fresh ones, beside the same takes untouched. Two measurements:
 
-1. Over many prompts, the strongest 1 %, as ``diagnose --careful`` chooses them, against as many matched random units: change
-   of the margin, and share of takes whose verdict flips with the sound intact. Where takes of a prompt are not unanimous, new
-   noise alone flips some, and any edit brings new noise: so the rates are those of prompts whose takes are all heard alike, of
-   those the units are chosen by and of as many that only screen. Others are measured too and listed apart, where ``--alike``
-   does not leave them out. ``natural`` is how many untouched fresh takes, of a third set, are heard as something else.
-2. For some prompts, groups of units of one size, from all strong drivers to all random: rank correlation of the estimated with
-   the measured effect, beside what the measurement itself is worth (from the rank correlation of two halves of its takes). The
-   estimate is what a few parallel passes predict in other takes, as in a diagnosis; how it does with eight takes, and how sums
-   of gradients rank the same groups (plain, and those of ``diagnose --careful``), stands beside it. A few groups more are of
-   units that are estimated to hold the verdict down: whether muting those strengthens it is another claim, and listed apart
-   (``holding``).
+1. Over many prompts, the strongest 1 %, as ``diagnose --careful`` chooses them, against as many matched random units:
+   change of the margin, and share of takes whose verdict flips with the sound intact. Where takes of a prompt are not
+   unanimous, new noise alone flips some, and any edit brings new noise: so the rates are those of prompts whose takes
+   are all heard alike, of those the units are chosen by and of as many that only screen. Others are measured too and
+   listed apart, where ``--alike`` does not leave them out. ``natural`` is how many untouched fresh takes, of a third
+   set, are heard as something else.
+2. For some prompts, groups of units of one size, from all strong drivers to all random: rank correlation of the
+   estimated with the measured effect, beside what the measurement itself is worth (from the rank correlation of two
+   halves of its takes). The estimate is what a few parallel passes predict in other takes, as in a diagnosis; how it
+   does with eight takes, and how sums of gradients rank the same groups (plain, and those of ``diagnose --careful``),
+   stands beside it. A few groups more are of units that are estimated to hold the verdict down: whether muting those
+   strengthens it is another claim, and listed apart (``holding``).
 
     python -m benchmarks.causal [--prompts 20] [--takes 8] [--groups 64] [--group-takes 32] [--estimate-takes 64]
 """
@@ -86,7 +87,7 @@ class Case:
 
 @dataclass(frozen=True)
 class GroupPlan:
-    """The second measurement: how many groups, how many takes they are estimated by, and how many they are measured on."""
+    """The second measurement: how many groups, how many takes estimate them, and how many measure them."""
 
     groups: int
     estimate_takes: int
@@ -98,7 +99,7 @@ def play(context: Context, prompt: str, seeds: Sequence[int]) -> Takes:
     return context.generator.generate([prompt] * len(seeds), seeds, context.seconds, context.sampling)
 
 
-# --- the first measurement ---------------------------------------------------------------------------------------------
+# --- the first measurement -------------------------------------------------------------------------------------------
 
 
 def strongest_muted(case: Case, takes: Takes, seeds: SeedPlan) -> tuple[Row, int]:
@@ -133,12 +134,12 @@ def heard_alike(case: Case, takes: Takes, seeds: SeedPlan) -> bool:
     return set(heard) == {case.contrast.target}
 
 
-# --- the second ----------------------------------------------------------------------------------------------------------
+# --- the second ------------------------------------------------------------------------------------------------------
 
 
 def groups(found: Attribution, shares: Sequence[float], size: int, seed: int) -> list[tuple[Unit, ...]]:
-    """Groups of one head and ``size - 1`` neurons, of which so large a share is strong and the rest random. Strong are those
-    that drive the margin; with a share below 0, those that hold it down."""
+    """Groups of one head and ``size - 1`` neurons, of which so large a share is strong and the rest random. Strong
+    are those that drive the margin; with a share below 0, those that hold it down."""
     random = np.random.default_rng(seed)
     heads, neurons = list[Unit](), list[Unit]()
     for unit, _ in found.ranked(found.count):
@@ -193,12 +194,12 @@ def groups_ranked(case: Case, size: int, plan: GroupPlan) -> Row:
     }
 
 
-# --- what all prompts say ------------------------------------------------------------------------------------------------
+# --- what all prompts say --------------------------------------------------------------------------------------------
 
 
 def rate(rows: Sequence[Row], key: str, of: str, draws: int = 4000) -> dict[str, float]:
-    """Share of takes with its 95 % interval: by bootstrap over prompts, whose takes are not independent; Wilson's where all
-    are alike."""
+    """Share of takes with its 95 % interval: by bootstrap over prompts, whose takes are not independent; Wilson's
+    where all are alike."""
     hits, totals = (np.array([row[name] for row in rows], dtype=int) for name in (key, of))
     plain = share(int(hits.sum()), int(totals.sum()))
     if plain.count in (0, plain.total):
@@ -222,7 +223,8 @@ def rank_of(a: Sequence[float] | NDArray[np.floating], b: Sequence[float] | NDAr
 
 
 def mean_rank(ranks: Sequence[Row], draws: int = 1000) -> dict[str, float]:
-    """Rank correlation, the mean over prompts, with its interval by bootstrap over prompts and over the groups of each."""
+    """Rank correlation, the mean over prompts, with its interval by bootstrap over prompts and over the groups of
+    each."""
     random = np.random.default_rng(0)
     drawn = []
     for _ in range(draws):

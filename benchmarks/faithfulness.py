@@ -1,9 +1,9 @@
-"""The estimate against brute force: every tested unit is mean-ablated in a replay of the same take, and the margin measured.
+"""The estimate against brute force: every tested unit is mean-ablated in a replay, and the margin measured.
 
-For each prompt: at least 1,000 random units, every head, and the 200 units that the estimate ranks first. The estimate is the
-closer one (``diagnose --refine 64``: a second gradient for so many neurons and heads). Beside it, on the same units: the plain
-one, and GradDrop, the part of AtP* (Kramár et al. 2024) that applies to neurons and head outputs. And, for the strongest 1 %
-together, gradients half of the way to the means.
+For each prompt: at least 1,000 random units, every head, and the 200 units that the estimate ranks first. The
+estimate is the closer one (``diagnose --refine 64``: a second gradient for so many neurons and heads). Beside it, on
+the same units: the plain one, and GradDrop, the part of AtP* (Kramár et al. 2024) that applies to neurons and head
+outputs. And, for the strongest 1 % together, gradients half of the way to the means.
 
     python -m benchmarks.faithfulness [--prompts 8] [--random 1000] [--refine 64]
 """
@@ -74,7 +74,7 @@ class Case:
 
 
 def chosen(found: Attribution, random_units: int, seed: int) -> tuple[list[Unit], int]:
-    """Random units of every layer and kind, then every head and the :data:`TOP` units with the largest estimates, each once.
+    """Random units of every layer and kind, then every head and the :data:`TOP` largest estimates, each once.
 
     Also how many of them, the first ones, are random.
     """
@@ -94,9 +94,9 @@ def estimates(found: Attribution, units: Sequence[Unit]) -> Numbers:
 
 
 def grad_drop(case: Case, found: Attribution) -> Attribution:
-    """AtP*'s GradDrop: one estimate a layer, with the gradient through that layer's own contribution dropped, so that what
-    cancels there shows. The size is the mean of the absolute values (times layers / (layers - 1)); the sign is that of the
-    plain estimate."""
+    """AtP*'s GradDrop: one estimate a layer, with the gradient through that layer's own contribution dropped, so
+    that what cancels there shows. The size is the mean of the absolute values (times layers / (layers - 1)); the
+    sign is that of the plain estimate."""
     generator = case.context.generator
     locations = generator.locations(*ATTRIBUTED)
     sizes = {location: torch.zeros_like(effects) for location, effects in found.units.items()}
@@ -130,7 +130,7 @@ def precision(estimate: Numbers, measured: Numbers) -> float:
 
 
 def scores(estimate: Numbers, measured: Numbers, random_count: int, neurons: Numbers) -> dict[str, float]:
-    """Agreement over everything, over random units alone, and on which of the tested units, or neurons alone, are the strongest."""
+    """Agreement over everything, over random units alone, and on which units, or neurons alone, are the strongest."""
     return {
         "spearman": float(spearmanr(estimate, measured).statistic),
         "spearman_random": float(spearmanr(estimate[:random_count], measured[:random_count]).statistic),

@@ -1,4 +1,4 @@
-"""Models of full size with random weights: what they cost is what the trained ones cost. Their sizes are in ``full_size.toml``."""
+"""Models of full size with random weights, which cost what the trained ones cost; ``full_size.toml`` has the sizes."""
 
 from __future__ import annotations
 

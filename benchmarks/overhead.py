@@ -1,6 +1,7 @@
-"""What a full trace and a full attribution cost on top of bare generation, and what nnsight and Captum need for the same.
+"""What a full trace and a full attribution cost on top of bare generation, and what nnsight and Captum need.
 
-One run, one process, full-size random musicgen-small and a full-size random CLAP. Every cost is a ratio to bare ``generate``.
+One run, one process, full-size random musicgen-small and a full-size random CLAP. Every cost is a ratio to bare
+``generate``.
 
     python -m benchmarks.overhead [--seconds 5] [--repeats 6] [--duels 24]
 """
@@ -53,8 +54,8 @@ def bare(generator: MusicGen, takes: int, seconds: float) -> Tensor:
 
 
 class NnsightRecord:
-    """The same record (mean over time of every neuron, and of every head's length, both branches) in an nnsight trace of
-    the same replay."""
+    """The same record (mean over time of every neuron, and of every head's length, both branches) in an nnsight
+    trace of the same replay."""
 
     def __init__(self, generator: MusicGen) -> None:
         from nnsight import NNsight
@@ -78,7 +79,7 @@ class NnsightRecord:
 
 
 def _inputs(generator: MusicGen, takes: Takes) -> tuple[Tensor, Tensor, Tensor]:
-    """The decoder's inputs for both branches of a replay, as transformers itself would lay them out: codes, text, its mask."""
+    """The decoder's inputs for both branches of a replay as transformers would lay them out: codes, text, its mask."""
     text = generator.read_text(takes.prompts)
     ids = delay.delayed(takes.state["codes"], generator.delay, generator.pad)[:, :, :-1]
     ids = torch.cat([ids, ids]).reshape(-1, ids.shape[2])
@@ -182,7 +183,7 @@ class Bench:
 
 
 def measure(bench: Bench, count: int, repeats: int) -> tuple[list[dict[str, Any]], list[Spent]]:
-    """Everything in turn; rows of ratios to bare generation, and the seconds behind them, the first round (cold) apart."""
+    """Everything in turn: rows of ratios to bare generation, and the seconds behind those; the first round is cold."""
     takes = replace(bench, seconds=0.2).play(count)
 
     def ours() -> None:

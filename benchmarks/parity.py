@@ -1,8 +1,8 @@
-"""Replay against step-by-step generation: the largest difference of any unit, residual stream and logit, case by case.
+"""Replay against step-by-step generation: the largest difference of any unit, residual stream and logit.
 
-Units are what is recorded, attributed and muted: the bar is theirs. The residual stream and the logits are sums of many of
-them, tens of times as large, so float32 alone parts them by more; beside each difference stands the largest value there, and
-the same in float64 shows what is rounding.
+Units are what is recorded, attributed and muted: the bar is theirs. The residual stream and the logits are sums of
+many of them, tens of times as large, so float32 alone parts them by more; beside each difference stands the largest
+value there, and the same in float64 shows what is rounding.
 
     python -m benchmarks.parity
 """
@@ -47,7 +47,7 @@ class Watch:
 
 
 def difference(generator: MusicGen, guidance: float) -> dict[str, float]:
-    """The largest absolute difference of each kind over layers, branches, takes and positions, and its largest value."""
+    """The largest absolute difference of each kind over layers, branches, takes and positions; its largest value."""
     found = {f"{kind}{what}": 0.0 for kind in (*KINDS, "logit") for what in ("_difference", "_largest")}
     sampling = Sampling(guidance)
     for prompt in PROMPTS:  # one prompt at a time: melody models shift audio positions by the prompt's length

@@ -41,8 +41,8 @@ LIMIT = 6.0  # GiB
 
 
 class Peak:
-    """The largest resident size while a block ran, beyond what was resident before: sampled, and read from the kernel's own
-    mark at the end."""
+    """The largest resident size while a block ran, beyond what was resident before: sampled, and read from the
+    kernel's own mark at the end."""
 
     def __init__(self) -> None:
         self.process = psutil.Process()

@@ -1,8 +1,9 @@
-"""Deletion and insertion curves of what is predicted without each word, against gradients, attention alone and chance.
+"""Deletion and insertion curves of what is predicted without each word, against gradients, attention and chance.
 
-Deletion takes words out of the prompt in the order of their importance, insertion puts them in; every step is played in fresh
-takes, all on the same noise, and the judge's margin is measured. A good order makes the deletion curve fall early and the
-insertion curve rise early. Areas are means over the curve, margins scaled so that the full prompt is 1 and the empty prompt 0.
+Deletion takes words out of the prompt in the order of their importance, insertion puts them in; every step is played
+in fresh takes, all on the same noise, and the judge's margin is measured. A good order makes the deletion curve fall
+early and the insertion curve rise early. Areas are means over the curve, margins scaled so that the full prompt is 1
+and the empty prompt 0.
 
     python -m benchmarks.word_curves [--prompts 20] [--takes 4]
 """

@@ -15,9 +15,9 @@ from benchmarks.word_curves import OURS
 
 HEAD = """# Benchmarks
 
-Each script prints a table and writes `results/NAME.json`; `python -m benchmarks.write_readme` writes this page from those
-files. Costs are ratios measured side by side in one run, never bare seconds. Date, machine and versions stand with every table
-below. `pip install -e ".[bench]"` brings what some of them compare with.
+Each script prints a table and writes `results/NAME.json`; `python -m benchmarks.write_readme` writes this page from
+those files. Costs are ratios measured side by side in one run, never bare seconds. Date, machine and versions stand
+with every table below. `pip install -e ".[bench]"` brings what some of them compare with.
 
 | benchmark | the question | target | measured | |
 |---|---|---|---|---|
@@ -95,8 +95,8 @@ CLAIMS = (
         "overhead",
         "What do a full trace and a full attribution cost on top of bare generation (one take of 5 s, warm)?",
         "≤ 1.25 ×, faster than nnsight and Captum",
-        "{ratio:.3f} × ({ratio_lowest:.3f}–{ratio_highest:.3f}); nnsight needs {nnsight_over_ours_record:.2f} × our time "
-        "({rivals_over_ours[record, nnsight][low]:.2f}–{rivals_over_ours[record, nnsight][high]:.2f}) for the record, "
+        "{ratio:.3f} × ({ratio_lowest:.3f}–{ratio_highest:.3f}); nnsight needs {nnsight_over_ours_record:.2f} × our "
+        "time ({rivals_over_ours[record, nnsight][low]:.2f}–{rivals_over_ours[record, nnsight][high]:.2f}) for the record, "
         "Captum {captum_over_ours_attribution:.2f} × ({rivals_over_ours[attribution, captum][low]:.2f}–"
         "{rivals_over_ours[attribution, captum][high]:.2f}) for the attribution",
         cheap,
@@ -113,8 +113,8 @@ CLAIMS = (
         "Does the estimate rank units as brute force does (replay)?",
         "Spearman ≥ 0.98, precision@20 ≥ 0.9",
         "Spearman {spearman:.3f} (random units {spearman_random:.3f}, worst prompt {worst_spearman:.3f}), precision@20 "
-        "{precision_at_20:.2f}, with a second gradient for {two_point_units_of_each_kind} neurons and heads (`--refine`); "
-        "one gradient alone {spearman_plain:.3f} and {precision_at_20_plain:.2f}",
+        "{precision_at_20:.2f}, with a second gradient for {two_point_units_of_each_kind} neurons and heads "
+        "(`--refine`); one gradient alone {spearman_plain:.3f} and {precision_at_20_plain:.2f}",
         faithful,
     ),
     Claim(
@@ -125,8 +125,8 @@ CLAIMS = (
         "{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} "
         "({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}) over {prompts} prompts whose takes are all heard "
         "alike{others}; rank correlation {rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–"
-        "{rank_correlation[high]:.2f}) over {group_prompts} prompts, predicted in {estimate_takes} takes each; in 8 takes "
-        "{rank_correlation_8_takes:.2f}, of gradients alone {rank_correlation_plain:.2f}, careful ones "
+        "{rank_correlation[high]:.2f}) over {group_prompts} prompts, predicted in {estimate_takes} takes each; in 8 "
+        "takes {rank_correlation_8_takes:.2f}, of gradients alone {rank_correlation_plain:.2f}, careful ones "
         "{rank_correlation_careful:.2f} (reliability of what was measured: {reliability:.2f}); sound broke for "
         "{sound_broke} prompts",
         causes,
