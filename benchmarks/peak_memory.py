@@ -13,34 +13,36 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psutil
-import torch
 
-from benchmarks.common import PROMPT, full_size_generator, full_size_judge, keep
-from benchmarks.overhead import LABELS, no_reference
+from benchmarks.full_size import LABELS, PROMPT, full_size_generator, full_size_judge, zero_means
+from benchmarks.kept_results import keep
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.jobs.diagnosis import diagnose
-from tonescope.diagnose.runtime.memory import GIB, attribution_bytes, decoding_bytes, generation_bytes
+from tonescope.diagnose.jobs.request import Models, Request
+from tonescope.diagnose.runtime.memory import GIB, attribution_bytes
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.taxonomy import from_rows
-from tonescope.models.families.musicgen.delay import frames_in
-from tonescope.models.generator import Generator, Takes
-from tonescope.models.judges.judge import Judge
+from tonescope.models.families.musicgen.musicgen import MusicGen
+from tonescope.models.generator import Takes
+from tonescope.models.judges.clap import Clap
 
+ROWS = 4  # that are generated, or decoded, together
 LIMIT = 6.0  # GiB
 
 
 class Peak:
-    """The largest resident size while a block ran, beyond what was resident before: sampled, and read from the kernel's own mark at the end."""
+    """The largest resident size while a block ran, beyond what was resident before: sampled, and read from the
+    kernel's own mark at the end."""
 
     def __init__(self) -> None:
         self.process = psutil.Process()
@@ -88,70 +90,87 @@ def forget_high_water() -> None:
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
 
 
-def play(generator: Generator, judge: Judge, seconds: float) -> tuple[float, Peak]:
-    """Four rows of generation."""
-    tokens = generator.read_text([PROMPT]).mask.shape[1]
+@dataclass(frozen=True)
+class Bench:
+    """What is measured."""
+
+    generator: MusicGen
+    judge: Clap
+    seconds: float
+
+    @property
+    def context(self) -> Context:
+        """The models with means of zero."""
+        return Context(self.generator, self.judge, zero_means(self.generator), seconds=self.seconds)
+
+    def random_takes(self, count: int) -> Takes:
+        """Takes of random codes: memory does not know what they say."""
+        return Takes.join([self.generator.random_takes(PROMPT, self.seconds) for _ in range(count)])
+
+
+Part = Callable[[Bench], tuple[float, Peak]]
+"""What is estimated, in bytes, and what is measured."""
+
+
+def generation(bench: Bench) -> tuple[float, Peak]:
+    """A few rows of generation."""
+    context, tokens = bench.context, bench.generator.token_mask([PROMPT]).shape[1]
     with Peak.watched() as peak:
-        generator.generate([PROMPT] * 4, range(4), seconds, decode=False)
-    return 4 * generation_bytes(generator, seconds, tokens, 3.0), peak
+        bench.generator.generate([PROMPT] * ROWS, range(ROWS), bench.seconds, context.sampling, decode=False)
+    return ROWS * bench.generator.cost(bench.seconds, tokens, context.guidance).row, peak
 
 
-def codes(generator: Generator, takes: int, seconds: float) -> torch.Tensor:
-    """Random codes: memory does not know what they say."""
-    return torch.randint(generator.size, (takes, generator.n_codebooks, frames_in(seconds, generator.frame_rate)))
-
-
-def decode(generator: Generator, judge: Judge, seconds: float) -> tuple[float, Peak]:
-    """Four rows through the codec."""
-    random = codes(generator, 4, seconds)
+def decoding(bench: Bench) -> tuple[float, Peak]:
+    """As many rows through the codec."""
+    takes = bench.random_takes(ROWS)
     with Peak.watched() as peak:
-        generator.decode(random)
-    return decoding_bytes(generator, seconds), peak
+        bench.generator.channels(takes)
+    return bench.generator.cost(bench.seconds, 0, bench.context.guidance).decoding, peak
 
 
-def estimate(generator: Generator, judge: Judge, seconds: float) -> tuple[float, Peak]:
+def attribution(bench: Bench) -> tuple[float, Peak]:
     """The attribution of one take."""
-    metric, means = margin(judge, *LABELS), no_reference(generator)
-    random = codes(generator, 1, seconds)
-    take = Takes((PROMPT,), (0,), random, torch.zeros(1, 1))
+    context, metric, take = bench.context, margin(bench.judge, *LABELS[:2]), bench.random_takes(1)
     with Peak.watched() as peak:
-        attribute(Context(generator, means=means), take, metric)
-    return attribution_bytes(generator, PROMPT, metric, seconds, 3.0), peak
+        attribute(context, take, metric)
+    return attribution_bytes(context, PROMPT, metric), peak
 
 
-def whole(
-    generator: Generator, judge: Judge, seconds: float, takes: int = 1, limit: float | None = None
-) -> tuple[float, Peak]:
+def diagnosis(bench: Bench, *, takes: int = 1, limit: float | None = None) -> tuple[float, Peak]:
     """A diagnosis, without the rounds and variants that only repeat what others take."""
+    generator, judge, seconds = bench.generator, bench.judge, bench.seconds
     taxonomy = from_rows([{"label": label, "family": label, "aliases": []} for label in judge.labels])
     settings = Settings(
         takes=takes, seconds=seconds, rounds=2, tested_units=0, tested_words=0, doses=(), memory_gib=limit
     )
-    means = no_reference(generator)
+    request, models, means = Request(PROMPT, settings), Models(generator, judge, taxonomy), zero_means(generator)
     with Peak.watched() as peak:
-        result, _ = diagnose(PROMPT, generator, judge, taxonomy, means, settings)
-    parts = (result.cost.generation_gib * GIB, result.cost.attribution_gib * GIB, decoding_bytes(generator, seconds))
-    return max(parts), peak
+        result, _ = diagnose(request, models, means)
+    decoding_bytes = generator.cost(seconds, 0, settings.guidance).decoding
+    return max(result.cost.generation_gib * GIB, result.cost.attribution_gib * GIB, decoding_bytes), peak
 
 
-PARTS = {
-    "generation, 4 rows": play, "decoding, 4 rows": decode, "attribution, 1 take": estimate, "whole diagnosis, 1 take": whole,
-    f"whole diagnosis, 2 takes, --memory {LIMIT:g}": partial(whole, takes=2, limit=LIMIT),
-}  # fmt: skip
+PARTS: dict[str, Part] = {
+    f"generation, {ROWS} rows": generation,
+    f"decoding, {ROWS} rows": decoding,
+    "attribution, 1 take": attribution,
+    "whole diagnosis, 1 take": diagnosis,
+    f"whole diagnosis, 2 takes, --memory {LIMIT:g}": partial(diagnosis, takes=2, limit=LIMIT),
+}
 
 
 def measure(part: str, seconds: float) -> None:
     """One part, in this process, as a line of JSON."""
-    generator, judge = full_size_generator(), full_size_judge()
-    generator.generate([PROMPT], [0], 1.0)  # what torch allocates once and keeps is not the diagnosis'
-    said, peak = PARTS[part](generator, judge, seconds)
+    bench = Bench(full_size_generator(), full_size_judge(), seconds)
+    bench.generator.generate([PROMPT], [0], 1.0)  # what torch allocates once and keeps is not the diagnosis'
+    said, peak = PARTS[part](bench)
     row = {"part": part, "estimated_gib": said / GIB, "measured_gib": peak.added / GIB, "ratio": said / peak.added}
     print(json.dumps(row))
 
 
 def main() -> None:
-    """The parts alone, a whole diagnosis of one take, and one that would not fit into what it is given if its takes went together."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """The parts alone, a diagnosis of one take, and one that would not fit if its takes went together."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--part", choices=PARTS, help="only this one, in this process")
     arguments = parser.parse_args()
@@ -164,18 +183,13 @@ def main() -> None:
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         rows.append(json.loads(output.splitlines()[-1]))
         print(rows[-1], flush=True)
-    worst = max(abs(row["ratio"] - 1) for row in rows)
-    keep(
-        "memory",
-        rows,
-        {
-            "seconds": arguments.seconds,
-            "worst": worst,
-            "limit_gib": LIMIT,
-            "under_limit": rows[-1]["measured_gib"] <= LIMIT,
-        },
-        ("psutil",),
-    )
+    about = {
+        "seconds": arguments.seconds,
+        "worst": max(abs(row["ratio"] - 1) for row in rows),
+        "limit_gib": LIMIT,
+        "under_limit": rows[-1]["measured_gib"] <= LIMIT,
+    }
+    keep("memory", rows, about, packages=("psutil",))
 
 
 if __name__ == "__main__":
