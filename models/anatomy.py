@@ -11,7 +11,7 @@ from torch import nn
 
 from tonescope.models.errors import TonescopeError
 from tonescope.models.hooks import Place, compiled
-from tonescope.models.sites import SITES, Site
+from tonescope.models.sites import ATTRIBUTED, SITES, Site
 from tonescope.models.units import Location, Unit
 
 Key = tuple[str, str]
@@ -71,7 +71,7 @@ class Anatomy:
         """
         if not keys:
             raise TonescopeError(
-                "no site was named, so there is nowhere to look; name at least one, such as decoder.mlp."
+                f"no site was named, so there is nowhere to look; name at least one, such as {self._first()}."
             )
         found = self.locations(*keys)
         for site in SITES:
@@ -96,6 +96,10 @@ class Anatomy:
         count = self.units(unit.location)
         if not 0 <= unit.index < count:
             raise TonescopeError(f"{unit.location} of {self.name} has units 0 to {count - 1}, so there is no {unit}.")
+
+    def _first(self) -> str:
+        """A site to name as an example: the first that effects are estimated at."""
+        return next((location.site.key for location in self.locations(*ATTRIBUTED)), ATTRIBUTED[0])
 
     # --- where they are ----------------------------------------------------------------------------------------------
 
