@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import nn
 
 from tonescope.models.errors import TonescopeError
+from tonescope.models.fingerprint import fingerprint
 from tonescope.models.hooks import Place, compiled
 from tonescope.models.sites import ATTRIBUTED, SITES, Site
 from tonescope.models.units import Location, Unit
@@ -45,6 +47,24 @@ class Anatomy:
         self._features: dict[Location, int] = {}
         refuse_compiled(model, name)
         model.requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return next(self.model.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Its precision."""
+        return next(self.model.parameters()).dtype
+
+    def activation_dtype(self, location: Location) -> torch.dtype:
+        """The precision of the activations at a location: by default the model's own."""
+        return self.dtype
+
+    def fingerprint(self) -> str:
+        """Tells apart models that share a name: a stretch of every weight."""
+        return fingerprint(self.model)
 
     # --- which there are ---------------------------------------------------------------------------------------------
 

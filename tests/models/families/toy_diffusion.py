@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from torch.nn import functional
 
 from tonescope.models.anatomy import Anatomy
 from tonescope.models.errors import TonescopeError
-from tonescope.models.fingerprint import fingerprint
 from tonescope.models.generator import Cost, Replay, Sampling, Takes, Text
 from tonescope.models.hooks import Hook, Place, hooked, read
 from tonescope.models.layout import Branch, Layout
@@ -36,13 +36,13 @@ LATENT, WIDTH, HEADS, INNER, LAYERS = 6, 16, 2, 24, 2
 TEXT_WIDTH, TEXT_INNER, VOCABULARY, LONGEST_PROMPT = 12, 20, 512, 64
 CHANNELS, RATES = (8, 6, 4, SIDES), (1, 4, 32, 32)  # of the codec's decoder: width, and samples a frame, of each layer
 SIGMAS = (1.0, 0.75, 0.5, 0.25, 0.0)  # how much noise is left before each step, and after the last
-STEPS = len(SIGMAS) - 1
+STRIDES = tuple(after - before for before, after in pairwise(SIGMAS))
+STEPS = len(STRIDES)
 FRESH_NOISE = (0.2, 0.2, 0.2, 0.0)  # what each step adds
 STEPS_TOGETHER = 3  # rows of so many steps are replayed at a time
 MOMENTUM, LONGEST_PUSH = -0.5, 12.0  # of guidance
 GAIN = 0.8  # of random weights: loud enough that everything matters, and quiet enough that nothing saturates
 NEIGHBOURHOOD = 0.1  # how far a neighbour of a take is
-DECODE_ROWS = 4
 PATHS = {
     ("text", "mlp"): "text.{}.fc2",
     ("denoiser", "mlp"): "denoiser.layers.{}.fc2",
@@ -115,26 +115,22 @@ class Denoiser(nn.Module):
         return self.leave(states[:, 1:]).transpose(1, 2)
 
 
-def _codec() -> nn.Sequential:
-    """Both sides of a stereo image, (rows, sides, samples), of latents (rows, latent width, frames)."""
-    widths = (LATENT, *CHANNELS)
-    convolutions = (
-        nn.Conv1d(widths[0], widths[1], 3, padding=1),
-        nn.ConvTranspose1d(widths[1], widths[2], 8, stride=4, padding=2),
-        nn.ConvTranspose1d(widths[2], widths[3], 16, stride=8, padding=4),
-        nn.Conv1d(widths[3], widths[4], 7, padding=3),
-    )
-    return nn.Sequential(*(nn.Sequential(each, nn.Tanh()) for each in convolutions))
-
-
 class ToyModel(nn.Module):
-    """All of it, with random weights; ``null`` stands for each token of the prompt in unconditional rows."""
+    """All of it, with random weights. ``null`` stands for each token of the prompt in unconditional rows; the codec makes both
+    sides of a stereo image, (rows, sides, samples), of latents (rows, latent width, frames)."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
         self.embed, self.null = nn.Embedding(VOCABULARY, TEXT_WIDTH), nn.Parameter(torch.zeros(TEXT_WIDTH))
         self.text = nn.Sequential(*(Mlp(TEXT_WIDTH, TEXT_INNER) for _ in range(2)))
-        self.denoiser, self.codec, self.encoder = Denoiser(), _codec(), nn.Conv1d(1, LATENT, HOP, stride=HOP)
+        self.denoiser, self.encoder = Denoiser(), nn.Conv1d(1, LATENT, HOP, stride=HOP)
+        convolutions = (
+            nn.Conv1d(LATENT, CHANNELS[0], 3, padding=1),
+            nn.ConvTranspose1d(CHANNELS[0], CHANNELS[1], 8, stride=4, padding=2),
+            nn.ConvTranspose1d(CHANNELS[1], CHANNELS[2], 16, stride=8, padding=4),
+            nn.Conv1d(CHANNELS[2], SIDES, 7, padding=3),
+        )
+        self.codec = nn.Sequential(*(nn.Sequential(each, nn.Tanh()) for each in convolutions))
         random = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for weight in self.parameters():
@@ -202,12 +198,6 @@ class ToyDiffusion(Anatomy):
     def __init__(self, model: ToyModel, name: str = "toy", folder: Path | None = None) -> None:
         super().__init__(model, name, PATHS, LACKS)
         self.folder, self.clock = folder, Clock()
-        self.device, self.dtype = model.null.device, model.null.dtype
-
-    def fingerprint(self) -> str:
-        return fingerprint(self.model)
-
-    # --- places ---
 
     def heads(self, location: Location) -> int:
         return HEADS
@@ -227,9 +217,6 @@ class ToyDiffusion(Anatomy):
     def along(self, location: Location, frames: int, tokens: int) -> int:
         return {"text": tokens, "denoiser": frames, "codec": frames * RATES[location.layer]}[location.network]
 
-    def activation_dtype(self, location: Location) -> torch.dtype:
-        return self.dtype
-
     def layout(self, location: Location, guidance: float) -> Layout:
         """Unconditional rows first; within each branch the takes of one step, then those of the next; a position for the time."""
         clock, branches = self.clock, self.branches(location, guidance)
@@ -247,8 +234,6 @@ class ToyDiffusion(Anatomy):
             yield
         finally:
             self.clock = Clock()
-
-    # --- text ---
 
     def read_text(self, prompts: Sequence[str]) -> Text:
         split = [list(re.finditer(r"\w+|[^\w\s]", prompt)) for prompt in prompts]
@@ -268,8 +253,6 @@ class ToyDiffusion(Anatomy):
 
     def batches(self, prompts: Sequence[str]) -> list[list[int]]:
         return [list(range(len(prompts)))]
-
-    # --- playing ---
 
     def frames(self, seconds: float) -> int:
         return max(1, round(seconds * self.frame_rate))
@@ -295,8 +278,8 @@ class ToyDiffusion(Anatomy):
             for step in range(STEPS):
                 inputs.append(now)
                 velocity = guide(self._velocities(now[:, None], text, sampling.guidance, step)[:, :, 0])
-                now = now + (SIGMAS[step + 1] - SIGMAS[step]) * velocity + FRESH_NOISE[step] * noise[:, 1 + step]
-            waveform = self._waveform(now) if decode else torch.zeros(len(seeds), 0)
+                now = now + STRIDES[step] * velocity + FRESH_NOISE[step] * noise[:, 1 + step]
+            waveform = self._sound(now).mean(1).float().cpu() if decode else torch.zeros(len(seeds), 0)
         state = {"latents": torch.stack(inputs, 1).cpu(), "final": now.cpu()}
         return Takes(tuple(prompts), tuple(seeds), state, waveform)
 
@@ -308,13 +291,10 @@ class ToyDiffusion(Anatomy):
         latents, path = takes.state["latents"].to(self.device), noise
         for _ in range(passes):
             guided = self._guided(latents.split(STEPS_TOGETHER, 1), text, sampling.guidance)
-            path = noise[:, :1] + (self._by_step(self._strides) * guided + fresh).cumsum(1)
+            path = noise[:, :1] + (self._by_step(STRIDES) * guided + fresh).cumsum(1)
             latents = torch.cat([noise[:, :1], path[:, :-1]], 1)
         state = {"latents": latents.cpu(), "final": path[:, -1].cpu()}
-        return Takes(takes.prompts, takes.seeds, state, self._waveform(path[:, -1]))
-
-    def _waveform(self, final: Tensor) -> Tensor:
-        return self._sides(final).mean(1).float().cpu()
+        return Takes(takes.prompts, takes.seeds, state, self._sound(path[:, -1]).mean(1).float().cpu())
 
     def _noise(self, seeds: Sequence[int], frames: int) -> Tensor:
         """What a seed stands for: the first latents and the noise of every step, (takes, 1 + steps, latent width, frames)."""
@@ -324,30 +304,19 @@ class ToyDiffusion(Anatomy):
             drawn[seed] = torch.from_numpy(random.standard_normal((1 + STEPS, LATENT, frames)))
         return torch.stack([drawn[seed] for seed in seeds]).to(self.device, self.dtype)
 
-    @property
-    def _strides(self) -> tuple[float, ...]:
-        return tuple(after - before for before, after in zip(SIGMAS, SIGMAS[1:], strict=False))
-
     def _by_step(self, numbers: Sequence[float]) -> Tensor:
         """One number a step, to multiply (takes, steps, latent width, frames) by."""
         return torch.tensor(numbers, device=self.device, dtype=self.dtype)[:, None, None]
 
-    # --- replaying ---
-
     def _velocities(self, latents: Tensor, text: Text, guidance: float, first: int) -> Tensor:
         """(branches, takes, steps, latent width, frames), the conditional branch first, for some steps from ``first`` on."""
         takes, steps = latents.shape[:2]
-        rows, states, mask = (
-            latents.transpose(0, 1).flatten(0, 1),
-            text.states.repeat(steps, 1, 1),
-            text.mask.repeat(steps, 1),
-        )
-        noise = torch.tensor(SIGMAS[first : first + steps], device=self.device, dtype=self.dtype).repeat_interleave(
-            takes
-        )
+        states, mask = text.states.repeat(steps, 1, 1), text.mask.repeat(steps, 1)
+        rows = latents.transpose(0, 1).flatten(0, 1)
+        noise = self._by_step(SIGMAS[first : first + steps]).flatten().repeat_interleave(takes)
         if guidance > 1:
             states = torch.cat([self.model.null.expand_as(states), states])
-            rows, mask, noise = torch.cat([rows, rows]), torch.cat([mask, mask]), torch.cat([noise, noise])
+            rows, mask, noise = (torch.cat([part, part]) for part in (rows, mask, noise))
         self.clock = replace(self.clock, first=first, steps=steps)
         found = self.model.denoiser(rows, noise, states, mask)
         return found.unflatten(0, (-1, steps, takes)).transpose(1, 2).flip(0)  # type: ignore[no-any-return]
@@ -378,7 +347,7 @@ class ToyDiffusion(Anatomy):
 
     def expected(self, replay: Replay) -> tuple[Tensor, ...]:
         """Where the velocities lead, up to what noise adds."""
-        way = (self._by_step(self._strides) * replay.predicted).sum(1)
+        way = (self._by_step(STRIDES) * replay.predicted).sum(1)
         return ((replay.takes.state["latents"][:, 0].to(self.device) + way).transpose(1, 2),)
 
     def latents(
@@ -393,15 +362,10 @@ class ToyDiffusion(Anatomy):
 
     def rollout(self, replay: Replay) -> Tensor:
         """What the latents of later steps pull at is where the velocities of earlier ones have led."""
-        if not replay.inputs:
-            raise ValueError("a rollout needs a replay that follows its inputs")
-        pulls = torch.cat(
-            [torch.zeros_like(part) if part.grad is None else part.grad for part in replay.inputs.values()], 1
-        )
+        pulls = torch.cat([part.grad for part in replay.inputs.values()], 1)
         for part in replay.inputs.values():
             part.grad = None
-        later = pulls.flip(1).cumsum(1).flip(1) - pulls
-        return self._by_step(self._strides) * later
+        return self._by_step(STRIDES) * (pulls.flip(1).cumsum(1).flip(1) - pulls)
 
     def log_likelihood(self, replay: Replay) -> Tensor:
         """How well the finished take is foretold at every step: minus the squared error, mean over steps and width."""
@@ -425,26 +389,17 @@ class ToyDiffusion(Anatomy):
             self.replay(takes, self.read_text(takes.prompts), Sampling(guidance))
         return torch.stack(found, 1).cpu()
 
-    # --- sound ---
-
     def _sound(self, latents: Tensor) -> Tensor:
         """(takes, sides, samples) of latents (takes, latent width, frames)."""
         self.clock = replace(self.clock, frames=latents.shape[2])
         return self.model.codec(latents)  # type: ignore[no-any-return]
 
-    @torch.no_grad()
-    def _sides(self, final: Tensor) -> Tensor:
-        parts = []
-        for rows in torch.arange(len(final)).split(DECODE_ROWS):
-            with self.working_on(rows):
-                parts.append(self._sound(final[rows]))
-        return torch.cat(parts)
-
     def decode(self, latents: Sequence[Tensor]) -> Tensor:
         return self._sound(latents[0].transpose(1, 2)).mean(1)
 
+    @torch.no_grad()
     def channels(self, takes: Takes) -> Tensor:
-        return self._sides(takes.state["final"].to(self.device)).float().cpu()
+        return self._sound(takes.state["final"].to(self.device)).float().cpu()
 
     def _encode(self, waveform: Tensor) -> Tensor:
         short = -waveform.shape[1] % HOP
@@ -463,7 +418,7 @@ class ToyDiffusion(Anatomy):
         rows = (2 if guidance > 1 else 1) * size
         return Cost(
             row=rows * (frames * (LATENT * STEPS + 8 * WIDTH + INNER) + (frames + tokens) * frames * HEADS),
-            decoding=DECODE_ROWS * frames * HOP * max(CHANNELS) * size,
+            decoding=frames * HOP * max(CHANNELS) * size,
             waveform=frames * HOP * 4,
             attribution=STEPS * rows * frames * LAYERS * (24 * WIDTH + 6 * INNER + HEADS * frames),
         )
