@@ -99,7 +99,8 @@ def _badge(q: float | None, intact: bool = True) -> Badge:
     return "verified" if q is not None and q < BELIEVED and intact else "tested"
 
 
-Where = Literal["nowhere", "text encoder", "decoder", "codec and judge", "unclear"]
+Player = Literal["decoder", "denoiser"]
+Where = Literal["nowhere", "text encoder", Player, "codec and judge", "unclear"]
 
 
 class ReferenceClips(BaseModel):

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import nn
 
 from tonescope.models.errors import TonescopeError
+from tonescope.models.fingerprint import fingerprint
 from tonescope.models.hooks import Place, compiled
-from tonescope.models.sites import SITES, Site
+from tonescope.models.sites import ATTRIBUTED, SITES, Site
 from tonescope.models.units import Location, Unit
 
 Key = tuple[str, str]
@@ -46,6 +48,24 @@ class Anatomy:
         refuse_compiled(model, name)
         model.requires_grad_(False)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return next(self.model.parameters()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Its precision."""
+        return next(self.model.parameters()).dtype
+
+    def activation_dtype(self, location: Location) -> torch.dtype:
+        """The precision of the activations at a location: by default the model's own."""
+        return self.dtype
+
+    def fingerprint(self) -> str:
+        """Tells apart models that share a name: a stretch of every weight."""
+        return fingerprint(self.model)
+
     # --- which there are ---------------------------------------------------------------------------------------------
 
     def locations(self, *keys: str) -> list[Location]:
@@ -71,7 +91,7 @@ class Anatomy:
         """
         if not keys:
             raise TonescopeError(
-                "no site was named, so there is nowhere to look; name at least one, such as decoder.mlp."
+                f"no site was named, so there is nowhere to look; name at least one, such as {self._first()}."
             )
         found = self.locations(*keys)
         for site in SITES:
@@ -96,6 +116,10 @@ class Anatomy:
         count = self.units(unit.location)
         if not 0 <= unit.index < count:
             raise TonescopeError(f"{unit.location} of {self.name} has units 0 to {count - 1}, so there is no {unit}.")
+
+    def _first(self) -> str:
+        """A site to name as an example: the first that effects are estimated at."""
+        return next((location.site.key for location in self.locations(*ATTRIBUTED)), ATTRIBUTED[0])
 
     # --- where they are ----------------------------------------------------------------------------------------------
 

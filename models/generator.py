@@ -74,7 +74,8 @@ class Takes:
     @property
     def distinct(self) -> int:
         """How many different takes there are."""
-        return len({tuple(tensor[row].numpy().tobytes() for tensor in self.state.values()) for row in range(len(self))})
+        rows = (tuple(_bytes(tensor[row]) for tensor in self.state.values()) for row in range(len(self)))
+        return len(set(rows))
 
     @classmethod
     def join(cls, parts: Sequence[Takes]) -> Takes:
@@ -85,6 +86,11 @@ class Takes:
             {name: torch.cat([part.state[name] for part in parts]) for name in parts[0].state},
             torch.cat([part.waveform for part in parts]),
         )
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    """What a tensor of any type holds; numpy knows no bfloat16."""
+    return tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 
 @dataclass(frozen=True)
@@ -263,7 +269,7 @@ class Generator(Protocol):
         """Pass finished takes once through the networks that the locations are in, for the hooks there."""
 
     def expected(self, replay: Replay) -> tuple[Tensor, ...]:
-        """The latents that the network expects, one tensor (takes, frames, width) a side of the stereo image."""
+        """The latents that the network expects, (takes, frames, width): one tensor a run of the codec, which may be each side's."""
 
     def latents(
         self, replay: Replay, anchor: Sequence[Tensor] | None = None, *, version: int = 0
@@ -276,7 +282,7 @@ class Generator(Protocol):
         """
 
     def decode(self, latents: Sequence[Tensor]) -> Tensor:
-        """Waveform (takes, samples) of latents, one tensor a side; differentiable."""
+        """Waveform (takes, samples) of latents, one tensor a run of the codec; differentiable."""
 
     def log_likelihood(self, replay: Replay) -> Tensor:
         """Log-probability of the takes under the replay's prompt (takes, frames), up to what does not depend on the

@@ -7,7 +7,7 @@ takes, steps, along, features), with the conditional branch first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -32,8 +32,8 @@ class Layout:
         prefix: leading positions that are prompt rather than audio; the canonical view leaves them out.
         start: the audio position of the first one after the prefix.
         frames: where the tensor runs faster than the frames of the audio, how many frames it covers; else 0.
-        part: which part of ``along`` this is, where a location runs several times for one take (sides of a stereo
-            image).
+        part: which part of ``along`` this is, and ``parts``, of how many: more than one where a location runs several times
+            for one take (a codec that sounds the sides of a stereo image one after the other).
         takes: which takes of the whole are there; ``None`` means all.
     """
 
@@ -46,6 +46,7 @@ class Layout:
     start: int = 0
     frames: int = 0
     part: int = 0
+    parts: int = 1
     takes: Tensor | None = None
 
     def split(self, tensor: Tensor) -> Tensor:
@@ -84,3 +85,30 @@ class Layout:
 
     def _body(self, tensor: Tensor) -> Tensor:
         return tensor.transpose(1, 2) if self.features_axis == 1 else tensor
+
+
+@dataclass
+class Pieces:
+    """What passes through a location for one batch, piece by piece: a few denoising steps, or one part, at a time.
+
+    Attributes:
+        steps: how many denoising steps pass through the location.
+    """
+
+    steps: int = 1
+    _found: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+
+    def add(self, layout: Layout, tensor: Tensor) -> Tensor | None:
+        """The whole, (takes, branches, steps, along, features), when its last piece is here; ``None`` before."""
+        found = self._found
+        found[layout.first_step, layout.part] = layout.split(tensor).transpose(0, 1)
+        if sum(piece.shape[2] for piece in found.values()) < self.steps * layout.parts:
+            return None
+        firsts = sorted({first for first, _ in found})
+        by_step = [_joined([found[first, part] for part in range(layout.parts)], 3) for first in firsts]
+        found.clear()
+        return _joined(by_step, 2)
+
+
+def _joined(tensors: list[Tensor], axis: int) -> Tensor:
+    return torch.cat(tensors, axis) if len(tensors) > 1 else tensors[0]

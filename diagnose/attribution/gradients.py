@@ -22,6 +22,7 @@ from tonescope.diagnose.store.traces import Extent, Trace, TraceSpec, about, che
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.hooks import hooked, write
+from tonescope.models.layout import Pieces
 from tonescope.models.units import Location, Unit
 
 
@@ -225,7 +226,9 @@ class _Pass:
         return found
 
     def _record(self, location: Location, value: Tensor) -> None:
-        """Keep what was asked for of (takes, branches, steps, along, features)."""
+        """How active units are, and what was asked for, of (takes, branches, steps, along, features)."""
+        width = self.generator.head_width(location)
+        self.activity[location] = value[:, 0].abs().mean((0, 1, 2)).unflatten(0, (-1, width)).mean(1)
         if self.trace is None:
             return
         self.kept[location], chosen = reduced(self.generator, location, value, self.trace)
@@ -247,15 +250,16 @@ class _Pass:
                 f"unconditional half of {location}; measure them with guidance."
             )
         mean = self.means.values[location][:branches].to(generator.device, generator.activation_dtype(location))
+        pieces = Pieces(generator.steps(location))
 
         def change(tensor: Tensor) -> Tensor:
             layout = generator.layout(location, guidance)
             here = slice(layout.first_step, layout.first_step + layout.steps)
             baseline = mean[:, None, here, None]  # (branches, 1, steps, 1, features)
-            value = layout.split(tensor).detach()
-            if location not in self.activity:
-                self._record(location, value.transpose(0, 1))
-                self.activity[location] = value[0].abs().mean((0, 1, 2)).unflatten(0, (-1, width)).mean(1)
+            # A metric may replay under a second prompt as well; the takes' own comes first.
+            whole = pieces.add(layout, tensor.detach()) if location not in self.activity else None
+            if whole is not None:
+                self._record(location, whole)
             # What holds the tensor itself would keep it, and all that it was made of, alive.
             kept, tapped = tensor.detach(), tensor if tensor.requires_grad else tensor.detach().requires_grad_()
 

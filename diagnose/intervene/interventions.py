@@ -141,11 +141,16 @@ def _wrong_place(generator: Generator, edit: Edit, location: Location, guidance:
             f"{location} works on the whole prompt at once, so an edit there cannot be limited to some seconds; "
             "leave the seconds out."
         )
-    if edit.steps and edit.steps[0] >= generator.steps(location):
+    steps = generator.steps(location)
+    if edit.steps and steps == 1:
         yield (
-            f"{generator.steps(location)} denoising step(s) pass through {location}, so none from {edit.steps[0]} on "
-            "can be "
-            "edited there; choose earlier ones, or leave the steps out."
+            f"{location} runs once for all of the take, so an edit there cannot be limited to some denoising steps; "
+            "leave the steps out."
+        )
+    if edit.steps and edit.steps[1] > steps:
+        yield (
+            f"an edit up to step {edit.steps[1]} reaches beyond the {steps} denoising steps that pass through {location}; "
+            f"choose a range within 0 to {steps}."
         )
     if edit.branch == "uncond" and branches == ("cond",):
         yield (

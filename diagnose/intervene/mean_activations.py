@@ -114,8 +114,7 @@ def measure(
         if location not in sums:
             sums[location] = torch.zeros(len(mean), generator.steps(location), mean.shape[2])
         here = slice(layout.first_step, layout.first_step + layout.steps)
-        # The codec of a stereo model runs once for each side.
-        sums[location][:, here] += mean / generator.n_channels ** (location.network == "codec")
+        sums[location][:, here] += mean / layout.parts
 
     where = generator.locations(*PLAYING)
     hooks = [read(generator.place(location), partial(note, location)) for location in where]

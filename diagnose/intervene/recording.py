@@ -14,6 +14,7 @@ from tonescope.diagnose.intervene.patching import SourceActivations
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.hooks import hooked, read
+from tonescope.models.layout import Pieces
 from tonescope.models.units import Location
 
 T = TypeVar("T")
@@ -41,22 +42,14 @@ def watch(
     """
     generator, guidance = context.generator, context.guidance
     seen: dict[Location, T] = {}
-    caught: dict[Location, dict[tuple[int, int], Tensor]] = {location: {} for location in locations}
 
     def look(location: Location) -> Callable[[Tensor], None]:
-        parts = generator.n_channels if location.network == "codec" else 1
-        steps = generator.steps(location)
+        pieces = Pieces(generator.steps(location))
 
         def keep(tensor: Tensor) -> None:
-            layout = generator.layout(location, guidance)
-            pieces = caught[location]
-            pieces[layout.first_step, layout.part] = layout.split(tensor).transpose(0, 1)
-            if sum(piece.shape[2] for piece in pieces.values()) < steps * parts:
-                return
-            firsts = sorted({first for first, _ in pieces})
-            whole = [torch.cat([pieces[first, part] for part in range(parts)], 3) for first in firsts]
-            seen[location] = reduce(location, torch.cat(whole, 2) if len(whole) > 1 else whole[0])
-            pieces.clear()
+            whole = pieces.add(generator.layout(location, guidance), tensor)
+            if whole is not None:
+                seen[location] = reduce(location, whole)
 
         return keep
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
 
+MOST_STEPS = 10_000
 VALUED = ("scale", "set")  # kinds that a value goes with
 _SETTINGS = ("takes", "seconds", "seed", "guidance", "foil", "memory_gib")
 
@@ -59,6 +60,12 @@ class ExperimentParameters(JobParameters):
         Flag(metavar="START END"),
         Range(0, LONGEST_SECONDS, "no edit can start or end at {} seconds"),
         Field(description="Only in these seconds."),
+    ] = None
+    steps: Annotated[
+        tuple[int, int] | None,
+        Flag(metavar="FIRST END"),
+        Range(0, MOST_STEPS, "no edit can start or end at step {}"),
+        Field(description="Only in these denoising steps, counted from 0, up to before END."),
     ] = None
     branch: Annotated[str, Field(description="Half of guidance to edit: both, cond (prompted), uncond.")] = "both"
     strength: Annotated[
@@ -102,7 +109,7 @@ def _run(session: Session, parameters: ExperimentParameters, watch: Watch) -> Ou
     from tonescope.diagnose.intervene.interventions import Edit
     from tonescope.diagnose.jobs.experiment import targets
 
-    how: dict[str, Any] = {name: getattr(parameters, name) for name in ("kind", "branch", "strength")}
+    how: dict[str, Any] = {name: getattr(parameters, name) for name in ("kind", "branch", "strength", "steps")}
     how |= {"value": parameters.value or 0.0, "seconds": parameters.between}
     edit = Edit(targets(session.generator, parameters.where), **how)
     prompt, settings, source = parameters.prompt, parameters.settings, parameters.source

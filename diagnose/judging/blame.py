@@ -1,4 +1,4 @@
-"""Where a confusion is made: already in the text encoder, in the decoder, or by codec and judge, which listen."""
+"""Where a confusion is made: in the text encoder, in what plays (decoder or denoiser), or by codec and judge, which listen."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.reference_clips import FEWEST_CLIPS
 from tonescope.diagnose.judging.verdict import Verdict
-from tonescope.diagnose.schema import Blame, Contrast, ReferenceClips, Trial, Where
+from tonescope.diagnose.schema import Blame, Contrast, Player, ReferenceClips, Trial, Where
 from tonescope.diagnose.stats import Share, share
 from tonescope.models.generator import Generator
 from tonescope.models.judges.judge import Judge
@@ -68,6 +68,7 @@ def place_blame(finding: Finding, generator: Generator, judge: Judge) -> Blame:
     if finding.confused is None:
         return Blame(where="nowhere", sentence=_nothing_to_place(finding), known=finding.known)
     case = _Case(
+        player=player(generator),
         asked=finding.confused,
         heard=finding.contrast.target,
         listener=_Listener.of(finding, finding.confused, judge),
@@ -77,7 +78,7 @@ def place_blame(finding: Finding, generator: Generator, judge: Judge) -> Blame:
     )
     rule = next(rule for rule in _RULES if rule.holds(case))
     return Blame(
-        where=rule.where,
+        where=rule.where or case.player,
         sentence=rule.sentence(case),
         badge=finding.bare.badge if rule.proven and finding.bare else "observed",
         nearest=case.text.nearest,
@@ -86,6 +87,12 @@ def place_blame(finding: Finding, generator: Generator, judge: Judge) -> Blame:
         known=finding.known,
         bare=finding.bare,
     )
+
+
+def player(generator: Generator) -> Player:
+    """The network that plays: a decoder code by code, or a denoiser."""
+    networks = {location.network for location in generator.locations()}
+    return "denoiser" if "denoiser" in networks else "decoder"
 
 
 def _nothing_to_place(finding: Finding) -> str:
@@ -150,6 +157,7 @@ class _Text:
 class _Case:
     """All evidence on one confusion, with what the rules of :data:`_RULES` ask about it."""
 
+    player: Player
     asked: str
     heard: str
     listener: _Listener
@@ -182,9 +190,10 @@ class _Case:
 
 @dataclass(frozen=True)
 class _Rule:
-    """A place, when the blame goes there, and the sentence; ``proven`` where it rests on takes of the bare word."""
+    """A place (``None`` is the network that plays), when the blame goes there, and the sentence; ``proven`` where it rests on
+    takes of the bare word."""
 
-    where: Where
+    where: Where | None
     holds: Callable[[_Case], bool]
     sentence: Callable[[_Case], str]
     proven: bool = False
@@ -198,10 +207,10 @@ _RULES = (
         lambda case: f"The confusion may be the listener’s: {case.listener.words}.",
     ),
     _Rule(
-        "decoder",
+        None,
         lambda case: case.word_alone_is_better,
         lambda case: (
-            f"The decoder makes it of the prompt’s other words: from “{case.asked}” alone, {case.alone} takes are "
+            f"The {case.player} makes it of the prompt’s other words: from “{case.asked}” alone, {case.alone} takes are "
             f"heard as {case.asked}, from the prompt {case.before}; {case.evidence}."
         ),
         proven=True,
@@ -223,14 +232,14 @@ _RULES = (
         "unclear",
         lambda case: case.listener.misheard is None,
         lambda case: (
-            f"The text encoder is not to blame ({case.text.words}), but whether the decoder is, or the listener, "
+            f"The text encoder is not to blame ({case.text.words}), but whether the {case.player} is, or the listener, "
             f"is unclear: {case.listener.words}."
         ),
     ),
     _Rule(
-        "decoder",
+        None,
         lambda case: case.bare is None,
-        lambda case: f"That leaves the decoder: {case.evidence}.",
+        lambda case: f"That leaves the {case.player}: {case.evidence}.",
     ),
     _Rule(
         "unclear",
@@ -241,10 +250,10 @@ _RULES = (
         ),
     ),
     _Rule(
-        "decoder",
+        None,
         lambda case: True,
         lambda case: (
-            f"The confusion is made in the decoder: even “{case.asked}” alone is heard as {case.asked} in only "
+            f"The confusion is made in the {case.player}: even “{case.asked}” alone is heard as {case.asked} in only "
             f"{case.alone} takes; {case.evidence}."
         ),
     ),

@@ -96,6 +96,7 @@ def edit(experiment: Experiment) -> str:
     told = f"{named} {DONE[row.kind].format(row.value, row.source)}"
     told += f" by {row.strength:g} of the way" * (row.strength != 1)
     told += f", {row.seconds[0]:g} to {row.seconds[1]:g} s" if row.seconds else ""
+    told += f", denoising steps {row.steps[0]} to {row.steps[1] - 1}" if row.steps else ""
     return told + f", {row.branch} half of guidance only" * (row.branch != "both") + "."
 
 

@@ -18,7 +18,6 @@ from tonescope.models.families.musicgen.paired_sampling import PairedSampling, g
 from tonescope.models.families.musicgen.places import Clock
 from tonescope.models.families.musicgen.replaying import Replaying
 from tonescope.models.families.musicgen.skip_uncond import skip_uncond
-from tonescope.models.fingerprint import fingerprint
 from tonescope.models.generator import Cost, Sampling, Takes
 from tonescope.models.hooks import Hook, hooked
 from tonescope.models.sites import ATTRIBUTED
@@ -68,10 +67,6 @@ class MusicGen(Replaying):
     def frames(self, seconds: float) -> int:
         """Whole frames closest to a length in seconds, at least one."""
         return delay.frames_in(seconds, self.frame_rate)
-
-    def fingerprint(self) -> str:
-        """Tells apart models that share a name: a stretch of every weight."""
-        return fingerprint(self.model)
 
     # --- step by step ------------------------------------------------------------------------------------------------
 

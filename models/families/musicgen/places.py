@@ -110,7 +110,8 @@ class Places(Anatomy):
         """Conditional rows first, then the unconditional ones; positions of audio after those of the prompt."""
         clock, branches = self.clock, self.branches(location, guidance)
         if location.network == "codec":
-            return Layout(branches, features_axis=1, frames=clock.frames, part=clock.side, takes=clock.rows)
+            sides = {"part": clock.side, "parts": self.n_channels}
+            return Layout(branches, features_axis=1, frames=clock.frames, takes=clock.rows, **sides)
         if location.network == "text":
             return Layout(branches, takes=clock.rows)
         return Layout(branches, prefix=clock.prefix, start=clock.start, takes=clock.rows)

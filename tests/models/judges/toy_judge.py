@@ -1,14 +1,23 @@
-"""A judge without a text tower: it hears whether sound is dark, bright or quiet, by spectral centroid and level."""
+"""A judge as somebody would add one: this file, and a row in the registry.
+
+It has no text tower: it hears whether sound is dark, bright or quiet, by spectral centroid and level.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tonescope.models.judges.calibration import ConfusionRecord
 
+MODEL_TYPE, DESCRIPTION = "toy_judge", "spectral centroid and level"
+LABELS = ("dark", "bright", "quiet")
 CPU = torch.device("cpu")
 
 
@@ -17,8 +26,8 @@ class ToyJudge:
     """Three labels; differentiable; without gradients of its own, without weights."""
 
     name: str = "toy judge"
-    description: str = "spectral centroid and level"
-    labels: tuple[str, ...] = ("dark", "bright", "quiet")
+    description: str = DESCRIPTION
+    labels: tuple[str, ...] = LABELS
     domain: str = ""
     record: ConfusionRecord | None = None
     window_seconds: float = 0.5
@@ -44,3 +53,19 @@ class ToyJudge:
 
     def fingerprint(self) -> str:
         return f"{self.boundary:g} Hz, {self.quiet:g} dB"
+
+
+def save(folder: Path, boundary: float = 150.0, quiet: float = -50.0) -> Path:
+    """Write the toy as a folder that the command line can load."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": MODEL_TYPE}))
+    rows = [{"label": label, "family": "sound"} for label in LABELS]
+    (folder / "tonescope.json").write_text(json.dumps({"labels": rows}))
+    save_file({"bounds": torch.tensor([boundary, quiet])}, folder / "model.safetensors")
+    return folder
+
+
+def load(folder: Path, name: str, labels: Sequence[str], device: str) -> ToyJudge:
+    """Load what :func:`save` wrote."""
+    boundary, quiet = load_file(folder / "model.safetensors")["bounds"].tolist()
+    return ToyJudge(name, labels=tuple(labels), device=torch.device(device), boundary=boundary, quiet=quiet)

@@ -1,0 +1,164 @@
+"""A family, a judge, a technique and a report, each one file and one row of a registry, work everywhere, and together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+import soundfile
+from typer.testing import CliRunner, Result
+
+from tests.models.families import toy_diffusion
+from tests.models.judges import toy_judge
+from tonescope.diagnose.jobs import registry as jobs
+from tonescope.diagnose.jobs.registry import Row as JobRow
+from tonescope.diagnose.report.sounds import Players, Sounds
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.schema import Diagnosis
+from tonescope.models import registry as models
+from tonescope.models.registry import Row as ModelRow
+from tonescope.ui import app as page
+from tonescope.ui.cli import app
+
+PROMPT = "bright drums with piano"
+QUICK = ("--takes", "2", "--seconds", "0.5", "--rounds", "1", "--test-words", "1", "--dose", "0")
+MODELS = [
+    ModelRow("Toy diffusion", "generator", (toy_diffusion.MODEL_TYPE,), "tests.models.families.toy_diffusion"),
+    ModelRow("Toy judge", "judge", (toy_judge.MODEL_TYPE,), "tests.models.judges.toy_judge"),
+]
+JOBS = [
+    JobRow("toy", "technique", "tests.ui.toy_technique", "Count the units of a location."),
+    JobRow("toys", "report", "tests.ui.toy_report", "Count the locations of a model."),
+]
+
+
+@pytest.fixture(autouse=True)
+def _rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "REGISTRY", [*models.REGISTRY, *MODELS])
+    monkeypatch.setattr(jobs, "ROWS", [*jobs.ROWS, *JOBS])
+
+
+@pytest.fixture(scope="module")
+def toys(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The folders of a toy generator and a toy judge."""
+    root = tmp_path_factory.mktemp("toys")
+    return str(toy_diffusion.save(root / "generator")), str(toy_judge.save(root / "judge"))
+
+
+def run(toys: tuple[str, str], *arguments: str) -> Result:
+    result = CliRunner().invoke(app, [*arguments, "--model", toys[0], "--judge", toys[1]])
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_diagnose_explains_a_diffusion_model_by_a_judge_without_a_text_tower(
+    toys: tuple[str, str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shown = " ".join(run(toys, "diagnose", PROMPT, *QUICK, "--out", str(out)).stdout.split())
+    assert "denoiser." in shown and "decoder.0" not in shown.replace("codec.", "") and "bright" in shown
+    found = Diagnosis.model_validate_json((out / "diagnosis.json").read_text())
+    assert found.model.description.endswith("4 denoising steps") and found.judge.description == toy_judge.DESCRIPTION
+    assert found.drivers.units and all(row.unit.startswith("denoiser.") for row in found.drivers.units)
+    assert found.drivers.group is not None and found.drivers.group.units >= 2
+    assert "decoder" not in found.blame.sentence
+    sound, rate = soundfile.read(next(iter((out / "audio").iterdir())))
+    assert sound.shape == (800, 2) and rate == toy_diffusion.SAMPLE_RATE
+    html = (out / "report.html").read_text()
+    assert html.count("data:audio/wav") >= 4 and f"<code>{found.drivers.units[0].unit}</code>" in html
+
+
+def test_diagnose_prints_json(toys: tuple[str, str]) -> None:
+    printed = json.loads(run(toys, "diagnose", PROMPT, *QUICK, "--json").stdout)
+    found = Diagnosis.model_validate(printed)
+    assert {take.heard for take in found.takes} <= set(toy_judge.LABELS)
+    schema = json.loads(CliRunner().invoke(app, ["schema", "diagnose"]).stdout)
+    assert set(printed) == set(schema["properties"])
+
+
+def test_units_lists_the_places_of_the_toy(toys: tuple[str, str]) -> None:
+    shown = CliRunner().invoke(app, ["units", "--model", toys[0], "--json"])
+    assert shown.exit_code == 0, shown.output
+    rows = {row["location"]: row for row in json.loads(shown.stdout)}
+    assert rows["denoiser.1.mlp"]["units"] == toy_diffusion.INNER and rows["denoiser.0.self"]["kind"] == "head"
+    assert "decoder.0.mlp" not in rows and "codec.3.decoder" in rows
+    told = CliRunner().invoke(app, ["units", "decoder.mlp", "--model", toys[0]])
+    assert told.exit_code == 2 and "has no location decoder.0.mlp" in told.stderr.replace("\n", " ")
+
+
+def test_an_edit_of_some_denoising_steps_and_of_one_half_of_guidance(toys: tuple[str, str]) -> None:
+    quick = ("--kind", "set", "--value", "4", "--takes", "2", "--seconds", "0.5")
+    where = ("edit", PROMPT, "denoiser.1.mlp:3", "denoiser.0.self:1")
+    limited = json.loads(run(toys, *where, *quick, "--steps", "1", "3", "--branch", "uncond", "--json").stdout)
+    whole = json.loads(run(toys, *where, *quick, "--json").stdout)
+    assert limited["edit"]["steps"] == [1, 3] and whole["edit"]["steps"] is None
+    assert limited["edited"] != whole["edited"] and limited["untouched"] == whole["untouched"]
+    assert "denoising steps 1 to 2" in " ".join(run(toys, *where, *quick, "--steps", "1", "3").stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (("2", "9"), "choose a range within 0 to 4"),
+        (("3", "1"), "are no range"),
+        (("-1", "2"), "no edit can start or end at step -1"),
+    ],
+)
+def test_steps_that_are_none_are_refused(toys: tuple[str, str], steps: tuple[str, str], told: str) -> None:
+    where = ("edit", PROMPT, "denoiser.1.mlp:3", "--model", toys[0], "--judge", toys[1])
+    result = CliRunner().invoke(app, [*where, "--steps", *steps])
+    assert result.exit_code == 2 and told in " ".join(result.stderr.split()), result.output
+
+
+def test_technique_and_report_work_on_the_toys(toys: tuple[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert "denoiser.1.mlp has 24 units." in " ".join(
+        run(toys, "toy", "denoiser.1.mlp", "--out", str(out)).stdout.split()
+    )
+    assert json.loads((out / "toy.json").read_text())["units"] == toy_diffusion.INNER
+    assert (out / "report.html").read_text().count("data:audio/wav") == 2
+    counted = json.loads(run(toys, "toys", "--json").stdout)
+    listed = CliRunner().invoke(app, ["units", "--model", toys[0], "--json"]).stdout
+    assert counted["locations"] == len(json.loads(listed)) == 14
+    run(toys, "toys", "--out", str(tmp_path / "report"))
+    assert "has 14 locations." in (tmp_path / "report" / "report.html").read_text()
+    for name in ("toy", "toys"):
+        assert json.loads(CliRunner().invoke(app, ["schema", name]).stdout)["properties"]
+
+
+def test_the_page_shows_what_was_found(toys: tuple[str, str]) -> None:
+    session = Session.open(*toys)
+    built = page.build(session)
+    diagnose = next(block for block in built.fns.values() if block.fn is not None and block.fn.__name__ == "run")
+    values = dict(zip(diagnose.inputs, (PROMPT, 2, 0.5, 1, 3.0, "", "bright"), strict=True))
+    shown, data, _ = diagnose.fn(values)  # type: ignore[misc]
+    assert data["intended"]["label"] == "bright" and len(_on_page(shown, gr.Audio)) >= 4
+    text = "".join(str(part.value) for part in _on_page(shown, gr.HTML))
+    assert f"<code>{data['drivers']['units'][0]['unit']}</code>" in text
+    assert all(wave.shape == (800, 2) for _, (_, wave) in shown.clips.values())
+
+
+@pytest.mark.parametrize(
+    ("row", "given"), zip(JOBS, ({"where": "denoiser.1.mlp"}, {}), strict=True), ids=("toy", "toys")
+)
+def test_the_page_shows_views_of_technique_and_report(
+    toys: tuple[str, str], row: JobRow, given: dict[str, str]
+) -> None:
+    from tonescope.diagnose.jobs.job import Watch
+
+    session, job = Session.open(*toys), row.load()
+    outcome = job.run(session, job.parameters(**given), Watch())
+    views = job.views(outcome.result, outcome.evidence)
+    sets = outcome.evidence.sounds if outcome.evidence else {}
+    shown = page.Shown.of(views, Players(Sounds(session.generator), sets))
+    text = "".join(str(part.value) for part in _on_page(shown, gr.HTML))
+    assert views[-1].title in text and len(_on_page(shown, gr.Audio)) == sum(len(view.sounds) for view in views)
+
+
+def _on_page(shown: page.Shown, kind: type[Any]) -> list[Any]:
+    with gr.Blocks() as built:
+        page.show(shown)
+    return [block for block in built.blocks.values() if isinstance(block, kind)]
