@@ -1,4 +1,5 @@
-"""Where a confusion is made: in the text encoder, in what plays (decoder or denoiser), or by codec and judge, which listen."""
+"""Where a confusion is made: in the text encoder, in what plays (decoder or denoiser), or by codec and judge, which
+listen."""
 
 from __future__ import annotations
 
@@ -190,8 +191,8 @@ class _Case:
 
 @dataclass(frozen=True)
 class _Rule:
-    """A place (``None`` is the network that plays), when the blame goes there, and the sentence; ``proven`` where it rests on
-    takes of the bare word."""
+    """A place (``None`` is the network that plays), when the blame goes there, and the sentence; ``proven`` where it
+    rests on takes of the bare word."""
 
     where: Where | None
     holds: Callable[[_Case], bool]
@@ -210,7 +211,8 @@ _RULES = (
         None,
         lambda case: case.word_alone_is_better,
         lambda case: (
-            f"The {case.player} makes it of the prompt’s other words: from “{case.asked}” alone, {case.alone} takes are "
+            f"The {case.player} makes it of the prompt’s other words: from “{case.asked}” alone, {case.alone} takes "
+            "are "
             f"heard as {case.asked}, from the prompt {case.before}; {case.evidence}."
         ),
         proven=True,

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from tests import tiny
 from tests.models.ruined import refused, set_field
 from tonescope.models.errors import TonescopeError
+from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.loading import load_generator, load_judge
 
 
@@ -47,6 +48,7 @@ def test_merged_equals_the_adapter_on_top(folders: tuple[Path, Path], adapter: P
     tuned = load_generator(str(folders[0]), adapter=str(adapter))
     codes = plain.generate(["house"], [1], 0.5).state["codes"]
     beside = peft.PeftModel.from_pretrained(load_generator(str(folders[0])).model, adapter)
+    assert isinstance(plain, MusicGen) and isinstance(tuned, MusicGen)
     with torch.no_grad():
         merged = tuned.branch_logits(codes, tuned.read_text(["house"]))
         plain.model = beside.get_base_model()

@@ -113,7 +113,8 @@ class Heard:
         return found
 
 
-# --- playing and replaying ---------------------------------------------------------------------------------------------
+# --- playing and replaying
+# ---------------------------------------------------------------------------------------------
 
 
 def test_replay_is_generation_at_every_place_step_and_position(generator: Generator) -> None:
@@ -174,7 +175,8 @@ def test_stereo_is_heard_as_its_mean(generator: Generator, takes: Takes) -> None
     assert generator.frames_of(takes) == generator.frames(SECONDS)
 
 
-# --- edits -------------------------------------------------------------------------------------------------------------
+# --- edits
+# -------------------------------------------------------------------------------------------------------------
 
 
 def _edits(generator: Generator, unit: Unit) -> dict[str, Edit]:
@@ -268,9 +270,9 @@ def test_generation_under_an_edit_replays_under_the_same_edit(generator: Generat
                 takes = generator.generate([PROMPT] * 2, [1, 2], SECONDS)
             with edited(generator, [edit, None], GUIDANCE, means):
                 replayed = activations(Context(generator), takes, _playing(generator))
-            for other in _playing(generator):
-                whole = torch.stack([one.values[other] for one in replayed])
-                assert torch.allclose(heard.whole(other, whole), whole, atol=1e-5), (location, edit, other)
+            for place in _playing(generator):
+                whole = torch.stack([one.values[place] for one in replayed])
+                assert torch.allclose(heard.whole(place, whole), whole, atol=1e-5), (location, edit, place)
 
 
 def test_batched_variants_equal_single_ones(generator: Generator, means: MeanActivations) -> None:
@@ -294,7 +296,8 @@ def test_means_are_those_of_the_takes_they_are_measured_on(generator: Generator)
         assert means.values[location].shape[1] == generator.steps(location)
 
 
-# --- predicting --------------------------------------------------------------------------------------------------------
+# --- predicting
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_prediction_with_all_passes_is_the_edited_generation(generator: Generator, means: MeanActivations) -> None:
@@ -309,13 +312,15 @@ def test_prediction_with_all_passes_is_the_edited_generation(generator: Generato
     assert float((wanted.waveform - clean.waveform).abs().max()) > 1e-3
 
 
-# --- estimating --------------------------------------------------------------------------------------------------------
+# --- estimating
+# --------------------------------------------------------------------------------------------------------
 
 
 def _double(family: str) -> Generator:
     if family == "diffusion":
         return ToyDiffusion(ToyModel().double(), "double")
-    return MusicGen(tiny.musicgen(**tiny.FAMILIES[family]).double(), tiny.tokenizer(), "double")  # type: ignore[arg-type]
+    # type: ignore[arg-type]
+    return MusicGen(tiny.musicgen(**tiny.FAMILIES[family]).double(), tiny.tokenizer(), "double")
 
 
 def _moved(generator: Generator, unit: Unit, part: float, means: MeanActivations) -> Hook:
@@ -365,7 +370,8 @@ METRICS: dict[str, Metric] = {
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS.keys())
 @pytest.mark.parametrize("family", ["mono", "stereo", "melody", "diffusion"])
 def test_the_estimate_is_the_slope_towards_the_reference(family: str, metric: Metric) -> None:
-    """Moving a unit a little of the way to its mean changes the metric by that part of its estimate, in double precision."""
+    """Moving a unit a little of the way to its mean changes the metric by that part of its estimate, in double
+    precision."""
     generator = _double(family)
     take, means = generator.generate([PROMPT], [1], SECONDS), _random_means(generator)
     heard = [key for key in _sites(generator) if metric is METRICS["margin"] or not key.startswith("codec")]
@@ -446,7 +452,8 @@ def test_activity_is_the_mean_size_of_what_a_unit_does(
         assert torch.allclose(activity, sizes.unflatten(0, (-1, generator.head_width(location))).mean(1), atol=1e-5)
 
 
-# --- traces, attention, memory -----------------------------------------------------------------------------------------
+# --- traces, attention, memory
+# -----------------------------------------------------------------------------------------
 
 
 def test_a_trace_holds_every_step_and_comes_back_bit_for_bit(

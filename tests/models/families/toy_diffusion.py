@@ -1,7 +1,9 @@
-"""A family as somebody would add one: a toy that denoises latents, of a few thousand weights; this file, and a row in the registry.
+"""A family as somebody would add one: a toy that denoises latents, of a few thousand weights; this file, and a row in
+the registry.
 
-It has what diffusion models have and MusicGen has not: several denoising steps, latents, unconditional rows first, guidance
-with a memory, a leading position that is no audio, and a codec that sounds both sides of a stereo image in one run.
+It has what diffusion models have and MusicGen has not: several denoising steps, latents, unconditional rows first,
+guidance with a memory, a leading position that is no audio, and a codec that sounds both sides of a stereo image in
+one run.
 """
 
 from __future__ import annotations
@@ -54,7 +56,8 @@ PATHS = {
 LACKS = {("text", "self"): "its text encoder has no attention; look at text.LAYER.mlp instead"}
 
 
-# --- the networks ------------------------------------------------------------------------------------------------------
+# --- the networks
+# ------------------------------------------------------------------------------------------------------
 
 
 class Attention(nn.Module):
@@ -116,8 +119,8 @@ class Denoiser(nn.Module):
 
 
 class ToyModel(nn.Module):
-    """All of it, with random weights. ``null`` stands for each token of the prompt in unconditional rows; the codec makes both
-    sides of a stereo image, (rows, sides, samples), of latents (rows, latent width, frames)."""
+    """All of it, with random weights. ``null`` stands for each token of the prompt in unconditional rows; the codec
+    makes both sides of a stereo image, (rows, sides, samples), of latents (rows, latent width, frames)."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
@@ -156,7 +159,8 @@ def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str 
     return ToyDiffusion(model.to(device, dtype), name, folder)
 
 
-# --- the generator -----------------------------------------------------------------------------------------------------
+# --- the generator
+# -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -170,7 +174,8 @@ class Clock:
 
 
 class ProjectedGuidance:
-    """Guidance with momentum over steps and a bound on its length, as APG has it (Sadat et al. 2024, arXiv 2410.02416)."""
+    """Guidance with momentum over steps and a bound on its length, as APG has it (Sadat et al. 2024, arXiv
+    2410.02416)."""
 
     def __init__(self, scale: float) -> None:
         self.scale = scale
@@ -187,8 +192,8 @@ class ProjectedGuidance:
 
 
 class ToyDiffusion(Anatomy):
-    """The toy under the microscope. A take's state is its ``latents`` (takes, steps, latent width, frames), the input of every
-    step, and the ``final`` ones (takes, latent width, frames)."""
+    """The toy under the microscope. A take's state is its ``latents`` (takes, steps, latent width, frames), the input
+    of every step, and the ``final`` ones (takes, latent width, frames)."""
 
     model: ToyModel
     description, caveat = f"a toy, {LAYERS} layers, {STEPS} denoising steps", ""
@@ -218,7 +223,8 @@ class ToyDiffusion(Anatomy):
         return {"text": tokens, "denoiser": frames, "codec": frames * RATES[location.layer]}[location.network]
 
     def layout(self, location: Location, guidance: float) -> Layout:
-        """Unconditional rows first; within each branch the takes of one step, then those of the next; a position for the time."""
+        """Unconditional rows first; within each branch the takes of one step, then those of the next; a position for
+        the time."""
         clock, branches = self.clock, self.branches(location, guidance)
         if location.network == "codec":
             return Layout(branches, features_axis=1, frames=clock.frames, takes=clock.rows)
@@ -297,7 +303,8 @@ class ToyDiffusion(Anatomy):
         return Takes(takes.prompts, takes.seeds, state, self._sound(path[:, -1]).mean(1).float().cpu())
 
     def _noise(self, seeds: Sequence[int], frames: int) -> Tensor:
-        """What a seed stands for: the first latents and the noise of every step, (takes, 1 + steps, latent width, frames)."""
+        """What a seed stands for: the first latents and the noise of every step, (takes, 1 + steps, latent width,
+        frames)."""
         drawn = {}
         for seed in set(seeds):
             random = np.random.Generator(np.random.Philox(key=seed & (2**64 - 1)))
@@ -309,7 +316,8 @@ class ToyDiffusion(Anatomy):
         return torch.tensor(numbers, device=self.device, dtype=self.dtype)[:, None, None]
 
     def _velocities(self, latents: Tensor, text: Text, guidance: float, first: int) -> Tensor:
-        """(branches, takes, steps, latent width, frames), the conditional branch first, for some steps from ``first`` on."""
+        """(branches, takes, steps, latent width, frames), the conditional branch first, for some steps from ``first``
+        on."""
         takes, steps = latents.shape[:2]
         states, mask = text.states.repeat(steps, 1, 1), text.mask.repeat(steps, 1)
         rows = latents.transpose(0, 1).flatten(0, 1)
@@ -322,15 +330,16 @@ class ToyDiffusion(Anatomy):
         return found.unflatten(0, (-1, steps, takes)).transpose(1, 2).flip(0)  # type: ignore[no-any-return]
 
     def _guided(self, parts: Sequence[Tensor], text: Text, guidance: float) -> Tensor:
-        """(takes, steps, latent width, frames) for the latents of a few steps at a time; guidance then goes through all."""
+        """(takes, steps, latent width, frames) for the latents of a few steps at a time; guidance then goes through
+        all."""
         firsts = range(0, STEPS, STEPS_TOGETHER)
         velocities = [self._velocities(part, text, guidance, first) for first, part in zip(firsts, parts, strict=True)]
         guide, whole = ProjectedGuidance(guidance), torch.cat(velocities, 2)
         return torch.stack([guide(whole[:, :, step]) for step in range(STEPS)], 1)
 
     def replay(self, takes: Takes, text: Text, sampling: Sampling, *, follow_inputs: bool = False) -> Replay:
-        """Takes and steps are rows, a few steps at a time. ``predicted`` are the guided velocities (takes, steps, latent width,
-        frames)."""
+        """Takes and steps are rows, a few steps at a time. ``predicted`` are the guided velocities (takes, steps,
+        latent width, frames)."""
         parts = takes.state["latents"].to(self.device).split(STEPS_TOGETHER, 1)
         if follow_inputs:
             parts = tuple(part.clone().requires_grad_() for part in parts)
@@ -403,7 +412,8 @@ class ToyDiffusion(Anatomy):
 
     def _encode(self, waveform: Tensor) -> Tensor:
         short = -waveform.shape[1] % HOP
-        return self.model.encoder(functional.pad(waveform, (0, short)).to(self.dtype)[:, None])  # type: ignore[no-any-return]
+        # type: ignore[no-any-return]
+        return self.model.encoder(functional.pad(waveform, (0, short)).to(self.dtype)[:, None])
 
     @torch.no_grad()
     def round_trip(self, waveform: Tensor) -> Tensor:
