@@ -269,7 +269,7 @@ class Generator(Protocol):
         """Pass finished takes once through the networks that the locations are in, for the hooks there."""
 
     def expected(self, replay: Replay) -> tuple[Tensor, ...]:
-        """The latents that the network expects, (takes, frames, width): one tensor a run of the codec, which may be each side's."""
+        """The latents that the network expects, (takes, frames, width): one tensor a run of the codec (a side, or all)."""
 
     def latents(
         self, replay: Replay, anchor: Sequence[Tensor] | None = None, *, version: int = 0

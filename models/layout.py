@@ -32,8 +32,8 @@ class Layout:
         prefix: leading positions that are prompt rather than audio; the canonical view leaves them out.
         start: the audio position of the first one after the prefix.
         frames: where the tensor runs faster than the frames of the audio, how many frames it covers; else 0.
-        part: which part of ``along`` this is, and ``parts``, of how many: more than one where a location runs several times
-            for one take (a codec that sounds the sides of a stereo image one after the other).
+        part: which part of ``along`` this is, and ``parts``, of how many: more than one where a location runs several
+            times for one take (a codec that sounds the sides of a stereo image one after the other).
         takes: which takes of the whole are there; ``None`` means all.
     """
 

@@ -1,4 +1,4 @@
-"""A family, a judge, a technique and a report, each one file and one row of a registry, work everywhere, and together."""
+"""A family, a judge, a technique and a report, each one file and one row, work everywhere, and together."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 
 from tests.models.families import toy_diffusion
 from tests.models.judges import toy_judge
-from tonescope.diagnose.jobs import registry as jobs
-from tonescope.diagnose.jobs.registry import Row as JobRow
+from tonescope.diagnose.jobs import job_registry as jobs
+from tonescope.diagnose.jobs.job_registry import Row as JobRow
 from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis

@@ -1,4 +1,4 @@
-"""Where a confusion is made: in the text encoder, in what plays (decoder or denoiser), or by codec and judge, which listen."""
+"""Where a confusion is made: in the text encoder, in what plays (decoder, denoiser), or by codec and judge."""
 
 from __future__ import annotations
 
@@ -190,8 +190,8 @@ class _Case:
 
 @dataclass(frozen=True)
 class _Rule:
-    """A place (``None`` is the network that plays), when the blame goes there, and the sentence; ``proven`` where it rests on
-    takes of the bare word."""
+    """A place (``None`` is the network that plays), when the blame goes there, and the sentence; ``proven`` where it
+    rests on takes of the bare word."""
 
     where: Where | None
     holds: Callable[[_Case], bool]
