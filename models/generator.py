@@ -164,7 +164,7 @@ class Generator(Protocol):
     description: str
     caveat: str
     folder: Path | None
-    model: Any
+    model: torch.nn.Module
     sample_rate: int
     frame_rate: float
     n_channels: int
@@ -269,8 +269,8 @@ class Generator(Protocol):
         """Pass finished takes once through the networks that the locations are in, for the hooks there."""
 
     def expected(self, replay: Replay) -> tuple[Tensor, ...]:
-        """The latents that the network expects, (takes, frames, width): one tensor a run of the codec, which may be
-        each side's."""
+        """The latents that the network expects, (takes, frames, width): one tensor a run of the codec (a side, or
+        all)."""
 
     def latents(
         self, replay: Replay, anchor: Sequence[Tensor] | None = None, *, version: int = 0

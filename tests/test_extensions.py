@@ -1,5 +1,4 @@
-"""A family, a judge, a technique and a report, each one file and one row of a registry, work everywhere, and
-together."""
+"""A family, a judge, a technique and a report, each one file and one row, work everywhere, and together."""
 
 from __future__ import annotations
 

@@ -150,8 +150,7 @@ def _wrong_place(generator: Generator, edit: Edit, location: Location, guidance:
     if edit.steps and edit.steps[1] > steps:
         yield (
             f"an edit up to step {edit.steps[1]} reaches beyond the {steps} denoising steps that pass through "
-            f"{location}; "
-            f"choose a range within 0 to {steps}."
+            f"{location}; choose a range within 0 to {steps}."
         )
     if edit.branch == "uncond" and branches == ("cond",):
         yield (

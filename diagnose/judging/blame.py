@@ -1,5 +1,4 @@
-"""Where a confusion is made: in the text encoder, in what plays (decoder or denoiser), or by codec and judge, which
-listen."""
+"""Where a confusion is made: in the text encoder, in what plays (decoder, denoiser), or by codec and judge."""
 
 from __future__ import annotations
 

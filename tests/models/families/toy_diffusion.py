@@ -1,9 +1,7 @@
-"""A family as somebody would add one: a toy that denoises latents, of a few thousand weights; this file, and a row in
-the registry.
+"""A family as somebody would add one: a toy that denoises latents; this file, and a row in the registry.
 
 It has what diffusion models have and MusicGen has not: several denoising steps, latents, unconditional rows first,
-guidance with a memory, a leading position that is no audio, and a codec that sounds both sides of a stereo image in
-one run.
+guidance with a memory, a leading position that is no audio, and a codec that sounds both sides in one run.
 """
 
 from __future__ import annotations
@@ -36,28 +34,25 @@ MODEL_TYPE = "toy_diffusion"
 SAMPLE_RATE, HOP, SIDES = 1600, 32, 2
 LATENT, WIDTH, HEADS, INNER, LAYERS = 6, 16, 2, 24, 2
 TEXT_WIDTH, TEXT_INNER, VOCABULARY, LONGEST_PROMPT = 12, 20, 512, 64
-CHANNELS, RATES = (8, 6, 4, SIDES), (1, 4, 32, 32)  # of the codec's decoder: width, and samples a frame, of each layer
+CHANNELS, RATES = (8, 6, 4, SIDES), (1, 4, 32, 32)  # width, and samples a frame, of the codec's layers
 SIGMAS = (1.0, 0.75, 0.5, 0.25, 0.0)  # how much noise is left before each step, and after the last
-STRIDES = tuple(after - before for before, after in pairwise(SIGMAS))
-STEPS = len(STRIDES)
+STEPS, STRIDES = len(SIGMAS) - 1, tuple(after - before for before, after in pairwise(SIGMAS))
 FRESH_NOISE = (0.2, 0.2, 0.2, 0.0)  # what each step adds
 STEPS_TOGETHER = 3  # rows of so many steps are replayed at a time
 MOMENTUM, LONGEST_PUSH = -0.5, 12.0  # of guidance
-GAIN = 0.8  # of random weights: loud enough that everything matters, and quiet enough that nothing saturates
-NEIGHBOURHOOD = 0.1  # how far a neighbour of a take is
+GAIN, NEIGHBOURHOOD = 0.8, 0.1  # of random weights, so that nothing saturates; how far a neighbour of a take is
 PATHS = {
     ("text", "mlp"): "text.{}.fc2",
-    ("denoiser", "mlp"): "denoiser.layers.{}.fc2",
-    ("denoiser", "self"): "denoiser.layers.{}.self_attention.out",
-    ("denoiser", "cross"): "denoiser.layers.{}.cross_attention.out",
-    ("denoiser", "residual"): "denoiser.layers.{}",
+    ("denoiser", "mlp"): "denoiser.{}.fc2",
+    ("denoiser", "self"): "denoiser.{}.self_attention.out",
+    ("denoiser", "cross"): "denoiser.{}.cross_attention.out",
+    ("denoiser", "residual"): "denoiser.{}",
     ("codec", "decoder"): "codec.{}",
 }
 LACKS = {("text", "self"): "its text encoder has no attention; look at text.LAYER.mlp instead"}
 
 
-# --- the networks
-# ------------------------------------------------------------------------------------------------------
+Anchor = Sequence[Tensor] | None
 
 
 class Attention(nn.Module):
@@ -72,10 +67,8 @@ class Attention(nn.Module):
         parts = (self.query(states), self.key(others), self.value(others))
         query, key, value = (part.unflatten(2, (HEADS, -1)).transpose(1, 2) for part in parts)
         scores = query @ key.transpose(2, 3) * query.shape[-1] ** -0.5
-        if mask is not None:
-            scores = scores.masked_fill(~mask[:, None, None], float("-inf"))
-        heads = self.weights(scores.softmax(-1)) @ value
-        return self.out(heads.transpose(1, 2).flatten(2))
+        scores = scores if mask is None else scores.masked_fill(~mask[:, None, None], float("-inf"))
+        return self.out((self.weights(scores.softmax(-1)) @ value).transpose(1, 2).flatten(2))
 
 
 class Mlp(nn.Module):
@@ -103,30 +96,16 @@ class Layer(Mlp):
         return super().forward(states)
 
 
-class Denoiser(nn.Module):
-    """The velocity (rows, latent width, frames) towards noise, at latents with so much noise (rows,)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.time, self.enter, self.leave = nn.Linear(1, WIDTH), nn.Linear(LATENT, WIDTH), nn.Linear(WIDTH, LATENT)
-        self.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
-
-    def forward(self, latents: Tensor, noise: Tensor, text: Tensor, mask: Tensor) -> Tensor:
-        states = torch.cat([self.time(noise[:, None])[:, None], self.enter(latents.transpose(1, 2))], 1)
-        for layer in self.layers:
-            states = layer(states, text, mask)
-        return self.leave(states[:, 1:]).transpose(1, 2)
-
-
 class ToyModel(nn.Module):
-    """All of it, with random weights. ``null`` stands for each token of the prompt in unconditional rows; the codec
-    makes both sides of a stereo image, (rows, sides, samples), of latents (rows, latent width, frames)."""
+    """All of it, with random weights. ``null`` stands for each token of the prompt in unconditional rows."""
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
         self.embed, self.null = nn.Embedding(VOCABULARY, TEXT_WIDTH), nn.Parameter(torch.zeros(TEXT_WIDTH))
         self.text = nn.Sequential(*(Mlp(TEXT_WIDTH, TEXT_INNER) for _ in range(2)))
-        self.denoiser, self.encoder = Denoiser(), nn.Conv1d(1, LATENT, HOP, stride=HOP)
+        self.time, self.enter, self.leave = nn.Linear(1, WIDTH), nn.Linear(LATENT, WIDTH), nn.Linear(WIDTH, LATENT)
+        self.denoiser = nn.ModuleList(Layer() for _ in range(LAYERS))
+        self.encoder = nn.Conv1d(1, LATENT, HOP, stride=HOP)
         convolutions = (
             nn.Conv1d(LATENT, CHANNELS[0], 3, padding=1),
             nn.ConvTranspose1d(CHANNELS[0], CHANNELS[1], 8, stride=4, padding=2),
@@ -137,9 +116,15 @@ class ToyModel(nn.Module):
         random = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             for weight in self.parameters():
-                fan = weight[0].numel() if weight.ndim > 1 else 4
-                weight.normal_(0, GAIN / fan**0.5, generator=random)
+                weight.normal_(0, GAIN / (weight[0].numel() if weight.ndim > 1 else 4) ** 0.5, generator=random)
             self.embed.weight.normal_(0, 1.5, generator=random)
+
+    def velocity(self, latents: Tensor, noise: Tensor, text: Tensor, mask: Tensor) -> Tensor:
+        """Towards noise, (rows, latent width, frames), at latents with so much noise (rows,)."""
+        states = torch.cat([self.time(noise[:, None])[:, None], self.enter(latents.transpose(1, 2))], 1)
+        for layer in self.denoiser:
+            states = layer(states, text, mask)
+        return self.leave(states[:, 1:]).transpose(1, 2)
 
 
 def save(folder: Path, seed: int = 0) -> Path:
@@ -159,10 +144,6 @@ def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str 
     return ToyDiffusion(model.to(device, dtype), name, folder)
 
 
-# --- the generator
-# -----------------------------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Clock:
     """What passes through: steps from ``first`` on of which takes, and for how many frames the codec sounds."""
@@ -174,12 +155,10 @@ class Clock:
 
 
 class ProjectedGuidance:
-    """Guidance with momentum over steps and a bound on its length, as APG has it (Sadat et al. 2024, arXiv
-    2410.02416)."""
+    """Guidance with momentum over steps and a bound on its length (APG: Sadat et al. 2024, arXiv 2410.02416)."""
 
     def __init__(self, scale: float) -> None:
-        self.scale = scale
-        self.running: Tensor | float = 0.0
+        self.scale, self.running = scale, torch.zeros(())
 
     def __call__(self, velocities: Tensor) -> Tensor:
         """One step: (takes, latent width, frames) of (branches, takes, latent width, frames)."""
@@ -192,8 +171,8 @@ class ProjectedGuidance:
 
 
 class ToyDiffusion(Anatomy):
-    """The toy under the microscope. A take's state is its ``latents`` (takes, steps, latent width, frames), the input
-    of every step, and the ``final`` ones (takes, latent width, frames)."""
+    """The toy under the microscope. The state of takes: ``latents`` (takes, steps, latent width, frames), the input of
+    every step, and the ``final`` ones (takes, latent width, frames)."""
 
     model: ToyModel
     description, caveat = f"a toy, {LAYERS} layers, {STEPS} denoising steps", ""
@@ -223,8 +202,7 @@ class ToyDiffusion(Anatomy):
         return {"text": tokens, "denoiser": frames, "codec": frames * RATES[location.layer]}[location.network]
 
     def layout(self, location: Location, guidance: float) -> Layout:
-        """Unconditional rows first; within each branch the takes of one step, then those of the next; a position for
-        the time."""
+        """Unconditional rows first; in a branch the takes of one step, then of the next; a position for the time."""
         clock, branches = self.clock, self.branches(location, guidance)
         if location.network == "codec":
             return Layout(branches, features_axis=1, frames=clock.frames, takes=clock.rows)
@@ -294,17 +272,14 @@ class ToyDiffusion(Anatomy):
         """All steps at once, each pass from the latents of the one before; as many passes as steps are a generation."""
         noise, text = self._noise(takes.seeds, self.frames_of(takes)), self.read_text(takes.prompts)
         fresh = self._by_step(FRESH_NOISE) * noise[:, 1:]
-        latents, path = takes.state["latents"].to(self.device), noise
         for _ in range(passes):
-            guided = self._guided(latents.split(STEPS_TOGETHER, 1), text, sampling.guidance)
-            path = noise[:, :1] + (self._by_step(STRIDES) * guided + fresh).cumsum(1)
-            latents = torch.cat([noise[:, :1], path[:, :-1]], 1)
-        state = {"latents": latents.cpu(), "final": path[:, -1].cpu()}
-        return Takes(takes.prompts, takes.seeds, state, self._sound(path[:, -1]).mean(1).float().cpu())
+            guided = self.replay(takes, text, sampling).predicted
+            path = torch.cat([noise[:, :1], self._by_step(STRIDES) * guided + fresh], 1).cumsum(1).cpu()
+            takes = replace(takes, state={"latents": path[:, :-1], "final": path[:, -1]})
+        return replace(takes, waveform=self.channels(takes).mean(1))
 
     def _noise(self, seeds: Sequence[int], frames: int) -> Tensor:
-        """What a seed stands for: the first latents and the noise of every step, (takes, 1 + steps, latent width,
-        frames)."""
+        """Of each seed the first latents and the noise of every step: (takes, 1 + steps, latent width, frames)."""
         drawn = {}
         for seed in set(seeds):
             random = np.random.Generator(np.random.Philox(key=seed & (2**64 - 1)))
@@ -316,8 +291,7 @@ class ToyDiffusion(Anatomy):
         return torch.tensor(numbers, device=self.device, dtype=self.dtype)[:, None, None]
 
     def _velocities(self, latents: Tensor, text: Text, guidance: float, first: int) -> Tensor:
-        """(branches, takes, steps, latent width, frames), the conditional branch first, for some steps from ``first``
-        on."""
+        """(branches, takes, steps, latent width, frames), conditional first, for some steps from ``first`` on."""
         takes, steps = latents.shape[:2]
         states, mask = text.states.repeat(steps, 1, 1), text.mask.repeat(steps, 1)
         rows = latents.transpose(0, 1).flatten(0, 1)
@@ -326,25 +300,20 @@ class ToyDiffusion(Anatomy):
             states = torch.cat([self.model.null.expand_as(states), states])
             rows, mask, noise = (torch.cat([part, part]) for part in (rows, mask, noise))
         self.clock = replace(self.clock, first=first, steps=steps)
-        found = self.model.denoiser(rows, noise, states, mask)
+        found = self.model.velocity(rows, noise, states, mask)
         return found.unflatten(0, (-1, steps, takes)).transpose(1, 2).flip(0)  # type: ignore[no-any-return]
 
-    def _guided(self, parts: Sequence[Tensor], text: Text, guidance: float) -> Tensor:
-        """(takes, steps, latent width, frames) for the latents of a few steps at a time; guidance then goes through
-        all."""
-        firsts = range(0, STEPS, STEPS_TOGETHER)
-        velocities = [self._velocities(part, text, guidance, first) for first, part in zip(firsts, parts, strict=True)]
-        guide, whole = ProjectedGuidance(guidance), torch.cat(velocities, 2)
-        return torch.stack([guide(whole[:, :, step]) for step in range(STEPS)], 1)
-
     def replay(self, takes: Takes, text: Text, sampling: Sampling, *, follow_inputs: bool = False) -> Replay:
-        """Takes and steps are rows, a few steps at a time. ``predicted`` are the guided velocities (takes, steps,
-        latent width, frames)."""
+        """Takes and steps are rows, a few steps at a time; guidance then goes through all. Guided velocities are
+        ``predicted``: (takes, steps, latent width, frames)."""
         parts = takes.state["latents"].to(self.device).split(STEPS_TOGETHER, 1)
         if follow_inputs:
             parts = tuple(part.clone().requires_grad_() for part in parts)
-        inputs = dict(enumerate(parts)) if follow_inputs else {}
-        return Replay(takes, text, sampling, self._guided(parts, text, sampling.guidance), inputs)
+        firsts = range(0, STEPS, STEPS_TOGETHER)
+        found = [self._velocities(part, text, sampling.guidance, at) for at, part in zip(firsts, parts, strict=True)]
+        guide = ProjectedGuidance(sampling.guidance)
+        predicted = torch.stack([guide(step) for step in torch.cat(found, 2).unbind(2)], 1)
+        return Replay(takes, text, sampling, predicted, dict(enumerate(parts)) if follow_inputs else {})
 
     def run(self, takes: Takes, guidance: float, locations: Iterable[Location]) -> Text:
         networks, text = {location.network for location in locations}, self.read_text(takes.prompts)
@@ -359,9 +328,7 @@ class ToyDiffusion(Anatomy):
         way = (self._by_step(STRIDES) * replay.predicted).sum(1)
         return ((replay.takes.state["latents"][:, 0].to(self.device) + way).transpose(1, 2),)
 
-    def latents(
-        self, replay: Replay, anchor: Sequence[Tensor] | None = None, *, version: int = 0
-    ) -> tuple[Tensor, ...]:
+    def latents(self, replay: Replay, anchor: Anchor = None, *, version: int = 0) -> tuple[Tensor, ...]:
         """The final latents, and the gradient of where the velocities lead. A neighbour has a little more noise."""
         (expected,) = self.expected(replay)
         final = replay.takes.state["final"].to(self.device).transpose(1, 2)
@@ -392,7 +359,7 @@ class ToyDiffusion(Anatomy):
             seen = self.layout(locations[layer], guidance).split(weights.mean(1))[0].sum(1) / STEPS
             found[layer] = found[layer] + seen if len(found[layer]) else seen
 
-        layers: Any = self.model.denoiser.layers
+        layers: Any = self.model.denoiser
         places = [Place(layer.cross_attention.weights, "output", "cross-attention") for layer in layers]
         with hooked([read(place, partial(add, layer)) for layer, place in enumerate(places)]):
             self.replay(takes, self.read_text(takes.prompts), Sampling(guidance))
@@ -410,22 +377,17 @@ class ToyDiffusion(Anatomy):
     def channels(self, takes: Takes) -> Tensor:
         return self._sound(takes.state["final"].to(self.device)).float().cpu()
 
-    def _encode(self, waveform: Tensor) -> Tensor:
-        short = -waveform.shape[1] % HOP
-        # type: ignore[no-any-return]
-        return self.model.encoder(functional.pad(waveform, (0, short)).to(self.dtype)[:, None])
-
     @torch.no_grad()
     def round_trip(self, waveform: Tensor) -> Tensor:
-        return self._sound(self._encode(waveform)).mean(1)[:, : waveform.shape[1]]
+        whole = functional.pad(waveform, (0, -waveform.shape[1] % HOP)).to(self.dtype)
+        return self._sound(self.model.encoder(whole[:, None])).mean(1)[:, : waveform.shape[1]]
 
     @property
     def silence(self) -> Tensor:
-        return self._encode(torch.zeros(1, HOP, device=self.device))[0, :, 0]
+        return self.model.encoder(torch.zeros(1, 1, HOP, device=self.device, dtype=self.dtype))[0, :, 0]
 
     def cost(self, seconds: float, tokens: int, guidance: float) -> Cost:
-        frames, size = self.frames(seconds), self.dtype.itemsize
-        rows = (2 if guidance > 1 else 1) * size
+        frames, size, rows = self.frames(seconds), self.dtype.itemsize, (2 if guidance > 1 else 1) * self.dtype.itemsize
         return Cost(
             row=rows * (frames * (LATENT * STEPS + 8 * WIDTH + INNER) + (frames + tokens) * frames * HEADS),
             decoding=frames * HOP * max(CHANNELS) * size,
