@@ -97,8 +97,7 @@ CLAIMS = (
         "≤ 1.25 ×, faster than nnsight and Captum",
         "{ratio:.3f} × ({ratio_lowest:.3f}–{ratio_highest:.3f}); nnsight needs {nnsight_over_ours_record:.2f} × our "
         "time ({rivals_over_ours[record, nnsight][low]:.2f}–{rivals_over_ours[record, nnsight][high]:.2f}) for the "
-        "record, "
-        "Captum {captum_over_ours_attribution:.2f} × ({rivals_over_ours[attribution, captum][low]:.2f}–"
+        "record, Captum {captum_over_ours_attribution:.2f} × ({rivals_over_ours[attribution, captum][low]:.2f}–"
         "{rivals_over_ours[attribution, captum][high]:.2f}) for the attribution",
         cheap,
     ),

@@ -103,12 +103,11 @@ class _Writer:
             return tensor
         before = canonical[branch, take]
         steps, along = before.shape[1:3]
-        times = layout.times(along, tensor.device)
-        after = before * self.factor[lines] + self._added(lines, layout.first_step, steps, self._at(layout, along))
+        after = before * self.factor[lines] + self._added(lines, layout, before)
         if self.reach is not None:
             start, stop, supply, first, last = self.reach[lines].unbind(1)
+            times, at = layout.times(along, tensor.device), self._at(layout, along)
             inside = (times >= start[:, None]) & (times < stop[:, None])
-            at = self._at(layout, along)
             self.short = max(self.short, int((inside & (at >= supply[:, None])).sum()))
             self.longest = max(self.longest, int(times[-1]) + 1)
             step = torch.arange(layout.first_step, layout.first_step + steps, device=tensor.device)
@@ -124,12 +123,13 @@ class _Writer:
         here = torch.arange(along, device=self.generator.device)
         return here + layout.part * along if layout.frames else here + layout.start
 
-    def _added(self, lines: Tensor, first: int, steps: int, at: Tensor) -> Tensor:
-        addend = self.addend[lines]
+    def _added(self, lines: Tensor, layout: Layout, before: Tensor) -> Tensor:
+        """What is added to ``before``, (lines, steps, along, features)."""
+        addend, (steps, along) = self.addend[lines], before.shape[1:3]
         if addend.shape[1] > 1:
-            addend = addend[:, first : first + steps]
+            addend = addend[:, layout.first_step : layout.first_step + steps]
         if addend.shape[2] > 1:
-            addend = addend[:, :, at.clamp_max(addend.shape[2] - 1)]
+            addend = addend[:, :, self._at(layout, along).clamp_max(addend.shape[2] - 1)]
         return addend
 
     def _check_rows(self, came: int, steps: int, takes: int | None) -> None:
