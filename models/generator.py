@@ -164,7 +164,7 @@ class Generator(Protocol):
     description: str
     caveat: str
     folder: Path | None
-    model: torch.nn.Module
+    model: Any
     sample_rate: int
     frame_rate: float
     n_channels: int

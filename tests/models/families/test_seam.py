@@ -217,9 +217,9 @@ def test_generation_under_an_edit_replays_under_the_same_edit(generator: Generat
                 takes = generator.generate([PROMPT] * 2, [1, 2], SECONDS)
             with edited(generator, [edit, None], GUIDANCE, means):
                 replayed = activations(Context(generator), takes, playing(generator))
-            for other in playing(generator):
-                whole = torch.stack([one.values[other] for one in replayed])
-                assert torch.allclose(heard.whole(other, whole), whole, atol=1e-5), (location, edit, other)
+            for place in playing(generator):
+                whole = torch.stack([one.values[place] for one in replayed])
+                assert torch.allclose(heard.whole(place, whole), whole, atol=1e-5), (location, edit, place)
 
 
 def test_batched_variants_equal_single_ones(generator: Generator, means: MeanActivations) -> None:
