@@ -27,7 +27,7 @@ from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.integrated_gradients import two_point_integrated_gradients
 from tonescope.diagnose.attribution.metrics import Metric, Playback, margin
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.models.generator import Takes
 from tonescope.models.hooks import Place, hooked, write

@@ -18,7 +18,7 @@ from benchmarks.kept_results import keep
 from tests import tiny
 from tonescope.models import loading
 from tonescope.models.families.musicgen import delay
-from tonescope.models.families.musicgen.load import load
+from tonescope.models.families.musicgen.load_musicgen import load
 from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.generator import Sampling
 from tonescope.models.hooks import Place, hooked, read

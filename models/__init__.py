@@ -1,1 +1,1 @@
-"""The networks under the microscope, and how the embedded ones were made."""
+"""What is looked at: generators, judges, their addresses and hooks."""

@@ -11,9 +11,9 @@ from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
 from transformers import PreTrainedModel
 
-from tonescope.models import headers, size
+from tonescope.models.checkpoints import headers, size
+from tonescope.models.checkpoints.folders import ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, find_adapter, read_object
 from tonescope.models.errors import TonescopeError
-from tonescope.models.folders import ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, find_adapter, read_object
 
 _PREFIX = "base_model.model."  # peft's own, before the names of the model's modules
 _SUFFIX_PARTS = 2  # what peft adds behind them: lora_A.weight, lora_embedding_A, weight

@@ -10,9 +10,10 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tonescope.models import folders, metadata, registry, versions
+from tonescope.models import metadata, registry, versions
+from tonescope.models.checkpoints import folders
+from tonescope.models.checkpoints.folders import EMBEDDED, HUB_JUDGE, PICKLE, WANTED, find
 from tonescope.models.errors import TonescopeError
-from tonescope.models.folders import EMBEDDED, HUB_JUDGE, PICKLE, WANTED, find
 from tonescope.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

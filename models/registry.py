@@ -2,7 +2,7 @@
 
 A new family or judge is a file with ``load`` and a row here. A generator's is
 ``load(folder, name, device, dtype, adapter) -> Generator``, a judge's ``load(folder, name, labels, device) -> Judge``.
-What they share (configuration, size, weights, tokenizer) is in :mod:`tonescope.models.checks`.
+What they share (configuration, size, weights, tokenizer) is in :mod:`tonescope.models.checkpoints.checks`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ REGISTRY: list[Row] = [
         name="MusicGen",
         kind="generator",
         model_types=("musicgen", "musicgen_melody"),
-        module="tonescope.models.families.musicgen.load",
+        module="tonescope.models.families.musicgen.load_musicgen",
         refuses={
             "musicgen_decoder": "it is a decoder alone; give the folder of the whole model",
             "musicgen_melody_decoder": "it is a decoder alone; give the folder of the whole model",

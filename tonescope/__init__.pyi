@@ -17,12 +17,12 @@ from .diagnose.attribution.words import without as without
 from .diagnose.attribution.words import words_in as words_in
 from .diagnose.context import Context as Context
 from .diagnose.context import SeedPlan as SeedPlan
-from .diagnose.intervene.applying import edited as edited
 from .diagnose.intervene.controls import matched_controls as matched_controls
+from .diagnose.intervene.edit_hooks import edited as edited
 from .diagnose.intervene.interventions import Edit as Edit
-from .diagnose.intervene.patching import SourceActivations as SourceActivations
 from .diagnose.intervene.play import play as play
 from .diagnose.intervene.recording import activations as activations
+from .diagnose.intervene.source_activations import SourceActivations as SourceActivations
 from .diagnose.intervene.verification import Variant as Variant
 from .diagnose.intervene.verification import verify as verify
 from .diagnose.jobs.experiment import Experiment as Experiment

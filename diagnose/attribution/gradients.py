@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tonescope.diagnose.attribution.metrics import Metric, Playback, boost_of
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, places
 from tonescope.diagnose.store.traces import Extent, Trace, TraceSpec, about, check_size, joined, reduced

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import Advance
 from tonescope.diagnose.intervene.verification import Variant

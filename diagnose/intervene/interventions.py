@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
-from tonescope.diagnose.intervene.patching import SourceActivations
+from tonescope.diagnose.intervene.source_activations import SourceActivations
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator
 from tonescope.models.layout import Branch as PassedBranch

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.patching import SourceActivations
+from tonescope.diagnose.intervene.source_activations import SourceActivations
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.hooks import hooked, read

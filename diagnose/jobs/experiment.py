@@ -17,9 +17,9 @@ from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import NEEDS_SOURCE, Branch, Edit, Kind, check_edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
-from tonescope.diagnose.intervene.patching import SourceActivations
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.recording import activations, shuffled
+from tonescope.diagnose.intervene.source_activations import SourceActivations
 from tonescope.diagnose.intervene.verification import Played, Variant, verify
 from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
 from tonescope.diagnose.jobs.diagnosis import judged

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel
 from safetensors.torch import save_file
 
+from tonescope.diagnose.report.atomic_folder import whole_folder
 from tonescope.diagnose.report.render_html import page
 from tonescope.diagnose.report.sounds import Players, Sounds
-from tonescope.diagnose.report.whole_folder import whole_folder
 from tonescope.diagnose.schema import TakeResult, Trial
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def write(folder: Path, name: str, result: Result, evidence: Any, views: Sequenc
     """Write everything about a result, whole or not at all.
 
     Args:
-        folder: where to; see :func:`.whole_folder.whole_folder`.
+        folder: where to; see :func:`.atomic_folder.claimed_folder`.
         name: what was done (``diagnosis``): the name of the JSON file, and the title of the page.
         result: what was found.
         evidence: what is behind it. Its ``sounds`` are written as audio; so are, where it has any, its ``tensors``

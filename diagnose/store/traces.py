@@ -21,8 +21,8 @@ from torch import Tensor
 
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.mean_activations import places
-from tonescope.diagnose.intervene.patching import SourceActivations
 from tonescope.diagnose.intervene.recording import batches, finite, watch
+from tonescope.diagnose.intervene.source_activations import SourceActivations
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.units import Location

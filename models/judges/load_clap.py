@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from transformers import ClapFeatureExtractor
 
-from tonescope.models import folders, metadata
-from tonescope.models.checks import Bound, Checkpoint, Fact
+from tonescope.models import metadata
+from tonescope.models.checkpoints import folders
+from tonescope.models.checkpoints.checks import Bound, Checkpoint, Fact
+from tonescope.models.checkpoints.folders import attempt
 from tonescope.models.errors import TonescopeError
-from tonescope.models.folders import attempt
 from tonescope.models.judges.calibration import Calibration, ConfusionRecord
 from tonescope.models.judges.clap import LONGEST_TEXT, Clap
 

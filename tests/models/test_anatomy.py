@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import MusicGen

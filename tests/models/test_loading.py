@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 from transformers import GenerationConfig
 
 from tests import tiny
-from tonescope.models import loading, metadata, sources
+from tonescope.models import loading, metadata
+from tonescope.models.checkpoints import sources
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.judges import listening

@@ -207,7 +207,7 @@ def test_case_a_folder_that_another_run_writes_is_told_before_anything_is_loaded
         return None
 
     monkeypatch.delattr(Session, "open")
-    monkeypatch.setattr("tonescope.diagnose.report.claim._lock", taken)  # as another process that holds it
+    monkeypatch.setattr("tonescope.diagnose.report.folder_lock._lock", taken)  # as another process that holds it
     assert_refused(run(PROMPT, "--out", str(tmp_path / "out")), "another run", "wait for it")
 
 
@@ -217,7 +217,7 @@ def test_an_output_folder_that_cannot_be_written(
     locked = tmp_path / "locked"
     locked.mkdir(mode=stat.S_IRUSR | stat.S_IXUSR)
     monkeypatch.setattr(
-        "tonescope.diagnose.report.whole_folder.os.access", lambda *_: False
+        "tonescope.diagnose.report.atomic_folder.os.access", lambda *_: False
     )  # root may write everywhere
     assert_refused(quick(folders, PROMPT, "--out", str(locked / "out")), "cannot be written")
 

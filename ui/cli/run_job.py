@@ -18,7 +18,7 @@ from tonescope.ui.cli.model_options import ModelOptions
 from tonescope.ui.cli.output_options import OutputOptions
 
 if TYPE_CHECKING:
-    from tonescope.diagnose.report.claim import Claim
+    from tonescope.diagnose.report.folder_lock import FolderLock
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
 
@@ -67,10 +67,10 @@ def run_job(row: Row, parameters: BaseModel, models: ModelOptions, output: Outpu
         raise lost
 
 
-def _claim(output: OutputOptions) -> AbstractContextManager[Claim | None]:
+def _claim(output: OutputOptions) -> AbstractContextManager[FolderLock | None]:
     if output.folder is None:
         return nullcontext()
-    from tonescope.diagnose.report.whole_folder import claimed_folder
+    from tonescope.diagnose.report.atomic_folder import claimed_folder
 
     return claimed_folder(output.folder, output.overwrite)
 
@@ -100,7 +100,7 @@ def _timed(run: _Run, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _written(run: _Run, claim: Claim, session: Session, outcome: Outcome, views: Sequence[View]) -> Outcome:
+def _written(run: _Run, claim: FolderLock, session: Session, outcome: Outcome, views: Sequence[View]) -> Outcome:
     from tonescope.diagnose.report.output_folder import write
     from tonescope.diagnose.report.sounds import Sounds
 
@@ -133,7 +133,7 @@ def _timings(timings: dict[str, float]) -> View:
     return View("timings", "Where the time went", tables=[Table(("stage", "seconds"), rows)], depth="numbers")
 
 
-def _tell_kept(claim: Claim) -> None:
+def _tell_kept(claim: FolderLock) -> None:
     if claim.kept:
         names = ", ".join(path.as_posix() for path in claim.kept[:5]) + (", …" if len(claim.kept) > 5 else "")
         console.tell(f"{claim.folder} keeps what Tonescope did not write: {names}.")

@@ -14,7 +14,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen import delay
 from tonescope.models.families.musicgen.codec import DECODE_ROWS
 from tonescope.models.families.musicgen.places import Clock, Places
-from tonescope.models.families.musicgen.reading import Reader
+from tonescope.models.families.musicgen.prompt_reader import Reader
 from tonescope.models.families.musicgen.skip_uncond import skip_uncond
 from tonescope.models.generator import Replay, Sampling, Takes, Text
 from tonescope.models.hooks import Place, hooked, write

@@ -10,8 +10,8 @@ from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import Playback, log_probability, margin
 from tonescope.diagnose.context import Batches, Context
 from tonescope.diagnose.intervene import mean_activations
-from tonescope.diagnose.intervene.applying import edited
 from tonescope.diagnose.intervene.controls import matched_controls
+from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.store.traces import TraceSpec, record
 from tonescope.models.families.musicgen import replaying

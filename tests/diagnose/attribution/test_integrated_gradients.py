@@ -13,7 +13,7 @@ from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.integrated_gradients import strongest, two_point_integrated_gradients
 from tonescope.diagnose.attribution.metrics import Playback, margin
 from tonescope.diagnose.context import Batches, Context
-from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, measure
 from tonescope.models.generator import Generator, Sampling

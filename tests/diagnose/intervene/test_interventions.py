@@ -13,11 +13,11 @@ from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import log_probability
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
-from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit, check_edit
-from tonescope.diagnose.intervene.patching import SourceActivations
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.recording import activations, shuffled
+from tonescope.diagnose.intervene.source_activations import SourceActivations
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.generator import Sampling, Takes

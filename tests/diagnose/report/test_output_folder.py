@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tests.diagnose.report import shown
 from tonescope.diagnose.jobs.experiment import Experiment
-from tonescope.diagnose.report import diagnosis_views, experiment_views, manifest
+from tonescope.diagnose.report import diagnosis_views, experiment_views, folder_manifest
 from tonescope.diagnose.report.output_folder import slug, trials, write
 from tonescope.diagnose.report.sounds import Sounds
 from tonescope.diagnose.schema import Diagnosis
@@ -74,7 +74,7 @@ def test_a_report_that_no_code_knows_is_written(sounds: Sounds, tmp_path: Path) 
     evidence = ToyEvidence(sets, {"tempo": torch.ones(2)})
     write(tmp_path / "out", "tempo", ToyResult(tempo=100.0), evidence, shown.toy_views(), sounds)
     files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert files == {"audio", "tempo.json", "report.html", "estimates.safetensors", manifest.NAME}
+    assert files == {"audio", "tempo.json", "report.html", "estimates.safetensors", folder_manifest.NAME}
     audio = sorted((tmp_path / "out" / "audio").iterdir())
     assert len(audio) == 6  # names that fall together, and seeds that come twice, lose nothing
     assert {len(soundfile.read(path)[0]) for path in audio} == {800}
@@ -83,7 +83,7 @@ def test_a_report_that_no_code_knows_is_written(sounds: Sounds, tmp_path: Path) 
 
 def test_a_result_without_sound_or_tensors_is_written(sounds: Sounds, tmp_path: Path) -> None:
     write(tmp_path / "out", "tempo", ToyResult(tempo=100.0), None, shown.toy_views()[:2], sounds)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tempo.json", "report.html", manifest.NAME}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tempo.json", "report.html", folder_manifest.NAME}
 
 
 def test_takes_that_are_not_those_of_the_result_are_refused(sounds: Sounds, tmp_path: Path) -> None:

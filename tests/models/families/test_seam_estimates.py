@@ -24,7 +24,7 @@ from tests.models.judges.toy_judge import ToyJudge
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import Metric, Playback, log_probability, margin
 from tonescope.diagnose.context import Batches, Context
-from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.runtime import memory

@@ -13,9 +13,9 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from tonescope.models import folders, headers, size
+from tonescope.models.checkpoints import folders, headers, size
+from tonescope.models.checkpoints.folders import attempt
 from tonescope.models.errors import TonescopeError
-from tonescope.models.folders import attempt
 
 # Made anew whenever a model is built, or never read: their absence changes nothing.
 DERIVED = ("codebook.inited", "codebook.cluster_size", "codebook.embed_avg", "position_ids", "relative_position_index")

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from tests.models.ruined import refused
-from tonescope.models import size
+from tonescope.models.checkpoints import size
 
 
 def layers(count: int) -> nn.Module:

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from tonescope.diagnose.report import manifest
-from tonescope.diagnose.report.claim import Claim, claimed, clear_left
+from tonescope.diagnose.report import folder_manifest
+from tonescope.diagnose.report.folder_lock import FolderLock, claimed, clear_left
 from tonescope.models.errors import TonescopeError
 
 LONGEST_NAME = 200  # bytes, which leave room for a mark beside it
 
 
 @contextmanager
-def claimed_folder(folder: Path, overwrite: bool = False) -> Iterator[Claim]:
+def claimed_folder(folder: Path, overwrite: bool = False) -> Iterator[FolderLock]:
     """Check and hold an output folder for the length of a run; :func:`whole_folder` inside fills it.
 
     Raises :class:`TonescopeError` when it cannot be written, holds something already, or another run holds it.
@@ -29,7 +29,7 @@ def claimed_folder(folder: Path, overwrite: bool = False) -> Iterator[Claim]:
     with ExitStack() as stack:
         try:
             claim = stack.enter_context(claimed(folder, overwrite))
-            claim.kept = manifest.foreign(claim.folder) if claim.folder.is_dir() else []
+            claim.kept = folder_manifest.foreign(claim.folder) if claim.folder.is_dir() else []
         except OSError as error:
             raise _refused(folder) from error
         yield claim
@@ -78,9 +78,9 @@ def _check_replaceable(folder: Path, overwrite: bool) -> None:
         raise TonescopeError(
             f"{folder} is not empty and nothing is overwritten unasked; name another folder or add --overwrite."
         )
-    if filled and not manifest.own(folder):
+    if filled and not folder_manifest.own(folder):
         raise TonescopeError(
-            f"{folder} holds nothing that is known to be written by Tonescope ({manifest.NAME} would list it), "
+            f"{folder} holds nothing that is known to be written by Tonescope ({folder_manifest.NAME} would list it), "
             "and --overwrite replaces nothing else; name another folder."
         )
     if Path.cwd().is_relative_to(folder.resolve()):
@@ -100,7 +100,7 @@ def whole_folder(folder: Path, overwrite: bool = True) -> Iterator[Path]:
             try:
                 claim.new.mkdir()
                 yield claim.new
-                manifest.write(claim.new)
+                folder_manifest.write(claim.new)
                 _check_replaceable(claim.folder, claim.overwrite)
                 if claim.folder.exists():
                     claim.folder.rename(claim.old)

@@ -19,7 +19,7 @@ from typing import IO
 
 import psutil
 
-from tonescope.diagnose.report import manifest
+from tonescope.diagnose.report import folder_manifest
 from tonescope.models.errors import TonescopeError
 
 ENDING = ".tonescope"
@@ -28,7 +28,7 @@ ATTEMPTS = 20
 
 
 @dataclass
-class Claim:
+class FolderLock:
     """A folder that this process alone fills: ``kept`` is not ours and stays, ``moved`` got another name."""
 
     folder: Path
@@ -55,25 +55,25 @@ class Claim:
         """Put back what was there before, or where the new stands already, bring to it what is not ours."""
         if os.path.lexists(self.old):
             if os.path.lexists(self.folder):
-                self.moved |= manifest.move_foreign(self.old, self.folder)
-                manifest.remove_own(self.old)
+                self.moved |= folder_manifest.move_foreign(self.old, self.folder)
+                folder_manifest.remove_own(self.old)
             else:
                 self.old.rename(self.folder)
         shutil.rmtree(self.new, ignore_errors=True)
 
 
-_HELD: dict[Path, Claim] = {}
+_HELD: dict[Path, FolderLock] = {}
 
 
 @contextmanager
-def claimed(folder: Path, overwrite: bool = False) -> Iterator[Claim]:
+def claimed(folder: Path, overwrite: bool = False) -> Iterator[FolderLock]:
     """Hold ``folder`` in the block; a claim of this process is shared.
 
     Raises :class:`TonescopeError` when another run holds it.
     """
     folder = folder.expanduser()
     made = _make(folder.parent)
-    claim = Claim(folder.parent.resolve() / folder.name, overwrite)
+    claim = FolderLock(folder.parent.resolve() / folder.name, overwrite)
     if claim.folder in _HELD:
         yield _HELD[claim.folder]
         return
@@ -100,7 +100,7 @@ def clear_left(parent: Path) -> None:
     """Put right what killed runs left beside folders in ``parent``: whoever holds no lock any more is gone."""
     for beside in parent.glob(f".*{ENDING}"):
         name = beside.name.removeprefix(".").removesuffix(ENDING)
-        claim = Claim(parent.resolve() / name, overwrite=False)
+        claim = FolderLock(parent.resolve() / name, overwrite=False)
         if not name or beside.is_symlink() or claim.folder in _HELD or not (beside / "claim").is_file():
             continue
         with suppress(OSError):
@@ -180,7 +180,7 @@ def _owner(beside: Path) -> str:
         return ""
 
 
-def _release(claim: Claim, file: IO[str]) -> None:
+def _release(claim: FolderLock, file: IO[str]) -> None:
     with suppress(OSError):
         claim.restore()
     if os.name == "nt":

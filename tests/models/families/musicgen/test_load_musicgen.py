@@ -223,11 +223,11 @@ def test_a_checkpoint_that_does_not_fit_into_memory(copies: tuple[Path, Path], m
     weights = load_file(copies[0] / "model.safetensors")
     codec = sum(weight.numel() for name, weight in weights.items() if name.startswith("audio_encoder."))
     rest = sum(weight.numel() for weight in weights.values()) - codec
-    monkeypatch.setattr("tonescope.models.size.free_bytes", lambda device: 4 * codec + 2 * rest)
+    monkeypatch.setattr("tonescope.models.checkpoints.size.free_bytes", lambda device: 4 * codec + 2 * rest)
     message = refuse(copies[0], "does not fit into memory", "float32", "GiB", "--dtype bfloat16")
     assert f"{(codec + rest) / 1e6:,.1f} million parameters" in message
     assert load_generator(str(copies[0]), dtype="bfloat16").model.dtype == torch.bfloat16
-    monkeypatch.setattr("tonescope.models.size.free_bytes", lambda device: 4 * codec + 2 * rest - 1)
+    monkeypatch.setattr("tonescope.models.checkpoints.size.free_bytes", lambda device: 4 * codec + 2 * rest - 1)
     refused(lambda: load_generator(str(copies[0]), dtype="bfloat16"), "bfloat16", "run where there is more")
 
 

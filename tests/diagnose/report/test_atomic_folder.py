@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tonescope.diagnose.report import manifest
-from tonescope.diagnose.report import whole_folder as whole_folder_module
-from tonescope.diagnose.report.whole_folder import check_folder, claimed_folder, whole_folder
+from tonescope.diagnose.report import atomic_folder, folder_manifest
+from tonescope.diagnose.report.atomic_folder import check_folder, claimed_folder, whole_folder
 from tonescope.models.errors import TonescopeError
 
 
@@ -70,9 +69,9 @@ def test_case_a_result_that_was_edited_is_kept_beside_the_new_one(tmp_path: Path
 def test_case_a_list_that_names_files_elsewhere_deletes_none(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     out = written(tmp_path / "out")
-    text = (out / manifest.NAME).read_text()
+    text = (out / folder_manifest.NAME).read_text()
     digest = text.split('diagnosis.json": "')[1][:64]
-    (out / manifest.NAME).write_text(text.replace("diagnosis.json", "../thesis.txt").replace(digest, "0" * 64))
+    (out / folder_manifest.NAME).write_text(text.replace("diagnosis.json", "../thesis.txt").replace(digest, "0" * 64))
     (tmp_path / "thesis.txt").write_text("{}")
     written(out, "new")
     assert (tmp_path / "thesis.txt").read_text() == "{}"
@@ -82,7 +81,7 @@ def test_results_that_are_gone_leave_no_old_ones(tmp_path: Path) -> None:
     out = written(tmp_path / "out", "old")
     with whole_folder(out) as filling:
         (filling / "experiment.json").write_text("{}")
-    assert names(out) == {"experiment.json", manifest.NAME}
+    assert names(out) == {"experiment.json", folder_manifest.NAME}
 
 
 def test_the_folder_one_is_in_is_never_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +111,7 @@ def test_a_folder_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pytes
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(whole_folder_module, "_check", refuse)  # whoever runs the tests may be root
+    monkeypatch.setattr(atomic_folder, "_check", refuse)  # whoever runs the tests may be root
     with pytest.raises(TonescopeError, match="cannot be written"):
         check_folder(tmp_path / "out")
 
@@ -121,7 +120,7 @@ def test_a_claim_that_cannot_be_made_is_refused(tmp_path: Path, monkeypatch: pyt
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tonescope.diagnose.report.claim._lock", full)
+    monkeypatch.setattr("tonescope.diagnose.report.folder_lock._lock", full)
     with pytest.raises(TonescopeError, match="cannot be written"), claimed_folder(tmp_path / "deep" / "out"):
         pass
     assert not names(tmp_path)
@@ -161,7 +160,7 @@ def test_folders_made_for_a_run_go_when_it_fails(tmp_path: Path) -> None:
 HOLD = """
 import sys, time
 from pathlib import Path
-from tonescope.diagnose.report.whole_folder import claimed_folder, whole_folder
+from tonescope.diagnose.report.atomic_folder import claimed_folder, whole_folder
 with claimed_folder(Path(sys.argv[1]), overwrite=True), whole_folder(Path(sys.argv[1])) as filling:
     (filling / "half.wav").write_text("half")
     print("ready", flush=True)

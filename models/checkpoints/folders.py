@@ -9,7 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from tonescope.models import headers, registry, sources
+from tonescope.models import registry
+from tonescope.models.checkpoints import headers, sources
 from tonescope.models.errors import TonescopeError
 
 EMBEDDED = "embedded"

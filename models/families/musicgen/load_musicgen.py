@@ -8,10 +8,10 @@ import torch
 
 from tonescope.models import metadata
 from tonescope.models.adapters import add_adapter
-from tonescope.models.checks import Bound, Checkpoint, Fact
+from tonescope.models.checkpoints.checks import Bound, Checkpoint, Fact
+from tonescope.models.checkpoints.folders import attempt
 from tonescope.models.families.musicgen.classes import CLASSES
 from tonescope.models.families.musicgen.musicgen import MusicGen
-from tonescope.models.folders import attempt
 
 _LAYERS = "decoder.model.decoder.layers"
 _QUANTIZER = "audio_encoder.quantizer.layers"

@@ -13,9 +13,9 @@ import pytest
 from huggingface_hub import close_session
 
 from tests.models.ruined import refused
-from tonescope.models import sources
+from tonescope.models.checkpoints import sources
+from tonescope.models.checkpoints.sources import folder, hub_id
 from tonescope.models.loading import find
-from tonescope.models.sources import folder, hub_id
 
 
 def test_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
