@@ -154,7 +154,6 @@ class Generator(Protocol):
         description: what kind of model it is, in a few words.
         caveat: what a reader of any result has to know of this kind of model; empty if nothing.
         folder: where it was loaded from, if that is a folder.
-        model: the modules; hooks are put on these, and nothing else is asked of them outside the family.
         sample_rate: samples a second; ``frame_rate``, steps of the latents a second.
         n_channels: 2 for a stereo image.
         longest_seconds: the longest audio it was trained on; ``shortest_seconds``, the shortest it can play.
@@ -164,12 +163,15 @@ class Generator(Protocol):
     description: str
     caveat: str
     folder: Path | None
-    model: torch.nn.Module
     sample_rate: int
     frame_rate: float
     n_channels: int
     longest_seconds: float
     shortest_seconds: float
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The modules; hooks are put on these, and nothing else is asked of them outside the family."""
 
     @property
     def device(self) -> torch.device:
@@ -269,7 +271,7 @@ class Generator(Protocol):
         """Pass finished takes once through the networks that the locations are in, for the hooks there."""
 
     def expected(self, replay: Replay) -> tuple[Tensor, ...]:
-        """The latents that the network expects, (takes, frames, width): one tensor a run of the codec (a side, or all)."""
+        """The latents that the network expects, (takes, frames, width): one tensor a run of the codec (a side, all)."""
 
     def latents(
         self, replay: Replay, anchor: Sequence[Tensor] | None = None, *, version: int = 0

@@ -210,8 +210,8 @@ _RULES = (
         None,
         lambda case: case.word_alone_is_better,
         lambda case: (
-            f"The {case.player} makes it of the prompt’s other words: from “{case.asked}” alone, {case.alone} takes are "
-            f"heard as {case.asked}, from the prompt {case.before}; {case.evidence}."
+            f"The {case.player} makes it of the prompt’s other words: from “{case.asked}” alone, {case.alone} takes "
+            f"are heard as {case.asked}, from the prompt {case.before}; {case.evidence}."
         ),
         proven=True,
     ),

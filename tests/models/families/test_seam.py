@@ -214,12 +214,12 @@ def test_generation_under_an_edit_replays_under_the_same_edit(generator: Generat
         for edit in edits:
             heard = Heard(generator)
             with edited(generator, [edit, None], GUIDANCE, means), hooked(heard.hooks()):
-                takes = generator.generate([PROMPT] * 2, [1, 2], SECONDS)
+                played = generator.generate([PROMPT] * 2, [1, 2], SECONDS)
             with edited(generator, [edit, None], GUIDANCE, means):
-                replayed = activations(Context(generator), takes, playing(generator))
-            for other in playing(generator):
-                whole = torch.stack([one.values[other] for one in replayed])
-                assert torch.allclose(heard.whole(other, whole), whole, atol=1e-5), (location, edit, other)
+                replayed = activations(Context(generator), played, playing(generator))
+            for place in playing(generator):
+                whole = torch.stack([one.values[place] for one in replayed])
+                assert torch.allclose(heard.whole(place, whole), whole, atol=1e-5), (location, edit, place)
 
 
 def test_batched_variants_equal_single_ones(generator: Generator, means: MeanActivations) -> None:
