@@ -11,10 +11,12 @@ import pytest
 import soundfile
 from typer.testing import CliRunner, Result
 
+from tests import tiny
 from tests.models.families import toy_diffusion
 from tests.models.judges import toy_judge
 from tonescope.diagnose.jobs import job_registry as jobs
 from tonescope.diagnose.jobs.job_registry import Row as JobRow
+from tonescope.diagnose.judging.blame import player
 from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
@@ -69,6 +71,15 @@ def test_diagnose_explains_a_diffusion_model_by_a_judge_without_a_text_tower(
     assert sound.shape == (800, 2) and rate == toy_diffusion.SAMPLE_RATE
     html = (out / "report.html").read_text()
     assert html.count("data:audio/wav") >= 4 and f"<code>{found.drivers.units[0].unit}</code>" in html
+
+
+def test_a_drift_is_laid_on_the_denoiser_and_not_on_a_decoder(toys: tuple[str, str]) -> None:
+    session = Session.open(*toys)
+    assert player(session.generator) == "denoiser" and player(tiny.generator()) == "decoder"
+    asked = ("--intended", "dark", *QUICK, "--takes", "8")
+    found = Diagnosis.model_validate_json(run(toys, "diagnose", PROMPT, *asked, "--json").stdout)
+    assert found.verdict.kind == "drift" and "denoiser" in found.blame.sentence
+    assert "decoder" not in found.blame.sentence and found.blame.where in ("denoiser", "unclear")
 
 
 def test_diagnose_prints_json(toys: tuple[str, str]) -> None:

@@ -26,7 +26,7 @@ from tests.models.families.seam import (
 from tonescope.diagnose.attribution.jacobi_prediction import jacobi_prediction
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
-from tonescope.diagnose.intervene.edit_hooks import edited
+from tonescope.diagnose.intervene.applying import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
@@ -214,9 +214,9 @@ def test_generation_under_an_edit_replays_under_the_same_edit(generator: Generat
         for edit in edits:
             heard = Heard(generator)
             with edited(generator, [edit, None], GUIDANCE, means), hooked(heard.hooks()):
-                takes = generator.generate([PROMPT] * 2, [1, 2], SECONDS)
+                played = generator.generate([PROMPT] * 2, [1, 2], SECONDS)
             with edited(generator, [edit, None], GUIDANCE, means):
-                replayed = activations(Context(generator), takes, playing(generator))
+                replayed = activations(Context(generator), played, playing(generator))
             for place in playing(generator):
                 whole = torch.stack([one.values[place] for one in replayed])
                 assert torch.allclose(heard.whole(place, whole), whole, atol=1e-5), (location, edit, place)

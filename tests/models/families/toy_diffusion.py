@@ -338,7 +338,7 @@ class ToyDiffusion(Anatomy):
 
     def rollout(self, replay: Replay) -> Tensor:
         """What the latents of later steps pull at is where the velocities of earlier ones have led."""
-        pulls = torch.cat([part.grad for part in replay.inputs.values() if part.grad is not None], 1)
+        pulls = torch.cat([part.grad for part in replay.inputs.values() if part.grad is not None], 1)  # type: ignore[misc]
         for part in replay.inputs.values():
             part.grad = None
         return self._by_step(STRIDES) * (pulls.flip(1).cumsum(1).flip(1) - pulls)
