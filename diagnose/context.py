@@ -1,5 +1,5 @@
-"""What every part of a job needs and passes on: models, baseline, sampling, length, batch sizes; and which seeds are
-for what."""
+"""Context, what every function of ``diagnose`` is given: models, baseline, sampling, length, batch sizes. SeedPlan,
+which seeds are for what."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ MOST_SEEDS = 2**63
 
 @dataclass(frozen=True)
 class Batches:
-    """How many rows go together: takes that are played, and takes that gradients are taken of."""
+    """How many rows go together in a batch.
+
+    Attributes:
+        played: rows of a generation.
+        attributed: takes in a pass with gradients, or in a pass of a prediction.
+    """
 
     played: int = 48
     attributed: int = 4
@@ -30,8 +35,8 @@ class Context:
         judge: what listens; absent where nothing is judged.
         means: the baseline that mean ablation puts units back to; absent where nothing is mean-ablated.
         sampling: how takes are drawn.
-        seconds: how long they are.
-        batches: how many rows go together.
+        seconds: length of a take.
+        batches: how many rows go together in a batch.
     """
 
     generator: Generator
@@ -48,18 +53,18 @@ class Context:
 
     @property
     def rate(self) -> int:
-        """Samples a second of what is played."""
+        """Sample rate of the generator in Hz."""
         return int(self.generator.sample_rate)
 
     @property
     def listener(self) -> Judge:
-        """The judge; refuses a context without one."""
+        """The judge. Raises :class:`TonescopeError` where there is none."""
         if self.judge is None:
             raise TonescopeError("nothing can be judged without a judge; give the context one.")
         return self.judge
 
     def with_batches(self, *, played: int | None = None, attributed: int | None = None) -> Context:
-        """The same with other batch sizes."""
+        """The same context with other batch sizes; those that are ``None`` stay."""
         sizes = Batches(played or self.batches.played, attributed or self.batches.attributed)
         return replace(self, batches=sizes)
 
@@ -69,7 +74,11 @@ class SeedPlan:
     """Which seeds are for what, disjoint by construction: what was chosen in some takes is tested in others.
 
     Seeds count up from ``first`` in blocks of ``takes``: to explore, to test, then one block for each round of a
-    search.
+    search. A block that would leave the range of seeds raises :class:`TonescopeError`.
+
+    Attributes:
+        first: the first seed.
+        takes: seeds in a block.
     """
 
     first: int
@@ -79,24 +88,23 @@ class SeedPlan:
         start = self.first + number * self.takes
         if not 0 <= start <= start + self.takes <= MOST_SEEDS:
             raise TonescopeError(
-                f"{self.takes} takes from seed {self.first} on would leave the seeds there are (0 to "
-                f"{MOST_SEEDS - 1}); "
-                "choose a smaller seed."
+                f"{self.takes} takes from seed {self.first} on would leave the seeds there are "
+                f"(0 to {MOST_SEEDS - 1}); choose a smaller seed."
             )
         return tuple(range(start, start + self.takes))
 
     @property
     def explore(self) -> tuple[int, ...]:
-        """Of the takes that are heard first, and that units, words and the contrast are chosen by."""
+        """Seeds of the takes that are heard first, and that units, words and the contrast are chosen by."""
         return self._block(0)
 
     @property
     def test(self) -> tuple[int, ...]:
-        """Of the fresh takes that what was found is tested in."""
+        """Seeds of the fresh takes in which what was found is tested."""
         return self._block(1)
 
     def round(self, number: int) -> tuple[int, ...]:
-        """Of the takes of one round of a search, counted from 1."""
+        """Seeds of the takes of one round of a search, counted from 1."""
         if number < 1:
             raise ValueError("rounds are counted from 1")
         return self._block(1 + number)

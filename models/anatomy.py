@@ -85,9 +85,9 @@ class Anatomy:
         return found
 
     def asked(self, keys: Sequence[str]) -> list[Location]:
-        """Every location of sites that somebody asked for.
+        """Like :meth:`locations`, but every site in ``keys`` has to be there.
 
-        Raises :class:`TonescopeError` for a site that this model lacks, and for none.
+        Raises :class:`TonescopeError` for a site that this model lacks, and where ``keys`` is empty.
         """
         if not keys:
             raise TonescopeError(
@@ -159,11 +159,12 @@ class Anatomy:
         raise NotImplementedError
 
     def width(self, location: Location) -> int:
-        """Width of the tensor at a location; by default, what the linear layer that follows reads."""
+        """Width of the tensor at a location, for :meth:`features` to keep; by default ``in_features`` of the module
+        there, a linear layer."""
         return int(self.place(location).module.in_features)  # type: ignore[arg-type]
 
     def features(self, location: Location) -> int:
-        """Width of the tensor at a location, looked up once."""
+        """Width of the tensor at a location; :meth:`width` is asked once."""
         if location not in self._features:
             self._features[location] = self.width(location)
         return self._features[location]

@@ -20,7 +20,13 @@ from tonescope.models.errors import TonescopeError
 
 @dataclass(frozen=True)
 class Place:
-    """A module's first positional input, or its output (the first tensor of it, where it gives several)."""
+    """A module's first positional input, or its output (the first tensor of it, where it gives several).
+
+    Attributes:
+        module: the module; its forward must get the tensor by position.
+        side: input or output.
+        name: what error messages call it: the location, as a rule.
+    """
 
     module: nn.Module
     side: Literal["input", "output"]
@@ -29,19 +35,25 @@ class Place:
 
 @dataclass
 class Hook:
-    """What to do at a place: ``action`` gets the tensor there and gives its replacement, or ``None`` to leave it."""
+    """What to do at a place.
+
+    Attributes:
+        place: where.
+        action: gets the tensor there and gives its replacement, of the same shape, or ``None`` to leave it.
+        fired: how often it was called.
+    """
 
     place: Place
     action: Callable[[Tensor], Tensor | None]
     fired: int = 0
 
 
-_depth: ContextVar[int] = ContextVar("depth", default=0)  # how many blocks of :func:`aside` the work is in
+_depth: ContextVar[int] = ContextVar("depth", default=0)  # how many blocks of :func:`aside` are open
 
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """Within the block, hooks that were put on before it neither see nor change anything."""
+    """Suspend the hooks that are attached: within the block only hooks that are attached there fire."""
     token = _depth.set(_depth.get() + 1)
     try:
         yield
@@ -50,12 +62,12 @@ def aside() -> Iterator[None]:
 
 
 def read(place: Place, look: Callable[[Tensor], None]) -> Hook:
-    """A hook that shows each tensor to ``look`` and changes nothing."""
+    """A hook that calls ``look`` with each tensor and changes nothing."""
     return Hook(place, look)
 
 
 def write(place: Place, change: Callable[[Tensor], Tensor]) -> Hook:
-    """A hook that passes on ``change(tensor)`` in place of the tensor."""
+    """A hook that puts ``change(tensor)``, of the same shape, in place of the tensor."""
     return Hook(place, change)
 
 
@@ -92,8 +104,10 @@ def _attach(hook: Hook) -> Any:
 def hooked(hooks: Iterable[Hook]) -> Iterator[None]:
     """Attach ``hooks`` for the duration of the block.
 
-    Raises :class:`TonescopeError` when a module is compiled (its hooks would be skipped), and when a hook never fired
-    in a block that ended without another error.
+    Raises:
+        TonescopeError: a module is compiled, so that its hooks would be skipped; or a hook never fired, in a block that
+            ended without another error.
+        ValueError: an action changed the shape of a tensor.
     """
     hooks = list(hooks)
     for hook in hooks:

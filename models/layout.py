@@ -26,15 +26,17 @@ class Layout:
     Attributes:
         branches: the branches that are there, in the order of the rows.
         axes: how rows are nested, the outermost first: some order of ``branch``, ``take``, ``step``.
-        steps: how many denoising steps are there; 1 where there is no such thing.
-        first_step: the first of them.
-        features_axis: where the features are: -1, or 1 for (rows, features, along).
+        steps: how many denoising steps the tensor holds; 1 where there is no such thing.
+        first_step: which step of the generation its first one is.
+        features_axis: -1 for (rows, along, features), or 1 for (rows, features, along).
         prefix: leading positions that are prompt rather than audio; the canonical view leaves them out.
-        start: the audio position of the first one after the prefix.
-        frames: where the tensor runs faster than the frames of the audio, how many frames it covers; else 0.
-        part: which part of ``along`` this is, and ``parts``, of how many: more than one where a location runs several
-            times for one take (a codec that sounds the sides of a stereo image one after the other).
-        takes: which takes of the whole are there; ``None`` means all.
+        start: which audio position of the take the first position after the prefix is.
+        frames: how many frames of audio the tensor covers, where positions are not frames (in the codec); 0 where
+            each position is one frame.
+        part: which part of ``along`` this is, from 0, and ``parts``, of how many: more than one where a location runs
+            several times for one take (a codec that sounds the sides of a stereo image one after the other).
+        takes: indices of the takes that the tensor holds, of those that are generated or replayed (takes,); ``None``
+            for all.
     """
 
     branches: tuple[Branch, ...] = ("shared",)
@@ -50,8 +52,8 @@ class Layout:
     takes: Tensor | None = None
 
     def split(self, tensor: Tensor) -> Tensor:
-        """The canonical view: (branches, takes, steps, along, features), conditional branch first, without the
-        prefix."""
+        """The canonical view (branches, takes, steps, along, features) of a tensor (rows, along, features) or (rows,
+        features, along): conditional branch first, without the prefix."""
         body = self._body(tensor)[:, self.prefix :]
         sizes = {"branch": len(self.branches), "step": self.steps}
         nested = body.unflatten(0, [sizes.get(axis, -1) for axis in self.axes])
@@ -59,7 +61,7 @@ class Layout:
         return canonical.flip(0) if self._reversed else canonical
 
     def merge(self, canonical: Tensor, tensor: Tensor) -> Tensor:
-        """Inverse of :meth:`split`: ``tensor`` with what is canonical put in; its prefix stays."""
+        """Inverse of :meth:`split`: ``tensor`` with ``canonical`` in place of all but its prefix."""
         ordered = canonical.flip(0) if self._reversed else canonical
         rows = ordered.permute(*(_AXES.index(axis) for axis in self.axes), 3, 4).flatten(0, 2)
         body = torch.cat([self._body(tensor)[:, : self.prefix], rows], 1) if self.prefix else rows
@@ -70,7 +72,7 @@ class Layout:
         return len(tensor) // (len(self.branches) * self.steps)
 
     def times(self, along: int, device: torch.device) -> Tensor:
-        """The frame of the audio that each of so many positions belongs to: (along,) int64."""
+        """The frame of the take that each of ``along`` positions after the prefix belongs to: (along,) int64."""
         positions = torch.arange(along, device=device)
         return positions * self.frames // along if self.frames else positions + self.start
 

@@ -20,8 +20,8 @@ class Site:
 
     Attributes:
         network: the part of the generator.
-        name: what it is called there.
-        units: what one unit is.
+        name: that of the site in its network; ``network.name`` is its :attr:`key`.
+        units: what one unit is. A head is several features wide, everything else one.
         side: whether the module's input or its output is read.
         along: what the tensor runs along beside units: tokens of the prompt, positions in time, or samples of the
             codec.

@@ -20,7 +20,15 @@ _UNIT = re.compile(r"(.+):(0|[1-9][0-9]{0,8})")
 
 @dataclass(frozen=True, order=True)
 class Location:
-    """A place in a network: ``decoder.3.mlp``."""
+    """A place in a network: ``decoder.3.mlp``.
+
+    Whether a model has it, that model says (:meth:`.Generator.place`).
+
+    Attributes:
+        network: the part of the generator.
+        layer: counted from 0.
+        name: that of the site in its network: ``mlp``.
+    """
 
     network: Network
     layer: int
@@ -46,7 +54,12 @@ class Location:
 
 @dataclass(frozen=True, order=True)
 class Unit:
-    """One unit at a location: ``decoder.3.mlp:117``."""
+    """One unit at a location: ``decoder.3.mlp:117``.
+
+    Attributes:
+        location: where it is.
+        index: counted from 0, in units of the site: the number of the head, not of its first feature.
+    """
 
     location: Location
     index: int

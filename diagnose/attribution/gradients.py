@@ -1,8 +1,7 @@
 """Attribution: an estimate of every unit's, word's and moment's effect from one forward and one backward pass.
 
 Attribution patching (Nanda 2023; Kramár et al. 2024, arXiv 2403.00745): the effect of putting a unit back to its
-reference mean is about (mean - activation) x gradient, summed over time, with the gradient taken at the activation as
-it is.
+mean is about (mean - activation) x gradient, summed over time, with the gradient taken at the activation as it is.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from tonescope.diagnose.attribution.metrics import Metric, Playback, boost_of
+from tonescope.diagnose.attribution.metrics import Metric, Playback, loss_scale
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
@@ -28,16 +27,16 @@ from tonescope.models.units import Location, Unit
 
 @dataclass(frozen=True)
 class Attribution:
-    """Estimated effects on a metric of putting things back to reference.
+    """Estimated effects on a metric of ablating units, frames and tokens, in units of the metric, on the CPU.
 
     Attributes:
         units: per location, (takes, units): change of the metric if the unit is mean-ablated.
-        activity: per location, (units,): mean absolute activation, to match controls by.
-        frames: (takes, frames): change of the metric if a frame is silent (or, for a sum over frames, if it is left
-            out).
-        tokens: (takes, tokens): change of the metric if a token's text state is blanked.
+        activity: per location, (units,): mean absolute activation of the conditional branch, to match controls by.
+        frames: (takes, frames): change of the metric if the latent of a frame is replaced by that of silence; for a
+            metric that is a sum over frames, if its summand is left out.
+        tokens: (takes, tokens): change of the metric if the text state of a token is set to zero.
         metric: (takes,): the metric itself.
-        trace: what the units did, recorded on the way, where that was asked for.
+        trace: the activations, recorded in the same pass, where that was asked for.
     """
 
     units: dict[Location, Tensor]
@@ -48,8 +47,8 @@ class Attribution:
     trace: Trace | None = None
 
     def ranked(self, count: int) -> list[tuple[Unit, float]]:
-        """The ``count`` units that drive the metric up most, strongest first, with the mean estimated effect of
-        muting them."""
+        """The ``count`` units that drive the metric up most, strongest first, each with the estimated effect of muting
+        it, mean over takes: the most negative effects."""
         locations = sorted(self.units)
         effects = torch.cat([self.units[location].mean(0) for location in locations])
         owners = [(location, index) for location in locations for index in range(self.units[location].shape[1])]
@@ -57,7 +56,7 @@ class Attribution:
         return [(Unit(*owners[position]), float(effects[position])) for position in order]
 
     def by_kind(self) -> list[Attribution]:
-        """The same for the units of each kind alone: heads, neurons."""
+        """One attribution for each kind of unit (heads, neurons), with the effects of that kind alone."""
         kinds = sorted({location.site.units for location in self.units})
         return [
             replace(self, units={place: effects for place, effects in self.units.items() if place.site.units == kind})
@@ -65,7 +64,8 @@ class Attribution:
         ]
 
     def of(self, units: Sequence[Unit]) -> Tensor:
-        """The summed estimate for a group of units: (takes,)."""
+        """The sum of the estimates of some units (takes,). What a group does when muted together is another number:
+        :mod:`.jacobi_prediction`."""
         return sum((self.units[unit.location][:, unit.index] for unit in units), torch.zeros(len(self.metric)))
 
     @property
@@ -84,20 +84,27 @@ def attribute(
     trace: TraceSpec | None = None,
     rollout_steps: int = 0,
 ) -> Attribution:
-    """Estimate the effect of every unit, every token and every frame on ``metric``, a few takes at a time.
+    """Estimate the effect of every unit, every token and every frame on ``metric``, ``context.batches.attributed``
+    takes at a time.
 
-    Units are those of ``sites``, or without any, of :data:`tonescope.models.sites.ATTRIBUTED`. Units of what plays
-    are estimated over the positions of audio; where the prompt is a prefix, its positions are left out.
+    Effects of units in the decoder are summed over the positions of audio; where the prompt is a prefix, its positions
+    are left out.
 
     Args:
+        context: with means at every location of ``sites``.
         takes: all of one prompt.
-        at: gradients and distances are taken where this edit is in force instead of at the clean take.
-        trace: what to record of the units on the way, at no cost of its own.
-        rollout_steps: a replay holds the past fixed and a generation does not; so many steps on is followed what a
-            changed prediction does to later ones, each for one more backward pass.
+        metric: the number to explain, of :mod:`.metrics`.
+        sites: those whose units are estimated; absent, :data:`tonescope.models.sites.ATTRIBUTED`.
+        at: an edit under which activations and gradients are taken; absent, those of the clean take.
+        trace: which activations to record in the same pass.
+        rollout_steps: for how many steps to follow what a changed prediction does to later ones, which a replay holds
+            fixed and a generation does not. Each step costs one more backward pass.
 
     Raises:
-        TonescopeError: a gradient is not a number, a site is missing, or the trace would be too large.
+        TonescopeError: the context has no means of these sites or guidance branches, a gradient is not a number, a
+            site is missing, or the trace would be too large.
+        ValueError: the takes are of several prompts, or the metric does not depend on what it would have to: the
+            prompt, or with ``rollout_steps`` the sound.
     """
     if len(set(takes.prompts)) != 1:
         raise ValueError("takes of one prompt are attributed together")
@@ -140,7 +147,7 @@ def _joined_trace(parts: Sequence[Trace | None], takes: Takes) -> Trace | None:
 
 
 class _Pass:
-    """One forward and backward pass over a few takes. Everything is reduced on the device, as the gradients come by."""
+    """One forward and backward pass over a few takes. Gradients are reduced on the device, as they arrive."""
 
     def __init__(
         self,
@@ -155,8 +162,8 @@ class _Pass:
         self.context, self.generator, self.takes, self.locations = context, context.generator, takes, locations
         self.means: MeanActivations = context.means
         self.trace, self.rollout_steps = trace, rollout_steps
-        self.boost = boost_of(self.generator.dtype)
-        self.kept: dict[Location, Tensor] = {}
+        self.loss_scale = loss_scale(self.generator.dtype)
+        self.recorded: dict[Location, Tensor] = {}
         self.indices: dict[Location, Tensor] = {}
         self.units: dict[Location, Tensor] = {}
         self.activity: dict[Location, Tensor] = {}
@@ -164,7 +171,7 @@ class _Pass:
     def run(self, metric: Metric, at: Edit | None) -> Attribution:
         generator, takes, context = self.generator, self.takes, self.context
         hooks = [write(generator.place(location), self._tap(location)) for location in self.locations]
-        anchor = self._clean() if at else None
+        anchor = self._clean_latents() if at else None
         with (
             torch.enable_grad(),
             # cuDNN's recurrent layers, the codec's among them, have no backward pass outside training mode.
@@ -175,21 +182,21 @@ class _Pass:
             text = generator.read_text(takes.prompts)
             states = text.states if text.states.requires_grad else text.states.detach().requires_grad_()
             states.retain_grad()
-            follow = self.rollout_steps > 0
-            replay = generator.replay(takes, replace(text, states=states), context.sampling, follow_inputs=follow)
+            rollout = self.rollout_steps > 0
+            replay = generator.replay(takes, replace(text, states=states), context.sampling, follow_inputs=rollout)
             playback = Playback(generator, replay, anchor)
             value = metric(playback)
             for latents in playback.latents:
                 latents.retain_grad()
-            (value.sum() * self.boost).backward(retain_graph=follow)
-            if follow and not playback.latents:
+            (value.sum() * self.loss_scale).backward(retain_graph=rollout)
+            if rollout and not playback.latents:
                 raise ValueError("a rollout is followed through what a metric listens to, and this one does not listen")
             for step in range(1, self.rollout_steps + 1):
-                onwards = generator.rollout(replay)
-                torch.autograd.backward([replay.predicted], [onwards], retain_graph=step < self.rollout_steps)
+                gradient = generator.rollout(replay)
+                torch.autograd.backward([replay.predicted], [gradient], retain_graph=step < self.rollout_steps)
         if states.grad is None:
             raise ValueError("the metric does not depend on the prompt of the takes")
-        tokens = -(states.detach().float() * states.grad.float()).sum(2) / self.boost
+        tokens = -(states.detach().float() * states.grad.float()).sum(2) / self.loss_scale
         if not all(torch.isfinite(effects).all() for effects in (*self.units.values(), tokens, value)):
             raise TonescopeError(
                 "the gradient is not a number, so nothing can be attributed; "
@@ -198,45 +205,46 @@ class _Pass:
         spec = self.trace
         facts = about(context, spec) if spec else None
         return Attribution(
-            {location: (effects / self.boost).cpu() for location, effects in self.units.items()},
+            {location: (effects / self.loss_scale).cpu() for location, effects in self.units.items()},
             {location: level.float().cpu() for location, level in self.activity.items()},
             self._by_frame(playback),
             tokens.float().cpu(),
             value.detach().float().cpu(),
-            Trace(takes, text.tokens, self.kept, self.indices, facts) if facts else None,
+            Trace(takes, text.tokens, self.recorded, self.indices, facts) if facts else None,
         )
 
     @torch.no_grad()
-    def _clean(self) -> tuple[Tensor, ...]:
-        """What the clean replay expects: what an edited one moves away from."""
+    def _clean_latents(self) -> tuple[Tensor, ...]:
+        """The latents that the replay expects without the edit: (takes, frames, width), one a run of the codec."""
         generator, takes = self.generator, self.takes
         text = generator.read_text(takes.prompts)
         return generator.expected(generator.replay(takes, text, self.context.sampling))
 
     def _by_frame(self, playback: Playback) -> Tensor:
-        """(takes, frames), at one cut through the whole: what the codec is given, on its way to the latent of
-        silence."""
+        """Effects of frames (takes, frames): (silence - latents) x gradient at the codec's input, summed over versions
+        and runs of the codec; or the summands of a metric that is a sum over frames."""
         if playback.by_frame:
             return -playback.by_frame[0].detach().float().cpu()
-        found = torch.zeros(len(self.takes), self.generator.frames_of(self.takes))
+        effects = torch.zeros(len(self.takes), self.generator.frames_of(self.takes))
         for latents in playback.latents:
             if latents.grad is not None:
-                away = (self.generator.silence - latents.detach()).float() * latents.grad.float()
-                found += away.sum(2).cpu() / self.boost
-        return found
+                change = (self.generator.silence - latents.detach()).float() * latents.grad.float()
+                effects += change.sum(2).cpu() / self.loss_scale
+        return effects
 
     def _record(self, location: Location, value: Tensor) -> None:
-        """How active units are, and what was asked for, of (takes, branches, steps, along, features)."""
+        """Activity of units, and what the trace asks for, of activations (takes, branches, steps, along, features)."""
         width = self.generator.head_width(location)
         self.activity[location] = value[:, 0].abs().mean((0, 1, 2)).unflatten(0, (-1, width)).mean(1)
         if self.trace is None:
             return
-        self.kept[location], chosen = reduced(self.generator, location, value, self.trace)
+        self.recorded[location], chosen = reduced(self.generator, location, value, self.trace)
         if chosen is not None:
             self.indices[location] = chosen
 
     def _tap(self, location: Location) -> Callable[[Tensor], Tensor]:
-        """Catch the gradient at every unit, and reduce gradient times distance to the mean as it arrives."""
+        """A write hook that changes nothing: it sums (mean - activation) x gradient of every unit into :attr:`units`
+        when the gradient arrives, and records the activations."""
         generator, guidance, width = self.generator, self.context.guidance, self.generator.head_width(location)
         branches = len(generator.branches(location, guidance))
         if location not in self.means.values:
@@ -246,29 +254,28 @@ class _Pass:
         if len(self.means.values[location]) < branches:
             raise TonescopeError(
                 "the reference means were measured without guidance and the takes were made with it, so nothing is "
-                "known of the "
-                f"unconditional half of {location}; measure them with guidance."
+                f"known of the unconditional half of {location}; measure them with guidance."
             )
         mean = self.means.values[location][:branches].to(generator.device, generator.activation_dtype(location))
         pieces = Pieces(generator.steps(location))
 
-        def change(tensor: Tensor) -> Tensor:
+        def tap(tensor: Tensor) -> Tensor:
             layout = generator.layout(location, guidance)
-            here = slice(layout.first_step, layout.first_step + layout.steps)
-            baseline = mean[:, None, here, None]  # (branches, 1, steps, 1, features)
+            steps = slice(layout.first_step, layout.first_step + layout.steps)
+            baseline = mean[:, None, steps, None]  # (branches, 1, steps, 1, features)
             # A metric may replay under a second prompt as well; the takes' own comes first.
             whole = pieces.add(layout, tensor.detach()) if location not in self.activity else None
             if whole is not None:
                 self._record(location, whole)
-            # What holds the tensor itself would keep it, and all that it was made of, alive.
-            kept, tapped = tensor.detach(), tensor if tensor.requires_grad else tensor.detach().requires_grad_()
+            # The gradient hook holds a detached tensor: the tensor itself would keep its whole graph alive.
+            activation, tapped = tensor.detach(), tensor if tensor.requires_grad else tensor.detach().requires_grad_()
 
             def reduce(gradient: Tensor) -> None:
-                away = (baseline - layout.split(kept)).float().mul_(layout.split(gradient))
-                effects = away.sum((0, 2, 3)).unflatten(1, (-1, width)).sum(2)
+                change = (baseline - layout.split(activation)).float().mul_(layout.split(gradient))
+                effects = change.sum((0, 2, 3)).unflatten(1, (-1, width)).sum(2)
                 self.units[location] = self.units.get(location, 0) + effects
 
             tapped.register_hook(reduce)
             return tapped
 
-        return change
+        return tap

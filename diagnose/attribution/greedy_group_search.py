@@ -31,10 +31,9 @@ from tonescope.models.generator import Takes
 from tonescope.models.judges import listening
 from tonescope.models.units import Unit
 
-WIDER = 2  # a draw takes one in so many of the strongest
-PLAYED_A_ROUND = (
-    DRAWS + 4
-)  # times so many takes: untouched, the group as it is, two candidates by gradients, and the draws
+POOL_FACTOR = 2  # a random candidate is drawn from so many times as many of the strongest units as it holds
+# Variants that a round plays: the takes untouched, the group as it is, two candidates by gradients, and the draws.
+PLAYED_A_ROUND = DRAWS + 4
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,11 @@ class Search:
     """How a group is searched.
 
     Attributes:
-        share: the most of the units of each kind that a group holds.
-        rounds: how often it grows.
+        share: the largest fraction of the units of each kind that a group may hold, 0 to 1; at least one unit.
+        rounds: how often the group may grow.
         draws: random candidates a round, beside those by gradients alone and the group as it is.
-        smoothgrad_samples: versions of a take that gradients are averaged over in later rounds.
-        rollout_steps: how far they follow changed codes (:func:`.gradients.attribute`).
+        smoothgrad_samples: versions of a take that gradients are averaged over, from the second round on.
+        rollout_steps: as in :func:`.gradients.attribute`, from the second round on.
     """
 
     share: float
@@ -67,10 +66,10 @@ def grown(
     """
     group = list(units)
     for part in found.by_kind():
-        mine = {unit for unit in units if unit.location in part.units}
-        wanted = max(0, max(1, round(share * part.count)) - len(mine))
-        pool = wanted if draw is None else WIDER * wanted
-        others = [unit for unit, _ in part.ranked(len(mine) + pool) if unit not in mine][:pool]
+        present = {unit for unit in units if unit.location in part.units}
+        wanted = max(0, max(1, round(share * part.count)) - len(present))
+        pool = wanted if draw is None else POOL_FACTOR * wanted
+        others = [unit for unit, _ in part.ranked(len(present) + pool) if unit not in present][:pool]
         if draw is not None:
             others = [others[index] for index in sorted(draw.permutation(len(others))[:wanted])]
         group += others
@@ -153,8 +152,8 @@ def _mean(history: Sequence[Attribution]) -> Attribution:
 def _best(
     context: Context, prompt: str, target: str, candidates: Sequence[tuple[Unit, ...]], seeds: Sequence[int]
 ) -> _Candidate | None:
-    """The candidate that takes most away, played beside untouched takes of the same seeds; ``None`` where none leaves
-    usable sound."""
+    """The candidate with the lowest log-odds of ``target``, played beside untouched takes of the same seeds; ``None``
+    where the sound of at least half of the takes breaks in every candidate."""
     count, rate, judge = len(seeds), context.rate, context.listener
     edits = [None, *map(Edit, candidates)]
     rows = [edit for edit in edits for _ in seeds]

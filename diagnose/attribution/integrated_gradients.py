@@ -1,10 +1,10 @@
-"""A closer estimate for the strongest units: integrated gradients at two points, the second most of the way to where
-muting puts a unit.
+"""Two-point integrated gradients: a closer estimate for the strongest units.
 
-One gradient predicts a small step. A head, as wide as dozens of neurons, is a long one, and so are the strongest
-neurons: which of them are the strongest, one gradient alone does not tell. With gradients at both nodes of Radau's
-quadrature, effects that bend twice on the way are still exact (integrated gradients: Sundararajan et al. 2017, arXiv
-1703.01365).
+The effect of muting a unit is the integral of its gradient on the way from its activation to its mean (integrated
+gradients: Sundararajan et al. 2017, arXiv 1703.01365). One gradient approximates that integral by its first point,
+which is good for a small step; muting a head, as wide as dozens of neurons, is a long one. Here the integral is taken
+by Radau's quadrature with two nodes, at strengths 0 and 2/3 of the edit: exact where the metric is a cubic polynomial
+of the strength.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from tonescope.diagnose.intervene.play import Advance
 from tonescope.models.generator import Takes
 from tonescope.models.units import Unit
 
-SECOND, WEIGHT = 2 / 3, 3 / 4  # where the second gradient is taken, and what it counts; the first is at the clean take
+# Radau's second node and its weight; the first node is strength 0, the clean take, with the weight 1 - RADAU_WEIGHT.
+RADAU_NODE, RADAU_WEIGHT = 2 / 3, 3 / 4
 
 
 def strongest(found: Attribution, count: int) -> list[Unit]:
-    """The ``count`` units of each kind with the largest estimates, in either direction."""
+    """The ``count`` units of each kind (neurons, heads) with the largest mean estimates by absolute value; none that
+    is estimated at exactly 0."""
     units: list[Unit] = []
-    for part in found.by_kind():
-        by_size = sorted(part.ranked(part.count), key=lambda one: -abs(one[1]))
+    for one_kind in found.by_kind():
+        by_size = sorted(one_kind.ranked(one_kind.count), key=lambda pair: -abs(pair[1]))
         units += [unit for unit, effect in by_size[:count] if effect]
     return units
 
@@ -44,7 +46,14 @@ def two_point_integrated_gradients(
     """``found``, with the effects of the ``count`` strongest neurons and as many heads taken by two gradients instead
     of one.
 
-    Every one of them costs a pass over the takes of its own; ``rollout_steps`` is that of :func:`.gradients.attribute`.
+    Each of these units costs one forward and one backward pass over the takes.
+
+    Args:
+        takes: those that ``found`` was estimated on.
+        metric: the one that ``found`` was estimated for.
+        found: one-gradient estimates, of :func:`.gradients.attribute`; not changed.
+        rollout_steps: as in :func:`.gradients.attribute`, and as ``found`` was estimated with.
+        advance: told the share of the units that is done.
 
     Raises:
         TonescopeError: an edit cannot be made here, or a gradient is not a number.
@@ -52,11 +61,11 @@ def two_point_integrated_gradients(
     units = {location: effects.clone() for location, effects in found.units.items()}
     chosen = strongest(found, count)
     for number, unit in enumerate(chosen, start=1):
-        there, sites = Edit((unit,), strength=SECOND), [unit.location.site.key]
-        further = attribute(context, takes, metric, sites=sites, at=there, rollout_steps=rollout_steps)
-        # A third of the way is left there, so its estimate stands for the whole way three times.
-        effects = further.of((unit,)) / (1 - SECOND)
-        units[unit.location][:, unit.index] += WEIGHT * (effects - units[unit.location][:, unit.index])
+        at_node, sites = Edit((unit,), strength=RADAU_NODE), [unit.location.site.key]
+        second = attribute(context, takes, metric, sites=sites, at=at_node, rollout_steps=rollout_steps)
+        # Both estimates are gradient x distance to the mean. At the node only 1 - RADAU_NODE of the distance is left.
+        first_effect, second_effect = units[unit.location][:, unit.index], second.of((unit,)) / (1 - RADAU_NODE)
+        units[unit.location][:, unit.index] = (1 - RADAU_WEIGHT) * first_effect + RADAU_WEIGHT * second_effect
         if advance:
             advance(number / len(chosen))
     return replace(found, units=units)

@@ -17,7 +17,7 @@ from tonescope.models.generator import Generator, Replay
 from tonescope.models.judges import listening
 from tonescope.models.judges.judge import Judge
 
-HALF_BOOST = 1024.0
+_HALF_PRECISION_LOSS_SCALE = 1024.0
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,11 @@ class Playback:
     Attributes:
         generator: what replayed.
         replay: finished takes of one prompt, and what the network predicts at each of their parts.
-        anchor: what the clean replay expects, where this one is edited; absent, only the gradient differs from the
-            takes.
-        latents: filled in when a metric listens: what the codec was given, by version and side (takes, frames, width).
-        by_frame: filled in by a metric that is a sum over frames: its parts (takes, frames).
+        anchor: the latents that the clean replay expects, (takes, frames, width), one a run of the codec, where this
+            replay is edited; without it, the latents have the value of the takes, and of the replay only the gradient.
+        latents: filled in when a metric listens: what the codec was given, one (takes, frames, width) for each version
+            and run of the codec; their gradients are read after the backward pass.
+        by_frame: filled in by a metric that is a sum over frames: its summands, one tensor (takes, frames).
     """
 
     generator: Generator
@@ -40,16 +41,17 @@ class Playback:
     by_frame: list[Tensor] = field(default_factory=list)
 
     def version(self, number: int = 0) -> tuple[Tensor, ...]:
-        """What the codec is given: the take itself, or a neighbour of it that could as well have been drawn."""
+        """Latents for the codec, (takes, frames, width), one a run of it: for 0 those of the takes, above 0 those of a
+        neighbour of them that could as well have been drawn (:meth:`.Generator.latents`)."""
         sides = self.generator.latents(self.replay, self.anchor, version=number)
         self.latents.extend(sides)
         return sides
 
 
-def boost_of(dtype: torch.dtype) -> float:
-    """What a loss is multiplied by before its gradient is taken, and the gradient divided by: half-precision ones of
-    a long pass vanish."""
-    return HALF_BOOST if dtype == torch.float16 else 1.0
+def loss_scale(dtype: torch.dtype) -> float:
+    """The factor that a loss is multiplied by before the backward pass, and its gradients are divided by: in float16,
+    small gradients would underflow to 0 (Micikevicius et al. 2018, arXiv 1710.03740)."""
+    return _HALF_PRECISION_LOSS_SCALE if dtype == torch.float16 else 1.0
 
 
 Metric = Callable[[Playback], Tensor]
@@ -57,42 +59,46 @@ Metric = Callable[[Playback], Tensor]
 
 
 def margin(judge: Judge, target: str, foil: str | None = None, *, smoothgrad_samples: int = 1) -> Metric:
-    """The judge's log-odds of one label over another, or over all others together, for what was heard.
+    """The judge's log-odds of ``target`` over ``foil``, or without a foil over all other labels together, in nats.
 
-    With more samples than one the number is the same and its gradient is the mean over so many versions of the take:
-    the gradient at one waveform is mostly noise, much of which is gone in that of its neighbours (SmoothGrad: Smilkov
-    et al. 2017, arXiv 1706.03825). They take no more memory than one: the way from each sound back to the codec's
-    input is gone before the next.
+    Args:
+        smoothgrad_samples: versions of the take that the gradient is averaged over; the value is always that of the
+            take itself. The gradient at one waveform is mostly noise, which the mean over neighbours reduces
+            (SmoothGrad: Smilkov et al. 2017, arXiv 1706.03825). Memory is that of one version: each graph from sound
+            to latents is freed before the next is built.
     """
 
     def metric(playback: Playback) -> Tensor:
         generator = playback.generator
 
-        def number(sides: Sequence[Tensor]) -> Tensor:
+        def margins(sides: Sequence[Tensor]) -> Tensor:
             return listening.margin(judge, generator.decode(sides), int(generator.sample_rate), target, foil)
 
         if smoothgrad_samples == 1 or not torch.is_grad_enabled():
-            return number(playback.version())
-        boost = boost_of(generator.dtype)
-        heard, pulls = [], []
+            return margins(playback.version())
+        scale = loss_scale(generator.dtype)
+        values, surrogates = [], []
         for sample in range(smoothgrad_samples):
             sides = playback.version(sample)
-            apart = [side.detach().requires_grad_() for side in sides]
-            value = number(apart)
-            gradients = torch.autograd.grad(value.sum() * boost, apart)
-            parts = [(side.float() * part.float()).sum((1, 2)) for side, part in zip(sides, gradients, strict=True)]
-            pulls += parts
-            heard.append(value.detach())
-            del value
-        pull = torch.stack(pulls).sum(0) / (smoothgrad_samples * boost)
-        return heard[0] + (pull - pull.detach()).to(heard[0].dtype)
+            leaves = [side.detach().requires_grad_() for side in sides]
+            value = margins(leaves)
+            gradients = torch.autograd.grad(value.sum() * scale, leaves)
+            # latents x constant gradient: the backward pass through this sum is that through the margin.
+            surrogates += [
+                (side.float() * gradient.float()).sum((1, 2)) for side, gradient in zip(sides, gradients, strict=True)
+            ]
+            values.append(value.detach())
+            del value  # and with it the graph from sound to latents
+        surrogate = torch.stack(surrogates).sum(0) / (smoothgrad_samples * scale)
+        # The value of the take itself, with the gradient of the surrogate.
+        return values[0] + (surrogate - surrogate.detach()).to(values[0].dtype)
 
     return metric
 
 
 def log_probability(against: str) -> Metric:
-    """Mean log-probability of the takes under their own prompt minus that under the prompt ``against``, in nats a
-    part."""
+    """Log-probability of the takes under their own prompt minus that under the prompt ``against``, mean over frames,
+    in nats. It needs neither codec nor judge. :attr:`Playback.by_frame` gets each frame's share of the mean."""
 
     def metric(playback: Playback) -> Tensor:
         generator, replay = playback.generator, playback.replay

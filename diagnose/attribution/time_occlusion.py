@@ -1,5 +1,5 @@
-"""Seconds: what is heard when, and what each stretch of the takes does to the verdict, estimated and then heard
-without it."""
+"""Time occlusion: what is heard when, and what each stretch of the takes does to the verdict, estimated by gradients
+and measured by silencing it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ from tonescope.models.judges import listening
 from tonescope.models.judges.judge import Judge
 
 SECTION_SECONDS = 1.0
-SHORTEST = 0.25  # a rest that is shorter belongs to the section before
+SHORTEST_SECONDS = 0.25  # what is left at the end of a take, if shorter, belongs to the section before
 FADE_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Probabilities (windows, takes, labels) heard in windows of so many seconds, by where they start."""
+    """What a judge hears in windows of the takes.
+
+    Attributes:
+        starts: start of each window in seconds.
+        window: length of a window in seconds.
+        posterior: probabilities (windows, takes, labels).
+    """
 
     starts: list[float]
     window: float
@@ -45,9 +51,9 @@ class Timeline:
 
 
 def sections(seconds: float) -> list[tuple[float, float]]:
-    """Stretches of :data:`SECTION_SECONDS` that make up so many seconds."""
+    """Start and end in seconds of the stretches, :data:`SECTION_SECONDS` each, that make up a take of this length."""
     starts = torch.arange(0, seconds, SECTION_SECONDS, dtype=torch.float64).tolist()
-    if len(starts) > 1 and seconds - starts[-1] < SHORTEST:
+    if len(starts) > 1 and seconds - starts[-1] < SHORTEST_SECONDS:
         starts.pop()
     return list(zip(starts, [*starts[1:], seconds], strict=True))
 

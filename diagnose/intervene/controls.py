@@ -18,17 +18,25 @@ def matched_controls(
     """As many random other units, each from the same location and about as active as the one it stands for.
 
     Where a location has no other units left (most heads of a layer can be among the strongest), the nearest layer of
-    the same site steps in; where the whole site has none left, the control is smaller, and its length says so.
+    the same site that has some is drawn from; where the whole site has none left, the control is smaller than
+    ``units``.
+
+    Args:
+        units: those to match.
+        activity: per location, (units,): how active each unit is, as in :attr:`.Attribution.activity`.
+        seed: of the draw.
+        nearest: each control is drawn from so many free units of the most similar activity.
+        avoid: units that are no controls either.
     """
     random = np.random.default_rng(seed)
     taken = {(unit.location, unit.index) for unit in (*units, *avoid)}
-    ladders = {place: _Ladder(levels.numpy()) for place, levels in activity.items()}
+    by_activity = {place: _ByActivity(levels.numpy()) for place, levels in activity.items()}
     chosen = []
     for unit in units:
         here, level = unit.location, float(activity[unit.location][unit.index])
         same_site = (place for place in activity if place.site == here.site)
         for place in sorted(same_site, key=lambda place: abs(place.layer - here.layer)):
-            free = (index for index in ladders[place].outwards(level) if (place, index) not in taken)
+            free = (index for index in by_activity[place].nearest_first(level) if (place, index) not in taken)
             candidates = list(islice(free, nearest))
             if candidates:
                 pick = candidates[random.integers(len(candidates))]
@@ -38,15 +46,15 @@ def matched_controls(
     return tuple(chosen)
 
 
-class _Ladder:
-    """The units of one place in order of activity."""
+class _ByActivity:
+    """The units of one location in order of activity."""
 
     def __init__(self, activity: NDArray[np.floating]) -> None:
         self.order = np.argsort(activity)
         self.levels = activity[self.order]
 
-    def outwards(self, level: float) -> Iterator[int]:
-        """Units by how near their activity is to ``level``, the nearest first."""
+    def nearest_first(self, level: float) -> Iterator[int]:
+        """Indices of units by the distance of their activity from ``level``."""
         above = int(np.searchsorted(self.levels, level))
         below = above - 1
         while below >= 0 or above < len(self.levels):

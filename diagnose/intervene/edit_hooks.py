@@ -21,14 +21,18 @@ from tonescope.models.hooks import hooked, write
 from tonescope.models.layout import Layout
 from tonescope.models.units import Location
 
-_FAR = 2**31
+_NO_LIMIT = 2**31  # beyond any frame and any step
 
 
 class _Writer:
-    """All edits at one location: ``tensor * factor + addend`` on the rows concerned; others pass untouched, bit for
-    bit.
+    """The write hook of one location: ``tensor * factor + addend`` on the rows that are edited there; the others pass
+    untouched, bit for bit.
 
     A *line* is one (branch, row) that is edited here.
+
+    Args:
+        edits: the edit of each row that has one at this location.
+        rows: how many rows the whole generation or replay has.
     """
 
     def __init__(
@@ -51,26 +55,25 @@ class _Writer:
             if edit.touches(name)
         ]
         self.factor, self.addend = self._coefficients(means)
-        self.reach = self._reach()
-        self.everywhere = self._present(list(range(rows)))
+        self.limits = self._limits()
+        self.all_lines = self._lines_of(list(range(rows)))
         self.changed = torch.zeros(len(self.lines), dtype=torch.bool, device=generator.device)
-        self.short, self.longest = 0, 0  # positions that no source has, and how long the take was
+        self.missing_positions, self.frames_seen = 0, 0  # positions beyond the end of a source; length of the take
 
     def _coefficients(self, means: MeanActivations | None) -> tuple[Tensor, Tensor]:
-        """What lines are multiplied by, (lines, 1, 1, features), and what is added, (lines, steps or 1, along or 1,
-        features)."""
+        """The factor (lines, 1, 1, features) and the addend (lines, steps or 1, along or 1, features) of each line."""
         generator, location = self.generator, self.location
         features = generator.features(location)
-        given = {row: edit.given(location, means) for row, edit in self.edits.items()}
-        recorded = [tensor for tensor in given.values() if tensor is not None]
-        steps = max([1, *(tensor.shape[1] for tensor in recorded)])
-        length = max([1, *(tensor.shape[2] for tensor in recorded if tensor.ndim == 4)])
+        fillings = {row: edit.given(location, means) for row, edit in self.edits.items()}
+        recorded = [filling for filling in fillings.values() if filling is not None]
+        steps = max([1, *(filling.shape[1] for filling in recorded)])
+        length = max([1, *(filling.shape[2] for filling in recorded if filling.ndim == 4)])
         factor = torch.ones(len(self.lines), 1, 1, features)
         addend = torch.zeros(len(self.lines), steps, length, features)
         for line, (branch, row) in enumerate(self.lines):
-            edit, columns, filling = self.edits[row], self.edits[row].columns(generator, location), given[row]
-            kept = edit.value if edit.kind == "scale" else 0.0
-            factor[line, ..., columns] = 1 + edit.strength * (kept - 1)
+            edit, columns, filling = self.edits[row], self.edits[row].columns(generator, location), fillings[row]
+            full = edit.value if edit.kind == "scale" else 0.0  # the factor at strength 1
+            factor[line, ..., columns] = 1 + edit.strength * (full - 1)
             if edit.kind == "set":
                 addend[line, ..., columns] = edit.strength * edit.value
             elif filling is not None:
@@ -79,90 +82,93 @@ class _Writer:
         device, dtype = generator.device, generator.activation_dtype(location)
         return factor.to(device, dtype), addend.to(device, dtype)
 
-    def _reach(self) -> Tensor | None:
-        """What each line acts on, (lines, 5): first and last frame, frames its source has, first and last step;
-        ``None`` where all is."""
-        rate, reach = self.generator.frame_rate, []
+    def _limits(self) -> Tensor | None:
+        """Where each line acts, (lines, 5): first frame, end frame, positions in its source, first step, end step; ends
+        are exclusive. ``None`` where no line is limited."""
+        rate, limits = self.generator.frame_rate, []
         for _, row in self.lines:
-            edit, start, stop = self.edits[row], 0, _FAR
+            edit, start, stop = self.edits[row], 0, _NO_LIMIT
             if edit.seconds:
                 start = round(edit.seconds[0] * rate)
                 stop = max(start + 1, round(edit.seconds[1] * rate))
-            supply = edit.source.values[self.location].shape[2] if edit.source else _FAR
-            reach.append((start, stop, supply, *(edit.steps or (0, _FAR))))
-        if all(line == (0, _FAR, _FAR, 0, _FAR) for line in reach):
+            in_source = edit.source.values[self.location].shape[2] if edit.source else _NO_LIMIT
+            limits.append((start, stop, in_source, *(edit.steps or (0, _NO_LIMIT))))
+        if all(line == (0, _NO_LIMIT, _NO_LIMIT, 0, _NO_LIMIT) for line in limits):
             return None
-        return torch.tensor(reach, device=self.generator.device)
+        return torch.tensor(limits, device=self.generator.device)
 
     def __call__(self, tensor: Tensor) -> Tensor:
         layout = self.generator.layout(self.location, self.guidance)
         self._check_rows(len(tensor), layout.steps, None if layout.takes is None else len(layout.takes))
-        lines, branch, take = self.everywhere if layout.takes is None else self._present(layout.takes.tolist())
+        lines, branch, take = self.all_lines if layout.takes is None else self._lines_of(layout.takes.tolist())
         canonical = layout.split(tensor)
         if not len(lines) or not canonical.shape[3]:
             return tensor
         before = canonical[branch, take]
         steps, along = before.shape[1:3]
-        after = before * self.factor[lines] + self._added(lines, layout, before)
-        if self.reach is not None:
-            start, stop, supply, first, last = self.reach[lines].unbind(1)
-            times, at = layout.times(along, tensor.device), self._at(layout, along)
-            inside = (times >= start[:, None]) & (times < stop[:, None])
-            self.short = max(self.short, int((inside & (at >= supply[:, None])).sum()))
-            self.longest = max(self.longest, int(times[-1]) + 1)
+        after = before * self.factor[lines] + self._addend_at(lines, layout, before)
+        if self.limits is not None:
+            start, stop, in_source, first_step, end_step = self.limits[lines].unbind(1)
+            frames, positions = layout.times(along, tensor.device), self._source_positions(layout, along)
+            inside = (frames >= start[:, None]) & (frames < stop[:, None])
+            missing = inside & (positions >= in_source[:, None])
+            self.missing_positions = max(self.missing_positions, int(missing.sum()))
+            self.frames_seen = max(self.frames_seen, int(frames[-1]) + 1)
             step = torch.arange(layout.first_step, layout.first_step + steps, device=tensor.device)
-            during = (step >= first[:, None]) & (step < last[:, None])
+            during = (step >= first_step[:, None]) & (step < end_step[:, None])
             after = torch.where((inside[:, None] & during[:, :, None])[..., None], after, before)
         self.changed[lines] |= (after != before).flatten(1).any(1)
         edited = canonical.clone()
         edited[branch, take] = after
         return layout.merge(edited, tensor)
 
-    def _at(self, layout: Layout, along: int) -> Tensor:
-        """Which position of a source each position is: sources hold the sides of a stereo image one after the other."""
+    def _source_positions(self, layout: Layout, along: int) -> Tensor:
+        """The position in a source that belongs to each position here (along,). Sources of the codec hold the sides of
+        a stereo image one after the other."""
         here = torch.arange(along, device=self.generator.device)
         return here + layout.part * along if layout.frames else here + layout.start
 
-    def _added(self, lines: Tensor, layout: Layout, before: Tensor) -> Tensor:
-        """What is added to ``before``, (lines, steps, along, features)."""
+    def _addend_at(self, lines: Tensor, layout: Layout, before: Tensor) -> Tensor:
+        """What is added to ``before`` (lines, steps, along, features): (lines, steps or 1, along or 1, features)."""
         addend, (steps, along) = self.addend[lines], before.shape[1:3]
         if addend.shape[1] > 1:
             addend = addend[:, layout.first_step : layout.first_step + steps]
         if addend.shape[2] > 1:
-            addend = addend[:, :, self._at(layout, along).clamp_max(addend.shape[2] - 1)]
+            addend = addend[:, :, self._source_positions(layout, along).clamp_max(addend.shape[2] - 1)]
         return addend
 
-    def _check_rows(self, came: int, steps: int, takes: int | None) -> None:
+    def _check_rows(self, rows: int, steps: int, takes: int | None) -> None:
+        """Raise when a tensor has other rows than the edits are for; ``takes`` is how many it holds, or all."""
         expected = len(self.branches) * steps * (self.rows if takes is None else takes)
-        if came != expected:
+        if rows != expected:
             raise TonescopeError(
-                f"the edits are for {expected} rows at {self.location} and {came} came by, so they would hit the "
-                "wrong takes; "
-                "give one edit or None for each take, and the guidance that is played with."
+                f"the edits are for {expected} rows at {self.location} and {rows} came by, so they would hit the "
+                "wrong takes; give one edit or None for each take, and the guidance that is played with."
             )
 
-    def _present(self, here: list[int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Which lines concern a tensor of the takes ``here``, and which of its branches and takes those are."""
-        at = {row: index for index, row in enumerate(here)}
-        found = [(line, branch, at[row]) for line, (branch, row) in enumerate(self.lines) if row in at]
+    def _lines_of(self, rows: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+        """The lines that concern a tensor of these rows, and the branch and take of it that each line edits: three
+        index tensors (lines,)."""
+        take = {row: index for index, row in enumerate(rows)}
+        found = [(line, branch, take[row]) for line, (branch, row) in enumerate(self.lines) if row in take]
         triples = torch.tensor(found, dtype=torch.long, device=self.generator.device).reshape(-1, 3)
         return triples[:, 0], triples[:, 1], triples[:, 2]
 
     def check(self) -> None:
         """Raise when an edit ran out of source, or left everything here as it was in every branch it may touch."""
-        if self.short:
+        if self.missing_positions:
             raise TonescopeError(
                 f"the source at {self.location} is shorter than what it should fill; "
                 "record as long a take (or as many tokens), or limit the edit to its seconds."
             )
         for row, edit in self.edits.items():
-            if edit.seconds and self.longest <= round(edit.seconds[0] * self.generator.frame_rate):
+            if edit.seconds and self.frames_seen <= round(edit.seconds[0] * self.generator.frame_rate):
                 raise TonescopeError(
                     f"an edit from {edit.seconds[0]:g} s on changed nothing, because the take ends before; "
                     "choose earlier seconds."
                 )
             mine = [line for line, (_, owner) in enumerate(self.lines) if owner == row]
-            # One branch will do: a unit may be silent without a prompt.
+            # A change in one branch is enough: a unit may be silent without a prompt.
             if not bool(self.changed[mine].any()):
                 raise TonescopeError(
                     f"an intervention at {self.location} changed nothing, so its result would mean nothing; "
@@ -174,16 +180,21 @@ class _Writer:
 def edited(
     generator: Generator, edits: Sequence[Edit | None], guidance: float, means: MeanActivations | None = None
 ) -> Iterator[None]:
-    """Within the block, each row of a generation or a replay is edited in its own way (``None`` leaves a row alone).
+    """Within the block, each row of a generation or a replay is edited in its own way.
+
+    Args:
+        edits: one for each row; ``None`` leaves a row alone.
+        guidance: the guidance scale of the generation or replay, which decides what its rows are.
+        means: what edits of the kind ``mean`` put in.
 
     Raises:
-        TonescopeError: an edit cannot be made here, did not fire, or changed nothing.
+        TonescopeError: an edit cannot be made here, did not fire, ran out of source, or changed nothing.
     """
-    given = {row: edit for row, edit in enumerate(edits) if edit}
-    for edit in {id(edit): edit for edit in given.values()}.values():
+    edit_of_row = {row: edit for row, edit in enumerate(edits) if edit}
+    for edit in {id(edit): edit for edit in edit_of_row.values()}.values():  # each edit once
         check_edit(generator, edit, means, guidance)
     by_location: dict[Location, dict[int, Edit]] = defaultdict(dict)
-    for row, edit in given.items():
+    for row, edit in edit_of_row.items():
         for location in edit.locations:
             by_location[location][row] = edit
     writers = [

@@ -34,12 +34,12 @@ class Edit:
         kind: ``zero``; ``mean`` (over the reference prompts); ``scale`` (times ``value``); ``set`` (to ``value``);
             ``resample`` and ``patch`` (to what they were in the ``source``, position by position: a random other
             take, or one that was chosen).
-        value: for ``scale`` and ``set``.
-        seconds: from when to when; all of the take if absent.
-        steps: from which denoising step to before which; all of them if absent.
+        value: the factor of ``scale``, the activation of ``set``; no other kind reads it.
+        seconds: start and end in the take; all of it if absent.
         branch: the conditional half of guidance, the unconditional one, or both.
-        source: activations to put in.
+        source: activations to put in, for ``resample`` and ``patch``.
         strength: how far to go from what is there to what would be put there; 1 is all the way.
+        steps: the first denoising step and the one after the last; all of them if absent.
 
     Edits of what plays act on the positions of audio; where the prompt is a prefix, its positions are left alone.
     """
@@ -68,18 +68,19 @@ class Edit:
         return found
 
     def columns(self, generator: Generator, location: Location) -> Tensor:
-        """The features at ``location`` that the edit names."""
+        """Indices of the features at ``location`` that the edit changes (features,): of a head, all that it has."""
         if location in self.targets:
             return torch.arange(generator.features(location))
         width = generator.head_width(location)
         return (torch.tensor(self._indices[location])[:, None] * width + torch.arange(width)).flatten()
 
     def touches(self, branch: PassedBranch) -> bool:
-        """Whether it acts on a branch that passes through a location."""
+        """Whether it acts on a branch that passes through a location; one that is shared is always acted on."""
         return self.branch in ("both", branch) or branch == "shared"
 
     def given(self, location: Location, means: MeanActivations | None) -> Tensor | None:
-        """What is put in at a location, (branches, steps, [along,] features), where that was recorded."""
+        """What is put in at a location: means (branches, steps, features), or activations of the source (branches,
+        steps, along, features); ``None`` where neither was recorded there, or the kind puts in none."""
         if self.kind == "mean" and means is not None:
             return means.values.get(location)
         return self.source.values.get(location) if self.source is not None else None
@@ -159,8 +160,7 @@ def _wrong_place(generator: Generator, edit: Edit, location: Location, guidance:
     if edit.branch != "both" and branches == ("shared",):
         yield (
             f"{location} runs once for both guidance branches (or guidance is off), so an edit there cannot be "
-            "limited to "
-            "one; use both."
+            "limited to one; use both."
         )
 
 
@@ -183,8 +183,7 @@ def _wrong_filling(
     if len(given) < len(generator.branches(location, guidance)) and edit.branch != "cond":
         yield (
             f"what should be put in at {location} was recorded without guidance, so nothing is known of the "
-            "unconditional "
-            "half; record it with guidance, or edit the conditional half alone."
+            "unconditional half; record it with guidance, or edit the conditional half alone."
         )
     if given.shape[1] not in (1, generator.steps(location)):
         yield (

@@ -35,10 +35,16 @@ def watch(
     locations: Sequence[Location],
     reduce: Callable[[Location, Tensor], T],
 ) -> tuple[dict[Location, T], tuple[tuple[str, ...], ...]]:
-    """What ``reduce`` makes of the activations (takes, branches, steps, along, features) of one batch, and its tokens.
+    """Pass one batch of finished takes through the model, and reduce the activations at some locations.
 
     Args:
-        rows: which rows of the whole these takes are, so that an edit in force around this call finds its own.
+        takes: the batch; its prompts may share one (:func:`batches`).
+        rows: the indices of these takes in the whole, so that edits in force around this call meet their own rows.
+        reduce: is given a location and its activations (takes, branches, steps, along, features), on the device, once
+            all steps and sides have passed.
+
+    Returns:
+        What ``reduce`` gave for each location, and the tokens of each take's prompt.
     """
     generator, guidance = context.generator, context.guidance
     seen: dict[Location, T] = {}

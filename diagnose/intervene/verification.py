@@ -141,8 +141,7 @@ def check_distinct(takes: Takes) -> None:
     if takes.distinct < len(takes):
         raise TonescopeError(
             f"the sampling leaves so little to chance that {len(takes)} takes are only {takes.distinct} different "
-            "ones; "
-            "raise the temperature or the top-k, or ask for 1 take."
+            "ones; raise the temperature or the top-k, or ask for 1 take."
         )
 
 

@@ -55,9 +55,13 @@ class PairedSampling(LogitsProcessor):
     Args:
         seeds: one seed a row of the batch.
         guidance: classifier-free guidance scale; 1 or less means that the batch is not doubled.
-        books: codebooks a frame.
+        n_codebooks: codebooks a frame; the rows of logits are codebooks within takes within guidance halves.
         temperature: divides the logits; 0 means no noise (greedy).
         top_k: keep the k largest logits (0 keeps all).
+
+    Raises:
+        ValueError: the rows of logits are not one for each take, codebook and guidance half.
+        TonescopeError: the logits are not numbers.
     """
 
     def __init__(

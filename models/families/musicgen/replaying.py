@@ -194,7 +194,8 @@ class Replaying(Places):
     # --- what a changed code does to the next ------------------------------------------------------------------------
 
     def _catching(self, inputs: dict[Any, Tensor]) -> list[Any]:
-        """Hooks that cut the replay where codes enter the decoder, so that gradients by what is fed can be read."""
+        """Hooks that make the embeddings of each codebook leaves of the graph, kept in ``inputs`` by codebook, so that
+        their gradients can be read."""
 
         def cut(book: int) -> Callable[[Tensor], Tensor]:
             def change(tensor: Tensor) -> Tensor:
@@ -209,18 +210,22 @@ class Replaying(Places):
 
     @torch.no_grad()
     def rollout(self, replay: Replay) -> Tensor:
-        """The gradient by the codes' embeddings, as one by how likely each code was to be fed."""
+        """The gradient with respect to the codes' embeddings, turned into one with respect to the probability of each
+        code (takes, codebooks, frames, vocabulary). The expected embedding is the sum of probability x embedding over
+        codes, so its derivative by the probability of a code is the embedding of that code.
+
+        Raises ``ValueError`` for a replay without ``follow_inputs``."""
         if not replay.inputs:
             raise ValueError("a rollout needs a replay that follows its inputs")
         tables, gradient = self.model.decoder.model.decoder.embed_tokens, torch.zeros_like(replay.predicted)
         takes, _, frames, size = gradient.shape
-        for book, fed in replay.inputs.items():
-            if fed.grad is None:
+        for book, embedded in replay.inputs.items():
+            if embedded.grad is None:
                 continue
-            moved, start = fed.grad.unflatten(0, (-1, takes)).sum(0), self.delay[book] + 1
-            answered = moved[:, start : start + frames] @ tables[book].weight[:size].T
-            gradient[:, book, : answered.shape[1]] = answered.to(gradient.dtype)  # the last codes are fed to nothing
-            fed.grad = None
+            by_embedding, start = embedded.grad.unflatten(0, (-1, takes)).sum(0), self.delay[book] + 1
+            by_code = by_embedding[:, start : start + frames] @ tables[book].weight[:size].T
+            gradient[:, book, : by_code.shape[1]] = by_code.to(gradient.dtype)  # the last codes are no decoder inputs
+            embedded.grad = None
         return gradient
 
     def frames_of(self, takes: Takes) -> int:
