@@ -78,7 +78,7 @@ def test_a_drift_is_laid_on_the_denoiser_and_not_on_a_decoder(toys: tuple[str, s
     assert player(session.generator) == "denoiser" and player(tiny.generator()) == "decoder"
     asked = ("--intended", "dark", *QUICK, "--takes", "8")
     found = Diagnosis.model_validate_json(run(toys, "diagnose", PROMPT, *asked, "--json").stdout)
-    assert found.verdict.kind == "drift" and "denoiser" in found.blame.sentence
+    assert found.verdict.kind == "drift" and "denoiser" in found.blame.sentence  # type: ignore[comparison-overlap]
     assert "decoder" not in found.blame.sentence and found.blame.where in ("denoiser", "unclear")
 
 

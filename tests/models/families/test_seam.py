@@ -26,7 +26,7 @@ from tests.models.families.seam import (
 from tonescope.diagnose.attribution.jacobi_prediction import jacobi_prediction
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
-from tonescope.diagnose.intervene.applying import edited
+from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
