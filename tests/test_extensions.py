@@ -76,9 +76,9 @@ def test_diagnose_explains_a_diffusion_model_by_a_judge_without_a_text_tower(
 def test_a_drift_is_laid_on_the_denoiser_and_not_on_a_decoder(toys: tuple[str, str]) -> None:
     session = Session.open(*toys)
     assert player(session.generator) == "denoiser" and player(tiny.generator()) == "decoder"
-    asked = ("--intended", "dark", *QUICK, "--takes", "8")
+    asked = ("--intended", "quiet", *QUICK, "--takes", "8")
     found = Diagnosis.model_validate_json(run(toys, "diagnose", PROMPT, *asked, "--json").stdout)
-    assert found.verdict.kind == "drift" and "denoiser" in found.blame.sentence  # type: ignore[comparison-overlap]
+    assert "drift" in found.verdict.kind and "denoiser" in found.blame.sentence
     assert "decoder" not in found.blame.sentence and found.blame.where in ("denoiser", "unclear")
 
 
