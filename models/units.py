@@ -22,7 +22,7 @@ _UNIT = re.compile(r"(.+):(0|[1-9][0-9]{0,8})")
 class Location:
     """A place in a network: ``decoder.3.mlp``.
 
-    Whether a model has it, that model says (:meth:`.Generator.place`).
+    Whether a model has it, that model says (:meth:`tonescope.models.generator.Generator.place`).
 
     Attributes:
         network: the part of the generator.

@@ -42,7 +42,7 @@ class Playback:
 
     def version(self, number: int = 0) -> tuple[Tensor, ...]:
         """Latents for the codec, (takes, frames, width), one a run of it: for 0 those of the takes, above 0 those of a
-        neighbour of them that could as well have been drawn (:meth:`.Generator.latents`)."""
+        neighbour of them that could as well have been drawn (:meth:`tonescope.models.generator.Generator.latents`)."""
         sides = self.generator.latents(self.replay, self.anchor, version=number)
         self.latents.extend(sides)
         return sides

@@ -23,7 +23,8 @@ def matched_controls(
 
     Args:
         units: those to match.
-        activity: per location, (units,): how active each unit is, as in :attr:`.Attribution.activity`.
+        activity: per location, (units,): how active each unit is, as in
+            :attr:`tonescope.diagnose.attribution.gradients.Attribution.activity`.
         seed: of the draw.
         nearest: each control is drawn from so many free units of the most similar activity.
         avoid: units that are no controls either.
