@@ -77,7 +77,7 @@ class Settings(BaseModel):
     top_k: Annotated[
         int,
         Range(0, 1_000_000, "a top-k of {} cannot be used", "250 is usual, 0 keeps every code"),
-        Field(description="Sample from the k likeliest codes; 0 means all."),
+        Field(description="Sample from the k likeliest codes, where a model draws codes; 0 means all."),
     ] = 250
     foil: Foil = None
     strongest_share: Annotated[

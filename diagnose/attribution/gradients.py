@@ -87,7 +87,7 @@ def attribute(
     """Estimate the effect of every unit, every token and every frame on ``metric``, ``context.batches.attributed``
     takes at a time.
 
-    Effects of units in the decoder are summed over the positions of audio; where the prompt is a prefix, its positions
+    Effects of units of what plays are summed over the positions of audio; where the prompt is a prefix, its positions
     are left out.
 
     Args:

@@ -6,8 +6,6 @@ by what a generator offers and nothing else.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import Tensor
@@ -203,23 +201,24 @@ def test_steps_that_are_not_there_are_refused(generator: Generator, means: MeanA
 
 
 def test_generation_under_an_edit_replays_under_the_same_edit(generator: Generator, means: MeanActivations) -> None:
+    """Every row of a batch under its own: source, seconds, steps and branch."""
     for location in last_of_each_site(generator):
         other = generator.generate(["smooth house with piano"], [5], SECONDS)
         source = activations(Context(generator), other, [location])[0]
-        edits = [Edit((Unit(location, 0),), "set", 1.5), Edit((Unit(location, 0),), "patch", source=source)]
+        unit = Unit(location, 0)
+        edits: list[Edit | None] = [None, Edit((unit,), "set", 1.5), Edit((unit,), "patch", source=source)]
         if location.network != "text":
-            edits.append(Edit((Unit(location, 0),), "set", 1.5, seconds=(0.1, 0.2)))
+            edits.append(Edit((unit,), "set", 1.5, seconds=(0.1, 0.2)))
         if generator.steps(location) > 1:
-            edits.append(replace(edits[0], steps=(1, 3), branch="uncond"))
-        for edit in edits:
-            heard = Heard(generator)
-            with edited(generator, [edit, None], GUIDANCE, means), hooked(heard.hooks()):
-                played = generator.generate([PROMPT] * 2, [1, 2], SECONDS)
-            with edited(generator, [edit, None], GUIDANCE, means):
-                replayed = activations(Context(generator), played, playing(generator))
-            for place in playing(generator):
-                whole = torch.stack([one.values[place] for one in replayed])
-                assert torch.allclose(heard.whole(place, whole), whole, atol=1e-5), (location, edit, place)
+            edits.append(Edit((unit,), "set", 1.5, steps=(1, 3), branch="uncond"))
+        heard = Heard(generator)
+        with edited(generator, edits, GUIDANCE, means), hooked(heard.hooks()):
+            played = generator.generate([PROMPT] * len(edits), range(len(edits)), SECONDS)
+        with edited(generator, edits, GUIDANCE, means):
+            replayed = activations(Context(generator), played, playing(generator))
+        for place in playing(generator):
+            whole = torch.stack([one.values[place] for one in replayed])
+            assert torch.allclose(heard.whole(place, whole), whole, atol=1e-5), (location, place)
 
 
 def test_batched_variants_equal_single_ones(generator: Generator, means: MeanActivations) -> None:
