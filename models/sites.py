@@ -50,32 +50,29 @@ class Site:
         return 1 if self.along == "samples" else -1
 
 
-def _player(network: Network, what: str) -> tuple[Site, ...]:
+def _transformer(network: Network) -> tuple[Site, ...]:
     """The sites of a network that plays: the same for every transformer."""
-    heads, mixed = f"outputs of the {what}'s", "heads, before they are mixed"
-    read = f"{heads} cross-attention heads (what is read from the text), before they are mixed"
-    mlp = f"activations of the {what}'s MLP, after its nonlinearity"
+    mlp = f"activations of the {network}'s MLP, after its nonlinearity"
+    heads = f"outputs of the {network}'s self-attention heads, before they are mixed"
+    cross = f"outputs of the {network}'s cross-attention heads (what is read from the text), before they are mixed"
     return (
         Site(network, "mlp", "neuron", "input", "positions", mlp, attributed=True),
-        Site(network, "self", "head", "input", "positions", f"{heads} self-attention {mixed}", attributed=True),
-        Site(network, "cross", "head", "input", "positions", read, attributed=True),
-        Site(network, "residual", "dimension", "output", "positions", f"the residual stream after a {what} layer"),
+        Site(network, "self", "head", "input", "positions", heads, attributed=True),
+        Site(network, "cross", "head", "input", "positions", cross, attributed=True),
+        Site(network, "residual", "dimension", "output", "positions", f"the residual stream after a {network} layer"),
     )
+
+
+_TEXT_HEADS = "outputs of the text encoder's self-attention heads, before they are mixed"
+_CODEC_ENCODER = "channels of the codec's encoder, layer by layer"
 
 
 SITES: tuple[Site, ...] = (
     Site("text", "mlp", "neuron", "input", "tokens", "activations of the text encoder's MLP, after its nonlinearity"),
-    Site(
-        *("text", "self", "head", "input", "tokens"),
-        meaning="outputs of the text encoder's self-attention heads, before they are mixed",
-    ),
-    *_player("decoder", "decoder"),
-    *_player("denoiser", "denoiser"),
-    Site(
-        *("codec", "encoder", "channel", "output", "samples"),
-        meaning="channels of the codec's encoder, layer by layer",
-        causal=False,
-    ),
+    Site("text", "self", "head", "input", "tokens", _TEXT_HEADS),
+    *_transformer("decoder"),
+    *_transformer("denoiser"),
+    Site("codec", "encoder", "channel", "output", "samples", _CODEC_ENCODER, causal=False),
     Site("codec", "decoder", "channel", "output", "samples", "channels of the codec's decoder, layer by layer"),
 )
 
