@@ -86,6 +86,11 @@ def _attach(hook: Hook) -> Any:
         return changed
 
     def before(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        if not inputs:
+            raise TonescopeError(
+                f"{hook.place.name} gets its input by name, which hooks do not see; "
+                "report this model family as unsupported."
+            )
         changed = act(inputs[0])
         return None if changed is None else (changed, *inputs[1:])
 

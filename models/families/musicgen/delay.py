@@ -47,12 +47,6 @@ def frames_in(seconds: float, frame_rate: float) -> int:
     return max(1, round(seconds * frame_rate))
 
 
-def frame_at(seconds: float, frame_rate: float) -> int:
-    """The frame, and the decoder position, that a moment of the audio belongs to: a position is the frame whose
-    codebook 0 it predicts."""
-    return round(seconds * frame_rate)
-
-
 def shortest(delay: Sequence[int]) -> int:
     """The fewest frames that transformers plays with the delay pattern in force (shorter ones it plays without)."""
     return max(1, max(delay))
