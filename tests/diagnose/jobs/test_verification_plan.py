@@ -155,7 +155,7 @@ def test_a_broken_sound_on_either_side_proves_nothing(broken: str) -> None:
 
 def test_too_few_random_units_convince_no_one() -> None:
     plan = replace(made(), control_units=4)
-    assert not plan.results(Heard(muted=-3.0).of(plan), attribution(), None).group.convincing  # type: ignore[arg-type]
+    assert not plan.results(Heard(muted=-3.0).of(plan), None).group.convincing  # type: ignore[arg-type]
 
 
 def test_one_take_never_convinces() -> None:
@@ -166,7 +166,7 @@ def test_one_take_never_convinces() -> None:
 
 def test_controls_are_not_counted_among_what_was_tested() -> None:
     plan = made("jazz fusion")
-    found = plan.results(Heard().of(plan), attribution(), None)  # type: ignore[arg-type]
+    found = plan.results(Heard().of(plan), None)  # type: ignore[arg-type]
     assert found.group.control.q is None and found.units[0].control is not None and found.units[0].control.q is None
     assert found.units[0].verified is not None and found.units[0].verified.q is not None
     assert found.bare is not None and found.bare.q is not None

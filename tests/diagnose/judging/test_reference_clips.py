@@ -299,7 +299,7 @@ def test_silent_clips_are_not_counted_when_they_are_heard() -> None:
 
 def test_a_clip_that_the_codec_makes_no_numbers_of_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = tiny.generator()
-    monkeypatch.setattr(generator, "sound", lambda _: torch.full((1, 1600), float("nan")))
+    monkeypatch.setattr(generator, "round_trip", lambda _: torch.full((1, 1600), float("nan")))
     clips = [Clip(torch.randn(1600) * 0.1, 1600)]
     found = hear_clips(clips, generator, tiny.judge(), 1.0)
     assert found == ReferenceClips(clips=0, clean={}, reconstructed={})
