@@ -43,7 +43,7 @@ def find(name: str, kind: str) -> Path:
     if not name.strip():
         raise _empty(sources.OPTIONS[kind], f"“{EMBEDDED}”, a folder, or a Hub id such as {EXAMPLES[kind]}")
     if name == EMBEDDED:
-        folder = Path(str(resources.files(__package__))) / "embedded" / kind
+        folder = Path(str(resources.files("tonescope.models"))) / "embedded" / kind
         if not (folder / CONFIG_FILE).is_file():
             raise TonescopeError(
                 f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with "
