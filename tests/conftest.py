@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for the network is wrong
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # on models this small a second thread only waits
 
 from tests import tiny
 
