@@ -76,7 +76,12 @@ def test_nothing_that_answers_is_waited_for_only_seconds(online: pytest.MonkeyPa
     """A name that is not resolved, a connection that is not made: either may take minutes."""
     online.setattr(huggingface_hub.constants, "ENDPOINT", "http://hub.invalid")
     online.setattr(sources, "CONNECT_SECONDS", 0.2)
-    online.setattr(socket, "create_connection", lambda *_: time.sleep(60))
+
+    def hang(*_: object) -> None:
+        time.sleep(60)
+        raise OSError("too late")
+
+    online.setattr(socket, "create_connection", hang)
     quickly_refused("owner/name", "cannot be reached", "no answer in 0.2 s")
 
 
