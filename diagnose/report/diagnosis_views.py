@@ -56,12 +56,6 @@ def verdict(prompt: str, found: Verdict) -> View:
     return View("verdict", title, [(told, "observed")], depth="first", tone=TONES[found.kind])
 
 
-def timings(diagnosis: Diagnosis) -> View:
-    """Where the time went."""
-    rows = [(name, f"{seconds:.1f}") for name, seconds in diagnosis.timings.items()]
-    return View("timings", "Where the time went", tables=[Table(("stage", "seconds"), tuple(rows))], depth="numbers")
-
-
 def _group(diagnosis: Diagnosis, test: GroupTest) -> View:
     told = sentences.group(diagnosis, test)
     return View("group", "The strongest units, muted", [(told, test.badge)], depth="first")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.report import sentences
-from tonescope.diagnose.report.view import View
+from tonescope.diagnose.report.view import Table, View
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tonescope.diagnose.jobs.experiment import Experiment
     from tonescope.diagnose.schema import Diagnosis, Trial
 
@@ -38,3 +40,9 @@ def provenance(found: Diagnosis | Experiment, seed: int) -> View:
     """What the result was made with; ``seed`` is that of the first take."""
     told = [sentences.sources(found), sentences.sampling(found, seed), sentences.made(found)]
     return View("provenance", "How this was made", [(text, None) for text in told], depth="numbers")
+
+
+def timings(seconds: Mapping[str, float]) -> View:
+    """Where the time went: seconds by stage."""
+    rows = tuple((name, f"{spent:.1f}") for name, spent in seconds.items())
+    return View("timings", "Where the time went", tables=[Table(("stage", "seconds"), rows)], depth="numbers")

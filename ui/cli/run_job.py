@@ -116,21 +116,15 @@ def _show(run: _Run, outcome: Outcome, views: Sequence[View], written: bool) -> 
         with run.reader.reads():
             console.put(outcome.result.model_dump_json(indent=2))
         return
+    from tonescope.diagnose.report.shared_views import timings
     from tonescope.ui.terminal import show_views, show_written
 
     with run.reader.reads():
         show_views([view for view in views if view.key not in run.announced])
         if run.output.timings:
-            show_views([_timings(getattr(outcome.result, "timings", run.timings))], numbers=True)
+            show_views([timings(getattr(outcome.result, "timings", run.timings))], numbers=True)
         if written and run.output.folder:
             show_written(run.output.folder)
-
-
-def _timings(timings: dict[str, float]) -> View:
-    from tonescope.diagnose.report.view import Table, View
-
-    rows = tuple((name, f"{seconds:.1f}") for name, seconds in timings.items())
-    return View("timings", "Where the time went", tables=[Table(("stage", "seconds"), rows)], depth="numbers")
 
 
 def _tell_kept(claim: FolderLock) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.diagnose.report import shown
 from tonescope.diagnose.jobs.diagnosis import Evidence
 from tonescope.diagnose.judging.verdict import Kind
-from tonescope.diagnose.report import diagnosis_views, sentences
+from tonescope.diagnose.report import diagnosis_views, sentences, shared_views
 from tonescope.diagnose.report.labels import label
 from tonescope.diagnose.report.view import View
 from tonescope.diagnose.schema import Diagnosis
@@ -85,5 +85,5 @@ def test_a_diagnosis_without_a_group_or_words_has_no_empty_views(found: tuple[Di
 
 
 def test_where_the_time_went_is_a_view(found: tuple[Diagnosis, Evidence]) -> None:
-    rows = diagnosis_views.timings(found[0]).tables[0].rows
+    rows = shared_views.timings(found[0].timings).tables[0].rows
     assert [name for name, _ in rows] == list(found[0].timings)
