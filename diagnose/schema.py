@@ -190,7 +190,8 @@ class GroupTest(BaseModel):
 
 
 class WordDriver(BaseModel):
-    """A word or phrase of the prompt, and what it refuses ("no drums" negates "drums"): the estimated change of the margin without it (predicted, see
+    """A word or phrase of the prompt, and what it refuses ("no drums" negates "drums"): the
+    estimated change of the margin without it (predicted, see
     :mod:`tonescope.diagnose.attribution.jacobi_prediction`; its gradient alone where it cannot be left out, or is one
     of very many), and the measured one where it was left out."""
 

@@ -1,8 +1,8 @@
 """Phrases of a prompt: what they are, where they are, which tokens spell them, and what they refuse.
 
-A chunker of a few rules over the names of ``phrases.toml``: no model, no state, time linear in the length of the prompt.
-Every letter of a prompt belongs to exactly one phrase. Words that link ("with", "and", "a") belong to the phrase that they
-introduce; words that refuse ("no", "instead of") belong to what they refuse.
+A chunker of a few rules over the names of ``phrases.toml``: no model, no state, linear time.
+Every letter of a prompt belongs to exactly one phrase. Words that link ("with", "and", "a") belong to the phrase that
+they introduce; words that refuse ("no", "instead of") belong to what they refuse.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Phrase:
 def phrases_in(prompt: str, text: Text) -> list[Phrase]:
     """The phrases of a prompt, in reading order, with the tokens that spell them.
 
-    ``text`` is the prompt as the generator reads it: one row. Where a script has no spaces between words, phrases end where
-    tokens do (:attr:`Phrase.in_pieces`).
+    ``text`` is the prompt as the generator reads it: one row. Where a script has no spaces between words, phrases
+    end where tokens do (:attr:`Phrase.in_pieces`).
     """
     spans = text.spans[0] if text.spans else ()
     found: list[Phrase] = []

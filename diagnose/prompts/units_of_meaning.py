@@ -108,7 +108,8 @@ def _measure(prompt: str, words: list[_Word], index: int) -> tuple[int, Roles]:
 
 def units_of(prompt: str) -> list[Unit]:
     """The units of meaning of a prompt, in reading order; a compound with hyphens is one."""
-    words, found, index, known = _words(prompt), [], 0, lexicon()
+    words, index, known = _words(prompt), 0, lexicon()
+    found: list[Unit] = []
     while index < len(words):
         first = words[index]
         count, roles = _measure(prompt, words, index)

@@ -61,8 +61,9 @@ NOUNS = (
     "dark",
     "zzz",
     "4/4",
+    "(funky)",
 )
-JOINTS = (", ", " with ", " and ", ". ", " in ", " (", ") ", "; ", " – ", " ", ", with a ", " but ", ", and ", " of ")
+JOINTS = (", ", " with ", " and ", ". ", " in ", "; ", " – ", " ", ", with a ", " but ", ", and ", " of ")
 HANGING = r"\b(?:with|and|but|of|in|a)\s*(?:[.,;)]|$)"
 
 
