@@ -61,7 +61,6 @@ NOUNS = (
     "dark",
     "zzz",
     "4/4",
-    "(funky)",
 )
 JOINTS = (", ", " with ", " and ", ". ", " in ", "; ", " – ", " ", ", with a ", " but ", ", and ", " of ")
 HANGING = r"\b(?:with|and|but|of|in|a)\s*(?:[.,;)]|$)"
