@@ -22,9 +22,10 @@ from benchmarks.kept_results import keep
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import log_probability, margin
-from tonescope.diagnose.attribution.words import Word, without, words_in
 from tonescope.diagnose.context import Context, SeedPlan
 from tonescope.diagnose.intervene.verification import Variant, verify
+from tonescope.diagnose.prompts.leaving_out import without
+from tonescope.diagnose.prompts.phrases import Phrase, phrases_in
 from tonescope.diagnose.schema import Contrast
 from tonescope.diagnose.stats import effect
 from tonescope.models.generator import Takes
@@ -56,11 +57,11 @@ PROMPTS = (
     "slow waltz with strings",
 )
 
-Order = list[Word]
+Order = list[Phrase]
 """Words, those that speak most for the label first."""
 
 
-def kept_words(prompt_words: Sequence[Word]) -> str:
+def kept_words(prompt_words: Sequence[Phrase]) -> str:
     """A prompt of these words, in the order of the whole prompt."""
     return " ".join(word.text for word in sorted(prompt_words, key=lambda word: word.start)) or NEUTRAL
 
@@ -75,7 +76,7 @@ def inserted(order: Order) -> list[str]:
     return [kept_words(order[:step]) for step in range(len(order) + 1)]
 
 
-def orders(context: Context, takes: Takes, words: Sequence[Word], contrast: Contrast) -> dict[str, list[Order]]:
+def orders(context: Context, takes: Takes, words: Sequence[Phrase], contrast: Contrast) -> dict[str, list[Order]]:
     """The order of the words by each method: one, or several whose curves are averaged."""
     prompt, generator = takes.prompts[0], context.generator
     left_out = [Variant(word.text, prompt=without(prompt, word)) for word in words]
@@ -102,7 +103,7 @@ def measure(context: Context, prompt: str, seeds: SeedPlan) -> list[dict[str, An
     generator = context.generator
     takes = generator.generate([prompt] * seeds.takes, seeds.explore, SECONDS, context.sampling)
     contrast = usual_contrast(context, takes.waveform)
-    words = words_in(prompt, generator.read_text([prompt]))
+    words = phrases_in(prompt, generator.read_text([prompt]))
     by_method = orders(context, takes, words, contrast)
     texts = {NEUTRAL, kept_words(words)}
     for order in (order for several in by_method.values() for order in several):

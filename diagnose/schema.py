@@ -190,7 +190,8 @@ class GroupTest(BaseModel):
 
 
 class WordDriver(BaseModel):
-    """A word of the prompt: the estimated change of the margin without it (predicted, see
+    """A word or phrase of the prompt, and what it refuses ("no drums" negates "drums"): the
+    estimated change of the margin without it (predicted, see
     :mod:`tonescope.diagnose.attribution.jacobi_prediction`; its gradient alone where it cannot be left out, or is one
     of very many), and the measured one where it was left out."""
 
@@ -198,6 +199,9 @@ class WordDriver(BaseModel):
     start: int
     end: int
     known: bool
+    kind: Literal["genre", "instrument", "tempo", "key", "metre", "negated", "era", "mood", "other"] = "other"
+    negates: str | None = None
+    in_pieces: bool = False
     estimated: Effect
     verified: Trial | None = None
 

@@ -18,10 +18,10 @@ def main(session: Session, prompt: str, settings: Settings) -> dict[str, float]:
     takes = ts.play(context, [prompt] * len(seeds), seeds)
     heard = ts.posterior(judge, takes.waveform, context.rate).mean(0)
     contrast = ts.Contrast(target=judge.labels[int(heard.argmax())])
-    words = ts.words_in(prompt, session.generator.read_text([prompt]))
+    words = ts.phrases_in(prompt, session.generator.read_text([prompt]))
     if len(words) < 2:
         raise TonescopeError("a word can be left out of at least two words only; type a longer prompt.")
-    shorter = {f"{word.text} ({word.start})": ts.without(prompt, word) for word in words}
+    shorter = {f"{word.name} ({word.start})": ts.without(prompt, word) for word in words}
     variants = [ts.Variant(name, prompt=rest) for name, rest in shorter.items()]
     changes = ts.predicted_changes(context, takes, variants, contrast).mean(1).tolist()
     found = dict(sorted(zip((variant.name for variant in variants), changes, strict=True), key=lambda item: item[1]))

@@ -44,7 +44,7 @@ def test_a_prompt_is_diagnosed(session: Session, capsys: pytest.CaptureFixture[s
     diagnosis = diagnose_a_prompt.main(session, PROMPT, QUICK)
     printed = capsys.readouterr().out
     assert printed.startswith(diagnosis.verdict.sentence)
-    assert all(f"without “{word}”" in printed for word in PROMPT.split())
+    assert all(f"without “{word}”" in printed for word in ("house", "piano"))
     assert "2 takes and 2 fresh ones" in printed
 
 
@@ -77,7 +77,7 @@ def test_the_strongest_units_are_listed_by_their_estimates(
 
 def test_every_word_is_left_out_once(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
     found = leave_out_words.main(session, PROMPT, QUICK)
-    assert {name.split()[0] for name in found} == set(PROMPT.split())
+    assert {name.split()[0] for name in found} == {"house", "piano"}
     assert list(found.values()) == sorted(found.values())
     assert "“house”:" in capsys.readouterr().out  # without "piano", "with" would hang in the air
 

@@ -12,9 +12,6 @@ from .diagnose.attribution.jacobi_prediction import (
 )
 from .diagnose.attribution.metrics import log_probability as log_probability
 from .diagnose.attribution.metrics import margin as margin
-from .diagnose.attribution.words import Word as Word
-from .diagnose.attribution.words import without as without
-from .diagnose.attribution.words import words_in as words_in
 from .diagnose.context import Context as Context
 from .diagnose.context import SeedPlan as SeedPlan
 from .diagnose.intervene.controls import matched_controls as matched_controls
@@ -26,6 +23,9 @@ from .diagnose.intervene.source_activations import SourceActivations as SourceAc
 from .diagnose.intervene.verification import Variant as Variant
 from .diagnose.intervene.verification import verify as verify
 from .diagnose.jobs.experiment import Experiment as Experiment
+from .diagnose.prompts.leaving_out import without as without
+from .diagnose.prompts.phrases import Phrase as Phrase
+from .diagnose.prompts.phrases import phrases_in as phrases_in
 from .diagnose.report.sounds import Sounds as Sounds
 from .diagnose.runtime.session import Session as Session
 from .diagnose.schema import Contrast as Contrast

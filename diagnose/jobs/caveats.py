@@ -9,6 +9,7 @@ from tonescope.diagnose.jobs import verification_plan
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.intent import Intent, intent_caveats
 from tonescope.diagnose.judging.verdict import Heard
+from tonescope.diagnose.prompts.phrases import PIECES_CAVEAT
 from tonescope.diagnose.schema import Contrast, Drivers
 from tonescope.models import versions
 
@@ -89,6 +90,10 @@ def _unknown_words(found: Found) -> str | None:
     )
 
 
+def _in_pieces(found: Found) -> str | None:
+    return PIECES_CAVEAT if any(word.in_pieces for word in found.drivers.words) else None
+
+
 def _many_words(found: Found) -> str | None:
     words, predicted = len(found.drivers.words), verification_plan.PREDICTED_WORDS
     if words <= predicted:
@@ -160,6 +165,7 @@ CAVEATS: tuple[Caveat, ...] = (
     _few_takes,
     _intent,
     _unknown_words,
+    _in_pieces,
     _many_words,
     _unmeasured_judge,
     _foreign,

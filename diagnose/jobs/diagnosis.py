@@ -15,7 +15,6 @@ from tonescope.diagnose.attribution.integrated_gradients import two_point_integr
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
-from tonescope.diagnose.attribution.words import Word, words_in
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
@@ -28,6 +27,7 @@ from tonescope.diagnose.judging.blame import Finding, bare_word, place_blame
 from tonescope.diagnose.judging.intent import Intent, read_intent
 from tonescope.diagnose.judging.reference_clips import clip_caveats, hear_clips
 from tonescope.diagnose.judging.verdict import Heard, Verdict, decide, heard_instead, summary, withhold
+from tonescope.diagnose.prompts.phrases import Phrase, phrases_in
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress, Stage
 from tonescope.diagnose.schema import Contrast, Cost, Diagnosis, Drivers, ReferenceClips
@@ -86,7 +86,7 @@ class _Run:
     models: Models
     context: Context
     intent: Intent
-    words: Sequence[Word]
+    words: Sequence[Phrase]
     tokens: int
     clock: Clock
     announce: Announce | None = None
@@ -141,7 +141,7 @@ def diagnose(
         models,
         context,
         intent=read_intent(request.prompt, judge, models.taxonomy, request.intended),
-        words=words_in(request.prompt, text),
+        words=phrases_in(request.prompt, text),
         tokens=text.mask.shape[1],
         clock=Clock({name: share for name, share, _ in STAGES}, progress),
         announce=announce,

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tonescope.diagnose.attribution.gradients import Attribution
-from tonescope.diagnose.attribution.words import Word, without
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.verification import Played, Variant
+from tonescope.diagnose.prompts.leaving_out import without
+from tonescope.diagnose.prompts.phrases import Phrase
 from tonescope.diagnose.schema import Dose, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import BELIEVED, Effect, adjusted, effect
@@ -44,13 +45,13 @@ def control_name(unit: Unit) -> str:
     return f"control_of:{unit}"
 
 
-def word_name(word: Word) -> str:
+def word_name(word: Phrase) -> str:
     """The key of the variant that leaves one word out: where the word starts tells apart equal ones."""
-    return f"without_word:{word.start}:{word.text}"
+    return f"without_word:{word.start}:{word.name}"
 
 
 def to_predict(
-    prompt: str, words: Sequence[Word], found: Attribution, strongest: tuple[Unit, ...]
+    prompt: str, words: Sequence[Phrase], found: Attribution, strongest: tuple[Unit, ...]
 ) -> tuple[Variant, ...]:
     """What is predicted before it is decided what to play: the group muted, and the prompt without each of its
     words."""
@@ -83,17 +84,17 @@ class Estimates:
     """
 
     prompt: str
-    words: Sequence[Word]
+    words: Sequence[Phrase]
     found: Attribution
     strongest: tuple[Unit, ...]
     predicted: Mapping[str, Sequence[float]]
 
-    def of_word(self, word: Word) -> Effect:
+    def of_word(self, word: Phrase) -> Effect:
         """What was predicted without the word, or else its gradient."""
         changes = self.predicted.get(word_name(word))
         return effect(changes) if changes else _gradient_estimate(self.found, word)
 
-    def rank(self, word: Word) -> tuple[bool, float]:
+    def rank(self, word: Phrase) -> tuple[bool, float]:
         """A gradient is no match for what was predicted: words that have only that come last."""
         return word_name(word) not in self.predicted, self.of_word(word).mean
 
@@ -106,7 +107,7 @@ class Plan:
     control_units: int
     doses: tuple[float, ...]
     singles: tuple[Unit, ...]
-    words: tuple[Word, ...]
+    words: tuple[Phrase, ...]
     variants: tuple[Variant, ...]
 
     @staticmethod
@@ -200,10 +201,13 @@ class Plan:
         ]
         words = [
             WordDriver(
-                word=word.text,
+                word=word.name,
                 start=word.start,
                 end=word.end,
-                known=vocabulary is None or vocabulary.knows(word.text),
+                known=vocabulary is None or vocabulary.knows(word.name),
+                kind=word.kind,
+                negates=word.negates,
+                in_pieces=word.in_pieces,
                 estimated=self.estimates.of_word(word),
                 verified=trials.get(word_name(word)),
             )
@@ -212,5 +216,5 @@ class Plan:
         return Results(group, units, words, timed, trials.get(BARE))
 
 
-def _gradient_estimate(found: Attribution, word: Word) -> Effect:
+def _gradient_estimate(found: Attribution, word: Phrase) -> Effect:
     return effect(found.tokens[:, list(word.tokens)].sum(1).tolist())

@@ -11,10 +11,10 @@ import torch
 from tests import tiny
 from tonescope.diagnose.attribution.gradients import Attribution
 from tonescope.diagnose.attribution.greedy_group_search import grown
-from tonescope.diagnose.attribution.words import words_in
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.jobs import verification_plan
 from tonescope.diagnose.jobs.verification_plan import BARE, CONTROL, MUTED, Estimates, Plan
+from tonescope.diagnose.prompts.phrases import phrases_in
 from tonescope.diagnose.report import sentences
 from tonescope.diagnose.schema import Dose, GroupTest, SoundChange, Trial, UnitDriver
 from tonescope.diagnose.settings import Settings
@@ -68,7 +68,7 @@ class Heard:
 
 
 def estimates(prompt: str, found: Attribution, group: tuple[Unit, ...], predicted: Any = FORETOLD) -> Estimates:
-    words = words_in(prompt, tiny.generator().read_text([prompt]))
+    words = phrases_in(prompt, tiny.generator().read_text([prompt]))
     return Estimates(prompt, words, found, group, predicted)
 
 
@@ -82,7 +82,7 @@ def test_every_word_that_can_be_left_out_is_foreseen_and_of_many_the_steepest(mo
 
     def ahead(prompt: str) -> list[str | None]:
         group, *words = verification_plan.to_predict(
-            prompt, words_in(prompt, generator.read_text([prompt])), found, (Unit(MLP, 7),)
+            prompt, phrases_in(prompt, generator.read_text([prompt])), found, (Unit(MLP, 7),)
         )
         assert group.name == MUTED and group.edit == Edit((Unit(MLP, 7),))
         return [variant.prompt for variant in words]
@@ -90,7 +90,7 @@ def test_every_word_that_can_be_left_out_is_foreseen_and_of_many_the_steepest(mo
     assert ahead("house") == [] and ahead("house piano") == ["piano", "house"]
     monkeypatch.setattr(verification_plan, "PREDICTED_WORDS", 1)
     prompt = "house piano jazz"
-    middle = words_in(prompt, generator.read_text([prompt]))[1]
+    middle = phrases_in(prompt, generator.read_text([prompt]))[1]
     found.tokens[:, list(middle.tokens)] = 0.5  # the sign does not matter
     assert ahead(prompt) == ["house jazz"]
 
@@ -98,19 +98,19 @@ def test_every_word_that_can_be_left_out_is_foreseen_and_of_many_the_steepest(mo
 def test_words_are_chosen_by_what_is_foreseen_without_them() -> None:
     prompt, found = "house piano jazz", attribution()
     text, settings = tiny.generator().read_text([prompt]), SETTINGS.model_copy(update={"tested_words": 1})
-    words = words_in(prompt, text)
+    words = phrases_in(prompt, text)
     found.tokens[:, list(words[0].tokens)] = -9.0
     predicted = FORETOLD | {
         verification_plan.word_name(word): [change] * 4 for word, change in zip(words, (1.0, -1.0, 0.0), strict=True)
     }
     group = (Unit(MLP, 7),)
     plan = Plan.make(estimates(prompt, found, group, predicted), settings, None)
-    assert [word.text for word in plan.words] == ["piano", "jazz", "house"]
+    assert [word.name for word in plan.words] == ["piano", "jazz", "house"]
     assert [variant.prompt for variant in plan.variants if variant.prompt] == ["house jazz"]
     some = {name: changes for name, changes in predicted.items() if "house" not in name}
     # the first word has a gradient of -9 alone
     known = Plan.make(estimates(prompt, found, group, some), settings, None)
-    assert [word.text for word in known.words] == ["piano", "jazz", "house"]
+    assert [word.name for word in known.words] == ["piano", "jazz", "house"]
     only = Plan.make(estimates(prompt, found, group), settings, None)
     assert only.words[0].text == "house"
     drivers = plan.results(Heard().of(plan), None).words  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""The prompt as phrases, and the prompt without one."""
