@@ -235,7 +235,7 @@ def _is_genre(words: list[Word], first: int, last: int, *, own: bool) -> bool | 
         return True
     if key in known.ordinary and not own:
         return None
-    if after in known.unlike and key in known.unlike_after.get(after, [key]):
+    if after and after in known.unlike and key in known.unlike_after.get(after, [key]):
         return None
     if before in known.determiners:
         return False

@@ -111,6 +111,11 @@ def _intent_of(name: GenreName, taxonomy: Taxonomy, labels: tuple[str, ...]) -> 
         return Intent(label=label, how="named", confidence=1.0, named=name.text)
     if label := label or nearest_label(head, taxonomy, labels):
         return Intent(label=label, how="nearest", confidence=1.0, named=name.text, nearest=label)
+    for part in name.parts[1:]:  # "bossa nova jazz": a label of the head's family, and the head is wider than any label
+        known = known_label(part, taxonomy, labels)
+        families = {taxonomy.family(relative) for relative in relatives(head, taxonomy, labels)}
+        if known and taxonomy.family(known) in families:
+            return Intent(label=known, how="nearest", confidence=1.0, named=name.text, nearest=known)
     near = list(dict.fromkeys(label for part in name.parts for label in relatives(part, taxonomy, labels)))
     nearest = near[0] if len(near) == 1 else None
     return Intent(label=None, how="lacking", confidence=0.0, named=name.text, nearest=nearest, relatives=near)
@@ -124,7 +129,7 @@ def _meaning(prompt: str, words: list[Word], judge: Judge, *, named: bool) -> In
     best = int(probabilities.argmax())
     confidence = float(probabilities[best])
     telling = {word.text for word in words if word.text not in vocabulary().plain and not word.text.isdigit()}
-    named = named or any(word.key in vocabulary().ambiguous for word in words)  # "ambient noise of a machine"
+    named = named or any(word.key in vocabulary().heads for word in words)  # "ambient noise of a machine"
     if not named and len(telling) >= TELLING_WORDS and confidence >= judge.meaning_threshold:
         return Intent(label=judge.labels[best], how="meaning", confidence=confidence)
     return Intent(label=None, how="none", confidence=confidence)
@@ -135,20 +140,20 @@ def intent_caveats(intent: Intent, prompt: str, judge: Judge) -> list[str]:
     caveats = []
     if intent.how == "nearest":
         caveats.append(
-            f"{judge.name} does not know {intent.named} as such; it was compared with {intent.label}, the nearest genre "
-            "that it knows."
+            f"{judge.name} does not know {intent.named} as such; it was compared with {intent.label}, the "
+            "nearest genre that it knows."
         )
     if intent.how == "lacking":
         caveats.append(f"{judge.name} does not know {intent.named}. {_offer(intent)}")
     if intent.doubtful:
         caveats.append(
-            f"Whether {_quoted(intent.doubtful)} is asked for as a genre here cannot be told, so it did not count; if it "
-            "was meant, say so (--intended)."
+            f"Whether {_quoted(intent.doubtful)} is asked for as a genre here cannot be told, so it did not count; if "
+            "it was meant, say so (--intended)."
         )
     if foreign_script(prompt):
         caveats.append(
-            "Refusals (“no techno”) in the prompt’s script are not understood, so a genre that is named counts as asked "
-            "for."
+            "Refusals (“no techno”) in the prompt’s script are not understood, so a genre that is named counts as "
+            "asked for."
         )
     if intent.how == "meaning":
         caveats.append(

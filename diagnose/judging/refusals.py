@@ -20,6 +20,7 @@ Phrase = tuple[str, ...]
 class _Rules:
     before: frozenset[Phrase]
     after: frozenset[Phrase]
+    declines: frozenset[Phrase]
     harmless: frozenset[Phrase]
     unclear: frozenset[Phrase]
     ends: frozenset[str]
@@ -35,6 +36,7 @@ def _rules() -> _Rules:
     return _Rules(
         before=_phrases([phrase for language in table["before"].values() for phrase in language]),
         after=_phrases(table["after"]["all"]),
+        declines=_phrases(table["after"]["declines"]),
         harmless=_phrases(scope["harmless"]),
         unclear=_phrases(scope["unclear"]),
         ends=_singles(scope["ends"]),
@@ -105,11 +107,12 @@ def _ends_with(words: list[Word], at: int, phrases: frozenset[Phrase]) -> int:
 
 def _refused_after(words: list[Word], name: GenreName) -> bool:
     """Whether what follows refuses a name: "techno-free", "polka is not wanted"."""
-    rest = [word for word in words[name.last + 1 : name.last + 5] if word.clause == words[name.last].clause]
-    texts = tuple(word.text for word in rest)
-    return any(texts[:size] in _rules().after and size == len(texts) for size in range(1, len(texts) + 1)) or (
-        bool(rest) and rest[0].joined and texts[0] in ("free", "frei") and rest[0].start == words[name.last].end + 1
-    )
+    following = words[name.last + 1 : name.last + 5]
+    rest = tuple(word.text for word in following if word.clause == words[name.last].clause)
+    if rest in _rules().after or tuple(word.text for word in following[:2]) in _rules().declines:
+        return True
+    glued = bool(rest) and following[0].joined and following[0].start == words[name.last].end + 1
+    return glued and rest[0] in ("free", "frei")
 
 
 def _listed(words: list[Word], names: list[GenreName], index: int) -> bool:

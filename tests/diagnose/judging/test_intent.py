@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
 
 from tests import tiny
 from tonescope.diagnose.judging.genre_names import key_of, names_in, vocabulary
@@ -66,6 +67,8 @@ REFUSING = [
     "absolutely no techno",
     "rock, but not techno",
     "house, nothing techno",
+    "polka? no thanks, blues",
+    "Polka, nein danke",
 ]
 
 
@@ -140,7 +143,7 @@ def test_the_nearest_relative_of_a_lacking_genre_is_named_and_not_compared_with(
 
 @pytest.mark.parametrize(
     "prompt",
-    ["piano", "I feel blue", "sad guitar", "violin solo", "slow and calm", "happy", "808 drums", "I am so lonely"],
+    ["piano", "I feel blue", "sad guitar", "violin solo", "slow and calm", "happy", "808 drums", "so lonely"],
 )
 def test_an_instrument_or_a_mood_is_no_genre(session: Session, prompt: str) -> None:
     assert read(session, prompt).label is None and read(session, prompt).how == "none"
@@ -161,6 +164,9 @@ def test_an_instrument_or_a_mood_is_no_genre(session: Session, prompt: str) -> N
         ("metal pipe falling", None),
         ("ambient noise of a machine", None),
         ("classical guitar", None),
+        ("disco ball spinning slowly tonight", None),
+        ("trance-like state", None),
+        ("daft punk", None),
         ("take me home, country roads", None),
     ],
 )
@@ -168,13 +174,12 @@ def test_words_that_are_something_else_name_no_genre(session: Session, prompt: s
     assert read(session, prompt).label == label
 
 
-@pytest.mark.parametrize(
-    "prompt", ["in the jungle at night", "footsteps in a house", "my soul", "rain on the metal roof"]
-)
+@pytest.mark.parametrize("prompt", ["in the jungle at night", "footsteps in a house", "my soul", "the metal roof"])
 def test_what_is_ambiguous_is_asked_and_not_guessed(session: Session, prompt: str) -> None:
     found = read(session, prompt)
     assert found.label is None and found.how == "ambiguous"
-    heard = summary(session.judge.read_prompt("house")[None].expand(8, -1), session.judge.labels, session.taxonomy)
+    labels = session.judge.labels
+    heard = summary(torch.eye(len(labels))[:1].expand(8, -1), labels, session.taxonomy)
     verdict = decide(found, heard, session.judge, session.taxonomy)
     assert verdict.kind == "open" and "cannot be told" in verdict.sentence
     assert any("--intended" in caveat for caveat in intent_caveats(found, prompt, session.judge))
@@ -192,6 +197,7 @@ def test_what_is_ambiguous_is_asked_and_not_guessed(session: Session, prompt: st
         ("dub techno", "dub techno", "techno"),
         ("ambient jungle", "ambient jungle", "drum and bass"),
         ("lovers rock", "lovers rock", "reggae"),
+        ("bossa nova jazz", "bossa nova jazz", "bossa nova"),
     ],
 )
 def test_a_genre_of_several_words_is_one_genre(session: Session, prompt: str, named: str, label: str) -> None:
