@@ -1,4 +1,4 @@
-"""Genres as people name them: labels, families and aliases, and which of them a prompt asks for."""
+"""Genres as people name them: labels, families and aliases."""
 
 from __future__ import annotations
 
@@ -9,14 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from typing import Any
-
-# Words before a genre name that say it is not wanted, and little words that may stand between.
-_REFUSALS = r"not|no|without|never|(?:any|every)thing but|instead of|rather than|more than"
-_UNWANTED = rf"(?:\b(?:{_REFUSALS})|n['’]t)(?:\s+(?:a|an|any|the|like|play|make|want|sound|be))*\s+$"
-_PLAYERS = (
-    "organ|guitars?|pianos?|drums?|bass|sax|saxophone|trumpet|horns?|strings|synths?|keys|vocals?|pads?|leads?|"
-    "riffs?|stabs?"
-)
 
 
 @dataclass(frozen=True)
@@ -62,21 +54,6 @@ class Taxonomy:
                 if all(match.end() <= start or match.start() >= end for _, start, end in found):
                     found.append((label, match.start(), match.end()))
         return sorted(found, key=lambda entry: entry[1])
-
-    def asked_in(self, prompt: str) -> list[str]:
-        """The labels that a prompt asks for, the likeliest first.
-
-        Names after "not", "without" and their like are left out; a name that only says what kind of an instrument is
-        meant ("rock organ") comes after the others.
-        """
-        asked: list[tuple[bool, str]] = []
-        unwanted, past = False, 0
-        for label, start, end in self.named_in(prompt):
-            goes_on = unwanted and re.fullmatch(r"\s+n?or\s+", prompt[past:start], re.IGNORECASE)
-            unwanted, past = bool(goes_on or re.search(_UNWANTED, prompt[:start], re.IGNORECASE)), end
-            if not unwanted:
-                asked.append((bool(re.match(rf"[\s-]+(?:{_PLAYERS})\b", prompt[end:], re.IGNORECASE)), label))
-        return [label for _, label in sorted(asked, key=lambda pair: pair[0])]
 
 
 def _plain(text: str) -> str:

@@ -6,24 +6,53 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from tonescope.diagnose.judging.genre_names import (
+    GenreName,
+    Word,
+    known_label,
+    names_in,
+    nearest_label,
+    relatives,
+    vocabulary,
+)
+from tonescope.diagnose.judging.refusals import foreign_script, refused
 from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
 from tonescope.models.judges.judge import Judge
 
 SHOWN_CHARACTERS = 60  # of a name that was not found
+SHOWN_RELATIVES = 4
+# A meaning was measured on descriptions and names of people and places; words for instruments and moods do not count.
+TELLING_WORDS = 3
 
 
 class Intent(BaseModel):
     """The genre a prompt asks for.
 
-    ``how`` says whether it is named, read from the words' meaning, chosen by the user, or absent. ``others`` are
-    further genres that the prompt names.
+    ``how`` says whether it is named, a kind of what the judge knows (``nearest``), read from the words' meaning, chosen
+    by the user, named and unknown to the judge (``lacking``), named perhaps (``ambiguous``), or absent. ``others`` are
+    further genres that the prompt names. ``named`` is the genre in the prompt's own words, ``nearest`` the label that
+    is nearest to it where it is no label itself, ``relatives`` those that are equally near. ``doubtful`` are words that
+    may name a genre or not.
     """
 
     label: str | None
-    how: Literal["named", "meaning", "chosen", "none"]
+    how: Literal["named", "nearest", "meaning", "chosen", "lacking", "ambiguous", "none"]
     confidence: float
     others: list[str] = []
+    named: str | None = None
+    nearest: str | None = None
+    relatives: list[str] = []
+    doubtful: list[str] = []
+
+    @property
+    def why_open(self) -> str:
+        """Why no genre counts as asked for, as the beginning of a sentence."""
+        if self.how == "lacking":
+            return f"The prompt asks for {self.named}, which the judge does not know"
+        if self.how == "ambiguous":
+            return f"Whether the prompt asks for {_quoted(self.doubtful)} cannot be told"
+        return "The prompt names no genre"
 
 
 def choose_label(text: str, taxonomy: Taxonomy, labels: tuple[str, ...]) -> str:
@@ -40,31 +69,96 @@ def choose_label(text: str, taxonomy: Taxonomy, labels: tuple[str, ...]) -> str:
 def read_intent(prompt: str, judge: Judge, taxonomy: Taxonomy, chosen: str | None = None) -> Intent:
     """Which genre a prompt asks for: by name where there is one, else by meaning where that is clear.
 
-    A judge without a text tower reads no meaning: what is not named is not asked for (:func:`intent_caveats` says so).
+    Of several names, one that the judge knows goes before one that is a kind of what it knows, and that before one that
+    it lacks; a name that only says what kind of an instrument is meant ("rock organ") comes last. Meaning is read only
+    from a prompt without any name of a genre, and only as far as it was measured (:data:`TELLING_WORDS`). A judge
+    without a text tower reads no meaning (:func:`intent_caveats` says so).
     """
     if chosen:
         return Intent(label=choose_label(chosen, taxonomy, judge.labels), how="chosen", confidence=1.0)
-    named = list(dict.fromkeys(label for label in taxonomy.asked_in(prompt) if label in judge.labels))
-    if named:
-        return Intent(label=named[0], how="named", confidence=1.0, others=named[1:])
+    words, names = names_in(prompt, taxonomy)
+    no, unclear = refused(words, names)
+    wanted = [name for at, name in enumerate(names) if at not in no | unclear]
+    found = [
+        _intent_of(name, taxonomy, judge.labels) for name in _likeliest_first(words, [n for n in wanted if n.sure])
+    ]
+    doubtful = list(dict.fromkeys(name.text for at, name in enumerate(names) if at in unclear or not name.sure))
+    if found:
+        first = min(found, key=lambda intent: ("named", "nearest", "lacking").index(intent.how))
+        others = dict.fromkeys(intent.label or str(intent.named) for intent in found)
+        mine = first.label or first.named
+        return first.model_copy(update={"others": [o for o in others if o != mine], "doubtful": doubtful})
+    if any(at in unclear or (at not in no and not name.sure) for at, name in enumerate(names)):
+        return Intent(label=None, how="ambiguous", confidence=0.0, doubtful=doubtful)
+    return _meaning(prompt, words, judge, named=bool(names))
+
+
+def _likeliest_first(words: list[Word], names: list[GenreName]) -> list[GenreName]:
+    """Names of an instrument's kind after the others."""
+
+    def of_an_instrument(name: GenreName) -> bool:
+        after = words[name.last + 1 : name.last + 2]
+        return bool(after) and after[0].joined and after[0].text in vocabulary().players
+
+    return sorted(names, key=of_an_instrument)
+
+
+def _intent_of(name: GenreName, taxonomy: Taxonomy, labels: tuple[str, ...]) -> Intent:
+    """What is asked for by one name."""
+    head = name.parts[0]
+    label = known_label(head, taxonomy, labels)
+    if label and len(name.parts) == 1:
+        return Intent(label=label, how="named", confidence=1.0, named=name.text)
+    if label := label or nearest_label(head, taxonomy, labels):
+        return Intent(label=label, how="nearest", confidence=1.0, named=name.text, nearest=label)
+    for part in name.parts[1:]:  # "bossa nova jazz": a label of the head's family, and the head is wider than any label
+        known = known_label(part, taxonomy, labels)
+        families = {taxonomy.family(relative) for relative in relatives(head, taxonomy, labels)}
+        if known and taxonomy.family(known) in families:
+            return Intent(label=known, how="nearest", confidence=1.0, named=name.text, nearest=known)
+    near = list(dict.fromkeys(label for part in name.parts for label in relatives(part, taxonomy, labels)))
+    nearest = near[0] if len(near) == 1 else None
+    return Intent(label=None, how="lacking", confidence=0.0, named=name.text, nearest=nearest, relatives=near)
+
+
+def _meaning(prompt: str, words: list[Word], judge: Judge, *, named: bool) -> Intent:
+    """What a prompt asks for by its words' meaning, where that may be claimed."""
     probabilities = judge.read_prompt(prompt)
     if probabilities is None:
         return Intent(label=None, how="none", confidence=0.0)
     best = int(probabilities.argmax())
-    label, confidence = judge.labels[best], float(probabilities[best])
-    refused = {label for label, _, _ in taxonomy.named_in(prompt)}  # named, and yet not asked for
-    if confidence >= judge.meaning_threshold and label not in refused:
-        return Intent(label=label, how="meaning", confidence=confidence)
+    confidence = float(probabilities[best])
+    telling = {word.text for word in words if word.text not in vocabulary().plain and not word.text.isdigit()}
+    named = named or any(word.key in vocabulary().heads for word in words)  # "ambient noise of a machine"
+    if not named and len(telling) >= TELLING_WORDS and confidence >= judge.meaning_threshold:
+        return Intent(label=judge.labels[best], how="meaning", confidence=confidence)
     return Intent(label=None, how="none", confidence=confidence)
 
 
 def intent_caveats(intent: Intent, prompt: str, judge: Judge) -> list[str]:
     """What a reader has to know of how the intent was found, as sentences."""
     caveats = []
+    if intent.how == "nearest":
+        caveats.append(
+            f"{judge.name} does not know {intent.named} as such; it was compared with {intent.label}, the "
+            "nearest genre that it knows."
+        )
+    if intent.how == "lacking":
+        caveats.append(f"{judge.name} does not know {intent.named}. {_offer(intent)}")
+    if intent.doubtful:
+        caveats.append(
+            f"Whether {_quoted(intent.doubtful)} is asked for as a genre here cannot be told, so it did not count; if "
+            "it was meant, say so (--intended)."
+        )
+    if foreign_script(prompt):
+        caveats.append(
+            "Refusals (“no techno”) in the prompt’s script are not understood, so a genre that is named counts as "
+            "asked for."
+        )
     if intent.how == "meaning":
         caveats.append(
             f"The prompt names no genre; {intent.label} was read from its meaning "
-            f"({100 * intent.confidence:.0f} % sure)."
+            f"({100 * intent.confidence:.0f} % sure, which can be wrong): if another was meant, say so (--intended)."
         )
     if intent.how == "none" and judge.read_prompt(prompt) is None:
         caveats.append(
@@ -78,7 +172,20 @@ def intent_caveats(intent: Intent, prompt: str, judge: Judge) -> list[str]:
         )
     if intent.others:
         caveats.append(
-            f"The prompt also names {', '.join(intent.others)}; {intent.label} was taken as the one asked for; "
-            "say which genre was meant if it is another."
+            f"The prompt also names {', '.join(intent.others)}; {intent.label or intent.named} was taken as the one "
+            "asked for; say which genre was meant if it is another."
         )
     return caveats
+
+
+def _offer(intent: Intent) -> str:
+    """What a user can do whose genre the judge lacks."""
+    near = intent.relatives[:SHOWN_RELATIVES]
+    if not near:
+        return "It knows no relative of it either, so nothing is compared."
+    which = f"is {near[0]}" if len(near) == 1 else f"are {', '.join(near)}"
+    return f"The nearest that it knows {which}: to compare with one, say so (--intended)."
+
+
+def _quoted(words: list[str]) -> str:
+    return ", ".join(f"“{word}”" for word in words)

@@ -212,7 +212,7 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
     upper end of the judge's measured error (or, unmeasured, above :data:`UNMEASURED_ERROR`, and the sentence says so).
     """
     if intent.label is None:
-        sentence = f"The prompt names no genre; what is heard is {_sized(heard)}."
+        sentence = f"{intent.why_open}; what is heard is {_sized(heard)}."
         return Verdict(kind="open", sentence=sentence, matched=None, judge_error=None)
     sibling = taxonomy.family(intent.label) == heard.family
     case = _Case(intent.label, heard, judge_error(judge, intent.label), sibling)

@@ -63,9 +63,9 @@ def test_intent_by_name_by_choice_and_none() -> None:
     assert read_intent("mellow fusion", judge, TAXONOMY, "house").how == "chosen"
     assert read_intent("a song", judge, TAXONOMY).label is None
     judge.calibration = replace(judge.calibration, meaning_threshold=0.0)  # it always reads something
-    read = read_intent("piano", judge, TAXONOMY)
+    read = read_intent("piano for a rainy evening drive", judge, TAXONOMY)
     assert read.how == "meaning" and read.label is not None
-    assert read_intent(f"piano, no {read.label}", judge, TAXONOMY).label != read.label
+    assert read_intent(f"piano for a rainy evening drive, no {read.label}", judge, TAXONOMY).label != read.label
 
 
 def test_a_drift_to_a_sibling_and_to_another_family() -> None:
