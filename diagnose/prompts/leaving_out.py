@@ -17,6 +17,7 @@ _QUOTES = ('"', "”", "»", "’")
 _QUOTES_AND_OPENERS = "".join(_PAIRS)
 _BULLET = regex.compile(r"\n[\s•*–—-]*$")
 _LINK_WORDS = regex.compile(r"\S+")
+_JOINING = regex.compile(r"^(?:(?:and|but|or|nor|plus|of|und|oder|et|ou|y|o|e|en|of)\b|[&+])\s*", regex.IGNORECASE)
 _GENITIVE = ("mood", "genre", "other", "era", "tempo")
 
 
@@ -26,7 +27,7 @@ def without(prompt: str, phrase: Phrase) -> str:
     Only the seam is mended, in time that does not grow with the number of phrases.
     """
     phrases = chunked(prompt)
-    at = bisect_right([other.start for other in phrases], phrase.start) - 1
+    at = bisect_right(phrases, phrase.start, key=lambda other: other.start) - 1
     if at < 0 or phrases[at].in_pieces or phrase.end != phrases[at].end:
         return _cut(prompt, phrase)
     if len(phrases) == 1:
@@ -63,12 +64,14 @@ class _Seam:
         return self.prompt[start:end]
 
     def closed(self) -> str:
-        left, right = self.left, self.right
+        left, right = _unwrapped(self.left, self.right)
         link, rest = (self.after.link, self.after.name) if self.after else ("", "")
         joined = right.strip() in ("", ",")
         if self.after and joined:
             left, right, link = self._relinked(left, right, link)
         gap = _closed(left, right, first=self.before is None, last=self.after is None)
+        if "\n" in gap or gap.strip() not in ("", ","):
+            link = _JOINING.sub("", link)  # after a dash or a stop nothing is joined
         starts = self.before is None or gap.strip()[-1:] in (*_ENDS, *"([{“")
         own_sentence = regex.search(rf"[{_ENDS}\n(\[]", self.right)
         if starts and not own_sentence:

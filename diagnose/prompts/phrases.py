@@ -27,6 +27,10 @@ PIECES_CAVEAT = (
 )
 MOST_MODIFIERS = 4  # between "with" and its instrument
 MOST_REFUSED = 8  # things that one "no" refuses
+MOST_ENCLOSED = 12  # units in brackets or quotes that are read as one
+_ENCLOSING = {"(": ")", "[": "]", "{": "}", "“": "”", "„": "“", "«": "»", "‘": "’", '"': '"', "'": "'", "*": "*", "_": "_"}
+_TITLES = frozenset("“„«‘\"'")  # what they enclose is one name
+_PAUSES = regex.compile(r"[.,;!?…。，！？\n]")
 
 
 @dataclass(frozen=True)
@@ -117,15 +121,16 @@ class _Chunker:
     def __init__(self, prompt: str) -> None:
         self.prompt = prompt
         self.units = units_of(prompt)
+        self.enclosed = self._enclosed()
 
     def phrases(self) -> list[Phrase]:
         found: list[Phrase] = []
         at = 0
         while at < len(self.units):
             name = at
-            while self._has(name, LINKS) and self._goes_on(name + 1):
+            while self._has(name, LINKS) and self._links_to(name + 1):
                 name += 1
-            phrase, past = self._phrase(at, name)
+            phrase, past = self._whole(at, name) or self._phrase(at, name)
             previous = found[-1] if found else None
             if previous and self._belongs_before(at, name, past, previous):
                 text = self.prompt[previous.start : phrase.end]
@@ -134,6 +139,65 @@ class _Chunker:
                 found.append(phrase)
             at = past
         return found
+
+    def _enclosed(self) -> dict[int, tuple[int, int, int]]:
+        """What brackets and quotes enclose: first unit → (unit after the last, where it opens, where it is closed)."""
+        found: dict[int, tuple[int, int, int]] = {}
+        open_ones: list[tuple[str, int, int]] = []
+        past = 0
+        for index, glue in enumerate([*(unit.glue for unit in self.units), self.prompt[self._past_all() :]]):
+            for at, sign in enumerate(glue, start=past):
+                before, after = self.prompt[at - 1 : at] if at else " ", self.prompt[at + 1 : at + 2]
+                if open_ones and _ENCLOSING[open_ones[-1][0]] == sign and not before.isspace():
+                    _, first, opened = open_ones.pop()
+                    if first < index <= first + MOST_ENCLOSED:
+                        found[first] = (index, opened, at + 1)
+                elif sign in _ENCLOSING and not before.isalnum() and not (after.isspace() or not after):
+                    open_ones.append((sign, index, at))
+                elif sign == "\n":
+                    open_ones.clear()
+            past = self.units[index].end if index < len(self.units) else past
+        return found
+
+    def _past_all(self) -> int:
+        return self.units[-1].end if self.units else 0
+
+    def _links_to(self, index: int) -> bool:
+        """Whether a link reaches the unit: signs that enclose or adorn it are no bar, a pause is."""
+        if index >= len(self.units) or self.units[index].unspaced:
+            return False
+        glue = self.units[index].glue
+        return bool(glue) and not _PAUSES.search(glue) and index not in self.enclosed
+
+    def _whole(self, at: int, name: int) -> tuple[Phrase, int] | None:
+        """What quotes enclose, and what brackets enclose that a link leads to, with its noun: "with (funky) piano"."""
+        enclosed = self.enclosed.get(name)
+        if enclosed and at == name:
+            past, opened, closed = enclosed
+            if self.prompt[opened] not in _TITLES or past == name + 1 or self._enclosed_list(name, past):
+                return None
+            return self._made(at, name, past, self._kind_of_all(name, past), None), past
+        enclosed = self.enclosed.get(name + 1)
+        if enclosed is None or not self._has(name, LINKS) or _PAUSES.search(self.prompt[self.units[name].end : enclosed[1]]):
+            return None
+        past, opened, closed = enclosed
+        kind, end = self._kind_of_all(name + 1, past), closed
+        if past < len(self.units) and self.prompt[closed : self.units[past].start].isspace() and self._starts_noun(past):
+            past, kind = self._noun(past, True)
+            end = self.units[past - 1].end
+        start = self.units[at].start
+        return Phrase(self.prompt[start:end], start, end, (), kind, None, opened), past
+
+    def _starts_noun(self, index: int) -> bool:
+        return not self.units[index].unspaced and not self._has(index, LINKS | {"negator", "refused"})
+
+    def _enclosed_list(self, first: int, past: int) -> bool:
+        """Whether quotes enclose a whole prompt or a list rather than a name."""
+        return any(_PAUSES.search(self.units[index].glue) for index in range(first + 1, past))
+
+    def _kind_of_all(self, first: int, past: int) -> Kind:
+        """The kind of what is enclosed: its own where it is one unit."""
+        return self._kind(self.units[first]) if past == first + 1 else "other"
 
     def _belongs_before(self, at: int, name: int, past: int, previous: Phrase) -> bool:
         """Links that introduce nothing ("to dance to"), and "of" ("the sound of rain")."""
