@@ -103,9 +103,17 @@ class Vocabulary:
         listed = dict(line.partition("\t")[::2] for line in data("names.tsv").splitlines())
         self._parents = {name: tuple(parents.split("|")) if parents else () for name, parents in listed.items()}
         self._corrected = {key_of(name): tuple(parents) for name, parents in table["parents"].items()}
+        own = (name for main, names in table["aliases"].items() for name in (main, *names))
+        self._spelled = (*listed, *table["parents"], *own)
         self.names = {key_of(name): name for name in (*listed, *table["parents"], *table["aliases"])}
         self.names |= {key_of(name): main for main, names in table["aliases"].items() for name in names}
         self.names = {key: name for key, name in self.names.items() if len(key) >= SHORTEST or key in self._short}
+
+    @cached_property
+    def spelled(self) -> tuple[str, ...]:
+        """The names that are genres wherever they stand, or may be, in every spelling that is listed."""
+        usual = self.names.keys() - self.ordinary
+        return tuple(dict.fromkeys(name for name in self._spelled if key_of(name) in usual))
 
     @cached_property
     def heads(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ _QUOTES_AND_OPENERS = "".join(_PAIRS)
 _BULLET = regex.compile(r"\n[\s•*–—-]*$")
 _LINK_WORDS = regex.compile(r"\S+")
 _JOINING = regex.compile(r"^(?:(?:and|but|or|nor|plus|of|und|oder|et|ou|y|o|e|en|of)\b|[&+])\s*", regex.IGNORECASE)
+_MODIFIERS = ("mood", "tempo", "era")
 _GENITIVE = ("mood", "genre", "other", "era", "tempo")
 
 
@@ -104,10 +105,12 @@ class _Seam:
         if words[:1] == ["coordinator"]:
             rest_of_link = _LINK_WORDS.sub("", link, count=1).lstrip()
             preposition = _prepositions(gone.link)
-            if preposition and "preposition" not in words and gone.kind != "negated":
+            if preposition and "preposition" not in words and "negated" not in (gone.kind, after.kind):
                 return left, " " if left.isspace() else right, preposition + rest_of_link
             if gone.kind == "negated":
                 return left, right, rest_of_link
+            if preposition and after.kind == "negated":
+                return ", " if left.isspace() else left, "", rest_of_link
             if left.strip() == "," and not (self.at >= 2 and self._gap(self.at - 2).strip() == ","):
                 return " ", " ", link  # "drums, bass and piano": one comma less
             if left.strip() == ",":
@@ -144,14 +147,29 @@ class _Seam:
                 comma = ", " if longer and self.left.strip() == "," else " "
                 word = gone.link.split()[0]
                 return head[: before.start - len(gap)] + f"{comma}{word} {before.text}"
-        loses_noun = self.left.isspace() and not gone.link and before.kind in ("mood", "tempo", "era")
+        loses_noun = self.left.isspace() and not gone.link and before.kind in _MODIFIERS
         keeps_noun = self.after is not None and self.right.isspace() and not self.after.link
-        if loses_noun and not keeps_noun and before.link and "article" in _roles(before.link):
-            bare = before.name
-            if before.text[:1].isupper():
-                bare = bare[0].upper() + bare[1:]
-            return head[: before.start] + bare
-        return head
+        if not loses_noun or keeps_noun:
+            return head
+        at = self.at - 1
+        while (
+            at and not self.phrases[at].link and self._gap(at - 1).isspace() and self.phrases[at - 1].kind in _MODIFIERS
+        ):
+            at -= 1
+        return self._without_link(head, at)
+
+    def _without_link(self, head: str, at: int) -> str:
+        """The head where the phrase ``at`` and those after it lost their noun: their article and preposition go."""
+        first = self.phrases[at]
+        roles = _roles(first.link)
+        if "article" not in roles:
+            return head
+        gap = self._gap(at - 1)
+        start = first.start - (len(gap) if gap.isspace() and at else 0)
+        comma = ", " if at and gap.isspace() and "\n" not in gap else ""
+        rest = head[first.name_start :]
+        capital = first.text[:1].isupper() and not comma
+        return head[:start] + comma + (rest[:1].upper() + rest[1:] if capital else rest)
 
 
 def _article(link: str, name: str) -> str:
@@ -230,7 +248,9 @@ def _rank(part: str) -> int:
         return 0
     if part[0] in _ENDS:
         return 3
-    return 2 if regex.match(rf"[{_WEAK}]", part) else 9
+    if regex.match(rf"[{_WEAK}]", part):
+        return 1 if part in "/&+-" else 2
+    return 9
 
 
 def _spaced(part: str, made: list[str], index: int) -> str:

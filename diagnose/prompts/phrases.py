@@ -14,22 +14,22 @@ from typing import Literal
 
 import regex
 
+from tonescope.diagnose.prompts.enclosed import TITLES, enclosed_in
 from tonescope.diagnose.prompts.lexicon import lexicon
 from tonescope.diagnose.prompts.units_of_meaning import Unit, units_of
 from tonescope.models.generator import Text
 
 Kind = Literal["genre", "instrument", "tempo", "key", "metre", "negated", "era", "mood", "other"]
 _KINDS: tuple[Kind, ...] = ("key", "metre", "tempo", "genre", "instrument", "era", "mood")  # the first that fits
+_OF_A_SONG = ("me", "you", "it", "my", "your")  # "rock me gently"
+_OTHER: Kind = "other"
 LINKS = frozenset({"coordinator", "preposition", "article", "function", "asking"})
 PIECES_CAVEAT = (
     "Part of the prompt is in a script without spaces between words: it was cut where the generator's tokenizer cuts, "
-    "which need not be where words end."
+    "which need not be where words end, and what it refuses there (“no drums”) is not told apart from what it asks for."
 )
 MOST_MODIFIERS = 4  # between "with" and its instrument
 MOST_REFUSED = 8  # things that one "no" refuses
-MOST_ENCLOSED = 12  # units in brackets or quotes that are read as one
-_ENCLOSING = {"(": ")", "[": "]", "{": "}", "“": "”", "„": "“", "«": "»", "‘": "’", '"': '"', "'": "'", "*": "*", "_": "_"}
-_TITLES = frozenset("“„«‘\"'")  # what they enclose is one name
 _PAUSES = regex.compile(r"[.,;!?…。，！？\n]")
 
 
@@ -121,7 +121,7 @@ class _Chunker:
     def __init__(self, prompt: str) -> None:
         self.prompt = prompt
         self.units = units_of(prompt)
-        self.enclosed = self._enclosed()
+        self.enclosed = enclosed_in(prompt, self.units)
 
     def phrases(self) -> list[Phrase]:
         found: list[Phrase] = []
@@ -140,28 +140,6 @@ class _Chunker:
             at = past
         return found
 
-    def _enclosed(self) -> dict[int, tuple[int, int, int]]:
-        """What brackets and quotes enclose: first unit → (unit after the last, where it opens, where it is closed)."""
-        found: dict[int, tuple[int, int, int]] = {}
-        open_ones: list[tuple[str, int, int]] = []
-        past = 0
-        for index, glue in enumerate([*(unit.glue for unit in self.units), self.prompt[self._past_all() :]]):
-            for at, sign in enumerate(glue, start=past):
-                before, after = self.prompt[at - 1 : at] if at else " ", self.prompt[at + 1 : at + 2]
-                if open_ones and _ENCLOSING[open_ones[-1][0]] == sign and not before.isspace():
-                    _, first, opened = open_ones.pop()
-                    if first < index <= first + MOST_ENCLOSED:
-                        found[first] = (index, opened, at + 1)
-                elif sign in _ENCLOSING and not before.isalnum() and not (after.isspace() or not after):
-                    open_ones.append((sign, index, at))
-                elif sign == "\n":
-                    open_ones.clear()
-            past = self.units[index].end if index < len(self.units) else past
-        return found
-
-    def _past_all(self) -> int:
-        return self.units[-1].end if self.units else 0
-
     def _links_to(self, index: int) -> bool:
         """Whether a link reaches the unit: signs that enclose or adorn it are no bar, a pause is."""
         if index >= len(self.units) or self.units[index].unspaced:
@@ -171,33 +149,43 @@ class _Chunker:
 
     def _whole(self, at: int, name: int) -> tuple[Phrase, int] | None:
         """What quotes enclose, and what brackets enclose that a link leads to, with its noun: "with (funky) piano"."""
-        enclosed = self.enclosed.get(name)
-        if enclosed and at == name:
-            past, opened, closed = enclosed
-            if self.prompt[opened] not in _TITLES or past == name + 1 or self._enclosed_list(name, past):
+        if (inner := self.enclosed.get(name)) and at == name:
+            if self.prompt[inner.opened] not in TITLES or inner.past == name + 1 or self._lists(name, inner.past):
                 return None
-            return self._made(at, name, past, self._kind_of_all(name, past), None), past
-        enclosed = self.enclosed.get(name + 1)
-        if enclosed is None or not self._has(name, LINKS) or _PAUSES.search(self.prompt[self.units[name].end : enclosed[1]]):
+            return self._made(at, name, inner.past, "other", None), inner.past
+        inner = first = self.enclosed.get(name + 1)
+        if inner is None or first is None or not self._has(name, LINKS):
             return None
-        past, opened, closed = enclosed
-        kind, end = self._kind_of_all(name + 1, past), closed
-        if past < len(self.units) and self.prompt[closed : self.units[past].start].isspace() and self._starts_noun(past):
+        if _PAUSES.search(self.prompt[self.units[name].end : inner.opened]):
+            return None
+        if self._has(name + 1, {"negator", "refused"}) and not self._has(
+            name, {"preposition", "coordinator", "article"}
+        ):
+            return None
+        title = self.prompt[inner.opened] in TITLES and inner.past > name + 2
+        kind, negates = (_OTHER, None) if title else self._inner_kind(name + 1, inner.past)
+        past, end = inner.past, inner.closed
+        while (inner := self.enclosed.get(past)) and self.prompt[end : inner.opened].isspace():  # "(very slow) (felt)"
+            past, end = inner.past, inner.closed
+        if past < len(self.units) and self.prompt[end : self.units[past].start].isspace() and self._starts_noun(past):
             past, kind = self._noun(past, True)
             end = self.units[past - 1].end
         start = self.units[at].start
-        return Phrase(self.prompt[start:end], start, end, (), kind, None, opened), past
+        return Phrase(self.prompt[start:end], start, end, (), kind, negates, first.opened), past
+
+    def _inner_kind(self, first: int, past: int) -> tuple[Kind, str | None]:
+        """The kind of what is enclosed, and what that refuses."""
+        inside, _ = self._phrase(first, first)
+        if inside.negates:
+            return "negated", self.prompt[inside.end - len(inside.negates) : self.units[past - 1].end]
+        return (self._kind(self.units[first]) if past == first + 1 else "other"), None
 
     def _starts_noun(self, index: int) -> bool:
         return not self.units[index].unspaced and not self._has(index, LINKS | {"negator", "refused"})
 
-    def _enclosed_list(self, first: int, past: int) -> bool:
+    def _lists(self, first: int, past: int) -> bool:
         """Whether quotes enclose a whole prompt or a list rather than a name."""
         return any(_PAUSES.search(self.units[index].glue) for index in range(first + 1, past))
-
-    def _kind_of_all(self, first: int, past: int) -> Kind:
-        """The kind of what is enclosed: its own where it is one unit."""
-        return self._kind(self.units[first]) if past == first + 1 else "other"
 
     def _belongs_before(self, at: int, name: int, past: int, previous: Phrase) -> bool:
         """Links that introduce nothing ("to dance to"), and "of" ("the sound of rain")."""
@@ -221,8 +209,11 @@ class _Chunker:
             name_end, kind, negates = name + 1, "negated", self._refused_part(unit)
             name_end = self._forms(name_end)
         elif "negator" in unit.roles and self._goes_on(name + 1):
-            name_end = self._refused(name)
-            kind, negates = "negated", self.prompt[self.units[name + 1].start : self.units[name_end - 1].end]
+            first = name
+            while self._has(first + 1, {"verb"}) and self._goes_on(first + 2):
+                first += 1
+            name_end = self._refused(name, first + 1)
+            kind, negates = "negated", self.prompt[self.units[first + 1].start : self.units[name_end - 1].end]
         else:
             name_end, kind = self._noun(name, linked)
         return self._made(at, name, name_end, kind or "other", negates), name_end
@@ -276,10 +267,15 @@ class _Chunker:
                 index += 1
             return self._forms(index + 2), "instrument"
         kind = self._kind(unit)
+        if kind == "other" and "qualifier" in unit.roles and self._has(index + 1, {"form"}):
+            return self._forms(index + 1), kind
+        if kind == "genre":
+            while self._content(index + 1) and self._kind(self.units[index + 1]) == "genre":
+                index += 1  # names side by side are one genre ("ambient jungle")
         if kind in ("genre", "instrument"):
             return self._forms(index + 1), kind
-        if kind == "other" and "other" in unit.roles and unit.words[-1] == "of":
-            return self._title(index + 1), kind
+        if kind == "other" and "other" in unit.roles:
+            return self._title(index), kind
         if kind == "other" and unit.words[-1].endswith("'s") and self._content(index + 1):
             return self._noun(index + 1, False)
         if kind == "tempo" and self._has(index + 1, {"form"}) and self.units[index + 1].words == ("tempo",):
@@ -302,16 +298,19 @@ class _Chunker:
         return 0
 
     def _title(self, index: int) -> int:
-        """The unit after the rest of a title: "house of the rising sun"."""
-        end = index
-        while end < index + 4 and self._goes_on(end) and not self._has(end, {"genre", "instrument", "negator"}):
+        """The unit after a name that is more than its words: "house of the rising sun", "rock me gently"."""
+        last, end = self.units[index].words[-1], index + 1
+        if last == "of":
+            while end < index + 5 and self._goes_on(end) and not self._has(end, {"genre", "instrument", "negator"}):
+                end += 1
+        elif last in _OF_A_SONG and self._content(end) and not self._has(end, {"genre", "instrument"}):
             end += 1
-        return end
+        return self._forms(end)
 
-    def _refused(self, negator: int) -> int:
-        """The unit after everything that the negator refuses."""
+    def _refused(self, negator: int, first: int) -> int:
+        """The unit after everything that the negator refuses, from ``first`` on."""
         reaching = " ".join(self.units[negator].words) in lexicon().reaching
-        end = self._refused_one(negator + 1)
+        end = self._refused_one(first)
         for _ in range(MOST_REFUSED):
             links = self.units[end].words if end < len(self.units) else ()
             if not links or not self._goes_on(end + 1):

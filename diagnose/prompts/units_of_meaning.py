@@ -20,8 +20,8 @@ _WORD = regex.compile(
     r"|(?<=\s)[&+](?=\s)|(?<=\w)&(?=\w)"
 )
 _UNSPACED = regex.compile(f"[{UNSPACED}]")
-_CLOSE = regex.compile(r"\s*|\s*[-‐‑]\s*|['’]")  # between the words of one name
-MOST_NAME_WORDS = 6
+_CLOSE = regex.compile(r"\s*['’]?[-‐‑]?\s*['’]?")  # between the words of one name ("rock 'n' roll")
+MOST_NAME_WORDS = 7
 
 
 @dataclass(frozen=True)
@@ -100,9 +100,6 @@ def _measure(prompt: str, words: list[_Word], index: int) -> tuple[int, Roles]:
     written, kind = _written(prompt, words, index) if near[0] not in ("a", "and") or len(near) > 1 else (0, "")
     if written and written >= named:
         return written, frozenset({kind})
-    compound = known.compound_genre(near)
-    if compound > named:
-        return compound, frozenset({"genre"})
     return (named, roles) if named else (1, NOTHING)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+import tomllib
+from importlib import resources
 
 import pytest
 import regex
@@ -46,6 +48,17 @@ def test_phrases_have_the_tokens_that_spell_them() -> None:
         ("drum & bass, '90s hip-hop", ["drum & bass", "'90s", "hip-hop"]),
         ("C# minor, F♯ major, B-flat major", ["C# minor", "F♯ major", "B-flat major"]),
         ("Bach's cello, non-stop techno", ["Bach's cello", "non-stop", "techno"]),
+        ("rock me gently, smooth jazz", ["rock me gently", "smooth jazz"]),
+        ("a metal bowl sound, ambient", ["metal bowl sound", "ambient"]),
+        ('"so what" live, a cover of “Take Five”', ["so what", "live", "cover", "“Take Five”"]),
+        ("welcome to the jungle, blues", ["welcome to the jungle", "blues"]),
+        ("rock 'n' roll, drum'n'bass", ["rock 'n' roll", "drum'n'bass"]),
+        ("lo-fi beats, vinyl crackle", ["lo-fi beats", "vinyl crackle"]),
+        ("ambient jungle with accordion", ["ambient jungle", "accordion"]),
+        ("jazz with (funky) piano", ["jazz", "(funky) piano"]),
+        ("three-four time, four on the floor", ["three-four time", "four on the floor"]),
+        ("solo de saxophone, mit Klavier", ["solo", "saxophone", "Klavier"]),
+        ("orchestral piece, about 90 BPM", ["orchestral piece", "90 BPM"]),
         ("no wave, nothing but drums", ["no wave", "drums"]),
         ("हिन्दी संगीत, cafe\u0301 808s", ["हिन्दी", "संगीत", "cafe\u0301", "808s"]),
     ],
@@ -71,13 +84,21 @@ def test_names_of_phrases(prompt: str, names: list[str]) -> None:
         ("drum-free ambient", "drum"),
         ("beatless ambient", "beat"),
         ("sans batterie", "batterie"),
+        ("don't use any drums", "any drums"),
+        ("I don't want drums, jazz", "drums"),
+        ("jazz with (no drums)", "drums"),
+        ("instrumental only (no singing)", "singing"),
+        ("нет ударных", "ударных"),
     ],
 )
 def test_what_is_refused_stays_with_what_refuses_it(prompt: str, refused: str) -> None:
     assert [phrase.negates for phrase in chunked(prompt) if phrase.kind == "negated"] == [refused]
 
 
-@pytest.mark.parametrize("prompt", ["no wave", "non-stop groove", "nothing but drums", "not only drums", "no"])
+@pytest.mark.parametrize(
+    "prompt",
+    ["no wave", "non-stop groove", "nothing but drums", "not only drums", "no", 'a song called "Stop the Polka"'],
+)
 def test_what_only_looks_like_a_refusal_refuses_nothing(prompt: str) -> None:
     assert not [phrase for phrase in chunked(prompt) if phrase.negates]
 
@@ -86,6 +107,13 @@ def test_kinds() -> None:
     found = chunked("dark techno, 90s, 120 bpm, C major, 3/4, piano, no vocals, zzz")
     kinds = ["mood", "genre", "era", "tempo", "key", "metre", "instrument", "negated", "other"]
     assert [phrase.kind for phrase in found] == kinds
+
+
+def test_genres_are_those_of_the_one_vocabulary() -> None:
+    for name in ("melodic death metal", "acid jazz", "electro swing", "bossa nova", "UK drill", "reggaeton"):
+        assert [(phrase.name, phrase.kind) for phrase in chunked(name)] == [(name, "genre")]
+    own = tomllib.loads((resources.files("tonescope.diagnose.prompts") / "phrases.toml").read_text(encoding="utf-8"))
+    assert "genre" not in own["names"]
 
 
 def test_scripts_without_spaces_are_cut_where_the_tokenizer_cuts_and_say_so() -> None:
