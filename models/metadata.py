@@ -55,6 +55,22 @@ class ConfusionRecordRow(_Strict):
     calibration_error: Share
 
 
+class MeaningRecordRow(_Strict):
+    """How many prompts without a genre's name were read as one, how many of those rightly; and how many of those
+    (``scenes``) that mean none."""
+
+    read: Count
+    right: Count
+    scenes: Count
+    scenes_read: Count
+
+    @model_validator(mode="after")
+    def _fits(self) -> MeaningRecordRow:
+        if self.right > self.read or self.scenes_read > self.scenes:
+            raise ValueError("of what was read no more can be right than was read")
+        return self
+
+
 class Metadata(_Strict):
     """What tonescope.json says.
 
@@ -69,6 +85,7 @@ class Metadata(_Strict):
     temperature: Annotated[float, Field(ge=1e-3, le=1e3)] = 1.0
     bias: list[Annotated[float, Field(ge=-1e4, le=1e4)]] = []
     meaning: Share = 0.8
+    meaning_record: MeaningRecordRow | None = None
     domain: str = ""
     record: ConfusionRecordRow | None = None
 

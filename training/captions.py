@@ -148,6 +148,12 @@ def vocabulary() -> frozenset[str]:
 
 
 @cache
+def scenes() -> tuple[str, ...]:
+    """Prompts that mean no genre, kept out of all training."""
+    return tuple(tomllib.loads((resources.files(__package__) / "evaluation/scenes.toml").read_text("utf-8"))["scenes"])
+
+
+@cache
 def unseen_prompts() -> tuple[tuple[str, str], ...]:
     """(prompt, genre) pairs kept out of all training."""
     table = tomllib.loads((resources.files(__package__) / "evaluation/unseen_prompts.toml").read_text(encoding="utf-8"))

@@ -98,6 +98,10 @@ class Vocabulary:
         self.players, self.plain = set(words["players"]), {plain(word) for word in words["plain"]}
         self.phrases = [tuple(word.text for word in words_of(phrase)) for phrase in words["phrases"]]
         self.relatives: dict[str, list[str]] = table["relatives"]
+        self.adjectives: dict[str, list[str]] = {}
+        for english, others in table["adjectives"].items():
+            for other in others:
+                self.adjectives.setdefault(plain(other), []).append(english)
         self.ordinary = {key_of(name) for name in words["ordinary"]}
         self._short = set(words["short"])
         listed = dict(line.partition("\t")[::2] for line in data("names.tsv").splitlines())
@@ -120,7 +124,8 @@ class Vocabulary:
         return {key: name for key, name in self.names.items() if key not in self.ordinary and key != "fusion"}
 
     def parents(self, name: str) -> tuple[str, ...]:
-        """What a genre is a kind of: what its last words name ("country rock" is a kind of rock), then the tree's."""
+        """What a genre is a kind of: what its last words name ("country rock" is a kind of rock), then the tree's; else
+        what its first words name ("rock en español")."""
         key = key_of(name)
         if key in self._corrected:
             return self._corrected[key]
@@ -130,7 +135,11 @@ class Vocabulary:
         words = words_of(name)
         ends = ("".join(word.key for word in words[start:]) for start in range(1, len(words)))
         head = [self.heads[end] for end in ends if end in self.heads][:1]
-        return tuple(dict.fromkeys((*head, *self._parents.get(main, ()))))
+        known = tuple(dict.fromkeys((*head, *self._parents.get(main, ()))))
+        if known:
+            return known
+        begins = ("".join(word.key for word in words[:end]) for end in range(len(words) - 1, 0, -1))
+        return tuple(self.heads[begin] for begin in begins if begin in self.heads)[:1]
 
     def kinds(self, name: str) -> list[str]:
         """A genre and all that it is a kind of, the nearest first."""
@@ -196,6 +205,7 @@ def names_in(prompt: str, taxonomy: Taxonomy) -> tuple[list[Word], list[GenreNam
     while at < len(words):
         match = _longest(words, at, _table(taxonomy), blocked)
         if match is not None:
+            match = _with_adjective(words, at, match, _table(taxonomy), blocked)
             last, name, certain = match
             sure = True if certain else _is_genre(words, at, last, own=key_of(name) in _own(taxonomy))
             if sure is not None:
@@ -221,6 +231,19 @@ def _longest(words: list[Word], at: int, table: dict[str, str], blocked: set[int
         elif key.endswith("s") and len(key) > SHORTEST and key[:-1] in table and not _doubtful(key[:-1]):
             best = (last, table[key[:-1]], False)
     return best
+
+
+def _with_adjective(
+    words: list[Word], at: int, match: tuple[int, str, bool], table: dict[str, str], blocked: set[int]
+) -> tuple[int, str, bool]:
+    """The name with the adjective after it, as Romance languages have it ("rock alternativo"), where that is a name."""
+    last = match[0] + 1
+    if last >= len(words) or last in blocked or not words[last].joined:
+        return match
+    noun = "".join(word.key for word in words[at:last])
+    keys = (key_of(english) + noun for english in vocabulary().adjectives.get(words[last].text, ()))
+    name = next((table[key] for key in keys if key in table), None)
+    return (last, name, True) if name else match
 
 
 def _doubtful(key: str) -> bool:

@@ -22,7 +22,8 @@ from tonescope.models.judges.judge import Judge
 
 SHOWN_CHARACTERS = 60  # of a name that was not found
 SHOWN_RELATIVES = 4
-# A meaning was measured on descriptions and names of people and places; words for instruments and moods do not count.
+# Meaning was measured on descriptions of some words and on names of people and places. Words for instruments and moods
+# do not count: what they are near to was never measured, and it is said with certainty ("piano" is ragtime).
 TELLING_WORDS = 3
 
 
@@ -33,7 +34,7 @@ class Intent(BaseModel):
     by the user, named and unknown to the judge (``lacking``), named perhaps (``ambiguous``), or absent. ``others`` are
     further genres that the prompt names. ``named`` is the genre in the prompt's own words, ``nearest`` the label that
     is nearest to it where it is no label itself, ``relatives`` those that are equally near. ``doubtful`` are words that
-    may name a genre or not.
+    may name a genre or not, ``refused`` the genres that the prompt does not want.
     """
 
     label: str | None
@@ -44,6 +45,7 @@ class Intent(BaseModel):
     nearest: str | None = None
     relatives: list[str] = []
     doubtful: list[str] = []
+    refused: list[str] = []
 
     @property
     def why_open(self) -> str:
@@ -52,6 +54,8 @@ class Intent(BaseModel):
             return f"The prompt asks for {self.named}, which the judge does not know"
         if self.how == "ambiguous":
             return f"Whether the prompt asks for {_quoted(self.doubtful)} cannot be told"
+        if self.refused:
+            return f"The prompt says what it does not want ({', '.join(self.refused)}) and names no genre that it wants"
         return "The prompt names no genre"
 
 
@@ -71,8 +75,10 @@ def read_intent(prompt: str, judge: Judge, taxonomy: Taxonomy, chosen: str | Non
 
     Of several names, one that the judge knows goes before one that is a kind of what it knows, and that before one that
     it lacks; a name that only says what kind of an instrument is meant ("rock organ") comes last. Meaning is read only
-    from a prompt without any name of a genre, and only as far as it was measured (:data:`TELLING_WORDS`). A judge
-    without a text tower reads no meaning (:func:`intent_caveats` says so).
+    from a prompt without any name of a genre, and only as far as it was measured: on as many telling words
+    (:data:`TELLING_WORDS`), and from the probability on from which the judge's record counts
+    (:class:`~tonescope.models.judges.calibration.MeaningRecord`). A judge without a text tower or without such a record
+    reads no meaning (:func:`intent_caveats` says so).
     """
     if chosen:
         return Intent(label=choose_label(chosen, taxonomy, judge.labels), how="chosen", confidence=1.0)
@@ -83,14 +89,16 @@ def read_intent(prompt: str, judge: Judge, taxonomy: Taxonomy, chosen: str | Non
         _intent_of(name, taxonomy, judge.labels) for name in _likeliest_first(words, [n for n in wanted if n.sure])
     ]
     doubtful = list(dict.fromkeys(name.text for at, name in enumerate(names) if at in unclear or not name.sure))
+    unwanted = list(dict.fromkeys(name.text for at, name in enumerate(names) if at in no and name.sure))
     if found:
         first = min(found, key=lambda intent: ("named", "nearest", "lacking").index(intent.how))
         others = dict.fromkeys(intent.label or str(intent.named) for intent in found)
         mine = first.label or first.named
-        return first.model_copy(update={"others": [o for o in others if o != mine], "doubtful": doubtful})
+        beside = {"others": [o for o in others if o != mine], "doubtful": doubtful, "refused": unwanted}
+        return first.model_copy(update=beside)
     if any(at in unclear or (at not in no and not name.sure) for at, name in enumerate(names)):
-        return Intent(label=None, how="ambiguous", confidence=0.0, doubtful=doubtful)
-    return _meaning(prompt, words, judge, named=bool(names))
+        return Intent(label=None, how="ambiguous", confidence=0.0, doubtful=doubtful, refused=unwanted)
+    return _meaning(prompt, words, judge, named=bool(names)).model_copy(update={"refused": unwanted})
 
 
 def _likeliest_first(words: list[Word], names: list[GenreName]) -> list[GenreName]:
@@ -122,17 +130,20 @@ def _intent_of(name: GenreName, taxonomy: Taxonomy, labels: tuple[str, ...]) -> 
 
 
 def _meaning(prompt: str, words: list[Word], judge: Judge, *, named: bool) -> Intent:
-    """What a prompt asks for by its words' meaning, where that may be claimed."""
-    probabilities = judge.read_prompt(prompt)
-    if probabilities is None:
-        return Intent(label=None, how="none", confidence=0.0)
-    best = int(probabilities.argmax())
-    confidence = float(probabilities[best])
+    """What a prompt asks for by its words' meaning, where the judge was measured at that on words like these."""
+    none = Intent(label=None, how="none", confidence=0.0)
     telling = {word.text for word in words if word.text not in vocabulary().plain and not word.text.isdigit()}
     named = named or any(word.key in vocabulary().heads for word in words)  # "ambient noise of a machine"
-    if not named and len(telling) >= TELLING_WORDS and confidence >= judge.meaning_threshold:
-        return Intent(label=judge.labels[best], how="meaning", confidence=confidence)
-    return Intent(label=None, how="none", confidence=confidence)
+    if named or judge.meaning_record is None or len(telling) < TELLING_WORDS or foreign_script(prompt):
+        return none
+    probabilities = judge.read_prompt(prompt)
+    if probabilities is None:
+        return none
+    best = int(probabilities.argmax())
+    confidence = float(probabilities[best])
+    if confidence < judge.meaning_threshold:
+        return none
+    return Intent(label=judge.labels[best], how="meaning", confidence=confidence)
 
 
 def intent_caveats(intent: Intent, prompt: str, judge: Judge) -> list[str]:
@@ -156,14 +167,16 @@ def intent_caveats(intent: Intent, prompt: str, judge: Judge) -> list[str]:
             "asked for."
         )
     if intent.how == "meaning":
-        caveats.append(
-            f"The prompt names no genre; {intent.label} was read from its meaning "
-            f"({100 * intent.confidence:.0f} % sure, which can be wrong): if another was meant, say so (--intended)."
-        )
+        caveats.append(_measured_meaning(intent, judge))
     if intent.how == "none" and judge.read_prompt(prompt) is None:
         caveats.append(
             f"{judge.name} cannot read prompts, so only a genre that the prompt names counts as asked for; "
             "name one, or say which genre was meant."
+        )
+    elif intent.how == "none" and judge.meaning_record is None:
+        caveats.append(
+            f"How well {judge.name} reads prompts that name no genre was not measured, so only a genre that the prompt "
+            "names counts as asked for; name one, or say which was meant (--intended)."
         )
     if intent.how in ("meaning", "none") and not judge.reads_all_of(prompt):
         caveats.append(
@@ -176,6 +189,19 @@ def intent_caveats(intent: Intent, prompt: str, judge: Judge) -> list[str]:
             "asked for; say which genre was meant if it is another."
         )
     return caveats
+
+
+def _measured_meaning(intent: Intent, judge: Judge) -> str:
+    """How far a genre that was read from a prompt's meaning can be believed."""
+    record = judge.meaning_record
+    measured = ""
+    if record is not None and record.read:
+        measured = f" (measured, such a reading was right in {record.right} of {record.read} prompts that mean a genre"
+        measured += f", and a genre was read in {record.scenes_read} of {record.scenes} that mean none)"
+    return (
+        f"The prompt names no genre; {intent.label} was read from its meaning{measured}: if another was meant, say so "
+        "(--intended)."
+    )
 
 
 def _offer(intent: Intent) -> str:

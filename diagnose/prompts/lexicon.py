@@ -47,7 +47,7 @@ class Lexicon:
 
 
 def plain(word: str) -> str:
-    """A word as names are looked up: without case and accents, with a straight apostrophe; "&", "+" and "n" are "and"."""
+    """A word as names are looked up: without case and accents; "&", "+" and "n" are "and"."""
     return "and" if word in ("&", "+", "n", "N") else genre_names.plain(word)
 
 

@@ -8,6 +8,22 @@ DEFAULT_TEMPLATE = "This audio is a {} song."
 
 
 @dataclass(frozen=True)
+class MeaningRecord:
+    """How often a genre was read rightly from prompts that name none.
+
+    Attributes:
+        read: for how many prompts the judge was sure enough to read one.
+        right: for how many of those it was the genre meant.
+        scenes: how many prompts meant no genre, and ``scenes_read``, in how many of those one was read.
+    """
+
+    read: int
+    right: int
+    scenes: int
+    scenes_read: int
+
+
+@dataclass(frozen=True)
 class Calibration:
     """How the labels of a judge with a text tower are worded, and how its logits become probabilities.
 
@@ -16,12 +32,14 @@ class Calibration:
         temperature: divides the logits, so that probabilities are true on average (Guo et al. 2017).
         bias: subtracted from each label's logit; empty for none.
         meaning_threshold: how probable a genre has to be for a prompt that names none to be read as asking for it.
+        meaning_record: how often that was right; ``None`` where it was not measured.
     """
 
     templates: tuple[str, ...] = (DEFAULT_TEMPLATE,)
     temperature: float = 1.0
     bias: tuple[float, ...] = ()
     meaning_threshold: float = 0.8
+    meaning_record: MeaningRecord | None = None
 
 
 @dataclass(frozen=True)

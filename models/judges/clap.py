@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase
 
 from tonescope.models.fingerprint import fingerprint
-from tonescope.models.judges.calibration import Calibration, ConfusionRecord
+from tonescope.models.judges.calibration import Calibration, ConfusionRecord, MeaningRecord
 from tonescope.models.judges.mel import LogMel
 
 LONGEST_TEXT = 77  # tokens that a text tower is given, as in training of the usual ones
@@ -66,6 +66,11 @@ class Clap:
     def meaning_threshold(self) -> float:
         """How probable a genre has to be for a prompt that names none to be read as asking for it."""
         return self.calibration.meaning_threshold
+
+    @property
+    def meaning_record(self) -> MeaningRecord | None:
+        """How often such a reading was right; ``None`` where it was not measured."""
+        return self.calibration.meaning_record
 
     @property
     def device(self) -> torch.device:

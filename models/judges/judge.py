@@ -11,7 +11,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from tonescope.models.judges.calibration import ConfusionRecord
+from tonescope.models.judges.calibration import ConfusionRecord, MeaningRecord
 
 
 class Judge(Protocol):
@@ -42,6 +42,11 @@ class Judge(Protocol):
     @property
     def meaning_threshold(self) -> float:
         """How probable :meth:`read_prompt` has to find a label for a prompt to count as asking for it."""
+        ...
+
+    @property
+    def meaning_record(self) -> MeaningRecord | None:
+        """How often a genre was rightly read from prompts that name none; ``None`` where that was not measured."""
         ...
 
     @property

@@ -16,7 +16,7 @@ from tonescope.models.checkpoints import folders
 from tonescope.models.checkpoints.checks import Bound, Checkpoint, Fact
 from tonescope.models.checkpoints.folders import attempt
 from tonescope.models.errors import TonescopeError
-from tonescope.models.judges.calibration import Calibration, ConfusionRecord
+from tonescope.models.judges.calibration import Calibration, ConfusionRecord, MeaningRecord
 from tonescope.models.judges.clap import LONGEST_TEXT, Clap
 
 FRONT_END_FILE = "preprocessor_config.json"
@@ -68,7 +68,11 @@ def load(folder: Path, name: str, labels: Sequence[str], device: str) -> Clap:
     extractor = _front_end(found)
     model = found.load("ClapModel", torch.float32)
     calibration = Calibration(
-        tuple(about.templates) or Calibration.templates, about.temperature, tuple(about.bias), about.meaning
+        tuple(about.templates) or Calibration.templates,
+        about.temperature,
+        tuple(about.bias),
+        about.meaning,
+        MeaningRecord(**about.meaning_record.model_dump()) if about.meaning_record else None,
     )
     record = ConfusionRecord(own, **about.record.model_dump()) if about.record else None
     made: Clap = attempt(

@@ -13,12 +13,13 @@ from tonescope.models.judges.clap import Clap
 from tonescope.models.loading import EMBEDDED, load_judge
 from training import clips
 from training.assemble import embedded, write_metadata
-from training.captions import caption, unseen_prompts
+from training.captions import caption, scenes, unseen_prompts
 from training.evaluation.shares import clustered, counted
 from training.renderer import SAMPLE_RATE
 from training.roundtrip import round_trip
 
 WRONGLY_READ = 0.05  # share of neutral captions that may be read as a genre
+SCENES_READ = 0.2  # the same of prompts that mean none, in words as people write them
 
 
 def _embedded_judge() -> Clap:
@@ -118,9 +119,11 @@ def _reads_right(judge: Clap, read: Tensor) -> list[bool]:
 
 
 def _meaning_report(judge: Clap) -> dict[str, Any]:
-    """The probability from which on the text tower reads a genre: :data:`WRONGLY_READ` of neutral captions exceed it.
+    """The probability from which on the text tower reads a genre: no more than :data:`WRONGLY_READ` of neutral captions
+    and :data:`SCENES_READ` of scenes exceed it.
 
-    It is set on the wordings of training captions, measured on others, and written into the judge's ``tonescope.json``.
+    It is set on the wordings of training captions and on the scenes, measured on other wordings and on the unseen
+    prompts, and written into the judge's ``tonescope.json`` with what was measured.
     """
     random = np.random.default_rng(6)
     pieces = [recipe.compose() for recipe in clips.uniform("validation", 95)]
@@ -129,16 +132,25 @@ def _meaning_report(judge: Clap) -> dict[str, Any]:
         neutral = {caption(piece, "neutral", random, wording=wording) for piece in pieces}
         return judge.scores(judge.embed_text(sorted(neutral))).softmax(1).max(1).values
 
-    threshold = max(0.5, float(sureness("training").quantile(1 - WRONGLY_READ)) + 0.01)
+    pictured = judge.scores(judge.embed_text(list(scenes()))).softmax(1).max(1).values
+    neutral = float(sureness("training").quantile(1 - WRONGLY_READ)) + 0.01
+    threshold = round(min(0.999, max(0.5, neutral, float(pictured.quantile(1 - SCENES_READ)))), 3)
     sure = sureness("held_out")
-    write_metadata(embedded() / "judge", meaning=round(threshold, 3))
     asked = _read_unseen_prompts(judge).softmax(1)
     read = asked.max(1).values >= threshold
     right = torch.tensor(_reads_right(judge, asked))
+    measured = {
+        "read": int(read.sum()),
+        "right": int(right[read].sum()),
+        "scenes": len(pictured),
+        "scenes_read": int((pictured >= threshold).sum()),
+    }
+    write_metadata(embedded() / "judge", meaning=threshold, meaning_record=measured)
     return {
         "meaning": {
             "sure_enough": threshold,
             "neutral_captions_read_as_a_genre": counted(sure >= threshold),
+            "scenes_read_as_a_genre": counted(pictured >= threshold),
             "unseen_prompts_read": counted(read),
             "unseen_prompts_read_and_right": counted(right[read]),
         }

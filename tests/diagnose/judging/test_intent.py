@@ -14,6 +14,8 @@ from tonescope.diagnose.judging.intent import Intent, intent_caveats, read_inten
 from tonescope.diagnose.judging.verdict import decide, summary
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.taxonomy import Taxonomy, common
+from tonescope.models.judges.calibration import MeaningRecord
+from tonescope.models.judges.clap import Clap
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +209,36 @@ def test_a_genre_of_several_words_is_one_genre(session: Session, prompt: str, na
     assert any("does not know" in caveat for caveat in intent_caveats(found, prompt, session.judge))
 
 
+@pytest.mark.parametrize(
+    ("prompt", "named", "label"),
+    [
+        ("jazz suave con piano", "jazz suave", "smooth jazz"),
+        ("rock alternativo", "rock alternativo", "rock"),
+        ("rock psychédélique, sans batterie", "rock psychédélique", "rock"),
+        ("house profundo", "house profundo", "house"),
+        ("house française", "house française", "house"),
+        ("techno minimal", "techno minimal", "techno"),
+        ("metal gótico", "metal gótico", "metal"),
+        ("rock en español", "rock en español", "rock"),
+        ("punk rock italiano", "punk rock", "rock"),
+        ("jazz libre", "jazz libre", None),
+        ("jazz latino", "jazz latino", None),
+    ],
+)
+def test_an_adjective_after_the_noun_is_of_the_name(
+    session: Session, prompt: str, named: str, label: str | None
+) -> None:
+    found = read(session, prompt)
+    assert (found.named, found.label, found.others) == (named, label, [])
+
+
+@pytest.mark.parametrize("prompt", ["stop the polka", "ohne Polka", "nothing like polka"])
+def test_a_prompt_that_only_refuses_says_so(session: Session, prompt: str) -> None:
+    found = read(session, prompt)
+    assert [name.casefold() for name in found.refused] == ["polka"]
+    assert "what it does not want" in found.why_open
+
+
 @pytest.mark.parametrize("prompt", ["drum & bass", "Drum'n'Bass", "drum-n-bass", "DnB", "drum and bass music", "d&b"])
 def test_spellings_are_one_name(session: Session, prompt: str) -> None:
     assert read(session, prompt).label == "drum and bass"
@@ -233,10 +265,43 @@ def test_a_judge_that_knows_a_genre_is_not_told_it_lacks_it() -> None:
     assert read_intent("gospel", judge, taxonomy).how == "lacking"  # in the taxonomy, and no label of this judge
 
 
-def test_meaning_is_not_read_beside_a_name_or_from_few_words() -> None:
+def certain(record: MeaningRecord | None = MeaningRecord(read=20, right=15, scenes=10, scenes_read=2)) -> Clap:
+    """A judge that always reads something, with or without a record of how often that was right."""
     judge = tiny.judge()
-    judge.calibration = replace(judge.calibration, meaning_threshold=0.0)  # it always reads something
-    taxonomy = Taxonomy(())
+    judge.calibration = replace(judge.calibration, meaning_threshold=0.0, meaning_record=record)
+    return judge
+
+
+def test_a_meaning_is_claimed_only_by_a_judge_that_was_measured_at_it() -> None:
+    prompt = "rainy evening driving home"
+    assert read_intent(prompt, certain(), Taxonomy(())).how == "meaning"
+    unmeasured = certain(None)
+    found = read_intent(prompt, unmeasured, Taxonomy(()))
+    assert (found.label, found.how, found.confidence) == (None, "none", 0.0)
+    assert any("was not measured" in caveat for caveat in intent_caveats(found, prompt, unmeasured))
+
+
+def test_the_sentence_says_how_far_a_meaning_was_measured() -> None:
+    prompt, judge = "rainy evening driving home", certain()
+    said = " ".join(intent_caveats(read_intent(prompt, judge, Taxonomy(())), prompt, judge))
+    assert "15 of 20" in said and "2 of 10" in said and "--intended" in said and "%" not in said
+
+
+def test_the_embedded_judge_was_measured_at_reading_meaning(session: Session) -> None:
+    record = session.judge.meaning_record
+    assert record is not None and record.read >= 50 and record.right / record.read >= 0.75
+    assert record.scenes_read <= 0.2 * record.scenes
+    found = read(session, "blade runner skyline synths")
+    assert (found.how, found.label) == ("meaning", "synthwave")
+
+
+@pytest.mark.parametrize("prompt", ["jaco pastorius", "robert johnson selling his soul", "Музыка для видео о природе"])
+def test_names_of_people_and_other_scripts_are_not_guessed_at(session: Session, prompt: str) -> None:
+    assert read(session, prompt).label is None
+
+
+def test_meaning_is_not_read_beside_a_name_or_from_few_words() -> None:
+    judge, taxonomy = certain(), Taxonomy(())
     assert read_intent("rainy evening driving home", judge, taxonomy).how == "meaning"
     for prompt in ("piano", "evening", "rainy evening driving home, no polka", "rainy evening driving home, salsa"):
         assert read_intent(prompt, judge, taxonomy).how != "meaning"

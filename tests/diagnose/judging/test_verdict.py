@@ -12,7 +12,7 @@ from tonescope.diagnose.judging.intent import Intent, read_intent
 from tonescope.diagnose.judging.verdict import decide, heard_instead, judge_error, summary
 from tonescope.diagnose.stats import effect, share
 from tonescope.diagnose.taxonomy import common, from_rows
-from tonescope.models.judges.calibration import ConfusionRecord
+from tonescope.models.judges.calibration import ConfusionRecord, MeaningRecord
 from tonescope.models.judges.clap import Clap
 
 TAXONOMY = from_rows(tiny.ROWS)
@@ -62,7 +62,7 @@ def test_intent_by_name_by_choice_and_none() -> None:
     assert (two.label, two.others) == ("house", ["jazz fusion"])
     assert read_intent("mellow fusion", judge, TAXONOMY, "house").how == "chosen"
     assert read_intent("a song", judge, TAXONOMY).label is None
-    judge.calibration = replace(judge.calibration, meaning_threshold=0.0)  # it always reads something
+    judge.calibration = replace(judge.calibration, meaning_threshold=0.0, meaning_record=MeaningRecord(9, 8, 5, 1))
     read = read_intent("piano for a rainy evening drive", judge, TAXONOMY)
     assert read.how == "meaning" and read.label is not None
     assert read_intent(f"piano for a rainy evening drive, no {read.label}", judge, TAXONOMY).label != read.label

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from tonescope.models.judges.calibration import ConfusionRecord
+from tonescope.models.judges.calibration import ConfusionRecord, MeaningRecord
 
 MODEL_TYPE, DESCRIPTION = "toy_judge", "spectral centroid and level"
 LABELS = ("dark", "bright", "quiet")
@@ -32,6 +32,7 @@ class ToyJudge:
     record: ConfusionRecord | None = None
     window_seconds: float = 0.5
     meaning_threshold: float = 1.0
+    meaning_record: MeaningRecord | None = None
     device: torch.device = CPU
     dtype: torch.dtype = torch.float32
     boundary: float = 300.0  # Hz, between dark and bright
