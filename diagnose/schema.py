@@ -17,7 +17,7 @@ from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import BELIEVED, Effect, Share, share
 
-SCHEMA_VERSION = "3.0"
+SCHEMA_VERSION = "3.1"
 Badge = Literal["observed", "estimated", "tested", "verified"]
 
 
@@ -189,6 +189,30 @@ class GroupTest(BaseModel):
         return "verified" if self.convincing else "tested"
 
 
+class Exclusion(BaseModel):
+    """Whether a thing that the prompt refuses came because it was named, in the tested takes.
+
+    ``how``: it is a genre that the judge hears (``label``): in ``named`` of the takes as they are, in ``left_out`` of
+    the same takes without the words; or the judge compares sound with its name (``likeness``): ``named`` takes are
+    nearer to it with the words than without; or the judge cannot tell (``unheard``). ``p`` is that of an exact sign
+    test over the pairs of takes; absent where the words were not left out.
+    """
+
+    thing: str
+    how: Literal["label", "likeness", "unheard"]
+    label: str | None = None
+    named: Share | None = None
+    left_out: Share | None = None
+    p: float | None = None
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def badge(self) -> Badge:
+        if self.p is None:
+            return "observed"
+        return "verified" if self.p < BELIEVED else "tested"
+
+
 class WordDriver(BaseModel):
     """A word or phrase of the prompt, and what it refuses ("no drums" negates "drums"): the
     estimated change of the margin without it (predicted, see
@@ -202,6 +226,7 @@ class WordDriver(BaseModel):
     kind: Literal["genre", "instrument", "tempo", "key", "metre", "negated", "era", "mood", "other"] = "other"
     negates: str | None = None
     in_pieces: bool = False
+    exclusions: list[Exclusion] = []
     estimated: Effect
     verified: Trial | None = None
 

@@ -80,7 +80,9 @@ def _few_takes(found: Found) -> str | None:
 
 
 def _unknown_words(found: Found) -> str | None:
-    unknown = [word.word for word in found.drivers.words if not word.known]
+    vocabulary = found.models.vocabulary
+    parts = (part.strip("()[]\"'“”.,") for word in found.drivers.words if not word.known for part in word.word.split())
+    unknown = list(dict.fromkeys(part for part in parts if vocabulary and not vocabulary.knows(part)))
     if not unknown:
         return None
     shown, them = ", ".join(f"“{word}”" for word in unknown), "it" if len(unknown) == 1 else "them"

@@ -24,6 +24,7 @@ from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.jobs.verification_plan import Estimates, Plan, Results, to_predict
 from tonescope.diagnose.judging.audio_quality import lost_takes_caveat
 from tonescope.diagnose.judging.blame import Finding, bare_word, place_blame
+from tonescope.diagnose.judging.exclusions import with_exclusions
 from tonescope.diagnose.judging.intent import Intent, read_intent
 from tonescope.diagnose.judging.reference_clips import clip_caveats, hear_clips
 from tonescope.diagnose.judging.verdict import Heard, Verdict, decide, heard_instead, summary, withhold
@@ -293,7 +294,7 @@ def _conclude(run: _Run) -> Diagnosis:
         tested=provenance.takes(clean.takes, clean.posterior, clean.margins, labels, asked),
         units=results.units,
         group=results.group,
-        words=results.words,
+        words=with_exclusions(results.words, run.played, models.judge, models.taxonomy),
         seconds=results.seconds,
     )
     if run.clips is not None:

@@ -61,6 +61,15 @@ def to_predict(
     return Variant(MUTED, Edit(strongest)), *shorter
 
 
+def to_leave_out(prompt: str, words: Sequence[Phrase], count: int) -> tuple[Phrase, ...]:
+    """The words to verify, in their order: the first of them, and up to half as many that refuse something, whatever
+    was estimated for them: whether naming a thing brought it is asked of each."""
+    removable = [word for word in words if without(prompt, word)]
+    refusing = [word for word in removable if word.negates][: (count + 1) // 2]
+    first = [*refusing, *(word for word in removable if word not in refusing)][:count]
+    return tuple(word for word in removable if word in first)
+
+
 @dataclass(frozen=True)
 class Results:
     """What came of a plan; ``bare`` is the trial of the genre word alone, where that was played."""
@@ -130,7 +139,7 @@ class Plan:
 
         together, alone = controls(strongest), {unit: controls((unit,)) for unit in singles}
         words = tuple(sorted(estimates.words, key=estimates.rank))
-        tested = tuple(word for word in words if without(prompt, word))[: settings.tested_words]
+        tested = to_leave_out(prompt, words, settings.tested_words)
         variants = (
             Variant(MUTED, Edit(strongest)),
             Variant(CONTROL, tuple(Edit(units) for units in together)),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tonescope.diagnose.jobs.diagnosis import Evidence
     from tonescope.diagnose.judging.verdict import Kind, Verdict
-    from tonescope.diagnose.schema import Diagnosis, GroupTest
+    from tonescope.diagnose.schema import Badge, Diagnosis, GroupTest
 
 TONES: Mapping[Kind, Tone] = {
     "match": "good",
@@ -98,7 +98,12 @@ def _words(diagnosis: Diagnosis) -> View | None:
         tuple(word.badge for word in words),
         lead=max(LEAD_WORDS, sum(word.verified is not None for word in words)),
     )
-    return View("words", "Words", tables=[table], figures=[plots.words(diagnosis)])
+    told: list[tuple[str, Badge | None]] = [
+        (sentences.exclusion(word, found, diagnosis.judge.name), None if found.how == "unheard" else found.badge)
+        for word in words
+        for found in word.exclusions
+    ]
+    return View("words", "Words", told, [table], [plots.words(diagnosis)])
 
 
 def _strengths(diagnosis: Diagnosis, test: GroupTest) -> View:

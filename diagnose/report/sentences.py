@@ -6,6 +6,7 @@ from tonescope.diagnose.jobs.experiment import Experiment
 from tonescope.diagnose.schema import (
     Diagnosis,
     Dose,
+    Exclusion,
     GroupTest,
     SecondDriver,
     TakeResult,
@@ -155,6 +156,34 @@ def word(driver: WordDriver) -> str:
     if driver.verified is None:
         return "–"
     return f"{outcome(driver.verified)}; played “{driver.verified.prompt}”"
+
+
+def exclusion(driver: WordDriver, found: Exclusion, judge: str) -> str:
+    """Whether naming a thing to exclude it brought it."""
+    said, thing = f"“{driver.word}”", found.thing
+    if found.how == "unheard" or found.named is None:
+        told = f"the judge {judge} knows genres alone, so it cannot tell whether naming “{thing}” brought it"
+        return f"{said}: {told}: listen."
+    if found.how == "likeness":
+        nearer = f"{found.named.count} of {found.named.total} takes are nearer to “{thing}” with the words than without"
+        return f"{said}: {nearer}, {judge} finds (how well it hears that was not measured){_brought(found, thing)}."
+    heard = f"{found.label} is heard in {found.named.count} of {found.named.total} takes"
+    if found.left_out is None:
+        return f"{said}: {heard} all the same; the prompt was not played without the words."
+    without = f"without the words in {found.left_out.count} of {found.left_out.total}"
+    return f"{said}: {heard}; {without}{_brought(found, found.label or thing)}."
+
+
+def _brought(found: Exclusion, thing: str) -> str:
+    """What follows from how often a thing is heard with the words that refuse it and without."""
+    if found.named is None or found.p is None:
+        return ""
+    half = found.left_out.count if found.left_out else found.named.total / 2
+    if found.p < BELIEVED:
+        return f". Naming it {'brought' if found.named.count > half else 'kept away'} {thing}"
+    if found.named.count > half:
+        return f". Naming it may have brought {thing}; these takes are too few to be sure"
+    return f". Naming it did not bring {thing} in these takes"
 
 
 def second(driver: SecondDriver) -> str:

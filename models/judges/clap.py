@@ -98,6 +98,11 @@ class Clap:
         """How probable it is that a text means each label (labels,)."""
         return torch.softmax(self.scores(self.embed_text([text])), dim=-1)[0]
 
+    @torch.no_grad()
+    def likeness(self, waveform: Tensor, rate: int, text: str) -> Tensor:
+        """Cosine similarity (takes,) of takes with a text."""
+        return self.embed_audio(waveform, rate) @ self.embed_text([text])[0]
+
     def reads_all_of(self, text: str) -> bool:
         """Whether no end of a text is cut off before it is read."""
         return len(self.tokenizer(text)["input_ids"]) <= LONGEST_TEXT

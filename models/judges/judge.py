@@ -74,6 +74,11 @@ class Judge(Protocol):
         """Whether :meth:`read_prompt` reads a text to its end."""
         ...
 
+    def likeness(self, waveform: Tensor, rate: int, text: str) -> Tensor | None:
+        """How near takes are to what a text names, −1 to 1 (takes,), to be compared between takes; ``None`` for a judge
+        without a text tower."""
+        ...
+
     def fingerprint(self) -> str:
         """Tells apart judges that share a name."""
         ...

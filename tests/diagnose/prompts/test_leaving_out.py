@@ -97,7 +97,8 @@ def fault(text: str) -> str | None:
 
 def made_up_prompts(count: int) -> list[str]:
     """Prompts of nouns, brackets and quotes with every joint between them, as long as they read well."""
-    draw, made = random.Random(0), []
+    draw = random.Random(0)
+    made: list[str] = []
     while len(made) < count:
         parts = [draw.choice(NOUNS)]
         for _ in range(draw.randrange(1, 4)):

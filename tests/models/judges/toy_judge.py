@@ -49,6 +49,9 @@ class ToyJudge:
     def read_prompt(self, text: str) -> Tensor | None:
         return None
 
+    def likeness(self, waveform: Tensor, rate: int, text: str) -> Tensor | None:
+        return None
+
     def reads_all_of(self, text: str) -> bool:
         return True
 
