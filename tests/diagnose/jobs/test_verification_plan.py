@@ -13,8 +13,8 @@ from tonescope.diagnose.attribution.gradients import Attribution
 from tonescope.diagnose.attribution.greedy_group_search import grown
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.jobs import verification_plan
-from tonescope.diagnose.jobs.verification_plan import BARE, CONTROL, MUTED, Estimates, Plan
-from tonescope.diagnose.prompts.phrases import phrases_in
+from tonescope.diagnose.jobs.verification_plan import BARE, CONTROL, MUTED, Estimates, Plan, to_leave_out
+from tonescope.diagnose.prompts.phrases import chunked, phrases_in
 from tonescope.diagnose.report import sentences
 from tonescope.diagnose.schema import Dose, GroupTest, SoundChange, Trial, UnitDriver
 from tonescope.diagnose.settings import Settings
@@ -211,3 +211,13 @@ def test_unit_and_dose_are_sure_only_beside_a_control_whose_sound_holds(what: st
 def test_the_unit_that_drives_is_tested_alone() -> None:
     plan = made()
     assert [unit.index for unit in plan.singles] == [7]
+
+
+def test_what_refuses_is_left_out_whatever_was_estimated_for_it() -> None:
+    prompt = "dark jazz with piano, no drums, no vocals, avoid polka"
+    words = chunked(prompt)
+    for count, refusing in ((0, 0), (1, 1), (2, 1), (4, 2), (6, 3), (9, 3)):
+        chosen = to_leave_out(prompt, words, count)
+        assert len(chosen) == min(count, len(words)) and sum(word.negates is not None for word in chosen) == refusing
+    assert [word.name for word in to_leave_out(prompt, words, 2)] == ["dark", "no drums"]
+    assert to_leave_out("no drums", chunked("no drums"), 3) == ()

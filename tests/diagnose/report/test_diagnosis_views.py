@@ -12,7 +12,8 @@ from tonescope.diagnose.judging.verdict import Kind
 from tonescope.diagnose.report import diagnosis_views, sentences, shared_views
 from tonescope.diagnose.report.labels import label
 from tonescope.diagnose.report.view import View
-from tonescope.diagnose.schema import Diagnosis
+from tonescope.diagnose.schema import Diagnosis, Exclusion
+from tonescope.diagnose.stats import share
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +52,21 @@ def test_tables_hold_every_row_with_its_badge(found: tuple[Diagnosis, Evidence],
         assert len(table.rows) == len(rows) and table.badges == tuple(row.badge for row in rows)
     assert [row[0] for row in views["units"].tables[0].rows] == [row.unit for row in drivers.units]
     assert views["units"].tables[0].kind(0) == "unit"
+
+
+def test_what_came_of_naming_a_thing_to_exclude_it_is_told_with_its_badge(found: tuple[Diagnosis, Evidence]) -> None:
+    diagnosis, evidence = found
+    told = [
+        Exclusion(thing="polka", how="label", label="polka", named=share(7, 8), left_out=share(2, 8), p=0.06),
+        Exclusion(thing="drums", how="unheard"),
+    ]
+    word = diagnosis.drivers.words[0].model_copy(update={"word": "no polka", "exclusions": told})
+    drivers = diagnosis.drivers.model_copy(update={"words": [word, *diagnosis.drivers.words[1:]]})
+    shown_now = diagnosis_views.views(diagnosis.model_copy(update={"drivers": drivers}), evidence)
+    view = next(view for view in shown_now if view.key == "words")
+    ((heard, badge),) = view.findings
+    assert "polka is heard in 7 of 8 takes; without the words in 2 of 8" in heard and badge == "tested"
+    assert len(view.notes) == 1 and "cannot tell" in view.notes[0]
 
 
 def test_every_sound_of_a_view_is_in_the_evidence(found: tuple[Diagnosis, Evidence], views: dict[str, View]) -> None:
