@@ -42,27 +42,9 @@ class Taxonomy:
                 return genre.label
         return None
 
-    def named_in(self, prompt: str) -> list[tuple[str, int, int]]:
-        """(label, start, end) of every genre name in a prompt, in reading order; of names that overlap, the longest."""
-        names = sorted(
-            ((name, genre.label) for genre in self.genres for name in (genre.label, *genre.aliases)),
-            key=lambda pair: -len(pair[0]),
-        )
-        found: list[tuple[str, int, int]] = []
-        for name, label in names:
-            for match in re.finditer(rf"(?<!\w){_pattern(name)}(?!\w)", prompt, re.IGNORECASE):
-                if all(match.end() <= start or match.start() >= end for _, start, end in found):
-                    found.append((label, match.start(), match.end()))
-        return sorted(found, key=lambda entry: entry[1])
-
 
 def _plain(text: str) -> str:
     return re.sub(r"[\s\-_]+", " ", text.strip().lower())
-
-
-def _pattern(name: str) -> str:
-    """Spaces and hyphens are interchangeable in genre names: "lo-fi", "lo fi"."""
-    return r"[\s\-]*".join(re.escape(part) for part in re.split(r"[\s\-]+", name))
 
 
 def from_rows(rows: Sequence[Mapping[str, Any]]) -> Taxonomy:

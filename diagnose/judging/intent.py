@@ -48,6 +48,13 @@ class Intent(BaseModel):
     refused: list[str] = []
 
     @property
+    def asked(self) -> str:
+        """The genre that counts as asked for, and how far it is what the prompt says."""
+        if self.how == "nearest":
+            return f"{self.named} (compared with {self.label}, the nearest that the judge knows)"
+        return f"{self.label} (read from the prompt’s meaning)" if self.how == "meaning" else str(self.label)
+
+    @property
     def why_open(self) -> str:
         """Why no genre counts as asked for, as the beginning of a sentence."""
         if self.how == "lacking":

@@ -219,7 +219,7 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
     rule = next(rule for rule in _RULES if rule.holds(case))
     return Verdict(
         kind=rule.kind,
-        sentence=f"You asked for {case.asked}{rule.sentence(case)}",
+        sentence=f"You asked for {intent.asked}{rule.sentence(case)}",
         matched=case.matched,
         judge_error=case.error,
     )

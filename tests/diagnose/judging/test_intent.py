@@ -210,6 +210,23 @@ def test_a_genre_of_several_words_is_one_genre(session: Session, prompt: str, na
 
 
 @pytest.mark.parametrize(
+    ("prompt", "asked"),
+    [
+        ("dark country rock", "country rock (compared with rock, the nearest that the judge knows)"),
+        ("blade runner skyline synths", "synthwave (read from the prompt’s meaning)"),
+        ("dark techno", "techno"),
+    ],
+)
+def test_the_verdict_says_what_was_asked_for_and_what_it_was_compared_with(
+    session: Session, prompt: str, asked: str
+) -> None:
+    labels = session.judge.labels
+    heard = summary(torch.eye(len(labels))[:1].expand(8, -1), labels, session.taxonomy)
+    verdict = decide(read(session, prompt), heard, session.judge, session.taxonomy)
+    assert verdict.sentence.startswith(f"You asked for {asked}; 8 of 8 takes are heard as")
+
+
+@pytest.mark.parametrize(
     ("prompt", "named", "label"),
     [
         ("jazz suave con piano", "jazz suave", "smooth jazz"),
