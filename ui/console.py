@@ -323,8 +323,9 @@ class _Rest:
             tell(_expected(seconds))
         self.until = time.monotonic() + seconds
 
-    def __str__(self) -> str:
-        if self.until is None:
+    def told(self, done: float) -> str:
+        """What is left when so much of the whole is done; nothing where that is unknown, or all of it."""
+        if self.until is None or done >= 1:
             return ""
         left = self.until - time.monotonic()
         return f"about {duration(left)} left" if left > 0 else "longer than expected"
@@ -334,10 +335,10 @@ def _stages(rest: _Rest) -> Callable[[str, float], None]:
     """Progress where no bar can be drawn: a line for each stage."""
     last = ""
 
-    def line(what: str, _: float) -> None:
+    def line(what: str, done: float) -> None:
         nonlocal last
         if what != last:
-            tell(", ".join(filter(None, (what, str(rest)))) + " …")
+            tell(", ".join(filter(None, (what, rest.told(done)))) + " …")
         last = what
 
     return line
@@ -354,7 +355,7 @@ def progress_shown(quiet: bool) -> Iterator[Display]:
         """What is left, counted down between the stages."""
 
         def render(self, task: Task) -> Text:
-            return Text(str(rest))
+            return Text(rest.told(task.completed))
 
     if quiet:
         yield Display(None, _at_once, lambda seconds: None)

@@ -129,9 +129,9 @@ def _outdone(found: Experiment) -> str:
     """What follows where random units did more than those that were edited."""
     if found.control is None or abs(found.control.effect.mean) <= abs(found.trial.effect.mean):
         return ""
-    random = "The random unit" if found.control_units == 1 else "The random units"
-    edited = "the edited one, so nothing points to that unit" if len(found.edit.targets) == 1 else ""
-    return f"{random} moved it further than {edited or 'the edited ones, so nothing points to those'} in particular."
+    if len(found.edit.targets) == 1:
+        return "A random unit in its place moved it further, so nothing points to this unit in particular."
+    return "Random units in their place moved it further, so nothing points to these units in particular."
 
 
 def _moved(contrast: Contrast) -> str:
@@ -160,6 +160,8 @@ def _flips(trial: Trial, control: Trial | None, label: str) -> str:
     heard = f"fresh take{'s' * (trial.flippable != 1)} heard as {label}"
     if trial.flips:
         told = f"{trial.flipped} {heard} {'become' if trial.flips > 1 else 'becomes'} another genre"
+    elif trial.flippable == 1:
+        told = f"The only {heard} does not become another genre"
     else:
         told = f"None of {trial.flippable} {heard} becomes another genre"
     if control:
@@ -181,8 +183,9 @@ def fresh_takes(found: Experiment) -> str:
     first, takes = found.settings.seed, found.settings.takes
     fresh = _seeds([take.seed for take in found.untouched])
     return (
-        f"Fresh takes ({fresh}), each played again with one thing changed and everything else the same. The contrast "
-        f"was chosen in others ({_seeds(range(first, first + takes))}), so that it owes nothing to chance in these."
+        f"Fresh takes ({fresh}), each played again with one thing changed and everything else the same. What is "
+        f"measured in them was chosen in others ({_seeds(range(first, first + takes))}), so it owes nothing to chance "
+        "in these."
     )
 
 

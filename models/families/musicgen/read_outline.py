@@ -10,7 +10,7 @@ from tonescope.models.checkpoints import folders, headers
 from tonescope.models.families.musicgen.classes import CLASSES
 from tonescope.models.families.text_encoders import TEXT_PATHS
 from tonescope.models.outline import Key, Outline
-from tonescope.models.sites import BY_NAME
+from tonescope.models.sites import SITES
 
 # What config.json calls the number of units, by what a unit is; neurons are the inputs of a linear layer.
 STATED = {"head": ("num_attention_heads", "num_heads"), "dimension": ("hidden_size", "d_model")}
@@ -25,13 +25,14 @@ def outline(folder: Path, name: str) -> Outline:
     paths = {**TEXT_PATHS.get(str(text), {}), **kind.paths}
     layers: dict[Key, int | None] = dict.fromkeys(paths)
     units: dict[Key, int] = {}
-    for key, path in paths.items():
-        if header is None or key[0] not in CONFIGS:
+    for site in SITES:
+        key, path = (site.network, site.name), paths.get((site.network, site.name))
+        if header is None or path is None or site.network not in CONFIGS:
             continue
         layers[key] = header.count(path.partition(".{}")[0]) or None
-        fields = STATED.get(BY_NAME[key].units)
+        fields = STATED.get(site.units)
         shape = header.shapes.get(f"{path.format(0)}.weight", ())
-        count = _stated(_part(config, CONFIGS[key[0]]), fields) if fields else shape[-1] if shape else None
+        count = _stated(_part(config, CONFIGS[site.network]), fields) if fields else shape[-1] if shape else None
         if count is not None:
             units[key] = count
     return Outline(name, layers, units, kind.lacks)
