@@ -16,6 +16,13 @@ LEVEL = 0.95
 BELIEVED = 0.05  # a q-value below this counts as sure
 
 
+def signed(value: float, form: str = ".2f") -> str:
+    """A number with its sign, as people read it: the minus is a minus and no hyphen, and nothing is below zero by a
+    rounding."""
+    text = f"{value:+{form}}"
+    return text.replace("-", "−") if text.strip("+-0.") else text.replace("-", "+")
+
+
 class Interval(BaseModel):
     """A confidence interval at :data:`LEVEL`."""
 
@@ -23,7 +30,7 @@ class Interval(BaseModel):
     high: float
 
     def __format__(self, form: str) -> str:
-        return f"{self.low:+{form or '.2f'}} to {self.high:+{form or '.2f'}}"
+        return f"{signed(self.low, form or '.2f')} to {signed(self.high, form or '.2f')}"
 
     def __str__(self) -> str:
         return format(self)
@@ -55,7 +62,7 @@ class Effect(BaseModel):
     p: float | None = None
 
     def __format__(self, form: str) -> str:
-        return f"{self.mean:+{form or '.2f'}}" + (f" ({self.interval:{form}})" if self.interval else "")
+        return signed(self.mean, form or ".2f") + (f" ({self.interval:{form}})" if self.interval else "")
 
     def __str__(self) -> str:
         return format(self)

@@ -5,7 +5,7 @@ python examples/compare_prompts.py "lo-fi beats with accordion" "lo-fi beats"
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 
 from torch import Tensor
 
@@ -27,9 +27,11 @@ def main(session: Session, first: str, second: str, settings: Settings) -> Tenso
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
+    parser = ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("first", nargs="?", default="lo-fi beats with accordion")
+    parser.add_argument("second", nargs="?", default="lo-fi beats")
+    given = parser.parse_args()
     try:
-        main(Session.open(), sys.argv[1], sys.argv[2], Settings(takes=8))
+        main(Session.open(), given.first, given.second, Settings(takes=8))
     except TonescopeError as error:
-        sys.exit(f"error: {error}")
+        parser.exit(2, f"error: {error}\n")

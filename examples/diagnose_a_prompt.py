@@ -5,7 +5,7 @@ python examples/diagnose_a_prompt.py "lo-fi beats with accordion"
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 
 from tonescope import Diagnosis, Session, Settings, TonescopeError
 
@@ -26,9 +26,10 @@ def main(session: Session, prompt: str, settings: Settings) -> Diagnosis:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    parser = ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("prompt", nargs="?", default="lo-fi beats with accordion")
+    given = parser.parse_args()
     try:
-        main(Session.open(), sys.argv[1], Settings(takes=8))
+        main(Session.open(), given.prompt, Settings(takes=8))
     except TonescopeError as error:
-        sys.exit(f"error: {error}")
+        parser.exit(2, f"error: {error}\n")

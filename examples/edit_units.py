@@ -5,7 +5,7 @@ python examples/edit_units.py "dark techno" out/edit decoder.3.mlp:117 decoder.4
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,9 +29,12 @@ def main(session: Session, prompt: str, folder: Path, units: Sequence[str], sett
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 4:
-        sys.exit(__doc__)
+    parser = ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("prompt", nargs="?", default="dark techno")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("out/edit"))
+    parser.add_argument("units", nargs="*", default=["decoder.3.mlp:117", "decoder.4.cross:2"])
+    given = parser.parse_args()
     try:
-        main(Session.open(), sys.argv[1], Path(sys.argv[2]), sys.argv[3:], Settings())
+        main(Session.open(), given.prompt, given.folder, given.units, Settings())
     except TonescopeError as error:
-        sys.exit(f"error: {error}")
+        parser.exit(2, f"error: {error}\n")

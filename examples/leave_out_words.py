@@ -5,7 +5,7 @@ python examples/leave_out_words.py "lo-fi beats with accordion"
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 
 import tonescope as ts
 from tonescope import Session, Settings, TonescopeError
@@ -31,9 +31,10 @@ def main(session: Session, prompt: str, settings: Settings) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    parser = ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("prompt", nargs="?", default="lo-fi beats with accordion")
+    given = parser.parse_args()
     try:
-        main(Session.open(), sys.argv[1], Settings(takes=4))
+        main(Session.open(), given.prompt, Settings(takes=4))
     except TonescopeError as error:
-        sys.exit(f"error: {error}")
+        parser.exit(2, f"error: {error}\n")

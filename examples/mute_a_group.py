@@ -5,7 +5,7 @@ python examples/mute_a_group.py "lo-fi beats with accordion" out/mute
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 import tonescope as ts
@@ -35,9 +35,11 @@ def main(session: Session, prompt: str, folder: Path, settings: Settings) -> Non
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit(__doc__)
+    parser = ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("prompt", nargs="?", default="lo-fi beats with accordion")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("out/mute"))
+    given = parser.parse_args()
     try:
-        main(Session.open(), sys.argv[1], Path(sys.argv[2]), Settings())
+        main(Session.open(), given.prompt, given.folder, Settings())
     except ts.TonescopeError as error:
-        sys.exit(f"error: {error}")
+        parser.exit(2, f"error: {error}\n")

@@ -5,7 +5,7 @@ python examples/patch_from_a_trace.py "swing jazz with trumpet" "dark techno" ou
 
 from __future__ import annotations
 
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 from tonescope import Edit, Session, Settings, Takes, TonescopeError, Trace, TraceSpec, play, posterior, record
@@ -36,9 +36,12 @@ def main(session: Session, source: str, prompt: str, folder: Path, settings: Set
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
-        sys.exit(__doc__)
+    parser = ArgumentParser(description=str(__doc__).splitlines()[0])
+    parser.add_argument("source", nargs="?", default="swing jazz with trumpet")
+    parser.add_argument("prompt", nargs="?", default="dark techno")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("out/patch"))
+    given = parser.parse_args()
     try:
-        main(Session.open(), sys.argv[1], sys.argv[2], Path(sys.argv[3]), Settings(takes=4))
+        main(Session.open(), given.source, given.prompt, given.folder, Settings(takes=4))
     except TonescopeError as error:
-        sys.exit(f"error: {error}")
+        parser.exit(2, f"error: {error}\n")

@@ -13,6 +13,7 @@ from torch import nn
 from tonescope.models.errors import TonescopeError
 from tonescope.models.fingerprint import fingerprint
 from tonescope.models.hooks import Place, compiled
+from tonescope.models.outline import no_location, no_unit
 from tonescope.models.sites import ATTRIBUTED, SITES, Site
 from tonescope.models.units import Location, Unit
 
@@ -115,7 +116,7 @@ class Anatomy:
         """Raise :class:`TonescopeError` for a unit that this model does not have."""
         count = self.units(unit.location)
         if not 0 <= unit.index < count:
-            raise TonescopeError(f"{unit.location} of {self.name} has units 0 to {count - 1}, so there is no {unit}.")
+            raise no_unit(self.name, unit, count)
 
     def _first(self) -> str:
         """A site to name as an example: the first that effects are estimated at."""
@@ -128,11 +129,7 @@ class Anatomy:
         path = self._paths.get((location.network, location.name))
         way = self._way(path.format(location.layer)) if path else []
         if not way:
-            why = self._lacks.get((location.network, location.name))
-            raise TonescopeError(
-                f"{self.name} has no location {location}"
-                + (f": {why}." if why else "; `tonescope units` lists those it has.")
-            )
+            raise no_location(self.name, location, self._lacks.get((location.network, location.name)))
         for module in way:
             refuse_compiled(module, location)
         return Place(way[-1], location.site.side, str(location))

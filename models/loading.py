@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tonescope.models import metadata, registry, versions
-from tonescope.models.checkpoints import folders
+from tonescope.models.checkpoints import folders, sources
 from tonescope.models.checkpoints.folders import EMBEDDED, HUB_JUDGE, PICKLE, WANTED, find
 from tonescope.models.errors import TonescopeError
+from tonescope.models.outline import Outline, check_written
 from tonescope.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ __all__ = [
     "check_device",
     "check_dtype",
     "check_names",
+    "check_places",
     "find",
     "judge_rows",
     "load_generator",
@@ -51,6 +54,20 @@ def check_names(model: str = EMBEDDED, judge: str | None = None, adapter: str | 
         folders.find_adapter(adapter)
     if judge is not None:
         find(judge, "judge")
+
+
+def check_places(names: Sequence[str], model: str = EMBEDDED, adapter: str | None = None) -> None:
+    """Raise :class:`TonescopeError` for a site, location or unit that no model has, or that this one lacks as far as
+    the files of its folder tell, before heavy imports. Nothing is downloaded."""
+    check_written(names)
+    if model != EMBEDDED and sources.folder(model) is None:
+        return
+    folder = find(model, "generator")
+    row = registry.row(folders.model_type(folder, model), "generator", model)
+    if row.outline:
+        called = model if adapter is None else f"{model} + {adapter}"
+        outline: Outline = import_module(row.outline).outline(folder, called)
+        outline.check(names)
 
 
 def check_device(device: str) -> None:

@@ -27,6 +27,8 @@ class Row:
         model_types: ``model_type`` in config.json, or ``_class_name`` in the model_index.json of a pipeline.
         module: where its ``load`` is; imported when a model of the family is opened.
         refuses: model types that look like it and cannot be opened: why, and what to give instead.
+        outline: where ``outline(folder, name) -> Outline`` is, which reads from the files of a generator what places it
+            has, and imports nothing heavy (:mod:`tonescope.models.outline`); empty where files do not tell.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Row:
     model_types: tuple[str, ...]
     module: str
     refuses: Mapping[str, str] = field(default_factory=dict)
+    outline: str = ""
 
     @property
     def load(self) -> Callable[..., Any]:
@@ -54,6 +57,7 @@ REGISTRY: list[Row] = [
             "encodec": "it is a codec alone; give the folder of the whole model",
             "t5": "it is a text encoder alone; give the folder of the whole model",
         },
+        outline="tonescope.models.families.musicgen.read_outline",
     ),
     Row(
         name="CLAP",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import runpy
+import shlex
 import sys
 from pathlib import Path
 
@@ -129,10 +130,39 @@ def test_an_example_is_short_and_uses_public_names_only(example: Path) -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_without_arguments_says_how_it_is_called(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", [str(example)])
-    with pytest.raises(SystemExit, match=f"python examples/{example.name} "):
-        runpy.run_path(str(example), run_name="__main__")
+def test_case_an_example_without_arguments_runs_on_those_that_it_shows(
+    example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each calls its ``main`` with a session first and settings last; what is between comes of the command line."""
+    shown = shlex.split(next(line for line in example.read_text().splitlines() if line.startswith("python ")))
+    taken = [called(example, arguments, monkeypatch) for arguments in ([], shown[2:])]
+    assert taken[0] == taken[1] and len(taken[0]) > 1
+
+
+def called(example: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> tuple[object, ...]:
+    """What the ``main`` of an example is called with, without its session."""
+    tree, taken = ast.parse(example.read_text(encoding="utf-8")), list[tuple[object, ...]]()
+    tree.body = [node for node in tree.body if not isinstance(node, ast.FunctionDef)]
+    monkeypatch.setattr(sys, "argv", [str(example), *arguments])
+    monkeypatch.setattr(Session, "open", lambda: None)
+    about = {"__name__": "__main__", "__doc__": ast.get_docstring(tree), "main": lambda _, *given: taken.append(given)}
+    exec(compile(tree, str(example), "exec"), about)
+    return taken[0]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_that_cannot_be_run_says_why_and_ends_with_2(
+    example: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> Session:
+        raise TonescopeError("there is no such model.")
+
+    monkeypatch.setattr(Session, "open", refuse)
+    for arguments, told in (([], "error: there is no such model."), (["--nonsense"], "--nonsense")):
+        monkeypatch.setattr(sys, "argv", [str(example), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(example), run_name="__main__")
+        assert ended.value.code == 2 and told in capsys.readouterr().err
 
 
 def test_every_public_name_is_there() -> None:

@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
@@ -36,6 +37,7 @@ OUTPUT_FAILED = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, getattr(errn
 STOPPED = "stopped by Ctrl-C; nothing is half written, run the same command to start again."
 TORCH_GIB = 3.75  # of address space, measured
 LONG_SECONDS = 20.0  # shorter waits are not told beforehand
+CLOSE = 0.75  # how much of two options has to be alike, 0 to 1, for one to be suggested in place of the other
 
 _STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 """Control characters (C0, C1; not tab and newline), marks that turn the direction of writing, surrogates."""
@@ -241,9 +243,18 @@ def _address_space_gib() -> float:
 
 def _usage(error: Exception) -> str:
     said = str(getattr(error, "format_message", lambda: error)()).strip().rstrip(".")
+    mistyped, known = getattr(error, "option_name", None), getattr(error, "possibilities", ())
+    if mistyped and known:
+        close = [name for name in known if _is_close(mistyped, name)]
+        said = f"no such option: {mistyped}" + (f" (did you mean {' or '.join(close)}?)" if close else "")
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "tonescope"
     return f"{said[:1].lower()}{said[1:]}; {command} --help lists what there is."
+
+
+def _is_close(option: str, other: str) -> bool:
+    """Whether one option can be a slip for the other; the dashes, which all have, say nothing."""
+    return SequenceMatcher(None, option.strip("-"), other.strip("-")).ratio() >= CLOSE
 
 
 def _defect(error: Exception) -> str:
@@ -283,7 +294,7 @@ class Display:
     Attributes:
         tell: called with what is being done and how much of the whole is done; absent, where nobody looks.
         above: prints something above the bar.
-        expect: told how many seconds the rest will take, as soon as that is known.
+        expect: told how many seconds the rest will take, as soon as that is known, and when it is known better.
     """
 
     tell: Callable[[str, float], None] | None
@@ -300,14 +311,34 @@ def _expected(seconds: float) -> str:
     return f"This will take about {duration(seconds)}, until about {until}; fewer takes or seconds take less."
 
 
-def _stages() -> Callable[[str, float], None]:
+class _Rest:
+    """What is left of the whole: said beforehand where that is much, and beside every stage."""
+
+    def __init__(self) -> None:
+        self.until: float | None = None
+
+    def expect(self, seconds: float) -> None:
+        """Take what is known now of how long it takes."""
+        if self.until is None and seconds >= LONG_SECONDS:
+            tell(_expected(seconds))
+        self.until = time.monotonic() + seconds
+
+    def told(self, done: float) -> str:
+        """What is left when so much of the whole is done; nothing where that is unknown, or all of it."""
+        if self.until is None or done >= 1:
+            return ""
+        left = self.until - time.monotonic()
+        return f"about {duration(left)} left" if left > 0 else "longer than expected"
+
+
+def _stages(rest: _Rest) -> Callable[[str, float], None]:
     """Progress where no bar can be drawn: a line for each stage."""
     last = ""
 
-    def line(what: str, _: float) -> None:
+    def line(what: str, done: float) -> None:
         nonlocal last
         if what != last:
-            tell(f"{what} …")
+            tell(", ".join(filter(None, (what, rest.told(done)))) + " …")
         last = what
 
     return line
@@ -315,20 +346,24 @@ def _stages() -> Callable[[str, float], None]:
 
 @contextmanager
 def progress_shown(quiet: bool) -> Iterator[Display]:
-    """Progress as a bar, as a line a stage where no bar can be drawn, or not at all."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    """Progress on the error stream as a bar, as a line a stage where no bar can be drawn, or not at all."""
+    from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 
-    def expect(seconds: float) -> None:
-        if seconds >= LONG_SECONDS:
-            tell(_expected(seconds))
+    rest = _Rest()
+
+    class Left(ProgressColumn):
+        """What is left, counted down between the stages."""
+
+        def render(self, task: Task) -> Text:
+            return Text(rest.told(task.completed))
 
     if quiet:
         yield Display(None, _at_once, lambda seconds: None)
         return
     if not errors.is_terminal:
-        yield Display(_stages(), _at_once, expect)
+        yield Display(_stages(rest), _at_once, rest.expect)
         return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), Left())
     with Progress(*columns, console=errors, transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("load models", total=1.0)
 
@@ -340,4 +375,4 @@ def progress_shown(quiet: bool) -> Iterator[Display]:
         def update(what: str, done: float) -> None:
             bar.update(task, description=printable(what), completed=done)
 
-        yield Display(update, above, expect)
+        yield Display(update, above, rest.expect)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.parameters import Flag, Positional
-from tonescope.diagnose.runtime.duration import foretelling
+from tonescope.diagnose.runtime.duration import course_of_diagnosis, foretelling
 from tonescope.diagnose.settings import Settings, check
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Out
 
     keep = TraceSpec("all", top=TRACED_UNITS) if watch.keeps else None
     settings = parameters.settings
-    progress = foretelling(watch.progress, watch.expect, settings)
+    progress = foretelling(watch.progress, watch.expect, course_of_diagnosis(settings))
     result, evidence = session.diagnose(
         parameters.prompt,
         settings,

@@ -265,8 +265,8 @@ def _caveats(bench: _Bench, fewest: int, controlled: bool) -> list[str]:
         "rather than "
         "others.": whole,
         "No other units were left to compare with.": not controlled and not whole,
-        f"Only {fewest} random units were left to compare the {len(targets)} edited with, so that comparison proves "
-        "nothing.": controlled and fewest < len(targets),
+        f"Only {fewest} random unit{'s' * (fewest != 1)} could be found to compare the {len(targets)} edited with, so "
+        "that comparison proves nothing.": controlled and fewest < len(targets),
         f"With {takes} takes only large effects are sure; 8 or more tell more.": takes < 8,
         foreign_caveat(models): foreign(models),
     }

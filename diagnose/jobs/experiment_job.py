@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.parameters import Flag, JobParameters, Positional, Range, check_ranges
+from tonescope.diagnose.runtime.duration import course_of_experiment, foretelling
 from tonescope.diagnose.settings import (
     LONGEST_SECONDS,
     Foil,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 10_000
 VALUED = ("scale", "set")  # kinds that a value goes with
+SOURCED = ("patch", "resample")  # kinds that play takes to put in activations from
 _SETTINGS = ("takes", "seconds", "seed", "guidance", "foil", "memory_gib")
 
 
@@ -113,7 +115,10 @@ def _run(session: Session, parameters: ExperimentParameters, watch: Watch) -> Ou
     how |= {"value": parameters.value or 0.0, "seconds": parameters.between}
     edit = Edit(targets(session.generator, parameters.where), **how)
     prompt, settings, source = parameters.prompt, parameters.settings, parameters.source
-    found = session.experiment(prompt, edit, settings, source=source, progress=watch.progress)
+    sets = 3 if all(":" in name for name in parameters.where) else 2  # untouched, edited, and random units edited
+    course = course_of_experiment(sets, parameters.kind in SOURCED)
+    progress = foretelling(watch.progress, watch.expect, course)
+    found = session.experiment(prompt, edit, settings, source=source, progress=progress)
     return Outcome(*found)
 
 
@@ -123,4 +128,8 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
     return experiment_views.views(result, evidence)
 
 
-JOB = Job(ExperimentParameters, _result, _run, _views, _check, file="experiment")
+def _places(parameters: ExperimentParameters) -> Sequence[str]:
+    return parameters.where
+
+
+JOB = Job(ExperimentParameters, _result, _run, _views, _check, file="experiment", places=_places)

@@ -40,7 +40,8 @@ class Watch:
     Attributes:
         progress: told what is being done, and how much of the whole is done.
         announce: told views as soon as they are known, long before the job ends.
-        expect: told about how many seconds the rest will take, as soon as that was measured.
+        expect: told about how many seconds the rest will take, as soon as that was measured, and again whenever that
+            is known better.
         keeps: whether evidence goes into a folder, so that what only a folder holds is worth recording.
     """
 
@@ -70,6 +71,8 @@ class Job:
         check: refuses what no model could meet, before one is loaded; numbers out of their ranges, if nothing else.
         file: the name of its JSON file; the name of its row, if absent.
         duration: a sentence for its help that says how long it usually takes.
+        places: what was asked about by name: sites, locations and units, refused before weights are loaded where the
+            model's files tell that it has no such place.
     """
 
     parameters: type[BaseModel]
@@ -79,3 +82,4 @@ class Job:
     check: Callable[[Any], None] = check_ranges
     file: str | None = None
     duration: str = ""
+    places: Callable[[Any], Sequence[str]] = lambda parameters: ()

@@ -13,7 +13,7 @@ from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.reference_clips import FEWEST_CLIPS
 from tonescope.diagnose.judging.verdict import Verdict
 from tonescope.diagnose.schema import Blame, Contrast, Player, ReferenceClips, Trial, Where
-from tonescope.diagnose.stats import Share, share
+from tonescope.diagnose.stats import Share, share, signed
 from tonescope.models.generator import Generator
 from tonescope.models.judges.judge import Judge
 
@@ -148,7 +148,7 @@ class _Text:
         to_asked, to_heard = (float(closeness[labels.index(label)]) for label in (asked, heard))
         words = (
             f"the text encoder’s states are closest to {nearest} of {len(labels)} genre words "
-            f"({asked} {to_asked:+.2f}, {heard} {to_heard:+.2f})"
+            f"({asked} {signed(to_asked)}, {heard} {signed(to_heard)})"
         )
         return cls(nearest, to_asked, to_heard, words)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tonescope.diagnose.report.sentences import percent
 from tonescope.diagnose.report.view import Figure
+from tonescope.diagnose.stats import signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,7 +163,7 @@ def _effects(diagnosis: Diagnosis, names: list[str], series: list[Bars]) -> dict
 
 
 def _told(effects: dict[str, Effect]) -> str:
-    return ", ".join(f"{name} {effect.mean:+.2f}" for name, effect in effects.items())
+    return ", ".join(f"{name} {signed(effect.mean)}" for name, effect in effects.items())
 
 
 def words(diagnosis: Diagnosis) -> Figure:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tonescope.diagnose.jobs.experiment import Experiment
 from tonescope.diagnose.schema import (
+    Contrast,
     Diagnosis,
     Dose,
     Exclusion,
@@ -14,20 +17,21 @@ from tonescope.diagnose.schema import (
     UnitDriver,
     WordDriver,
 )
-from tonescope.diagnose.stats import BELIEVED, Effect
+from tonescope.diagnose.stats import BELIEVED, Effect, signed
 
 Q_VALUES = "q is the share of false findings if everything that sure were believed (Benjamini-Hochberg)."
 FRESH_TAKES = "Fresh takes, each played again with one thing changed and everything else the same."
 DONE = {
     "mean": "put back to their mean",
     "zero": "set to zero",
-    "scale": "multiplied by {0:g}",
-    "set": "set to {0:g}",
+    "scale": "multiplied by {0}",
+    "set": "set to {0}",
     "patch": "as “{1}” makes them",
     "resample": "as in a random other take",
 }
 """What an edit of each kind does, by its value and the prompt of its source."""
 SHOWN_TARGETS = 4
+FEW_TAKES = 4  # the interval of fewer is so wide that next to nothing can be told from it
 
 
 def contrast(diagnosis: Diagnosis) -> str:
@@ -37,10 +41,13 @@ def contrast(diagnosis: Diagnosis) -> str:
 
 def scale(found: Diagnosis | Experiment) -> str:
     """How effects are to be read."""
-    label, foil = found.contrast.target, found.contrast.other
+    label, foil = found.contrast.target, found.contrast.foil
+    odds = f"{label} over {foil}" if foil else label
+    way = f"towards {foil}" if foil else f"away from {label}"
+    changed = "when edited" if isinstance(found, Experiment) else "without it"
     return (
-        f"Effects are changes of the judge’s log-odds of {label} over {foil}: below zero, the music moves towards "
-        f"{foil} without it; −0.7 halves the odds, −2.3 divides them by ten. Ranges are 95 % intervals."
+        f"Effects are changes of the judge’s log-odds of {odds}: below zero, the music moves {way} {changed}; "
+        "−0.7 halves the odds, −2.3 divides them by ten. Ranges are 95 % intervals."
     )
 
 
@@ -74,9 +81,9 @@ def group(diagnosis: Diagnosis, test: GroupTest) -> str:
     """What muting the strongest units did, beside random ones."""
     asked = diagnosis.contrast
     return (
-        f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves “{asked.target}” over "
-        f"“{asked.other}” by {test.muted.effect} (estimated: {test.estimated}); {test.control_units} random units like "
-        f"them by {test.control.effect}; the difference is {test.difference}{_sure(test.q)}. "
+        f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves {_moved(asked)} by "
+        f"{test.muted.effect} (estimated: {test.estimated}); {_random(test.control_units)} like them by "
+        f"{test.control.effect}; the difference is {test.difference}{_sure(test.q)}. "
         f"{_flips(test.muted, test.control, asked.target)} {conclusion(test)}"
     )
 
@@ -94,28 +101,99 @@ def edit(experiment: Experiment) -> str:
     named = ", ".join(row.targets[:SHOWN_TARGETS])
     if len(row.targets) > SHOWN_TARGETS:
         named += f" and {len(row.targets) - SHOWN_TARGETS} more"
-    told = f"{named} {DONE[row.kind].format(row.value, row.source)}"
-    told += f" by {row.strength:g} of the way" * (row.strength != 1)
+    told = f"{named} {DONE[row.kind].format(_number(row.value), row.source)}"
+    told += f" by {_number(row.strength)} of the way" * (row.strength != 1)
     told += f", {row.seconds[0]:g} to {row.seconds[1]:g} s" if row.seconds else ""
     told += f", denoising steps {row.steps[0]} to {row.steps[1] - 1}" if row.steps else ""
     return told + f", {row.branch} half of guidance only" * (row.branch != "both") + "."
 
 
 def experiment(found: Experiment) -> str:
-    """What an edit did, beside random units."""
-    asked, trial, control = found.contrast, found.trial, found.control
-    moved = outcome(trial) if control is None else trial.effect
-    told = f"That moves “{asked.target}” over “{asked.other}” by {moved}"
-    if control:
-        told += f"; {found.control_units} random units edited alike by {control.effect}"
-        told += f"; the difference is {found.difference}{_sure(trial.q)}"
-        told += ", but the sound broke" * (trial.sound.broke or control.sound.broke)
-    return f"{told}. {_flips(trial, control, asked.target)}"
+    """What an edit did, beside random units: first of all, whether that can be told."""
+    trial, control, difference = found.trial, found.control, found.difference
+    about, random = _moved(found.contrast), f"{_random(found.control_units)} edited alike"
+    if _too_few(difference or trial.effect):
+        takes = f"{trial.effect.takes} fresh take{'s' * (trial.effect.takes != 1)}"
+        told = f"Too few takes to tell: in {takes} that moves {about} by {signed(trial.effect.mean)}"
+        told += f", and {random} by {signed(control.effect.mean)}" if control else ""
+    elif control is None:
+        told = f"That moves {about} by {trial.effect}{_sure(trial.q)}"
+    else:
+        told = f"That moves {about} by {trial.effect}; {random} by {control.effect}"
+        told += f"; the difference is {difference}{_sure(trial.q)}"
+    told += ", but the sound broke" * (trial.sound.broke or bool(control and control.sound.broke))
+    parts = [f"{told}.", _outdone(found), _flips(trial, control, found.contrast.target)]
+    return " ".join(filter(None, parts))
+
+
+def _outdone(found: Experiment) -> str:
+    """What follows where random units did more than those that were edited."""
+    if found.control is None or abs(found.control.effect.mean) <= abs(found.trial.effect.mean):
+        return ""
+    if len(found.edit.targets) == 1:
+        return "A random unit in its place moved it further, so nothing points to this unit in particular."
+    return "Random units in their place moved it further, so nothing points to these units in particular."
+
+
+def _moved(contrast: Contrast) -> str:
+    """What effects are effects on."""
+    return f"“{contrast.target}” over “{contrast.foil}”" if contrast.foil else f"“{contrast.target}”"
+
+
+def _random(count: int) -> str:
+    return f"{count} random unit{'s' * (count != 1)}"
+
+
+def _number(value: float) -> str:
+    return f"{value:g}".replace("-", "−")
+
+
+def _too_few(effect: Effect) -> bool:
+    """Whether takes are so few that their interval, if there is one, tells nothing."""
+    interval = effect.interval
+    return effect.takes < FEW_TAKES and (interval is None or interval.low <= 0 <= interval.high)
 
 
 def _flips(trial: Trial, control: Trial | None, label: str) -> str:
-    beside = f"; with random units, {control.flipped}" if control else ""
-    return f"{trial.flipped} fresh takes are then no longer heard as {label}{beside}."
+    """How many of the fresh takes that are heard as the label become another genre."""
+    if not trial.flippable:
+        return f"No fresh take is heard as {label} untouched, so none can become another genre."
+    heard = f"fresh take{'s' * (trial.flippable != 1)} heard as {label}"
+    if trial.flips:
+        told = f"{trial.flipped} {heard} {'become' if trial.flips > 1 else 'becomes'} another genre"
+    elif trial.flippable == 1:
+        told = f"The only {heard} does not become another genre"
+    else:
+        told = f"None of {trial.flippable} {heard} becomes another genre"
+    if control:
+        told += f"; with random units, {control.flipped if control.flips else 'none'}"
+    return f"{told}."
+
+
+def sureness(found: Experiment) -> str:
+    """What the badges of an experiment mean, and its q."""
+    told = f"Tested: played in fresh takes. Verified: tested, and sure, which is a q below {BELIEVED:g}."
+    if found.trial.q is None:
+        return f"{told} There is no q: with these takes and these random units nothing can be sure."
+    than = "random units edited alike" if found.control else "the same takes untouched"
+    return f"{told} q is how often chance alone would bring so large a difference from {than}."
+
+
+def fresh_takes(found: Experiment) -> str:
+    """Which takes were edited, and that they are not those that were heard first."""
+    first, takes = found.settings.seed, found.settings.takes
+    fresh = _seeds([take.seed for take in found.untouched])
+    return (
+        f"Fresh takes ({fresh}), each played again with one thing changed and everything else the same. What is "
+        f"measured in them was chosen in others ({_seeds(range(first, first + takes))}), so it owes nothing to chance "
+        "in these."
+    )
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    return f"seeds {seeds[0]} {'and' if len(seeds) == 2 else 'to'} {seeds[-1]}"
 
 
 def outcome(trial: Trial | None) -> str:

@@ -1,5 +1,5 @@
-"""How far a long piece of work is, where its time went, and what a part of it will cost, said beforehand where that
-is much."""
+"""How far a long piece of work is, where its time went, and what memory a part of it will take, said beforehand where
+that is much. How long the rest takes is foretold in :mod:`.duration`, for the whole and not for a part."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from tonescope.diagnose.runtime.memory import GIB, give_back
 
 LARGE_BYTES = 2 * GIB
-LONG_SECONDS = 90.0
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and how much of the whole is done (0 to 1)."""
@@ -26,10 +25,11 @@ class Stage:
         self.progress(self.name, self.base + share * self.weight)
 
     def note(self, bytes: float = 0, seconds: float = 0) -> None:
-        """Say beforehand what the stage will take, where that is much."""
-        told = [f"about {bytes / GIB:.1f} GiB"] * (bytes > LARGE_BYTES)
-        told += [f"at most {seconds / 60:.0f} min"] * (seconds > LONG_SECONDS)
-        self.name = f"{self.stage} ({', '.join(told)})" if told else self.stage
+        """Say beforehand what memory the stage will take, where that is much.
+
+        ``seconds``, the most that it can take, are not told: beside what is likely they would contradict it.
+        """
+        self.name = f"{self.stage} (about {bytes / GIB:.1f} GiB)" if bytes > LARGE_BYTES else self.stage
         self(0.0)
 
 

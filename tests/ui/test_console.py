@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -12,14 +13,13 @@ from typing import Any
 
 import pytest
 import typer
+from rich.console import Console
 from rich.panel import Panel
 from rich.text import Text
 from typer.testing import CliRunner, Result
 
 from tests.ui.test_cli import PROMPT, assert_refused, quick
-from tonescope.diagnose.runtime.duration import expected_seconds, foretelling
 from tonescope.diagnose.runtime.session import Session
-from tonescope.diagnose.settings import Settings
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
 from tonescope.ui.cli import app
@@ -237,21 +237,85 @@ def test_case_how_long_it_takes_is_told_before_it_takes_it(capsys: pytest.Captur
     assert told.count("\n") == 1 and told.startswith("This will take about 27 min, until about ")
 
 
-def test_the_first_takes_foretell_the_rest_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    now, told = iter([100.0, 104.0]), list[float]()
-    monkeypatch.setattr(time, "perf_counter", lambda: next(now))
-    watched = foretelling(None, told.append, Settings())
-    for stage in ("means", "generate", "generate (about 3 GiB)", "listen", "search", "verify"):
-        watched(stage, 0.1)
-    assert told == [expected_seconds(4.0, Settings())]
+def test_case_a_stage_says_what_is_left_of_the_whole_and_agrees_with_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [50.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with console.progress_shown(quiet=False) as progress:
+        assert progress.tell is not None
+        progress.tell("generate", 0.0)
+        progress.expect(40.0)
+        progress.tell("attribute", 0.2)
+        progress.tell("attribute", 0.3)
+        now[0] += 15
+        progress.tell("search (about 3.0 GiB)", 0.4)
+        progress.expect(61.0)  # it turned out to be slower
+        progress.tell("predict", 0.5)
+        now[0] += 100
+        progress.tell("verify", 0.6)
+        progress.tell("done", 1.0)
+    told = capsys.readouterr().err.splitlines()
+    assert told[1].startswith("This will take about 40 s")
+    assert [line for line in told if line.endswith(" …")] == [
+        "generate …",
+        "attribute, about 40 s left …",
+        "search (about 3.0 GiB), about 25 s left …",
+        "predict, about 1 min left …",
+        "verify, longer than expected …",
+        "done …",
+    ]
+    assert "at most" not in "".join(told)
+
+
+def test_a_bar_counts_down_to_the_end_that_was_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    terminal = Console(file=shown, force_terminal=True, width=100)
+    monkeypatch.setattr(console, "errors", terminal)
+    with console.progress_shown(quiet=False) as progress:
+        assert progress.tell is not None
+        progress.expect(40.0)
+        progress.tell("search", 0.3)
+    text = Text.from_ansi(shown.getvalue()).plain
+    assert "This will take about 40 s" in text and "search" in text and "about 40 s left" in text
+
+
+def test_case_progress_is_told_beside_json_unless_it_is_to_be_quiet(folders: tuple[Path, Path]) -> None:
+    for options, lines in (([], True), (["--quiet"], False)):
+        result = quick(folders, PROMPT, "--json", *options)
+        assert result.exit_code == 0 and json.loads(result.stdout)["prompt"] == PROMPT
+        told = [line for line in result.stderr.splitlines() if line.endswith(" …")]
+        assert any(line.startswith("search") for line in told) == lines == bool(result.stderr.strip())
+
+
+def test_case_progress_beside_json_is_a_bar_where_standard_error_is_a_terminal(
+    folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(console, "errors", Console(file=shown, force_terminal=True, width=100))
+    result = quick(folders, PROMPT, "--json")
+    assert json.loads(result.stdout)["prompt"] == PROMPT and result.stdout.lstrip().startswith("{")
+    assert "verify" in shown.getvalue() and "━" in shown.getvalue()
 
 
 @pytest.mark.parametrize(
-    "more", [{"rounds": 12}, {"careful": True}, {"two_point_units": 5}, {"doses": (0.0, 2.0, 3.0, 4.0)}]
+    ("typed", "told"),
+    [
+        ("--bogus", None),
+        ("--xyz", None),
+        ("--take", "--takes"),
+        ("--secnds", "--seconds"),
+        ("--modle", "--model"),
+        ("--guidence", "--guidance"),
+    ],
 )
-def test_more_work_is_expected_to_take_longer(more: dict[str, object]) -> None:
-    assert expected_seconds(4.0, Settings.model_validate(more)) > expected_seconds(4.0, Settings())
-    assert expected_seconds(8.0, Settings()) == pytest.approx(2 * expected_seconds(4.0, Settings()))
+def test_case_only_an_option_that_was_nearly_typed_is_suggested(typed: str, told: str | None) -> None:
+    result = CliRunner().invoke(app, ["diagnose", "house", typed, "1"])
+    assert_refused(result, f"no such option: {typed}", "tonescope diagnose --help")
+    said = result.stderr.strip()
+    assert ("did you mean" in said) == (told is not None)
+    assert told is None or f"(did you mean {told}?)" in said
+    assert "ossible options" not in said and len(said.splitlines()) == 1
 
 
 def test_help_says_how_long_a_diagnosis_usually_takes() -> None:

@@ -28,7 +28,7 @@ def test_people_read_what_was_done_and_what_came_of_it(folders: tuple[Path, Path
     text = " ".join(result.stdout.split())
     for part in (
         "decoder.1.mlp:5, decoder.2.self:1 put back to their mean",
-        "That moves",
+        "Too few takes to tell: in 2 fresh takes that moves",
         "2 random units",
         "untouched",
     ):
@@ -139,4 +139,19 @@ def test_a_folder_that_cannot_be_written_loses_nothing(
     monkeypatch.setattr("tonescope.diagnose.report.output_folder.write", full)
     result = run(folders, "decoder.1.mlp:5", "--out", str(tmp_path / "out"))
     assert result.exit_code == 2 and "the disk is full" in result.stderr
-    assert "That moves" in result.stdout and "Written to" not in result.stdout
+    assert "that moves" in result.stdout and "Written to" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "where"),
+    [("edit", "nosuch.place:3"), ("edit", "decoder.9.mlp"), ("edit", "decoder.1.mlp:4000"), ("units", "decoder.9.mlp")],
+)
+def test_case_a_wrong_place_is_refused_before_weights_are_loaded(
+    command: str, where: str, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("tonescope.diagnose.runtime.session.Session.open")
+    monkeypatch.delattr("tonescope.models.loading.load_generator")
+    asked = [command, *([PROMPT] if command == "edit" else []), where, "--model", str(folders[0])]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 2 and len(result.stderr.strip().splitlines()) == 1, result.output
+    assert result.stderr.startswith("error: ") and where.partition(":")[0] in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,6 +59,13 @@ class ModelOptions:
 
     def __post_init__(self) -> None:
         check_given(vars(self))
+
+    def check_places(self, names: Sequence[str]) -> None:
+        """Refuse places that the generator has not, as far as its files tell. Nothing heavy is imported."""
+        if names:
+            from tonescope.models.loading import check_places
+
+            check_places(names, self.model, self.adapter)
 
     def open(self) -> Session:
         """A session on them."""

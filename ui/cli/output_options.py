@@ -21,7 +21,13 @@ Overwrite = Annotated[
         "--overwrite", help="Replace what Tonescope wrote in that folder; all else stays.", rich_help_panel=PANEL
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.", rich_help_panel=PANEL)]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON, and nothing else on standard output.", rich_help_panel=PANEL),
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Say nothing of progress on standard error.", rich_help_panel=PANEL)
+]
 Timings = Annotated[bool, typer.Option("--timings", help="Show where the time went.", rich_help_panel=PANEL)]
 
 
@@ -33,6 +39,7 @@ class OutputOptions:
     out: Out = None
     overwrite: Overwrite = False
     as_json: AsJson = False
+    quiet: Quiet = False
     timings: Timings = False
 
     def __post_init__(self) -> None:

@@ -47,8 +47,9 @@ def run_job(row: Row, parameters: BaseModel, models: ModelOptions, output: Outpu
     """
     run = _Run(row, row.load(), output, console.Reader(folder=output.out is not None))
     run.job.check(parameters)
+    models.check_places(run.job.places(parameters))
     with _claim(output) as claim:
-        with console.progress_shown(output.as_json) as progress:
+        with console.progress_shown(output.quiet) as progress:
             session = models.open()
             run.mark("import and load models")
             outcome = run.job.run(session, parameters, _watch(run, progress))

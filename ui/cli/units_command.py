@@ -8,7 +8,7 @@ import typer
 
 from tonescope.ui import console
 from tonescope.ui.cli.model_options import Adapter, Model, ModelOptions
-from tonescope.ui.cli.output_options import AsJson
+from tonescope.ui.cli.output_options import AsJson, Quiet
 
 
 def units(
@@ -18,12 +18,15 @@ def units(
     model: Model = "embedded",
     adapter: Adapter = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """List every place the microscope can point at in a model, with the number of units there."""
     import json
 
     models = ModelOptions(model=model, adapter=adapter)
-    with console.progress_shown(as_json) as progress:
+    if ":" in pattern or pattern.count(".") == 2:
+        models.check_places([pattern])
+    with console.progress_shown(quiet) as progress:
         from tonescope.models.loading import load_generator
         from tonescope.ui.inventory import as_rows, show_sites
 

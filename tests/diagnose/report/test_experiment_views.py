@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.diagnose.report import shown
 from tonescope.diagnose.intervene.verification import Played
 from tonescope.diagnose.jobs.experiment import EDITED, Experiment
-from tonescope.diagnose.report import experiment_views
+from tonescope.diagnose.report import experiment_views, sentences
 from tonescope.diagnose.report.view import View
+from tonescope.diagnose.stats import effect
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +49,90 @@ def test_without_random_units_nothing_is_said_of_them(found: tuple[Experiment, P
     views = {view.key: view for view in experiment_views.views(alone, played)}
     assert "random" not in views["effect"].sentences[0][0]
     assert len(views["takes"].sounds[0]) == 2 and len(views["audio_quality"].sentences) == 1
+
+
+def changed(found: Experiment, trial: list[float], control: list[float], **about: object) -> Experiment:
+    """The same experiment with other effects, one number a take, edited and with random units."""
+    assert found.control is not None
+    apart = effect([one - other for one, other in zip(trial, control, strict=True)])
+    flips: dict[str, object] = {name: about.pop(name) for name in ("flips", "flippable") if name in about}
+    moved = {
+        "trial": found.trial.model_copy(update={"effect": effect(trial), "q": apart.p, **flips}),
+        "control": found.control.model_copy(update={"effect": effect(control)}),
+        "difference": apart,
+    }
+    return found.model_copy(update={**moved, **about})
+
+
+def test_case_too_few_takes_are_said_first_and_no_interval_is(found: tuple[Experiment, Played]) -> None:
+    told = sentences.experiment(changed(found[0], [-2.0, 1.0], [0.5, -0.5]))
+    assert told.startswith("Too few takes to tell: in 2 fresh takes that moves ")
+    assert "by −0.50, and 1 random unit edited alike by +0.00." in told
+    assert ", q " not in told and not re.search(r"[+−][\d.]+ to [+−]", told)
+    alone = sentences.experiment(changed(found[0], [-2.0], [0.5]))
+    assert alone.startswith("Too few takes to tell: in 1 fresh take that moves ")
+
+
+def test_takes_that_suffice_tell_intervals_and_q(found: tuple[Experiment, Played]) -> None:
+    told = sentences.experiment(changed(found[0], [-2.0, -2.1, -1.9, -2.2], [0.1, 0.2, -0.1, 0.0]))
+    assert told.startswith("That moves ") and "−2.05 (−2.26 to −1.84)" in told and ", q 0.00" in told
+    assert "in particular" not in told
+
+
+@pytest.mark.parametrize(("units", "random", "told"), [(1, "unit", "this unit"), (2, "units", "these units")])
+def test_case_random_units_that_moved_more_are_said_in_words(
+    found: tuple[Experiment, Played], units: int, random: str, told: str
+) -> None:
+    edit = found[0].edit.model_copy(update={"targets": ["decoder.1.mlp:5", "decoder.1.mlp:6"][:units]})
+    said = sentences.experiment(
+        changed(found[0], [-0.2, 0.1, -0.1, 0.1], [-2.0, -1.8, -2.1, -2.2], control_units=units, edit=edit)
+    )
+    assert "moved it further" in said and f"nothing points to {told} in particular." in said
+    assert f"{units} random {random} edited alike" in said
+
+
+@pytest.mark.parametrize(
+    ("flips", "flippable", "told"),
+    [
+        (0, 2, "None of 2 fresh takes heard as "),
+        (1, 2, "1 of 2 (9–91 %) fresh takes heard as "),
+        (0, 1, "The only fresh take heard as "),
+        (0, 0, "No fresh take is heard as "),
+    ],
+)
+def test_case_takes_that_become_another_genre_are_told_as_people_say_it(
+    found: tuple[Experiment, Played], flips: int, flippable: int, told: str
+) -> None:
+    said = sentences.experiment(changed(found[0], [-1.0, 1.0], [0.0, 0.5], flips=flips, flippable=flippable))
+    assert told in said and "no longer" not in said and not re.search(r"\b0 of", said)
+
+
+def test_case_one_minus_sign_is_used_in_all_that_people_read(found: tuple[Experiment, Played]) -> None:
+    edit = found[0].edit.model_copy(update={"kind": "scale", "value": -3.0, "strength": -0.5})
+    experiment = changed(found[0], [-2.0, -2.1, -1.9, -2.2], [-0.1, 0.2, -0.1, 0.0], edit=edit)
+    lines = [text for view in experiment_views.views(experiment, found[1]) for text, _ in view.sentences]
+    lines += [str(effect([-1.0, -2.0])), str(effect([-1e-9, 1e-9])), sentences.outcome(experiment.trial)]
+    assert not [line for line in lines if re.search(r"(?<![\w–-])-\d", line)]
+    assert "multiplied by −3 by −0.5 of the way" in sentences.edit(experiment)
+    assert str(effect([-1.0, -1.0])) == "−1.00 (−1.00 to −1.00)" and str(effect([-1e-9, -1e-9])).startswith("+0.00")
+
+
+def test_case_which_takes_are_fresh_and_what_badge_and_q_mean_is_said(
+    found: tuple[Experiment, Played], views: dict[str, View]
+) -> None:
+    assert "(seeds 3 and 4)" in views["takes"].sentences[0][0] and "(seeds 1 and 2)" in views["takes"].sentences[0][0]
+    assert any(note.startswith("Tested:") and "q" in note for note in views["scale"].notes)
+    sure = sentences.sureness(changed(found[0], [-2.0, -2.1], [0.1, 0.2]))
+    assert "than random units" not in sure and "from random units edited alike" in sure
+
+
+def test_case_without_a_foil_the_music_moves_away_and_not_towards_anything_else(
+    found: tuple[Experiment, Played],
+) -> None:
+    asked = found[0].contrast.model_copy(update={"target": "house", "foil": None})
+    alone = found[0].model_copy(update={"contrast": asked})
+    against = found[0].model_copy(update={"contrast": asked.model_copy(update={"foil": "jazz"})})
+    assert "away from house when edited" in sentences.scale(alone)
+    assert "towards jazz when edited" in sentences.scale(against)
+    assert "anything else" not in sentences.scale(alone) + sentences.experiment(alone)
+    assert "“house” over “jazz”" in sentences.experiment(against)
