@@ -17,7 +17,7 @@ from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import BELIEVED, Effect, Share, share
 
-SCHEMA_VERSION = "3.1"
+SCHEMA_VERSION = "4.0"
 Badge = Literal["observed", "estimated", "tested", "verified"]
 
 
@@ -132,22 +132,40 @@ class Blame(BaseModel):
 
 
 class UnitDriver(BaseModel):
-    """A unit: the estimated change of the margin if it alone is mean-ablated, and the measured one where that was done.
+    """A unit that was muted alone.
 
-    ``control`` is the same for a random unit of the same place and activity, ``difference`` is effect minus control,
-    take by take, and the ``q`` of ``verified`` belongs to it; it is absent where the sound of the control broke.
+    ``role``: a ``member`` of the set that does it, an ``alternate`` (it turns takes back in the place of a member), or
+    a ``candidate``. ``estimated`` is the change of the margin by its gradient; ``searched`` the measured one in the
+    takes that it was chosen by, which flatters the strongest; ``verified`` the measured one in fresh takes. ``control``
+    is the same for a random unit of the same place and activity, ``difference`` is effect minus control, take by take,
+    and the ``q`` of ``verified`` belongs to it; it is absent where the sound of the control broke. ``set_without`` is
+    what the set does without this member. ``elsewhere`` counts other prompts that are heard as something else where it
+    is muted: a unit of that kind holds more than this confusion.
     """
 
     unit: str
-    estimated: Effect
+    role: Literal["member", "alternate", "candidate"] = "candidate"
+    estimated: Effect | None = None
+    searched: Effect | None = None
     verified: Trial | None = None
     control: Trial | None = None
     difference: Effect | None = None
+    set_without: Trial | None = None
+    elsewhere: Share | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def badge(self) -> Badge:
-        return self.verified.badge if self.verified else "estimated"
+        if self.verified:
+            return self.verified.badge
+        return "tested" if self.searched else "estimated"
+
+    @property
+    def needed(self) -> bool | None:
+        """Whether the set does less without it: fewer than half of its takes turn back."""
+        if self.set_without is None or not self.set_without.flippable:
+            return None
+        return 2 * self.set_without.flips < self.set_without.flippable
 
 
 class Dose(BaseModel):
@@ -163,19 +181,27 @@ class Dose(BaseModel):
     difference: Effect | None = None
 
 
-class GroupTest(BaseModel):
-    """The strongest units mean-ablated together, beside ``control_units`` random units of the same places and activity.
+FoundBy = Literal["alone", "together", "location", "gradients"]
 
-    ``estimated`` is what a few parallel passes predict in the takes that the units were chosen by (see
-    :mod:`tonescope.diagnose.attribution.jacobi_prediction`). Every take has a random draw of its own, so that
-    intervals cover the draw. ``difference`` is effect minus control, take by take, and ``q`` belongs to it.
-    ``convincing``: the difference is below zero with its whole interval, ``q`` is below 0.05, there were as many
-    random units, and the sound of both is intact.
+
+class GroupTest(BaseModel):
+    """The set of units that was found, mean-ablated together, beside ``control_units`` random units of the same places
+    and activity.
+
+    ``names`` are its units, or one whole location; ``units`` counts them. ``found_by``: one unit that turns takes back
+    ``alone``; some that do so only ``together``, none of which can be left out; a whole ``location``; or, where no
+    small set does it, the strongest by ``gradients``. ``searched`` is its effect in the takes that it was chosen by,
+    where it was measured there. Every take has a random draw of its own, so that intervals cover the draw.
+    ``difference`` is effect minus control, take by take, and ``q`` belongs to it. ``convincing``: the difference is
+    below zero with its whole interval, ``q`` is below 0.05, there were as many random units, and the sound of both is
+    intact.
     """
 
+    names: list[str]
+    found_by: FoundBy
     units: int
     control_units: int
-    estimated: Effect
+    searched: Effect | None
     muted: Trial
     control: Trial
     difference: Effect
@@ -187,6 +213,54 @@ class GroupTest(BaseModel):
     @property
     def badge(self) -> Badge:
         return "verified" if self.convincing else "tested"
+
+    @property
+    def turns(self) -> bool:
+        """Whether it turns at least half of the fresh takes back, beyond its control, and that is sure."""
+        return self.convincing and 2 * self.muted.flips >= max(1, self.muted.flippable)
+
+
+class Sufficiency(BaseModel):
+    """Whether the set brings the confusion: its activations, put into takes of ``prompt``, which is not heard as the
+    target.
+
+    ``before`` is that prompt as it is, ``put_in`` the same takes with the set's activations of the prompt in question;
+    ``effect`` is the change of the margin between the two, take by take.
+    """
+
+    prompt: str
+    before: Share
+    put_in: Share
+    effect: Effect
+    q: float | None = None
+    trial: Trial
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def badge(self) -> Badge:
+        return _badge(self.q, not self.trial.sound.broke)
+
+    @property
+    def brings(self) -> bool:
+        """Whether most takes are then heard as the target, and that is sure."""
+        return self.badge == "verified" and 2 * self.put_in.count > self.put_in.total and self.effect.mean > 0
+
+
+class CutPoint(BaseModel):
+    """The set muted only from ``second`` on: before it, the take is as it was."""
+
+    second: float
+    trial: Trial
+
+
+class SearchRecord(BaseModel):
+    """How the set was searched: candidates that were muted one by one, takes that were played for it, the most units
+    that were muted together, and the largest share of takes that anything tried turned back."""
+
+    candidates: int
+    generations: int
+    largest_group: int
+    largest_share: float
 
 
 class Exclusion(BaseModel):
@@ -255,11 +329,18 @@ class SecondDriver(BaseModel):
 
 
 class Drivers(BaseModel):
-    """What drove the output. ``tested`` are the fresh takes, untouched, that every trial is compared with."""
+    """What drove the output. ``tested`` are the fresh takes, untouched, that every trial is compared with.
+
+    ``group`` and what follows from it are absent from a quick diagnosis. ``units`` are those that were muted alone,
+    by what they were measured to do. ``cut_points`` tell from which second on muting no longer helps.
+    """
 
     tested: list[TakeResult]
-    units: list[UnitDriver]
-    group: GroupTest | None
+    units: list[UnitDriver] = []
+    group: GroupTest | None = None
+    search: SearchRecord | None = None
+    sufficiency: Sufficiency | None = None
+    cut_points: list[CutPoint] = []
     words: list[WordDriver]
     seconds: list[SecondDriver]
 

@@ -2,7 +2,7 @@
 
 A metric takes a :class:`Playback`, the replay of finished takes, and gives one number a take. There are two kinds:
 what the judge hears (:func:`margin`), and how likely a take is under one prompt rather than another
-(:func:`log_probability`).
+(:func:`log_probability`), or at all (:func:`own_log_probability`).
 """
 
 from __future__ import annotations
@@ -106,6 +106,19 @@ def log_probability(against: str) -> Metric:
         other = generator.replay(replay.takes, text, replay.sampling)
         own, others = generator.log_likelihood(replay), generator.log_likelihood(other)
         by_frame = (own - others) / own.shape[1]
+        playback.by_frame[:] = [by_frame]
+        return by_frame.sum(1)
+
+    return metric
+
+
+def own_log_probability(frames: int | None = None) -> Metric:
+    """Log-probability of the takes under their own prompt, mean over the first so many frames (all, if absent), in
+    nats. It needs neither codec nor judge, and one replay."""
+
+    def metric(playback: Playback) -> Tensor:
+        own = playback.generator.log_likelihood(playback.replay)[:, :frames]
+        by_frame = own / own.shape[1]
         playback.by_frame[:] = [by_frame]
         return by_frame.sum(1)
 

@@ -47,6 +47,19 @@ def matched_controls(
     return tuple(chosen)
 
 
+def matched_group(
+    targets: Sequence[Unit | Location], activity: dict[Location, Tensor], seed: int, avoid: Iterable[Unit | Location] = ()
+) -> tuple[Unit | Location, ...]:
+    """:func:`matched_controls`; for a whole location, another of the same site, drawn at random."""
+    random = np.random.default_rng(seed)
+    places = [target for target in targets if isinstance(target, Location)]
+    others = [[place for place in activity if place.site == own.site and place not in places] for own in places]
+    drawn = [options[random.integers(len(options))] for options in others if options]
+    units = [target for target in targets if isinstance(target, Unit)]
+    avoided = [target for target in avoid if isinstance(target, Unit)]
+    return (*drawn, *matched_controls(units, activity, seed, avoid=avoided))
+
+
 class _ByActivity:
     """The units of one location in order of activity."""
 

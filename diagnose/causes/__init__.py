@@ -1,0 +1,1 @@
+"""Causes: which units really did it, found by muting them in regenerated takes."""

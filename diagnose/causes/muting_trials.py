@@ -1,0 +1,142 @@
+"""Muting trials: what becomes of takes when groups of units are muted, played beside the same takes untouched.
+
+Every part of the search asks here. What was played once is kept: a group is measured in more takes by playing those
+that are new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from torch import Tensor
+
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.play import Advance, play
+from tonescope.diagnose.judging import audio_quality
+from tonescope.diagnose.judging.verdict import hear
+from tonescope.diagnose.schema import Contrast
+from tonescope.models.generator import Takes
+from tonescope.models.judges import listening
+from tonescope.models.units import Location, Unit
+
+Group = tuple[Unit | Location, ...]
+"""Units, or whole locations, that are muted together."""
+
+FEWEST_TAKES = 4  # to try things in; chance turns single ones back
+MOST = 0.75  # of the takes have to turn back for a group to count
+
+
+@dataclass
+class Muted:
+    """What muting a group did, by seed of the take.
+
+    Attributes:
+        group: what is muted.
+        changes: change of the margin, in takes of intact sound.
+        back: whether the take turned back: it is no longer heard as the target, the foil is likelier where there is
+            one, and its sound is intact.
+        broke: where the sound broke.
+        elsewhere: how many other prompts are then heard as something else, where that was tried.
+    """
+
+    group: Group
+    changes: dict[int, float] = field(default_factory=dict)
+    back: dict[int, bool] = field(default_factory=dict)
+    broke: set[int] = field(default_factory=set)
+    elsewhere: int | None = None
+
+    @property
+    def effect(self) -> float:
+        """Mean change of the margin; none at all, where the sound broke in every take."""
+        return fmean(self.changes.values()) if self.changes else 0.0
+
+    @property
+    def share(self) -> float:
+        """Share of the takes that turned back."""
+        return sum(self.back.values()) / len(self.back) if self.back else 0.0
+
+    @property
+    def turns(self) -> bool:
+        """Whether it turns most takes back."""
+        return self.share >= MOST
+
+
+class MutingTrials:
+    """Takes of one prompt, all heard as the target of a contrast, to mute groups of units in.
+
+    Args:
+        context: models and sampling.
+        takes: untouched takes of one prompt; those not heard as the target are left out, unless none is.
+        contrast: what is heard, and against what.
+    """
+
+    def __init__(self, context: Context, takes: Takes, contrast: Contrast) -> None:
+        self.context, self.contrast, self.prompt = context, contrast, takes.prompts[0]
+        self.rows = 0  # played so far
+        self._known: dict[frozenset[Unit | Location], Muted] = {}
+        margins, heard = self._listen(takes.waveform)
+        drifted = [row for row, label in enumerate(heard) if label == contrast.target] or list(range(len(takes)))
+        self._clean = takes.pick(drifted)
+        self._margins = dict(zip(self._clean.seeds, [margins[row] for row in drifted], strict=True))
+        self._usual = audio_quality.natural_distance(takes.waveform, context.rate)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Those of the takes that things are tried in."""
+        return self._clean.seeds
+
+    def fill(self, blocks: Iterable[Sequence[int]], fewest: int = FEWEST_TAKES) -> None:
+        """Play blocks of seeds until there are ``fewest`` takes that are heard as the target, or no block is left."""
+        for seeds in blocks:
+            if len(self.seeds) >= fewest:
+                break
+            self.add(play(self.context, [self.prompt] * len(seeds), seeds))
+            self.rows += len(seeds)
+
+    def add(self, takes: Takes) -> None:
+        """More untouched takes of the same prompt; those that are not heard as the target are left out."""
+        margins, heard = self._listen(takes.waveform)
+        new = [row for row, label in enumerate(heard) if label == self.contrast.target]
+        if new:
+            self._clean = Takes.join([self._clean, takes.pick(new)])
+            self._margins |= {takes.seeds[row]: margins[row] for row in new}
+
+    def measure(
+        self, groups: Iterable[Group], seeds: Sequence[int] | None = None, *, advance: Advance | None = None
+    ) -> list[Muted]:
+        """Mute each group in the takes of ``seeds`` (all, if absent), as rows of the same batches; takes that a group
+        was muted in before are not played again."""
+        seeds, wanted = seeds or self.seeds, list(groups)
+        found = [self._known.setdefault(frozenset(group), Muted(group)) for group in wanted]
+        unique = {id(muted): muted for muted in found}.values()
+        rows = [(muted, seed) for muted in unique for seed in seeds if seed not in muted.back]
+        if rows:
+            self._play(rows, advance)
+        return found
+
+    def _play(self, rows: Sequence[tuple[Muted, int]], advance: Advance | None) -> None:
+        context, seeds = self.context, [seed for _, seed in rows]
+        edits = {id(muted): Edit(muted.group) for muted, _ in rows}
+        played = play(
+            context, [self.prompt] * len(rows), seeds, [edits[id(muted)] for muted, _ in rows], advance=advance
+        )
+        self.rows += len(rows)
+        beside = self._clean.pick([self._clean.seeds.index(seed) for seed in seeds])
+        broke = audio_quality.broken(played.waveform, beside.waveform, context.rate, self._usual).tolist()
+        margins, heard = self._listen(played.waveform)
+        for (muted, seed), margin, label, lost in zip(rows, margins, heard, broke, strict=True):
+            turned = label != self.contrast.target and (self.contrast.foil is None or margin < 0)
+            muted.back[seed] = turned and not lost
+            if lost:
+                muted.broke.add(seed)
+            else:
+                muted.changes[seed] = margin - self._margins[seed]
+
+    def _listen(self, waveform: Tensor) -> tuple[list[float], list[str]]:
+        judge = self.context.listener
+        logits = listening.listen(judge, waveform, self.context.rate)
+        margins = listening.contrast(judge.labels, logits, self.contrast.target, self.contrast.foil)
+        return margins.tolist(), hear(logits.softmax(-1), judge.labels)
