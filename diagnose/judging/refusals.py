@@ -119,8 +119,9 @@ def _refused_after(words: list[Word], name: GenreName) -> bool:
     rest = tuple(word.text for word in following if word.clause == words[name.last].clause)
     if rest in _rules().after or tuple(word.text for word in following[:2]) in _rules().declines:
         return True
-    if following and following[0].text in _rules().alone and following[0].clause != words[name.last].clause:
-        if len(following) == 1 or following[1].clause != following[0].clause:
+    if following and following[0].text in _rules().alone:
+        around = (words[name.last].clause, following[1].clause if len(following) > 1 else None)
+        if following[0].clause not in around:
             return True
     glued = bool(rest) and following[0].joined and following[0].start == words[name.last].end + 1
     return glued and rest[0] in ("free", "frei")
