@@ -283,11 +283,17 @@ def _in_phrases(words: list[Word]) -> Iterator[int]:
                 yield from range(at, end)
 
 
+def _glued(prompt: str, word: Word) -> bool:
+    """Whether a hyphen binds a word to what is before it: "no-techno house" is house."""
+    return prompt[max(word.start - 1, 0) : word.start] in ("-", "‐")
+
+
 def _compounds(prompt: str, words: list[Word], found: list[GenreName]) -> list[GenreName]:
     """Names side by side are one genre, whose kind the last one says ("ambient jungle")."""
     joined: list[GenreName] = []
     for name in found:
-        if joined and name.first == joined[-1].last + 1 and words[name.first].joined:
+        beside = joined and name.first == joined[-1].last + 1 and words[name.first].joined
+        if beside and not _glued(prompt, words[joined[-1].first]):
             before = joined.pop()
             parts = (*name.parts, *before.parts)
             if key_of(parts[0]) in {key_of(kind) for kind in vocabulary().kinds(before.parts[0])}:

@@ -21,12 +21,19 @@ class _Rules:
     before: frozenset[Phrase]
     after: frozenset[Phrase]
     declines: frozenset[Phrase]
+    alone: frozenset[str]
     harmless: frozenset[Phrase]
     unclear: frozenset[Phrase]
     ends: frozenset[str]
     lists: frozenset[str]
     spent_on: frozenset[str]
     comparisons: dict[str, list[str]]
+
+
+def refusing_words() -> tuple[list[str], list[str]]:
+    """(what refuses what comes after it, what looks so and is harmless), in all languages."""
+    table = tomllib.loads(data("refusals.toml"))
+    return [phrase for language in table["before"].values() for phrase in language], table["scope"]["harmless"]
 
 
 @lru_cache(maxsize=1)
@@ -37,6 +44,7 @@ def _rules() -> _Rules:
         before=_phrases([phrase for language in table["before"].values() for phrase in language]),
         after=_phrases(table["after"]["all"]),
         declines=_phrases(table["after"]["declines"]),
+        alone=_singles(table["after"]["alone"]),
         harmless=_phrases(scope["harmless"]),
         unclear=_phrases(scope["unclear"]),
         ends=_singles(scope["ends"]),
@@ -111,6 +119,10 @@ def _refused_after(words: list[Word], name: GenreName) -> bool:
     rest = tuple(word.text for word in following if word.clause == words[name.last].clause)
     if rest in _rules().after or tuple(word.text for word in following[:2]) in _rules().declines:
         return True
+    if following and following[0].text in _rules().alone:
+        around = (words[name.last].clause, following[1].clause if len(following) > 1 else None)
+        if following[0].clause not in around:
+            return True
     glued = bool(rest) and following[0].joined and following[0].start == words[name.last].end + 1
     return glued and rest[0] in ("free", "frei")
 

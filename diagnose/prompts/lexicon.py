@@ -11,6 +11,7 @@ from importlib import resources
 import regex
 
 from tonescope.diagnose.judging import genre_names
+from tonescope.diagnose.judging.refusals import refusing_words
 from tonescope.diagnose.taxonomy import common
 
 Roles = frozenset[str]
@@ -51,7 +52,7 @@ def plain(word: str) -> str:
     return "and" if word in ("&", "+", "n", "N") else genre_names.plain(word)
 
 
-_NAME_PARTS = regex.compile(r"[&+]|[\p{L}\p{N}][\p{L}\p{N}\p{M}'’]*")
+_NAME_PARTS = regex.compile(r"w/o?(?!\w)|[&+]|[\p{L}\p{N}][\p{L}\p{N}\p{M}'’]*")
 
 
 def _words(name: str) -> tuple[str, ...]:
@@ -63,10 +64,13 @@ def lexicon() -> Lexicon:
     """The vocabulary that is shipped."""
     table = tomllib.loads((resources.files(__package__) / "phrases.toml").read_text(encoding="utf-8"))
     named = [(role, name) for role, names in table["names"].items() for name in names]
-    own = {_words(name) for _, name in named}
+    own = {_words(name) for role, name in named if role != "reaching"}
     genres = [name for genre in common().genres for name in (genre.label, *genre.aliases)]
     named += [("genre", name) for name in (*genres, *genre_names.vocabulary().spelled) if _words(name) not in own]
     named += [("other", " ".join(title)) for title in genre_names.vocabulary().phrases]
+    refusing, harmless = refusing_words()
+    named += [("negator", name) for name in refusing if _words(name) not in own]
+    named += [("other", name) for name in harmless if _words(name) not in own]
     names: dict[tuple[str, ...], Roles] = {}
     longest: dict[str, int] = {}
     for role, name in named:

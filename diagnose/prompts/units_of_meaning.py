@@ -14,6 +14,7 @@ _LETTER = rf"[[\p{{L}}\p{{N}}]--[{UNSPACED}]]"
 _SPELLED = rf"{_LETTER}(?:{_LETTER}|[\p{{M}}\u200c\u200d])*"
 _WORD = regex.compile(
     rf"(?V1)[{UNSPACED}][{UNSPACED}\p{{M}}]*"
+    r"|[wW]/[oO]?(?=\s)"
     r"|\p{N}+(?:[.,]\p{N}+)+"
     r"|[A-Ga-g][#♯♭](?![\p{L}\p{N}])"
     rf"|{_SPELLED}(?:['’]{_SPELLED})*"
@@ -110,6 +111,7 @@ def units_of(prompt: str) -> list[Unit]:
     while index < len(words):
         first = words[index]
         count, roles = _measure(prompt, words, index)
+        named = count
         while index + count < len(words) and regex.fullmatch(r"[-‐‑]", words[index + count].glue):
             count += 1
             roles = (roles | known.match([words[index + count - 1].plain])[1]) - {
@@ -126,6 +128,7 @@ def units_of(prompt: str) -> list[Unit]:
         if (
             len(parts) > 1
             and "other" not in roles
+            and not ("genre" in roles and named == len(parts))
             and (
                 (parts[0].plain in known.refusing_prefixes and hyphened[0] in "-‐‑")
                 or (parts[-1].plain in known.refusing_suffixes and hyphened[-1] in "-‐‑")
