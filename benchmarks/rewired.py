@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -129,7 +129,9 @@ def _text_means(generator: Generator, prompts: Sequence[str]) -> list[Tensor]:
             encoded = generator.reader.tokenizer([prompt], return_tensors="pt")  # type: ignore[attr-defined]
             states = generator.model.text_encoder(**encoded, output_hidden_states=True).hidden_states[1:]
             found[prompt] = [state[0].mean(0) for state in states]
-    return [torch.stack([found[prompt][layer] for prompt in prompts]) for layer in range(len(next(iter(found.values()))))]
+    return [
+        torch.stack([found[prompt][layer] for prompt in prompts]) for layer in range(len(next(iter(found.values()))))
+    ]
 
 
 # --- recipes ----------------------------------------------------------------------------------------------------------
@@ -216,11 +218,11 @@ def selective(known: Statistics, location: Location, source: str) -> list[Unit]:
 @contextmanager
 def rewired(generator: Generator, recipe: Recipe, known: Statistics) -> Iterator[None]:
     """Within the block, the generator is the rewired copy."""
-    before: dict[nn.Module, Tensor] = {}
+    before: dict[nn.Linear, Tensor] = {}
     try:
         with torch.no_grad():
             for place, change in _changes(generator, recipe, known):
-                module = generator.place(place).module
+                module = cast(nn.Linear, generator.place(place).module)
                 before.setdefault(module, module.weight.detach().clone())
                 change(module.weight)
         yield
@@ -318,7 +320,8 @@ def calibrated(context: Context, recipe: Recipe, known: Statistics) -> Recipe | 
     for index in order[:TRIES]:
         stronger = replace(recipe, strength=drifting[index])
         found = check(context, stronger, known)
-        if DEBUG: print('   ', stronger.strength, found, flush=True)
+        if DEBUG:
+            print("   ", stronger.strength, found, flush=True)
         if fits(stronger, found):
             return replace(stronger, drift=found.drift, back=found.back)
     return None

@@ -79,10 +79,12 @@ class SeedPlan:
     Attributes:
         first: the first seed.
         takes: seeds in a block.
+        skipped: rounds that another search had before.
     """
 
     first: int
     takes: int
+    skipped: int = 0
 
     def _block(self, number: int) -> tuple[int, ...]:
         start = self.first + number * self.takes
@@ -107,4 +109,4 @@ class SeedPlan:
         """Seeds of the takes of one round of a search, counted from 1."""
         if number < 1:
             raise ValueError("rounds are counted from 1")
-        return self._block(1 + number)
+        return self._block(1 + self.skipped + number)

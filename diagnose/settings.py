@@ -13,7 +13,8 @@ LONGEST_PROMPT = 2_000
 MOST_TAKES = 256
 LONGEST_SECONDS = 60.0
 LARGEST_SEED = 10**18  # takes, rounds and tests count up from it, and stay below 2^63
-ROUNDS = 6
+ROUNDS = 3
+CANDIDATES = 32
 DRAWS = 2  # random candidates in a round of choosing
 CAREFUL = (4, 1)  # smoothgrad samples and rollout steps that gradients are taken with
 PLAIN = (1, 0)
@@ -54,9 +55,11 @@ MemoryGib = Annotated[
 class Settings(BaseModel):
     """How a diagnosis is made.
 
-    ``strongest_share`` is the most of all neurons, and of all heads, that the group test mutes together, as a share,
-    chosen in so many ``rounds`` (see :mod:`tonescope.diagnose.attribution.greedy_group_search`); ``tested_units`` and
-    ``tested_words`` are how many of the strongest are verified one by one; ``doses`` are the factors that the group's
+    A ``quick`` one gives verdict and words, and looks for no units. ``candidates`` are muted one by one in a search for
+    the smallest set of units that does it (see :mod:`tonescope.diagnose.causes.search`). Where no small set does,
+    ``strongest_share`` is the most of all neurons, and of all heads, that are muted together, as a share, chosen in so
+    many ``rounds`` (see :mod:`tonescope.diagnose.attribution.greedy_group_search`); ``tested_units`` and
+    ``tested_words`` are how many of the strongest are verified one by one; ``doses`` are the factors that the set's
     activations are multiplied by. ``careful`` gradients average over more noise and follow what changed codes do to
     later ones, and take longer (see :func:`tonescope.diagnose.attribution.gradients.attribute`). ``two_point_units``
     is how many of the strongest neurons, and of the heads, get a second gradient each (see
@@ -80,15 +83,24 @@ class Settings(BaseModel):
         Field(description="Sample from the k likeliest codes, where a model draws codes; 0 means all."),
     ] = 250
     foil: Foil = None
+    quick: Annotated[
+        bool,
+        Field(description="Verdict and words only: do not look for units (about five times as fast)."),
+    ] = False
+    candidates: Annotated[
+        int,
+        Range(1, 1000, "{} candidates cannot be muted one by one", "32 are usual"),
+        Field(description="Mute so many of the likeliest units one by one to find those that do it."),
+    ] = CANDIDATES
     strongest_share: Annotated[
         float,
         Flag("--share", metavar="SHARE"),
         Range(0, 0.5, "a share of {} of the units cannot be tested together against others", above=True),
-        Field(description="Mute together up to so large a share of the neurons and heads."),
+        Field(description="Where no small set does it, mute up to so large a share of the neurons and heads together."),
     ] = 0.01
     rounds: Annotated[
         int,
-        Range(1, 16, "units cannot be chosen in {} rounds", "6 is usual"),
+        Range(1, 16, "units cannot be chosen in {} rounds", "3 are usual"),
         Field(description="Choose those units in so many rounds, each where those chosen before are muted."),
     ] = ROUNDS
     careful: Annotated[
@@ -106,7 +118,7 @@ class Settings(BaseModel):
         Flag("--test-units"),
         Range(0, 200, "{} units cannot be verified one by one"),
         Field(description="Verify so many of the strongest units one by one."),
-    ] = 1
+    ] = 2
     tested_words: Annotated[
         int,
         Flag("--test-words"),
@@ -117,8 +129,8 @@ class Settings(BaseModel):
         tuple[float, ...],
         Flag("--dose"),
         Range(0, 100, "doses of {} times the group's strength cannot be played", "0, 0.5 and 2 are usual"),
-        Field(description="Also play the group at so much of its strength; repeat for more (default: 0, 0.5, 2)."),
-    ] = (0.0, 0.5, 2.0)
+        Field(description="Also play the set at so much of its strength; repeat for more."),
+    ] = ()
     memory_gib: MemoryGib = None
 
     @property

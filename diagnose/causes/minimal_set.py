@@ -16,24 +16,33 @@ CHUNKS = 8  # parts that a group is cut into at a time
 
 def minimal_set(trials: MutingTrials, group: Group, seeds: Sequence[int]) -> Group:
     """A part of ``group`` that still turns the takes of ``seeds`` back, and from which no unit can be left out."""
-    chunk = -(-len(group) // CHUNKS)
+    chunk = _chunk_size(group)
     while len(group) > 1:
         smaller = _without_chunks(trials, group, chunk, seeds)
-        if len(smaller) == len(group) and chunk == 1:
+        if len(smaller) < len(group):
+            group, chunk = smaller, min(chunk, _chunk_size(smaller))
+        elif chunk > 1:
+            chunk = -(-chunk // 2)
+        else:
             break
-        group, chunk = smaller, max(1, min(chunk, -(-len(smaller) // CHUNKS)) if len(smaller) < len(group) else chunk // 2)
     return group
+
+
+def _chunk_size(group: Group) -> int:
+    return -(-len(group) // CHUNKS)
 
 
 def _without_chunks(trials: MutingTrials, group: Group, chunk: int, seeds: Sequence[int]) -> Group:
     """``group`` without as many of its chunks as can be left out together."""
-    chunks = [group[start : start + chunk] for start in range(0, len(group), chunk)]
-    rest = [_minus(group, part) for part in chunks]
-    tried = trials.measure([left for left in rest if left], seeds)
-    needless = [part for part, muted in zip([c for c, left in zip(chunks, rest, strict=True) if left], tried, strict=True) if muted.turns]
-    needless.sort(key=lambda part: next(muted.effect for muted in tried if set(muted.group) == set(_minus(group, part))))
-    together = [left for left in (_minus(group, parts) for parts in accumulate(needless)) if left]
-    works = [muted.group for muted in trials.measure(together, seeds) if muted.turns]
+    parts = [group[start : start + chunk] for start in range(0, len(group), chunk)]
+    if len(parts) == 1:
+        return group
+    tried = trials.measure([_minus(group, part) for part in parts], seeds)
+    needless = [(muted.effect, part) for part, muted in zip(parts, tried, strict=True) if muted.turns]
+    needless.sort(key=lambda pair: pair[0])  # what is least missed first
+    together = accumulate(part for _, part in needless)
+    left = [rest for rest in (_minus(group, part) for part in together) if rest]
+    works = [muted.group for muted in trials.measure(left, seeds) if muted.turns]
     return min(works, key=len, default=group)
 
 

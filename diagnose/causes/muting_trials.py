@@ -29,6 +29,11 @@ FEWEST_TAKES = 4  # to try things in; chance turns single ones back
 MOST = 0.75  # of the takes have to turn back for a group to count
 
 
+def locations_of(group: Group) -> list[Location]:
+    """Where a group is."""
+    return sorted({target.location if isinstance(target, Unit) else target for target in group})
+
+
 @dataclass
 class Muted:
     """What muting a group did, by seed of the take.

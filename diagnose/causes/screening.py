@@ -38,9 +38,7 @@ class Estimate:
 
 ESTIMATES = (
     Estimate("own log-probability", lambda generator: own_log_probability()),
-    Estimate(
-        "own log-probability, early", lambda generator: own_log_probability(generator.frames(EARLY_SECONDS))
-    ),
+    Estimate("own log-probability, early", lambda generator: own_log_probability(generator.frames(EARLY_SECONDS))),
 )
 """Beside the margin, which every diagnosis has."""
 

@@ -48,7 +48,10 @@ def matched_controls(
 
 
 def matched_group(
-    targets: Sequence[Unit | Location], activity: dict[Location, Tensor], seed: int, avoid: Iterable[Unit | Location] = ()
+    targets: Sequence[Unit | Location],
+    activity: dict[Location, Tensor],
+    seed: int,
+    avoid: Iterable[Unit | Location] = (),
 ) -> tuple[Unit | Location, ...]:
     """:func:`matched_controls`; for a whole location, another of the same site, drawn at random."""
     random = np.random.default_rng(seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -10,24 +9,31 @@ from datetime import date
 from torch import Tensor
 
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.greedy_group_search import PLAYED_A_ROUND, Search, greedy_group_search
+from tonescope.diagnose.attribution.greedy_group_search import Search, greedy_group_search
 from tonescope.diagnose.attribution.integrated_gradients import two_point_integrated_gradients
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
+from tonescope.diagnose.causes.interchange import put_in
+from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
+from tonescope.diagnose.causes.screening import candidates, screen, screened_sites
+from tonescope.diagnose.causes.search import search
+from tonescope.diagnose.causes.specificity import other_prompts
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Played, check_distinct, verify
 from tonescope.diagnose.jobs.caveats import Found, caveats, foreign
 from tonescope.diagnose.jobs.request import Models, Request
-from tonescope.diagnose.jobs.verification_plan import Estimates, Plan, Results, to_predict
+from tonescope.diagnose.jobs.verification_plan import Estimates, Interchange, Plan, rows_at_most, words_to_predict
+from tonescope.diagnose.jobs.verification_results import Reading, Results
 from tonescope.diagnose.judging.audio_quality import lost_takes_caveat
 from tonescope.diagnose.judging.blame import Finding, bare_word, place_blame
 from tonescope.diagnose.judging.exclusions import with_exclusions
 from tonescope.diagnose.judging.intent import Intent, read_intent
 from tonescope.diagnose.judging.reference_clips import clip_caveats, hear_clips
 from tonescope.diagnose.judging.verdict import Heard, Verdict, decide, heard_instead, summary, withhold
+from tonescope.diagnose.prompts.leaving_out import without
 from tonescope.diagnose.prompts.phrases import Phrase, phrases_in
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress, Stage
@@ -38,8 +44,10 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import finite_takes, posterior
 from tonescope.models.sites import ATTRIBUTED
+from tonescope.models.units import Unit
 
 ATTRIBUTED_AT_ONCE = 4
+MORE_BLOCKS = 2  # of takes, at most, that a search plays where few are heard as the target
 
 Announce = Callable[[Verdict], None]
 """Called with the verdict, long before what drove it is known."""
@@ -101,7 +109,6 @@ class _Run:
     verdict: Verdict = field(init=False)
     contrast: Contrast = field(init=False)
     clips: ReferenceClips | None = None
-    plain: Attribution = field(init=False)
     found: Attribution = field(init=False)
     cost: Cost = field(init=False)
     estimates: Estimates = field(init=False)
@@ -111,12 +118,7 @@ class _Run:
     @property
     def playing_bytes(self) -> float:
         """What playing at full batches takes."""
-        return self.fits.each * min(self.fits.rows, Plan.rows(self.request.settings))
-
-    @property
-    def seconds_played(self) -> float:
-        """How long the takes took, as every variant will."""
-        return self.clock.timings["generate"]
+        return self.fits.each * min(self.fits.rows, rows_at_most(self.request.settings))
 
 
 def diagnose(
@@ -182,7 +184,7 @@ def _generate(run: _Run, stage: Stage) -> None:
 def _fits(run: _Run) -> memory.Playing:
     """How to play in the memory there is, beside the trace. Raises :class:`TonescopeError` where that cannot be."""
     request, generator, settings = run.request, run.models.generator, run.request.settings
-    fits = memory.playing(run.context, run.tokens, Plan.rows(settings), settings.memory_gib)
+    fits = memory.playing(run.context, run.tokens, rows_at_most(settings), settings.memory_gib)
     if request.trace is None:
         return fits
     extent = Extent(len(request.seeds.explore), generator.frames(request.settings.seconds), run.tokens)
@@ -217,43 +219,57 @@ def _attribute(run: _Run, stage: Stage) -> None:
         rows_generated_together=run.fits.rows,
         takes_attributed_together=size,
     )
-    bytes_needed = each * min(size, count)
-    stage.note(bytes_needed)
+    stage.note(each * min(size, count))
     samples, rollout = settings.gradient_options
     metric = margin(judge, contrast.target, contrast.foil, smoothgrad_samples=samples)
-    begun = time.perf_counter()
-    run.found = run.plain = attribute(run.context, run.takes, metric, trace=request.trace, rollout_steps=rollout)
+    sites = screened_sites(run.models.generator)
+    run.found = attribute(run.context, run.takes, metric, sites=sites, trace=request.trace, rollout_steps=rollout)
     if settings.two_point_units:
         # A pass of its own for so many neurons and as many heads, each as long as the one for all, and a replay.
-        stage.note(bytes_needed, 3 * settings.two_point_units * (time.perf_counter() - begun))
         run.found = two_point_integrated_gradients(
-            run.context, run.takes, metric, run.plain, settings.two_point_units, rollout_steps=rollout, advance=stage
+            run.context, run.takes, metric, run.found, settings.two_point_units, rollout_steps=rollout, advance=stage
         )
+    run.estimates = Estimates(request.prompt, run.words, run.found)
 
 
 def _search(run: _Run, stage: Stage) -> None:
-    """Which units to mute together."""
-    settings, judge, target = run.request.settings, run.models.judge, run.contrast.target
-    seconds = settings.rounds * (run.seconds_played * PLAYED_A_ROUND + run.clock.timings["attribute"])
-    stage.note(run.playing_bytes, seconds)
-    samples, rollout = settings.gradient_options
-    found = run.plain
-    if run.contrast.foil:
-        heard_at_all = margin(judge, target, smoothgrad_samples=samples)
-        found = attribute(run.context, run.takes, heard_at_all, rollout_steps=rollout)
-        memory.give_back()
-    search = Search(settings.strongest_share, settings.rounds, smoothgrad_samples=samples, rollout_steps=rollout)
+    """Which units do it, by muting them in takes."""
+    settings, generator, contrast = run.request.settings, run.models.generator, run.contrast
+    if settings.quick:
+        return
+    stage.note(run.playing_bytes)
+    estimates = screen(run.context, run.takes, {"margin": run.found})
+    trials = MutingTrials(run.context, run.takes, contrast)
     seeds = run.request.seeds
-    strongest = greedy_group_search(run.context, run.takes, target, found, search, seeds=seeds, advance=stage)
-    run.estimates = Estimates(run.request.prompt, run.words, run.found, strongest, {})
+    trials.fill(seeds.round(number) for number in range(1, MORE_BLOCKS + 1))
+    drifted = "drift" in run.verdict.kind
+    places = generator.locations(*screened_sites(generator)) if drifted else []
+    ranked = candidates(estimates, settings.candidates)
+    found = search(trials, ranked, places, advance=stage)
+    if not found.group:
+        found.group = _strongest(run, stage)
+        found.trial = trials.measure([found.group])[0]
+        found.groups, found.rows = [*found.groups, found.trial], trials.rows
+    run.estimates = replace(run.estimates, search=found)
+
+
+def _strongest(run: _Run, stage: Stage) -> tuple[Unit, ...]:
+    """Where no small set does it: the strongest units by gradients."""
+    settings, judge, target = run.request.settings, run.models.judge, run.contrast.target
+    samples, rollout = settings.gradient_options
+    heard_at_all = margin(judge, target, smoothgrad_samples=samples)
+    found = attribute(run.context, run.takes, heard_at_all, rollout_steps=rollout)
+    memory.give_back()
+    rounds = Search(settings.strongest_share, settings.rounds, smoothgrad_samples=samples, rollout_steps=rollout)
+    seeds = replace(run.request.seeds, skipped=MORE_BLOCKS)
+    return greedy_group_search(run.context, run.takes, target, found, rounds, seeds=seeds, advance=stage)
 
 
 def _predict(run: _Run, stage: Stage) -> None:
-    """What muting the group, and leaving out each word, will do."""
+    """What leaving out each word will do."""
     estimates = run.estimates
-    ahead = to_predict(estimates.prompt, estimates.words, estimates.found, estimates.strongest)
-    stage.note(seconds=run.seconds_played * len(ahead))
-    changes = predicted_changes(run.context, run.takes, ahead, run.contrast, advance=stage).tolist()
+    ahead = words_to_predict(estimates.prompt, estimates.words, estimates.found)
+    changes = predicted_changes(run.context, run.takes, ahead, run.contrast, advance=stage).tolist() if ahead else []
     predicted = {variant.name: change for variant, change in zip(ahead, changes, strict=True)}
     run.estimates = replace(estimates, predicted=predicted)
 
@@ -261,21 +277,36 @@ def _predict(run: _Run, stage: Stage) -> None:
 def _verify(run: _Run, stage: Stage) -> None:
     """Play fresh takes with one thing changed, and listen."""
     request, models = run.request, run.models
-    plan = Plan.make(run.estimates, request.settings, bare_word(run.intent, run.verdict, request.prompt))
-    stage.note(run.playing_bytes, run.seconds_played * (len(plan.variants) + 1))
-    seeds = request.seeds.test
-    run.played = verify(run.context, run.contrast, request.prompt, seeds, plan.variants, advance=stage)
+    bare = bare_word(run.intent, run.verdict, request.prompt)
+    plan = Plan.make(run.estimates, request.settings, bare, lambda group: _interchange(run, group, bare))
+    stage.note(run.playing_bytes)
+    run.played = verify(run.context, run.contrast, request.prompt, request.seeds.test, plan.variants, advance=stage)
     timed = by_second(run.context, run.contrast, run.found, run.timeline, run.played.clean.takes)
-    run.results = plan.results(run.played, models.vocabulary, timed)
+    run.results = Reading(plan, run.played, timed).results(models.vocabulary)
+
+
+def _interchange(run: _Run, group: Group, bare: str | None) -> Interchange:
+    """Into the genre word alone, or the prompt without the word that is predicted to matter most, or else an ordinary
+    prompt."""
+    words = run.estimates.ranked_words
+    shorter = next((text for word in words if (text := without(run.request.prompt, word))), None)
+    prompt = bare or shorter or other_prompts(run.contrast)[0]
+    heard_as_target = [
+        row
+        for row, label in enumerate(run.posterior.argmax(1).tolist())
+        if run.models.judge.labels[label] == run.contrast.target
+    ]
+    source = run.takes.pick(heard_as_target or range(len(run.takes)))
+    return Interchange(prompt, put_in(run.context, source, group, prompt, len(run.request.seeds.test)))
 
 
 STAGES: tuple[tuple[str, float, Callable[[_Run, Stage], None]], ...] = (
     ("generate", 0.2, _generate),
     ("listen", 0.05, _listen),
     ("attribute", 0.1, _attribute),
-    ("search", 0.15, _search),
-    ("predict", 0.1, _predict),
-    ("verify", 0.4, _verify),
+    ("search", 0.4, _search),
+    ("predict", 0.05, _predict),
+    ("verify", 0.2, _verify),
 )
 """What a diagnosis does, in its order: name, about what share of the time, and what is done."""
 
@@ -294,6 +325,9 @@ def _conclude(run: _Run) -> Diagnosis:
         tested=provenance.takes(clean.takes, clean.posterior, clean.margins, labels, asked),
         units=results.units,
         group=results.group,
+        search=results.search,
+        sufficiency=results.sufficiency,
+        cut_points=results.cut_points,
         words=with_exclusions(results.words, run.played, models.judge, models.taxonomy),
         seconds=results.seconds,
     )

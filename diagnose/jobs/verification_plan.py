@@ -1,64 +1,82 @@
-"""What is predicted in a diagnosis, and what is then verified: the strongest units together, at several doses and one
-by one, and the strongest words."""
+"""What a diagnosis verifies in fresh takes: the set of units that was found, each of its members, from which second on
+it matters, whether it brings what it takes away, and the strongest words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from tonescope.diagnose.attribution.gradients import Attribution
-from tonescope.diagnose.intervene.controls import matched_controls
+from tonescope.diagnose.causes.muting_trials import Group, locations_of
+from tonescope.diagnose.causes.search import SearchResult
+from tonescope.diagnose.intervene.controls import matched_group
 from tonescope.diagnose.intervene.interventions import Edit
-from tonescope.diagnose.intervene.verification import Played, Variant
+from tonescope.diagnose.intervene.verification import Variant
+from tonescope.diagnose.jobs import variant_names as names
 from tonescope.diagnose.prompts.leaving_out import without
 from tonescope.diagnose.prompts.phrases import Phrase
-from tonescope.diagnose.schema import Dose, GroupTest, SecondDriver, Trial, UnitDriver, WordDriver
 from tonescope.diagnose.settings import Settings
-from tonescope.diagnose.stats import BELIEVED, Effect, adjusted, effect
+from tonescope.diagnose.stats import Effect, effect
 from tonescope.models.units import Unit
-from tonescope.models.vocabulary import Vocabulary
 
-SHOWN_UNITS = 12
 PREDICTED_WORDS = 24  # of longer prompts those with the steepest gradients
-
-# Keys of variants. What people read for them is in report/labels.py.
-MUTED, CONTROL, BARE = "muted", "random_muted", "bare_genre_word"
-
-
-def dose_name(scale: float) -> str:
-    """The key of the variant that multiplies the group by ``scale``."""
-    return f"times:{scale:g}"
+LARGEST_TAKEN_APART = 5  # units of a set whose members are tested one by one
+CUTS = (0.125, 0.25, 0.5)  # of the take, from which on the set is muted
+SHORTEST_CUT_SECONDS = 1.0  # takes shorter than this are not cut
+ROWS_BESIDE = 7  # variants at most beside units, doses, cuts and words: muted, random, bare word, other prompt, put in
 
 
-def dose_control_name(scale: float) -> str:
-    """The key of the variant that multiplies random units by ``scale``."""
-    return f"random_times:{scale:g}"
+@dataclass(frozen=True)
+class Interchange:
+    """Takes of a prompt that is not heard as the target, into which the set's activations are put: the prompt, and one
+    edit a take."""
+
+    prompt: str
+    edits: tuple[Edit, ...]
 
 
-def unit_name(unit: Unit) -> str:
-    """The key of the variant that mutes one unit."""
-    return f"without_unit:{unit}"
+@dataclass(frozen=True)
+class Estimates:
+    """What is known before anything is verified.
+
+    Attributes:
+        prompt: what was played, and ``words``, its words.
+        found: gradients at the takes that were heard.
+        predicted: changes that were predicted, one a take, by the name of the variant.
+        search: what was found by muting units in takes; absent where units were not asked for.
+    """
+
+    prompt: str
+    words: Sequence[Phrase]
+    found: Attribution
+    predicted: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    search: SearchResult | None = None
+
+    def of_word(self, word: Phrase) -> Effect:
+        """What was predicted without the word, or else its gradient."""
+        changes = self.predicted.get(names.word(word))
+        return effect(changes) if changes else gradient_of_word(self.found, word)
+
+    def rank(self, word: Phrase) -> tuple[bool, float]:
+        """A gradient is no match for what was predicted: words that have only that come last."""
+        return names.word(word) not in self.predicted, self.of_word(word).mean
+
+    @property
+    def ranked_words(self) -> tuple[Phrase, ...]:
+        """Words, those that matter most first."""
+        return tuple(sorted(self.words, key=self.rank))
 
 
-def control_name(unit: Unit) -> str:
-    """The key of the variant that mutes a random unit in the place of one."""
-    return f"control_of:{unit}"
+def gradient_of_word(found: Attribution, word: Phrase) -> Effect:
+    """The gradient estimate of leaving out a word."""
+    return effect(found.tokens[:, list(word.tokens)].sum(1).tolist())
 
 
-def word_name(word: Phrase) -> str:
-    """The key of the variant that leaves one word out: where the word starts tells apart equal ones."""
-    return f"without_word:{word.start}:{word.name}"
-
-
-def to_predict(
-    prompt: str, words: Sequence[Phrase], found: Attribution, strongest: tuple[Unit, ...]
-) -> tuple[Variant, ...]:
-    """What is predicted before it is decided what to play: the group muted, and the prompt without each of its
-    words."""
+def words_to_predict(prompt: str, words: Sequence[Phrase], found: Attribution) -> tuple[Variant, ...]:
+    """The prompt without each of its words, to be predicted before it is decided what to play."""
     removable = [word for word in words if without(prompt, word)]
-    steepest = sorted(removable, key=lambda word: -abs(_gradient_estimate(found, word).mean))[:PREDICTED_WORDS]
-    shorter = [Variant(word_name(word), prompt=without(prompt, word)) for word in removable if word in steepest]
-    return Variant(MUTED, Edit(strongest)), *shorter
+    steepest = sorted(removable, key=lambda word: -abs(gradient_of_word(found, word).mean))[:PREDICTED_WORDS]
+    return tuple(Variant(names.word(word), prompt=without(prompt, word)) for word in removable if word in steepest)
 
 
 def to_leave_out(prompt: str, words: Sequence[Phrase], count: int) -> tuple[Phrase, ...]:
@@ -70,160 +88,134 @@ def to_leave_out(prompt: str, words: Sequence[Phrase], count: int) -> tuple[Phra
     return tuple(word for word in removable if word in first)
 
 
-@dataclass(frozen=True)
-class Results:
-    """What came of a plan; ``bare`` is the trial of the genre word alone, where that was played."""
-
-    group: GroupTest
-    units: list[UnitDriver]
-    words: list[WordDriver]
-    seconds: list[SecondDriver]
-    bare: Trial | None
-
-
-@dataclass(frozen=True)
-class Estimates:
-    """What is known before anything is verified.
-
-    Attributes:
-        prompt: what was played, and ``words``, its words.
-        found: gradients at the takes that were heard.
-        strongest: the group that was searched.
-        predicted: changes that were predicted, one a take, by the name of the variant.
-    """
-
-    prompt: str
-    words: Sequence[Phrase]
-    found: Attribution
-    strongest: tuple[Unit, ...]
-    predicted: Mapping[str, Sequence[float]]
-
-    def of_word(self, word: Phrase) -> Effect:
-        """What was predicted without the word, or else its gradient."""
-        changes = self.predicted.get(word_name(word))
-        return effect(changes) if changes else _gradient_estimate(self.found, word)
-
-    def rank(self, word: Phrase) -> tuple[bool, float]:
-        """A gradient is no match for what was predicted: words that have only that come last."""
-        return word_name(word) not in self.predicted, self.of_word(word).mean
+def rows_at_most(settings: Settings) -> int:
+    """How many takes a plan plays at most: the variants, and the takes untouched."""
+    units = 2 * (LARGEST_TAKEN_APART + settings.tested_units) + LARGEST_TAKEN_APART
+    return settings.takes * (
+        ROWS_BESIDE + len(CUTS) + 2 * len(settings.doses) + units * (not settings.quick) + settings.tested_words
+    )
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The variants to play, and how their outcomes become results."""
+    """The variants to play.
+
+    Attributes:
+        estimates: what they were chosen by.
+        variants: what to play.
+        beside: for the name of a variant, that of the one it is held against in place of untouched takes.
+        control_units: units of the smallest control of the set.
+        singles: units that are muted one by one.
+        cuts: seconds from which on the set is muted.
+        interchange: where the set's activations are put in.
+    """
 
     estimates: Estimates
-    control_units: int
-    doses: tuple[float, ...]
-    singles: tuple[Unit, ...]
-    words: tuple[Phrase, ...]
     variants: tuple[Variant, ...]
-
-    @staticmethod
-    def rows(settings: Settings) -> int:
-        """How many takes a plan plays at most: the variants, and the takes untouched."""
-        beside = 4  # untouched, muted, random units muted, the bare genre word
-        return settings.takes * (beside + 2 * (len(settings.doses) + settings.tested_units) + settings.tested_words)
+    beside: Mapping[str, str]
+    control_units: int = 0
+    singles: tuple[Unit, ...] = ()
+    cuts: tuple[float, ...] = ()
+    interchange: Interchange | None = None
 
     @classmethod
-    def make(cls, estimates: Estimates, settings: Settings, bare: str | None) -> Plan:
-        """Choose by the estimates what to test beside the group; ``bare`` is the genre word to play in place of the
-        prompt, if that is asked."""
-        strongest, found, prompt = estimates.strongest, estimates.found, estimates.prompt
-        singles = tuple(unit for unit, _ in found.ranked(settings.tested_units))
+    def make(
+        cls,
+        estimates: Estimates,
+        settings: Settings,
+        bare: str | None,
+        interchange: Callable[[Group], Interchange | None] = lambda group: None,
+    ) -> Plan:
+        """Choose by the estimates what to test.
 
-        def controls(units: tuple[Unit, ...]) -> list[tuple[Unit, ...]]:
-            """A random draw for each take."""
-            draws = range(settings.seed, settings.seed + settings.takes)
-            return [matched_controls(units, found.activity, draw, avoid=strongest) for draw in draws]
-
-        together, alone = controls(strongest), {unit: controls((unit,)) for unit in singles}
-        words = tuple(sorted(estimates.words, key=estimates.rank))
-        tested = to_leave_out(prompt, words, settings.tested_words)
-        variants = (
-            Variant(MUTED, Edit(strongest)),
-            Variant(CONTROL, tuple(Edit(units) for units in together)),
-            *(Variant(dose_name(scale), Edit(strongest, "scale", scale)) for scale in settings.doses),
-            *(
-                Variant(dose_control_name(scale), tuple(Edit(units, "scale", scale) for units in together))
-                for scale in settings.doses
-            ),
-            *(Variant(unit_name(unit), Edit((unit,))) for unit in singles),
-            *(Variant(control_name(unit), tuple(map(Edit, draws))) for unit, draws in alone.items() if all(draws)),
-            *(Variant(word_name(word), prompt=without(prompt, word)) for word in tested),
-            *([Variant(BARE, prompt=bare)] if bare else []),
-        )
-        fewest = min(len(units) for units in together)
-        return cls(estimates, fewest, settings.doses, singles, words, variants)
-
-    def results(self, played: Played, vocabulary: Vocabulary | None, seconds: Sequence[SecondDriver] = ()) -> Results:
-        """The outcomes, and what was predicted, as results, with q-values over everything that was tested: units by
-        what they do beyond their controls."""
-        found, strongest = self.estimates.found, self.estimates.strongest
-        controls = {MUTED: CONTROL} | {dose_name(scale): dose_control_name(scale) for scale in self.doses}
-        controls |= {unit_name(unit): control_name(unit) for unit in self.singles}
-        controls = {name: control for name, control in controls.items() if control in played.outcomes}
-        differences = {name: effect(played.change(name, control)) for name, control in controls.items()}
-        tested = [name for name in played.outcomes if name not in controls.values()]
-        ps = [(differences.get(name) or effect(played.change(name))).p for name in tested]
-        together = adjusted([*ps, *(row.verified.p for row in seconds)])
-        q = dict(zip(tested, together, strict=False))
-        timed = [row.model_copy(update={"q": own}) for row, own in zip(seconds, together[len(tested) :], strict=True)]
-        # The group has its own q; beside a control whose sound broke nothing is sure.
-        broken = {name for name, control in controls.items() if played.trial(control).sound.broke}
-        trials = {
-            name: played.trial(name, None if name in {MUTED, *broken} else q.get(name)) for name in played.outcomes
-        }
-        difference = differences[MUTED]
-        muted, control, interval = trials[MUTED], trials[CONTROL], difference.interval
-        believed = interval is not None and interval.high < 0 and (q[MUTED] or 0.0) < BELIEVED
-        group = GroupTest(
-            units=len(strongest),
-            control_units=self.control_units,
-            estimated=effect(self.estimates.predicted[MUTED]),
-            muted=muted,
-            control=control,
-            difference=difference,
-            q=q[MUTED],
-            doses=[
-                Dose(
-                    scale=scale,
-                    trial=trials[dose_name(scale)],
-                    control=trials[dose_control_name(scale)],
-                    difference=differences[dose_name(scale)],
-                )
-                for scale in self.doses
-            ],
-            convincing=believed
-            and self.control_units == len(strongest)
-            and not (muted.sound.broke or control.sound.broke),
-        )
-        units = [
-            UnitDriver(
-                unit=str(unit),
-                estimated=effect(found.units[unit.location][:, unit.index].tolist()),
-                verified=trials.get(unit_name(unit)),
-                control=trials.get(control_name(unit)),
-                difference=differences.get(unit_name(unit)),
-            )
-            for unit, _ in found.ranked(max(SHOWN_UNITS, len(self.singles)))
+        Args:
+            bare: the genre word to play in place of the prompt, if that is asked.
+            interchange: gives, for the set, the takes to put its activations into.
+        """
+        prompt = estimates.prompt
+        tested = to_leave_out(prompt, estimates.ranked_words, settings.tested_words)
+        words = [Variant(names.word(word), prompt=without(prompt, word)) for word in tested]
+        words += [Variant(names.BARE, prompt=bare)] if bare else []
+        found = estimates.search
+        if found is None or not found.group:
+            return cls(estimates, tuple(words), {})
+        group, controls = found.group, _Controls(estimates.found, settings, found.group)
+        singles = _singles(found, settings.tested_units)
+        cuts = tuple(share * settings.seconds for share in CUTS) if _can_be_cut(group, settings.seconds) else ()
+        exchanged = interchange(group)
+        variants = [
+            Variant(names.MUTED, Edit(group)),
+            controls.variant(names.CONTROL, group),
+            *(Variant(names.dose(scale), Edit(group, "scale", scale)) for scale in settings.doses),
+            *(controls.variant(names.dose_control(scale), group, scale) for scale in settings.doses),
+            *(Variant(names.unit(unit), Edit((unit,))) for unit in singles),
+            *(controls.variant(names.control(unit), (unit,)) for unit in singles if controls.exist((unit,))),
+            *(Variant(names.set_without(unit), Edit(_minus(group, unit))) for unit in _taken_apart(group)),
+            *(Variant(names.cut(second), Edit(group, seconds=(second, settings.seconds))) for second in cuts),
         ]
-        words = [
-            WordDriver(
-                word=word.name,
-                start=word.start,
-                end=word.end,
-                known=vocabulary is None or vocabulary.knows(word.name),
-                kind=word.kind,
-                negates=word.negates,
-                in_pieces=word.in_pieces,
-                estimated=self.estimates.of_word(word),
-                verified=trials.get(word_name(word)),
-            )
-            for word in self.words
-        ]
-        return Results(group, units, words, timed, trials.get(BARE))
+        if exchanged:
+            variants += [Variant(names.GOOD, prompt=exchanged.prompt)]
+            variants += [Variant(names.PUT_IN, exchanged.edits, prompt=exchanged.prompt)]
+        beside = {names.MUTED: names.CONTROL, names.PUT_IN: names.GOOD}
+        beside |= {names.dose(scale): names.dose_control(scale) for scale in settings.doses}
+        beside |= {names.unit(unit): names.control(unit) for unit in singles}
+        present = {variant.name for variant in variants}
+        return cls(
+            estimates,
+            (*variants, *words),
+            {name: other for name, other in beside.items() if {name, other} <= present},
+            controls.fewest,
+            singles,
+            cuts,
+            exchanged,
+        )
 
 
-def _gradient_estimate(found: Attribution, word: Phrase) -> Effect:
-    return effect(found.tokens[:, list(word.tokens)].sum(1).tolist())
+class _Controls:
+    """Random units in the place of others, a draw for each take."""
+
+    def __init__(self, found: Attribution, settings: Settings, group: Group) -> None:
+        self.found, self.group = found, group
+        self.draws = range(settings.seed, settings.seed + settings.takes)
+
+    def of(self, targets: Group) -> list[Group]:
+        """One draw a take."""
+        return [matched_group(targets, self.found.activity, draw, avoid=self.group) for draw in self.draws]
+
+    def exist(self, targets: Group) -> bool:
+        """Whether there is something to draw in every take."""
+        return all(self.of(targets))
+
+    def variant(self, name: str, targets: Group, scale: float | None = None) -> Variant:
+        """The draws muted, or multiplied by ``scale``."""
+        how = {} if scale is None else {"kind": "scale", "value": scale}
+        return Variant(name, tuple(Edit(units, **how) for units in self.of(targets)))  # type: ignore[arg-type]
+
+    @property
+    def fewest(self) -> int:
+        """Units of the smallest draw for the set."""
+        return min(len(units) for units in self.of(self.group))
+
+
+def _taken_apart(group: Group) -> Group:
+    return group if 1 < len(group) <= LARGEST_TAKEN_APART else ()
+
+
+def _singles(found: SearchResult, count: int) -> tuple[Unit, ...]:
+    """Which units to mute one by one: members of a small set, then alternates, then what did most in the search. A set
+    of one unit is tested as the set."""
+    members = [unit for unit in _taken_apart(found.group) if isinstance(unit, Unit)]
+    measured = [muted.group[0] for muted in found.measured]
+    others = [unit for unit in (*found.alternates, *measured) if isinstance(unit, Unit) and unit not in found.group]
+    room = max(0, count - len(found.group) if len(found.group) <= LARGEST_TAKEN_APART else count)
+    return tuple(dict.fromkeys([*members, *others[:room]]))
+
+
+def _can_be_cut(group: Group, seconds: float) -> bool:
+    """The text encoder works on the whole prompt at once, and very short takes have no later seconds."""
+    networks = {place.network for place in locations_of(group)}
+    return "text" not in networks and seconds >= SHORTEST_CUT_SECONDS
+
+
+def _minus(group: Group, target: object) -> Group:
+    return tuple(unit for unit in group if unit != target)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonescope.diagnose.jobs.verification_plan import CONTROL, MUTED
+from tonescope.diagnose.jobs.variant_names import CONTROL, MUTED
 from tonescope.diagnose.report import plots, sentences, shared_views
 from tonescope.diagnose.report.labels import label
 from tonescope.diagnose.report.view import Cell, Sound, Table, Tone, View
@@ -126,8 +126,8 @@ def _units(diagnosis: Diagnosis) -> View | None:
     if not units:
         return None
     table = Table(
-        ("unit", "alone, estimated", "muted alone, and played again"),
-        tuple((unit.unit, str(unit.estimated), sentences.unit(unit)) for unit in units),
+        ("unit", "muted alone in the search", "muted alone in fresh takes"),
+        tuple((unit.unit, str(unit.searched or "–"), sentences.unit(unit)) for unit in units),
         tuple(unit.badge for unit in units),
         kinds=("unit", "text", "text"),
         lead=max(LEAD_UNITS, sum(unit.verified is not None for unit in units)),

@@ -187,24 +187,25 @@ def words(diagnosis: Diagnosis) -> Figure:
 def units(diagnosis: Diagnosis) -> Figure:
     """The strongest units' effects one by one: estimated, and tested where they were muted alone."""
     rows = diagnosis.drivers.units
-    series: list[Bars] = [("estimated", [row.estimated for row in rows], FAINT)]
+    series: list[Bars] = [("in the takes of the search", [row.searched for row in rows], FAINT)]
     series += _played([row.verified for row in rows], "muted alone")
-    effects = {row.unit: row.verified.effect if row.verified else row.estimated for row in rows}
+    measured = {row.unit: row.verified.effect if row.verified else row.searched for row in rows}
+    effects = {unit: effect for unit, effect in measured.items() if effect}
     alt = f"The effect of muting each unit: {_told(effects)}."
     return Figure("Strongest units, each muted alone", _effects(diagnosis, [row.unit for row in rows], series), alt)
 
 
 def group(diagnosis: Diagnosis, test: GroupTest) -> Figure:
     """Muting the strongest units together: estimated and tested, beside random units."""
-    names = ["estimated", test.badge, f"{test.control_units} random units"]
-    effects = [test.estimated, test.muted.effect, test.control.effect]
+    names = [test.badge, f"{test.control_units} random units"]
+    effects = [test.muted.effect, test.control.effect]
     bars = {
         "type": "bar",
         "orientation": "h",
         "y": names,
         "x": [effect.mean for effect in effects],
         "error_x": _errors(effects),
-        "marker": {"color": [FAINT, HEARD if test.convincing else UNSURE, CONTROL]},
+        "marker": {"color": [HEARD if test.convincing else UNSURE, CONTROL]},
         "showlegend": False,
     }
     return Figure(

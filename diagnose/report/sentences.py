@@ -80,9 +80,10 @@ def take(played: TakeResult, asked: str | None) -> str:
 def group(diagnosis: Diagnosis, test: GroupTest) -> str:
     """What muting the strongest units did, beside random ones."""
     asked = diagnosis.contrast
+    who = f"the {test.units} strongest" if test.found_by == "gradients" else f"{test.units}"
     return (
-        f"Muting the {test.units} strongest of {diagnosis.estimated_units} units moves {_moved(asked)} by "
-        f"{test.muted.effect} (estimated: {test.estimated}); {_random(test.control_units)} like them by "
+        f"Muting {who} of {diagnosis.estimated_units} units moves {_moved(asked)} by "
+        f"{test.muted.effect}; {_random(test.control_units)} like them by "
         f"{test.control.effect}; the difference is {test.difference}{_sure(test.q)}. "
         f"{_flips(test.muted, test.control, asked.target)} {conclusion(test)}"
     )

@@ -1,0 +1,199 @@
+"""What came of a verification plan, as results: trials with q-values over everything that was tested."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tonescope.diagnose.causes.muting_trials import Muted
+from tonescope.diagnose.causes.specificity import OTHER_PROMPTS
+from tonescope.diagnose.intervene.verification import Played
+from tonescope.diagnose.jobs import variant_names as names
+from tonescope.diagnose.jobs.verification_plan import Plan
+from tonescope.diagnose.schema import (
+    CutPoint,
+    Dose,
+    GroupTest,
+    SearchRecord,
+    SecondDriver,
+    Sufficiency,
+    Trial,
+    UnitDriver,
+    WordDriver,
+)
+from tonescope.diagnose.stats import BELIEVED, Effect, adjusted, effect, share
+from tonescope.models.units import Unit
+from tonescope.models.vocabulary import Vocabulary
+
+SHOWN_UNITS = 12
+
+
+@dataclass(frozen=True)
+class Results:
+    """What came of a plan; ``bare`` is the trial of the genre word alone, where that was played."""
+
+    group: GroupTest | None
+    search: SearchRecord | None
+    units: list[UnitDriver]
+    sufficiency: Sufficiency | None
+    cut_points: list[CutPoint]
+    words: list[WordDriver]
+    seconds: list[SecondDriver]
+    bare: Trial | None
+
+
+class Reading:
+    """The trials of a plan. Units are tested by what they do beyond their controls.
+
+    Args:
+        plan: what was played.
+        played: what came of it.
+        seconds: stretches of time that were tested beside it.
+    """
+
+    def __init__(self, plan: Plan, played: Played, seconds: Sequence[SecondDriver] = ()) -> None:
+        self.plan, self.played = plan, played
+        beside, outcomes = plan.beside, played.outcomes
+        self.differences = {name: effect(played.change(name, other)) for name, other in beside.items()}
+        tested = [name for name in outcomes if name not in beside.values()]
+        ps = [(self.differences.get(name) or effect(played.change(name))).p for name in tested]
+        together = adjusted([*ps, *(row.verified.p for row in seconds)])
+        self.q = dict(zip(tested, together, strict=False))
+        self.seconds = [
+            row.model_copy(update={"q": own}) for row, own in zip(seconds, together[len(tested) :], strict=True)
+        ]
+        # The set has its own q; beside a control whose sound broke nothing is sure.
+        broken = {name for name, other in beside.items() if played.trial(other).sound.broke}
+        self.trials = {
+            name: played.trial(name, None if name in {names.MUTED, *broken} else self.q.get(name)) for name in outcomes
+        }
+
+    def results(self, vocabulary: Vocabulary | None) -> Results:
+        """Everything."""
+        return Results(
+            self._group(),
+            self._search(),
+            self._units(),
+            self._sufficiency(),
+            [CutPoint(second=second, trial=self.trials[names.cut(second)]) for second in self.plan.cuts],
+            self._words(vocabulary),
+            self.seconds,
+            self.trials.get(names.BARE),
+        )
+
+    def _search(self) -> SearchRecord | None:
+        found = self.plan.estimates.search
+        if found is None:
+            return None
+        return SearchRecord(
+            candidates=len(found.measured),
+            generations=found.rows,
+            largest_group=max((len(muted.group) for muted in found.groups), default=1),
+            largest_share=max((muted.share for muted in (*found.measured, *found.groups)), default=0.0),
+        )
+
+    def _group(self) -> GroupTest | None:
+        found = self.plan.estimates.search
+        if found is None or names.MUTED not in self.trials:
+            return None
+        muted, control = self.trials[names.MUTED], self.trials[names.CONTROL]
+        difference, q = self.differences[names.MUTED], self.q[names.MUTED]
+        interval, units = difference.interval, len(found.group)
+        sure = interval is not None and interval.high < 0 and (q or 0.0) < BELIEVED
+        intact = not (muted.sound.broke or control.sound.broke)
+        scales = [float(name.partition(":")[2]) for name in self.trials if name.startswith("times:")]
+        return GroupTest(
+            names=[str(target) for target in found.group],
+            found_by=found.found_by,
+            units=units,
+            control_units=self.plan.control_units,
+            searched=_searched(found.trial),
+            muted=muted,
+            control=control,
+            difference=difference,
+            q=q,
+            doses=[self._dose(scale) for scale in scales],
+            convincing=sure and intact and self.plan.control_units == units,
+        )
+
+    def _dose(self, scale: float) -> Dose:
+        name, other = names.dose(scale), names.dose_control(scale)
+        return Dose(scale=scale, trial=self.trials[name], control=self.trials[other], difference=self.differences[name])
+
+    def _units(self) -> list[UnitDriver]:
+        """Those that were muted alone: the tested ones first, then by what they did."""
+        found = self.plan.estimates.search
+        if found is None:
+            return []
+        gradients, searched = self.plan.estimates.found, {muted.group[0]: muted for muted in found.measured}
+        wanted = [*(unit for unit in found.group if len(found.group) == 1), *self.plan.singles, *searched]
+        rows = []
+        for unit in dict.fromkeys(wanted):
+            if not isinstance(unit, Unit):
+                continue
+            alone = found.group == (unit,)
+            own, other = (names.MUTED, names.CONTROL) if alone else (names.unit(unit), names.control(unit))
+            muted, trial = searched.get(unit), self.trials.get(own)
+            if trial is not None and alone:
+                trial = trial.model_copy(update={"q": self.q[own]})
+            role = "member" if unit in found.group else "alternate" if unit in found.alternates else "candidate"
+            estimated = gradients.units.get(unit.location)
+            rows.append(
+                UnitDriver(
+                    unit=str(unit),
+                    role=role,  # type: ignore[arg-type]
+                    estimated=effect(estimated[:, unit.index].tolist()) if estimated is not None else None,
+                    searched=_searched(muted),
+                    verified=trial,
+                    control=self.trials.get(other),
+                    difference=self.differences.get(own),
+                    set_without=self.trials.get(names.set_without(unit)),
+                    elsewhere=share(muted.elsewhere, OTHER_PROMPTS) if muted and muted.elsewhere is not None else None,
+                )
+            )
+        rows.sort(key=_by_effect)
+        return rows[: max(SHOWN_UNITS, sum(row.verified is not None for row in rows))]
+
+    def _sufficiency(self) -> Sufficiency | None:
+        exchanged, label = self.plan.interchange, self.played.contrast.target
+        if exchanged is None:
+            return None
+        outcomes = self.played.outcomes
+        before, after = outcomes[names.GOOD].heard, outcomes[names.PUT_IN].heard
+        return Sufficiency(
+            prompt=exchanged.prompt,
+            before=share(before.count(label), len(before)),
+            put_in=share(after.count(label), len(after)),
+            effect=self.differences[names.PUT_IN],
+            q=self.q[names.PUT_IN],
+            trial=self.trials[names.PUT_IN],
+        )
+
+    def _words(self, vocabulary: Vocabulary | None) -> list[WordDriver]:
+        estimates = self.plan.estimates
+        return [
+            WordDriver(
+                word=word.name,
+                start=word.start,
+                end=word.end,
+                known=vocabulary is None or vocabulary.knows(word.name),
+                kind=word.kind,
+                negates=word.negates,
+                in_pieces=word.in_pieces,
+                estimated=estimates.of_word(word),
+                verified=self.trials.get(names.word(word)),
+            )
+            for word in estimates.ranked_words
+        ]
+
+
+def _by_effect(row: UnitDriver) -> tuple[bool, bool, bool, float]:
+    """Tested before others, intact before broken, those that leave other prompts alone first; then by effect."""
+    measured: Effect | None = row.verified.effect if row.verified else row.searched
+    unspecific = row.elsewhere is not None and 2 * row.elsewhere.count > row.elsewhere.total
+    broke = row.verified is not None and row.verified.sound.broke
+    return row.verified is None, broke, unspecific, measured.mean if measured else 0.0
+
+
+def _searched(muted: Muted | None) -> Effect | None:
+    return effect(list(muted.changes.values())) if muted and muted.changes else None
