@@ -113,7 +113,7 @@ class ReferenceClips(BaseModel):
 
 
 class Blame(BaseModel):
-    """Where a confusion is made, and what that rests on.
+    """Where a confusion is made, and what that rests on: ``location``, where a set of units there was found and muted.
 
     ``nearest`` is the genre word whose projected text states are closest to the prompt's; ``similarity`` are centred
     cosine similarities to the asked genre and to the heard one; ``misheard`` is how often codec and judge turn known
@@ -122,6 +122,7 @@ class Blame(BaseModel):
     """
 
     where: Where
+    location: str | None = None
     sentence: str
     badge: Badge = "observed"
     nearest: str | None = None

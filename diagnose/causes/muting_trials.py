@@ -7,7 +7,7 @@ that are new.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 
 from torch import Tensor
@@ -26,6 +26,7 @@ Group = tuple[Unit | Location, ...]
 """Units, or whole locations, that are muted together."""
 
 FEWEST_TAKES = 4  # to try things in; chance turns single ones back
+SHORTEST_SECONDS = 1.0  # in which a genre can be heard
 MOST = 0.75  # of the takes have to turn back for a group to count
 
 
@@ -84,6 +85,7 @@ class MutingTrials:
         self._known: dict[frozenset[Unit | Location], Muted] = {}
         margins, heard = self._listen(takes.waveform)
         drifted = [row for row, label in enumerate(heard) if label == contrast.target] or list(range(len(takes)))
+        self.heard_as_target = heard.count(contrast.target)
         self._clean = takes.pick(drifted)
         self._margins = dict(zip(self._clean.seeds, [margins[row] for row in drifted], strict=True))
         self._usual = audio_quality.natural_distance(takes.waveform, context.rate)
@@ -100,6 +102,18 @@ class MutingTrials:
                 break
             self.add(play(self.context, [self.prompt] * len(seeds), seeds))
             self.rows += len(seeds)
+
+    def shortened(self) -> MutingTrials | None:
+        """Takes of half the length, of the same seeds; ``None`` where that would be very short, or none of them is
+        still heard as the target."""
+        seconds = self.context.seconds / 2
+        if seconds < SHORTEST_SECONDS:
+            return None
+        context = replace(self.context, seconds=seconds)
+        takes = play(context, [self.prompt] * len(self.seeds), self.seeds)
+        shorter = MutingTrials(context, takes, self.contrast)
+        shorter.rows = len(takes)
+        return shorter if shorter.heard_as_target >= 2 else None
 
     def add(self, takes: Takes) -> None:
         """More untouched takes of the same prompt; those that are not heard as the target are left out."""

@@ -2,27 +2,28 @@
 
 Candidates (:mod:`.screening`) are muted one by one in a few paired takes; the best are measured in more (successive
 halving: Jamieson and Talwalkar 2016). Where none turns the takes back alone, units may stand in for one another: then
-growing groups are muted together, and the first that works is made small (:mod:`.minimal_set`). Where no group works,
+what each contributes among others is measured (:mod:`.contributions`), those that do most are muted together, and the
+first such group that works is made small (:mod:`.minimal_set`). Where no group works,
 whole locations are muted: a change that is spread over all of one has no units of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from tonescope.diagnose.causes.contributions import contributions
 from tonescope.diagnose.causes.minimal_set import minimal_set
 from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
-from tonescope.diagnose.causes.specificity import changed_elsewhere
+from tonescope.diagnose.causes.specificity import Elsewhere
 from tonescope.diagnose.intervene.play import Advance
 from tonescope.diagnose.schema import FoundBy
 from tonescope.models.units import Location, Unit
 
 FIRST_TAKES = 2  # in which every candidate is muted
 FINALISTS = 8  # that are measured in all takes
-GROUP_SIZES = (2, 3, 4, 6, 8, 12, 16, 24, 32)
-EXCHANGED = 12  # other units that are tried in the place of a member
-LARGEST_EXCHANGED = 5  # sets larger than this are left as they are
+GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
+POOL = 31  # units whose contributions are told apart
 UNSPECIFIC = 2  # of the other prompts may change; more, and a group holds more than this confusion
 
 
@@ -35,7 +36,7 @@ class SearchResult:
             small set does; empty where there is nothing to test.
         found_by: how it was found.
         trial: what it did in the takes of the search, where it was played there.
-        alternates: other units that turn takes back in the place of a member; of one unit, alone.
+        alternates: other units that turn takes back alone; or, of a set, that contribute among others.
         measured: every candidate muted alone, the strongest effect first.
         groups: what was tried together.
         rows: takes that were played for it.
@@ -56,37 +57,65 @@ class SearchResult:
 
 def search(
     trials: MutingTrials,
+    elsewhere: Elsewhere,
     ranked: Sequence[Unit],
     locations: Sequence[Location] = (),
     *,
+    short: MutingTrials | None = None,
     advance: Advance = lambda share: None,
 ) -> SearchResult:
     """Find the smallest set.
 
     Args:
         trials: the takes to try things in.
+        elsewhere: takes of other prompts, which a cause leaves alone.
         ranked: candidates, the likeliest first.
         locations: whole locations to try where no units do it; none, where that is not asked.
+        short: shorter takes for what is tried first; ``trials``, if absent.
         advance: told the share that is done, where units are found at once.
     """
-    few = trials.seeds[:FIRST_TAKES]
-    singles = trials.measure([(unit,) for unit in ranked], few, advance=lambda share: advance(0.7 * share))
-    singles.sort(key=_effect)
+    course = _Course(trials, short or trials, elsewhere)
+    singles = course.first([(unit,) for unit in ranked], advance=lambda share: advance(0.6 * share))
     finalists = sorted(trials.measure([muted.group for muted in singles[:FINALISTS]]), key=_effect)
-    advance(0.9)
-    found = SearchResult(measured=[*finalists, *singles[FINALISTS:]])
-    alone = specific_first(trials, [muted for muted in finalists if muted.turns])
-    if alone and not unspecific(alone[0]):
-        found.keep(alone[0], "alone")
-        found.alternates = [unit for muted in alone[1:] for unit in muted.group if isinstance(unit, Unit)]
+    advance(0.8)
+    known = {muted.group for muted in finalists}
+    found = SearchResult(measured=[*finalists, *(muted for muted in singles if muted.group not in known)])
+    turning = specific_first(elsewhere, [muted for muted in finalists if muted.turns])
+    if turning and not unspecific(turning[0]):
+        found.keep(turning[0], "alone")
+        found.alternates = [unit for muted in turning[1:] for unit in muted.group if isinstance(unit, Unit)]
     else:
-        held_back = {unit for muted in alone for unit in muted.group}
-        by_effect = [unit for muted in found.measured for unit in muted.group if unit not in held_back]
-        _together(trials, found, [by_effect, [unit for unit in ranked if unit not in held_back]], few)
+        held_back = {unit for muted in turning for unit in muted.group}
+        by_effect = [unit for muted in found.measured for unit in muted.group]
+        pool = [unit for pair in zip(ranked, by_effect, strict=True) for unit in pair if unit not in held_back]
+        _together(course, found, [unit for unit in dict.fromkeys(pool) if isinstance(unit, Unit)][:POOL])
     if not found.group and locations:
-        _whole_locations(trials, found, locations, few)
-    found.rows = trials.rows
+        _whole_locations(course, found, locations)
+    found.rows = course.rows
     return found
+
+
+@dataclass(frozen=True)
+class _Course:
+    """Where things are tried: first in a few short takes, then in all takes."""
+
+    trials: MutingTrials
+    short: MutingTrials
+    elsewhere: Elsewhere
+
+    def first(self, groups: Iterable[Group], *, advance: Advance | None = None) -> list[Muted]:
+        """Groups in a few short takes, the strongest effect first."""
+        return sorted(self.short.measure(groups, self.few, advance=advance), key=_effect)
+
+    @property
+    def few(self) -> tuple[int, ...]:
+        """Seeds of those few."""
+        return self.short.seeds[:FIRST_TAKES]
+
+    @property
+    def rows(self) -> int:
+        """Takes played so far, two short ones counted as one."""
+        return self.trials.rows + self.elsewhere.rows + (0 if self.short is self.trials else self.short.rows // 2)
 
 
 def _effect(muted: Muted) -> float:
@@ -98,46 +127,39 @@ def unspecific(muted: Muted) -> bool:
     return (muted.elsewhere or 0) > UNSPECIFIC
 
 
-def specific_first(trials: MutingTrials, turning: list[Muted]) -> list[Muted]:
+def specific_first(elsewhere: Elsewhere, turning: list[Muted]) -> list[Muted]:
     """Groups that leave other prompts as they are before those that do not, the strongest effect first in each."""
     if turning:
-        changed = changed_elsewhere(trials.context, trials.contrast, [muted.group for muted in turning])
+        changed = elsewhere.changed([muted.group for muted in turning])
         for muted, count in zip(turning, changed, strict=True):
             muted.elsewhere = count
     return sorted(turning, key=lambda muted: (unspecific(muted), muted.effect))
 
 
-def _together(
-    trials: MutingTrials, found: SearchResult, orders: Sequence[Sequence[Unit | Location]], few: Sequence[int]
-) -> None:
-    """Groups of the first units in each order, the smallest that works made smaller still."""
-    sizes = [size for size in GROUP_SIZES if size <= len(orders[0])]
-    found.groups = trials.measure([tuple(order[:size]) for size in sizes for order in orders], few)
+def _together(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> None:
+    """Units of the pool that do it together: those that contribute most, as few as turn the takes back, and from which
+    none can be left out."""
+    trials = course.trials
+    shares = contributions(course.short, pool, course.few)
+    order = [share.unit for share in shares]
+    sizes = [size for size in GROUP_SIZES if size <= len(order)]
+    found.groups = course.first([tuple(order[:size]) for size in sizes])
     for smallest in sorted((muted for muted in found.groups if muted.turns), key=lambda muted: len(muted.group)):
         if not trials.measure([smallest.group])[0].turns:
             continue
-        core = minimal_set(trials, smallest.group, trials.seeds)
-        muted = specific_first(trials, trials.measure([core]))[0]
-        if unspecific(muted):
+        core = trials.measure([minimal_set(trials, smallest.group, trials.seeds)])[0]
+        if unspecific(specific_first(course.elsewhere, [core])[0]):
             continue
-        found.keep(muted, "together")
-        if len(core) <= LARGEST_EXCHANGED:
-            others = [unit for unit in orders[1] if unit not in core][:EXCHANGED]
-            swapped = {unit: (*core[:-1], unit) for unit in others}
-            tried = trials.measure(swapped.values(), few)
-            found.alternates = [
-                unit for unit, other in zip(swapped, tried, strict=True) if other.turns and isinstance(unit, Unit)
-            ]
+        found.keep(core, "together" if len(core.group) > 1 else "alone")
+        found.alternates = [share.unit for share in shares if share.sure and share.unit not in core.group]
         return
 
 
-def _whole_locations(
-    trials: MutingTrials, found: SearchResult, locations: Sequence[Location], few: Sequence[int]
-) -> None:
+def _whole_locations(course: _Course, found: SearchResult, locations: Sequence[Location]) -> None:
     """The location that turns the takes back, and leaves other prompts as they are."""
-    tried = [muted for muted in trials.measure([(place,) for place in locations], few) if muted.turns]
-    tried = sorted(tried, key=_effect)[: FINALISTS // 2]
-    turning = specific_first(trials, [muted for muted in trials.measure([m.group for m in tried]) if muted.turns])
-    found.groups += tried
+    tried = [muted for muted in course.first([(place,) for place in locations]) if muted.turns]
+    finalists = course.trials.measure([muted.group for muted in tried[: FINALISTS // 2]])
+    found.groups += finalists
+    turning = specific_first(course.elsewhere, [muted for muted in finalists if muted.turns])
     if turning and not unspecific(turning[0]):
         found.keep(turning[0], "location")

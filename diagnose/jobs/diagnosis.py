@@ -16,9 +16,9 @@ from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
 from tonescope.diagnose.causes.interchange import put_in
 from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
-from tonescope.diagnose.causes.screening import candidates, screen, screened_sites
+from tonescope.diagnose.causes.screening import Screening, screened_sites
 from tonescope.diagnose.causes.search import search
-from tonescope.diagnose.causes.specificity import other_prompts
+from tonescope.diagnose.causes.specificity import Elsewhere, other_prompts
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
@@ -238,14 +238,11 @@ def _search(run: _Run, stage: Stage) -> None:
     if settings.quick:
         return
     stage.note(run.playing_bytes)
-    estimates = screen(run.context, run.takes, {"margin": run.found})
-    trials = MutingTrials(run.context, run.takes, contrast)
-    seeds = run.request.seeds
-    trials.fill(seeds.round(number) for number in range(1, MORE_BLOCKS + 1))
-    drifted = "drift" in run.verdict.kind
-    places = generator.locations(*screened_sites(generator)) if drifted else []
-    ranked = candidates(estimates, settings.candidates)
-    found = search(trials, ranked, places, advance=stage)
+    trials, elsewhere = MutingTrials(run.context, run.takes, contrast), Elsewhere(run.context, contrast)
+    trials.fill(run.request.seeds.round(number) for number in range(1, MORE_BLOCKS + 1))
+    ranked = Screening.of(run.context, run.takes, run.found, elsewhere).candidates(settings.candidates)
+    places = generator.locations(*screened_sites(generator)) if "drift" in run.verdict.kind else []
+    found = search(trials, elsewhere, ranked, places, short=trials.shortened(), advance=stage)
     if not found.group:
         found.group = _strongest(run, stage)
         found.trial = trials.measure([found.group])[0]
@@ -319,7 +316,14 @@ def _conclude(run: _Run) -> Diagnosis:
     request, models, results, clean = run.request, run.models, run.results, run.played.clean
     labels, asked = models.judge.labels, run.intent.label
     finding = Finding(
-        request.prompt, run.intent, run.contrast, run.verdict, bare=results.bare, untouched=clean.heard, known=run.clips
+        request.prompt,
+        run.intent,
+        run.contrast,
+        run.verdict,
+        bare=results.bare,
+        untouched=clean.heard,
+        known=run.clips,
+        cause=results.group,
     )
     drivers = Drivers(
         tested=provenance.takes(clean.takes, clean.posterior, clean.margins, labels, asked),

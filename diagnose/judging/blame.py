@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,10 +13,11 @@ from torch import Tensor
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.reference_clips import FEWEST_CLIPS
 from tonescope.diagnose.judging.verdict import Verdict
-from tonescope.diagnose.schema import Blame, Contrast, Player, ReferenceClips, Trial, Where
+from tonescope.diagnose.schema import Blame, Contrast, GroupTest, Player, ReferenceClips, Trial, Where
 from tonescope.diagnose.stats import Share, share, signed
 from tonescope.models.generator import Generator
 from tonescope.models.judges.judge import Judge
+from tonescope.models.units import Location
 
 CLEARLY_CLOSER = 0.1  # of centred cosine similarity; states differ by less for reasons that no one hears
 OFTEN = 0.3  # a listener that mishears a genre this often, at the least, may be the cause
@@ -33,6 +35,7 @@ class Finding:
         bare: what became of the tested takes when the genre word alone stood in place of the prompt.
         untouched: what the same takes are heard as under the prompt itself.
         known: what the judge hears in the user's own clips of the genre asked for.
+        cause: the set of units that was found and muted.
     """
 
     prompt: str
@@ -42,6 +45,7 @@ class Finding:
     bare: Trial | None = None
     untouched: Sequence[str] = ()
     known: ReferenceClips | None = None
+    cause: GroupTest | None = None
 
     @property
     def confused(self) -> str | None:
@@ -77,16 +81,39 @@ def place_blame(finding: Finding, generator: Generator, judge: Judge) -> Blame:
         untouched=tuple(finding.untouched),
     )
     rule = next(rule for rule in _RULES if rule.holds(case))
+    cause = finding.cause if finding.cause and finding.cause.turns and finding.cause.found_by != "gradients" else None
+    where, location = made_in(cause) if cause else (rule.where or case.player, None)
+    by_word = finding.bare.badge if rule.proven and finding.bare else "observed"
     return Blame(
-        where=rule.where or case.player,
-        sentence=rule.sentence(case),
-        badge=finding.bare.badge if rule.proven and finding.bare else "observed",
+        where=where,
+        location=location,
+        sentence=_proven_by_muting(cause, where, location, case) if cause else rule.sentence(case),
+        badge=cause.badge if cause else by_word,
         nearest=case.text.nearest,
         similarity=(case.text.to_asked, case.text.to_heard),
         misheard=case.listener.misheard,
         known=finding.known,
         bare=finding.bare,
     )
+
+
+def made_in(cause: GroupTest) -> tuple[Where, str]:
+    """The network, and the location, that most of a set is in."""
+    places = Counter(name.partition(":")[0] for name in cause.names)
+    location = Location.parse(places.most_common(1)[0][0])
+    return _NETWORKS[location.network], str(location)
+
+
+def _proven_by_muting(cause: GroupTest, where: Where, location: str | None, case: _Case) -> str:
+    muted, control = cause.muted, cause.control
+    return (
+        f"It is made in the {where}, at {location}: with what was found there muted, {muted.flips} of "
+        f"{muted.flippable} takes are no longer heard as {case.heard} (with random units, {control.flips} of "
+        f"{control.flippable}); {case.evidence}."
+    )
+
+
+_NETWORKS: dict[str, Where] = {"text": "text encoder", "decoder": "decoder", "denoiser": "denoiser"}
 
 
 def player(generator: Generator) -> Player:
