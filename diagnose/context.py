@@ -20,10 +20,13 @@ class Batches:
     Attributes:
         played: rows of a generation.
         attributed: takes in a pass with gradients, or in a pass of a prediction.
+        workers: how many play them at once, ``played`` rows in all (:mod:`tonescope.diagnose.runtime.workers`);
+            ``None``: as many as keep the cores busy.
     """
 
     played: int = 48
     attributed: int = 4
+    workers: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,9 +66,12 @@ class Context:
             raise TonescopeError("nothing can be judged without a judge; give the context one.")
         return self.judge
 
-    def with_batches(self, *, played: int | None = None, attributed: int | None = None) -> Context:
+    def with_batches(
+        self, *, played: int | None = None, attributed: int | None = None, workers: int | None = None
+    ) -> Context:
         """The same context with other batch sizes; those that are ``None`` stay."""
-        sizes = Batches(played or self.batches.played, attributed or self.batches.attributed)
+        now = self.batches
+        sizes = Batches(played or now.played, attributed or now.attributed, workers or now.workers)
         return replace(self, batches=sizes)
 
 

@@ -1,12 +1,14 @@
-"""Playing many rows: prompts, seeds and edits, one of each a take, as few batches as fit."""
+"""Playing many rows: prompts, seeds and edits, one of each a take, in as few batches as fit and keep the cores busy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.runtime.workers import in_parallel, split, threads_for, workers_for
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 
@@ -32,16 +34,22 @@ def play(
         raise ValueError(
             f"{len(prompts)} prompts, {len(seeds)} seeds and {len(edits)} edits are not one of each a take"
         )
-    generator, seconds, rows = context.generator, context.seconds, context.batches.played
+    generator, seconds, batches = context.generator, context.seconds, context.batches
     for late in (edit.seconds[1] for edit in edits if edit and edit.seconds and edit.seconds[1] > seconds + 1e-6):
         raise TonescopeError(
             f"an edit up to {late:g} s reaches beyond the {seconds:g} s of the take; choose earlier seconds."
         )
-    done = []
-    for start in range(0, len(seeds), rows):
-        part = slice(start, start + rows)
+
+    def played(part: slice) -> Takes:
         with edited(generator, edits[part], context.guidance, context.means):
-            done.append(generator.generate(prompts[part], seeds[part], seconds, context.sampling))
+            return generator.generate(prompts[part], seeds[part], seconds, context.sampling)
+
+    workers = min(workers_for(generator, batches.workers), batches.played)
+    parts = split(len(seeds), batches.played, workers)
+
+    def done(count: int) -> None:
         if advance:
-            advance(min(1.0, (start + rows) / len(seeds)))
-    return Takes.join(done)
+            advance(parts[count - 1].stop / len(seeds))
+
+    tasks = [partial(played, part) for part in parts]
+    return Takes.join(in_parallel(tasks, workers, threads=threads_for(generator, parts, workers), done=done))

@@ -150,7 +150,7 @@ def diagnose(
         announce=announce,
     )
     run.fits = _fits(run)
-    run.context = run.context.with_batches(played=run.fits.rows)
+    run.context = run.context.with_batches(played=run.fits.rows, workers=run.fits.workers)
     for name, _, work in STAGES:
         with run.clock.stage(name) as stage:
             work(run, stage)

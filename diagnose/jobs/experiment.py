@@ -192,7 +192,7 @@ def run(
     prompts = (request.prompt, source or request.prompt)
     tokens = max(models.generator.read_text([words]).mask.shape[1] for words in prompts)
     fits = memory.playing(context, tokens, SETS * settings.takes, settings.memory_gib)
-    bench.context = context = context.with_batches(played=fits.rows)
+    bench.context = context = context.with_batches(played=fits.rows, workers=fits.workers)
     seeds = request.seeds
 
     def played_as(words: str, on: Sequence[int], name: str) -> Takes:

@@ -22,6 +22,7 @@ from tonescope.diagnose.attribution.metrics import Metric, Playback
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.runtime.out_of_memory import RAN_OUT as RAN_OUT
 from tonescope.diagnose.runtime.out_of_memory import ran_out as ran_out
+from tonescope.diagnose.runtime.workers import workers_for
 from tonescope.models.errors import TonescopeError
 from tonescope.models.hooks import hooked, read
 from tonescope.models.sites import ATTRIBUTED
@@ -82,23 +83,27 @@ def give_back() -> None:
 
 @dataclass(frozen=True)
 class Playing:
-    """What playing takes: rows at a time, bytes a row, and what is allowed beside decoding and the finished takes."""
+    """What playing takes: rows at a time, bytes a row, what is allowed beside decoding and the finished takes, and by
+    how many workers the rows are played."""
 
     rows: int
     each: int
     allowed: Budget
+    workers: int = 1
 
 
 def playing(context: Context, tokens: int, takes: int, limit_gib: float | None) -> Playing:
     """How to play so many takes in the memory there is. Raises :class:`TonescopeError` when not even one can be."""
     generator, seconds = context.generator, context.seconds
     what, cost = f"{seconds:g} s with {generator.name}", generator.cost(seconds, tokens, context.guidance)
-    allowed = (
-        budget(generator.device, limit_gib)
-        .without(cost.decoding, f"decoding {what}")
-        .without(KEPT_COPIES * takes * cost.waveform, f"keeping {takes} takes of {what}")
+    beside = budget(generator.device, limit_gib).without(
+        KEPT_COPIES * takes * cost.waveform, f"keeping {takes} takes of {what}"
     )
-    return Playing(allowed.rows(cost.row, MOST_ROWS, f"generating {what}"), cost.row, allowed)
+    # Each worker decodes on its own; where that is too tight, fewer are at work.
+    fitting = beside.bytes // max(1, cost.decoding + cost.row)
+    workers = max(1, min(workers_for(generator, context.batches.workers), fitting))
+    allowed = beside.without(workers * cost.decoding, f"decoding {what}")
+    return Playing(allowed.rows(cost.row, MOST_ROWS, f"generating {what}"), cost.row, allowed, workers)
 
 
 @contextmanager
