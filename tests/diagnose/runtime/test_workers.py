@@ -20,7 +20,16 @@ from tonescope.diagnose.context import Batches, Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.runtime import memory, workers
-from tonescope.diagnose.runtime.workers import cores, granted, in_parallel, on_threads, split, threads_for, workers_for
+from tonescope.diagnose.runtime.workers import (
+    cores,
+    granted,
+    in_parallel,
+    most_workers,
+    on_threads,
+    split,
+    threads_for,
+    workers_now,
+)
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.hooks import hooked, read
@@ -45,6 +54,12 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def generator() -> MusicGen:
     return tiny.generator()
+
+
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Ask for so many workers."""
+    return lambda count: monkeypatch.setenv(workers.ASKED, str(count))
 
 
 # --- how rows are split -----------------------------------------------------------------------------------------------
@@ -77,15 +92,17 @@ def test_each_half_of_the_takes_is_played_by_a_process_of_its_own(
 
     generator.generate([PROMPT], [0], 0.4)
     monkeypatch.setattr(MusicGen, "generate", noted)
-    played = play(Context(generator, seconds=0.4, batches=Batches(workers=2)), [PROMPT] * 5, range(5))
+    monkeypatch.setenv(workers.ASKED, "2")
+    played = play(Context(generator, seconds=0.4), [PROMPT] * 5, range(5))
     by_process = dict(path.name.split("-") for path in tmp_path.iterdir())
     assert by_process.pop(str(os.getpid())) == "2" and list(by_process.values()) == ["3"]
     assert played.seeds == tuple(range(5)) and played.distinct == 5
 
 
-def test_progress_comes_in_order(generator: MusicGen) -> None:
+def test_progress_comes_in_order(generator: MusicGen, ask: Callable[[int], None]) -> None:
     told = list[float]()
-    context = Context(generator, seconds=0.4, batches=Batches(played=4, workers=2))
+    ask(2)
+    context = Context(generator, seconds=0.4, batches=Batches(played=4))
     play(context, [PROMPT] * 8, range(8), advance=told.append)
     assert told == [0.5, 1.0]
 
@@ -93,27 +110,46 @@ def test_progress_comes_in_order(generator: MusicGen) -> None:
 # --- how many ---------------------------------------------------------------------------------------------------------
 
 
-def test_there_are_as_many_workers_as_cores(generator: MusicGen, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_there_are_at_most_as_many_workers_as_cores(generator: MusicGen, monkeypatch: pytest.MonkeyPatch) -> None:
     for count in (1, 2, 16):
         monkeypatch.setattr(workers, "cores", lambda count=count: count)
-        assert workers_for(generator) == count
-    assert workers_for(generator, 1) == 1 and workers_for(generator, 7) == 7
+        assert workers.most_workers(generator) == count
+
+
+def test_busy_cores_are_left_to_others(
+    generator: MusicGen, monkeypatch: pytest.MonkeyPatch, four_cores: None, ask: Callable[[int], None]
+) -> None:
+    for idle, expected in ((0, 1), (1, 1), (3, 3), (9, 4)):
+        monkeypatch.setattr(workers, "idle_cores", lambda idle=idle: idle)
+        assert workers_now(generator, 8) == expected
+    assert workers_now(generator, 8, most=2) == 2 and workers_now(generator, 3) == 3 and workers_now(generator, 1) == 1
+    ask(6)
+    monkeypatch.setattr(workers, "idle_cores", lambda: 0)
+    assert workers_now(generator, 8) == 6 and workers_now(generator, 8, most=5) == 5
+
+
+def test_idle_cores_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers.psutil, "cpu_percent", lambda *_, **__: [0.0, 100.0, 20.0, 0.0])
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    assert workers.idle_cores() == 2
 
 
 def test_large_models_are_played_together_unless_somebody_asks(
     generator: MusicGen, monkeypatch: pytest.MonkeyPatch, four_cores: None
 ) -> None:
     monkeypatch.setattr(workers, "MOST_BYTES", 1000)
-    assert workers_for(generator) == 1 and workers_for(generator, 2) == 2
+    assert most_workers(generator) == 1
+    monkeypatch.setenv(workers.ASKED, "2")
+    assert most_workers(generator) == 2
 
 
 def test_the_environment_says_how_many(generator: MusicGen, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(workers.ASKED, "3")
-    assert workers_for(generator) == 3 and workers_for(generator, 2) == 2
+    assert most_workers(generator) == 3
     for nonsense in ("two", "0", "-1", "1.5"):
         monkeypatch.setenv(workers.ASKED, nonsense)
         with pytest.raises(TonescopeError, match=f"TONESCOPE_WORKERS is “{nonsense}”, .*; set it to 1 or more"):
-            workers_for(generator)
+            most_workers(generator)
 
 
 def test_cores_are_no_more_than_torch_was_told() -> None:
@@ -163,17 +199,18 @@ def test_a_control_group_limits_the_cores(tmp_path: Path, files: dict[str, str],
 def test_hooks_of_somebody_else_see_all_rows_as_before(generator: MusicGen, four_cores: None) -> None:
     rows, context = list[int](), Context(generator, seconds=0.4)
     with hooked([read(generator.place(PLACE), lambda tensor: rows.append(len(tensor)))]):
-        assert workers_for(generator) == 1
+        assert most_workers(generator) == 1
         play(context, [PROMPT] * 3, range(3))
     assert set(rows) == {6}
-    assert workers_for(generator) == 4
+    assert most_workers(generator) == 4
 
 
-def test_who_asked_for_workers_is_told_why_there_are_none(generator: MusicGen) -> None:
+def test_who_asked_for_workers_is_told_why_there_are_none(generator: MusicGen, ask: Callable[[int], None]) -> None:
+    ask(2)
     handle = generator.model.register_forward_hook(lambda *_: None)
     try:
         with pytest.warns(UserWarning, match="plays all takes in this process: somebody’s hooks are on it"):
-            assert workers_for(generator, 2) == 1
+            assert most_workers(generator) == 1
     finally:
         handle.remove()
 
@@ -181,35 +218,36 @@ def test_who_asked_for_workers_is_told_why_there_are_none(generator: MusicGen) -
 def test_half_precision_other_devices_and_replaced_forwards_stay_together(
     four_cores: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert workers_for(MusicGen(tiny.musicgen().to(torch.bfloat16), tiny.tokenizer(), "half")) == 1
+    assert most_workers(MusicGen(tiny.musicgen().to(torch.bfloat16), tiny.tokenizer(), "half")) == 1
     patched = tiny.generator()
     monkeypatch.setattr(patched.model.decoder, "forward", patched.model.decoder.forward)
-    assert workers_for(patched) == 1
+    assert most_workers(patched) == 1
     elsewhere = tiny.generator()
-    assert workers_for(elsewhere) == 4
+    assert most_workers(elsewhere) == 4
     elsewhere.model.to("meta")
-    assert workers_for(elsewhere) == 1
+    assert most_workers(elsewhere) == 1
 
 
 def test_hooks_on_every_module_keep_rows_together(generator: MusicGen, four_cores: None) -> None:
     handle = torch.nn.modules.module.register_module_forward_hook(lambda *_: None)
     try:
-        assert workers_for(generator) == 1
+        assert most_workers(generator) == 1
     finally:
         handle.remove()
-    assert workers_for(generator) == 4
+    assert most_workers(generator) == 4
 
 
 def test_only_the_main_thread_copies_the_process(generator: MusicGen, four_cores: None) -> None:
     found = list[int]()
-    thread = threading.Thread(target=lambda: found.append(workers_for(generator)))
+    thread = threading.Thread(target=lambda: found.append(most_workers(generator)))
     thread.start()
     thread.join()
-    assert found == [1] and workers_for(generator) == 4
+    assert found == [1] and most_workers(generator) == 4
 
 
 def test_where_a_process_cannot_be_copied_one_plays_all(generator: MusicGen, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = Context(generator, seconds=0.4, batches=Batches(workers=3))
+    monkeypatch.setenv(workers.ASKED, "3")
+    context = Context(generator, seconds=0.4)
     wanted = play(context, [PROMPT] * 3, range(3))
 
     def full(_: Any) -> None:
@@ -261,8 +299,9 @@ def test_the_threads_of_the_caller_are_what_they_were() -> None:
         assert torch.get_num_threads() == 3
 
 
-def test_an_error_reaches_the_caller_as_from_one_batch(generator: MusicGen) -> None:
-    context = Context(generator, seconds=0.4, batches=Batches(workers=2))
+def test_an_error_reaches_the_caller_as_from_one_batch(generator: MusicGen, ask: Callable[[int], None]) -> None:
+    ask(2)
+    context = Context(generator, seconds=0.4)
     wrong = Edit((Unit(PLACE, 0),), "scale", 1.0)
     for row in range(3):
         edits = [wrong if index == row else None for index in range(3)]
@@ -344,7 +383,8 @@ def test_memory_counts_what_all_workers_hold(generator: MusicGen, monkeypatch: p
 
     def planned(of: int, bytes_free: int) -> memory.Playing:
         monkeypatch.setattr(memory, "budget", lambda *_: memory.Budget(bytes_free, "test"))
-        return memory.playing(Context(generator, seconds=1.0, batches=Batches(workers=of)), 5, 1, None)
+        monkeypatch.setenv(workers.ASKED, str(of))
+        return memory.playing(Context(generator, seconds=1.0), 5, 1, None)
 
     plenty = 100 * (cost.row + cost.decoding)
     for count in (1, 2, 3):
