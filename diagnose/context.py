@@ -20,8 +20,8 @@ class Batches:
     Attributes:
         played: rows of a generation.
         attributed: takes in a pass with gradients, or in a pass of a prediction.
-        workers: how many play them at once, ``played`` rows in all (:mod:`tonescope.diagnose.runtime.workers`);
-            ``None``: as many as keep the cores busy.
+        workers: how many may play them at once, ``played`` rows in all; ``None``: as many as there are cores
+            (:mod:`tonescope.diagnose.runtime.workers`).
     """
 
     played: int = 48

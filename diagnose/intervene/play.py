@@ -8,7 +8,7 @@ from functools import partial
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
-from tonescope.diagnose.runtime.workers import in_parallel, split, threads_for, workers_for
+from tonescope.diagnose.runtime.workers import in_parallel, split, threads_for, workers_now
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 
@@ -44,7 +44,7 @@ def play(
         with edited(generator, edits[part], context.guidance, context.means):
             return generator.generate(prompts[part], seeds[part], seconds, context.sampling)
 
-    workers = min(workers_for(generator, batches.workers), batches.played)
+    workers = min(workers_now(generator, len(seeds), batches.workers), batches.played)
     parts = split(len(seeds), batches.played, workers)
 
     def done(count: int) -> None:

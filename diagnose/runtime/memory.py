@@ -22,7 +22,7 @@ from tonescope.diagnose.attribution.metrics import Metric, Playback
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.runtime.out_of_memory import RAN_OUT as RAN_OUT
 from tonescope.diagnose.runtime.out_of_memory import ran_out as ran_out
-from tonescope.diagnose.runtime.workers import workers_for
+from tonescope.diagnose.runtime.workers import most_workers
 from tonescope.models.errors import TonescopeError
 from tonescope.models.hooks import hooked, read
 from tonescope.models.sites import ATTRIBUTED
@@ -101,7 +101,7 @@ def playing(context: Context, tokens: int, takes: int, limit_gib: float | None) 
     )
     # Each worker decodes on its own; where that is too tight, fewer are at work.
     fitting = beside.bytes // max(1, cost.decoding + cost.row)
-    workers = max(1, min(workers_for(generator, context.batches.workers), fitting))
+    workers = max(1, min(most_workers(generator), fitting))
     allowed = beside.without(workers * cost.decoding, f"decoding {what}")
     return Playing(allowed.rows(cost.row, MOST_ROWS, f"generating {what}"), cost.row, allowed, workers)
 

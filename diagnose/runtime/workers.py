@@ -37,6 +37,7 @@ from tonescope.models.generator import Generator
 ASKED = "TONESCOPE_WORKERS"
 """The environment variable that says how many workers there are; 1 keeps all rows together."""
 MOST_BYTES = 256 * 2**20  # of weights: larger ones are read from memory at every step, once for each worker
+LOOK_SECONDS = 0.05  # at who else is at work
 FEW_ROWS = 8  # of a small model, which more threads than one play no faster
 
 Result = TypeVar("Result")
@@ -49,14 +50,14 @@ _LIBRARY = "transformers."  # puts on hooks of its own, which change nothing
 # --- how many ---------------------------------------------------------------------------------------------------------
 
 
-def workers_for(generator: Generator, asked: int | None = None) -> int:
-    """How many workers may play at once: as asked here or by :data:`ASKED`, or else as many as there are cores. One,
-    where rows have to stay together; warns if more were asked for.
+def most_workers(generator: Generator) -> int:
+    """How many workers may play at once: as :data:`ASKED` says, or else as many as there are cores. One, where rows
+    have to stay together; warns if more were asked for.
 
     Raises:
         TonescopeError: what the environment asks for is no number.
     """
-    asked = asked or _asked()
+    asked = _asked()
     if asked == 1:
         return 1
     if reason := together_reason(generator):
@@ -64,6 +65,16 @@ def workers_for(generator: Generator, asked: int | None = None) -> int:
             warnings.warn(f"{generator.name} plays all takes in this process: {reason}.", stacklevel=2)
         return 1
     return asked or (cores() if small(generator) else 1)
+
+
+def workers_now(generator: Generator, rows: int, most: int | None = None) -> int:
+    """How many workers should play so many rows now: no more than ``most`` and :func:`most_workers`, and unless
+    somebody asked for so many, no more than there are idle cores.
+
+    Rows in two groups are more work than in one: where others want the cores, everybody would wait for longer.
+    """
+    allowed = min(rows, most or rows, most_workers(generator))
+    return allowed if allowed <= 1 or _asked() else max(1, min(allowed, idle_cores()))
 
 
 def _asked() -> int | None:
@@ -118,6 +129,13 @@ def cores() -> int:
     siblings = max(1, logical // (psutil.cpu_count(logical=False) or logical))
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else logical
     return max(1, int(min(torch.get_num_threads(), math.ceil(bound / siblings), granted())))
+
+
+def idle_cores() -> int:
+    """Cores that this process is bound to and nobody uses while it waits for a moment."""
+    each = psutil.cpu_percent(LOOK_SECONDS, percpu=True)
+    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(each))
+    return round(sum(1 - busy / 100 for core, busy in enumerate(each) if core in mine))
 
 
 def granted(groups: Path = Path("/sys/fs/cgroup"), mine: Path = Path("/proc/self/cgroup")) -> float:
