@@ -102,14 +102,14 @@ def test_a_row_is_edited_as_if_alone_whatever_its_neighbours_are_given(
     generator: Generator, means: MeanActivations
 ) -> None:
     """A mean fills every position, also where another row of the batch is given a source, position by position."""
-    takes = generator.generate([PROMPTS[0]] * 2, [1, 2], SECONDS)
+    takes, other = (
+        generator.generate([words] * 2, [1, 2], SECONDS) for words in (PROMPTS[0], "smooth house with piano")
+    )
     for place in last_of_each_site(generator):
-        recorded = activations(Context(generator), takes, [place])
-        muted, patched = Edit((Unit(place, 0),)), Edit((Unit(place, 0),), "patch", source=recorded[0])
-        together, alone = (
-            _edited(generator, takes, place, edits, means) for edits in ([muted, patched], [muted, None])
-        )
-        assert torch.equal(together[0], alone[0]), place
+        muted, source = Edit((Unit(place, 0),)), activations(Context(generator), other, [place])[0]
+        patched = Edit((Unit(place, 0),), "patch", source=source)
+        beside, alone = (_edited(generator, takes, place, [muted, edit], means) for edit in (patched, None))
+        assert torch.equal(beside[0], alone[0]), place
 
 
 def _edited(
