@@ -4,6 +4,7 @@ The *old way* is one batch at a time on all threads, which wait for one another 
 is what Tonescope does. Both run in processes of their own, in turns, so that what else the machine does meets both.
 
 python -m benchmarks.cores [--repeats 5] [--pairs 3]
+python -m benchmarks.cores --sweep     # how long threads should wait: prints a table and keeps nothing
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import torch
 from benchmarks.kept_results import keep
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.play import play
-from tonescope.diagnose.runtime.workers import ASKED, cores, workers_for
+from tonescope.diagnose.runtime.workers import ASKED, cores, most_workers
 from tonescope.models.loading import load_generator
 
 PROMPT = "lo-fi beats with accordion"
@@ -35,12 +36,14 @@ ROWS = (1, 2, 4, 8, 32)
 FEW = 4  # rows of which the ratio is what was aimed at
 WAYS = {"old": {ASKED: "1", "GOMP_SPINCOUNT": "300000"}, "new": {}}  # libgomp's own number of turns, and ours
 DIAGNOSIS = ("diagnose", PROMPT, "--takes", "2", "--seconds", "2", "--rounds", "1", "--overwrite")
+TURNS = ("0", "1000", "10000", "100000", "300000")  # that a waiting thread makes before it gives its core away
 DECIDED = (ASKED, "GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
 def environment(way: str) -> dict[str, str]:
-    """The environment of a process that goes one of the :data:`WAYS`."""
-    return {name: value for name, value in os.environ.items() if name not in DECIDED} | WAYS[way]
+    """The environment of a process that goes one of the :data:`WAYS`, or ours with another number of turns."""
+    asked = WAYS.get(way, {"GOMP_SPINCOUNT": way})
+    return {name: value for name, value in os.environ.items() if name not in DECIDED} | asked
 
 
 class Player:
@@ -116,9 +119,8 @@ def diagnosed(way: str, together: int) -> float:
             )
             for index in range(together)
         ]
-        failed = [run.args for run in runs if run.wait()]
-        if failed:
-            raise RuntimeError(f"a diagnosis failed: {failed[0]}")
+        if any([run.wait() for run in runs]):
+            raise RuntimeError(f"a diagnosis failed; run: tonescope {' '.join(DIAGNOSIS)}")
         return time.perf_counter() - started
 
 
@@ -139,15 +141,27 @@ def at_once(pairs: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
     return rows, {name: median(ratios) for name, ratios in found.items()}
 
 
+def sweep(pairs: int) -> None:
+    """Print seconds of a diagnosis alone, and of two at once, by how long threads wait."""
+    runs: dict[str, list[tuple[float, float]]] = {turns: [] for turns in TURNS}
+    for repeat in range(pairs):
+        for turns in TURNS if repeat % 2 else reversed(TURNS):
+            runs[turns].append((diagnosed(turns, 1), diagnosed(turns, 2)))
+    for turns, found in runs.items():
+        alone, two = (median(seconds) for seconds in zip(*found, strict=True))
+        print(f"{turns:>7} turns: alone {alone:.1f} s, two at once {two:.1f} s, {two / alone:.2f} x")
+
+
 def main() -> None:
     """Play, then diagnose."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5, help="of playing")
     parser.add_argument("--pairs", type=int, default=3, help="rounds of diagnoses")
+    parser.add_argument("--sweep", action="store_true", help="compare how long threads may wait")
     parser.add_argument("--player", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.player:
-        serve()
+    if arguments.player or arguments.sweep:
+        serve() if arguments.player else sweep(arguments.pairs)
         return
     load = psutil.getloadavg()[0]
     generator = load_generator()
@@ -163,7 +177,7 @@ def main() -> None:
         "two_at_once_old": ratios["two_old"],
         "alone": ratios["alone"],
         "cores": cores(),
-        "workers": workers_for(generator),
+        "workers": most_workers(generator),
         "threads": torch.get_num_threads(),
         "load_before": load,
         "by_rows": by_rows,

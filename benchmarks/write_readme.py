@@ -83,6 +83,11 @@ def memory_known(found: Result) -> bool:
     return bool(found["worst"] <= 0.2 and found["under_limit"])
 
 
+def cores_used(found: Result) -> bool:
+    """Few takes are played faster, two diagnoses at once are no more than two, and one alone is no slower."""
+    return bool(found["ratio"] >= 1.6 and found["two_at_once"] <= 2.2 and found["alone"] <= 1.03)
+
+
 CLAIMS = (
     Claim(
         "parity",
@@ -147,6 +152,15 @@ CLAIMS = (
         "worst error {worst:.0%}",
         memory_known,
         script="peak_memory",
+    ),
+    Claim(
+        "cores",
+        "How much faster are 4 takes of 4 s played on two cores than as one batch on two threads? How long do two "
+        "diagnoses at once take, in the time of one? How long one alone, in the time it took before?",
+        "≥ 1.6 ×; ≤ 2.2 ×; ≤ 1.03 ×",
+        "{ratio:.2f} × ({ratio_lowest:.2f}–{ratio_highest:.2f}); {two_at_once:.2f} × (before: {two_at_once_old:.2f}); "
+        "{alone:.2f} ×; on {cores} cores with a load of {load_before:.1f} before",
+        cores_used,
     ),
 )
 

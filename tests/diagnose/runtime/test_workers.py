@@ -129,7 +129,7 @@ def test_busy_cores_are_left_to_others(
 
 
 def test_idle_cores_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers.psutil, "cpu_percent", lambda *_, **__: [0.0, 100.0, 20.0, 0.0])
+    monkeypatch.setattr("psutil.cpu_percent", lambda *_, **__: [0.0, 100.0, 20.0, 0.0])
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
     assert workers.idle_cores() == 2
 
