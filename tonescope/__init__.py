@@ -14,9 +14,9 @@ import os
 import lazy_loader
 
 # Threads that wait for one another keep their core for some milliseconds, in which nobody else gets it: two runs on one
-# machine would slow each other down fourfold. This many turns (a tenth of a millisecond or so) cost one run next to
-# nothing (`benchmarks/cores.py`). OpenMP reads it while torch is imported, so a program that imported torch before
-# keeps its own way of waiting, as does whoever said how.
+# machine would slow each other down fourfold. This many turns are a thirtieth of what OpenMP does by itself
+# (`python -m benchmarks.cores --sweep` compares numbers). OpenMP reads it while torch is imported, so a program that
+# imported torch before keeps its own way of waiting, as does whoever said how.
 if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
     os.environ["GOMP_SPINCOUNT"] = "10000"
 
