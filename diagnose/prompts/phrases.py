@@ -270,7 +270,7 @@ class _Chunker:
         if kind == "other" and "qualifier" in unit.roles and self._has(index + 1, {"form"}):
             return self._forms(index + 1), kind
         if kind == "genre":
-            while self._content(index + 1) and self._kind(self.units[index + 1]) == "genre":
+            while self._content(index + 1) and self._another_genre(index + 1):
                 index += 1  # names side by side are one genre ("ambient jungle")
         if kind in ("genre", "instrument"):
             return self._forms(index + 1), kind
@@ -285,6 +285,10 @@ class _Chunker:
             if following == "other":
                 return self._forms(index + 2), kind if kind != "tempo" else "tempo"
         return index + 1, kind
+
+    def _another_genre(self, index: int) -> bool:
+        """Whether a unit is a genre, and not the one before it once more."""
+        return self._kind(self.units[index]) == "genre" and self.units[index].words != self.units[index - 1].words
 
     def _instrument_ahead(self, index: int) -> int:
         """The unit of the instrument that moods and other words lead to ("with a gentle felt piano"); 0 if none."""
