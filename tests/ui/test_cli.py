@@ -57,7 +57,9 @@ def test_output_folder_holds_everything(folders: tuple[Path, Path], tmp_path: Pa
     assert diagnosis.prompt == PROMPT and len(diagnosis.takes) == 2
     assert diagnosis.drivers.group is not None
     played = trials(diagnosis)
-    assert len(played) == 2 + 2 * 3 + 2 + 3 and all(len(trial.audio) == 2 for trial in played)
+    words = [word.word for word in diagnosis.drivers.words]
+    assert sorted(words) == ["piano", "smooth jazz"]
+    assert len(played) == 2 + 2 * 3 + 2 + len(words) and all(len(trial.audio) == 2 for trial in played)
     rows = diagnosis.takes + diagnosis.drivers.tested
     assert [take.seed for take in rows] == [1, 2, 3, 4]
     names = [take.audio for take in rows] + [name for trial in played for name in trial.audio]
