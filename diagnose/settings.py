@@ -14,7 +14,7 @@ MOST_TAKES = 256
 LONGEST_SECONDS = 60.0
 LARGEST_SEED = 10**18  # takes, rounds and tests count up from it, and stay below 2^63
 ROUNDS = 3
-CANDIDATES = 32
+CANDIDATES = 40
 DRAWS = 2  # random candidates in a round of choosing
 CAREFUL = (4, 1)  # smoothgrad samples and rollout steps that gradients are taken with
 PLAIN = (1, 0)
@@ -89,7 +89,7 @@ class Settings(BaseModel):
     ] = False
     candidates: Annotated[
         int,
-        Range(1, 1000, "{} candidates cannot be muted one by one", "32 are usual"),
+        Range(1, 1000, "{} candidates cannot be muted one by one", "40 are usual"),
         Field(description="Mute so many of the likeliest units one by one to find those that do it."),
     ] = CANDIDATES
     strongest_share: Annotated[
@@ -124,7 +124,7 @@ class Settings(BaseModel):
         Flag("--test-words"),
         Range(0, 200, "{} words cannot be verified one by one"),
         Field(description="Verify so many words by leaving them out, the strongest first."),
-    ] = 3
+    ] = 4
     doses: Annotated[
         tuple[float, ...],
         Flag("--dose"),

@@ -24,6 +24,8 @@ FIRST_TAKES = 2  # in which every candidate is muted
 FINALISTS = 8  # that are measured in all takes
 GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
 POOL = 31  # units whose contributions are told apart
+STRONG = 0.25  # of the strongest effect; what does less is not asked what it does to other prompts
+TRIED_GROUPS = 2  # that are made small, at most
 UNSPECIFIC = 2  # of the other prompts may change; more, and a group holds more than this confusion
 
 
@@ -80,12 +82,14 @@ def search(
     advance(0.8)
     known = {muted.group for muted in finalists}
     found = SearchResult(measured=[*finalists, *(muted for muted in singles if muted.group not in known)])
-    turning = specific_first(elsewhere, [muted for muted in finalists if muted.turns])
-    if turning and not unspecific(turning[0]):
+    strong = [muted for muted in finalists if muted.turns or muted.effect < STRONG * finalists[0].effect]
+    ordered = specific_first(elsewhere, strong)
+    turning = [muted for muted in ordered if muted.turns and not unspecific(muted)]
+    if turning:
         found.keep(turning[0], "alone")
         found.alternates = [unit for muted in turning[1:] for unit in muted.group if isinstance(unit, Unit)]
     else:
-        held_back = {unit for muted in turning for unit in muted.group}
+        held_back = {unit for muted in ordered if unspecific(muted) for unit in muted.group}
         by_effect = [unit for muted in found.measured for unit in muted.group]
         pool = [unit for pair in zip(ranked, by_effect, strict=True) for unit in pair if unit not in held_back]
         _together(course, found, [unit for unit in dict.fromkeys(pool) if isinstance(unit, Unit)][:POOL])
@@ -144,9 +148,9 @@ def _together(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> Non
     order = [share.unit for share in shares]
     sizes = [size for size in GROUP_SIZES if size <= len(order)]
     found.groups = course.first([tuple(order[:size]) for size in sizes])
-    for smallest in sorted((muted for muted in found.groups if muted.turns), key=lambda muted: len(muted.group)):
-        if not trials.measure([smallest.group])[0].turns:
-            continue
+    works = sorted((muted for muted in found.groups if muted.turns), key=lambda muted: len(muted.group))
+    works = [muted for muted in trials.measure([muted.group for muted in works[: 2 * TRIED_GROUPS]]) if muted.turns]
+    for smallest in works[:TRIED_GROUPS]:
         core = trials.measure([minimal_set(trials, smallest.group, trials.seeds)])[0]
         if unspecific(specific_first(course.elsewhere, [core])[0]):
             continue

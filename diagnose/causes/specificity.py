@@ -9,11 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-import torch
-from torch import Tensor
-
-from tonescope.diagnose.attribution.gradients import attribute
-from tonescope.diagnose.attribution.metrics import own_log_probability
 from tonescope.diagnose.causes.muting_trials import Group
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
@@ -23,7 +18,6 @@ from tonescope.diagnose.judging.verdict import hear
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import posterior
-from tonescope.models.units import Location
 
 OTHER_PROMPTS = 4
 SEED = 80_000
@@ -69,11 +63,3 @@ class Elsewhere:
     def _heard(self, takes: Takes) -> list[str]:
         judge = self.context.listener
         return hear(posterior(judge, takes.waveform, self.context.rate), judge.labels)
-
-    def estimates(self, sites: Sequence[str]) -> dict[Location, Tensor]:
-        """The size of every unit's gradient effect on the log-probability of these takes: (units,) a location."""
-        found = [
-            attribute(self.context, self.takes.pick([row]), own_log_probability(), sites=sites)
-            for row in range(len(self.takes))
-        ]
-        return {place: torch.cat([part.units[place] for part in found]).abs().mean(0) for place in found[0].units}

@@ -240,7 +240,7 @@ def _search(run: _Run, stage: Stage) -> None:
     stage.note(run.playing_bytes)
     trials, elsewhere = MutingTrials(run.context, run.takes, contrast), Elsewhere(run.context, contrast)
     trials.fill(run.request.seeds.round(number) for number in range(1, MORE_BLOCKS + 1))
-    ranked = Screening.of(run.context, run.takes, run.found, elsewhere).candidates(settings.candidates)
+    ranked = Screening.of(run.context, run.takes, run.found).candidates(settings.candidates)
     places = generator.locations(*screened_sites(generator)) if "drift" in run.verdict.kind else []
     found = search(trials, elsewhere, ranked, places, short=trials.shortened(), advance=stage)
     if not found.group:
@@ -263,8 +263,11 @@ def _strongest(run: _Run, stage: Stage) -> tuple[Unit, ...]:
 
 
 def _predict(run: _Run, stage: Stage) -> None:
-    """What leaving out each word will do."""
-    estimates = run.estimates
+    """What leaving out each word will do, where not every word is going to be left out anyway."""
+    estimates, settings = run.estimates, run.request.settings
+    removable = [word for word in estimates.words if without(estimates.prompt, word)]
+    if settings.quick or len(removable) <= settings.tested_words:
+        return
     ahead = words_to_predict(estimates.prompt, estimates.words, estimates.found)
     changes = predicted_changes(run.context, run.takes, ahead, run.contrast, advance=stage).tolist() if ahead else []
     predicted = {variant.name: change for variant, change in zip(ahead, changes, strict=True)}
