@@ -50,10 +50,12 @@ def contributions(
     """The contribution of every unit in the takes of ``seeds``, the strongest first."""
     runs = design(len(units))
     groups = [tuple(unit for unit, muted in zip(units, run, strict=True) if muted) for run in runs]
-    played = dict(
-        zip(groups, trials.measure([group for group in groups if group], seeds, advance=advance), strict=False)
-    )
-    changes = np.array([played[group].effect if group in played else 0.0 for group in groups])
+    # Every run in one take, in turns: the next run is as good a repetition as the same one again.
+    changes = np.zeros(len(runs))
+    for turn, seed in enumerate(seeds):
+        mine = [row for row in range(turn, len(runs), len(seeds)) if groups[row]]
+        muted = trials.measure([groups[row] for row in mine], [seed], advance=advance)
+        changes[mine] = [found.bounded.get(seed, 0.0) for found in muted]
     measured = [(changes[muted], changes[~muted]) for muted in runs.T]
     effects = np.array([inside.mean() - outside.mean() for inside, outside in measured])
     # What the sum of all effects leaves unexplained is the noise; few runs are left for it, so the spread of the

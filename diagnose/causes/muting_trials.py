@@ -26,6 +26,7 @@ Group = tuple[Unit | Location, ...]
 """Units, or whole locations, that are muted together."""
 
 FEWEST_TAKES = 4  # to try things in; chance turns single ones back
+CERTAIN = 8.0  # nats
 SHORTEST_SECONDS = 1.0  # in which a genre can be heard
 MOST = 0.75  # of the takes have to turn back for a group to count
 
@@ -42,6 +43,8 @@ class Muted:
     Attributes:
         group: what is muted.
         changes: change of the margin, in takes of intact sound.
+        bounded: the same with margins cut off at :data:`CERTAIN` either way: beyond it they say how sure the judge is
+            that a third genre is less like one of the two.
         back: whether the take turned back: it is no longer heard as the target, the foil is likelier where there is
             one, and its sound is intact.
         broke: where the sound broke.
@@ -50,14 +53,15 @@ class Muted:
 
     group: Group
     changes: dict[int, float] = field(default_factory=dict)
+    bounded: dict[int, float] = field(default_factory=dict)
     back: dict[int, bool] = field(default_factory=dict)
     broke: set[int] = field(default_factory=set)
     elsewhere: int | None = None
 
     @property
     def effect(self) -> float:
-        """Mean change of the margin; none at all, where the sound broke in every take."""
-        return fmean(self.changes.values()) if self.changes else 0.0
+        """Mean change of the bounded margin; none at all, where the sound broke in every take."""
+        return fmean(self.bounded.values()) if self.bounded else 0.0
 
     @property
     def share(self) -> float:
@@ -104,8 +108,8 @@ class MutingTrials:
             self.rows += len(seeds)
 
     def shortened(self) -> MutingTrials | None:
-        """Takes of half the length, of the same seeds; ``None`` where that would be very short, or none of them is
-        still heard as the target."""
+        """Takes of half the length, of the same seeds; ``None`` where that would be very short, or the target is not
+        heard in most of them yet."""
         seconds = self.context.seconds / 2
         if seconds < SHORTEST_SECONDS:
             return None
@@ -113,7 +117,7 @@ class MutingTrials:
         takes = play(context, [self.prompt] * len(self.seeds), self.seeds)
         shorter = MutingTrials(context, takes, self.contrast)
         shorter.rows = len(takes)
-        return shorter if shorter.heard_as_target >= 2 else None
+        return shorter if shorter.heard_as_target >= MOST * len(takes) else None
 
     def add(self, takes: Takes) -> None:
         """More untouched takes of the same prompt; those that are not heard as the target are left out."""
@@ -153,9 +157,14 @@ class MutingTrials:
                 muted.broke.add(seed)
             else:
                 muted.changes[seed] = margin - self._margins[seed]
+                muted.bounded[seed] = _bounded(margin) - _bounded(self._margins[seed])
 
     def _listen(self, waveform: Tensor) -> tuple[list[float], list[str]]:
         judge = self.context.listener
         logits = listening.listen(judge, waveform, self.context.rate)
         margins = listening.contrast(judge.labels, logits, self.contrast.target, self.contrast.foil)
         return margins.tolist(), hear(logits.softmax(-1), judge.labels)
+
+
+def _bounded(margin: float) -> float:
+    return max(-CERTAIN, min(CERTAIN, margin))

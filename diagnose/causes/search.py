@@ -23,7 +23,7 @@ from tonescope.models.units import Location, Unit
 FIRST_TAKES = 2  # in which every candidate is muted
 FINALISTS = 8  # that are measured in all takes
 GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
-POOL = 31  # units whose contributions are told apart
+POOL = 63  # units whose contributions are told apart
 STRONG = 0.25  # of the strongest effect; what does less is not asked what it does to other prompts
 TRIED_GROUPS = 2  # that are made small, at most
 UNSPECIFIC = 2  # of the other prompts may change; more, and a group holds more than this confusion

@@ -238,11 +238,13 @@ def _search(run: _Run, stage: Stage) -> None:
     if settings.quick:
         return
     stage.note(run.playing_bytes)
-    trials, elsewhere = MutingTrials(run.context, run.takes, contrast), Elsewhere(run.context, contrast)
+    trials = MutingTrials(run.context, run.takes, contrast)
     trials.fill(run.request.seeds.round(number) for number in range(1, MORE_BLOCKS + 1))
     ranked = Screening.of(run.context, run.takes, run.found).candidates(settings.candidates)
     places = generator.locations(*screened_sites(generator)) if "drift" in run.verdict.kind else []
-    found = search(trials, elsewhere, ranked, places, short=trials.shortened(), advance=stage)
+    short = trials.shortened()
+    elsewhere = Elsewhere((short or trials).context, contrast)
+    found = search(trials, elsewhere, ranked, places, short=short, advance=stage)
     if not found.group:
         found.group = _strongest(run, stage)
         found.trial = trials.measure([found.group])[0]
