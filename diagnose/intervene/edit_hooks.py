@@ -77,7 +77,7 @@ class _Writer:
             if edit.kind == "set":
                 addend[line, ..., columns] = edit.strength * edit.value
             elif filling is not None:
-                put = filling[branch] if filling.ndim == 4 else filling[branch][:, None]
+                put = filling[branch] if filling.ndim == 4 else filling[branch][:, None].expand(-1, length, -1)
                 addend[line, :, : put.shape[1], columns] = edit.strength * put[..., columns].float()
         device, dtype = generator.device, generator.activation_dtype(location)
         return factor.to(device, dtype), addend.to(device, dtype)
