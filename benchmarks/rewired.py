@@ -37,7 +37,6 @@ STRENGTHS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 DRIFT, BACK = (0.6, 1.0), 0.8  # shares of takes: that drift, and that turn back when muted
 CHECKED_TAKES = 5
 SCANNED_TAKES = 3  # that a strength is looked for with
-DEBUG = True
 TRIES = 2  # strengths that a recipe is checked at
 SELECTIVE = 12  # units are drawn from so many of the most selective of a location
 ADAPTER_NOISE = 0.1  # of the size of an adapter's change is in directions of no meaning
@@ -320,8 +319,6 @@ def calibrated(context: Context, recipe: Recipe, known: Statistics) -> Recipe | 
     for index in order[:TRIES]:
         stronger = replace(recipe, strength=drifting[index])
         found = check(context, stronger, known)
-        if DEBUG:
-            print("   ", stronger.strength, found, flush=True)
         if fits(stronger, found):
             return replace(stronger, drift=found.drift, back=found.back)
     return None
@@ -344,5 +341,8 @@ def _drift(context: Context, recipe: Recipe, known: Statistics) -> list[float]:
 
     if recipe.location:
         return [shares(strength, [None])[0] for strength in STRENGTHS]
+    if recipe.kind == "stand-ins":  # each has to suffice
+        alone = [_drift(context, replace(recipe, kind="neuron", units=(unit,)), known) for unit in recipe.units]
+        return [min(pair) for pair in zip(*alone, strict=True)]
     units = tuple(generator.unit(name) for name in recipe.units)
     return shares(1.0, [None if scale == 1 else Edit(units, "scale", scale) for scale in STRENGTHS])

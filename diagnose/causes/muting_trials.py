@@ -99,6 +99,11 @@ class MutingTrials:
         """Those of the takes that things are tried in."""
         return self._clean.seeds
 
+    @property
+    def untouched(self) -> Takes:
+        """The takes that things are tried in, as they are."""
+        return self._clean
+
     def fill(self, blocks: Iterable[Sequence[int]], fewest: int = FEWEST_TAKES) -> None:
         """Play blocks of seeds until there are ``fewest`` takes that are heard as the target, or no block is left."""
         for seeds in blocks:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tonescope.diagnose.causes.contributions import contributions
+from tonescope.diagnose.causes.interchange import enough
 from tonescope.diagnose.causes.minimal_set import minimal_set
 from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
 from tonescope.diagnose.causes.specificity import Elsewhere
@@ -64,6 +65,7 @@ def search(
     locations: Sequence[Location] = (),
     *,
     short: MutingTrials | None = None,
+    other_prompt: str | None = None,
     advance: Advance = lambda share: None,
 ) -> SearchResult:
     """Find the smallest set.
@@ -74,6 +76,8 @@ def search(
         ranked: candidates, the likeliest first.
         locations: whole locations to try where no units do it; none, where that is not asked.
         short: shorter takes for what is tried first; ``trials``, if absent.
+        other_prompt: one that is not heard as the target, to put activations into: it tells units that are only
+            needed together from units that each do it.
         advance: told the share that is done, where units are found at once.
     """
     course = _Course(trials, short or trials, elsewhere)
@@ -86,8 +90,7 @@ def search(
     ordered = specific_first(elsewhere, strong)
     turning = [muted for muted in ordered if muted.turns and not unspecific(muted)]
     if turning:
-        found.keep(turning[0], "alone")
-        found.alternates = [unit for muted in turning[1:] for unit in muted.group if isinstance(unit, Unit)]
+        _alone(course, found, turning, other_prompt)
     else:
         held_back = {unit for muted in ordered if unspecific(muted) for unit in muted.group}
         by_effect = [unit for muted in found.measured for unit in muted.group]
@@ -138,6 +141,17 @@ def specific_first(elsewhere: Elsewhere, turning: list[Muted]) -> list[Muted]:
         for muted, count in zip(turning, changed, strict=True):
             muted.elsewhere = count
     return sorted(turning, key=lambda muted: (unspecific(muted), muted.effect))
+
+
+def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted], other_prompt: str | None) -> None:
+    """Units that each turn the takes back: the strongest; or those that bring the confusion only together."""
+    units = [unit for muted in turning for unit in muted.group if isinstance(unit, Unit)]
+    bring = enough(course.short, other_prompt, units) if other_prompt and len(units) > 1 else ()
+    if len(bring) > 1:
+        found.keep(course.trials.measure([bring])[0], "together")
+    else:
+        found.keep(turning[0], "alone")
+    found.alternates = [unit for unit in units if unit not in found.group]
 
 
 def _together(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> None:

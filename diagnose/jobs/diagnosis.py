@@ -244,7 +244,8 @@ def _search(run: _Run, stage: Stage) -> None:
     places = generator.locations(*screened_sites(generator)) if "drift" in run.verdict.kind else []
     short = trials.shortened()
     elsewhere = Elsewhere((short or trials).context, contrast)
-    found = search(trials, elsewhere, ranked, places, short=short, advance=stage)
+    other = _other_prompt(run, bare_word(run.intent, run.verdict, run.request.prompt))
+    found = search(trials, elsewhere, ranked, places, short=short, other_prompt=other, advance=stage)
     if not found.group:
         found.group = _strongest(run, stage)
         found.trial = trials.measure([found.group])[0]
@@ -287,12 +288,17 @@ def _verify(run: _Run, stage: Stage) -> None:
     run.results = Reading(plan, run.played, timed).results(models.vocabulary)
 
 
-def _interchange(run: _Run, group: Group, bare: str | None) -> Interchange:
-    """Into the genre word alone, or the prompt without the word that is predicted to matter most, or else an ordinary
-    prompt."""
+def _other_prompt(run: _Run, bare: str | None) -> str:
+    """Not heard as the target, as far as is known: the genre word alone, or the prompt without the word that is
+    estimated to matter most, or else an ordinary prompt."""
     words = run.estimates.ranked_words
     shorter = next((text for word in words if (text := without(run.request.prompt, word))), None)
-    prompt = bare or shorter or other_prompts(run.contrast)[0]
+    return bare or shorter or other_prompts(run.contrast)[0]
+
+
+def _interchange(run: _Run, group: Group, bare: str | None) -> Interchange:
+    """The set's activations, put into another prompt."""
+    prompt = _other_prompt(run, bare)
     heard_as_target = [
         row
         for row, label in enumerate(run.posterior.argmax(1).tolist())
