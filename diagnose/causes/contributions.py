@@ -48,12 +48,12 @@ def contributions(
     trials: MutingTrials, units: Sequence[Unit], seeds: Sequence[int], *, advance: Advance | None = None
 ) -> list[Contribution]:
     """The contribution of every unit in the takes of ``seeds``, the strongest first."""
+    if not units:
+        return []
     runs = design(len(units))
     groups = [tuple(unit for unit, muted in zip(units, run, strict=True) if muted) for run in runs]
-    played = dict(
-        zip(groups, trials.measure([group for group in groups if group], seeds, advance=advance), strict=False)
-    )
-    changes = np.array([played[group].effect if group in played else 0.0 for group in groups])
+    # Nothing is muted in the first run.
+    changes = np.array([0.0, *(muted.effect for muted in trials.measure(groups[1:], seeds, advance=advance))])
     measured = [(changes[muted], changes[~muted]) for muted in runs.T]
     effects = np.array([inside.mean() - outside.mean() for inside, outside in measured])
     # What the sum of all effects leaves unexplained is the noise; few runs are left for it, so the spread of the

@@ -84,12 +84,12 @@ def search(
     if turning and not unspecific(turning[0]):
         found.keep(turning[0], "alone")
         found.alternates = [unit for muted in turning[1:] for unit in muted.group if isinstance(unit, Unit)]
-    else:
+    elif trials.heard_as_target:
         held_back = {unit for muted in turning for unit in muted.group}
         by_effect = [unit for muted in found.measured for unit in muted.group]
         pool = [unit for pair in zip(ranked, by_effect, strict=True) for unit in pair if unit not in held_back]
         _together(course, found, [unit for unit in dict.fromkeys(pool) if isinstance(unit, Unit)][:POOL])
-    if not found.group and locations:
+    if not found.group and locations and trials.heard_as_target:
         _whole_locations(course, found, locations)
     found.rows = course.rows
     return found
