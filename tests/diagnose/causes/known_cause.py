@@ -15,9 +15,9 @@ from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import PROMPTS, measure
 from tonescope.diagnose.intervene.play import play
-from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.jobs.diagnosis import diagnose
 from tonescope.diagnose.jobs.request import Models, Request
+from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.schema import Contrast, Diagnosis
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.taxonomy import from_rows
@@ -109,12 +109,13 @@ def known(units: tuple[Unit, ...] = (FIRST,), *, everywhere: bool = False) -> Kn
         if "encoder_attn.out_proj" in name or "enc_to_dec_proj" in name:
             weight.data *= 30  # so that the prompt is heard in what is played
     where = [_neurons(generator, unit.location) for unit in units]
-    wanted = torch.tensor(ANSWER if not everywhere else (ANSWER[0], ANSWER[0]))
+    wanted = torch.tensor((ANSWER[0], ANSWER[0]) if everywhere else ANSWER)
+    push = 4 * PUSH if everywhere else PUSH  # prompts differ in all else that is played
     reads = [_answering(generator, into, wanted) for into, _ in where]
     with torch.no_grad():
         for unit, (into, out), weights in zip(units, where, reads, strict=True):
             into.weight[unit.index] = weights
-            out.weight[:, unit.index] = PUSH * _direction(generator, unit.location)
+            out.weight[:, unit.index] = push * _direction(generator, unit.location)
     means = measure(generator, 0.5, Sampling(), rows=len(PROMPTS))
     for unit in units if everywhere else ():
         means.values[unit.location][..., unit.index] = 0.0
