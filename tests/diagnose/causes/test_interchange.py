@@ -51,11 +51,19 @@ def test_what_runs_along_the_tokens_is_averaged_and_fits_a_prompt_of_any_length(
     (edit,) = put_in(context, takes.pick([0]), (READER,), prompt, 1)
     assert edit.source is not None
     values = edit.source.values[READS]
-    assert values.shape[2] == int(context.generator.token_mask([prompt]).sum())
+    assert values.shape[2] == context.generator.token_mask([prompt, PROMPT]).shape[1]
     assert torch.equal(values, values[:, :, :1].expand_as(values))
     (recorded,) = activations(context, takes.pick([0]), [READS])
     assert torch.allclose(values[:, :, 0], recorded.values[READS].mean(2))
     assert len(play(context, [prompt], [1], [edit])) == 1
+
+
+def test_case_an_interchange_into_a_shorter_prompt_is_played_beside_the_longer_one() -> None:
+    context, takes = known((READER,)).context, known((READER,)).takes
+    edits = put_in(context, takes, (READER,), "jazz", 2)
+    alone = play(context, ["jazz"] * 2, (1, 2), edits)
+    beside = play(context, [PROMPT, "jazz", "jazz"], (1, 1, 2), [None, *edits])
+    assert torch.equal(beside.state["codes"][1:], alone.state["codes"])
 
 
 def test_its_own_activations_leave_a_prompt_as_it_is() -> None:
