@@ -1,13 +1,14 @@
 """Contributions: how much each of many units does, where none does it alone.
 
 Half of the units are muted at a time, by a design in which every unit is muted in half of the runs and every two
-together in a quarter of them (Plackett and Burman 1946; a Hadamard matrix). So each effect is the difference of two
-means over all runs: units that stand in for one another, that are needed together, and that each do a part, all show.
+together in a quarter of them (Plackett and Burman 1946). So each effect is the difference of two means over all runs:
+units that stand in for one another, that are needed together, and that each do a part, all show. Every run has a
+counterpart in which the others are muted instead (fold-over: Box and Hunter 1961), or else what two units do together
+would look like the effect of a third.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from tonescope.diagnose.intervene.play import Advance
 from tonescope.models.units import Unit
 
 SURE = 3.0  # standard errors below zero
+PRIMES = (3, 11, 19, 23, 31, 43, 47)  # one less than a multiple of 4: most units of a design, by size
 
 
 @dataclass(frozen=True)
@@ -36,31 +38,42 @@ class Contribution:
 
 
 def design(units: int) -> NDArray[np.bool_]:
-    """Which units are muted in which run: (runs, units), every column half true."""
-    size = 2 ** math.ceil(math.log2(units + 1))
-    matrix = np.ones((1, 1), dtype=int)
-    while len(matrix) < size:
-        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-    return matrix[:, 1 : units + 1] < 0
+    """Which units, at most 47, are muted in which run: (runs, units), every column half true. Runs are the quadratic
+    residues of a prime, shifted by one each time, and none; then their counterparts in the same order."""
+    prime = next(prime for prime in PRIMES if prime >= units)
+    residues = np.isin(np.arange(prime), np.arange(prime) ** 2 % prime)
+    shifts = (np.arange(prime) - np.arange(prime)[:, None]) % prime
+    runs = np.concatenate([residues[shifts], np.zeros((1, prime), dtype=bool)])
+    return np.concatenate([runs, ~runs])[:, :units]
 
 
 def contributions(
     trials: MutingTrials, units: Sequence[Unit], seeds: Sequence[int], *, advance: Advance | None = None
 ) -> list[Contribution]:
-    """The contribution of every unit in the takes of ``seeds``, the strongest first."""
+    """The contribution of every unit, the strongest first. Each run, and its counterpart, is played in one of the
+    takes of ``seeds``, in turns; runs whose sound broke are left out."""
+    if not units:
+        return []
     runs = design(len(units))
     groups = [tuple(unit for unit, muted in zip(units, run, strict=True) if muted) for run in runs]
-    # Every run in one take, in turns: the next run is as good a repetition as the same one again.
     changes = np.zeros(len(runs))
     for turn, seed in enumerate(seeds):
-        mine = [row for row in range(turn, len(runs), len(seeds)) if groups[row]]
-        muted = trials.measure([groups[row] for row in mine], [seed], advance=advance)
-        changes[mine] = [found.bounded.get(seed, 0.0) for found in muted]
+        mine = [run for run in range(len(runs)) if run % (len(runs) // 2) % len(seeds) == turn and groups[run]]
+        for run, muted in zip(mine, trials.measure([groups[run] for run in mine], (seed,)), strict=True):
+            changes[run] = muted.changes.get(seed, np.nan)
+        if advance:
+            advance((turn + 1) / len(seeds))
     measured = [(changes[muted], changes[~muted]) for muted in runs.T]
-    effects = np.array([inside.mean() - outside.mean() for inside, outside in measured])
+    effects = np.array([_mean(inside) - _mean(outside) for inside, outside in measured])
     # What the sum of all effects leaves unexplained is the noise; few runs are left for it, so the spread of the
     # effects themselves bounds it from below: most units do nothing (Lenth 1989).
     typical = 1.5 * np.median(np.abs(effects))
     spread = 1.5 * np.median(np.abs(effects[np.abs(effects) <= 2.5 * typical])) if typical else 0.0
     order = effects.argsort()
     return [Contribution(units[row], float(effects[row]), float(effects[row] / max(spread, 1e-9))) for row in order]
+
+
+def _mean(changes: NDArray[np.floating]) -> float:
+    """Of the runs whose sound is intact; 0 where there is none."""
+    intact = changes[np.isfinite(changes)]
+    return float(intact.mean()) if len(intact) else 0.0

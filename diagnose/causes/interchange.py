@@ -30,10 +30,12 @@ def put_in(context: Context, takes: Takes, group: Group, prompt: str, count: int
     """One edit for each of ``count`` takes of ``prompt``: the group's activations in one of ``takes``, which are as
     long.
 
-    What runs along the tokens of a prompt is averaged over them: another prompt has other tokens.
+    What runs along the tokens of a prompt is averaged over them: another prompt has other tokens. The mean stands at as
+    many as the longer of the two has, for they may be read together.
     """
-    tokens = int(context.generator.token_mask([prompt]).sum())
-    sources = [_spread(source, tokens) for source in activations(context, takes, locations_of(group))]
+    locations = locations_of(group)
+    tokens = context.generator.token_mask([prompt, takes.prompts[0]]).shape[1]
+    sources = [_spread(source, tokens) for source in activations(context, takes, locations)]
     return tuple(Edit(group, "patch", source=sources[row % len(sources)]) for row in range(count))
 
 

@@ -45,8 +45,8 @@ class Muted:
         changes: change of the margin, in takes of intact sound.
         bounded: the same with margins cut off at :data:`CERTAIN` either way: beyond it they say how sure the judge is
             that a third genre is less like one of the two.
-        back: whether the take turned back: it is no longer heard as the target, the foil is likelier where there is
-            one, and its sound is intact.
+        back: whether the take turned back: it was heard as the target and no longer is, the foil is likelier where
+            there is one, and its sound is intact.
         broke: where the sound broke.
         elsewhere: how many other prompts are then heard as something else, where that was tried.
     """
@@ -79,7 +79,8 @@ class MutingTrials:
 
     Args:
         context: models and sampling.
-        takes: untouched takes of one prompt; those not heard as the target are left out, unless none is.
+        takes: untouched takes of one prompt. Those not heard as the target are left out; where none is, all are kept
+            to measure the margin in, and none can turn back.
         contrast: what is heard, and against what.
     """
 
@@ -87,11 +88,10 @@ class MutingTrials:
         self.context, self.contrast, self.prompt = context, contrast, takes.prompts[0]
         self.rows = 0  # played so far
         self._known: dict[frozenset[Unit | Location], Muted] = {}
-        margins, heard = self._listen(takes.waveform)
-        drifted = [row for row, label in enumerate(heard) if label == contrast.target] or list(range(len(takes)))
-        self.heard_as_target = heard.count(contrast.target)
-        self._clean = takes.pick(drifted)
-        self._margins = dict(zip(self._clean.seeds, [margins[row] for row in drifted], strict=True))
+        self._margins: dict[int, float] = {}
+        drifted = self._drifted(takes)
+        self.heard_as_target = len(drifted)
+        self._clean = takes.pick(drifted or range(len(takes)))
         self._usual = audio_quality.natural_distance(takes.waveform, context.rate)
 
     @property
@@ -107,7 +107,7 @@ class MutingTrials:
     def fill(self, blocks: Iterable[Sequence[int]], fewest: int = FEWEST_TAKES) -> None:
         """Play blocks of seeds until there are ``fewest`` takes that are heard as the target, or no block is left."""
         for seeds in blocks:
-            if len(self.seeds) >= fewest:
+            if self.heard_as_target >= fewest:
                 break
             self.add(play(self.context, [self.prompt] * len(seeds), seeds))
             self.rows += len(seeds)
@@ -125,12 +125,19 @@ class MutingTrials:
         return shorter if shorter.heard_as_target >= MOST * len(takes) else None
 
     def add(self, takes: Takes) -> None:
-        """More untouched takes of the same prompt; those that are not heard as the target are left out."""
+        """More untouched takes of the same prompt; those that are not heard as the target, or not made of numbers, are
+        left out."""
+        if new := self._drifted(takes):
+            picked = takes.pick(new)
+            self._clean = Takes.join([self._clean, picked]) if self.heard_as_target else picked
+            self.heard_as_target += len(new)
+
+    def _drifted(self, takes: Takes) -> list[int]:
+        """Which takes are heard as the target; the margins of all are noted."""
         margins, heard = self._listen(takes.waveform)
-        new = [row for row, label in enumerate(heard) if label == self.contrast.target]
-        if new:
-            self._clean = Takes.join([self._clean, takes.pick(new)])
-            self._margins |= {takes.seeds[row]: margins[row] for row in new}
+        self._margins |= dict(zip(takes.seeds, margins, strict=True))
+        sound = listening.finite_takes(takes.waveform).tolist()
+        return [row for row, label in enumerate(heard) if label == self.contrast.target and sound[row]]
 
     def measure(
         self, groups: Iterable[Group], seeds: Sequence[int] | None = None, *, advance: Advance | None = None
@@ -149,7 +156,12 @@ class MutingTrials:
         context, seeds = self.context, [seed for _, seed in rows]
         edits = {id(muted): Edit(muted.group) for muted, _ in rows}
         played = play(
-            context, [self.prompt] * len(rows), seeds, [edits[id(muted)] for muted, _ in rows], advance=advance
+            context,
+            [self.prompt] * len(rows),
+            seeds,
+            [edits[id(muted)] for muted, _ in rows],
+            strict=False,  # what changes nothing has no effect
+            advance=advance,
         )
         self.rows += len(rows)
         beside = self._clean.pick([self._clean.seeds.index(seed) for seed in seeds])
@@ -157,7 +169,7 @@ class MutingTrials:
         margins, heard = self._listen(played.waveform)
         for (muted, seed), margin, label, lost in zip(rows, margins, heard, broke, strict=True):
             turned = label != self.contrast.target and (self.contrast.foil is None or margin < 0)
-            muted.back[seed] = turned and not lost
+            muted.back[seed] = turned and not lost and self.heard_as_target > 0
             if lost:
                 muted.broke.add(seed)
             else:
@@ -166,7 +178,7 @@ class MutingTrials:
 
     def _listen(self, waveform: Tensor) -> tuple[list[float], list[str]]:
         judge = self.context.listener
-        logits = listening.listen(judge, waveform, self.context.rate)
+        logits = listening.listen(judge, audio_quality.silenced(waveform), self.context.rate)
         margins = listening.contrast(judge.labels, logits, self.contrast.target, self.contrast.foil)
         return margins.tolist(), hear(logits.softmax(-1), judge.labels)
 

@@ -96,7 +96,7 @@ def search(
         by_effect = [unit for muted in found.measured for unit in muted.group]
         pool = [unit for pair in zip(ranked, by_effect, strict=True) for unit in pair if unit not in held_back]
         _together(course, found, [unit for unit in dict.fromkeys(pool) if isinstance(unit, Unit)][:POOL])
-    if not found.group and locations:
+    if not found.group and locations and trials.heard_as_target:
         _whole_locations(course, found, locations)
     found.rows = course.rows
     return found

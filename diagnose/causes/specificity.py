@@ -14,6 +14,7 @@ from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import PROMPTS
 from tonescope.diagnose.intervene.play import play
+from tonescope.diagnose.judging.audio_quality import silenced
 from tonescope.diagnose.judging.verdict import hear
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.generator import Takes
@@ -54,7 +55,7 @@ class Elsewhere:
         """How many of the takes are heard as something else where each group is muted."""
         count = len(self.prompts)
         rows = [Edit(group) for group in groups for _ in self.prompts]
-        played = play(self.context, [*self.prompts] * len(groups), [*self.seeds] * len(groups), rows)
+        played = play(self.context, [*self.prompts] * len(groups), [*self.seeds] * len(groups), rows, strict=False)
         self.rows += len(rows)
         before, after = self._heard(self.takes), self._heard(played)
         parts = [after[start : start + count] for start in range(0, len(after), count)]

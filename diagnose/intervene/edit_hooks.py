@@ -154,8 +154,9 @@ class _Writer:
         triples = torch.tensor(found, dtype=torch.long, device=self.generator.device).reshape(-1, 3)
         return triples[:, 0], triples[:, 1], triples[:, 2]
 
-    def check(self) -> None:
-        """Raise when an edit ran out of source, or left everything here as it was in every branch it may touch."""
+    def check(self, strict: bool) -> None:
+        """Raise when an edit ran out of source, or (``strict``) left everything here as it was in every branch it may
+        touch."""
         if self.missing_positions:
             raise TonescopeError(
                 f"the source at {self.location} is shorter than what it should fill; "
@@ -169,7 +170,7 @@ class _Writer:
                 )
             mine = [line for line, (_, owner) in enumerate(self.lines) if owner == row]
             # A change in one branch is enough: a unit may be silent without a prompt.
-            if not bool(self.changed[mine].any()):
+            if strict and not bool(self.changed[mine].any()):
                 raise TonescopeError(
                     f"an intervention at {self.location} changed nothing, so its result would mean nothing; "
                     "choose units that are active, or another value."
@@ -178,7 +179,12 @@ class _Writer:
 
 @contextmanager
 def edited(
-    generator: Generator, edits: Sequence[Edit | None], guidance: float, means: MeanActivations | None = None
+    generator: Generator,
+    edits: Sequence[Edit | None],
+    guidance: float,
+    means: MeanActivations | None = None,
+    *,
+    strict: bool = True,
 ) -> Iterator[None]:
     """Within the block, each row of a generation or a replay is edited in its own way.
 
@@ -186,6 +192,8 @@ def edited(
         edits: one for each row; ``None`` leaves a row alone.
         guidance: the guidance scale of the generation or replay, which decides what its rows are.
         means: what edits of the kind ``mean`` put in.
+        strict: whether an edit that changed nothing is refused. Where units are only tried, it is a result: a neuron
+            may be silent on a prompt, and on average.
 
     Raises:
         TonescopeError: an edit cannot be made here, did not fire, ran out of source, or changed nothing.
@@ -204,4 +212,4 @@ def edited(
     with hooked([write(generator.place(writer.location), writer) for writer in writers]):
         yield
     for writer in writers:
-        writer.check()
+        writer.check(strict)

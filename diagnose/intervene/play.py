@@ -20,12 +20,14 @@ def play(
     seeds: Sequence[int],
     edits: Sequence[Edit | None] | None = None,
     *,
+    strict: bool = True,
     advance: Advance | None = None,
 ) -> Takes:
     """Generate with one edit a row (none, if absent), on the noise of ``seeds``.
 
     Raises:
-        TonescopeError: an edit cannot be made here, did not fire, changed nothing, or reaches beyond the take.
+        TonescopeError: an edit cannot be made here, did not fire, reaches beyond the take, or (``strict``) changed
+            nothing.
     """
     edits = [None] * len(seeds) if edits is None else edits
     if not len(prompts) == len(seeds) == len(edits):
@@ -40,7 +42,7 @@ def play(
     done = []
     for start in range(0, len(seeds), rows):
         part = slice(start, start + rows)
-        with edited(generator, edits[part], context.guidance, context.means):
+        with edited(generator, edits[part], context.guidance, context.means, strict=strict):
             done.append(generator.generate(prompts[part], seeds[part], seconds, context.sampling))
         if advance:
             advance(min(1.0, (start + rows) / len(seeds)))

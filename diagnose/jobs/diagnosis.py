@@ -43,7 +43,6 @@ from tonescope.diagnose.store.traces import LIMIT, Extent, Trace, check_size
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import finite_takes, posterior
-from tonescope.models.sites import ATTRIBUTED
 from tonescope.models.units import Unit
 
 ATTRIBUTED_AT_ONCE = 4
@@ -188,7 +187,7 @@ def _fits(run: _Run) -> memory.Playing:
     if request.trace is None:
         return fits
     extent = Extent(len(request.seeds.explore), generator.frames(request.settings.seconds), run.tokens)
-    places, limit = generator.locations(*ATTRIBUTED), min(LIMIT, fits.allowed.bytes)
+    places, limit = generator.locations(*screened_sites(generator)), min(LIMIT, fits.allowed.bytes)
     size = check_size(run.context, extent, places, request.trace, limit=limit)
     return replace(fits, allowed=fits.allowed.without(size, "the trace"))
 
@@ -283,7 +282,9 @@ def _verify(run: _Run, stage: Stage) -> None:
     bare = bare_word(run.intent, run.verdict, request.prompt)
     plan = Plan.make(run.estimates, request.settings, bare, lambda group: _interchange(run, group, bare))
     stage.note(run.playing_bytes)
-    run.played = verify(run.context, run.contrast, request.prompt, request.seeds.test, plan.variants, advance=stage)
+    run.played = verify(
+        run.context, run.contrast, request.prompt, request.seeds.test, plan.variants, strict=False, advance=stage
+    )
     timed = by_second(run.context, run.contrast, run.found, run.timeline, run.played.clean.takes)
     run.results = Reading(plan, run.played, timed).results(models.vocabulary)
 

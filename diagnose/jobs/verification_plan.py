@@ -187,7 +187,9 @@ class _Controls:
         return all(self.of(targets))
 
     def variant(self, name: str, targets: Group, scale: float | None = None) -> Variant:
-        """The draws muted, or multiplied by ``scale``."""
+        """The draws muted, or multiplied by ``scale``; untouched takes, which prove nothing, where there are none."""
+        if not self.exist(targets):
+            return Variant(name)
         how = {} if scale is None else {"kind": "scale", "value": scale}
         return Variant(name, tuple(Edit(units, **how) for units in self.of(targets)))  # type: ignore[arg-type]
 

@@ -85,11 +85,14 @@ class Reading:
         found = self.plan.estimates.search
         if found is None:
             return None
+        tried = [*found.measured, *found.groups]
+        most = max((len(muted.back) for muted in tried), default=0)
         return SearchRecord(
             candidates=len(found.measured),
             generations=found.rows,
             largest_group=max((len(muted.group) for muted in found.groups), default=1),
-            largest_share=max((muted.share for muted in (*found.measured, *found.groups)), default=0.0),
+            # Of what was tried in all takes: in the first few alone, much turns back by chance.
+            largest_share=max((muted.share for muted in tried if len(muted.back) == most), default=0.0),
         )
 
     def _group(self) -> GroupTest | None:
