@@ -140,8 +140,8 @@ class UnitDriver(BaseModel):
     takes that it was chosen by, which flatters the strongest; ``verified`` the measured one in fresh takes. ``control``
     is the same for a random unit of the same place and activity, ``difference`` is effect minus control, take by take,
     and the ``q`` of ``verified`` belongs to it; it is absent where the sound of the control broke. ``set_without`` is
-    what the set does without this member. ``elsewhere`` counts other prompts that are heard as something else where it
-    is muted: a unit of that kind holds more than this confusion.
+    what the set does without this member. ``brings`` is in how many takes of
+    another prompt the target is heard once its activations are put in: none, and it is not what makes the confusion.
     """
 
     unit: str
@@ -152,7 +152,7 @@ class UnitDriver(BaseModel):
     control: Trial | None = None
     difference: Effect | None = None
     set_without: Trial | None = None
-    elsewhere: Share | None = None
+    brings: Share | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -1,10 +1,10 @@
 """Contributions: how much each of many units does, where none does it alone.
 
-Half of the units are muted at a time, by a design in which every unit is muted in half of the runs and every two
-together in a quarter of them (Plackett and Burman 1946). So each effect is the difference of two means over all runs:
-units that stand in for one another, that are needed together, and that each do a part, all show. Every run has a
-counterpart in which the others are muted instead (fold-over: Box and Hunter 1961), or else what two units do together
-would look like the effect of a third.
+The activations of half of the units are put into takes of another prompt at a time, by a design in which every unit is
+in half of the runs and every two together in a quarter of them (Plackett and Burman 1946). So each effect is the
+difference of two means over all runs: units that stand in for one another, that are needed together, and that each do a
+part, all show. Every run has a counterpart with the other half (fold-over: Box and Hunter 1961), or else what two units
+do together would look like the effect of a third.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tonescope.diagnose.causes.muting_trials import MutingTrials
+from tonescope.diagnose.causes.interchange import Interchanges
 from tonescope.diagnose.intervene.play import Advance
 from tonescope.models.units import Unit
 
-SURE = 3.0  # standard errors below zero
+SURE = 3.0  # standard errors above zero
 PRIMES = (3, 11, 19, 23, 31, 43, 47)  # one less than a multiple of 4: most units of a design, by size
+MOST_UNITS = PRIMES[-1]
 
 
 @dataclass(frozen=True)
 class Contribution:
-    """A unit's effect on the margin, on average over what else is muted, and how many standard errors that is."""
+    """How far a unit moves the margin towards the target, on average over what else is put in, and how many standard
+    errors that is."""
 
     unit: Unit
     effect: float
@@ -33,13 +35,13 @@ class Contribution:
 
     @property
     def sure(self) -> bool:
-        """Whether it is clearly below zero."""
-        return self.errors < -SURE
+        """Whether it is clearly above zero."""
+        return self.errors > SURE
 
 
 def design(units: int) -> NDArray[np.bool_]:
-    """Which units, at most 47, are muted in which run: (runs, units), every column half true. Runs are the quadratic
-    residues of a prime, shifted by one each time, and none; then their counterparts in the same order."""
+    """Which units, at most :data:`MOST_UNITS`, are in which run: (runs, units), every column half true. Runs are the
+    quadratic residues of a prime, shifted by one each time, and none; then their counterparts in the same order."""
     prime = next(prime for prime in PRIMES if prime >= units)
     residues = np.isin(np.arange(prime), np.arange(prime) ** 2 % prime)
     shifts = (np.arange(prime) - np.arange(prime)[:, None]) % prime
@@ -48,32 +50,32 @@ def design(units: int) -> NDArray[np.bool_]:
 
 
 def contributions(
-    trials: MutingTrials, units: Sequence[Unit], seeds: Sequence[int], *, advance: Advance | None = None
+    interchanges: Interchanges, units: Sequence[Unit], seeds: Sequence[int], *, advance: Advance | None = None
 ) -> list[Contribution]:
     """The contribution of every unit, the strongest first. Each run, and its counterpart, is played in one of the
-    takes of ``seeds``, in turns; runs whose sound broke are left out."""
-    if not units:
+    takes of ``seeds``, in turns. Empty where there is no prompt to put them into."""
+    if not units or interchanges.prompt is None:
         return []
     runs = design(len(units))
-    groups = [tuple(unit for unit, muted in zip(units, run, strict=True) if muted) for run in runs]
-    changes = np.zeros(len(runs))
+    groups = [tuple(unit for unit, chosen in zip(units, run, strict=True) if chosen) for run in runs]
+    changes = np.full(len(runs), np.nan)
     for turn, seed in enumerate(seeds):
         mine = [run for run in range(len(runs)) if run % (len(runs) // 2) % len(seeds) == turn and groups[run]]
-        for run, muted in zip(mine, trials.measure([groups[run] for run in mine], (seed,)), strict=True):
-            changes[run] = muted.changes.get(seed, np.nan)
+        for run, brought in zip(mine, interchanges.measure([groups[run] for run in mine], (seed,)), strict=True):
+            changes[run] = brought.margins[seed]
         if advance:
             advance((turn + 1) / len(seeds))
-    measured = [(changes[muted], changes[~muted]) for muted in runs.T]
+    measured = [(changes[chosen], changes[~chosen]) for chosen in runs.T]
     effects = np.array([_mean(inside) - _mean(outside) for inside, outside in measured])
     # What the sum of all effects leaves unexplained is the noise; few runs are left for it, so the spread of the
     # effects themselves bounds it from below: most units do nothing (Lenth 1989).
     typical = 1.5 * np.median(np.abs(effects))
     spread = 1.5 * np.median(np.abs(effects[np.abs(effects) <= 2.5 * typical])) if typical else 0.0
-    order = effects.argsort()
+    order = (-effects).argsort()
     return [Contribution(units[row], float(effects[row]), float(effects[row] / max(spread, 1e-9))) for row in order]
 
 
 def _mean(changes: NDArray[np.floating]) -> float:
-    """Of the runs whose sound is intact; 0 where there is none."""
-    intact = changes[np.isfinite(changes)]
-    return float(intact.mean()) if len(intact) else 0.0
+    """Of the runs that were played; 0 where there is none."""
+    known = changes[np.isfinite(changes)]
+    return float(known.mean()) if len(known) else 0.0

@@ -1,80 +1,156 @@
-"""Interchange: the activations of a set of units, taken from one prompt, put into takes of another.
+"""Interchange: the activations of units, taken from one prompt, put into takes of another.
 
-Muting shows that a set is needed; this shows whether it is enough (interchange interventions: Geiger et al. 2021,
-arXiv 2106.02997).
+Muting shows that units are needed; this shows whether they are enough (interchange interventions: Geiger et al. 2021,
+arXiv 2106.02997). A few units of every text encoder are enormously active whatever it reads: muting one turns takes
+back, for it turns everything. It brings nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import fmean
 
 import torch
 
-from tonescope.diagnose.causes.muting_trials import MOST, Group, MutingTrials, locations_of
+from tonescope.diagnose.causes.muting_trials import MOST, Group, MutingTrials, bounded, locations_of
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
-from tonescope.diagnose.intervene.play import play
+from tonescope.diagnose.intervene.mean_activations import PROMPTS
+from tonescope.diagnose.intervene.play import Advance, play
 from tonescope.diagnose.intervene.recording import activations
 from tonescope.diagnose.intervene.source_activations import SourceActivations
-from tonescope.diagnose.judging.verdict import hear
+from tonescope.diagnose.schema import Contrast
 from tonescope.models.generator import Takes
-from tonescope.models.judges.listening import posterior
 from tonescope.models.units import Location, Unit
 
-TRIED_TAKES = 2
-MOST_UNITS = 5  # that are tried together
+TAKES = 4  # that things are put into, at most
 
 
-def put_in(context: Context, takes: Takes, group: Group, prompt: str, count: int) -> tuple[Edit, ...]:
-    """One edit for each of ``count`` takes of ``prompt``: the group's activations in one of ``takes``, which are as
+def other_prompts(contrast: Contrast, count: int = 4) -> tuple[str, ...]:
+    """Ordinary prompts that name neither side of a contrast."""
+    named = [label for label in (contrast.target, contrast.foil) if label]
+    free = [prompt for prompt in PROMPTS if not any(label in prompt or prompt in label for label in named)]
+    step = max(1, len(free) // count)
+    return tuple(free[::step][:count])
+
+
+def sources(context: Context, takes: Takes, locations: Sequence[Location], prompt: str) -> list[SourceActivations]:
+    """What ``takes`` do at some locations, one object a take, as it can be put into takes of ``prompt`` that are as
     long.
 
     What runs along the tokens of a prompt is averaged over them: another prompt has other tokens. The mean stands at as
     many as the longer of the two has, for they may be read together.
     """
-    locations = locations_of(group)
     tokens = context.generator.token_mask([prompt, takes.prompts[0]]).shape[1]
-    sources = [_spread(source, tokens) for source in activations(context, takes, locations)]
-    return tuple(Edit(group, "patch", source=sources[row % len(sources)]) for row in range(count))
 
-
-def _spread(source: SourceActivations, tokens: int) -> SourceActivations:
     def fitting(location: Location, values: torch.Tensor) -> torch.Tensor:
         if location.site.along != "tokens":
             return values
-        return values.mean(2, keepdim=True).expand(-1, -1, max(tokens, 1), -1)
+        return values.mean(2, keepdim=True).expand(-1, -1, tokens, -1)
 
-    return SourceActivations({location: fitting(location, values) for location, values in source.values.items()})
+    return [
+        SourceActivations({location: fitting(location, values) for location, values in found.values.items()})
+        for found in activations(context, takes, locations)
+    ]
 
 
-def enough(trials: MutingTrials, prompt: str, units: Sequence[Unit]) -> Group:
-    """The fewest of ``units``, each of which turns takes back alone, whose activations bring the target into takes of
-    another prompt; empty where all of them do not.
+@dataclass
+class Brought:
+    """What came of putting a group's activations in, by seed of the take.
 
-    Where two units are needed together, muting either turns the takes back, and only both bring the confusion.
+    Attributes:
+        group: whose activations are put in.
+        margins: the bounded margin.
+        heard: whether the take is then heard as the target.
     """
-    sizes = list(accumulate(((unit,) for unit in units[:MOST_UNITS]), lambda group, unit: (*group, *unit)))
-    works = next(
-        (group for group, share in zip(sizes, _brought(trials, prompt, sizes), strict=True) if share >= MOST), ()
-    )
+
+    group: Group
+    margins: dict[int, float] = field(default_factory=dict)
+    heard: dict[int, bool] = field(default_factory=dict)
+
+    @property
+    def margin(self) -> float:
+        """Its mean over takes."""
+        return fmean(self.margins.values())
+
+    @property
+    def brings(self) -> bool:
+        """Whether most takes are then heard as the target."""
+        return sum(self.heard.values()) >= MOST * len(self.heard)
+
+
+class Interchanges:
+    """Takes of another prompt, which is not heard as the target, to put activations into.
+
+    Args:
+        trials: the takes that activations are from.
+        prompts: those to put them into: the first that is not heard as the target, if any of the first few is not.
+    """
+
+    def __init__(self, trials: MutingTrials, prompts: Iterable[str]) -> None:
+        self.trials, self.context = trials, trials.context
+        self.seeds = trials.seeds[:TAKES]
+        self._known: dict[frozenset[Unit | Location], Brought] = {}
+        self._sources: list[SourceActivations] = []
+        self._places: set[Location] = set()
+        self._prompts = list(dict.fromkeys(prompts))
+
+    @cached_property
+    def prompt(self) -> str | None:
+        """What activations are put into; ``None`` where every prompt is itself heard as the target."""
+        count = len(self.seeds)
+        rows = [prompt for prompt in self._prompts for _ in self.seeds]
+        played = play(self.context, rows, [*self.seeds] * len(self._prompts))
+        self.trials.rows += len(rows)
+        heard = [label == self.trials.contrast.target for label in self.trials.listen(played.waveform)[1]]
+        shares = [sum(heard[start : start + count]) / count for start in range(0, len(heard), count)]
+        return next((prompt for prompt, share in zip(self._prompts, shares, strict=True) if share <= 1 - MOST), None)
+
+    def measure(
+        self, groups: Sequence[Group], seeds: Sequence[int] | None = None, *, advance: Advance | None = None
+    ) -> list[Brought]:
+        """Put each group's activations in, take by take, as rows of the same batches; what was played before is not
+        played again. Nothing comes of it where there is no prompt."""
+        found = [self._known.setdefault(frozenset(group), Brought(group)) for group in groups]
+        unique = {id(brought): brought for brought in found}.values()
+        rows = [(brought, seed) for brought in unique for seed in seeds or self.seeds if seed not in brought.heard]
+        if self.prompt is not None and rows:
+            self._play(self.prompt, rows, advance)
+        return found
+
+    def _play(self, prompt: str, rows: Sequence[tuple[Brought, int]], advance: Advance | None) -> None:
+        self._record(prompt, {place for brought, _ in rows for place in locations_of(brought.group)})
+        edits = [Edit(brought.group, "patch", source=self._sources[self.seeds.index(seed)]) for brought, seed in rows]
+        seeds = [seed for _, seed in rows]
+        played = play(self.context, [prompt] * len(rows), seeds, edits, strict=False, advance=advance)
+        self.trials.rows += len(rows)
+        margins, heard = self.trials.listen(played.waveform)
+        for (brought, seed), margin, label in zip(rows, margins, heard, strict=True):
+            brought.margins[seed] = bounded(margin)
+            brought.heard[seed] = label == self.trials.contrast.target
+
+    def _record(self, prompt: str, places: set[Location]) -> None:
+        """Record at all places that were asked for so far, once each."""
+        if not places <= self._places:
+            self._places |= places
+            takes = self.trials.untouched.pick(range(len(self.seeds)))
+            self._sources = sources(self.context, takes, sorted(self._places), prompt)
+
+
+def fewest(interchanges: Interchanges, units: Sequence[Unit]) -> Group:
+    """The fewest of ``units``, in their order, whose activations bring the target; empty where all of them do not."""
+    sizes = [tuple(units[: size + 1]) for size in range(len(units))]
+    works = next((brought.group for brought in interchanges.measure(sizes) if _brings(brought)), ())
     while len(works) > 1:
         smaller = [tuple(unit for unit in works if unit != left_out) for left_out in works]
-        shares = _brought(trials, prompt, smaller)
-        best = max(range(len(smaller)), key=lambda row: shares[row])
-        if shares[best] < MOST:
+        best = max(interchanges.measure(smaller), key=lambda brought: brought.margin)
+        if not best.brings:
             break
-        works = smaller[best]
+        works = best.group
     return works
 
 
-def _brought(trials: MutingTrials, prompt: str, groups: Sequence[Group]) -> list[float]:
-    """The share of takes of a prompt that are heard as the target with each group's activations put in."""
-    context, judge, seeds = trials.context, trials.context.listener, trials.seeds[:TRIED_TAKES]
-    source = trials.untouched.pick(range(len(seeds)))
-    edits = [edit for group in groups for edit in put_in(context, source, group, prompt, len(seeds))]
-    played = play(context, [prompt] * len(edits), [*seeds] * len(groups), edits)
-    trials.rows += len(edits)
-    heard = hear(posterior(judge, played.waveform, context.rate), judge.labels)
-    parts = [heard[start : start + len(seeds)] for start in range(0, len(heard), len(seeds))]
-    return [part.count(trials.contrast.target) / len(part) for part in parts]
+def _brings(brought: Brought) -> bool:
+    return bool(brought.heard) and brought.brings

@@ -48,7 +48,6 @@ class Muted:
         back: whether the take turned back: it was heard as the target and no longer is, the foil is likelier where
             there is one, and its sound is intact.
         broke: where the sound broke.
-        elsewhere: how many other prompts are then heard as something else, where that was tried.
     """
 
     group: Group
@@ -56,7 +55,6 @@ class Muted:
     bounded: dict[int, float] = field(default_factory=dict)
     back: dict[int, bool] = field(default_factory=dict)
     broke: set[int] = field(default_factory=set)
-    elsewhere: int | None = None
 
     @property
     def effect(self) -> float:
@@ -134,7 +132,7 @@ class MutingTrials:
 
     def _drifted(self, takes: Takes) -> list[int]:
         """Which takes are heard as the target; the margins of all are noted."""
-        margins, heard = self._listen(takes.waveform)
+        margins, heard = self.listen(takes.waveform)
         self._margins |= dict(zip(takes.seeds, margins, strict=True))
         sound = listening.finite_takes(takes.waveform).tolist()
         return [row for row, label in enumerate(heard) if label == self.contrast.target and sound[row]]
@@ -166,7 +164,7 @@ class MutingTrials:
         self.rows += len(rows)
         beside = self._clean.pick([self._clean.seeds.index(seed) for seed in seeds])
         broke = audio_quality.broken(played.waveform, beside.waveform, context.rate, self._usual).tolist()
-        margins, heard = self._listen(played.waveform)
+        margins, heard = self.listen(played.waveform)
         for (muted, seed), margin, label, lost in zip(rows, margins, heard, broke, strict=True):
             turned = label != self.contrast.target and (self.contrast.foil is None or margin < 0)
             muted.back[seed] = turned and not lost and self.heard_as_target > 0
@@ -174,14 +172,16 @@ class MutingTrials:
                 muted.broke.add(seed)
             else:
                 muted.changes[seed] = margin - self._margins[seed]
-                muted.bounded[seed] = _bounded(margin) - _bounded(self._margins[seed])
+                muted.bounded[seed] = bounded(margin) - bounded(self._margins[seed])
 
-    def _listen(self, waveform: Tensor) -> tuple[list[float], list[str]]:
+    def listen(self, waveform: Tensor) -> tuple[list[float], list[str]]:
+        """The margin of each take, and what it is heard as."""
         judge = self.context.listener
         logits = listening.listen(judge, audio_quality.silenced(waveform), self.context.rate)
         margins = listening.contrast(judge.labels, logits, self.contrast.target, self.contrast.foil)
         return margins.tolist(), hear(logits.softmax(-1), judge.labels)
 
 
-def _bounded(margin: float) -> float:
+def bounded(margin: float) -> float:
+    """A margin cut off at :data:`CERTAIN` either way."""
     return max(-CERTAIN, min(CERTAIN, margin))

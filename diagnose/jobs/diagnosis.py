@@ -14,12 +14,12 @@ from tonescope.diagnose.attribution.integrated_gradients import two_point_integr
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
-from tonescope.diagnose.causes.interchange import put_in
-from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
+from tonescope.diagnose.causes.interchange import other_prompts, sources
+from tonescope.diagnose.causes.muting_trials import Group, MutingTrials, locations_of
 from tonescope.diagnose.causes.screening import Screening, screened_sites
 from tonescope.diagnose.causes.search import search
-from tonescope.diagnose.causes.specificity import Elsewhere, other_prompts
 from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Played, check_distinct, verify
@@ -46,6 +46,7 @@ from tonescope.models.judges.listening import finite_takes, posterior
 from tonescope.models.units import Unit
 
 ATTRIBUTED_AT_ONCE = 4
+OTHER_PROMPTS = 3  # that are tried to put activations into
 MORE_BLOCKS = 2  # of takes, at most, that a search plays where few are heard as the target
 
 Announce = Callable[[Verdict], None]
@@ -241,10 +242,8 @@ def _search(run: _Run, stage: Stage) -> None:
     trials.fill(run.request.seeds.round(number) for number in range(1, MORE_BLOCKS + 1))
     ranked = Screening.of(run.context, run.takes, run.found).candidates(settings.candidates)
     places = generator.locations(*screened_sites(generator)) if "drift" in run.verdict.kind else []
-    short = trials.shortened()
-    elsewhere = Elsewhere((short or trials).context, contrast)
-    other = _other_prompt(run, bare_word(run.intent, run.verdict, run.request.prompt))
-    found = search(trials, elsewhere, ranked, places, short=short, other_prompt=other, advance=stage)
+    others = _other_prompts(run, bare_word(run.intent, run.verdict, run.request.prompt))
+    found = search(trials, ranked, others, places, short=trials.shortened(), advance=stage)
     if not found.group:
         found.group = _strongest(run, stage)
         found.trial = trials.measure([found.group])[0]
@@ -289,24 +288,27 @@ def _verify(run: _Run, stage: Stage) -> None:
     run.results = Reading(plan, run.played, timed).results(models.vocabulary)
 
 
-def _other_prompt(run: _Run, bare: str | None) -> str:
-    """Not heard as the target, as far as is known: the genre word alone, or the prompt without the word that is
-    estimated to matter most, or else an ordinary prompt."""
+def _other_prompts(run: _Run, bare: str | None) -> list[str]:
+    """Some that may not be heard as the target: the genre word alone, the prompt without the word that is estimated to
+    matter most, an ordinary prompt."""
     words = run.estimates.ranked_words
     shorter = next((text for word in words if (text := without(run.request.prompt, word))), None)
-    return bare or shorter or other_prompts(run.contrast)[0]
+    return [prompt for prompt in (bare, shorter, *other_prompts(run.contrast)) if prompt][:OTHER_PROMPTS]
 
 
 def _interchange(run: _Run, group: Group, bare: str | None) -> Interchange:
     """The set's activations, put into another prompt."""
-    prompt = _other_prompt(run, bare)
+    searched = run.estimates.search
+    prompt = (searched and searched.other_prompt) or _other_prompts(run, bare)[0]
     heard_as_target = [
         row
         for row, label in enumerate(run.posterior.argmax(1).tolist())
         if run.models.judge.labels[label] == run.contrast.target
     ]
     source = run.takes.pick(heard_as_target or range(len(run.takes)))
-    return Interchange(prompt, put_in(run.context, source, group, prompt, len(run.request.seeds.test)))
+    found = sources(run.context, source, locations_of(group), prompt)
+    edits = (Edit(group, "patch", source=found[row % len(found)]) for row in range(len(run.request.seeds.test)))
+    return Interchange(prompt, tuple(edits))
 
 
 STAGES: tuple[tuple[str, float, Callable[[_Run, Stage], None]], ...] = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tonescope.diagnose.causes.interchange import Brought
 from tonescope.diagnose.causes.muting_trials import Muted
-from tonescope.diagnose.causes.specificity import OTHER_PROMPTS
 from tonescope.diagnose.intervene.verification import Played
 from tonescope.diagnose.jobs import variant_names as names
 from tonescope.diagnose.jobs.verification_plan import Plan
@@ -21,7 +21,7 @@ from tonescope.diagnose.schema import (
     UnitDriver,
     WordDriver,
 )
-from tonescope.diagnose.stats import BELIEVED, Effect, adjusted, effect, share
+from tonescope.diagnose.stats import BELIEVED, Effect, Share, adjusted, effect, share
 from tonescope.models.units import Unit
 from tonescope.models.vocabulary import Vocabulary
 
@@ -151,7 +151,7 @@ class Reading:
                     control=self.trials.get(other),
                     difference=self.differences.get(own),
                     set_without=self.trials.get(names.set_without(unit)),
-                    elsewhere=share(muted.elsewhere, OTHER_PROMPTS) if muted and muted.elsewhere is not None else None,
+                    brings=_brings(found.brought.get((unit,))),
                 )
             )
         rows.sort(key=_by_effect)
@@ -191,12 +191,17 @@ class Reading:
 
 
 def _by_effect(row: UnitDriver) -> tuple[bool, bool, bool, float]:
-    """Tested before others, intact before broken, those that leave other prompts alone first; then by effect."""
+    """Tested before others, intact before broken, those that bring the target before those that do not; then by
+    effect."""
     measured: Effect | None = row.verified.effect if row.verified else row.searched
-    unspecific = row.elsewhere is not None and 2 * row.elsewhere.count > row.elsewhere.total
+    idle = row.brings is not None and 2 * row.brings.count < row.brings.total
     broke = row.verified is not None and row.verified.sound.broke
-    return row.verified is None, broke, unspecific, measured.mean if measured else 0.0
+    return row.verified is None, broke, idle, measured.mean if measured else 0.0
 
 
 def _searched(muted: Muted | None) -> Effect | None:
     return effect(list(muted.changes.values())) if muted and muted.changes else None
+
+
+def _brings(brought: Brought | None) -> Share | None:
+    return share(sum(brought.heard.values()), len(brought.heard)) if brought and brought.heard else None
