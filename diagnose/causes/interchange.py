@@ -40,15 +40,16 @@ def sources(context: Context, takes: Takes, locations: Sequence[Location], promp
     """What ``takes`` do at some locations, one object a take, as it can be put into takes of ``prompt`` that are as
     long.
 
-    What runs along the tokens of a prompt is averaged over them: another prompt has other tokens. The mean stands at as
-    many as the longer of the two has, for they may be read together.
+    Another prompt has other tokens: at each of them stands what a feature is where it is furthest from its mean over
+    the tokens. It stands at as many as the longer of the two prompts has, for they may be read together.
     """
     tokens = context.generator.token_mask([prompt, takes.prompts[0]]).shape[1]
 
     def fitting(location: Location, values: torch.Tensor) -> torch.Tensor:
         if location.site.along != "tokens":
             return values
-        return values.mean(2, keepdim=True).expand(-1, -1, tokens, -1)
+        furthest = (values - values.mean(2, keepdim=True)).abs().argmax(2, keepdim=True)
+        return values.gather(2, furthest).expand(-1, -1, tokens, -1)
 
     return [
         SourceActivations({location: fitting(location, values) for location, values in found.values.items()})

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tonescope.diagnose.causes.contributions import MOST_UNITS, contributions
+from tonescope.diagnose.causes.contributions import MOST_UNITS, Contribution, contributions
 from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest
 from tonescope.diagnose.causes.minimal_set import minimal_set
 from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
@@ -39,6 +39,7 @@ class SearchResult:
         alternates: other units that turn takes back alone; or, of a set, that contribute among others.
         measured: every candidate muted alone, the strongest effect first.
         groups: what was tried together.
+        shares: what each unit contributes among others, the most first, where that was measured.
         brought: what came of putting units' activations into ``other_prompt``.
         rows: takes that were played for it.
     """
@@ -49,6 +50,7 @@ class SearchResult:
     alternates: list[Unit] = field(default_factory=list)
     measured: list[Muted] = field(default_factory=list)
     groups: list[Muted] = field(default_factory=list)
+    shares: list[Contribution] = field(default_factory=list)
     brought: dict[Group, Brought] = field(default_factory=dict)
     other_prompt: str | None = None
     rows: int = 0
@@ -143,6 +145,7 @@ def _together(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> Non
     none can be left out."""
     trials = course.trials
     shares = contributions(course.interchanges, pool, course.few)
+    found.shares = shares
     order = [share.unit for share in shares if share.effect > 0]
     groups: list[Group] = [tuple(order[:size]) for size in GROUP_SIZES if size <= len(order)]
     bring = [brought.group for brought in course.interchanges.measure(groups) if brought.brings]
