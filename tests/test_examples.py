@@ -26,7 +26,7 @@ from tonescope import Session, Settings, TonescopeError, play
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 PROMPT, OTHER = "house with piano", "techno drums"
-QUICK = Settings(takes=2, seconds=0.5, rounds=1, tested_words=1, doses=())
+QUICK = Settings(takes=2, seconds=0.5, candidates=4, rounds=1, tested_words=1, doses=())
 LONGEST = 50  # lines
 PUBLIC = frozenset(dir(tonescope))
 

@@ -22,7 +22,7 @@ from tests.diagnose.causes.known_cause import (
     known,
 )
 from tonescope.diagnose.causes import muting_trials
-from tonescope.diagnose.causes.muting_trials import Muted, MutingTrials, locations_of
+from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials, locations_of
 from tonescope.diagnose.context import SeedPlan
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import play
@@ -61,7 +61,7 @@ def test_a_whole_location_is_muted_like_a_unit() -> None:
 
 
 def test_measuring_a_group_in_pieces_gives_what_measuring_it_at_once_does() -> None:
-    groups = [(FIRST,), (BYSTANDER,), (FIRST, BYSTANDER), (READS,)]
+    groups: list[Group] = [(FIRST,), (BYSTANDER,), (FIRST, BYSTANDER), (READS,)]
     pieces, at_once = trials(), trials()
     pieces.measure(groups[:2], SEEDS[:1])
     pieces.measure(groups[1:], SEEDS[1:3])
@@ -72,7 +72,7 @@ def test_measuring_a_group_in_pieces_gives_what_measuring_it_at_once_does() -> N
 
 
 def test_batches_of_any_size_give_the_same() -> None:
-    context, groups = known().context, [(FIRST,), (BYSTANDER,), (READS,)]
+    context, groups = known().context, list[Group]([(FIRST,), (BYSTANDER,), (READS,)])
     one_by_one = MutingTrials(context.with_batches(played=1), known().takes, CONTRAST).measure(groups)
     for alone, together in zip(one_by_one, trials().measure(groups), strict=True):
         assert same(alone, together)
@@ -94,7 +94,7 @@ def test_takes_that_are_not_heard_as_the_target_are_left_out() -> None:
     here.add(heard_as_foil((7, 8)))
     assert here.seeds == SEEDS
     here.add(play(known().context, [PROMPT], (9,)))
-    assert here.seeds == (*SEEDS, 9) and here.heard_as_target == len(SEEDS) + 1
+    assert list(here.seeds) == [*SEEDS, 9] and here.heard_as_target == len(SEEDS) + 1
     assert here.measure([(FIRST,)])[0].share == 1.0
 
 

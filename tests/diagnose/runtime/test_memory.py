@@ -100,8 +100,9 @@ def test_cached_keys_and_values_are_what_generation_holds() -> None:
 
 def test_a_small_budget_changes_the_batches_and_not_the_diagnosis() -> None:
     session = tiny.session()
-    whole, _ = session.diagnose(PROMPT, Settings(takes=3, seconds=0.5, rounds=2))
-    tight, _ = session.diagnose(PROMPT, Settings(takes=3, seconds=0.5, rounds=2, memory_gib=2e-3))
+    settings = Settings(takes=3, seconds=0.5, candidates=4, rounds=2)
+    whole, _ = session.diagnose(PROMPT, settings)
+    tight, _ = session.diagnose(PROMPT, settings.model_copy(update={"memory_gib": 2e-3}))
     assert (
         tight.cost.rows_generated_together < 3 * 10 < whole.cost.rows_generated_together
     )  # 13 variants and the takes untouched
@@ -120,7 +121,7 @@ def test_what_cannot_fit_is_refused_with_the_numbers() -> None:
 
 def test_a_trace_larger_than_the_bound_is_refused_before_anything_is_played() -> None:
     told: list[str] = []
-    settings = Settings(takes=256, seconds=2.0, memory_gib=0.098)
+    settings = Settings(takes=256, seconds=2.0, memory_gib=0.2)
     with pytest.raises(TonescopeError, match=r"the trace would take 0.0\d+ GiB and at most 0.00"):
         tiny.session().diagnose(PROMPT, settings, progress=lambda what, _: told.append(what), trace=TraceSpec("all"))
     assert not any(what.startswith("generate") for what in told)
