@@ -1,7 +1,8 @@
 """The search for the smallest set of units that makes takes what they are, by what happens in regenerated takes.
 
 A cause is needed, muting it turns the takes back, and enough: its activations bring the target into takes of another
-prompt. Candidates (:mod:`.screening`) are muted one by one in a few paired takes; the best are measured in more
+prompt. (Where none is enough, one that leaves other prompts as they are is what there is: what the text encoder says of
+one word means little among other words.) Candidates (:mod:`.screening`) are muted one by one in a few paired takes; the best are measured in more
 (successive halving: Jamieson and Talwalkar 2016), and put into another prompt. Where none brings it alone, those that
 do together are the set: the ones that each turn the takes back, or, where units stand in for one another, those that
 contribute most (:mod:`.contributions`), as few as turn the takes back (:mod:`.minimal_set`). Where no set does, whole
@@ -14,9 +15,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tonescope.diagnose.causes.contributions import MOST_UNITS, Contribution, contributions
-from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest
+from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest, other_prompts
 from tonescope.diagnose.causes.minimal_set import minimal_set
 from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
+from tonescope.diagnose.causes.specificity import specific
 from tonescope.diagnose.intervene.play import Advance
 from tonescope.diagnose.schema import FoundBy
 from tonescope.models.units import Location, Unit
@@ -63,7 +65,7 @@ class SearchResult:
 def search(
     trials: MutingTrials,
     ranked: Sequence[Unit],
-    other_prompts: Sequence[str],
+    others: Sequence[str],
     locations: Sequence[Location] = (),
     *,
     short: MutingTrials | None = None,
@@ -74,12 +76,12 @@ def search(
     Args:
         trials: the takes to try things in.
         ranked: candidates, the likeliest first.
-        other_prompts: some that are not heard as the target, to put activations into.
+        others: prompts that are not heard as the target, to put activations into.
         locations: whole locations to try where no units do it; none, where that is not asked.
         short: shorter takes for what is tried first; ``trials``, if absent.
         advance: told the share that is done, where units are found at once.
     """
-    course = _Course(trials, short or trials, Interchanges(short or trials, other_prompts))
+    course = _Course(trials, short or trials, Interchanges(short or trials, others))
     singles = course.first([(unit,) for unit in ranked], advance=lambda share: advance(0.6 * share))
     finalists = sorted(trials.measure([muted.group for muted in singles[:FINALISTS]]), key=_effect)
     advance(0.8)
@@ -127,17 +129,22 @@ def _effect(muted: Muted) -> float:
 
 def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> None:
     """Units that each turn the takes back: the strongest of those that bring the target alone; else those that only
-    bring it together, for muting either of two that are needed both turns the takes back."""
-    brought = course.interchanges.measure([muted.group for muted in turning])
+    bring it together, for muting either of two that are needed both turns the takes back; else the strongest of those
+    that leave other prompts as they are."""
+    groups = [muted.group for muted in turning]
+    brought = course.interchanges.measure(groups)
     found.brought |= {other.group: other for other in brought}
-    units = [unit for muted in turning for unit in muted.group if isinstance(unit, Unit)]
-    single = next((muted for muted, other in zip(turning, brought, strict=True) if other.brings), None)
-    if single:
-        found.keep(single, "alone")
-        bring = {other.group for other in brought if other.brings}
-        found.alternates = [unit for unit in units if unit not in single.group and (unit,) in bring]
-    elif len(together := fewest(course.interchanges, units)) > 1:
+    units = [unit for group in groups for unit in group if isinstance(unit, Unit)]
+    enough = [muted for muted, other in zip(turning, brought, strict=True) if other.brings]
+    if not enough and len(together := fewest(course.interchanges, units)) > 1:
         found.keep(course.trials.measure([together])[0], "together")
+        return
+    if not enough and turning:
+        alike = specific(course.short, other_prompts(course.trials.contrast), groups)
+        enough = [muted for muted, kept in zip(turning, alike, strict=True) if kept]
+    if enough:
+        found.keep(enough[0], "alone")
+        found.alternates = [unit for muted in enough[1:] for unit in muted.group if isinstance(unit, Unit)]
 
 
 def _together(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> None:
