@@ -2,11 +2,12 @@
 
 A cause is needed, muting it turns the takes back, and enough: its activations bring the target into takes of another
 prompt. (Where none is enough, one that leaves other prompts as they are is what there is: what the text encoder says of
-one word means little among other words.) Candidates (:mod:`.screening`) are muted one by one in a few paired takes; the best are measured in more
-(successive halving: Jamieson and Talwalkar 2016), and put into another prompt. Where none brings it alone, those that
-do together are the set: the ones that each turn the takes back, or, where units stand in for one another, those that
-contribute most (:mod:`.contributions`), as few as turn the takes back (:mod:`.minimal_set`). Where no set does, whole
-locations are tried: a change that is spread over all of one has no units of its own.
+one word means little among other words.) Candidates (:mod:`.screening`) are muted one by one in a few paired takes; the
+best are measured in more (successive halving: Jamieson and Talwalkar 2016), and put into another prompt. Where none
+brings it alone, those that do together are the set: the ones that each turn the takes back, or, where units stand in
+for one another, those that contribute most (:mod:`.contributions`), as few as turn the takes back
+(:mod:`.minimal_set`). Where no set does, whole locations are tried: a change that is spread over all of one has no
+units of its own.
 """
 
 from __future__ import annotations
