@@ -58,24 +58,17 @@ def contributions(
         return []
     runs = design(len(units))
     groups = [tuple(unit for unit, chosen in zip(units, run, strict=True) if chosen) for run in runs]
-    changes = np.full(len(runs), np.nan)
+    margins = np.zeros(len(runs))
     for turn, seed in enumerate(seeds):
-        mine = [run for run in range(len(runs)) if run % (len(runs) // 2) % len(seeds) == turn and groups[run]]
+        mine = [run for run in range(len(runs)) if run % (len(runs) // 2) % len(seeds) == turn]
         for run, brought in zip(mine, interchanges.measure([groups[run] for run in mine], (seed,)), strict=True):
-            changes[run] = brought.margins[seed]
+            margins[run] = brought.margins[seed]
         if advance:
             advance((turn + 1) / len(seeds))
-    measured = [(changes[chosen], changes[~chosen]) for chosen in runs.T]
-    effects = np.array([_mean(inside) - _mean(outside) for inside, outside in measured])
+    effects = np.array([margins[chosen].mean() - margins[~chosen].mean() for chosen in runs.T])
     # What the sum of all effects leaves unexplained is the noise; few runs are left for it, so the spread of the
     # effects themselves bounds it from below: most units do nothing (Lenth 1989).
     typical = 1.5 * np.median(np.abs(effects))
     spread = 1.5 * np.median(np.abs(effects[np.abs(effects) <= 2.5 * typical])) if typical else 0.0
     order = (-effects).argsort()
     return [Contribution(units[row], float(effects[row]), float(effects[row] / max(spread, 1e-9))) for row in order]
-
-
-def _mean(changes: NDArray[np.floating]) -> float:
-    """Of the runs that were played; 0 where there is none."""
-    known = changes[np.isfinite(changes)]
-    return float(known.mean()) if len(known) else 0.0

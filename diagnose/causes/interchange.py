@@ -21,6 +21,7 @@ from tonescope.diagnose.intervene.mean_activations import PROMPTS
 from tonescope.diagnose.intervene.play import Advance, play
 from tonescope.diagnose.intervene.recording import activations
 from tonescope.diagnose.intervene.source_activations import SourceActivations
+from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.generator import Takes
 from tonescope.models.units import Location, Unit
@@ -64,7 +65,7 @@ class Brought:
     Attributes:
         group: whose activations are put in.
         margins: the bounded margin.
-        heard: whether the take is then heard as the target.
+        heard: whether the take is then heard as the target, and usable sound.
     """
 
     group: Group
@@ -78,8 +79,8 @@ class Brought:
 
     @property
     def brings(self) -> bool:
-        """Whether most takes are then heard as the target."""
-        return sum(self.heard.values()) >= MOST * len(self.heard)
+        """Whether most takes are then heard as the target; not, where nothing was played."""
+        return bool(self.heard) and sum(self.heard.values()) >= MOST * len(self.heard)
 
 
 class Interchanges:
@@ -97,28 +98,42 @@ class Interchanges:
         self._sources: list[SourceActivations] = []
         self._places: set[Location] = set()
         self._prompts = list(dict.fromkeys(prompts))
+        self._clean = torch.zeros(0)  # takes of the prompt as they are, (takes, samples)
 
     @cached_property
     def prompt(self) -> str | None:
         """What activations are put into; ``None`` where every prompt is itself heard as the target."""
+        if not self._prompts:
+            return None
         count = len(self.seeds)
         rows = [prompt for prompt in self._prompts for _ in self.seeds]
         played = play(self.context, rows, [*self.seeds] * len(self._prompts))
         self.trials.rows += len(rows)
-        heard = [label == self.trials.contrast.target for label in self.trials.listen(played.waveform)[1]]
+        margins, labels = self.trials.listen(played.waveform)
+        heard = [label == self.trials.contrast.target for label in labels]
         shares = [sum(heard[start : start + count]) / count for start in range(0, len(heard), count)]
-        return next((prompt for prompt, share in zip(self._prompts, shares, strict=True) if share <= 1 - MOST), None)
+        row = next((row for row, share in enumerate(shares) if share <= 1 - MOST), None)
+        if row is None:
+            return None
+        here = slice(row * count, (row + 1) * count)
+        self._clean = played.waveform[here]
+        before = map(bounded, margins[here])
+        self._known[frozenset()] = Brought(
+            (), dict(zip(self.seeds, before, strict=True)), dict(zip(self.seeds, heard[here], strict=True))
+        )
+        return self._prompts[row]
 
     def measure(
         self, groups: Sequence[Group], seeds: Sequence[int] | None = None, *, advance: Advance | None = None
     ) -> list[Brought]:
         """Put each group's activations in, take by take, as rows of the same batches; what was played before is not
-        played again. Nothing comes of it where there is no prompt."""
+        played again, nor the takes as they are (an empty group). Nothing comes of it where there is no prompt."""
+        prompt = self.prompt
         found = [self._known.setdefault(frozenset(group), Brought(group)) for group in groups]
         unique = {id(brought): brought for brought in found}.values()
         rows = [(brought, seed) for brought in unique for seed in seeds or self.seeds if seed not in brought.heard]
-        if self.prompt is not None and rows:
-            self._play(self.prompt, rows, advance)
+        if prompt is not None and rows:
+            self._play(prompt, rows, advance)
         return found
 
     def _play(self, prompt: str, rows: Sequence[tuple[Brought, int]], advance: Advance | None) -> None:
@@ -127,10 +142,12 @@ class Interchanges:
         seeds = [seed for _, seed in rows]
         played = play(self.context, [prompt] * len(rows), seeds, edits, strict=False, advance=advance)
         self.trials.rows += len(rows)
+        clean = self._clean[[self.seeds.index(seed) for seed in seeds]]
+        ruined = audio_quality.ruined(played.waveform, clean).tolist()
         margins, heard = self.trials.listen(played.waveform)
-        for (brought, seed), margin, label in zip(rows, margins, heard, strict=True):
+        for (brought, seed), margin, label, lost in zip(rows, margins, heard, ruined, strict=True):
             brought.margins[seed] = bounded(margin)
-            brought.heard[seed] = label == self.trials.contrast.target
+            brought.heard[seed] = label == self.trials.contrast.target and not lost
 
     def _record(self, prompt: str, places: set[Location]) -> None:
         """Record at all places that were asked for so far, once each."""
@@ -143,7 +160,7 @@ class Interchanges:
 def fewest(interchanges: Interchanges, units: Sequence[Unit]) -> Group:
     """The fewest of ``units``, in their order, whose activations bring the target; empty where all of them do not."""
     sizes = [tuple(units[: size + 1]) for size in range(len(units))]
-    works = next((brought.group for brought in interchanges.measure(sizes) if _brings(brought)), ())
+    works = next((brought.group for brought in interchanges.measure(sizes) if brought.brings), ())
     while len(works) > 1:
         smaller = [tuple(unit for unit in works if unit != left_out) for left_out in works]
         best = max(interchanges.measure(smaller), key=lambda brought: brought.margin)
@@ -151,7 +168,3 @@ def fewest(interchanges: Interchanges, units: Sequence[Unit]) -> Group:
             break
         works = best.group
     return works
-
-
-def _brings(brought: Brought) -> bool:
-    return bool(brought.heard) and brought.brings

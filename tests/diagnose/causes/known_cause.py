@@ -35,7 +35,7 @@ READER = Unit(READS, 7)
 SEEDS = (1, 2, 3, 4)
 SECONDS = 1.0
 CODE, CODEBOOKS = 1, 4
-PUSH = 10.0  # of one planted neuron
+PUSH = {"decoder": 40.0, "text": 10.0}  # of one planted neuron: in the decoder, nothing else of a prompt is heard
 ANSWER = (4.5, -5.5)  # input of a planted neuron on the prompt, and elsewhere
 
 
@@ -98,27 +98,21 @@ class Known:
 
 
 @cache
-def known(units: tuple[Unit, ...] = (FIRST,), *, everywhere: bool = False) -> Known:
+def known(units: tuple[Unit, ...] = (FIRST,)) -> Known:
     """Each of ``units`` pushes on :data:`PROMPT` (a neuron of the decoder: the code :data:`CODE`), and is silent
     elsewhere. One push is enough to be heard: two units stand in for one another.
-
-    ``everywhere``: they push on every prompt, and their means say nothing of it.
     """
     generator = tiny.generator()
     for name, weight in generator.model.named_parameters():
         if "encoder_attn.out_proj" in name or "enc_to_dec_proj" in name:
             weight.data *= 30  # so that the prompt is heard in what is played
     where = [_neurons(generator, unit.location) for unit in units]
-    wanted = torch.tensor((ANSWER[0], ANSWER[0]) if everywhere else ANSWER)
-    push = 4 * PUSH if everywhere else PUSH  # prompts differ in all else that is played
-    reads = [_answering(generator, into, wanted) for into, _ in where]
+    reads = [_answering(generator, into) for into, _ in where]
     with torch.no_grad():
         for unit, (into, out), weights in zip(units, where, reads, strict=True):
             into.weight[unit.index] = weights
-            out.weight[:, unit.index] = push * _direction(generator, unit.location)
+            out.weight[:, unit.index] = PUSH[unit.location.network] * _direction(generator, unit.location)
     means = measure(generator, 0.5, Sampling(), rows=len(PROMPTS))
-    for unit in units if everywhere else ():
-        means.values[unit.location][..., unit.index] = 0.0
     context = Context(generator, means=means, seconds=SECONDS)
     takes = play(context, [PROMPT] * len(SEEDS), SEEDS)
     muted = play(context, [PROMPT] * len(SEEDS), SEEDS, [Edit(units)] * len(SEEDS))
@@ -144,10 +138,10 @@ def _direction(generator: MusicGen, location: Location) -> Tensor:
     return sum(nn.functional.normalize(head.weight[CODE], dim=0) for head in heads) / CODEBOOKS  # type: ignore[return-value]
 
 
-def _answering(generator: MusicGen, into: nn.Linear, wanted: Tensor) -> Tensor:
-    """Weights of a neuron (width,) whose mean inputs are those wanted on :data:`PROMPT`, and on other prompts."""
+def _answering(generator: MusicGen, into: nn.Linear) -> Tensor:
+    """Weights of a neuron that answers to :data:`PROMPT` alone (width,)."""
     inputs = torch.stack([_mean_input(generator, into, [PROMPT] * 4), _mean_input(generator, into, PROMPTS)])
-    return torch.linalg.pinv(inputs) @ wanted
+    return torch.linalg.pinv(inputs) @ torch.tensor(ANSWER)
 
 
 def _mean_input(generator: MusicGen, into: nn.Linear, prompts: Sequence[str]) -> Tensor:

@@ -1,66 +1,142 @@
-"""What a set does in one prompt, put into takes of another: enough to bring the confusion, where it is the cause."""
+"""What units do in one prompt, put into takes of another: enough to bring the confusion, where they are its cause."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 import torch
 
+from tests.diagnose.causes.boolean_trials import (
+    BooleanInterchanges,
+    Holds,
+    all_of,
+    any_of,
+    never,
+    nothing,
+    some_of,
+    unit,
+    units,
+)
 from tests.diagnose.causes.known_cause import BYSTANDER, CONTRAST, FIRST, PLAYS, PROMPT, READER, READS, known
-from tonescope.diagnose.causes.interchange import put_in
-from tonescope.diagnose.causes.muting_trials import Group
+from tonescope.diagnose.causes import interchange
+from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest, other_prompts, sources
+from tonescope.diagnose.causes.muting_trials import MutingTrials
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.mean_activations import PROMPTS
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.recording import activations
-from tonescope.models.judges.listening import contrast, listen
+from tonescope.diagnose.schema import Contrast
+from tonescope.models.generator import Takes
 from tonescope.models.units import Unit
 
 OTHER = "smooth jazz with saxophone"
 
 
-def margins(units: tuple[Unit, ...], group: Group | None, prompt: str = OTHER) -> torch.Tensor:
-    """Of three takes of another prompt, with a group's activations put in."""
-    context, takes = known(units).context, known(units).takes
-    edits = put_in(context, takes, group, prompt, 3) if group else None
-    heard = listen(context.listener, play(context, [prompt] * 3, (7, 8, 9), edits).waveform, context.rate)
-    return contrast(context.listener.labels, heard, CONTRAST.target, CONTRAST.foil)
+def interchanges(cause: Unit = READER, prompts: Sequence[str] = (OTHER,)) -> Interchanges:
+    there = known((cause,))
+    return Interchanges(MutingTrials(there.context, there.takes, CONTRAST), prompts)
 
 
-@pytest.mark.parametrize("cause", [FIRST, READER], ids=str)
-def test_the_cause_brings_the_confusion_and_another_unit_does_not(cause: Unit) -> None:
-    untouched, brought = margins((cause,), None), margins((cause,), (cause,))
-    other = margins((cause,), (BYSTANDER,))
-    assert (brought - untouched).min() > 3 * (other - untouched).abs().max()
+# --- other prompts ----------------------------------------------------------------------------------------------------
 
 
-def test_a_whole_location_can_be_put_in() -> None:
-    assert (margins((FIRST,), (PLAYS,)) > margins((FIRST,), None)).all()
+@pytest.mark.parametrize(("target", "foil"), [("techno", "house"), ("smooth jazz", None), ("lo-fi hip hop", "blues")])
+def test_other_prompts_name_neither_side(target: str, foil: str | None) -> None:
+    prompts = other_prompts(Contrast(target=target, foil=foil))
+    assert len(set(prompts)) == 4 and set(prompts) <= set(PROMPTS)
+    assert not any(label in prompt for prompt in prompts for label in (target, foil) if label)
 
 
-def test_each_take_gets_the_activations_of_one_take_in_turns() -> None:
-    context, takes = known().context, known().takes
-    edits = put_in(context, takes.pick([0, 1]), (FIRST,), OTHER, 5)
-    recorded = activations(context, takes.pick([0, 1]), [PLAYS])
-    assert len(edits) == 5 and {edit.kind for edit in edits} == {"patch"}
-    for row, edit in enumerate(edits):
-        assert edit.targets == (FIRST,) and edit.source is not None
-        assert torch.equal(edit.source.values[PLAYS], recorded[row % 2].values[PLAYS])
+def test_activations_are_put_into_the_first_prompt_that_is_not_heard_as_the_target() -> None:
+    assert interchanges(prompts=(PROMPT, OTHER, "music")).prompt == OTHER
+
+
+@pytest.mark.parametrize("prompts", [(PROMPT,), ()], ids=["all heard as the target", "none"])
+def test_where_there_is_no_such_prompt_nothing_is_put_in(prompts: tuple[str, ...]) -> None:
+    here = interchanges(prompts=prompts)
+    (brought,) = here.measure([(READER,)])
+    assert here.prompt is None and not brought.heard and not brought.brings
+    assert fewest(here, (READER, BYSTANDER)) == ()
+
+
+# --- putting in -------------------------------------------------------------------------------------------------------
+
+
+def test_the_cause_brings_the_target_and_another_unit_does_not() -> None:
+    cause, other = interchanges().measure([(READER,), (BYSTANDER,)])
+    assert cause.brings and not other.brings and cause.margin > 3 + other.margin
+
+
+def test_a_cause_that_is_late_moves_the_margin_towards_the_target() -> None:
+    cause, place, other = interchanges(FIRST).measure([(FIRST,), (PLAYS,), (BYSTANDER,)])
+    assert min(cause.margins[seed] - other.margins[seed] for seed in cause.margins) > 0
+    assert place.margin > other.margin
+
+
+def test_measuring_in_pieces_gives_what_measuring_at_once_does() -> None:
+    pieces, at_once = interchanges(), interchanges()
+    groups = [(READER,), (BYSTANDER,), (READER, BYSTANDER)]
+    pieces.measure(groups[:1], pieces.seeds[:1])
+    pieces.measure(groups[1:], pieces.seeds[1:])
+    for piece, whole in zip(pieces.measure(groups), at_once.measure(groups), strict=True):
+        assert piece.heard == whole.heard and piece.margins == pytest.approx(whole.margins, abs=1e-3)
+    assert pieces.trials.rows == at_once.trials.rows
+
+
+def test_what_was_put_in_once_is_kept() -> None:
+    here = interchanges()
+    (first,) = here.measure([(READER, BYSTANDER)])
+    rows = here.trials.rows
+    (again,) = here.measure([(BYSTANDER, READER)])
+    assert again is first and here.trials.rows == rows and here.measure([]) == []
+
+
+@pytest.mark.parametrize("ruin", [float("nan"), 0.0], ids=["no number", "silent"])
+def test_a_sound_that_is_ruined_brings_nothing(ruin: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ruined(*given: Any, **more: Any) -> Takes:
+        takes = play(*given, **more)
+        return replace(takes, waveform=torch.full_like(takes.waveform, ruin)) if len(given) > 3 else takes
+
+    here = interchanges()
+    monkeypatch.setattr(interchange, "play", ruined)
+    assert here.prompt == OTHER
+    (brought,) = here.measure([(READER,)])
+    assert not any(brought.heard.values()) and len(brought.heard) == len(here.seeds) and not brought.brings
+
+
+def test_nothing_is_brought_where_nothing_was_played() -> None:
+    assert not Brought((READER,)).brings
+    assert Brought((READER,), {}, {1: True, 2: True, 3: True, 4: False}).brings
+    assert not Brought((READER,), {}, {1: True, 2: False}).brings
+
+
+# --- what is put in ---------------------------------------------------------------------------------------------------
+
+
+def test_what_runs_along_the_take_is_put_in_as_it_was() -> None:
+    context, takes = known().context, known().takes.pick([0, 1])
+    recorded = activations(context, takes, [PLAYS])
+    for source, own in zip(sources(context, takes, [PLAYS], OTHER), recorded, strict=True):
+        assert torch.equal(source.values[PLAYS], own.values[PLAYS])
 
 
 @pytest.mark.parametrize("prompt", ["jazz", "a slow song with piano and drums and beats and music"])
 def test_what_runs_along_the_tokens_is_averaged_and_fits_a_prompt_of_any_length(prompt: str) -> None:
-    context, takes = known((READER,)).context, known((READER,)).takes
-    (edit,) = put_in(context, takes.pick([0]), (READER,), prompt, 1)
-    assert edit.source is not None
-    values = edit.source.values[READS]
+    context, takes = known((READER,)).context, known((READER,)).takes.pick([0])
+    (source,) = sources(context, takes, [READS], prompt)
+    values, (recorded,) = source.values[READS], activations(context, takes, [READS])
     assert values.shape[2] == context.generator.token_mask([prompt, PROMPT]).shape[1]
     assert torch.equal(values, values[:, :, :1].expand_as(values))
-    (recorded,) = activations(context, takes.pick([0]), [READS])
     assert torch.allclose(values[:, :, 0], recorded.values[READS].mean(2))
-    assert len(play(context, [prompt], [1], [edit])) == 1
+    assert len(play(context, [prompt], [1], [Edit((READER,), "patch", source=source)])) == 1
 
 
 def test_case_an_interchange_into_a_shorter_prompt_is_played_beside_the_longer_one() -> None:
-    context, takes = known((READER,)).context, known((READER,)).takes
-    edits = put_in(context, takes, (READER,), "jazz", 2)
+    context, takes = known((READER,)).context, known((READER,)).takes.pick([0, 1])
+    edits = [Edit((READER,), "patch", source=source) for source in sources(context, takes, [READS], "jazz")]
     alone = play(context, ["jazz"] * 2, (1, 2), edits)
     beside = play(context, [PROMPT, "jazz", "jazz"], (1, 1, 2), [None, *edits])
     assert torch.equal(beside.state["codes"][1:], alone.state["codes"])
@@ -68,6 +144,22 @@ def test_case_an_interchange_into_a_shorter_prompt_is_played_beside_the_longer_o
 
 def test_its_own_activations_leave_a_prompt_as_it_is() -> None:
     context, takes = known().context, known().takes
-    edits = put_in(context, takes, (FIRST,), PROMPT, len(takes))
+    edits = [Edit((FIRST,), "patch", source=source) for source in sources(context, takes, [PLAYS], PROMPT)]
     again = play(context, [PROMPT] * len(takes), takes.seeds, edits, strict=False)
     assert torch.equal(again.state["codes"], takes.state["codes"])
+
+
+# --- the fewest that bring it -----------------------------------------------------------------------------------------
+
+
+def smallest(brings: Holds, count: int = 8) -> set[object]:
+    given = cast(Interchanges, BooleanInterchanges(brings, nothing))
+    return set(fewest(given, cast(Sequence[Unit], units(count))))
+
+
+def test_the_fewest_that_bring_the_target_are_found() -> None:
+    assert smallest(all_of(3)) == {unit(3)}
+    assert smallest(all_of(1, 6)) == {unit(1), unit(6)}
+    assert smallest(any_of(5, 2)) == {unit(2)}  # the first of them
+    assert len(smallest(some_of(2, 1, 3, 6))) == 2
+    assert smallest(never) == set() and smallest(all_of(0), 0) == set()

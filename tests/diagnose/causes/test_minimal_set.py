@@ -9,7 +9,7 @@ import pytest
 
 from tests.diagnose.causes.boolean_trials import (
     BooleanTrials,
-    Turns,
+    Holds,
     all_of,
     any_of,
     proper_parts,
@@ -74,7 +74,7 @@ def test_the_result_turns_back_and_nothing_can_be_left_out_of_it(seed: int) -> N
     def any_function(muted: set[object]) -> bool:
         return known.setdefault(frozenset(muted), len(muted) == size or draw.random() < 0.3)
 
-    found = smallest(BooleanTrials(cast(Turns, any_function)), everything)
+    found = smallest(BooleanTrials(cast(Holds, any_function)), everything)
     assert found and set(found) <= set(everything)
     assert any_function(set(found))
     assert not any(any_function(set(part)) for part in proper_parts(found))

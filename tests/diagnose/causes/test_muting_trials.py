@@ -22,7 +22,7 @@ from tests.diagnose.causes.known_cause import (
     known,
 )
 from tonescope.diagnose.causes import muting_trials
-from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials, locations_of
+from tonescope.diagnose.causes.muting_trials import CERTAIN, Group, Muted, MutingTrials, bounded, locations_of
 from tonescope.diagnose.context import SeedPlan
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import play
@@ -188,9 +188,19 @@ def test_shorter_takes_are_of_the_same_seeds_and_half_as_long() -> None:
 
 
 def test_effect_and_share_are_those_of_the_takes() -> None:
-    muted = Muted((FIRST,), {1: -2.0, 2: -4.0}, {1: True, 2: True, 3: False, 4: True}, {3, 4})
+    changes, back = {1: -20.0, 2: -4.0}, {1: True, 2: True, 3: False, 4: True}
+    muted = Muted((FIRST,), changes, {1: -2.0, 2: -4.0}, back, {3, 4})
     assert muted.effect == -3.0 and muted.share == 0.75 and muted.turns
     assert not Muted((FIRST,)).turns and Muted((FIRST,)).effect == Muted((FIRST,)).share == 0.0
+
+
+def test_margins_beyond_what_is_certain_count_no_more() -> None:
+    judge = known().context.listener
+    assert isinstance(judge, NearestJudge)
+    certain = replace(known().context, judge=replace(judge, sharpness=100.0))
+    (cause,) = MutingTrials(certain, known().takes, CONTRAST).measure([(FIRST,)])
+    assert set(cause.bounded.values()) == {-2 * CERTAIN} and max(cause.changes.values()) < -2 * CERTAIN
+    assert [bounded(margin) for margin in (-99.0, -1.0, 0.5, 99.0)] == [-CERTAIN, -1.0, 0.5, CERTAIN]
 
 
 def test_the_locations_of_a_group_are_those_of_its_units_and_its_own() -> None:

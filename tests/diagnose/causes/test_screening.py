@@ -12,7 +12,6 @@ from tests.models.families.seam import of_family
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import margin, own_log_probability
 from tonescope.diagnose.causes.screening import Screening, screened_sites
-from tonescope.diagnose.causes.specificity import Elsewhere
 from tonescope.diagnose.context import Context
 from tonescope.models.units import Location, Unit
 
@@ -24,7 +23,7 @@ def screened(attributed: int = 4) -> Screening:
     context = known().context.with_batches(attributed=attributed)
     metric = margin(context.listener, CONTRAST.target, CONTRAST.foil)
     found = attribute(context, known().takes, metric, sites=screened_sites(context.generator))
-    return Screening.of(context, known().takes, found, Elsewhere(context, CONTRAST))
+    return Screening.of(context, known().takes, found)
 
 
 def of_neurons_and_heads(*strongest: tuple[int, int]) -> Screening:

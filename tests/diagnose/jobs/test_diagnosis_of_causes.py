@@ -24,7 +24,7 @@ from tests.diagnose.causes.known_cause import (
 from tests.models.families.toy_diffusion import ToyDiffusion, ToyModel
 from tests.models.judges.toy_judge import ToyJudge
 from tonescope.diagnose.attribution.greedy_group_search import Search
-from tonescope.diagnose.causes import muting_trials, specificity
+from tonescope.diagnose.causes import interchange, muting_trials
 from tonescope.diagnose.causes.search import SearchResult
 from tonescope.diagnose.context import SeedPlan
 from tonescope.diagnose.intervene import verification
@@ -66,7 +66,7 @@ def test_a_planted_neuron_is_the_set_is_first_and_is_verified() -> None:
     assert group.convincing and group.turns and group.muted.flips == group.muted.flippable == 4
     assert group.control.flips == 0 and group.control_units == 1
     assert (first.unit, first.role, first.badge) == (str(FIRST), "member", "verified")
-    assert first.elsewhere is not None and first.elsewhere.count == 0
+    assert first.brings is not None and first.brings.count == first.brings.total > 0
 
 
 def test_the_blame_is_laid_where_the_neuron_is() -> None:
@@ -109,7 +109,7 @@ def test_a_diagnosis_is_reproducible() -> None:
 
 def test_a_quick_diagnosis_edits_no_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     edits: list[Any] = []
-    for module in (muting_trials, specificity, verification):
+    for module in (muting_trials, interchange, verification):
         plain = module.play
 
         def noted(*given: Any, plain: Any = plain, **more: Any) -> Any:
@@ -214,7 +214,7 @@ def test_case_a_group_that_breaks_the_sound_is_no_cause(monkeypatch: pytest.Monk
 
 
 def test_case_muted_units_whose_sound_is_no_number_end_no_diagnosis(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (muting_trials, specificity, verification):
+    for module in (muting_trials, interchange, verification):
         plain = module.play
 
         def ruined(*given: Any, plain: Any = plain, **more: Any) -> Any:

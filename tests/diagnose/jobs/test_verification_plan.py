@@ -54,14 +54,16 @@ def attribution() -> Attribution:
 def alone(*units: Unit, share: float = 0.0) -> list[Muted]:
     """What a search measured of units one by one."""
     back = {seed: seed < 4 * share for seed in range(4)}
-    return [Muted((unit,), {seed: -1.0 for seed in range(4)}, dict(back)) for unit in units]
+    changes = dict.fromkeys(range(4), -1.0)
+    return [Muted((unit,), dict(changes), dict(changes), dict(back)) for unit in units]
 
 
 def searched(
     *group: Unit | Location, found_by: FoundBy = "together", alternates: Sequence[Unit] = (), measured: Group = ()
 ) -> SearchResult:
     tried = [target for target in (*group, *measured) if isinstance(target, Unit)]
-    trial = Muted(tuple(group), {seed: -3.0 for seed in range(4)}, dict.fromkeys(range(4), True))
+    changes = dict.fromkeys(range(4), -3.0)
+    trial = Muted(tuple(group), changes, changes, dict.fromkeys(range(4), True))
     return SearchResult(tuple(group), found_by, trial, list(alternates), alone(*tried), [trial], rows=80)
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 
 from tests.diagnose.jobs.test_verification_plan import MLP, SETTINGS, TAKES, estimates, neurons, searched
+from tonescope.diagnose.causes.interchange import Brought
 from tonescope.diagnose.causes.muting_trials import Muted
 from tonescope.diagnose.causes.search import SearchResult
 from tonescope.diagnose.intervene.verification import Played
@@ -209,19 +210,23 @@ def test_units_stand_in_the_order_of_what_they_did() -> None:
     assert str(third) in shown
 
 
-def test_a_unit_that_changes_other_prompts_stands_behind_those_that_do_not() -> None:
+def test_a_unit_that_brings_nothing_stands_behind_those_that_bring_the_target() -> None:
     unit, other, _ = neurons(7, 8, 20)
     search = searched(*neurons(7, 8, 20))
-    next(muted for muted in search.measured if muted.group == (other,)).elsewhere = 4
+    search.brought = {(other,): Brought((other,), {}, dict.fromkeys(range(4), False))}
+    search.brought |= {(unit,): Brought((unit,), {}, dict.fromkeys(range(4), True))}
     rows = results(Heard({names.unit(other): -4.0, names.unit(unit): -2.0}), made(search)).units
-    assert rows[0].unit == str(unit) and rows[0].elsewhere is None
-    assert rows_of(results(Heard(), made(search)))[str(other)].elsewhere.count == 4  # type: ignore[union-attr]
+    assert [row.unit for row in rows[:2]] != [str(other), str(unit)] and rows[0].unit == str(unit)
+    brings = {row.unit: row.brings for row in rows}
+    assert brings[str(unit)] is not None and brings[str(unit)].count == brings[str(unit)].total == 4  # type: ignore[union-attr]
+    assert brings[str(other)] is not None and brings[str(other)].count == 0  # type: ignore[union-attr]
+    assert brings[str(neurons(20)[0])] is None
 
 
 def test_units_that_gradients_do_not_reach_have_no_estimate() -> None:
     strange = Unit.parse("codec.0.decoder:1")
     search = searched(*neurons(7, 8))
-    search.measured.append(Muted((strange,), {1: -1.0}, {1: False}))
+    search.measured.append(Muted((strange,), {1: -1.0}, {1: -1.0}, {1: False}))
     rows = rows_of(results(Heard(), made(search, SETTINGS)))
     reached = rows[str(neurons(7)[0])].estimated
     assert rows[str(strange)].estimated is None and reached is not None and reached.mean == -2.0
@@ -301,8 +306,8 @@ def test_cut_points_are_told_in_the_order_of_time() -> None:
 
 def test_what_was_searched_is_told_and_its_share_is_of_what_was_tried_in_all_takes() -> None:
     search = searched(*neurons(7, 8), measured=neurons(10))
-    search.measured.append(Muted(neurons(11), {1: -1.0, 2: -1.0}, {1: True, 2: True}))  # by chance, in two takes
-    search.groups = [Muted(neurons(7, 8, 9), {}, {0: True, 1: True, 2: False, 3: False})]
+    search.measured.append(Muted(neurons(11), {}, {}, {1: True, 2: True}))  # by chance, in two takes
+    search.groups = [Muted(neurons(7, 8, 9), {}, {}, {0: True, 1: True, 2: False, 3: False})]
     record = results(Heard(), made(search)).search
     assert record is not None
     assert (record.candidates, record.generations, record.largest_group, record.largest_share) == (4, 80, 3, 0.5)
