@@ -9,6 +9,7 @@ from typing import Any
 
 from tonescope.diagnose.causes.interchange import Brought
 from tonescope.diagnose.causes.muting_trials import Group, Muted
+from tonescope.diagnose.schema import Contrast
 from tonescope.models.units import Location, Unit
 
 Holds = Callable[[set[Unit | Location]], bool]
@@ -88,6 +89,7 @@ class BooleanTrials:
     def __init__(self, turns: Holds, effect: Callable[[Group], float] = nothing) -> None:
         self._turns, self._effect = turns, effect
         self.seeds, self.rows, self.heard_as_target = (1, 2, 3, 4), 0, 4
+        self.contrast = Contrast(target="techno", foil="house")
         self.played: list[Group] = []
         self._known: dict[frozenset[Any], Muted] = {}
 

@@ -47,7 +47,7 @@ PLACES = [Location("decoder", layer, "mlp") for layer in range(1, 4)]
 
 
 class Searched:
-    """A search of a known cause, and what was played for it."""
+    """A search of a known cause, and what was played for it; units of ``shared`` turn other prompts as well."""
 
     def __init__(
         self,
@@ -58,12 +58,14 @@ class Searched:
         effect: Callable[[Group], float] = nothing,
         prompts: Sequence[str] = ("jazz",),
         heard_as_target: int = 4,
+        shared: Group = (),
     ) -> None:
         self.trials, self.told = BooleanTrials(cause.turns, effect), list[float]()
         self.trials.heard_as_target = heard_as_target
         self.put_in = BooleanInterchanges(cause.brings, lambda group: -effect(group), next(iter(prompts), None))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(search_module, "Interchanges", lambda *_: self.put_in)
+            patch.setattr(search_module, "specific", lambda *given: [not {*shared} & {*group} for group in given[2]])
             self.found = search(
                 cast(MutingTrials, self.trials),
                 cast(Sequence[Unit], ranked),
@@ -138,12 +140,18 @@ def test_few_candidates_or_none_are_searched_like_many(ranked: Group) -> None:
         assert set(searched(stand_ins(*range(len(ranked))), ranked=ranked).group) == set(ranked)
 
 
-def test_what_turns_takes_back_and_brings_nothing_is_no_cause() -> None:
-    """A unit that is enormously active whatever is read turns everything, and brings nothing."""
-    assert not searched(Cause(any_of(3), never)).group
-    found = searched(Cause(any_of(3, 9), any_of(9)), effect=lambda group: -5.0 if unit(3) in group else 0.0)
+def test_what_turns_everything_and_brings_nothing_is_no_cause() -> None:
+    """A unit that is enormously active whatever is read turns other prompts as well."""
+    assert not searched(Cause(any_of(3), never), shared=units(24)).group
+    strongest = Cause(any_of(3, 9), any_of(9))
+    found = searched(strongest, effect=lambda group: -5.0 if unit(3) in group else 0.0, shared=(unit(3),))
     assert found.group == (unit(9),) and found.measured[0].group == (unit(3),) and not found.alternates
     assert not searched(Cause(lambda muted: PLACES[1] in muted, never), locations=PLACES).group
+
+
+def test_where_nothing_is_enough_what_leaves_other_prompts_alone_is_what_there_is() -> None:
+    found = searched(Cause(any_of(3, 9), never), effect=lambda g: -5.0 if unit(3) in g else 0.0, shared=(unit(3),))
+    assert (found.group, found.found_by, found.alternates) == ((unit(9),), "alone", [])
 
 
 def test_what_brings_the_target_and_turns_nothing_back_is_no_cause() -> None:
