@@ -12,6 +12,12 @@ from .diagnose.attribution.jacobi_prediction import (
 )
 from .diagnose.attribution.metrics import log_probability as log_probability
 from .diagnose.attribution.metrics import margin as margin
+from .diagnose.causes.interchange import other_prompts as other_prompts
+from .diagnose.causes.muting_trials import MutingTrials as MutingTrials
+from .diagnose.causes.screening import Screening as Screening
+from .diagnose.causes.screening import screened_sites as screened_sites
+from .diagnose.causes.search import SearchResult as SearchResult
+from .diagnose.causes.search import search_causes as search_causes
 from .diagnose.context import Context as Context
 from .diagnose.context import SeedPlan as SeedPlan
 from .diagnose.intervene.controls import matched_controls as matched_controls

@@ -63,7 +63,7 @@ class SearchResult:
         self.group, self.trial, self.found_by = muted.group, muted, found_by
 
 
-def search(
+def search_causes(
     trials: MutingTrials,
     ranked: Sequence[Unit],
     others: Sequence[str],

@@ -17,7 +17,7 @@ from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
 from tonescope.diagnose.causes.interchange import other_prompts, sources
 from tonescope.diagnose.causes.muting_trials import Group, MutingTrials, locations_of
 from tonescope.diagnose.causes.screening import Screening, screened_sites
-from tonescope.diagnose.causes.search import search
+from tonescope.diagnose.causes.search import search_causes
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
@@ -243,7 +243,7 @@ def _search(run: _Run, stage: Stage) -> None:
     ranked = Screening.of(run.context, run.takes, run.found).candidates(settings.candidates)
     places = generator.locations(*screened_sites(generator)) if "drift" in run.verdict.kind else []
     others = _other_prompts(run, bare_word(run.intent, run.verdict, run.request.prompt))
-    found = search(trials, ranked, others, places, short=trials.shortened(), advance=stage)
+    found = search_causes(trials, ranked, others, places, short=trials.shortened(), advance=stage)
     if not found.group:
         found.group = _strongest(run, stage)
         found.trial = trials.measure([found.group])[0]

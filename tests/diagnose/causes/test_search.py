@@ -38,7 +38,7 @@ from tests.diagnose.causes.known_cause import (
 from tonescope.diagnose.causes import search as search_module
 from tonescope.diagnose.causes.interchange import other_prompts
 from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
-from tonescope.diagnose.causes.search import FINALISTS, FIRST_TAKES, SearchResult, search
+from tonescope.diagnose.causes.search import FINALISTS, FIRST_TAKES, SearchResult, search_causes
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.units import Location, Unit
 
@@ -66,7 +66,7 @@ class Searched:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(search_module, "Interchanges", lambda *_: self.put_in)
             patch.setattr(search_module, "specific", lambda *given: [not {*shared} & {*group} for group in given[2]])
-            self.found = search(
+            self.found = search_causes(
                 cast(MutingTrials, self.trials),
                 cast(Sequence[Unit], ranked),
                 prompts,
@@ -188,7 +188,7 @@ def in_generator(
     what: Known, ranked: Sequence[Unit], locations: Sequence[Location] = (), contrast: Contrast = CONTRAST
 ) -> SearchResult:
     trials = MutingTrials(what.context, what.takes, contrast)
-    return search(trials, ranked, other_prompts(contrast), locations)
+    return search_causes(trials, ranked, other_prompts(contrast), locations)
 
 
 def test_a_planted_neuron_of_the_text_encoder_is_found_alone() -> None:

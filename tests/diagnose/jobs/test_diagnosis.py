@@ -123,7 +123,7 @@ def test_where_no_small_set_does_it_a_group_is_chosen_by_what_is_heard_in_as_man
 
     monkeypatch.setattr(diagnosis, "margin", margin)
     monkeypatch.setattr(diagnosis, "greedy_group_search", searched)
-    monkeypatch.setattr(diagnosis, "search", lambda *_, **__: SearchResult())
+    monkeypatch.setattr(diagnosis, "search_causes", lambda *_, **__: SearchResult())
     found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 3}))[0]
     heard = found.contrast
     assert heard.foil is not None

@@ -152,7 +152,7 @@ def test_a_diagnosis_plays_on_seeds_of_its_plan_alone(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(muting_trials.MutingTrials, "fill", fill)
     monkeypatch.setattr(diagnosis, "greedy_group_search", strongest)
-    monkeypatch.setattr(diagnosis, "search", lambda *_, **__: SearchResult())
+    monkeypatch.setattr(diagnosis, "search_causes", lambda *_, **__: SearchResult())
     result = known().diagnose(SETTINGS.model_copy(update={"rounds": 3}))
     explored, tested = ([take.seed for take in takes] for takes in (result.takes, result.drivers.tested))
     blocks = [explored, tested, *given["more"], *given["rounds"]]
