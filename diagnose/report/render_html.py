@@ -45,6 +45,12 @@ def page(title: str, views: Sequence[View], players: Players | None = None) -> s
         figures[place] = plot
         return place
 
+    opens = any(view.depth == "first" for view in views)
+
+    def folded(view: View) -> bool:
+        """Details are folded where something stands before them."""
+        return view.depth == "numbers" or (view.depth == "details" and opens)
+
     headline = next((view.title for view in views if view.tone), "")
     return _template("page.html.j2").render(
         title=title,
@@ -54,6 +60,7 @@ def page(title: str, views: Sequence[View], players: Players | None = None) -> s
         shown=shown,
         players=players,
         draw=draw,
+        folded=folded,
         figures=figures,
         plotly=_plotly() if any(view.figures for view in views) else None,
     )
@@ -62,6 +69,11 @@ def page(title: str, views: Sequence[View], players: Players | None = None) -> s
 def text(view: View) -> str:
     """The title and the sentences of a view, for a page that places players and figures itself."""
     return _part("text", view)
+
+
+def said(view: View) -> str:
+    """The sentences of a view alone, for where its title stands already."""
+    return _part("said", view)
 
 
 def tables(view: View) -> str:
