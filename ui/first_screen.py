@@ -15,25 +15,30 @@ from tonescope.ui.printable import printable
 from tonescope.ui.terminal import command, grid, headline, sentence, show_views, written
 
 SCREEN_LINES = 24
-HEADLINE_LINES, SENTENCE_LINES = 5, 3  # of one sentence at most
+HEADLINE_LINES, SENTENCE_LINES = 5, 4  # of one sentence at most
 CAVEATS = "caveats"  # the key of the view with what is to be kept in mind
 
 
 @dataclass
 class _Block:
-    """A title and what stands below it. What is ``optional`` gives way, its end first, down to ``fewest`` lines."""
+    """What stands together: a title, sentences of which the last give way down to ``fewest``, and what stays."""
 
     title: str = ""
-    lines: list[RenderableType] = field(default_factory=list)
-    fewest: int = 1
+    told: list[Text] = field(default_factory=list)
+    stays: list[RenderableType] = field(default_factory=list)
+    fewest: int = 0
     apart: bool = True  # whether an empty line stands before it
     printed: bool = False  # already, before all was known
 
     def shown(self) -> list[RenderableType]:
-        return ([Text(self.title, style="bold")] if self.title else []) + self.lines
+        """What is printed, line by line; nothing, where there is only a title."""
+        below = [*self.told, *self.stays]
+        return [Text(self.title, style="bold"), *below] if self.title and below else below
 
     def height(self) -> int:
-        return sum(map(_height, self.shown())) + self.apart
+        """Lines of the terminal."""
+        shown = self.shown()
+        return sum(map(_height, shown)) + self.apart if shown else 0
 
 
 def _height(shown: RenderableType) -> int:
@@ -59,56 +64,53 @@ def show_first(views: Sequence[View], folder: Path | None, *, printed: Collectio
     if not first:
         show_views([view for view in views if view.key not in printed])
         return
-    blocks = [block for view in first if (block := _block(view, folder, view.key in printed)).shown()]
+    blocks = [_block(view, folder, view.key in printed) for view in first]
     if folder and not any(view.sounds and not view.tables for view in first):
-        blocks.append(_Block("", [Text(written(folder))]))
+        blocks.append(_Block(stays=[Text(written(folder))]))
     caveats = [note for view in views if view.key == CAVEATS for note in view.notes]
-    kept = _Block("To keep in mind", [sentence(f"• {note}", None) for note in caveats], fewest=0)
-    more = len(views) > len(first)
-    blocks += [kept, *([_Block("", [_rest(len(caveats))], apart=False)] if more else [])]
-    _fit(blocks, kept)
-    if more:
-        blocks[-1].lines = [_rest(len(caveats) - len(kept.lines))]
-    for block in blocks:
+    kept = _Block("To keep in mind", [sentence(f"• {note}", None) for note in caveats])
+    rest = _Block(stays=[_rest(len(caveats))] if len(views) > len(first) else [], apart=False)
+    _fit([*blocks, kept, rest], kept)
+    if rest.stays:
+        rest.stays = [_rest(len(caveats) - len(kept.told), bool(kept.told))]
+    for block in (*blocks, kept, rest):
         _print(block)
 
 
 def _block(view: View, folder: Path | None, printed: bool) -> _Block:
+    tables = [grid(table) for table in view.tables]
     if view.tone:
         box = headline(view, view.tone, HEADLINE_LINES)
-        return _Block("", [box, *map(grid, view.tables)], fewest=1, apart=False, printed=printed)
-    if view.sounds and not view.tables:
-        told = [Text(written(folder))] if folder else [line for made in view.commands for line in command(made)]
-        return _Block("Where to listen", list(told), fewest=len(told), printed=printed)
-    said: list[RenderableType] = [sentence(text, badge, most_lines=SENTENCE_LINES) for text, badge in view.sentences]
-    last = [line for made in view.commands for line in command(made)]
-    return _Block(printable(view.title), [*said, *last, *map(grid, view.tables)], max(1, len(last)), printed=printed)
+        return _Block(stays=[box, *tables], apart=False, printed=printed)
+    commands = [line for made in view.commands for line in command(made)]
+    if view.sounds and not tables:
+        return _Block("Where to listen", stays=[Text(written(folder))] if folder else [*commands], printed=printed)
+    told = [sentence(text, badge, most_lines=SENTENCE_LINES) for text, badge in view.sentences]
+    return _Block(printable(view.title), told, [*commands, *tables], fewest=1, printed=printed)
 
 
 def _fit(blocks: Sequence[_Block], kept: _Block) -> None:
-    """Make them as high as a screen: caveats give way, then empty lines, then the last sentences of the longest."""
+    """Make them as high as a screen: caveats give way, then empty lines, then the last of the most sentences."""
 
     def too_high() -> bool:
-        return sum(block.height() for block in blocks if block.shown()) > SCREEN_LINES
+        return sum(block.height() for block in blocks) > SCREEN_LINES
 
-    while too_high() and kept.lines:
-        kept.lines.pop()
-        kept.title = kept.title if kept.lines else ""
-        kept.apart = bool(kept.lines)
+    while too_high() and kept.told:
+        kept.told.pop()
     if too_high():
         for block in blocks:
             block.apart = False
     while too_high():
-        longest = max(blocks, key=lambda block: (len(block.lines) > block.fewest) * len(block.lines))
-        if len(longest.lines) <= longest.fewest:
+        longest = max(blocks, key=lambda block: len(block.told) - block.fewest)
+        if len(longest.told) <= longest.fewest:
             return
-        longest.lines.pop()
+        longest.told.pop()
 
 
-def _rest(caveats: int) -> Text:
+def _rest(caveats: int, others: bool = False) -> Text:
     told = "--details shows all the rest"
     if caveats:
-        told += f", and {caveats} thing{'s' * (caveats != 1)} to keep in mind"
+        told += f", and {caveats}{' more' * others} thing{'s' * (caveats != 1)} to keep in mind"
     return Text(f"{told}.", style="dim")
 
 

@@ -32,9 +32,7 @@ def views(diagnosis: Diagnosis, evidence: Evidence) -> list[View]:
     """Everything that a diagnosis found: what everybody wants to know, then how it was found."""
     test = diagnosis.drivers.group
     found = [
-        verdict(diagnosis.prompt, diagnosis.verdict),
-        View("why", _why(diagnosis), why.why(diagnosis), depth="first"),
-        View("next", "What to try next", commands=next_steps.next_steps(diagnosis), depth="first"),
+        *told_first(diagnosis),
         _hear(diagnosis, evidence),
         _words(diagnosis),
         unit_views.set_view(diagnosis, test) if test else None,
@@ -54,10 +52,13 @@ def views(diagnosis: Diagnosis, evidence: Evidence) -> list[View]:
     return [view for view in found if view]
 
 
-def _why(diagnosis: Diagnosis) -> str:
-    return (
-        f"Why {diagnosis.contrast.target}{' and not ' * bool(diagnosis.contrast.foil)}{diagnosis.contrast.foil or ''}"
-    )
+def told_first(diagnosis: Diagnosis) -> list[View]:
+    """What everybody wants to know, but for the sound."""
+    return [
+        verdict(diagnosis.prompt, diagnosis.verdict),
+        View("why", sentences.contrast(diagnosis), why.why(diagnosis), depth="first"),
+        View("next", "What to try next", commands=next_steps.next_steps(diagnosis), depth="first"),
+    ]
 
 
 def verdict(prompt: str, found: Verdict) -> View:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tonescope.diagnose.report import pasteable
 from tonescope.diagnose.report.view import Command
-from tonescope.diagnose.report.wording import shortened, the_word
+from tonescope.diagnose.report.wording import set_again, shortened, the_word
 from tonescope.diagnose.schema import Diagnosis, Trial
 from tonescope.diagnose.settings import MOST_TAKES
 from tonescope.models.loading import EMBEDDED, HUB_JUDGE
@@ -22,22 +22,23 @@ FOLDER = "tonescope-result"
 def next_steps(found: Diagnosis) -> list[Command]:
     """The first few that apply; there is always one."""
     steps = [step for row in _STEPS if (step := row(found))]
-    return [_short(step) for step in (steps or [_more_takes(found)])[:SHOWN_STEPS]]
+    return (steps or [_more_takes(found)])[:SHOWN_STEPS]
 
 
 def to_hear(found: Diagnosis) -> Command:
     """How to get the sound of a diagnosis that was not written: the same takes are played again."""
-    line = pasteable.diagnose(found, out=FOLDER)
-    if len(line) > LONGEST_LINE:
-        return Command(f"The same command with --out {FOLDER} writes the takes and a report to listen in.")
-    return Command("The same takes, and a report to listen in:", line)
+    return _pasted(
+        "The same takes, and a report to listen in",
+        pasteable.diagnose(found, out=FOLDER),
+        f"run the same command with --out {FOLDER}",
+    )
 
 
-def _short(step: Command) -> Command:
-    """A line that is too long to be pasted with joy is told in words."""
-    if len(step.line) <= LONGEST_LINE:
-        return step
-    return Command(f"{step.told.rstrip(':')} (the prompt is too long to be written here again).")
+def _pasted(told: str, line: str, in_words: str) -> Command:
+    """Why, and the line; a line that is too long to be pasted with joy is told in words."""
+    if len(line) <= LONGEST_LINE:
+        return Command(f"{told}:", line)
+    return Command(f"{told}: {in_words}.")
 
 
 # --- the steps --------------------------------------------------------------------------------------------------------
@@ -47,9 +48,10 @@ def _other_judge(found: Diagnosis) -> Command | None:
     """A judge that knows one world of sound was asked about another."""
     if found.judge.name != EMBEDDED or found.model.name.partition(" + ")[0] == EMBEDDED:
         return None
-    return Command(
-        f"The judge knows other music than this model plays; ask one that knows recordings ({HUB_JUDGE}):",
+    return _pasted(
+        "The judge knows other music than this model plays; ask one that knows recordings",
         pasteable.diagnose(found, judge=HUB_JUDGE),
+        f"run the same command with --judge {HUB_JUDGE}",
     )
 
 
@@ -58,8 +60,11 @@ def _say_what_was_meant(found: Diagnosis) -> Command | None:
         return None
     asked = found.intended
     meant = next(iter(asked.relatives), None) or asked.nearest or found.perceived.label
-    told = f"If you meant {meant}, say so, and the takes are compared with that:"
-    return Command(told, pasteable.diagnose(found, intended=meant))
+    return _pasted(
+        f"If you meant {meant}, say so, and the takes are compared with that",
+        pasteable.diagnose(found, intended=meant),
+        f"run the same command with --intended {pasteable.quoted(meant)}",
+    )
 
 
 def _unclear(found: Diagnosis) -> Command | None:
@@ -98,9 +103,10 @@ def _better_prompt(found: Diagnosis) -> Command | None:
     if not right:
         return None
     best = max(right, key=lambda row: row.right)
-    return Command(
-        f"{best.how}, {best.right} of {best.total} takes are {asked}, as asked ({best.beside}, {before}); try it:",
+    return _pasted(
+        f"{best.how}, {best.right} of {best.total} takes are {asked}, as asked ({best.beside}, {before}); try it",
         pasteable.diagnose(found, best.prompt),
+        "the prompt is too long to be written here again",
     )
 
 
@@ -109,19 +115,27 @@ def _mute_it(found: Diagnosis) -> Command | None:
     test = found.drivers.group
     if test is None or not test.turns or len(test.names) > MOST_EDITED:
         return None
-    told = f"Mute {'it' if len(test.names) == 1 else 'them'} in more takes, and listen:"
-    return Command(told, pasteable.edit(found, test.names))
+    return _pasted(
+        f"Mute {set_again(test)} in more takes, and listen",
+        pasteable.edit(found, test.names),
+        f"tonescope edit, with the prompt and {' '.join(test.names)}",
+    )
 
 
 def _look_for_units(found: Diagnosis) -> Command | None:
     if not found.settings.quick:
         return None
-    return Command("Look for the units that do it as well:", pasteable.diagnose(found, quick=False))
+    line = pasteable.diagnose(found, quick=False)
+    return _pasted("Look for the units that do it as well", line, "run the same command without --quick")
 
 
 def _more_takes(found: Diagnosis) -> Command:
     takes = min(MOST_TAKES, max(USEFUL_TAKES, 2 * found.settings.takes))
-    return Command(f"{takes} takes tell more than {found.settings.takes}:", pasteable.diagnose(found, takes=takes))
+    return _pasted(
+        f"{takes} takes tell more than {found.settings.takes}",
+        pasteable.diagnose(found, takes=takes),
+        f"run the same command with --takes {takes}",
+    )
 
 
 _STEPS: tuple[Callable[[Diagnosis], Command | None], ...] = (

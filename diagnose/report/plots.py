@@ -70,7 +70,7 @@ def _errors(effects: Sequence[Effect]) -> dict[str, Any]:
 
 # Names are categories even where they look like numbers or dates; the first stands on top.
 _NAMES = {"type": "category", "autorange": "reversed"}
-_SHARES = {"range": [-0.03, 1.03], "tickformat": ".0%", "dtick": 0.25}
+_SHARES = {"range": [-0.03, 1.03], "tickformat": ".0%", "dtick": 0.5}
 
 
 def heard(diagnosis: Diagnosis, evidence: Evidence) -> Figure:
@@ -135,9 +135,10 @@ def timeline(diagnosis: Diagnosis, evidence: Evidence) -> Figure:
 
 
 def _change(diagnosis: Diagnosis) -> str:
-    """The axis of effects, in two lines."""
-    target, other = _short(diagnosis.contrast.target), _short(diagnosis.contrast.other)
-    return f"change of “{target}”<br>over “{other}”"
+    """The axis of effects: what is to its left, and to its right."""
+    target, foil = diagnosis.contrast.target, diagnosis.contrast.foil
+    left = f"towards “{_short(foil)}”" if foil else f"away from “{_short(target)}”"
+    return f"← {left}<br>towards “{_short(target)}” →"
 
 
 def _effects(diagnosis: Diagnosis, names: list[str], series: list[Bars]) -> dict[str, Any]:
@@ -309,9 +310,10 @@ def doses(diagnosis: Diagnosis, test: GroupTest) -> Figure:
             }
         )
     told = _told({f"times {scale:g}": effect for scale, effect in sorted(played.items())})
+    upright = _change(diagnosis).replace("←", "↓").replace("→", "↑")
     return Figure(
         "The same units turned down and up",
-        _plot(traces, 280, _title("strength (1: as generated)"), _title(_change(diagnosis))),
+        _plot(traces, 280, _title("strength (1: as generated)"), _title(upright)),
         f"The effect of other strengths: {told}.",
         "tested",
     )

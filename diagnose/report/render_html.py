@@ -5,7 +5,7 @@ All text of a view is escaped here, and nowhere before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 if TYPE_CHECKING:
     from tonescope.diagnose.report.sounds import Players
-    from tonescope.diagnose.report.view import Figure, Sound, View
+    from tonescope.diagnose.report.view import Depth, Figure, Sound, View
 
 SHOWN_TAKES = 8
 MOST_SOUND = 40 * 2**20  # characters of sound in the page
@@ -45,12 +45,6 @@ def page(title: str, views: Sequence[View], players: Players | None = None) -> s
         figures[place] = plot
         return place
 
-    opens = any(view.depth == "first" for view in views)
-
-    def folded(view: View) -> bool:
-        """Details are folded where something stands before them."""
-        return view.depth == "numbers" or (view.depth == "details" and opens)
-
     headline = next((view.title for view in views if view.tone), "")
     return _template("page.html.j2").render(
         title=title,
@@ -60,10 +54,19 @@ def page(title: str, views: Sequence[View], players: Players | None = None) -> s
         shown=shown,
         players=players,
         draw=draw,
-        folded=folded,
+        folded=folded({view.depth for view in views}),
         figures=figures,
         plotly=_plotly() if any(view.figures for view in views) else None,
     )
+
+
+def folded(depths: Collection[Depth]) -> Callable[[View], bool]:
+    """Which views of a page are folded: numbers, and details where something stands before them."""
+
+    def is_folded(view: View) -> bool:
+        return view.depth == "numbers" or (view.depth == "details" and "first" in depths)
+
+    return is_folded
 
 
 def text(view: View) -> str:

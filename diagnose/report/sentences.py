@@ -39,6 +39,11 @@ SHOWN_TARGETS = 4
 FEW_TAKES = 4  # the interval of fewer is so wide that next to nothing can be told from it
 
 
+def contrast(diagnosis: Diagnosis) -> str:
+    """What everything below is about."""
+    return f"Why {diagnosis.contrast.target} rather than {diagnosis.contrast.other}?"
+
+
 def below_zero(found: Diagnosis | Experiment) -> str:
     """What the sign of an effect means, in short."""
     target, foil = found.contrast.target, found.contrast.foil
@@ -53,8 +58,8 @@ def scale(found: Diagnosis | Experiment) -> str:
     way = f"towards {foil}" if foil else f"away from {label}"
     changed = "when edited" if isinstance(found, Experiment) else "without it"
     return (
-        f"Effects say how the music moves {changed}: below zero is {way}, and the further the stronger; above zero is "
-        f"the other way. They are changes of the judge’s log-odds of {odds}: −0.7 halves the odds, −2.3 divides them "
+        f"Effects say how the music moves: below zero, {way} {changed}, and the further the stronger; above zero, the "
+        f"other way. They are changes of the judge’s log-odds of {odds}: −0.7 halves the odds, −2.3 divides them "
         "by ten. Ranges are 95 % intervals: one that holds zero says nothing for sure."
     )
 

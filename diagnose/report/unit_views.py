@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LEAD_UNITS = 6  # rows that say enough where room is dear, if no more were tested
 UNKNOWN = "–"
-ROLES = {"member": "in the set", "alternate": "can stand in for a member", "candidate": "candidate"}
+ROLES = {"member": "in the set", "alternate": "stands in for one of it", "candidate": UNKNOWN}
 FOUND_BY = {
     "alone": "It was found by muting the likeliest units one by one.",
     "together": "None of the likeliest units did it alone; it was found by muting more and more of them together, and "
@@ -34,10 +34,14 @@ def set_view(diagnosis: Diagnosis, test: GroupTest) -> View:
         ("unit", "muted alone", "a random one instead", "the others without it", "needed", "other prompts it turns"),
         [_member(name, rows.get(name), test) for name in shown],
         tuple(_badge(rows.get(name), test) for name in shown),
-        f"How many takes stop being {target}, of those that were: more is stronger",
+        title=f"How many takes stop being {target}, of those that were: more is stronger",
     )
     told: list[tuple[str, Badge | None]] = [(sentences.group(diagnosis, test), test.badge)]
-    told += [(f"“{name}” {ROLES['alternate']}.", "tested") for name in shown if name not in test.names]
+    told += [
+        (f"{name} {ROLES['alternate']}: muted in its place it does the same.", "tested")
+        for name in shown
+        if name not in test.names
+    ]
     told += [(sentence, None) for sentence in (FOUND_BY[test.found_by], _searched(diagnosis)) if sentence]
     return View("set", f"What does it: {wording.set_named(test)}", told, [members], [plots.turned(diagnosis)])
 
@@ -54,17 +58,23 @@ def _searched(diagnosis: Diagnosis) -> str:
 
 
 def _without_empty_columns(
-    columns: tuple[str, ...], rows: list[tuple[str, ...]], badges: tuple[Badge | None, ...], title: str
+    columns: tuple[str, ...],
+    rows: list[tuple[str, ...]],
+    badges: tuple[Badge | None, ...],
+    *,
+    title: str,
+    lead: int = LEAD_UNITS,
 ) -> Table:
     """A table of units by name, without the columns that nothing is known for."""
     kept = [at for at in range(len(columns)) if any(row[at] != UNKNOWN for row in rows)]
-    kinds: tuple[Cell, ...] = ("unit", *["text" for _ in kept[1:]])
+    kinds: list[Cell] = ["text"] * len(kept)
+    kinds[0] = "unit"
     return Table(
         tuple(columns[at] for at in kept),
         tuple(tuple(row[at] for at in kept) for row in rows),
         badges,
-        kinds,
-        lead=LEAD_UNITS,
+        tuple(kinds),
+        lead=lead,
         title=title,
     )
 
@@ -94,16 +104,15 @@ def units(diagnosis: Diagnosis) -> View | None:
     rows = diagnosis.drivers.units
     if not rows:
         return None
-    table = Table(
-        ("unit", "", "muted in the search", "muted in fresh takes", "stop being so"),
-        tuple(
+    table = _without_empty_columns(
+        ("unit", "part", "muted in the search", "muted in fresh takes", "takes that stop being so"),
+        [
             (unit.unit, ROLES[unit.role], str(unit.searched or UNKNOWN), sentences.unit(unit), _counted(unit.verified))
             for unit in rows
-        ),
+        ],
         tuple(unit.badge for unit in rows),
-        kinds=("unit", "text", "text", "text", "text"),
-        lead=max(LEAD_UNITS, sum(unit.verified is not None for unit in rows)),
         title=sentences.below_zero(diagnosis),
+        lead=max(LEAD_UNITS, sum(unit.verified is not None for unit in rows)),
     )
     general: list[tuple[str, Badge | None]] = [
         (

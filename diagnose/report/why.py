@@ -33,7 +33,7 @@ def why(found: Diagnosis) -> list[Said]:
     """What was found about why it sounds as it does, what is surest first."""
     causes = _causes(found)
     told: list[Said] = [(cause.told, cause.badge) for cause in causes] or [(_nothing(found), None)]
-    for sentence in (_null, _general, _listener, decided, _brings):
+    for sentence in (_null, _holds_more, _listener, decided, _brings, _general):
         said = sentence(found)
         told += [said] if said else []
     return told
@@ -139,8 +139,8 @@ def _nothing(found: Diagnosis) -> str:
     """That nothing that was tried does it, and how far it went."""
     target, tested = found.contrast.target, found.drivers.tested
     if not any(take.heard == target for take in tested):
-        takes = f"{len(tested)} fresh takes is" if len(tested) != 1 else "the one fresh take is"
-        return f"What does it cannot be told: none of {takes} heard as {target}, so there was nothing to turn."
+        takes = f"none of the {len(tested)} fresh takes" if len(tested) != 1 else "not even the one fresh take"
+        return f"What does it cannot be told: {takes} is heard as {target}, so there was nothing to turn."
     tried = [(f"without “{wording.shortened(row.word)}”", row.verified) for row in found.drivers.words if row.verified]
     if test := found.drivers.group:
         broke = [who for who, trial in (("", test.muted), ("random ", test.control)) if trial.sound.broke]
@@ -160,7 +160,7 @@ def _null(found: Diagnosis) -> Said | None:
     """What was looked for and not found: a small set of units; or that none was looked for."""
     test, searched = found.drivers.group, found.drivers.search
     if found.settings.quick:
-        return "Which units do it was not looked for (--quick).", None
+        return "Which units do it is not known: a quick look does not search for them.", None
     if searched is None or (test and test.turns):
         return None
     if test and test.found_by in ("alone", "together"):
@@ -200,17 +200,23 @@ def holds_more(row: UnitDriver) -> bool:
     return row.elsewhere is not None and 2 * row.elsewhere.count > row.elsewhere.total
 
 
+def _holds_more(found: Diagnosis) -> Said | None:
+    """A member of the set turns other prompts as well."""
+    row = next((row for row in found.drivers.units if row.role == "member" and holds_more(row)), None)
+    return (f"{row.unit} turns {_elsewhere(row)} as well, so it holds more than this.", "tested") if row else None
+
+
 def _general(found: Diagnosis) -> Said | None:
-    """A unit that holds all of the text together turns this as it turns everything."""
-    test, general = found.drivers.group, [row for row in found.drivers.units if holds_more(row)]
-    if not general or not (row := general[0]).elsewhere:
+    """Where no units do it, there may be one that turns this as it turns everything."""
+    test = found.drivers.group
+    row = next((row for row in found.drivers.units if row.role == "candidate" and holds_more(row)), None)
+    if row is None or (test and test.turns and test.found_by in ("alone", "together")):
         return None
-    elsewhere = f"{row.elsewhere.count} of {row.elsewhere.total} other prompts"
-    if row.role != "member" and test and test.turns and test.found_by in ("alone", "together"):
-        return None  # a better one was found
-    if row.role == "member":
-        return f"{row.unit} turns {elsewhere} as well, so it holds more than this.", "tested"
-    return f"{row.unit} turns takes too, but with them {elsewhere}: it holds the whole text, not this.", "tested"
+    return f"{row.unit} turns takes too, but with them {_elsewhere(row)}: it holds the whole text, not this.", "tested"
+
+
+def _elsewhere(row: UnitDriver) -> str:
+    return f"{row.elsewhere.count} of {row.elsewhere.total} other prompts" if row.elsewhere else "no other prompts"
 
 
 _PLACES: Mapping[Where, Callable[[Diagnosis], str]] = {

@@ -97,7 +97,7 @@ def turned(trial: Trial, found: Diagnosis) -> str:
     flips, total, heard = trial.flips, trial.flippable, sum(trial.heard.values())
     there, counted = trial.heard.get(foil or "", 0), _counted(flips, total, heard)
     as_asked = ", as asked" if foil and foil == found.intended.label else ""
-    if foil and there == flips == total == heard:
+    if foil and total == heard and there == flips > 0:
         return f"{counted} {are(flips)} {foil}{as_asked}"
     told = f"{counted} {are(flips)} no longer {target}"
     if not foil or total < heard or not flips:
@@ -107,10 +107,11 @@ def turned(trial: Trial, found: Diagnosis) -> str:
 
 def _counted(count: int, total: int, heard: int) -> str:
     """A count of the takes that were heard as the target; it is said where those are not all."""
-    takes = f"take{'s' * (total != 1)}"
+    if count == total == 1:
+        return "the one take"
     if total < heard:
-        return f"{count} of the {total} {takes} that {'was' if total == 1 else 'were'}"
-    return f"{count} of {total} {takes}"
+        return f"{count} of the {total} take{'s' * (total != 1)} that {'was' if total == 1 else 'were'}"
+    return f"{count} of {total} take{'s' * (total != 1)}"
 
 
 def are(count: int) -> str:
