@@ -17,9 +17,9 @@ LEAD_UNITS = 6  # rows that say enough where room is dear, if no more were teste
 UNKNOWN = "–"
 ROLES = {"member": "in the set", "alternate": "stands in for one of it", "candidate": UNKNOWN}
 FOUND_BY = {
-    "alone": "It was found by muting the likeliest units one by one.",
-    "together": "None of the likeliest units did it alone; it was found by muting more and more of them together, and "
-    "then leaving out each that was not needed.",
+    "alone": "It was found by muting the likeliest units one by one, and putting what they do into another prompt.",
+    "together": "None of the likeliest units did it alone; it was found by muting more of them together, and leaving "
+    "out each that was not needed.",
     "location": "No few units did it; it was found by muting one whole place after another.",
     "gradients": "Nothing small did it; these are the units with the strongest estimates.",
 }
@@ -31,7 +31,14 @@ def set_view(diagnosis: Diagnosis, test: GroupTest) -> View:
     shown = [*test.names, *(name for name, unit in rows.items() if unit.role == "alternate")]
     target = diagnosis.contrast.target
     members = _without_empty_columns(
-        ("unit", "muted alone", "a random one instead", "the others without it", "needed", "other prompts it turns"),
+        (
+            "unit",
+            "muted alone",
+            "a random one instead",
+            "the others without it",
+            "needed",
+            "brings it to another prompt",
+        ),
         [_member(name, rows.get(name), test) for name in shown],
         tuple(_badge(rows.get(name), test) for name in shown),
         title=f"How many takes stop being {target}, of those that were: more is stronger",
@@ -85,8 +92,8 @@ def _member(name: str, unit: UnitDriver | None, test: GroupTest) -> tuple[str, .
     if len(test.names) == 1 and name in test.names:
         alone, control = test.muted, test.control
     needed = {None: UNKNOWN, True: "yes", False: "no"}[unit.needed if unit else None]
-    elsewhere = f"{unit.elsewhere.count} of {unit.elsewhere.total}" if unit and unit.elsewhere else UNKNOWN
-    return name, _counted(alone), _counted(control), _counted(unit.set_without if unit else None), needed, elsewhere
+    brings = f"{unit.brings.count} of {unit.brings.total}" if unit and unit.brings else UNKNOWN
+    return name, _counted(alone), _counted(control), _counted(unit.set_without if unit else None), needed, brings
 
 
 def _badge(unit: UnitDriver | None, test: GroupTest) -> Badge | None:
@@ -114,16 +121,13 @@ def units(diagnosis: Diagnosis) -> View | None:
         title=sentences.below_zero(diagnosis),
         lead=max(LEAD_UNITS, sum(unit.verified is not None for unit in rows)),
     )
-    general: list[tuple[str, Badge | None]] = [
-        (
-            f"{unit.unit} also turns {unit.elsewhere.count} of {unit.elsewhere.total} other prompts: it holds more "
-            "than this, and is no cause of it in particular.",
-            "tested",
-        )
+    target = diagnosis.contrast.target
+    idle: list[tuple[str, Badge | None]] = [
+        (f"{unit.unit} is not what makes it: {why.brought_alone(unit, target)}, whatever its muting does.", "tested")
         for unit in rows
-        if unit.elsewhere and why.holds_more(unit)
+        if unit.role == "candidate" and why.idle(unit)
     ]
-    return View("units", "Units, each muted alone", general, [table], [plots.units(diagnosis)])
+    return View("units", "Units, each muted alone", idle, [table], [plots.units(diagnosis)])
 
 
 def cut_points(diagnosis: Diagnosis, test: GroupTest) -> View | None:

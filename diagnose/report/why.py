@@ -33,7 +33,7 @@ def why(found: Diagnosis) -> list[Said]:
     """What was found about why it sounds as it does, what is surest first."""
     causes = _causes(found)
     told: list[Said] = [(cause.told, cause.badge) for cause in causes] or [(_nothing(found), None)]
-    for sentence in (_null, _holds_more, _listener, decided, _brings, _general):
+    for sentence in (_null, _listener, decided, _brings, _idle):
         said = sentence(found)
         told += [said] if said else []
     return told
@@ -169,8 +169,8 @@ def _null(found: Diagnosis) -> Said | None:
     share = f"{100 * searched.largest_share:.0f} %"
     if searched.largest_share >= MOST:
         return (
-            f"No small set of units {does} and leaves other prompts as they are, though something that was tried "
-            f"turned {share} of the takes that it was tried in.",
+            f"No small set of units both {does} and brings it to another prompt, though something that was tried "
+            f"turned {share} of the takes.",
             "tested",
         )
     return (
@@ -195,28 +195,25 @@ def _did_not_hold(found: Diagnosis, test: GroupTest) -> Said | None:
 # --- what else is known -----------------------------------------------------------------------------------------------
 
 
-def holds_more(row: UnitDriver) -> bool:
-    """Whether a unit turns most other prompts as well where it is muted: it holds more than this confusion."""
-    return row.elsewhere is not None and 2 * row.elsewhere.count > row.elsewhere.total
+def idle(row: UnitDriver) -> bool:
+    """Whether a unit, put into another prompt, does not bring the target: then it is not what makes it, whatever its
+    muting does."""
+    return row.brings is not None and 2 * row.brings.count < row.brings.total
 
 
-def _holds_more(found: Diagnosis) -> Said | None:
-    """A member of the set turns other prompts as well."""
-    row = next((row for row in found.drivers.units if row.role == "member" and holds_more(row)), None)
-    return (f"{row.unit} turns {_elsewhere(row)} as well, so it holds more than this.", "tested") if row else None
-
-
-def _general(found: Diagnosis) -> Said | None:
-    """Where no units do it, there may be one that turns this as it turns everything."""
-    test = found.drivers.group
-    row = next((row for row in found.drivers.units if row.role == "candidate" and holds_more(row)), None)
+def _idle(found: Diagnosis) -> Said | None:
+    """Where no few units do it, one that turns takes and is no cause all the same."""
+    test, target = found.drivers.group, found.contrast.target
+    row = next((row for row in found.drivers.units if row.role == "candidate" and idle(row)), None)
     if row is None or (test and test.turns and test.found_by in ("alone", "together")):
         return None
-    return f"{row.unit} turns takes too, but with them {_elsewhere(row)}: it holds the whole text, not this.", "tested"
+    return f"{row.unit} turns takes too, but {brought_alone(row, target)}: it is not what makes it.", "tested"
 
 
-def _elsewhere(row: UnitDriver) -> str:
-    return f"{row.elsewhere.count} of {row.elsewhere.total} other prompts" if row.elsewhere else "no other prompts"
+def brought_alone(row: UnitDriver, target: str) -> str:
+    """What came of putting one unit's activations into another prompt."""
+    counted = f"{row.brings.count} of {row.brings.total}" if row.brings else "none"
+    return f"put into another prompt it brings {target} in {counted} takes"
 
 
 _PLACES: Mapping[Where, Callable[[Diagnosis], str]] = {

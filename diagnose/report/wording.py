@@ -37,6 +37,8 @@ def set_again(test: GroupTest) -> str:
 
 def beside_random(test: GroupTest) -> str:
     """What random units did in its place."""
+    if not test.control_units:
+        return "there was nothing random to compare with"
     one, several = PLACE if test.found_by == "location" else kind_of(test.names)
     random = f"a random {one} instead" if test.units == 1 else f"{test.control_units} random {several} instead"
     return f"{random}: {test.control.flips} of {test.control.flippable}"

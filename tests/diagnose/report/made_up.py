@@ -192,7 +192,7 @@ def whole_location() -> Diagnosis:
     return diagnosis(
         group=group([PLACE], "location", trial(4, {ASKED: 4})),
         units=[
-            UnitDriver(unit="text.1.mlp:607", searched=STILL, verified=trial(4, {"ragtime": 4}), elsewhere=share(4, 4))
+            UnitDriver(unit="text.1.mlp:607", searched=STILL, verified=trial(4, {"ragtime": 4}), brings=share(0, 4))
         ],
         search=SearchRecord(candidates=32, generations=176, largest_group=32, largest_share=1.0),
         sufficiency=sufficiency(0, 4),
@@ -291,7 +291,7 @@ def long_prompt() -> Diagnosis:
         foil=foil,
         sentence=f"You asked for {foil}; 4 of 4 takes are heard as {target}." * 2,
         group=group(names, "together", trial(4, {foil: 4})),
-        units=[UnitDriver(unit=names[0], role="member", elsewhere=share(4, 4))],
+        units=[UnitDriver(unit=names[0], role="member", brings=share(4, 4))],
         search=SearchRecord(candidates=32, generations=90, largest_group=40, largest_share=1.0),
         sufficiency=sufficiency(0, 4),
         cut_points=cuts(1, 0, 0),

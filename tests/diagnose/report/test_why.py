@@ -72,7 +72,7 @@ def test_where_no_small_set_does_it_the_largest_share_is_said() -> None:
 
 def test_a_share_that_would_do_it_is_not_said_to_be_too_small() -> None:
     sentence = one(made_up.no_small_set(largest_share=1.0), "No small set")
-    assert "leaves other prompts as they are" in sentence and "100 %" in sentence
+    assert "brings it to another prompt" in sentence and "100 %" in sentence
 
 
 def test_the_strongest_units_that_do_it_together_are_no_small_set() -> None:
@@ -125,13 +125,13 @@ def test_whether_the_set_brings_it_is_told_beside_takes_without(
     assert [text for text in told(changed(made_up.single_unit(), sufficiency=row)) if text.startswith(says)]
 
 
-def test_a_unit_that_turns_other_prompts_is_said_to_hold_the_whole_text() -> None:
-    sentence = one(made_up.whole_location(), "other prompts")
-    assert sentence.startswith("text.1.mlp:607 turns takes too, but with them 4 of 4 other prompts")
-    member = UnitDriver(unit=NEURON, role="member", elsewhere=share(3, 4))
-    assert "3 of 4 other prompts as well" in one(changed(made_up.single_unit(), units=[member]), "other prompts")
-    half = member.model_copy(update={"elsewhere": share(2, 4)})
-    assert "other prompts" not in " ".join(told(changed(made_up.single_unit(), units=[half])))
+@pytest.mark.parametrize(("brings", "is_told"), [(0, True), (1, True), (2, False), (4, False)])
+def test_a_unit_that_turns_takes_and_brings_nothing_is_said_to_be_no_cause(brings: int, is_told: bool) -> None:
+    unit = UnitDriver(unit="text.1.mlp:607", brings=share(brings, 4))
+    text = " ".join(told(changed(made_up.whole_location(), units=[unit])))
+    said = f"text.1.mlp:607 turns takes too, but put into another prompt it brings polka in {brings} of 4 takes"
+    assert (said in text) is is_told
+    assert said not in " ".join(told(changed(made_up.single_unit(), units=[unit])))  # where a better one was found
 
 
 def test_what_was_asked_and_played_is_carried_and_nobodys_fault() -> None:
