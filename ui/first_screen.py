@@ -62,7 +62,7 @@ def show_first(views: Sequence[View], folder: Path | None, *, printed: Collectio
     """
     first = [view for view in views if view.depth == "first"]
     if not first:
-        show_views([view for view in views if view.key not in printed])
+        show_views([view for view in views if view.key not in printed], folder=folder)
         return
     blocks = [_block(view, folder, view.key in printed) for view in first]
     if folder and not any(view.sounds and not view.tables for view in first):

@@ -23,8 +23,9 @@ LONGEST_HEADLINE = 70  # characters
 LONGEST_UNIT = 30  # characters of a name that are not broken
 
 
-def show_views(views: Sequence[View], *, numbers: bool = False) -> None:
-    """Print views in their order; those that are only numbers if ``numbers`` are wanted."""
+def show_views(views: Sequence[View], *, numbers: bool = False, folder: Path | None = None) -> None:
+    """Print views in their order, those that are only numbers if ``numbers`` are wanted, and where they were written
+    if there is a ``folder``."""
     for view in views:
         if view.depth == "numbers" and not numbers:
             continue
@@ -32,12 +33,9 @@ def show_views(views: Sequence[View], *, numbers: bool = False) -> None:
             output.print(headline(view, view.tone))
             _print_tables(view)
         else:
-            _print_view(view)
-
-
-def show_written(folder: Path) -> None:
-    """Say where the results are."""
-    output.print(Text(f"\n{written(folder)}"))
+            _print_view(view, heard=folder is not None)
+    if folder:
+        output.print(Text(f"\n{written(folder)}"))
 
 
 def written(folder: Path) -> str:
@@ -82,14 +80,15 @@ def command(made: Command) -> list[Text]:
     return [Text(printable(made.told)), *([Text(f"  {printable(made.line)}", style="bold")] if made.line else [])]
 
 
-def _print_view(view: View) -> None:
+def _print_view(view: View, heard: bool) -> None:
+    """A view; how to hear its sounds only where they cannot be ``heard`` already."""
     told = [sentence(text, badge) for text, badge in view.findings]
     told += [Text(f"• {printable(note)}", style="dim") for note in view.notes]
     if not told and not view.tables:  # what is only drawn is told
         told = [sentence(figure.alt, figure.badge) for figure in view.figures]
     if view.sounds and not view.tables:
         told.append(Text(f"{len(view.sounds)} takes to hear, in the report and on the page.", style="dim"))
-    told += [line for made in view.commands for line in command(made)]
+    told += [line for made in view.commands if not (view.sounds and heard) for line in command(made)]
     if not told and not view.tables:
         return
     output.print(Text(f"\n{printable(view.title)}", style="bold"))

@@ -104,7 +104,7 @@ def _better_prompt(found: Diagnosis) -> Command | None:
         return None
     best = max(right, key=lambda row: row.right)
     return _pasted(
-        f"{best.how}, {best.right} of {best.total} takes are {asked}, as asked ({best.beside}, {before}); try it",
+        f"{best.how}, {best.right} of {best.total} takes are {asked}, as asked ({best.beside}, {before})",
         pasteable.diagnose(found, best.prompt),
         "the prompt is too long to be written here again",
     )

@@ -244,21 +244,20 @@ def decided(found: Diagnosis) -> Said | None:
     test, cuts = found.drivers.group, usable_cuts(found.drivers.cut_points)
     if not test or not test.turns or not cuts:
         return None
-    target, start = found.contrast.target, f"from the start, {test.muted.flips} of {test.muted.flippable}"
-    who = wording.set_again(test)
-    for limit, mostly in ((0.0, ""), (0.5, "mostly ")):
-        late = _too_late(cuts, limit)
-        if late is None:
-            continue
-        first = "the first second" if late.second == 1 else f"the first {late.second:g} s"
-        told = f"It is {mostly}decided in {first}: with {who} muted only from {late.second:g} s on, "
-        return f"{told}{_stop(late.trial, target)} ({start}).", late.trial.badge
-    last = cuts[-1]
-    return (
-        f"It is not decided early: with {who} muted only from {last.second:g} s on, still "
-        f"{_stop(last.trial, target)} ({start}).",
-        last.trial.badge,
-    )
+    target, start = found.contrast.target, f"from the start, {test.muted.flips}"
+    late, mostly = _too_late(cuts, 0.0), _too_late(cuts, 0.5)
+    if late and mostly and mostly.second < late.second:
+        when, cut = f"decided in {_first(late)}, mostly in {_first(mostly)}", late
+        start = f"from {mostly.second:g} s on, {mostly.trial.flips}; {start}"
+    else:
+        cut = late or mostly or cuts[-1]
+        when = f"{'mostly ' * (cut is not late)}decided in {_first(cut)}" if late or mostly else "not decided early"
+    played = f"muted only from {cut.second:g} s on, {_stop(cut.trial, target)} ({start})"
+    return f"It is {when}: {played}.", cut.trial.badge
+
+
+def _first(cut: CutPoint) -> str:
+    return "the first second" if cut.second == 1 else f"the first {cut.second:g} s"
 
 
 def usable_cuts(cuts: Sequence[CutPoint]) -> list[CutPoint]:

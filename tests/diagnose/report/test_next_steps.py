@@ -46,7 +46,7 @@ def test_a_shell_reads_what_is_quoted_as_it_was(text: str) -> None:
 def test_a_drift_by_a_word_leads_to_the_prompt_that_was_played_right() -> None:
     step = next_steps(made_up.whole_location())[0]
     assert step.line == 'tonescope diagnose "lo-fi beats"'
-    assert step.told == "Without “accordion”, 2 of 4 takes are lo-fi hip hop, as asked (with it, 0); try it:"
+    assert step.told == "Without “accordion”, 2 of 4 takes are lo-fi hip hop, as asked (with it, 0):"
 
 
 def test_units_that_do_it_lead_to_an_edit_of_them() -> None:

@@ -83,8 +83,8 @@ def test_the_strongest_units_that_do_it_together_are_no_small_set() -> None:
 
 def test_it_is_decided_by_the_second_from_which_on_nothing_turns() -> None:
     assert one(made_up.single_unit(), "decided") == (
-        f"It is decided in the first second: with {NEURON} muted only from 1 s on, 0 of 4 takes stop being polka (from "
-        "the start, 4 of 4)."
+        "It is decided in the first second, mostly in the first 0.5 s: muted only from 1 s on, 0 of 4 takes stop being "
+        "polka (from 0.5 s on, 1; from the start, 4)."
     )
 
 
@@ -95,6 +95,7 @@ def test_it_is_decided_by_the_second_from_which_on_nothing_turns() -> None:
         ((1, 1, 1), "It is mostly decided in the first 0.5 s: "),
         ((4, 1, 1), "It is mostly decided in the first second: "),
         ((4, 3, 0), "It is decided in the first 2 s: "),
+        ((4, 0, 0), "It is decided in the first second: muted only from 1 s on, 0 of 4 takes"),
         ((0, 0, 4), "It is not decided early: "),
         ((4, 4, 3), "It is not decided early: "),
         ((4, 4, 2), "It is not decided early: "),
