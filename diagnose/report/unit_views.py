@@ -123,7 +123,7 @@ def units(diagnosis: Diagnosis) -> View | None:
     )
     target = diagnosis.contrast.target
     idle: list[tuple[str, Badge | None]] = [
-        (f"{unit.unit} is not what makes it: {why.brought_alone(unit, target)}, whatever its muting does.", "tested")
+        (f"{unit.unit} is not enough: {why.brought_alone(unit, target)}. It may hold the whole prompt.", "tested")
         for unit in rows
         if unit.role == "candidate" and why.idle(unit)
     ]

@@ -196,18 +196,18 @@ def _did_not_hold(found: Diagnosis, test: GroupTest) -> Said | None:
 
 
 def idle(row: UnitDriver) -> bool:
-    """Whether a unit, put into another prompt, does not bring the target: then it is not what makes it, whatever its
-    muting does."""
+    """Whether a unit, put into another prompt, does not bring the target: muting it may turn takes because it holds
+    the whole prompt together."""
     return row.brings is not None and 2 * row.brings.count < row.brings.total
 
 
 def _idle(found: Diagnosis) -> Said | None:
-    """Where no few units do it, one that turns takes and is no cause all the same."""
+    """Where no few units do it, one that turns takes when it is muted, and is not enough."""
     test, target = found.drivers.group, found.contrast.target
     row = next((row for row in found.drivers.units if row.role == "candidate" and idle(row)), None)
     if row is None or (test and test.turns and test.found_by in ("alone", "together")):
         return None
-    return f"{row.unit} turns takes too, but {brought_alone(row, target)}: it is not what makes it.", "tested"
+    return f"{row.unit} turns takes too, but {brought_alone(row, target)}: it is not enough.", "tested"
 
 
 def brought_alone(row: UnitDriver, target: str) -> str:

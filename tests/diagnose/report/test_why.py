@@ -127,7 +127,7 @@ def test_whether_the_set_brings_it_is_told_beside_takes_without(
 
 
 @pytest.mark.parametrize(("brings", "is_told"), [(0, True), (1, True), (2, False), (4, False)])
-def test_a_unit_that_turns_takes_and_brings_nothing_is_said_to_be_no_cause(brings: int, is_told: bool) -> None:
+def test_a_unit_that_turns_takes_and_brings_nothing_is_said_not_to_be_enough(brings: int, is_told: bool) -> None:
     unit = UnitDriver(unit="text.1.mlp:607", brings=share(brings, 4))
     text = " ".join(told(changed(made_up.whole_location(), units=[unit])))
     said = f"text.1.mlp:607 turns takes too, but put into another prompt it brings polka in {brings} of 4 takes"
