@@ -105,7 +105,7 @@ class Settings(BaseModel):
     ] = ROUNDS
     careful: Annotated[
         bool,
-        Field(description="Estimate units by more gradients, which follow changed codes one step on; takes longer."),
+        Field(description="Estimate more carefully which units matter, before any is muted; takes longer."),
     ] = False
     two_point_units: Annotated[
         int,

@@ -60,7 +60,7 @@ def test_diagnose_explains_a_diffusion_model_by_a_judge_without_a_text_tower(
     toys: tuple[str, str], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    shown = " ".join(run(toys, "diagnose", PROMPT, *QUICK, "--out", str(out)).stdout.split())
+    shown = " ".join(run(toys, "diagnose", PROMPT, *QUICK, "--details", "--out", str(out)).stdout.split())
     assert "denoiser." in shown and "decoder.0" not in shown.replace("codec.", "") and "bright" in shown
     found = Diagnosis.model_validate_json((out / "diagnosis.json").read_text())
     assert found.model.description.endswith("4 denoising steps") and found.judge.description == toy_judge.DESCRIPTION

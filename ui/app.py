@@ -76,11 +76,14 @@ def show(shown: Shown | None) -> None:
     """Put the components of views on the page, in their order. Whatever is text is escaped on the way."""
     if shown is None:
         return
+    is_folded = render_html.folded({view.depth for view in shown.views})
     for view in shown.views:
-        if view.depth == "numbers":
+        if is_folded(view):
             with gr.Accordion(view.title, open=False):
+                _html(render_html.said(view))
                 _show(view, shown)
         else:
+            _html(render_html.text(view))
             _show(view, shown)
 
 
@@ -90,7 +93,7 @@ def _html(made: str) -> None:
 
 
 def _show(view: View, shown: Shown) -> None:
-    _html(render_html.text(view))
+    """All of a view but its sentences."""
     rows = [row for row in view.sounds if all(sound in shown.clips for sound in row)]
     if all(len(row) == 1 for row in rows):  # takes without a counterpart share one row
         rows = [[sound for row in rows for sound in row]] if rows else []

@@ -22,9 +22,9 @@ def views(experiment: Experiment, played: Played) -> list[View]:
     return [
         View("edit", title, [(sentences.edit(experiment), None)], depth="first", tone="open"),
         View("effect", "What that does", [(told, experiment.trial.badge)], depth="first"),
+        _takes(experiment, played),
         View("scale", "How to read it", [(sentences.scale(experiment), None), (sentences.sureness(experiment), None)]),
         shared_views.audio_quality(experiment.trial, "edited", experiment.control),
-        _takes(experiment, played),
         _targets(experiment),
         shared_views.caveats(experiment),
         shared_views.provenance(experiment, experiment.untouched[0].seed),
@@ -43,7 +43,9 @@ def _takes(experiment: Experiment, played: Played) -> View:
     heard = {played.clean.name: played.clean.heard}
     heard |= {name: played.outcomes[name].heard for name in (EDITED, CONTROL) if name in played.outcomes}
     sounds = [[Sound(label(name), name, row, said[row]) for name, said in heard.items()] for row in range(len(pairs))]
-    return View("takes", "Listen", [(sentences.fresh_takes(experiment), "observed")], [table], sounds=sounds)
+    return View(
+        "takes", "Listen", [(sentences.fresh_takes(experiment), "observed")], [table], sounds=sounds, depth="first"
+    )
 
 
 def _targets(experiment: Experiment) -> View:

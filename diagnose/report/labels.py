@@ -4,7 +4,7 @@ from __future__ import annotations
 
 LABELS = {
     "takes": "as generated",
-    "tested": "fresh, untouched",
+    "tested": "as it is",
     "untouched": "untouched",
     "edited": "edited",
     "random_edited": "random units edited",
@@ -15,7 +15,7 @@ LABELS = {
     "random_times": "random units times {0}",
     "without_unit": "without {0}",
     "control_of": "a random unit in place of {0}",
-    "set_without": "the others muted, {0} left alone",
+    "set_without": "these units muted, but not {0}",
     "muted_from": "muted from {0} s on",
     "other_prompt": "another prompt",
     "put_in": "another prompt, these units put in",

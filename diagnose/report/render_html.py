@@ -5,7 +5,7 @@ All text of a view is escaped here, and nowhere before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 if TYPE_CHECKING:
     from tonescope.diagnose.report.sounds import Players
-    from tonescope.diagnose.report.view import Figure, Sound, View
+    from tonescope.diagnose.report.view import Depth, Figure, Sound, View
 
 SHOWN_TAKES = 8
 MOST_SOUND = 40 * 2**20  # characters of sound in the page
@@ -54,14 +54,29 @@ def page(title: str, views: Sequence[View], players: Players | None = None) -> s
         shown=shown,
         players=players,
         draw=draw,
+        folded=folded({view.depth for view in views}),
         figures=figures,
         plotly=_plotly() if any(view.figures for view in views) else None,
     )
 
 
+def folded(depths: Collection[Depth]) -> Callable[[View], bool]:
+    """Which views of a page are folded: numbers, and details where something stands before them."""
+
+    def is_folded(view: View) -> bool:
+        return view.depth == "numbers" or (view.depth == "details" and "first" in depths)
+
+    return is_folded
+
+
 def text(view: View) -> str:
     """The title and the sentences of a view, for a page that places players and figures itself."""
     return _part("text", view)
+
+
+def said(view: View) -> str:
+    """The sentences of a view alone, for where its title stands already."""
+    return _part("said", view)
 
 
 def tables(view: View) -> str:

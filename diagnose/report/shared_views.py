@@ -33,7 +33,7 @@ def audio_quality(changed: Trial, what: str, control: Trial | None) -> View:
 
 def caveats(found: Diagnosis | Experiment) -> View:
     """What to keep in mind."""
-    return View("caveats", "Good to know", [(text, None) for text in found.caveats or ["No caveats."]])
+    return View("caveats", "To keep in mind", [(text, None) for text in found.caveats or ["No caveats."]])
 
 
 def provenance(found: Diagnosis | Experiment, seed: int) -> View:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from tonescope.diagnose.schema import Badge
 
 Depth = Literal["first", "details", "numbers"]
-"""How early a view is shown: at once; below, for who asks how; folded away, for who asks for numbers."""
+"""How early a view is shown: at once; to who asks how (folded, where something else is first); to who asks for
+numbers."""
 
 Tone = Literal["good", "bad", "unclear", "open"]
 """How a headline is meant: as asked, not as asked, nothing follows, nothing was asked."""
@@ -79,6 +80,14 @@ class Sound:
 
 
 @dataclass(frozen=True)
+class Command:
+    """What can be done next: why, as a sentence, and a line that can be pasted into a shell; without one, in words."""
+
+    told: str
+    line: str = ""
+
+
+@dataclass(frozen=True)
 class View:
     """One finding.
 
@@ -89,6 +98,7 @@ class View:
         tables: numbers for who asks.
         figures: pictures.
         sounds: what can be heard, in rows that belong together (the same seed and noise).
+        commands: what can be done next; of a view with sounds, how to hear them, for where nothing plays them.
         depth: how early it is shown.
         tone: makes the view a headline, whose title is large and whose sentences stand in a box of this tone.
     """
@@ -99,6 +109,7 @@ class View:
     tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
     sounds: Sequence[Sequence[Sound]] = ()
+    commands: Sequence[Command] = ()
     depth: Depth = "details"
     tone: Tone | None = None
 

@@ -54,16 +54,17 @@ def components(shown: app.Shown | None, kind: type[Any] = gr.components.Componen
 def test_a_diagnosis_fills_every_part_of_the_page(run: Callable[..., list[Any]]) -> None:
     shown, data, _ = run("smooth <b>jazz</b>", 2, 0.5, 1, 3.0, "", "house")
     players = components(shown, gr.Audio)
-    assert len(players) == 2 * (1 + 3 + 3)  # as generated; fresh, muted, random units, without each of three words
+    assert len(players) == 2 * (5 + 2 + 1)  # to hear the difference; what the set is put into; as heard first
     assert all(wave.shape == (800,) for _, (_, wave) in shown.clips.values())
     labels = [player.label for player in players]
-    assert labels[0].startswith("Take 1, as generated: ") and any(
-        "Take 3, fresh, untouched: " in name for name in labels
-    )
+    assert labels[0].startswith("Take 3, as it is: ") and " muted: " in labels[1]  # side by side, on the same noise
+    assert any(name.startswith("Take 1, as generated: ") for name in labels)
     assert data["intended"]["label"] == "house" and data["prompt"] == "smooth <b>jazz</b>"
-    assert len(components(shown, gr.Plot)) == 6
+    assert len(components(shown, gr.Plot)) == 5
     text = "".join(str(part.value) for part in components(shown, gr.HTML))
-    assert text.count("<table>") == 5 and "0.0–0.5" in text
+    assert text.count("<table>") == 6 and "0.0–0.5" in text and "What to try next" in text
+    folds = [fold.label for fold in components(shown, gr.Accordion)]
+    assert "Words" in folds and "How to read the numbers" in folds and "Hear it" not in folds
     for unit in data["drivers"]["units"]:
         assert f"<code>{unit['unit']}</code>" in text
 

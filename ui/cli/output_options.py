@@ -25,6 +25,10 @@ AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print JSON, and nothing else on standard output.", rich_help_panel=PANEL),
 ]
+Details = Annotated[
+    bool,
+    typer.Option("--details", help="Show all that was found, and how sure it is.", rich_help_panel=PANEL),
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Say nothing of progress on standard error.", rich_help_panel=PANEL)
 ]
@@ -39,6 +43,7 @@ class OutputOptions:
     out: Out = None
     overwrite: Overwrite = False
     as_json: AsJson = False
+    details: Details = False
     quiet: Quiet = False
     timings: Timings = False
 

@@ -118,14 +118,17 @@ def _show(run: _Run, outcome: Outcome, views: Sequence[View], written: bool) -> 
             console.put(outcome.result.model_dump_json(indent=2))
         return
     from tonescope.diagnose.report.shared_views import timings
-    from tonescope.ui.terminal import show_views, show_written
+    from tonescope.ui.first_screen import show_first
+    from tonescope.ui.terminal import show_views
 
+    folder = run.output.folder if written else None
     with run.reader.reads():
-        show_views([view for view in views if view.key not in run.announced])
+        if run.output.details:
+            show_views([view for view in views if view.key not in run.announced], folder=folder)
+        else:
+            show_first(views, folder, printed=run.announced)
         if run.output.timings:
             show_views([timings(getattr(outcome.result, "timings", run.timings))], numbers=True)
-        if written and run.output.folder:
-            show_written(run.output.folder)
 
 
 def _tell_kept(claim: FolderLock) -> None:

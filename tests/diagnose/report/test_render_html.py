@@ -11,7 +11,7 @@ from tests.diagnose.report import shown
 from tonescope.diagnose.report import render_html
 from tonescope.diagnose.report.diagnosis_views import views
 from tonescope.diagnose.report.sounds import Players, Sounds
-from tonescope.diagnose.report.view import Table, View
+from tonescope.diagnose.report.view import Command, Sound, Table, View
 
 
 class Elements(HTMLParser):
@@ -52,7 +52,8 @@ def test_a_report_that_no_code_knows_is_shown_whole(players: Players) -> None:
     assert len(page.named("audio")) == 2 and len(page.named("table")) == 1 and len(page.named("figure")) == 1
     assert "slow tempo: heard as tempo" in page.text and "Take 1" in page.text
     assert any(about.get("class") == "headline good" for about in page.named("div"))
-    assert [about.get("id") for about in page.named("section")] == ["headline", "card", "all"]
+    assert [about.get("id") for about in page.named("section")] == ["headline", "card"]
+    assert [about.get("id") for about in page.named("details")][:1] == ["all"]  # folded, and open to who asks
     assert "A figure of tempo" in page.text and "tempo rises." in page.text
 
 
@@ -74,6 +75,7 @@ def test_a_page_fetches_nothing(players: Players) -> None:
 
 def test_a_page_without_figures_carries_no_library() -> None:
     page = render_html.page("Audit", [View("one", "One", [("Told.", "observed")])])
+    assert page.count("<section") == 1  # where nothing is first, nothing is folded
     assert len(page) < 20_000 and "Plotly" not in page and "Told." in page
     assert render_html.page("Audit", []).count("<section") == 0
 
@@ -95,7 +97,8 @@ def test_a_page_holds_no_more_sound_than_a_browser_opens(players: Players, monke
     assert "takes; all of them" not in render_html.page("Diagnosis", shown_views, whole)
     monkeypatch.setattr(render_html, "MOST_SOUND", 1)
     page = Elements(render_html.page("Diagnosis", shown_views, whole))
-    assert page.text.count("The first 1 of 2 takes") == 2 and len(page.named("audio")) == 1 + 4
+    shown_once = sum(len(view.sounds[0]) for view in shown_views if view.sounds)
+    assert page.text.count("The first 1 of 2 takes") == 3 and len(page.named("audio")) == shown_once
 
 
 def test_the_page_follows_the_dark_and_the_narrow() -> None:
@@ -118,3 +121,22 @@ def test_tables_that_do_not_fit_together_are_refused() -> None:
         Table(("a", "b"), (("1",),))
     with pytest.raises(ValueError, match="does not fit"):
         Table(("a",), (("1",), ("2",)), ("observed",))
+
+
+def test_what_can_be_pasted_is_shown_as_it_is() -> None:
+    line = 'tonescope diagnose "a <b> & c"'
+    page = Elements(render_html.page("Audit", [View("next", "Next", commands=[Command("Try:", line)], depth="first")]))
+    assert "Try:" in page.text and line in page.text and not page.named("b")
+
+
+def test_how_to_hear_sounds_is_not_told_where_they_are_heard(players: Players) -> None:
+    command = Command("To hear it:", "tonescope --out there")
+    view = View("hear", "Hear it", sounds=[[Sound("a", "slow", 0)]], commands=[command], depth="first")
+    page = Elements(render_html.page("Audit", [view], players))
+    assert len(page.named("audio")) == 1 and "To hear it" not in page.text
+
+
+def test_takes_that_belong_together_stand_side_by_side(players: Players) -> None:
+    rows = [[Sound("clean", "slow", row), Sound("edited", "fast", row)] for row in range(2)]
+    page = Elements(render_html.page("Audit", [View("hear", "Hear it", sounds=rows, depth="first")], players))
+    assert [about.get("class") for about in page.named("div")].count("takes") == 2
