@@ -79,7 +79,7 @@ def most_of(*indices: int) -> Cause:
 
 
 class BooleanTrials:
-    """Stands in for :class:`MutingTrials`.
+    """Stands in for :class:`tonescope.diagnose.causes.muting_trials.MutingTrials`.
 
     Args:
         turns: whether takes turn back where such units are muted.
@@ -114,7 +114,7 @@ class BooleanTrials:
 
 
 class BooleanInterchanges:
-    """Stands in for :class:`Interchanges`.
+    """Stands in for :class:`tonescope.diagnose.causes.interchange.Interchanges`.
 
     Args:
         brings: whether such units' activations bring the target.

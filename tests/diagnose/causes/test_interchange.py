@@ -94,13 +94,15 @@ def test_what_was_put_in_once_is_kept() -> None:
     assert again is first and here.trials.rows == rows and here.measure([]) == []
 
 
-@pytest.mark.parametrize("ruin", [float("nan"), 0.0], ids=["no number", "silent"])
-def test_a_sound_that_is_ruined_brings_nothing(ruin: float, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("factor", [float("nan"), 0.0, 100.0], ids=["no number", "silent", "clipped"])
+def test_a_sound_that_is_ruined_brings_nothing(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes that are the target's, but for that."""
+    here, target = interchanges(), known((READER,)).takes.waveform
+
     def ruined(*given: Any, **more: Any) -> Takes:
         takes = play(*given, **more)
-        return replace(takes, waveform=torch.full_like(takes.waveform, ruin)) if len(given) > 3 else takes
+        return replace(takes, waveform=factor * target) if len(given) > 3 else takes
 
-    here = interchanges()
     monkeypatch.setattr(interchange, "play", ruined)
     assert here.prompt == OTHER
     (brought,) = here.measure([(READER,)])
