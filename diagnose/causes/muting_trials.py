@@ -25,7 +25,7 @@ from tonescope.models.units import Location, Unit
 Group = tuple[Unit | Location, ...]
 """Units, or whole locations, that are muted together."""
 
-FEWEST_TAKES = 4  # to try things in; chance turns single ones back
+ENOUGH_TAKES = 4  # to try things in: chance turns single ones back, and what is found is verified in others
 CERTAIN = 8.0  # nats
 SHORTEST_SECONDS = 1.0  # in which a genre can be heard
 MOST = 0.75  # of the takes have to turn back for a group to count
@@ -77,8 +77,8 @@ class MutingTrials:
 
     Args:
         context: models and sampling.
-        takes: untouched takes of one prompt. Those not heard as the target are left out; where none is, all are kept
-            to measure the margin in, and none can turn back.
+        takes: untouched takes of one prompt, of which the first few are used. Those not heard as the target are left
+            out; where none is, they are kept to measure the margin in, and none can turn back.
         contrast: what is heard, and against what.
     """
 
@@ -89,7 +89,7 @@ class MutingTrials:
         self._margins: dict[int, float] = {}
         drifted = self._drifted(takes)
         self.heard_as_target = len(drifted)
-        self._clean = takes.pick(drifted or range(len(takes)))
+        self._clean = takes.pick((drifted or range(len(takes)))[:ENOUGH_TAKES])
         self._usual = audio_quality.natural_distance(takes.waveform, context.rate)
 
     @property
@@ -102,7 +102,7 @@ class MutingTrials:
         """The takes that things are tried in, as they are."""
         return self._clean
 
-    def fill(self, blocks: Iterable[Sequence[int]], fewest: int = FEWEST_TAKES) -> None:
+    def fill(self, blocks: Iterable[Sequence[int]], fewest: int = ENOUGH_TAKES) -> None:
         """Play blocks of seeds until there are ``fewest`` takes that are heard as the target, or no block is left."""
         for seeds in blocks:
             if self.heard_as_target >= fewest:
@@ -127,7 +127,8 @@ class MutingTrials:
         left out."""
         if new := self._drifted(takes):
             picked = takes.pick(new)
-            self._clean = Takes.join([self._clean, picked]) if self.heard_as_target else picked
+            kept = Takes.join([self._clean, picked]) if self.heard_as_target else picked
+            self._clean = kept.rows(0, ENOUGH_TAKES)
             self.heard_as_target += len(new)
 
     def _drifted(self, takes: Takes) -> list[int]:
