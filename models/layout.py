@@ -37,6 +37,8 @@ class Layout:
             several times for one take (a codec that sounds the sides of a stereo image one after the other).
         takes: indices of the takes that the tensor holds, of those that are generated or replayed (takes,); ``None``
             for all.
+        words: which positions are words of the prompt (takes, along); ``None`` where every position counts. What a
+            tokenizer adds at the ends is no word, and units do other things there: some are enormously active.
     """
 
     branches: tuple[Branch, ...] = ("shared",)
@@ -50,6 +52,7 @@ class Layout:
     part: int = 0
     parts: int = 1
     takes: Tensor | None = None
+    words: Tensor | None = None
 
     def split(self, tensor: Tensor) -> Tensor:
         """The canonical view (branches, takes, steps, along, features) of a tensor (rows, along, features) or (rows,
@@ -75,6 +78,16 @@ class Layout:
         """The frame of the take that each of ``along`` positions after the prefix belongs to: (along,) int64."""
         positions = torch.arange(along, device=device)
         return positions * self.frames // along if self.frames else positions + self.start
+
+    def counted(self, canonical: Tensor) -> Tensor:
+        """The canonical view with zeros at positions that do not count."""
+        return canonical if self.words is None else canonical * self.words[None, :, None, :, None]
+
+    def average(self, canonical: Tensor) -> Tensor:
+        """The mean over the positions that count: (branches, takes, steps, features)."""
+        if self.words is None:
+            return canonical.mean(3)
+        return self.counted(canonical).sum(3) / self.words.sum(1)[None, :, None, None]
 
     @property
     def canonical(self) -> tuple[Branch, ...]:

@@ -272,7 +272,7 @@ class _Pass:
 
             def reduce(gradient: Tensor) -> None:
                 change = (baseline - layout.split(activation)).float().mul_(layout.split(gradient))
-                effects = change.sum((0, 2, 3)).unflatten(1, (-1, width)).sum(2)
+                effects = layout.counted(change).sum((0, 2, 3)).unflatten(1, (-1, width)).sum(2)
                 self.units[location] = self.units.get(location, 0) + effects
 
             tapped.register_hook(reduce)

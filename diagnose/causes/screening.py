@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,9 @@ from torch import Tensor, nn
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.metrics import own_log_probability
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.recording import batches, watch
+from tonescope.diagnose.intervene.recording import batches
 from tonescope.models.generator import Generator, Takes
+from tonescope.models.hooks import hooked, read
 from tonescope.models.sites import ATTRIBUTED
 from tonescope.models.units import Location, Unit
 
@@ -77,13 +79,20 @@ def written(context: Context, takes: Takes, sites: Sequence[str]) -> Sizes:
     generator, means = context.generator, context.means
     weights = {place: _weight(generator, place) for place in generator.locations(*sites)}
     locations = [place for place, weight in weights.items() if weight is not None]
-    sums = {place: torch.zeros(generator.features(place)) for place in locations}
-    for rows in batches(generator, takes):
-        seen, _ = watch(
-            context, takes.pick(rows), rows, locations, lambda _, tensor: tensor[:, 0].float().mean((1, 2)).sum(0).cpu()
+    sums: dict[Location, Tensor] = {}
+
+    def note(location: Location, tensor: Tensor) -> None:
+        """The conditional branch, summed over takes and denoising steps."""
+        layout = generator.layout(location, context.guidance)
+        means_of_takes = layout.average(layout.split(tensor).float())[0]
+        sums[location] = (
+            sums.get(location, 0) + means_of_takes.sum((0, 1)).cpu() / generator.steps(location) / layout.parts
         )
-        for place, total in seen.items():
-            sums[place] += total
+
+    hooks = [read(generator.place(place), partial(note, place)) for place in locations]
+    for rows in batches(generator, takes):
+        with hooked(hooks):
+            generator.run(takes.pick(rows), context.guidance, locations)
     sizes = {}
     for place, total in sums.items():
         usual = means.values[place][0].mean(0) if means else 0.0

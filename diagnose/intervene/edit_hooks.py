@@ -107,6 +107,8 @@ class _Writer:
         before = canonical[branch, take]
         steps, along = before.shape[1:3]
         after = before * self.factor[lines] + self._addend_at(lines, layout, before)
+        if layout.words is not None:
+            after = torch.where(layout.words[take][:, None, :, None], after, before)
         if self.limits is not None:
             start, stop, in_source, first_step, end_step = self.limits[lines].unbind(1)
             frames, positions = layout.times(along, tensor.device), self._source_positions(layout, along)

@@ -96,7 +96,7 @@ class Session:
             if means.suits(self.generator, settings.guidance):
                 return means
         about = (MEANS_SECONDS, self.generator.name, sampling.guidance, sampling.temperature, sampling.top_k)
-        key = json.dumps([*about, self.generator.fingerprint()])
+        key = json.dumps([*about, mean_activations.OVER_WORDS, self.generator.fingerprint()])
         name = hashlib.sha256(key.encode()).hexdigest()[:24]
         if name not in self._means:
             path = cache_folder() / f"means-{name}.safetensors"

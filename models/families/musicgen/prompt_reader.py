@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -25,6 +26,7 @@ class Reader:
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         self.model, self.tokenizer, self.name = model, tokenizer, name
+        self.words: Tensor | None = None  # which tokens of the last batch spell something: (rows, tokens)
 
     def tokens(self, prompts: Sequence[str]) -> Any:
         """The tokenizer's batch. Raises :class:`TonescopeError` for a prompt that is too long."""
@@ -38,7 +40,14 @@ class Reader:
                 f"the prompt is {length} tokens long and {self.name} reads at most {longest}; "
                 "shorten it, one sentence is usually enough."
             )
+        self.words = self._words(batch["input_ids"]).to(self.model.device)
         return batch
+
+    def _words(self, ids: Tensor) -> Tensor:
+        """Which tokens are not the tokenizer's own (rows, tokens); all, in a row of nothing else."""
+        own = set(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}
+        words = ~torch.isin(ids, torch.tensor(sorted(own), dtype=ids.dtype))
+        return words | ~words.any(1, keepdim=True)
 
     def mask(self, prompts: Sequence[str]) -> Tensor:
         """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from tonescope.models.families.musicgen.prompt_reader import Reader
 from tonescope.models.families.musicgen.skip_uncond import skip_uncond
 from tonescope.models.generator import Replay, Sampling, Takes, Text
 from tonescope.models.hooks import Place, hooked, write
+from tonescope.models.layout import Layout
 from tonescope.models.units import Location
 
 COLDEST = 0.25  # of the temperatures that gradients are taken at: towards greedy sampling they vanish
@@ -51,6 +52,11 @@ class Replaying(Places):
     def read_text(self, prompts: Sequence[str]) -> Text:
         """Encode prompts as the decoder will see them."""
         return self.reader.read(prompts)
+
+    def layout(self, location: Location, guidance: float) -> Layout:
+        """As in :meth:`.places.Places.layout`; of the text encoder, which tokens are words."""
+        layout = super().layout(location, guidance)
+        return replace(layout, words=self.reader.words) if location.network == "text" else layout
 
     def token_mask(self, prompts: Sequence[str]) -> Tensor:
         """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""
