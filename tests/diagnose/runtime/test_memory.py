@@ -121,7 +121,7 @@ def test_what_cannot_fit_is_refused_with_the_numbers() -> None:
 
 def test_a_trace_larger_than_the_bound_is_refused_before_anything_is_played() -> None:
     told: list[str] = []
-    settings = Settings(takes=256, seconds=2.0, memory_gib=0.2)
+    settings = Settings(takes=256, seconds=2.0, memory_gib=0.205)
     with pytest.raises(TonescopeError, match=r"the trace would take 0.0\d+ GiB and at most 0.00"):
         tiny.session().diagnose(PROMPT, settings, progress=lambda what, _: told.append(what), trace=TraceSpec("all"))
     assert not any(what.startswith("generate") for what in told)
