@@ -22,7 +22,15 @@ from tests.diagnose.causes.known_cause import (
     known,
 )
 from tonescope.diagnose.causes import muting_trials
-from tonescope.diagnose.causes.muting_trials import CERTAIN, Group, Muted, MutingTrials, bounded, locations_of
+from tonescope.diagnose.causes.muting_trials import (
+    CERTAIN,
+    ENOUGH_TAKES,
+    Group,
+    Muted,
+    MutingTrials,
+    bounded,
+    locations_of,
+)
 from tonescope.diagnose.context import SeedPlan
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import play
@@ -90,19 +98,27 @@ def test_what_was_played_once_is_kept_whatever_the_order_of_its_units() -> None:
 def test_takes_that_are_not_heard_as_the_target_are_left_out() -> None:
     mixed = Takes.join([heard_as_foil((7, 8)), known().takes])
     assert trials(mixed).seeds == SEEDS and trials(mixed).heard_as_target == len(SEEDS)
-    here = trials()
+    here = trials(known().takes.pick([0, 1]))
     here.add(heard_as_foil((7, 8)))
-    assert here.seeds == SEEDS
+    assert here.seeds == (1, 2)
     here.add(play(known().context, [PROMPT], (9,)))
-    assert list(here.seeds) == [*SEEDS, 9] and here.heard_as_target == len(SEEDS) + 1
+    assert list(here.seeds) == [1, 2, 9] and here.heard_as_target == 3
     assert here.measure([(FIRST,)])[0].share == 1.0
+
+
+def test_things_are_tried_in_a_few_takes_however_many_there_are() -> None:
+    many = Takes.join([known().takes, play(known().context, [PROMPT] * 2, (9, 10))])
+    assert trials(many).seeds == SEEDS and len(SEEDS) == ENOUGH_TAKES
+    here = trials()
+    here.add(many.pick([4, 5]))
+    assert here.seeds == SEEDS
 
 
 def test_takes_are_added_until_there_are_enough_that_are_heard_as_the_target() -> None:
     plan = SeedPlan(1, 2)
     here, blocks = trials(known().takes.pick([0])), [plan.round(1), plan.round(2), plan.round(3)]
     here.fill(blocks, fewest=4)
-    assert here.seeds == (1, *blocks[0], *blocks[1]) and here.rows == 4
+    assert here.seeds == (1, *blocks[0], *blocks[1])[:ENOUGH_TAKES] and here.rows == 4
     here.fill([(100, 101)], fewest=4)
     assert here.rows == 4
     none = trials(heard_as_foil((7, 8)))
@@ -132,9 +148,9 @@ def test_takes_that_are_not_made_of_numbers_are_not_added() -> None:
     new = play(known().context, [PROMPT] * 2, (9, 10))
     waveform = new.waveform.clone()
     waveform[0, 100] = float("nan")
-    here = trials()
+    here = trials(known().takes.pick([0]))
     here.add(replace(new, waveform=waveform))
-    assert here.seeds == (*SEEDS, 10)
+    assert here.seeds == (1, 10)
 
 
 def test_case_a_judge_that_is_never_sure_lets_no_take_turn_back() -> None:
