@@ -35,7 +35,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 SITES = ("decoder.mlp", "decoder.self", "decoder.cross", "text.mlp")
 STRENGTHS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 DRIFT, BACK = (0.6, 1.0), 0.8  # shares of takes: that drift, and that turn back when muted
-CHECKED_TAKES = 5
+CHECKED_TAKES = 8
 SCANNED_TAKES = 3  # that a strength is looked for with
 TRIES = 2  # strengths that a recipe is checked at
 SELECTIVE = 12  # units are drawn from so many of the most selective of a location
@@ -282,7 +282,11 @@ def check(context: Context, recipe: Recipe, known: Statistics, takes: int = CHEC
     """Play the rewired copy, as it is, with all rewired units muted, and with each alone muted."""
     generator, judge = context.generator, context.listener
     targets = by_hand(recipe, generator)
-    edits = [None, Edit(targets), *(Edit((unit,)) for unit in (targets if len(targets) > 1 else ()))]
+    edits = [
+        None,
+        Edit(targets),
+        *(Edit((unit,)) for unit in (targets if recipe.kind in ("stand-ins", "pair") else ())),
+    ]
     seeds = list(range(CHECK_SEED, CHECK_SEED + takes))
     with rewired(generator, recipe, known):
         rows = [edit for edit in edits for _ in seeds]
