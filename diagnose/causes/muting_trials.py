@@ -27,6 +27,7 @@ Group = tuple[Unit | Location, ...]
 
 ENOUGH_TAKES = 4  # to try things in: chance turns single ones back, and what is found is verified in others
 CERTAIN = 8.0  # nats
+DIVISORS = (4, 2)  # of the length of a take
 SHORTEST_SECONDS = 1.0  # in which a genre can be heard
 MOST = 0.75  # of the takes have to turn back for a group to count
 
@@ -85,6 +86,7 @@ class MutingTrials:
     def __init__(self, context: Context, takes: Takes, contrast: Contrast) -> None:
         self.context, self.contrast, self.prompt = context, contrast, takes.prompts[0]
         self.rows = 0  # played so far
+        self.length = 1.0  # of a take, as a share of one that was not shortened
         self._known: dict[frozenset[Unit | Location], Muted] = {}
         self._margins: dict[int, float] = {}
         drifted = self._drifted(takes)
@@ -111,16 +113,19 @@ class MutingTrials:
             self.rows += len(seeds)
 
     def shortened(self) -> MutingTrials | None:
-        """Takes of half the length, of the same seeds; ``None`` where that would be very short, or the target is not
-        heard in most of them yet."""
-        seconds = self.context.seconds / 2
-        if seconds < SHORTEST_SECONDS:
-            return None
-        context = replace(self.context, seconds=seconds)
-        takes = play(context, [self.prompt] * len(self.seeds), self.seeds)
-        shorter = MutingTrials(context, takes, self.contrast)
-        shorter.rows = len(takes)
-        return shorter if shorter.heard_as_target >= MOST * len(takes) else None
+        """Shorter takes of the same seeds, as short as the target is still heard in most of them; ``None`` where none
+        that are shorter will do."""
+        for divisor in DIVISORS:
+            seconds = self.context.seconds / divisor
+            if seconds < SHORTEST_SECONDS:
+                continue
+            context = replace(self.context, seconds=seconds)
+            takes = play(context, [self.prompt] * len(self.seeds), self.seeds)
+            shorter = MutingTrials(context, takes, self.contrast)
+            shorter.rows, shorter.length = len(takes), 1 / divisor
+            if shorter.heard_as_target >= MOST * len(takes):
+                return shorter
+        return None
 
     def add(self, takes: Takes) -> None:
         """More untouched takes of the same prompt; those that are not heard as the target, or not made of numbers, are

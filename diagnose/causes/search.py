@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tonescope.diagnose.causes.contributions import MOST_UNITS, Contribution, contributions
+from tonescope.diagnose.causes.contributions import Contribution, contributions
 from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest, other_prompts
 from tonescope.diagnose.causes.minimal_set import minimal_set
 from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
@@ -27,6 +27,7 @@ from tonescope.models.units import Location, Unit
 FIRST_TAKES = 2  # in which every candidate is muted
 FINALISTS = 8  # that are measured in all takes
 GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
+POOL = 31  # units whose contributions are told apart
 TRIED_GROUPS = 2  # that are made small, at most
 
 
@@ -94,7 +95,7 @@ def search_causes(
         if not found.group:
             by_effect = [unit for muted in found.measured for unit in muted.group]
             pool = dict.fromkeys(unit for pair in zip(ranked, by_effect, strict=True) for unit in pair)
-            _together(course, found, [unit for unit in pool if isinstance(unit, Unit)][:MOST_UNITS])
+            _together(course, found, [unit for unit in pool if isinstance(unit, Unit)][:POOL])
         if not found.group and locations:
             _whole_locations(course, found, locations)
     found.rows = course.rows
@@ -120,8 +121,9 @@ class _Course:
 
     @property
     def rows(self) -> int:
-        """Takes played so far, two short ones counted as one."""
-        return self.trials.rows + (0 if self.short is self.trials else self.short.rows // 2)
+        """Takes played so far, short ones counted by their length."""
+        shorter = 0 if self.short is self.trials else self.short.length * self.short.rows
+        return self.trials.rows + round(shorter)
 
 
 def _effect(muted: Muted) -> float:
@@ -156,7 +158,7 @@ def _together(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> Non
     found.shares = shares
     order = [share.unit for share in shares if share.effect > 0]
     groups: list[Group] = [tuple(order[:size]) for size in GROUP_SIZES if size <= len(order)]
-    bring = [brought.group for brought in course.interchanges.measure(groups) if brought.brings]
+    bring = [brought.group for brought in course.interchanges.measure(groups, course.few) if brought.brings]
     found.groups = course.first(bring)
     works = sorted((muted for muted in found.groups if muted.turns), key=lambda muted: len(muted.group))
     works = [muted for muted in trials.measure([muted.group for muted in works[: 2 * TRIED_GROUPS]]) if muted.turns]

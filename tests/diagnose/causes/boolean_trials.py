@@ -88,7 +88,7 @@ class BooleanTrials:
 
     def __init__(self, turns: Holds, effect: Callable[[Group], float] = nothing) -> None:
         self._turns, self._effect = turns, effect
-        self.seeds, self.rows, self.heard_as_target = (1, 2, 3, 4), 0, 4
+        self.seeds, self.rows, self.length, self.heard_as_target = (1, 2, 3, 4), 0, 1.0, 4
         self.contrast = Contrast(target="techno", foil="house")
         self.played: list[Group] = []
         self._known: dict[frozenset[Any], Muted] = {}
