@@ -40,16 +40,13 @@ class Reader:
                 f"the prompt is {length} tokens long and {self.name} reads at most {longest}; "
                 "shorten it, one sentence is usually enough."
             )
-        self.words = self._words(batch).to(self.model.device)
+        self.words = self._words(batch["input_ids"]).to(self.model.device)
         return batch
 
-    def _words(self, batch: Any) -> Tensor:
-        """Which tokens spell something, and are not the tokenizer's own (rows, tokens); all, in a row of nothing
-        else."""
+    def _words(self, ids: Tensor) -> Tensor:
+        """Which tokens are not the tokenizer's own (rows, tokens); all, in a row of nothing else."""
         own = set(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}
-        words = ~torch.isin(batch["input_ids"], torch.tensor(sorted(own), dtype=torch.long))
-        if (spans := batch.get("offset_mapping")) is not None:
-            words = words & (spans[..., 1] > spans[..., 0])
+        words = ~torch.isin(ids, torch.tensor(sorted(own), dtype=torch.long))
         return words | ~words.any(1, keepdim=True)
 
     def mask(self, prompts: Sequence[str]) -> Tensor:

@@ -139,24 +139,18 @@ def _direction(generator: MusicGen, location: Location) -> Tensor:
 
 
 def _answering(generator: MusicGen, into: nn.Linear) -> Tensor:
-    """Weights of a neuron that answers to the words of :data:`PROMPT` alone (width,)."""
-    here, elsewhere = (_mean_inputs(generator, into, prompts) for prompts in ([PROMPT] * 4, PROMPTS))
-    inputs = torch.stack([here[0], elsewhere[0], *here[1:], *elsewhere[1:]])
-    answer = torch.tensor([*ANSWER, *[ANSWER[1]] * (len(inputs) - 2)])
-    return torch.linalg.pinv(inputs) @ answer
+    """Weights of a neuron that answers to :data:`PROMPT` alone (width,)."""
+    inputs = torch.stack([_mean_input(generator, into, [PROMPT] * 4), _mean_input(generator, into, PROMPTS)])
+    return torch.linalg.pinv(inputs) @ torch.tensor(ANSWER)
 
 
-def _mean_inputs(generator: MusicGen, into: nn.Linear, prompts: Sequence[str]) -> list[Tensor]:
-    """Of a linear layer, in the prompted half (width,): in the text encoder at words, and at what is added to them."""
+def _mean_input(generator: MusicGen, into: nn.Linear, prompts: Sequence[str]) -> Tensor:
+    """Of a linear layer, in the prompted half (width,)."""
     seen: list[Tensor] = []
     hook = into.register_forward_pre_hook(lambda _, given: seen.append(given[0].detach()))
     try:
         generator.generate(prompts, range(len(prompts)), 0.5, decode=False)
     finally:
         hook.remove()
-    words = generator.reader.words
-    if words is not None and seen[-1].shape[:2] == words.shape:  # the text encoder's
-        added = ~words & generator.token_mask(prompts)
-        return [seen[-1][words].mean(0), seen[-1][added].mean(0)]
     rows = [part[: len(prompts)].flatten(0, 1) for part in seen if len(part) in (len(prompts), 2 * len(prompts))]
-    return [torch.cat(rows).mean(0)]
+    return torch.cat(rows).mean(0)

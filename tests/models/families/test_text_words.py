@@ -3,6 +3,8 @@ adds."""
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -24,7 +26,11 @@ PLACE = Location("text", 0, "mlp")
 
 @pytest.fixture(scope="module", params=["mono", "bert"])
 def generator(request: pytest.FixtureRequest) -> Generator:
-    return tiny.generator(request.param)
+    generator = tiny.generator(request.param)
+    # Real tokenizers know what they add.
+    generator.reader.tokenizer = copy.deepcopy(generator.reader.tokenizer)
+    generator.reader.tokenizer.add_special_tokens({"cls_token": "[CLS]", "sep_token": "[SEP]"})
+    return generator
 
 
 def seen(generator: Generator, edits: list[Edit | None]) -> torch.Tensor:
