@@ -243,9 +243,9 @@ def _address_space_gib() -> float:
 
 def _usage(error: Exception) -> str:
     said = str(getattr(error, "format_message", lambda: error)()).strip().rstrip(".")
-    mistyped, known = getattr(error, "option_name", None), getattr(error, "possibilities", ())
-    if mistyped and known:
-        close = [name for name in known if _is_close(mistyped, name)]
+    mistyped = getattr(error, "option_name", None)
+    if mistyped and hasattr(error, "possibilities"):  # of an option that there is not
+        close = [name for name in error.possibilities or () if _is_close(mistyped, name)]
         said = f"no such option: {mistyped}" + (f" (did you mean {' or '.join(close)}?)" if close else "")
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "tonescope"
