@@ -27,7 +27,7 @@ Group = tuple[Unit | Location, ...]
 
 ENOUGH_TAKES = 4  # to try things in: chance turns single ones back, and what is found is verified in others
 CERTAIN = 8.0  # nats
-DIVISORS = (4, 2)  # of the length of a take
+DIVISORS = (2,)  # of the length of a take: a quarter of it is too little to hear a genre by
 SHORTEST_SECONDS = 1.0  # in which a genre can be heard
 MOST = 0.75  # of the takes have to turn back for a group to count
 
