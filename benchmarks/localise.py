@@ -59,29 +59,39 @@ Row = dict[str, Any]
 
 def kept_recipes(first_seed: int = HELD_BACK) -> list[Recipe]:
     """Those that were made before, of seeds from ``first_seed`` on."""
-    rows = json.loads(RECIPES.read_text(encoding="utf-8")) if RECIPES.is_file() else []
-    recipes = [Recipe(**{**row, "units": tuple(row["units"])}) for row in rows]
+    recipes = [Recipe(**{**row, "units": tuple(row["units"])}) for row in _made()["kept"]]
     return [recipe for recipe in recipes if recipe.seed >= first_seed]
 
 
-def make(context: Context, known: Statistics, first_seed: int) -> None:
-    """Draw recipes until there are enough of every kind; what is there already is kept."""
-    recipes = kept_recipes(0)
-    tried = {(recipe.kind, recipe.seed) for recipe in recipes}
+def _made() -> dict[str, Any]:
+    """Recipes that were kept, and the seeds of each kind that give none."""
+    if not RECIPES.is_file():
+        return {"kept": [], "rejected": {}}
+    found: dict[str, Any] = json.loads(RECIPES.read_text(encoding="utf-8"))
+    return found
+
+
+def make(context: Context, known: Statistics, first_seed: int, kinds: Sequence[str]) -> None:
+    """Draw recipes until there are enough of every kind; what was drawn before is not drawn again."""
+    made = _made()
     seed = first_seed
-    while short := [kind for kind in KINDS if _count(recipes, kind, first_seed) < WANTED[kind]]:
+    while short := [kind for kind in KINDS if kind in kinds and _count(kept_recipes(first_seed), kind) < WANTED[kind]]:
         for kind in short:
-            if (kind, seed) not in tried and (recipe := calibrated(context, draw(kind, seed, known), known)):
-                recipes.append(recipe)
-                print(
-                    f"{kind} {seed}: {recipe.source} -> {recipe.target}, {recipe.drift} drift, {recipe.back} turn back"
-                )
-                RECIPES.write_text(json.dumps([kept.as_dict() for kept in recipes], indent=1) + "\n", encoding="utf-8")
+            tried = {row["seed"] for row in made["kept"] if row["kind"] == kind} | {*made["rejected"].get(kind, ())}
+            if seed in tried:
+                continue
+            recipe = calibrated(context, draw(kind, seed, known), known)
+            if recipe:
+                made["kept"].append(recipe.as_dict())
+            else:
+                made["rejected"].setdefault(kind, []).append(seed)
+            print(f"{kind} {seed}: {recipe or 'none'}", flush=True)
+            RECIPES.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
         seed += 1
 
 
-def _count(recipes: Sequence[Recipe], kind: Kind, first_seed: int) -> int:
-    return sum(recipe.kind == kind and recipe.seed >= first_seed for recipe in recipes)
+def _count(recipes: Sequence[Recipe], kind: Kind) -> int:
+    return sum(recipe.kind == kind for recipe in recipes)
 
 
 # --- one copy --------------------------------------------------------------------------------------------------------
@@ -173,7 +183,7 @@ def main() -> None:
     context = session.context(Settings(seconds=SECONDS))
     known = statistics(context)
     if given.make:
-        make(context, known, given.first_seed)
+        make(context, known, given.first_seed, given.kinds.split(","))
         return
     recipes = [recipe for recipe in kept_recipes(given.first_seed) if recipe.kind in given.kinds.split(",")]
     rows: list[Row] = kept_results.load("localise")["rows"] if given.resume else []
