@@ -2,12 +2,12 @@
 
 Units are chosen on some takes and muted in fresh ones, beside the same takes untouched. Two measurements:
 
-1. Over many prompts, the strongest 1 %, as ``diagnose --careful`` chooses them, against as many matched random units:
-   change of the margin, and share of takes whose verdict flips with the sound intact. Where takes of a prompt are not
-   unanimous, new noise alone flips some, and any edit brings new noise: so the rates are those of prompts whose takes
-   are all heard alike, of those the units are chosen by and of as many that only screen. Others are measured too and
-   listed apart, where ``--alike`` does not leave them out. ``natural`` is how many untouched fresh takes, of a third
-   set, are heard as something else.
+1. Over many prompts, the strongest 1 %, chosen in rounds with the gradients of ``diagnose --careful``, against as many
+   matched random units: change of the margin, and share of takes whose verdict flips with the sound intact. Where takes
+   of a prompt are not unanimous, new noise alone flips some, and any edit brings new noise: so the rates are those of
+   prompts whose takes are all heard alike, of those the units are chosen by and of as many that only screen. Others are
+   measured too and listed apart, where ``--alike`` does not leave them out. ``natural`` is how many untouched fresh
+   takes, of a third set, are heard as something else.
 2. For some prompts, groups of units of one size, from all strong drivers to all random: rank correlation of the
    estimated with the measured effect, beside what the measurement itself is worth (from the rank correlation of two
    halves of its takes). The estimate is what a few parallel passes predict in other takes, as in a diagnosis; how it

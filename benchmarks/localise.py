@@ -8,9 +8,9 @@ Every copy is diagnosed as a user would, by its prompt alone. What is asked of t
 - a neuron of the text encoder, an adapter: is the right network, the right location blamed;
 - clean copies: is a small set blamed for what nobody rewired.
 
-The mean activations are those of the generator before it was rewired: on prompts other than the source's the two are
-the same. Recipes are made once (``python -m benchmarks.localise --make``), from seeds of which those below
-:data:`HELD_BACK` were used while the search was written, and kept in ``rewired.json``.
+The mean activations are those of the generator before it was rewired, as an approximation: all but one of the prompts
+that they are over are not of the source genre. Recipes are made once (``python -m benchmarks.localise --make``), from
+seeds of which those below :data:`HELD_BACK` were used while the search was written, and kept in ``rewired.json``.
 
     python -m benchmarks.localise [--kinds neuron,head] [--limit 60] [--resume]
 """

@@ -121,7 +121,8 @@ CLAIMS = (
         "causal",
         "Does muting the strongest 1 % flip the verdict of regenerated takes, and random ones not?",
         "≥ 50 % against ≤ 5 %, rank correlation ≥ 0.8",
-        "chosen as `diagnose --careful` does: {flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–"
+        "chosen in {rounds} rounds of careful gradients, as `diagnose --careful` did before it searched for causes: "
+        "{flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–"
         "{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} "
         "({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}) over {prompts} prompts whose takes are all heard "
         "alike{others}; rank correlation {rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–"

@@ -222,8 +222,8 @@ class GroupTest(BaseModel):
 
 
 class Sufficiency(BaseModel):
-    """Whether the set brings the confusion: its activations, put into takes of ``prompt``, which is not heard as the
-    target.
+    """Whether the set brings the confusion: its activations, put into takes of ``prompt``, which is one that is not
+    heard as the target, where such a prompt was found; ``before`` says how it is heard.
 
     ``before`` is that prompt as it is, ``put_in`` the same takes with the set's activations of the prompt in question;
     ``effect`` is the change of the margin between the two, take by take.

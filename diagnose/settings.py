@@ -85,7 +85,7 @@ class Settings(BaseModel):
     foil: Foil = None
     quick: Annotated[
         bool,
-        Field(description="Verdict and words only: do not look for units (about five times as fast)."),
+        Field(description="Verdict and words only: do not look for units (takes about a quarter of the time)."),
     ] = False
     candidates: Annotated[
         int,

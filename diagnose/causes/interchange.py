@@ -1,8 +1,8 @@
 """Interchange: the activations of units, taken from one prompt, put into takes of another.
 
 Muting shows that units are needed; this shows whether they are enough (interchange interventions: Geiger et al. 2021,
-arXiv 2106.02997). A few units of every text encoder are enormously active whatever it reads: muting one turns takes
-back, for it turns everything. It brings nothing.
+arXiv 2106.02997). A unit that holds more than this confusion turns takes back when it is muted, for it turns
+everything. It brings nothing.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Specificity: whether muting units changes what other prompts play.
 
-A unit that carries one confusion leaves other prompts alone. One that holds all of the text together (a few units of
-every text encoder are enormously active whatever it reads) turns takes back as well, for it turns everything.
+A unit that carries one confusion leaves other prompts alone. One that whatever is played depends on turns takes back
+as well, for it turns everything.
 """
 
 from __future__ import annotations

@@ -260,7 +260,10 @@ def _strongest(run: _Run, stage: Stage) -> tuple[Unit, ...]:
     memory.give_back()
     rounds = Search(settings.strongest_share, settings.rounds, smoothgrad_samples=samples, rollout_steps=rollout)
     seeds = replace(run.request.seeds, skipped=MORE_BLOCKS)
-    return greedy_group_search(run.context, run.takes, target, found, rounds, seeds=seeds, advance=stage)
+    # What was searched before is nearly all of the stage.
+    return greedy_group_search(
+        run.context, run.takes, target, found, rounds, seeds=seeds, advance=lambda share: stage(0.8 + 0.2 * share)
+    )
 
 
 def _predict(run: _Run, stage: Stage) -> None:

@@ -98,7 +98,7 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
 
 
 DURATION = (
-    "With the embedded models this takes one to two minutes on two free cores, and much longer on a busy machine, "
+    "With the embedded models this takes about a minute on two free cores, and many minutes on a busy machine, "
     "with a larger model, or with more takes. About how long is said as soon as the first takes are played."
 )
 JOB = Job(DiagnosisParameters, _result, _run, _views, _check, file="diagnosis", duration=DURATION)
