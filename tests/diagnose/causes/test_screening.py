@@ -13,6 +13,7 @@ from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import margin, own_log_probability
 from tonescope.diagnose.causes.screening import Screening, screened_sites
 from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.recording import activations
 from tonescope.models.units import Location, Unit
 
 MLP, SELF = Location("decoder", 0, "mlp"), Location("decoder", 0, "self")
@@ -47,6 +48,21 @@ def test_the_sites_that_are_screened_are_those_that_there_are(family: str) -> No
 
 def test_the_cause_is_among_the_first() -> None:
     assert FIRST in screened().candidates(8)
+
+
+def test_how_much_a_unit_writes_is_one_of_the_estimates() -> None:
+    """By hand: how far a neuron is from its mean, times the length of its column; a unit that pushes writes most."""
+    context, takes = known().context, known().takes
+    sizes = screened().estimates[-1][FIRST.location]
+    weight = context.generator.place(FIRST.location).module.weight
+    acts = torch.stack(
+        [row.values[FIRST.location][0].mean((0, 1)) for row in activations(context, takes, [FIRST.location])]
+    )
+    assert context.means is not None
+    usual = context.means.values[FIRST.location][0].mean(0)
+    by_hand = (acts.mean(0) - usual).abs() * weight.norm(dim=0)  # type: ignore[operator]
+    assert torch.allclose(sizes, by_hand, rtol=1e-3, atol=1e-5)
+    assert int(sizes.argmax()) == FIRST.index
 
 
 @pytest.mark.parametrize("count", [2, 5, 8, 32])

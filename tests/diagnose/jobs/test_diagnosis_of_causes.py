@@ -97,6 +97,21 @@ def test_what_the_search_did_is_told() -> None:
     assert search.generations >= 2 * search.candidates and search.largest_share == 1.0
 
 
+def test_what_is_tried_first_is_tried_in_shorter_takes_where_those_are_long_enough(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lengths: list[float | None] = []
+
+    def searched(*_: Any, short: muting_trials.MutingTrials | None, **more: Any) -> SearchResult:
+        lengths.append(short.length if short else None)
+        return SearchResult()
+
+    monkeypatch.setattr(diagnosis, "search_causes", searched)
+    for seconds in (SECONDS, 2 * SECONDS):
+        known().diagnose(SETTINGS.model_copy(update={"seconds": seconds}))
+    assert lengths == [None, 0.5]
+
+
 def test_the_result_survives_its_json() -> None:
     again = Diagnosis.model_validate_json(found().model_dump_json())
     assert again.drivers.group == found().drivers.group and again.drivers.units == found().drivers.units
