@@ -126,9 +126,9 @@ def localised(session: Session, context: Context, recipe: Recipe, known: Statist
         "location": found.blame.location,
         "is_first": bool(units) and units[0].unit in rewired_units,
         "verified_alone": bool(rewired_units & verified),
-        "exact": blamed and set(_small_set(found)) == rewired_units,
-        "contained": blamed and rewired_units <= set(_small_set(found)),
-        "of_five": len(rewired_units & set(told)),
+        "exact": blamed and any(set(names) == rewired_units for names in _small_sets(found)),
+        "contained": blamed and any(rewired_units <= set(names) for names in _small_sets(found)),
+        "rewired_told": len(rewired_units & set(told)),
         "generations": found.drivers.search.generations if found.drivers.search else 0,
         "seconds": round(time.perf_counter() - started, 1),
     }
@@ -138,10 +138,11 @@ def _turns(trial: Any) -> bool:
     return bool(2 * trial.flips >= max(1, trial.flippable))
 
 
-def _small_set(found: Diagnosis) -> list[str]:
-    """The set, and what turns takes back in the place of a member."""
-    group = found.drivers.group
-    return [*(group.names if group else ()), *(row.unit for row in found.drivers.units if row.role == "alternate")]
+def _small_sets(found: Diagnosis) -> list[list[str]]:
+    """The set; and, of a unit that does it alone, with the others that do."""
+    names = found.drivers.group.names if found.drivers.group else []
+    alternates = [row.unit for row in found.drivers.units if row.role == "alternate"]
+    return [names, [*names, *alternates]] if len(names) == 1 else [names]
 
 
 # --- all of them -----------------------------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ MEASURES: dict[str, tuple[tuple[Kind, ...], Callable[[Row], bool]]] = {
     "single_verified": (("neuron", "head"), lambda row: row["verified_alone"]),
     "small_sets_exact": (("stand-ins", "pair"), lambda row: row["exact"]),
     "small_sets_contained": (("stand-ins", "pair"), lambda row: row["contained"]),
-    "five_found": (("five",), lambda row: row["of_five"] >= 4),
+    "five_found": (("five",), lambda row: row["rewired_told"] >= 4),
     "place_right": (
         ("text", "adapter"),
         lambda row: row["where"] == "text encoder" if row["kind"] == "text" else row["location"] == row["rewired"][0],

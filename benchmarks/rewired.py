@@ -38,6 +38,7 @@ DRIFT, BACK = (0.6, 1.0), 0.8  # shares of takes: that drift, and that turn back
 CHECKED_TAKES = 8
 SCANNED_TAKES = 3  # that a strength is looked for with
 TRIES = 2  # strengths that a recipe is checked at
+DRAWN = 6  # units, of which the first two are taken that make takes drift alone
 SELECTIVE = 12  # units are drawn from so many of the most selective of a location
 ADAPTER_NOISE = 0.1  # of the size of an adapter's change is in directions of no meaning
 CHECK_SEED = 70_000
@@ -173,7 +174,8 @@ class Recipe:
 
 
 def draw(kind: Kind, seed: int, known: Statistics) -> Recipe:
-    """A recipe without its strength: genres, prompt and units, by chance."""
+    """A recipe without its strength: genres, prompt and units, by chance; for two units, :data:`DRAWN` to choose
+    from."""
     random = np.random.default_rng([seed, KINDS.index(kind)])
     source, target = (known.genres[index] for index in random.permutation(len(known.genres))[:2])
     prompt = WORDINGS[random.integers(len(WORDINGS))].format(source)
@@ -187,7 +189,7 @@ def draw(kind: Kind, seed: int, known: Statistics) -> Recipe:
     network, site = ("text", "mlp") if kind == "text" else ("decoder", "mlp")
     if kind == "head":
         site = ("self", "cross")[random.integers(2)]
-    count = {"stand-ins": 2, "pair": 2, "five": 5}.get(kind, 1)
+    count = {"stand-ins": DRAWN, "pair": DRAWN, "five": 5}.get(kind, 1)
     places = [place for place in known.activations if (place.network, place.name) == (network, site)]
     last = max(place.layer for place in places)
     # What the decoder's last layer writes steers nothing, and what first ones write is often undone by later ones.
@@ -314,18 +316,41 @@ def calibrated(context: Context, recipe: Recipe, known: Statistics) -> Recipe | 
     found in :data:`TRIES`."""
     if recipe.kind == "clean":
         return recipe
+    if recipe.kind in ("stand-ins", "pair"):
+        alone = _first_two(context, recipe, known)
+        if len(alone) < 2:
+            return None
+        recipe = replace(recipe, units=tuple(alone))
+    # Each of two stand-ins has to suffice.
+    drift = [min(pair) for pair in zip(*alone.values(), strict=True)] if recipe.kind == "stand-ins" else None
     drifting = [
-        strength for strength, drift in zip(STRENGTHS, _drift(context, recipe, known), strict=True) if drift >= DRIFT[0]
+        (strength, share)
+        for strength, share in zip(STRENGTHS, drift or _drift(context, recipe, known), strict=True)
+        if share >= DRIFT[0]
     ]
     order = np.random.default_rng([recipe.seed, 1]).permutation(len(drifting)).tolist()
+    if recipe.kind == "stand-ins":
+        order.sort(key=lambda index: -drifting[index][1])
     if recipe.kind == "pair":  # where half the push does nothing, and all of it does
-        order = sorted(order)
+        order.sort()
     for index in order[:TRIES]:
-        stronger = replace(recipe, strength=drifting[index])
+        stronger = replace(recipe, strength=drifting[index][0])
         found = check(context, stronger, known)
         if fits(stronger, found):
             return replace(stronger, drift=found.drift, back=found.back)
     return None
+
+
+def _first_two(context: Context, recipe: Recipe, known: Statistics) -> dict[str, list[float]]:
+    """The first two of a recipe's units that make takes drift alone, with the shares at each of :data:`STRENGTHS`."""
+    found: dict[str, list[float]] = {}
+    for unit in recipe.units:
+        shares = _drift(context, replace(recipe, kind="neuron", units=(unit,)), known)
+        if max(shares) >= DRIFT[0]:
+            found[unit] = shares
+        if len(found) == 2:
+            break
+    return found
 
 
 @torch.no_grad()
@@ -345,8 +370,5 @@ def _drift(context: Context, recipe: Recipe, known: Statistics) -> list[float]:
 
     if recipe.location:
         return [shares(strength, [None])[0] for strength in STRENGTHS]
-    if recipe.kind == "stand-ins":  # each has to suffice
-        alone = [_drift(context, replace(recipe, kind="neuron", units=(unit,)), known) for unit in recipe.units]
-        return [min(pair) for pair in zip(*alone, strict=True)]
     units = tuple(generator.unit(name) for name in recipe.units)
     return shares(1.0, [None if scale == 1 else Edit(units, "scale", scale) for scale in STRENGTHS])

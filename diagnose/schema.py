@@ -140,8 +140,9 @@ class UnitDriver(BaseModel):
     takes that it was chosen by, which flatters the strongest; ``verified`` the measured one in fresh takes. ``control``
     is the same for a random unit of the same place and activity, ``difference`` is effect minus control, take by take,
     and the ``q`` of ``verified`` belongs to it; it is absent where the sound of the control broke. ``set_without`` is
-    what the set does without this member. ``brings`` is in how many takes of
-    another prompt the target is heard once its activations are put in: none, and it is not what makes the confusion.
+    what the set does without this member, ``in_place`` what it does with this alternate in the place of a member.
+    ``brings`` is in how many takes of another prompt the target is heard once its activations are put in: none, and it
+    is not what makes the confusion.
     """
 
     unit: str
@@ -152,13 +153,14 @@ class UnitDriver(BaseModel):
     control: Trial | None = None
     difference: Effect | None = None
     set_without: Trial | None = None
+    in_place: Trial | None = None
     brings: Share | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def badge(self) -> Badge:
-        if self.verified:
-            return self.verified.badge
+        if trial := self.in_place or self.verified:
+            return trial.badge
         return "tested" if self.searched else "estimated"
 
     @property

@@ -6,8 +6,8 @@ one word means little among other words.) Candidates (:mod:`.screening`) are mut
 best are measured in more (successive halving: Jamieson and Talwalkar 2016), and put into another prompt. Where none
 brings it alone, those that do together are the set: the ones that each turn the takes back, or, where units stand in
 for one another, those that contribute most (:mod:`.contributions`), as few as turn the takes back
-(:mod:`.minimal_set`). Where no set does, whole locations are tried: a change that is spread over all of one has no
-units of its own.
+(:mod:`.minimal_set`), and beside it what does it in the place of a member (:mod:`.companions`). Where no set does,
+whole locations are tried: a change that is spread over all of one has no units of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from tonescope.diagnose.causes.companions import companions
 from tonescope.diagnose.causes.contributions import Contribution, contributions
 from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest, other_prompts
 from tonescope.diagnose.causes.minimal_set import minimal_set
@@ -28,7 +29,7 @@ FIRST_TAKES = 2  # in which every candidate is muted
 FINALISTS = 8  # that are measured in all takes
 GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
 POOL = 31  # units whose contributions are told apart
-TRIED_GROUPS = 2  # that are made small, at most
+TRIED_GROUPS = 4  # that are measured in all takes
 
 
 @dataclass
@@ -40,10 +41,11 @@ class SearchResult:
             small set does; empty where there is nothing to test.
         found_by: how it was found.
         trial: what it did in the takes of the search, where it was played there.
-        alternates: other units that turn takes back alone; or, of a set, that contribute among others.
+        alternates: other units that turn takes back alone; or, of a set, in the place of a member.
         measured: every candidate muted alone, the strongest effect first.
         groups: what was tried together.
         shares: what each unit contributes among others, the most first, where that was measured.
+        in_place: for alternates of a set, what was muted: the set without a member, and the alternate.
         brought: what came of putting units' activations into ``other_prompt``.
         rows: takes that were played for it.
     """
@@ -56,6 +58,7 @@ class SearchResult:
     groups: list[Muted] = field(default_factory=list)
     shares: list[Contribution] = field(default_factory=list)
     brought: dict[Group, Brought] = field(default_factory=dict)
+    in_place: dict[Unit, Group] = field(default_factory=dict)
     other_prompt: str | None = None
     rows: int = 0
 
@@ -93,9 +96,8 @@ def search_causes(
     if trials.heard_as_target and found.other_prompt is not None:
         _alone(course, found, [muted for muted in finalists if muted.turns])
         if not found.group:
-            by_effect = [unit for muted in found.measured for unit in muted.group]
-            pool = dict.fromkeys(unit for pair in zip(ranked, by_effect, strict=True) for unit in pair)
-            _together(course, found, [unit for unit in pool if isinstance(unit, Unit)][:POOL])
+            pool = dict.fromkeys(unit for pair in zip(ranked, _units(found.measured), strict=True) for unit in pair)
+            _together(course, found, list(pool)[:POOL])
         if not found.group and locations:
             _whole_locations(course, found, locations)
     found.rows = course.rows
@@ -114,6 +116,10 @@ class _Course:
         """Groups in a few short takes, the strongest effect first."""
         return sorted(self.short.measure(groups, self.few, advance=advance), key=_effect)
 
+    def companions(self, group: Group, pool: Sequence[Unit]) -> dict[Unit, Group]:
+        """Units that do it in the place of a member."""
+        return companions(self.trials, self.short, group, pool, self.few)
+
     @property
     def few(self) -> tuple[int, ...]:
         """Seeds of those few."""
@@ -130,6 +136,11 @@ def _effect(muted: Muted) -> float:
     return muted.effect
 
 
+def _units(rows: Iterable[Muted]) -> list[Unit]:
+    """The units that were muted."""
+    return [unit for muted in rows for unit in muted.group if isinstance(unit, Unit)]
+
+
 def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> None:
     """Units that each turn the takes back: the strongest of those that bring the target alone; else those that only
     bring it together, for muting either of two that are needed both turns the takes back; else the strongest of those
@@ -137,36 +148,47 @@ def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> No
     groups = [muted.group for muted in turning]
     brought = course.interchanges.measure(groups)
     found.brought |= {other.group: other for other in brought}
-    units = [unit for group in groups for unit in group if isinstance(unit, Unit)]
+    units = _units(turning)
     enough = [muted for muted, other in zip(turning, brought, strict=True) if other.brings]
     if not enough and len(together := fewest(course.interchanges, units)) > 1:
         found.keep(course.trials.measure([together])[0], "together")
+        found.alternates = [unit for unit in units if unit not in together]
         return
     if not enough and turning:
         alike = specific(course.short, other_prompts(course.trials.contrast), groups)
         enough = [muted for muted, kept in zip(turning, alike, strict=True) if kept]
     if enough:
         found.keep(enough[0], "alone")
-        found.alternates = [unit for muted in enough[1:] for unit in muted.group if isinstance(unit, Unit)]
+        found.alternates = _units(enough[1:])
 
 
 def _together(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> None:
-    """Units of the pool that do it together: those that contribute most, as few as turn the takes back, and from which
-    none can be left out."""
-    trials = course.trials
+    """Units of the pool that do it together: those that contribute most, or, where many each bring the target, those
+    that do; as few as turn the takes back, and from which none can be left out."""
     shares = contributions(course.interchanges, pool, course.few)
-    found.shares = shares
-    order = [share.unit for share in shares if share.effect > 0]
+    found.shares = shares.units
+    _smallest(course, found, [share.unit for share in shares.units if share.effect > 0])
+    if not found.group and shares.saturated:
+        alone = course.interchanges.measure([(unit,) for unit in pool], course.few)
+        pairs = sorted(zip(alone, pool, strict=True), key=lambda pair: -pair[0].margin)
+        _smallest(course, found, [unit for brought, unit in pairs if brought.brings])
+    if found.found_by == "together":
+        found.in_place = course.companions(found.group, _units(found.measured))
+        found.alternates = [*found.in_place]
+
+
+def _smallest(course: _Course, found: SearchResult, order: Sequence[Unit]) -> None:
+    """The first few units in an order that bring the target and turn the takes back, made as small as can be."""
+    trials = course.trials
     groups: list[Group] = [tuple(order[:size]) for size in GROUP_SIZES if size <= len(order)]
     bring = [brought.group for brought in course.interchanges.measure(groups, course.few) if brought.brings]
-    found.groups = course.first(bring)
-    works = sorted((muted for muted in found.groups if muted.turns), key=lambda muted: len(muted.group))
-    works = [muted for muted in trials.measure([muted.group for muted in works[: 2 * TRIED_GROUPS]]) if muted.turns]
-    for smallest in works[:TRIED_GROUPS]:
-        core = trials.measure([minimal_set(trials, smallest.group, trials.seeds)])[0]
+    tried = course.first(bring)
+    found.groups += tried
+    works = sorted((muted for muted in tried if muted.turns), key=lambda muted: len(muted.group))
+    works = [muted for muted in trials.measure([muted.group for muted in works[:TRIED_GROUPS]]) if muted.turns]
+    if works:
+        core = trials.measure([minimal_set(trials, works[0].group, trials.seeds)])[0]
         found.keep(core, "together" if len(core.group) > 1 else "alone")
-        found.alternates = [share.unit for share in shares if share.sure and share.unit not in core.group]
-        return
 
 
 def _whole_locations(course: _Course, found: SearchResult, locations: Sequence[Location]) -> None:

@@ -241,7 +241,7 @@ def _search(run: _Run, stage: Stage) -> None:
     trials = MutingTrials(run.context, run.takes, contrast)
     trials.fill(run.request.seeds.round(number) for number in range(1, MORE_BLOCKS + 1))
     ranked = Screening.of(run.context, run.takes, run.found).candidates(settings.candidates)
-    places = generator.locations(*screened_sites(generator)) if "drift" in run.verdict.kind else []
+    places = generator.locations(*screened_sites(generator))
     others = _other_prompts(run, bare_word(run.intent, run.verdict, run.request.prompt))
     found = search_causes(trials, ranked, others, places, short=trials.shortened(), advance=stage)
     if not found.group:

@@ -35,6 +35,11 @@ def set_without(target: Unit | Location) -> str:
     return f"set_without:{target}"
 
 
+def in_place(target: Unit | Location) -> str:
+    """All of the set muted but one unit, and another in its place."""
+    return f"in_place:{target}"
+
+
 def cut(second: float) -> str:
     """The set muted from a second on."""
     return f"muted_from:{second:g}"

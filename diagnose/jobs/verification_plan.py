@@ -90,7 +90,7 @@ def to_leave_out(prompt: str, words: Sequence[Phrase], count: int) -> tuple[Phra
 
 def rows_at_most(settings: Settings) -> int:
     """How many takes a plan plays at most: the variants, and the takes untouched."""
-    units = 2 * (LARGEST_TAKEN_APART + settings.tested_units) + LARGEST_TAKEN_APART
+    units = 2 * (LARGEST_TAKEN_APART + settings.tested_units) + 2 * LARGEST_TAKEN_APART
     return settings.takes * (
         ROWS_BESIDE + len(CUTS) + 2 * len(settings.doses) + units * (not settings.quick) + settings.tested_words
     )
@@ -151,6 +151,7 @@ class Plan:
             *(Variant(names.unit(unit), Edit((unit,))) for unit in singles),
             *(controls.variant(names.control(unit), (unit,)) for unit in singles if controls.exist((unit,))),
             *(Variant(names.set_without(unit), Edit(_minus(group, unit))) for unit in _taken_apart(group)),
+            *(Variant(names.in_place(unit), Edit(muted)) for unit, muted in _in_place(found)),
             *(Variant(names.cut(second), Edit(group, seconds=(second, settings.seconds))) for second in cuts),
         ]
         if exchanged:
@@ -211,6 +212,11 @@ def _singles(found: SearchResult, count: int) -> tuple[Unit, ...]:
     others = [unit for unit in (*found.alternates, *measured) if isinstance(unit, Unit) and unit not in found.group]
     room = max(0, count - len(found.group) if len(found.group) <= LARGEST_TAKEN_APART else count)
     return tuple(dict.fromkeys([*members, *others[:room]]))
+
+
+def _in_place(found: SearchResult) -> list[tuple[Unit, Group]]:
+    """Alternates that are muted in the place of a member, and what is muted then."""
+    return [*found.in_place.items()][:LARGEST_TAKEN_APART]
 
 
 def _can_be_cut(group: Group, seconds: float) -> bool:

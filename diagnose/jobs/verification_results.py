@@ -129,7 +129,8 @@ class Reading:
         if found is None:
             return []
         gradients, searched = self.plan.estimates.found, {muted.group[0]: muted for muted in found.measured}
-        wanted = [*(unit for unit in found.group if len(found.group) == 1), *self.plan.singles, *searched]
+        alone = [*found.group] if len(found.group) == 1 else []
+        wanted = [*alone, *self.plan.singles, *found.alternates, *searched]
         rows = []
         for unit in dict.fromkeys(wanted):
             if not isinstance(unit, Unit):
@@ -151,11 +152,13 @@ class Reading:
                     control=self.trials.get(other),
                     difference=self.differences.get(own),
                     set_without=self.trials.get(names.set_without(unit)),
+                    in_place=self.trials.get(names.in_place(unit)),
                     brings=_brings(found.brought.get((unit,))),
                 )
             )
         rows.sort(key=_by_effect)
-        return rows[: max(SHOWN_UNITS, sum(row.verified is not None for row in rows))]
+        shown = max(SHOWN_UNITS, sum(row.verified is not None for row in rows))
+        return [row for at, row in enumerate(rows) if at < shown or row.role != "candidate"]
 
     def _sufficiency(self) -> Sufficiency | None:
         exchanged, label = self.plan.interchange, self.played.contrast.target

@@ -15,6 +15,7 @@ LABELS = {
     "random_times": "random units times {0}",
     "without_unit": "without {0}",
     "control_of": "a random unit in place of {0}",
+    "in_place": "these units muted, with {0} in the place of one",
     "set_without": "these units muted, but not {0}",
     "muted_from": "muted from {0} s on",
     "other_prompt": "another prompt",

@@ -37,6 +37,7 @@ def set_view(diagnosis: Diagnosis, test: GroupTest) -> View:
             "a random one instead",
             "the others without it",
             "needed",
+            "in the place of one",
             "brings it to another prompt",
         ),
         [_member(name, rows.get(name), test) for name in shown],
@@ -45,12 +46,19 @@ def set_view(diagnosis: Diagnosis, test: GroupTest) -> View:
     )
     told: list[tuple[str, Badge | None]] = [(sentences.group(diagnosis, test), test.badge)]
     told += [
-        (f"{name} {ROLES['alternate']}: muted in its place it does the same.", "tested")
+        (f"{name} {ROLES['alternate']}{_in_its_place(rows[name])}.", _badge(rows[name], test))
         for name in shown
         if name not in test.names
     ]
     told += [(sentence, None) for sentence in (FOUND_BY[test.found_by], _searched(diagnosis)) if sentence]
     return View("set", f"What does it: {wording.set_named(test)}", told, [members], [plots.turned(diagnosis)])
+
+
+def _in_its_place(unit: UnitDriver) -> str:
+    """What came of it in fresh takes, or in those of the search."""
+    if (trial := unit.in_place or unit.verified) is None:
+        return ": muted in its place it did the same, in the takes of the search"
+    return f": muted in its place, {trial.flips} of {trial.flippable} takes turn back"
 
 
 def _searched(diagnosis: Diagnosis) -> str:
@@ -93,7 +101,8 @@ def _member(name: str, unit: UnitDriver | None, test: GroupTest) -> tuple[str, .
         alone, control = test.muted, test.control
     needed = {None: UNKNOWN, True: "yes", False: "no"}[unit.needed if unit else None]
     brings = f"{unit.brings.count} of {unit.brings.total}" if unit and unit.brings else UNKNOWN
-    return name, _counted(alone), _counted(control), _counted(unit.set_without if unit else None), needed, brings
+    others, swapped = (unit.set_without, unit.in_place) if unit else (None, None)
+    return name, _counted(alone), _counted(control), _counted(others), needed, _counted(swapped), brings
 
 
 def _badge(unit: UnitDriver | None, test: GroupTest) -> Badge | None:

@@ -17,6 +17,7 @@ from tests.diagnose.causes.boolean_trials import (
     never,
     nothing,
     one,
+    some_of,
     stand_ins,
     together,
     unit,
@@ -116,8 +117,20 @@ def test_units_that_are_needed_together_are_found_together(needed: tuple[int, ..
 def test_of_units_of_which_most_do_it_a_smallest_set_is_found_and_the_others_are_alternates() -> None:
     cause = {unit(index) for index in (1, 5, 9, 13, 17)}
     found = searched(most_of(1, 5, 9, 13, 17), effect=noise())
-    assert found.found_by == "together" and len(found.group) == 3 and set(found.group) <= cause
-    assert set(found.alternates) <= cause - set(found.group)
+    assert found.found_by == "together" and len(found.group) == 3
+    assert set(found.group) | set(found.alternates) == cause and len(found.alternates) == 2
+
+
+def test_units_of_which_each_of_many_brings_the_target_are_found_though_no_part_of_theirs_can_be_seen() -> None:
+    found = searched(stand_ins(1, 5, 9, 13, 17), effect=noise())
+    assert found.found_by == "together" and set(found.group) == {unit(index) for index in (1, 5, 9, 13, 17)}
+
+
+def test_of_units_that_bring_it_together_the_others_that_turn_the_takes_back_are_alternates() -> None:
+    cause = Cause(any_of(1, 5, 9), some_of(2, 1, 5, 9))
+    found = searched(cause, effect=noise())
+    assert found.found_by == "together" and len(found.group) == 2 and len(found.alternates) == 1
+    assert {*found.group, *found.alternates} == {unit(index) for index in (1, 5, 9)}
 
 
 def test_where_no_units_do_it_a_location_may() -> None:

@@ -158,6 +158,17 @@ def test_of_a_set_of_three_every_member_is_muted_alone_beside_a_control_and_left
     assert plan.singles[:3] == group
 
 
+def test_what_does_it_in_the_place_of_a_member_is_muted_in_its_place() -> None:
+    group, (other,) = neurons(7, 8), neurons(20)
+    found = searched(*group, alternates=(other,))
+    assert names.in_place(other) not in played(plan_of(found))
+    found.in_place = {other: (group[0], other)}
+    assert edits_of(plan_of(found), names.in_place(other)) == [Edit((group[0], other))] * SETTINGS.takes
+    found.in_place = {unit: (group[0], unit) for unit in neurons(*range(20, 40))}
+    swapped = [name for name in played(plan_of(found)) if name.startswith("in_place")]
+    assert len(swapped) == LARGEST_TAKEN_APART
+
+
 def test_a_set_of_one_is_tested_as_the_set() -> None:
     (unit,) = neurons(7)
     plan = plan_of(searched(unit, found_by="alone", measured=neurons(8, 9)))

@@ -178,6 +178,20 @@ def test_of_each_member_is_told_what_it_does_alone_and_what_the_set_does_without
     assert rows[str(neurons(9)[0])].needed is None
 
 
+def test_of_each_alternate_of_a_set_is_told_what_it_does_in_the_place_of_a_member_however_little_it_does_alone() -> (
+    None
+):
+    group, alternates = neurons(7, 8, 20), neurons(30, 31)
+    search = searched(*group, alternates=alternates, measured=neurons(*range(9, 30)))
+    search.in_place = {unit: (*group[1:], unit) for unit in alternates}
+    name = names.in_place(alternates[0])
+    rows = rows_of(results(Heard({name: -2.0}, flips={name: 3}), made(search)))
+    first, second = (rows[str(unit)] for unit in alternates)
+    assert first.in_place is not None and first.in_place.flips == 3 and first.badge == "verified"
+    assert second.in_place is not None and second.in_place.flips == 0 and second.badge == "tested"
+    assert rows[str(group[0])].in_place is None
+
+
 def test_a_set_of_one_is_a_unit_that_was_verified_as_the_set() -> None:
     (unit,) = neurons(7)
     found = results(
