@@ -20,12 +20,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tonescope.diagnose.causes.contributions import design
+from tonescope.diagnose.causes.muting_trials import CERTAIN
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.recording import batches, watch
 from tonescope.diagnose.judging.verdict import hear
 from tonescope.models.generator import Generator, Takes
+from tonescope.models.judges import listening
 from tonescope.models.judges.listening import posterior
 from tonescope.models.units import Location, Unit
 
@@ -38,6 +41,7 @@ DRIFT, BACK = (0.6, 1.0), 0.8  # shares of takes: that drift, and that turn back
 CHECKED_TAKES = 8
 SCANNED_TAKES = 3  # that a strength is looked for with
 TRIES = 2  # strengths that a recipe is checked at
+PART = 0.25
 DRAWN = 6  # units, of which the first two are taken that make takes drift alone
 SELECTIVE = 12  # units are drawn from so many of the most selective of a location
 ADAPTER_NOISE = 0.1  # of the size of an adapter's change is in directions of no meaning
@@ -300,6 +304,27 @@ def check(context: Context, recipe: Recipe, known: Statistics, takes: int = CHEC
     return Check(len(drifted), back[0], back[1:])
 
 
+@torch.no_grad()
+def each_matters(context: Context, recipe: Recipe, known: Statistics) -> bool:
+    """Whether every unit of many does a part: over runs in which half of them are muted, none changes the margin less
+    than :data:`PART` of what they do on average, and none alone turns most takes back."""
+    generator, judge = context.generator, context.listener
+    units = [generator.unit(name) for name in recipe.units]
+    seeds = list(range(CHECK_SEED, CHECK_SEED + SCANNED_TAKES))
+    muted = np.concatenate([design(len(units)), np.eye(len(units), dtype=bool)])
+    groups = [tuple(unit for unit, chosen in zip(units, run, strict=True) if chosen) for run in muted]
+    with rewired(generator, recipe, known):
+        rows = [Edit(group) if group else None for group in groups for _ in seeds]
+        played = play(context, [recipe.prompt] * len(rows), seeds * len(groups), rows)
+    logits = listening.listen(judge, played.waveform, context.rate)
+    margins = listening.contrast(judge.labels, logits, recipe.target, recipe.source).clamp(-CERTAIN, CERTAIN)
+    means = margins.unflatten(0, (len(groups), len(seeds))).mean(1).numpy()
+    halves = muted[: -len(units)]
+    effects = [means[: len(halves)][~run].mean() - means[: len(halves)][run].mean() for run in halves.T]
+    alone = means[-len(units) :]
+    return bool(min(effects) >= PART * np.mean(effects) > 0 and (alone > 0).all())
+
+
 def fits(recipe: Recipe, found: Check, takes: int = CHECKED_TAKES) -> bool:
     """Whether a copy is what its kind says."""
     if not DRIFT[0] * takes <= found.drift <= DRIFT[1] * takes or found.back < BACK * found.drift:
@@ -336,7 +361,7 @@ def calibrated(context: Context, recipe: Recipe, known: Statistics) -> Recipe | 
     for index in order[:TRIES]:
         stronger = replace(recipe, strength=drifting[index][0])
         found = check(context, stronger, known)
-        if fits(stronger, found):
+        if fits(stronger, found) and (recipe.kind != "five" or each_matters(context, stronger, known)):
             return replace(stronger, drift=found.drift, back=found.back)
     return None
 

@@ -10,7 +10,7 @@ do together would look like the effect of a third.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from tonescope.diagnose.intervene.play import Advance
 from tonescope.models.units import Unit
 
 SURE = 3.0  # standard errors above zero
-SATURATED = 0.8  # more of the runs bring the target: three units that each do it are left out together in an eighth
 PRIMES = (3, 11, 19, 23, 31, 43, 47)  # one less than a multiple of 4: most units of a design, by size
 MOST_UNITS = PRIMES[-1]
 
@@ -40,19 +39,6 @@ class Contribution:
         return self.errors > SURE
 
 
-@dataclass(frozen=True)
-class Contributions:
-    """What each unit contributes, the strongest first, and in what share of the runs the target was heard."""
-
-    units: list[Contribution] = field(default_factory=list)
-    brought: float = 0.0
-
-    @property
-    def saturated(self) -> bool:
-        """Whether nearly every half of the units does it, so that no unit's part can be seen."""
-        return self.brought > SATURATED
-
-
 def design(units: int) -> NDArray[np.bool_]:
     """Which units, at most :data:`MOST_UNITS`, are in which run: (runs, units), every column half true. Runs are the
     quadratic residues of a prime, shifted by one each time, and none; then their counterparts in the same order."""
@@ -65,18 +51,18 @@ def design(units: int) -> NDArray[np.bool_]:
 
 def contributions(
     interchanges: Interchanges, units: Sequence[Unit], seeds: Sequence[int], *, advance: Advance | None = None
-) -> Contributions:
-    """The contribution of every unit. Each run, and its counterpart, is played in one of the takes of ``seeds``, in
-    turns. Empty where there is no prompt to put them into."""
+) -> list[Contribution]:
+    """The contribution of every unit, the strongest first. Each run, and its counterpart, is played in one of the
+    takes of ``seeds``, in turns. Empty where there is no prompt to put them into."""
     if not units or interchanges.prompt is None:
-        return Contributions()
+        return []
     runs = design(len(units))
     groups = [tuple(unit for unit, chosen in zip(units, run, strict=True) if chosen) for run in runs]
-    margins, heard = np.zeros(len(runs)), np.zeros(len(runs), dtype=bool)
+    margins = np.zeros(len(runs))
     for turn, seed in enumerate(seeds):
         mine = [run for run in range(len(runs)) if run % (len(runs) // 2) % len(seeds) == turn]
         for run, brought in zip(mine, interchanges.measure([groups[run] for run in mine], (seed,)), strict=True):
-            margins[run], heard[run] = brought.margins[seed], brought.heard[seed]
+            margins[run] = brought.margins[seed]
         if advance:
             advance((turn + 1) / len(seeds))
     effects = np.array([margins[chosen].mean() - margins[~chosen].mean() for chosen in runs.T])
@@ -85,5 +71,4 @@ def contributions(
     typical = 1.5 * np.median(np.abs(effects))
     spread = 1.5 * np.median(np.abs(effects[np.abs(effects) <= 2.5 * typical])) if typical else 0.0
     order = (-effects).argsort()
-    rows = [Contribution(units[row], float(effects[row]), float(effects[row] / max(spread, 1e-9))) for row in order]
-    return Contributions(rows, float(heard.mean()))
+    return [Contribution(units[row], float(effects[row]), float(effects[row] / max(spread, 1e-9))) for row in order]

@@ -4,10 +4,11 @@ A cause is needed, muting it turns the takes back, and enough: its activations b
 prompt. (Where none is enough, one that leaves other prompts as they are is what there is: what the text encoder says of
 one word means little among other words.) Candidates (:mod:`.screening`) are muted one by one in a few paired takes; the
 best are measured in more (successive halving: Jamieson and Talwalkar 2016), and put into another prompt. Where none
-brings it alone, those that do together are the set: the ones that each turn the takes back, or, where units stand in
-for one another, those that contribute most (:mod:`.contributions`), as few as turn the takes back
-(:mod:`.minimal_set`), and beside it what does it in the place of a member (:mod:`.companions`). Where no set does,
-whole locations are tried: a change that is spread over all of one has no units of its own.
+brings it alone, those that do together are the set: of a unit that turns the takes back, the partner that it needs to
+bring the target; what is left of all candidates muted at once, without each that is not needed (delta debugging,
+:mod:`.minimal_set`); or those that contribute most (:mod:`.contributions`). Beside a set stands what does it in the
+place of a member (:mod:`.companions`). Where no few units do, whole locations are tried: a change that is spread over
+all of one has no units of its own.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ FIRST_TAKES = 2  # in which every candidate is muted
 FINALISTS = 8  # that are measured in all takes
 GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
 POOL = 31  # units whose contributions are told apart
+FEW_UNITS = 6  # a larger set is no explanation: then a whole location is, if one does it
 TRIED_GROUPS = 4  # that are measured in all takes
 
 
@@ -96,8 +98,7 @@ def search_causes(
     if trials.heard_as_target and found.other_prompt is not None:
         _alone(course, found, [muted for muted in finalists if muted.turns])
         if not found.group:
-            pool = dict.fromkeys(unit for pair in zip(ranked, _units(found.measured), strict=True) for unit in pair)
-            _together(course, found, list(pool)[:POOL])
+            _together(course, found, ranked)
         if not found.group and locations:
             _whole_locations(course, found, locations)
     found.rows = course.rows
@@ -154,6 +155,9 @@ def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> No
         found.keep(course.trials.measure([together])[0], "together")
         found.alternates = [unit for unit in units if unit not in together]
         return
+    if not enough and (pair := _with_partner(course, turning, _units(found.measured))):
+        found.keep(course.trials.measure([pair])[0], "together")
+        return
     if not enough and turning:
         alike = specific(course.short, other_prompts(course.trials.contrast), groups)
         enough = [muted for muted, kept in zip(turning, alike, strict=True) if kept]
@@ -162,41 +166,96 @@ def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> No
         found.alternates = _units(enough[1:])
 
 
-def _together(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> None:
-    """Units of the pool that do it together: those that contribute most, or, where many each bring the target, those
-    that do; as few as turn the takes back, and from which none can be left out."""
-    shares = contributions(course.interchanges, pool, course.few)
-    found.shares = shares.units
-    _smallest(course, found, [share.unit for share in shares.units if share.effect > 0])
-    if not found.group and shares.saturated:
-        alone = course.interchanges.measure([(unit,) for unit in pool], course.few)
-        pairs = sorted(zip(alone, pool, strict=True), key=lambda pair: -pair[0].margin)
-        _smallest(course, found, [unit for brought, unit in pairs if brought.brings])
+def _with_partner(course: _Course, turning: Sequence[Muted], pool: Sequence[Unit]) -> Group:
+    """The strongest unit that turns the takes back, and the one that brings the target with it, and not alone; empty
+    where there is none. Units of the text encoder are not asked: what one says of a word means little among others."""
+    first = next((unit for unit in _units(turning) if unit.location.network != "text"), None)
+    if first is None:
+        return ()
+    pairs: list[Group] = [(first, unit) for unit in pool if unit != first]
+    likely = [brought.group for brought in course.interchanges.measure(pairs, course.few) if brought.brings]
+    likely = [brought.group for brought in course.interchanges.measure(likely) if brought.brings]
+    alone = course.interchanges.measure([pair[1:] for pair in likely])
+    needed = [pair for pair, other in zip(likely, alone, strict=True) if not other.brings]
+    return max(needed, key=lambda pair: course.interchanges.measure([pair])[0].margin, default=())
+
+
+def _together(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> None:
+    """A few units that do it together, and what does it in the place of one: what is left of all candidates muted at
+    once; else those that contribute most."""
+    _left_of_all(course, found, ranked)
+    if not found.group:
+        pool = dict.fromkeys(unit for pair in zip(ranked, _units(found.measured), strict=True) for unit in pair)
+        _contributing(course, found, list(pool)[:POOL])
     if found.found_by == "together":
         found.in_place = course.companions(found.group, _units(found.measured))
         found.alternates = [*found.in_place]
 
 
-def _smallest(course: _Course, found: SearchResult, order: Sequence[Unit]) -> None:
-    """The first few units in an order that bring the target and turn the takes back, made as small as can be."""
-    trials = course.trials
+def _left_of_all(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> None:
+    """All candidates muted at once, without each that is not needed: so units that stand in for one another show."""
+    everything = tuple(ranked)
+    if not everything or not course.first([everything])[0].turns:
+        return
+    for seeds in (course.few, course.short.seeds):
+        core = minimal_set(course.short, everything, seeds, at_most=FEW_UNITS)
+        if not core:
+            return
+        muted = course.trials.measure([core])[0]
+        found.groups.append(muted)
+        if muted.turns:
+            _keep_smallest(course, found, core)
+            return
+
+
+def _contributing(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> None:
+    """The first few units, by what they contribute, that bring the target and turn the takes back."""
+    shares = contributions(course.interchanges, pool, course.few)
+    found.shares = shares
+    order = [share.unit for share in shares if share.effect > 0]
     groups: list[Group] = [tuple(order[:size]) for size in GROUP_SIZES if size <= len(order)]
     bring = [brought.group for brought in course.interchanges.measure(groups, course.few) if brought.brings]
     tried = course.first(bring)
     found.groups += tried
     works = sorted((muted for muted in tried if muted.turns), key=lambda muted: len(muted.group))
-    works = [muted for muted in trials.measure([muted.group for muted in works[:TRIED_GROUPS]]) if muted.turns]
+    works = [muted for muted in course.trials.measure([muted.group for muted in works[:TRIED_GROUPS]]) if muted.turns]
     if works:
-        core = trials.measure([minimal_set(trials, works[0].group, trials.seeds)])[0]
-        found.keep(core, "together" if len(core.group) > 1 else "alone")
+        _keep_smallest(course, found, works[0].group)
+
+
+def _keep_smallest(course: _Course, found: SearchResult, group: Group) -> None:
+    """What cannot be left out of a group that turns the takes back is the set, if it brings the target."""
+    core = minimal_set(course.trials, group, course.trials.seeds)
+    if course.interchanges.measure([core])[0].brings:
+        found.keep(course.trials.measure([core])[0], "together" if len(core) > 1 else "alone")
 
 
 def _whole_locations(course: _Course, found: SearchResult, locations: Sequence[Location]) -> None:
     """The location that turns the takes back, and brings the target."""
-    tried = [muted for muted in course.first([(place,) for place in locations]) if muted.turns]
+    tried = _narrowed(course, locations)
     finalists = course.trials.measure([muted.group for muted in tried[:FINALISTS]])
     found.groups += finalists
     turning = sorted((muted for muted in finalists if muted.turns), key=_effect)
     brought = course.interchanges.measure([muted.group for muted in turning])
     if single := next((muted for muted, other in zip(turning, brought, strict=True) if other.brings), None):
         found.keep(single, "location")
+
+
+def _narrowed(course: _Course, locations: Sequence[Location]) -> list[Muted]:
+    """Single locations that turn a few takes back, the strongest effect first: all layers of a site at once, then
+    halves of those that turn the takes back, or break the sound and so tell nothing; and so on."""
+    level: list[Group] = [
+        tuple(place for place in sorted(locations) if place.site == site)
+        for site in dict.fromkeys(place.site for place in locations)
+    ]
+    singles: list[Muted] = []
+    while level:
+        tried = course.first(level)
+        singles += [muted for muted in tried if len(muted.group) == 1 and muted.turns]
+        level = [
+            half
+            for muted in tried
+            if len(muted.group) > 1 and (muted.turns or muted.broke)
+            for half in (muted.group[: len(muted.group) // 2], muted.group[len(muted.group) // 2 :])
+        ]
+    return sorted(singles, key=_effect)

@@ -19,17 +19,13 @@ from tests.diagnose.causes.boolean_trials import (
     unit,
     units,
 )
-from tonescope.diagnose.causes.contributions import MOST_UNITS, Contribution, Contributions, contributions, design
+from tonescope.diagnose.causes.contributions import MOST_UNITS, Contribution, contributions, design
 from tonescope.diagnose.causes.interchange import Interchanges
 from tonescope.diagnose.causes.muting_trials import Group
 from tonescope.models.units import Unit
 
 
 def found(interchanges: BooleanInterchanges, count: int) -> list[Contribution]:
-    return contributed(interchanges, count).units
-
-
-def contributed(interchanges: BooleanInterchanges, count: int) -> Contributions:
     return contributions(cast(Interchanges, interchanges), cast(list[Unit], list(units(count))), (1, 2))
 
 
@@ -76,12 +72,6 @@ def test_units_that_need_or_stand_in_for_one_another_come_first(brings: Holds, c
         rows = found(BooleanInterchanges(brings, noise(0.1)), count)
         assert {row.unit for row in rows[: len(cause)]} == {unit(index) for index in cause}
         assert rows[0].effect > 0 and (rows[0].sure or len(cause) > 2)
-
-
-def test_where_many_units_each_do_it_no_part_can_be_seen_and_that_is_told() -> None:
-    assert contributed(BooleanInterchanges(any_of(1, 4, 9, 13)), 20).saturated
-    assert not contributed(BooleanInterchanges(any_of(1, 4)), 20).saturated
-    assert not contributed(BooleanInterchanges(all_of(1)), 20).saturated
 
 
 def test_where_nothing_does_anything_hardly_anything_is_sure() -> None:

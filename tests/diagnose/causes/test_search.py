@@ -140,6 +140,15 @@ def test_where_no_units_do_it_a_location_may() -> None:
     assert not searched(place).group  # it was not asked for
 
 
+def test_of_many_locations_the_one_that_does_it_is_found_in_as_many_steps_as_there_are_halvings() -> None:
+    places = [Location("decoder", layer, name) for name in ("mlp", "self", "cross") for layer in range(32)]
+    place = Cause(lambda muted: places[41] in muted, lambda put: places[41] in put)
+    search = Searched(place, locations=places)
+    assert search.found.group == (places[41],)
+    tried = {group for group in search.trials.played if isinstance(group[0], Location)}
+    assert len(tried) <= 3 + 2 * 5
+
+
 def test_where_nothing_does_it_nothing_is_found() -> None:
     found = searched(Cause(never, never), locations=PLACES)
     assert not found.group and found.trial is None and not found.alternates
