@@ -20,7 +20,7 @@ from tonescope.diagnose.causes.companions import companions
 from tonescope.diagnose.causes.contributions import Contribution, contributions
 from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest, other_prompts
 from tonescope.diagnose.causes.minimal_set import minimal_set
-from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
+from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials, locations_of
 from tonescope.diagnose.causes.specificity import specific
 from tonescope.diagnose.intervene.play import Advance
 from tonescope.diagnose.schema import FoundBy
@@ -30,6 +30,7 @@ FIRST_TAKES = 2  # in which every candidate is muted
 FINALISTS = 8  # that are measured in all takes
 GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
 POOL = 31  # units whose contributions are told apart
+PARTNER = 0.3  # of the effect of a unit: so much at least does its partner
 FEW_UNITS = 6  # a larger set is no explanation: then a whole location is, if one does it
 TRIED_GROUPS = 4  # that are measured in all takes
 
@@ -155,7 +156,7 @@ def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> No
         found.keep(course.trials.measure([together])[0], "together")
         found.alternates = [unit for unit in units if unit not in together]
         return
-    if not enough and (pair := _with_partner(course, turning, _units(found.measured))):
+    if not enough and (pair := _with_partner(course, turning, found.measured)):
         found.keep(course.trials.measure([pair])[0], "together")
         return
     if not enough and turning:
@@ -166,18 +167,20 @@ def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> No
         found.alternates = _units(enough[1:])
 
 
-def _with_partner(course: _Course, turning: Sequence[Muted], pool: Sequence[Unit]) -> Group:
+def _with_partner(course: _Course, turning: Sequence[Muted], measured: Sequence[Muted]) -> Group:
     """The strongest unit that turns the takes back, and the one that brings the target with it, and not alone; empty
-    where there is none. Units of the text encoder are not asked: what one says of a word means little among others."""
-    first = next((unit for unit in _units(turning) if unit.location.network != "text"), None)
+    where there is none. A partner is needed too, so muting it does something. Units of the text encoder are not asked:
+    what one says of a word means little among others."""
+    first = next((muted for muted in turning if locations_of(muted.group)[0].network != "text"), None)
     if first is None:
         return ()
-    pairs: list[Group] = [(first, unit) for unit in pool if unit != first]
+    needed = [other for other in measured if other is not first and other.effect < PARTNER * first.effect]
+    pairs: list[Group] = [(*first.group, *other.group) for other in needed]
     likely = [brought.group for brought in course.interchanges.measure(pairs, course.few) if brought.brings]
     likely = [brought.group for brought in course.interchanges.measure(likely) if brought.brings]
     alone = course.interchanges.measure([pair[1:] for pair in likely])
-    needed = [pair for pair, other in zip(likely, alone, strict=True) if not other.brings]
-    return max(needed, key=lambda pair: course.interchanges.measure([pair])[0].margin, default=())
+    together = [pair for pair, other in zip(likely, alone, strict=True) if not other.brings]
+    return max(together, key=lambda pair: course.interchanges.measure([pair])[0].margin, default=())
 
 
 def _together(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> None:

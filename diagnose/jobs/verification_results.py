@@ -129,8 +129,8 @@ class Reading:
         if found is None:
             return []
         gradients, searched = self.plan.estimates.found, {muted.group[0]: muted for muted in found.measured}
-        alone = [*found.group] if len(found.group) == 1 else []
-        wanted = [*alone, *self.plan.singles, *found.alternates, *searched]
+        only = [*found.group] if len(found.group) == 1 else []
+        wanted = [*only, *self.plan.singles, *found.alternates, *searched]
         rows = []
         for unit in dict.fromkeys(wanted):
             if not isinstance(unit, Unit):
