@@ -7,6 +7,7 @@ figure that fetches something.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -20,6 +21,7 @@ TRACES = ("bar", "scatter", "scattergl", "heatmap", "histogram", "box", "violin"
 FETCHING = ("images", "source", "topojsonURL")  # keys of figures by which plotly loads something
 LONGEST_COMMAND = 20_000  # characters
 
+_KEY = re.compile(r"[A-Za-z][\w:-]{0,79}")
 _TAG = re.compile(r"<(?!/?extra>|br ?/?>|/?b>|/?i>)")
 # Words as :mod:`.pasteable` writes them: bare, or in quotation marks in which a shell reads nothing but text.
 _WORD = r"""(?:[A-Za-z0-9_@%+=:,./-]|"[^"$`\\!\n\r]*"|'[^'\n\r]*'|\$'(?:[^'\\\n\r]|\\[^\n\r])*')+"""
@@ -43,7 +45,12 @@ def from_data(data: Any) -> list[View]:
 
 def check_foreign(views: Sequence[View]) -> None:
     """Raise :class:`TonescopeError` for views that Tonescope would not have made."""
+    keys = [view.key for view in views]
+    if len(set(keys)) < len(keys) or not all(map(_KEY.fullmatch, keys)):
+        raise _refused("its views have no keys of their own")
     for view in views:
+        if not all(map(_has_numbers, view.tables)):
+            raise _refused(f"“{view.title[:60]}” has words where shares belong")
         for command in view.commands:
             if command.line and not _starts_tonescope(command.line):
                 raise _refused(f"“{view.title[:60]}” tells to paste something else than a line of Tonescope")
@@ -141,6 +148,15 @@ def _view(value: Mapping[str, Any]) -> View:
 
 
 # --- what somebody else wrote -----------------------------------------------------------------------------------------
+
+
+def _has_numbers(table: Table) -> bool:
+    """Whether everything that a bar is drawn for is a number."""
+    shares = [column for column in range(len(table.columns)) if table.kind(column) == "share"]
+    try:
+        return all(math.isfinite(float(row[column])) for row in table.rows for column in shares)
+    except ValueError:
+        return False
 
 
 def _starts_tonescope(line: str) -> bool:

@@ -128,11 +128,18 @@ class RunQueue:
             self._changed.notify_all()
         return run
 
-    def cancel(self, name: str) -> None:
+    def cancel(self, name: str, owner: str | None = None) -> None:
         """Stop a run, whether it waits or is under way; what ended is left as it is.
 
-        Raises :class:`TonescopeError` where there is none, or another process works on it.
+        Args:
+            name: which.
+            owner: who asks for it, where that is not who has the machine.
+
+        Raises:
+            TonescopeError: there is none, it is somebody else's, or another process works on it.
         """
+        run = self.workspace.runs.get(name)
+        run.check_owner(owner)
         with self._changed:
             for task in self._waiting:
                 if task.run.name == name:
@@ -143,7 +150,6 @@ class RunQueue:
             if self._current and self._current.run.name == name:
                 self._current.stop.ask()
                 return
-        run = self.workspace.runs.get(name)
         if not run.is_finished and run.worker != self._worker.name:
             raise TonescopeError(f"another program works on the run {name}; stop it there.")
 

@@ -1,8 +1,7 @@
 """Stopping one run: asked for in any thread, noticed by the thread that computes wherever a network is passed.
 
 Progress is told between batches, and a large batch takes many seconds. So the stop is looked for at every layer that is
-passed as well: of the generator, step by step, and of the judge. A backward pass goes through no layer of these; it
-ends first.
+passed as well, forwards and backwards: of the generator, step by step, and of the judge.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from contextlib import contextmanager
 from threading import Event, get_ident
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from torch.nn import Module
+from torch import Tensor
+from torch.nn import Module
 
+if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
 
 
@@ -53,7 +53,17 @@ def stoppable(session: Session, stop: Stop) -> Iterator[None]:
         if stop.is_asked and get_ident() == computing:
             raise Stopped
 
-    handles = [module.register_forward_pre_hook(look) for module in _layers(session)]
+    def look_backwards(_: Any) -> None:
+        stop.check()  # on a GPU, in a thread of its own
+
+    def follow(_: Module, __: Any, output: Any) -> None:
+        first = output[0] if isinstance(output, tuple) and output else output
+        if isinstance(first, Tensor) and first.requires_grad and get_ident() == computing:
+            first.register_hook(look_backwards)
+
+    layers = _layers(session)
+    handles = [layer.register_forward_pre_hook(look) for layer in layers]
+    handles += [layer.register_forward_hook(follow) for layer in layers]
     try:
         yield
     finally:
@@ -63,8 +73,6 @@ def stoppable(session: Session, stop: Stop) -> Iterator[None]:
 
 def _layers(session: Session) -> list[Module]:
     """The modules at the places of the generator, and all of the judge's, each once."""
-    from torch.nn import Module
-
     generator, judge = session.generator, session.judge
     found = [generator.place(location).module for location in generator.locations()]
     for held in vars(judge).values():

@@ -44,6 +44,7 @@ MOST_BYTES = 2 * 2**30  # of a run, unpacked
 MOST_TEXT = 64 * 2**20  # of a JSON file in it
 MOST_DIRECTORY = 2**20  # of the archive's own list, which is read at once: about 10,000 files
 LONGEST_SOUND = 600  # seconds
+LONGEST_TEXT = 20_000  # characters of a title, or of a sentence
 CHUNK = 2**20
 SENT = ("name", "job", "parameters", "models", "title", "sentence", "created", "started", "ended")
 """What is sent of a run: neither whose it is, nor who worked on it."""
@@ -175,7 +176,8 @@ def _told(source: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise TonescopeError(
-            f"{str(source)[:200]} cannot be read ({error.strerror or error}); name a file that is there and yours."
+            f"{str(source)[:200]} cannot be imported ({error.strerror or error}); name a file that is there and yours, "
+            "or free some space."
         ) from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise _altered(source, str(error)[:80] or type(error).__name__) from error
@@ -256,7 +258,7 @@ def _sent(manifest: Mapping[str, Any], source: Path) -> Run:
     times = ("created", "started", "ended")
     if not isinstance(sent, dict) or not isinstance(sent.get("parameters"), dict):
         raise _altered(source, "it does not say what was asked")
-    if not all(isinstance(sent.get(each), str) for each in texts):
+    if not all(isinstance(sent.get(each), str) and len(sent[each]) <= LONGEST_TEXT for each in texts):
         raise _altered(source, "it does not say what was found")
     if not all(isinstance(sent.get(each), int | float) and 0 <= sent[each] < 1e11 for each in times):
         raise _altered(source, "it does not say when")

@@ -67,6 +67,13 @@ class Run:
         """Whether nothing more will come of it."""
         return self.state not in UNFINISHED
 
+    def check_owner(self, owner: str | None) -> None:
+        """Raise :class:`TonescopeError` where somebody else wants to change it; who has the machine is ``None``."""
+        if owner is not None and owner != self.owner:
+            raise TonescopeError(
+                f"the run {self.name} is somebody else’s, and can be looked at only; start one of your own."
+            )
+
     @property
     def seconds(self) -> float | None:
         """How long it took, once it ended."""

@@ -99,9 +99,19 @@ class Workspace:
         self.runs.get(name)
         return self.files(name).read()
 
-    def delete(self, name: str) -> None:
-        """Delete a run and its files. Raises :class:`TonescopeError` where there is none, or it is not finished."""
-        if not self.runs.get(name).is_finished:
+    def delete(self, name: str, owner: str | None = None) -> None:
+        """Delete a run and its files.
+
+        Args:
+            name: which.
+            owner: who asks for it, where that is not who has the machine: a link opens a run, and no more.
+
+        Raises:
+            TonescopeError: there is none, it is somebody else's, or it is not finished.
+        """
+        run = self.runs.get(name)
+        run.check_owner(owner)
+        if not run.is_finished:
             raise TonescopeError(f"the run {name} is not finished; stop it before you delete it.")
         self.files(name).delete()
         self.runs.remove(name)

@@ -52,6 +52,7 @@ def kept(folders: tuple[Path, Path]) -> str:
 def test_a_run_made_in_the_terminal_is_listed_shown_and_deleted(kept: str) -> None:
     line = done("list").stdout
     assert kept in line and "toy “decoder.1.mlp”: Something was found early." in line and " done " in line
+    assert done().stdout == line
     assert done("list", "FOUND early").stdout == line and done("list", "polka").stdout == ""
     (row,) = json.loads(done("list", "--json").stdout)
     assert (row["name"], row["state"], row["parameters"]["takes"]) == (kept, "done", 2) and "worker" not in row
@@ -73,7 +74,7 @@ def test_a_run_is_sent_and_received(kept: str, tmp_path: Path) -> None:
     done("export", kept, file, "--overwrite")
     Path(file).write_bytes(b"PK")
     assert_refused(runs("import", file), "no run as Tonescope exports it")
-    assert_refused(runs("import", str(tmp_path / "missing.zip")), "cannot be read")
+    assert_refused(runs("import", str(tmp_path / "missing.zip")), "cannot be imported")
 
 
 def test_what_is_not_given_is_kept_nowhere(folders: tuple[Path, Path], tmp_path: Path) -> None:

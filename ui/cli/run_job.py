@@ -68,7 +68,7 @@ def run_job(row: Row, parameters: BaseModel, models: ModelOptions, output: Outpu
         if claim:
             _tell_kept(claim)
         if run.kept:
-            console.tell(f"Kept in the workspace: tonescope runs show {run.kept}")
+            console.tell(f"Kept in the workspace: {_to_show(run.kept, output)}")
     if lost := refused or run.unkept or run.reader.failed:
         raise lost
 
@@ -87,6 +87,16 @@ def _workspace(output: OutputOptions) -> AbstractContextManager[Workspace | None
     from tonescope.ui.cli.workspace_options import open_workspace
 
     return open_workspace(output.workspace)
+
+
+def _to_show(name: str, output: OutputOptions) -> str:
+    """The line that shows what was kept."""
+    from tonescope.diagnose.report.pasteable import quoted
+    from tonescope.ui.cli.workspace_options import OWN
+
+    named = output.workspace or OWN
+    elsewhere = [] if named == OWN else ["--workspace", quoted(named)]
+    return " ".join(["tonescope runs show", name, *elsewhere])
 
 
 def _outcome(run: _Run, session: Session, parameters: BaseModel, watch: Watch, workspace: Workspace | None) -> Outcome:

@@ -27,9 +27,15 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The run's name, as th
 runs = typer.Typer(
     name="runs",
     help="The runs that are kept in a workspace: list, show and delete them, send and receive them as files.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@runs.callback()
+def _options(ctx: typer.Context) -> None:
+    if ctx.invoked_subcommand is None:
+        list_runs()
 
 
 @runs.command("list")
@@ -55,7 +61,9 @@ def list_runs(
         console.tell(f"{page.total} in all; --before {page.runs[-1].name} shows those that are older.")
     if not page.runs:
         console.tell(
-            "No such run is kept." if search else "No run is kept yet; diagnose … --workspace default keeps one."
+            "No such run is kept."
+            if search
+            else "No run is kept yet; tonescope diagnose … --workspace default keeps one."
         )
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.diagnose.report import made_up, shown
 from tonescope.diagnose.report import diagnosis_views, render_html
 from tonescope.diagnose.report.pasteable import prompt_word
-from tonescope.diagnose.report.view import Command, Figure, View
+from tonescope.diagnose.report.view import Command, Figure, Table, View
 from tonescope.diagnose.report.view_data import as_data, check_foreign, from_data
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.models.errors import TonescopeError
@@ -97,6 +97,21 @@ def test_a_line_that_does_more_than_start_tonescope_is_refused(line: str) -> Non
 def test_a_figure_that_fetches_or_leads_elsewhere_is_refused(plot: dict[str, Any]) -> None:
     with pytest.raises(TonescopeError, match="would load something"):
         check_foreign([View("one", "One", figures=[Figure("f", plot, "alt")])])
+
+
+@pytest.mark.parametrize(
+    "views",
+    [
+        [View("one", "One"), View("one", "Two")],
+        [View("a b", "One")],
+        [View("x" * 81, "One")],
+        [View("one", "One", tables=[Table(("a",), (("much",),), kinds=("share",))])],
+        [View("one", "One", tables=[Table(("a",), (("nan",),), kinds=("share",))])],
+    ],
+)
+def test_what_nobody_could_show_is_refused(views: list[View]) -> None:
+    with pytest.raises(TonescopeError, match="not written by Tonescope"):
+        check_foreign(views)
 
 
 def _changed(**about: Any) -> Any:

@@ -185,6 +185,18 @@ def test_a_run_is_stopped_alone_and_twice_is_harmless(queue: RunQueue, gate: Gat
         queue.cancel(running)
 
 
+def test_a_link_stops_and_deletes_nothing(queue: RunQueue, gate: Gate) -> None:
+    name = submit(queue, owner="me")
+    gate.wait()
+    with pytest.raises(TonescopeError, match="somebody else"):
+        queue.cancel(name, "you")
+    gate.opened.set()
+    assert ended(queue, name).state == "done"
+    with pytest.raises(TonescopeError, match="somebody else"):
+        queue.workspace.delete(name, "you")
+    queue.workspace.delete(name, "me")
+
+
 def test_a_diagnosis_stops_within_a_second(queue: RunQueue) -> None:
     parameters = DiagnosisParameters(prompt="house piano", takes=8, seconds=3.0, candidates=1000)
     name = queue.submit("diagnose", parameters).name

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from tests.diagnose.report import shown
+from tonescope.diagnose.attribution.gradients import attribute
+from tonescope.diagnose.attribution.metrics import Playback, margin
 from tonescope.diagnose.runtime.stopping import Stop, Stopped, stoppable
 from tonescope.models.hooks import hooked, read
 
@@ -40,12 +42,34 @@ def test_the_judge_is_stopped_as_well() -> None:
     session.judge.logits(waveform, 1600)
 
 
+def test_a_backward_pass_is_stopped_and_else_gives_the_same() -> None:
+    session, stop = shown.session(), Stop()
+    context = session.context(shown.QUICK)
+    takes = session.generator.generate(["house"], [1], 0.5)
+    plain = margin(session.judge, "house")
+
+    def asked_at_the_end(playback: Playback) -> torch.Tensor:
+        value = plain(playback)
+        stop.ask()
+        return value
+
+    before = attribute(context, takes, plain)
+    with stoppable(session, Stop()):
+        watched = attribute(context, takes, plain)
+    assert all(torch.equal(watched.units[place], before.units[place]) for place in before.units)
+    with pytest.raises(Stopped), stoppable(session, stop):
+        attribute(context, takes, asked_at_the_end)
+    again = attribute(context, takes, plain)
+    assert all(torch.equal(again.units[place], before.units[place]) for place in before.units)
+
+
 def test_what_is_computed_stays_as_it_is() -> None:
     session, stop = shown.session(), Stop()
     before = session.generator.generate(["house"], [1], 0.5)
     with stoppable(session, stop):
         assert torch.equal(session.generator.generate(["house"], [1], 0.5).waveform, before.waveform)
-    hooks = [len(module._forward_pre_hooks) for module in session.generator.model.modules()]
+    modules = list(session.generator.model.modules())
+    hooks = [len(module._forward_pre_hooks) + len(module._forward_hooks) for module in modules]
     assert sum(hooks) == 0
 
 

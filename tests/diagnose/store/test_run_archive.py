@@ -223,7 +223,7 @@ def test_what_is_no_archive_is_told(workspace: Workspace, tmp_path: Path) -> Non
         assert_refused(workspace, tmp_path / name, "no run as Tonescope exports it")
     assert_refused(workspace, tmp_path / "pipe", "it is no file")
     assert_refused(workspace, tmp_path / "folder", "folder")
-    assert_refused(workspace, tmp_path / "missing", "cannot be read")
+    assert_refused(workspace, tmp_path / "missing", "cannot be imported")
 
 
 @pytest.mark.parametrize("at", range(0, 100, 7))
