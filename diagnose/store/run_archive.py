@@ -30,9 +30,8 @@ from tonescope.diagnose.store.run_files import (
     RESULT,
     SOUND_ENDING,
     VIEWS,
-    Content,
     RunFiles,
-    read_content,
+    parsed,
 )
 from tonescope.diagnose.store.run_list import Run, is_name, new_name
 from tonescope.diagnose.store.workspace import Workspace
@@ -112,7 +111,7 @@ def import_run(workspace: Workspace, source: Path, *, owner: str = "") -> Run:
                 (filling / AUDIO).mkdir()
                 for entry in entries:
                     _unpack(archive, entry, manifest["files"][entry.filename], filling, source)
-                _check(read_content(filling, is_whole=True), source)
+                _check(filling, source)
             return workspace.runs.add(replace(sent, name=files.folder.name, owner=owner, state="done", share=1.0))
         except BaseException:
             files.delete()
@@ -269,22 +268,19 @@ def _sent(manifest: Mapping[str, Any], source: Path) -> Run:
     return Run(**{each: sent[each] for each in SENT})
 
 
-def _check(content: Content, source: Path) -> None:
+def _check(folder: Path, source: Path) -> None:
     """What can be shown is what Tonescope shows, every sound of it can be played, and the result is JSON."""
     import soundfile
 
+    content = parsed((folder / VIEWS).read_text(encoding="utf-8"), folder, is_whole=True)
     check_foreign(content.views)
-    if not isinstance(content.result, dict):
+    if not isinstance(json.loads((folder / RESULT).read_text(encoding="utf-8")), dict):
         raise _altered(source, f"{RESULT} is no result")
     for stored in content.sounds.files.values():
-        path = content.folder / stored.file
+        path = folder / stored.file
         if not path.is_file():
             raise _altered(source, f"{stored.file} is missing")
         about = soundfile.info(path)
-        if (
-            about.format != "FLAC"
-            or about.samplerate != content.sounds.rate
-            or about.duration > LONGEST_SOUND
-            or about.channels > 2
-        ):
+        is_take = about.format == "FLAC" and about.samplerate == content.sounds.rate and about.channels <= 2
+        if not is_take or about.duration > LONGEST_SOUND:
             raise _altered(source, f"{stored.file} is no take")

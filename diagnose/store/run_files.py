@@ -187,23 +187,35 @@ def read_content(folder: Path, *, is_whole: bool) -> Content:
     with _told(folder):
         text = (folder / VIEWS).read_text(encoding="utf-8")
     try:
+        return parsed(text, folder, is_whole=is_whole)
+    except ValueError as error:
+        raise TonescopeError(
+            f"the files of this run are not as they were written ({folder / VIEWS}: {str(error)[:80]}); restore them "
+            "from a copy, or delete the run."
+        ) from error
+
+
+def parsed(text: str, folder: Path, *, is_whole: bool) -> Content:
+    """What views.json holds.
+
+    Raises:
+        TonescopeError: a newer Tonescope wrote it.
+        ValueError: Tonescope did not write it.
+    """
+    try:
         data = json.loads(text)
-        if (version := data["format"]) != FORMAT:
+        if isinstance(version := data["format"], int) and version > FORMAT:
             raise TonescopeError(f"this run was written by a newer Tonescope (format {version}); update Tonescope.")
         files = {
             (str(sound["takes"]), int(sound["row"])): StoredSound(_inside(sound["file"]), int(sound["seed"]))
             for sound in data["sounds"]
         }
         views = from_data(data["views"])
-        missing = [key for key in played_by(views) if key not in files]
-        if missing:
+        if missing := [key for key in played_by(views) if key not in files]:
             raise ValueError(f"nothing plays {missing[0]}")
         return Content(folder, views, StoredSounds(folder, int(data["rate"]), files), is_whole)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise TonescopeError(
-            f"the files of this run are not as they were written ({folder / VIEWS}: {str(error)[:80]}); restore them "
-            "from a copy, or delete the run."
-        ) from error
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def played_by(views: Sequence[View]) -> list[Key]:

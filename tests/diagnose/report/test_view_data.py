@@ -47,7 +47,7 @@ def around(views: list[View]) -> list[View]:
 
 def test_views_come_back_as_they_were() -> None:
     for views in (shown.toy_views(), shown.toy_views(shown.BEACON), diagnosis_views.views(*shown.diagnosed())):
-        assert as_data(around(views)) == as_data(views)
+        assert json.dumps(as_data(around(views))) == json.dumps(as_data(views))
         for before, after in zip(views, around(views), strict=True):
             for fragment in (render_html.text, render_html.said, render_html.tables):
                 assert fragment(after) == fragment(before)
@@ -62,7 +62,7 @@ def test_views_come_back_as_they_were() -> None:
 @pytest.mark.parametrize("finding", made_up.ALL, ids=lambda finding: finding.__name__)
 def test_what_tonescope_tells_first_is_not_foreign(finding: Callable[[], Diagnosis]) -> None:
     views = diagnosis_views.told_first(finding())
-    assert any(command.line for view in views for command in view.commands)
+    assert any(view.commands for view in views)
     check_foreign(around(views))
 
 
