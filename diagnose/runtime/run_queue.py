@@ -7,6 +7,7 @@ written.
 from __future__ import annotations
 
 import gc
+import math
 import time
 import traceback
 from collections.abc import Mapping
@@ -202,8 +203,10 @@ class RunQueue:
         return any(task.run.name == name for task in (*self._waiting, *filter(None, [self._current])))
 
     def _ordered(self) -> list[_Task]:
+        """Who waits, in the order in which they are served; whose run is under way has the last turn."""
         tasks = {task.run.name: task for task in self._waiting}
-        return [tasks[name] for name in fair_order(((n, t.run.owner) for n, t in tasks.items()), self._turns)]
+        turns = self._turns | ({self._current.run.owner: math.inf} if self._current else {})
+        return [tasks[name] for name in fair_order(((n, t.run.owner) for n, t in tasks.items()), turns)]
 
     def _place(self, name: str) -> tuple[int, float | None]:
         """Place in the queue, and seconds until it starts, as far as that is known."""
@@ -242,13 +245,14 @@ class RunQueue:
     def _work(self) -> None:
         while (task := self._next()) is not None:
             state, problem = self._run(task)
-            _give_back()  # as a part of the run, so that it counts in what is expected of the next
+            if state != "done":
+                self._end(task, state, problem)
+            _give_back()
             with self._changed:
+                now = time.monotonic()
                 if state == "done":
-                    self._durations.learn(task.effort, time.monotonic() - task.started)
-                else:
-                    self._end(task, state, problem)
-                self._current = None
+                    self._durations.learn(task.effort, now - task.started)
+                self._turns[task.run.owner], self._current = now, None
                 self._changed.notify_all()
             del task
 
@@ -261,7 +265,6 @@ class RunQueue:
             task = self._ordered()[0]
             self._waiting.remove(task)
             self._current, task.started = task, time.monotonic()
-            self._turns[task.run.owner] = task.started
             return task
 
     def _run(self, task: _Task) -> tuple[State, str]:

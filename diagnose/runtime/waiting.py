@@ -27,7 +27,7 @@ def fair_order(waiting: Iterable[tuple[str, str]], turns: Mapping[str, float]) -
 
     Args:
         waiting: (name, owner), in the order in which they came.
-        turns: when each owner's turn was last: when a run of theirs began, or when they came with nothing waiting,
+        turns: when each owner's turn was last: when a run of theirs ended, or when they came with nothing waiting,
             whichever was later.
     """
     seen: Counter[str] = Counter()

@@ -16,6 +16,8 @@ from tests.diagnose.runtime import toy_run
 from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
 from tonescope.diagnose.report import render_html
+from tonescope.diagnose.report.view_data import as_data, from_data
+from tonescope.diagnose.runtime import run_queue
 from tonescope.diagnose.runtime.run_queue import MOST_WAITING, RunQueue
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.store.run_list import Run, State, new_name
@@ -44,6 +46,7 @@ class Gate:
 @pytest.fixture(autouse=True)
 def _row(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(job_registry, "ROWS", [*job_registry.ROWS, toy_run.ROW])
+    monkeypatch.setattr(run_queue, "_give_back", lambda: None)  # longer than these runs
     yield
     toy_run.AT_STEP.clear()
 
@@ -101,7 +104,7 @@ def test_verdict_and_takes_can_be_seen_and_heard_while_the_run_goes_on(queue: Ru
     gate.wait()
     content = queue.workspace.content(name)
     assert not content.is_whole and content.result is None
-    assert content.views[0] == toy_run.verdict("polka")
+    assert as_data(content.views[:1]) == as_data(from_data(as_data([toy_run.verdict("polka")])))
     assert len(content.views[1].sounds) == 2 and len(content.sounds.samples(content.views[1].sounds[1][0])) > 100
     told = queue.progress(name)
     assert (told.state, told.stage, told.sentence) == ("running", "step 0", "polka was heard.")
@@ -128,7 +131,6 @@ def test_a_diagnosis_hands_out_its_takes_before_it_ends(queue: RunQueue) -> None
 
 
 def test_owners_take_turns_and_each_knows_the_place(queue: RunQueue, gate: Gate) -> None:
-    order: list[str] = []
     submit(queue, "first", "a")
     gate.wait()
     names = {prompt: submit(queue, prompt, prompt[0]) for prompt in ("a1", "a2", "a3", "b1", "b2", "c1")}
@@ -144,10 +146,8 @@ def test_owners_take_turns_and_each_knows_the_place(queue: RunQueue, gate: Gate)
 
 
 def test_how_long_it_takes_until_a_run_starts_is_told_within_a_quarter(queue: RunQueue) -> None:
-    alike = {"steps": 8, "pause": 0.06}
-    assert queue.progress(submit(queue, **alike)).starts_in is None or True
-    for name in [run.name for run in queue.workspace.runs.page().runs]:
-        ended(queue, name)
+    alike = {"steps": 4, "pause": 0.2}
+    ended(queue, submit(queue, **alike))
     names = [submit(queue, f"prompt {at}", f"owner {at % 2}", **alike) for at in range(4)]
     asked = time.time()
     told = {name: queue.progress(name).starts_in for name in names[1:]}
@@ -205,7 +205,9 @@ def test_a_diagnosis_stops_within_a_second(queue: RunQueue) -> None:
         time.sleep(0.01)
     asked = time.monotonic()
     queue.cancel(name)
-    assert ended(queue, name).state == "stopped" and time.monotonic() - asked < 1.0
+    while queue.progress(name).state == "running" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert time.monotonic() - asked < 1.0 and ended(queue, name).state == "stopped"
     after = ended(queue, queue.submit("diagnose", parameters.model_copy(update={"takes": 1, "quick": True})).name)
     assert after.state == "done", after.problem
 
@@ -243,12 +245,8 @@ def test_a_disk_that_is_full_at_the_end_is_told(queue: RunQueue, monkeypatch: py
     queue.wait(name, SOON)
     told = queue.progress(name)
     assert told.state == "failed" and "the disk is full" in told.problem
-    monkeypatch.undo()
-    job_registry.ROWS.append(toy_run.ROW)
-    try:
-        assert ended(queue, submit(queue, "after")).state == "done"
-    finally:
-        job_registry.ROWS.remove(toy_run.ROW)
+    monkeypatch.delattr(queue.workspace.runs, "update")  # the class has one
+    assert ended(queue, submit(queue, "after")).state == "done"
 
 
 def test_what_no_model_could_do_is_refused_before_it_waits(queue: RunQueue) -> None:
@@ -276,7 +274,7 @@ def test_eight_people_at_once_get_their_own(queue: RunQueue) -> None:
 
     def person(owner: str) -> None:
         for at in range(3):
-            names[owner].append(submit(queue, f"{owner} asks {at}", owner, takes=1))
+            names[owner].append(submit(queue, f"{owner} asks {at}", owner, takes=int(at == 0)))
             time.sleep(0.005)
 
     people = [threading.Thread(target=person, args=(owner,)) for owner in names]
