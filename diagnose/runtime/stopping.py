@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
 
 
-class Stopped(Exception):
-    """Raised in the thread that computes, when its run was stopped."""
+class Stopped(BaseException):
+    """Raised in the thread that computes, when its run was stopped: nothing that handles errors is to handle it."""
 
 
 class Stop:

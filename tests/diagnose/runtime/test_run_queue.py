@@ -8,6 +8,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,7 +147,7 @@ def test_owners_take_turns_and_each_knows_the_place(queue: RunQueue, gate: Gate)
 
 
 def test_how_long_it_takes_until_a_run_starts_is_told_within_a_quarter(queue: RunQueue) -> None:
-    alike = {"steps": 4, "pause": 0.2}
+    alike: dict[str, Any] = {"steps": 4, "pause": 0.2}
     ended(queue, submit(queue, **alike))
     names = [submit(queue, f"prompt {at}", f"owner {at % 2}", **alike) for at in range(4)]
     asked = time.time()
@@ -300,7 +301,7 @@ def test_nothing_of_a_run_is_held_once_it_is_written(queue: RunQueue) -> None:
         held.append(weakref.ref(takes.waveform))
         return takes
 
-    session.generator.generate = watched
+    session.generator.generate = watched  # type: ignore[method-assign]
     try:
         for name in [submit(queue, takes=2, ends=ends) for ends in ("well", "defect", "well")]:
             ended(queue, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,12 @@ def test_progress_is_kept_for_other_processes_and_not_at_every_word(
         watch, written = record.watch, list[object]()
         assert watch.progress is not None
         update = workspace.runs.update
-        monkeypatch.setattr(workspace.runs, "update", lambda *a, **k: written.append(k) or update(*a, **k))
+
+        def counted(name: str, **changed: Any) -> bool:
+            written.append(changed)
+            return update(name, **changed)
+
+        monkeypatch.setattr(workspace.runs, "update", counted)
         monkeypatch.setattr(run_record, "TOLD_EVERY", 60.0)
         for step in range(100):
             watch.progress("search", step / 100)

@@ -7,6 +7,7 @@ from threading import Thread
 import pytest
 import torch
 
+from tests import tiny
 from tests.diagnose.report import shown
 from tonescope.diagnose.attribution.gradients import attribute
 from tonescope.diagnose.attribution.metrics import Playback, margin
@@ -71,6 +72,14 @@ def test_what_is_computed_stays_as_it_is() -> None:
     modules = list(session.generator.model.modules())
     hooks = [len(module._forward_pre_hooks) + len(module._forward_hooks) for module in modules]
     assert sum(hooks) == 0
+
+
+def test_a_stop_in_the_first_check_of_a_generator_is_no_fault_of_it() -> None:
+    session, stop = tiny.session(), Stop()
+    stop.ask()
+    with pytest.raises(Stopped), stoppable(session, stop):
+        session.generator.generate(["house"], [1], 0.5)
+    assert len(session.generator.generate(["house"], [1], 0.5)) == 1
 
 
 def test_another_thread_goes_on() -> None:
