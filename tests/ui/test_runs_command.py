@@ -60,7 +60,7 @@ def test_a_run_made_in_the_terminal_is_listed_shown_and_deleted(kept: str) -> No
     assert "decoder.1.mlp has 40 units." in " ".join(shown.stdout.split()) and "audio" in shown.stderr
     found = json.loads(done("show", kept, "--json").stdout)
     assert found["result"]["units"] == 40 and found["models"].endswith("judge")
-    assert "Deleted" in done("delete", kept).stderr
+    assert json.loads(done("delete", kept, "--json").stdout) == {"deleted": [kept]}
     assert done("list", "--json").stdout.strip() == "[]"
     assert_refused(runs("show", kept), "there is no run")
 

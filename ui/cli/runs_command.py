@@ -93,6 +93,7 @@ def show_run(name: Name, workspace: InWorkspace = OWN, as_json: AsJson = False, 
 def delete_runs(
     names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Which; their files go as well.")],
     workspace: InWorkspace = OWN,
+    as_json: AsJson = False,
 ) -> None:
     """Delete runs."""
     check_given({"workspace": workspace})
@@ -102,6 +103,8 @@ def delete_runs(
         for name in names:
             opened.delete(name)
             console.tell(f"Deleted {name}.")
+    if as_json:
+        console.put(json.dumps({"deleted": names}))
 
 
 @runs.command("export")
