@@ -149,7 +149,7 @@ def build(session: Session, memory_gib: float | None = None) -> gr.Blocks:
                     settings,
                     intended=intended or None,
                     progress=told,
-                    announce=lambda verdict: known.append(verdict.sentence),
+                    announce=lambda verdict, _: known.append(verdict.sentence),
                 )
         except TonescopeError as error:
             raise _error(str(error)) from error

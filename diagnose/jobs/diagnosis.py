@@ -49,8 +49,8 @@ ATTRIBUTED_AT_ONCE = 4
 OTHER_PROMPTS = 3  # that are tried to put activations into
 MORE_BLOCKS = 2  # of takes, at most, that a search plays where few are heard as the target
 
-Announce = Callable[[Verdict], None]
-"""Called with the verdict, long before what drove it is known."""
+Announce = Callable[[Verdict, Takes], None]
+"""Called with the verdict and the takes it is of, long before what drove it is known."""
 
 
 @dataclass
@@ -199,10 +199,10 @@ def _listen(run: _Run, _: Stage) -> None:
     run.posterior = posterior(models.judge, run.takes.waveform, context.rate)
     run.timeline = Timeline.listen(models.judge, run.takes, context.rate, context.seconds)
     run.heard, run.verdict, run.contrast = judged(run.intent, run.posterior, models, request.foil(models))
+    if run.announce:
+        run.announce(run.verdict, run.takes)
     if request.clips:
         run.clips = hear_clips(request.clips, models.generator, models.judge, context.seconds)
-    if run.announce:
-        run.announce(run.verdict)
 
 
 def _attribute(run: _Run, stage: Stage) -> None:

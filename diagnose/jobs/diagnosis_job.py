@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.judging.verdict import Verdict
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
+    from tonescope.models.generator import Takes
 
 TRACED_UNITS = 64  # at each location and take, frame by frame
 
@@ -73,7 +74,8 @@ def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Out
     from tonescope.diagnose.report import diagnosis_views
     from tonescope.diagnose.store.traces import TraceSpec
 
-    def announce(verdict: Verdict) -> None:
+    def announce(verdict: Verdict, takes: Takes) -> None:
+        watch.played({"takes": takes})
         watch.announce([diagnosis_views.verdict(parameters.prompt, verdict)])
 
     keep = TraceSpec("all", top=TRACED_UNITS) if watch.keeps else None

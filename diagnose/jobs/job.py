@@ -42,13 +42,38 @@ class Watch:
         announce: told views as soon as they are known, long before the job ends.
         expect: told about how many seconds the rest will take, as soon as that was measured, and again whenever that
             is known better.
+        played: told sets of takes by name, as :attr:`Evidence.sounds` names them, as soon as they are there: before
+            the first announcement, where that speaks of them.
         keeps: whether evidence goes into a folder, so that what only a folder holds is worth recording.
     """
 
     progress: Progress | None = None
     announce: Callable[[Sequence[View]], None] = lambda views: None
     expect: Callable[[float], None] = lambda seconds: None
+    played: Callable[[Mapping[str, Takes]], None] = lambda sets: None
     keeps: bool = False
+
+    def beside(self, other: Watch) -> Watch:
+        """Both, told the same: this one first."""
+        watching = [watch.progress for watch in (self, other) if watch.progress]
+
+        def progress(what: str, done: float) -> None:
+            for tell in watching:
+                tell(what, done)
+
+        def announce(views: Sequence[View]) -> None:
+            self.announce(views)
+            other.announce(views)
+
+        def expect(seconds: float) -> None:
+            self.expect(seconds)
+            other.expect(seconds)
+
+        def played(sets: Mapping[str, Takes]) -> None:
+            self.played(sets)
+            other.played(sets)
+
+        return Watch(progress if watching else None, announce, expect, played, keeps=self.keeps or other.keeps)
 
 
 @dataclass(frozen=True)

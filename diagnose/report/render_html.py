@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 if TYPE_CHECKING:
-    from tonescope.diagnose.report.sounds import Players
+    from tonescope.diagnose.report.sounds import Playable
     from tonescope.diagnose.report.view import Depth, Figure, Sound, View
 
 SHOWN_TAKES = 8
@@ -22,7 +22,7 @@ MOST_SOUND = 40 * 2**20  # characters of sound in the page
 LONGEST_TITLE = 80  # characters of a prompt in the title of a window
 
 
-def page(title: str, views: Sequence[View], players: Players | None = None) -> str:
+def page(title: str, views: Sequence[View], players: Playable | None = None) -> str:
     """One self-contained page.
 
     Args:
@@ -102,7 +102,7 @@ def style(dark: str) -> str:
     return _template("look.css.j2").render(dark=Markup(dark))
 
 
-def _shown(views: Sequence[View], players: Players | None) -> dict[str, Sequence[Sequence[Sound]]]:
+def _shown(views: Sequence[View], players: Playable | None) -> dict[str, Sequence[Sequence[Sound]]]:
     """The rows of sounds of each view that a page has room for."""
     rows = {view.key: view.sounds for view in views if view.sounds}
     if not rows:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import soundfile
@@ -34,17 +34,34 @@ class Sounds:
 
     def write(self, path: Path, takes: Takes, index: int) -> None:
         """One take as a wav file."""
-        path.write_bytes(self._wav(takes, index))
+        path.write_bytes(self.wav(takes, index))
 
     def uri(self, takes: Takes, index: int) -> str:
         """One take as an address that holds the sound itself, so that a page needs no other file."""
-        return "data:audio/wav;base64," + base64.b64encode(self._wav(takes, index)).decode("ascii")
+        return "data:audio/wav;base64," + base64.b64encode(self.wav(takes, index)).decode("ascii")
 
-    def _wav(self, takes: Takes, index: int) -> bytes:
-        """Encoded in memory: a disk that is full then fails as every file does."""
+    def wav(self, takes: Takes, index: int) -> bytes:
+        """One take as what a wav file holds, made in memory: a disk that is full then fails as every file does."""
         buffer = io.BytesIO()
         soundfile.write(buffer, self.samples(takes, index), self.rate, format="WAV", subtype="PCM_16")
         return buffer.getvalue()
+
+
+class Playable(Protocol):
+    """What the sounds of views lead to: takes in memory (:class:`Players`), or the files of a run that was kept."""
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+
+    def title(self, sound: Sound) -> str:
+        """The heading of the row that a sound is in: all of a row share their seed."""
+
+    def samples(self, sound: Sound) -> NDArray[np.float32]:
+        """(samples,), or (samples, 2) of a stereo model, within full scale."""
+
+    def uri(self, sound: Sound) -> str:
+        """An address that holds the sound itself."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +70,11 @@ class Players:
 
     sounds: Sounds
     sets: Mapping[str, Takes]
+
+    @property
+    def rate(self) -> int:
+        """Samples a second."""
+        return self.sounds.rate
 
     def title(self, sound: Sound) -> str:
         """The heading of the row that a sound is in: all of a row share their seed."""

@@ -147,7 +147,7 @@ class Session:
             clips: recordings that truly are of that genre, to tell the listener's error from the generator's.
             trace: what to record of the takes; nothing if absent.
             progress: told what is being done, and how much of the whole is done.
-            announce: told the verdict as soon as it is known.
+            announce: told the verdict, and the takes it is of, as soon as it is known.
         """
         request = Request(prompt, settings or Settings(), intended, clips, trace)
         request.check(self.models)

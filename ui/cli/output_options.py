@@ -32,6 +32,15 @@ Details = Annotated[
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Say nothing of progress on standard error.", rich_help_panel=PANEL)
 ]
+Keep = Annotated[
+    str | None,
+    typer.Option(
+        "--workspace",
+        metavar="default|FOLDER",
+        help="Keep this run in a workspace as well, where tonescope runs and the page list it.",
+        rich_help_panel=PANEL,
+    ),
+]
 Timings = Annotated[bool, typer.Option("--timings", help="Show where the time went.", rich_help_panel=PANEL)]
 
 
@@ -46,6 +55,7 @@ class OutputOptions:
     details: Details = False
     quiet: Quiet = False
     timings: Timings = False
+    workspace: Keep = None
 
     def __post_init__(self) -> None:
         check_given(vars(self))
