@@ -8,7 +8,8 @@ brings it alone, those that do together are the set: of a unit that turns the ta
 bring the target; what is left of all candidates muted at once, without each that is not needed (delta debugging,
 :mod:`.minimal_set`); or those that contribute most (:mod:`.contributions`). Beside a set stands what does it in the
 place of a member (:mod:`.companions`). Where no few units do, whole locations are tried: a change that is spread over
-all of one has no units of its own.
+all of one has no units of its own. Where nothing is enough, the smallest set that leaves other prompts as they are is
+what there is.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class SearchResult:
         alternates: other units that turn takes back alone; or, of a set, in the place of a member.
         measured: every candidate muted alone, the strongest effect first.
         groups: what was tried together.
+        needed: sets that turn the takes back and do not bring the target.
         shares: what each unit contributes among others, the most first, where that was measured.
         in_place: for alternates of a set, what was muted: the set without a member, and the alternate.
         brought: what came of putting units' activations into ``other_prompt``.
@@ -59,6 +61,7 @@ class SearchResult:
     alternates: list[Unit] = field(default_factory=list)
     measured: list[Muted] = field(default_factory=list)
     groups: list[Muted] = field(default_factory=list)
+    needed: list[Muted] = field(default_factory=list)
     shares: list[Contribution] = field(default_factory=list)
     brought: dict[Group, Brought] = field(default_factory=dict)
     in_place: dict[Unit, Group] = field(default_factory=dict)
@@ -102,6 +105,11 @@ def search_causes(
             _together(course, found, ranked)
         if not found.group and locations:
             _whole_locations(course, found, locations)
+        if not found.group and found.needed:
+            _needed(course, found)
+        if found.found_by == "together" and not found.alternates:
+            found.in_place = course.companions(found.group, _units(found.measured))
+            found.alternates = [*found.in_place]
     found.rows = course.rows
     return found
 
@@ -184,15 +192,20 @@ def _with_partner(course: _Course, turning: Sequence[Muted], measured: Sequence[
 
 
 def _together(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> None:
-    """A few units that do it together, and what does it in the place of one: what is left of all candidates muted at
-    once; else those that contribute most."""
+    """A few units that do it together: what is left of all candidates muted at once; else those that contribute
+    most."""
     _left_of_all(course, found, ranked)
     if not found.group:
         pool = dict.fromkeys(unit for pair in zip(ranked, _units(found.measured), strict=True) for unit in pair)
         _contributing(course, found, list(pool)[:POOL])
-    if found.found_by == "together":
-        found.in_place = course.companions(found.group, _units(found.measured))
-        found.alternates = [*found.in_place]
+
+
+def _needed(course: _Course, found: SearchResult) -> None:
+    """Where nothing is enough: of sets that turn the takes back, the smallest that leaves other prompts as they are."""
+    sets = sorted(found.needed, key=lambda muted: len(muted.group))
+    alike = specific(course.short, other_prompts(course.trials.contrast), [muted.group for muted in sets])
+    if single := next((muted for muted, kept in zip(sets, alike, strict=True) if kept), None):
+        found.keep(single, "together" if len(single.group) > 1 else "alone")
 
 
 def _left_of_all(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> None:
@@ -227,10 +240,13 @@ def _contributing(course: _Course, found: SearchResult, pool: Sequence[Unit]) ->
 
 
 def _keep_smallest(course: _Course, found: SearchResult, group: Group) -> None:
-    """What cannot be left out of a group that turns the takes back is the set, if it brings the target."""
-    core = minimal_set(course.trials, group, course.trials.seeds)
-    if course.interchanges.measure([core])[0].brings:
-        found.keep(course.trials.measure([core])[0], "together" if len(core) > 1 else "alone")
+    """What cannot be left out of a group that turns the takes back is the set, if it brings the target; if not, it is
+    needed and no more."""
+    core = course.trials.measure([minimal_set(course.trials, group, course.trials.seeds)])[0]
+    if course.interchanges.measure([core.group])[0].brings:
+        found.keep(core, "together" if len(core.group) > 1 else "alone")
+    else:
+        found.needed.append(core)
 
 
 def _whole_locations(course: _Course, found: SearchResult, locations: Sequence[Location]) -> None:

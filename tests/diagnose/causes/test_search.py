@@ -12,6 +12,7 @@ from tests.diagnose.causes.boolean_trials import (
     BooleanInterchanges,
     BooleanTrials,
     Cause,
+    all_of,
     any_of,
     most_of,
     never,
@@ -174,6 +175,13 @@ def test_what_turns_everything_and_brings_nothing_is_no_cause() -> None:
 def test_where_nothing_is_enough_what_leaves_other_prompts_alone_is_what_there_is() -> None:
     found = searched(Cause(any_of(3, 9), never), effect=lambda g: -5.0 if unit(3) in g else 0.0, shared=(unit(3),))
     assert (found.group, found.found_by, found.alternates) == ((unit(9),), "alone", [])
+
+
+def test_of_units_that_are_needed_together_and_not_enough_those_that_leave_other_prompts_alone_are_the_set() -> None:
+    cause = Cause(all_of(3, 9), never)
+    found = searched(cause, effect=noise(), locations=PLACES)
+    assert set(found.group) == {unit(3), unit(9)} and found.found_by == "together" and found.needed
+    assert not searched(cause, effect=noise(), shared=(unit(3),)).group
 
 
 def test_what_brings_the_target_and_turns_nothing_back_is_no_cause() -> None:

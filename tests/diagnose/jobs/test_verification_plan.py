@@ -64,7 +64,7 @@ def searched(
     tried = [target for target in (*group, *measured) if isinstance(target, Unit)]
     changes = dict.fromkeys(range(4), -3.0)
     trial = Muted(tuple(group), changes, changes, dict.fromkeys(range(4), True))
-    return SearchResult(tuple(group), found_by, trial, list(alternates), alone(*tried), [trial], rows=80)
+    return SearchResult(tuple(group), found_by, trial, list(alternates), measured=alone(*tried), groups=[trial], rows=80)
 
 
 def estimates(
