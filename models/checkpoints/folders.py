@@ -16,7 +16,12 @@ from tonescope.models.errors import TonescopeError
 EMBEDDED = "embedded"
 HUB_JUDGE = "laion/larger_clap_music"
 MUSICNN = ("musicnn-msd", "musicnn-mtt")  # the taggers that are shipped
-EXAMPLES = {"generator": "facebook/musicgen-small", "judge": HUB_JUDGE, "tagger": MUSICNN[0]}
+# What can be named instead of what was.
+OFFERED = {
+    "generator": f"“{EMBEDDED}”, a folder, or a Hub id such as facebook/musicgen-small",
+    "judge": f"“{EMBEDDED}”, a folder, or a Hub id such as {HUB_JUDGE}",
+    "tagger": f"“{MUSICNN[0]}”, “{MUSICNN[1]}”, or a folder",
+}
 # The models that are shipped, by kind and name, and the folder of each.
 SHIPPED = {
     ("generator", EMBEDDED): "generator",
@@ -52,7 +57,7 @@ def find(name: str, kind: str) -> Path:
     Raises :class:`TonescopeError` for what cannot be one.
     """
     if not name.strip():
-        raise _empty(sources.OPTIONS[kind], f"“{EMBEDDED}”, a folder, or a Hub id such as {EXAMPLES[kind]}")
+        raise _empty(sources.OPTIONS[kind], OFFERED[kind])
     if shipped := SHIPPED.get((kind, name)):
         folder = Path(str(resources.files("tonescope.models"))) / "embedded" / shipped
         if not (folder / CONFIG_FILE).is_file():
@@ -69,10 +74,7 @@ def find(name: str, kind: str) -> Path:
     if repository is None:
         if sources.is_file(name):
             raise TonescopeError(f"{name[:200]} is a file and a {kind} is a folder; give the folder that it lies in.")
-        raise TonescopeError(
-            f"there is no {kind} called “{name[:80]}”: give “{EMBEDDED}”, a folder, or a Hub id such as "
-            f"{EXAMPLES[kind]}."
-        )
+        raise TonescopeError(f"there is no {kind} called “{name[:80]}”: give {OFFERED[kind]}.")
     path = sources.download(name, kind, *repository, WANTED)
     # Of the judge that everyone needs, a pickle will do where its publisher offers nothing else.
     # It is read without running code.
