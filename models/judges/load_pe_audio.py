@@ -17,6 +17,7 @@ from tonescope.models.judges.pe_audio import PeAudio
 from tonescope.models.judges.resampling import HIGHEST_RATE, LOWEST_RATE
 
 FRONT_END_FILES = ("preprocessor_config.json", "processor_config.json")
+FRAMES = "PeAudioFrameLevelModel"  # has the same weights, and no use for the one that embeds a clip
 FACTS = (
     Fact("text_config.num_hidden_layers", "text_model.layers"),
     Fact("text_config.vocab_size", "text_model.embeddings.tok_embeddings.weight", 0),
@@ -46,6 +47,11 @@ def load(folder: Path, name: str, labels: Sequence[str], device: str) -> PeAudio
     if not hasattr(transformers, "PeAudioModel"):
         raise found.refuse(
             f"transformers {transformers.__version__} has no PE-Audio model", "install a version that has it"
+        )
+    if FRAMES in (found.config.architectures or ()):
+        raise found.refuse(
+            "it was trained to say when something sounds (PE-A-Frame), frame by frame, and hears no clip as a whole",
+            "give a model of whole clips",
         )
     found.check_facts(FACTS)
     found.check_bounds(BOUNDS)

@@ -169,6 +169,19 @@ def test_half_of_a_model_is_told_what_it_is(folder: Path) -> None:
     refuse(folder, "“pe_audio_video” model", "with pictures")
 
 
+def test_a_model_of_frames_is_told_what_it_is(folder: Path) -> None:
+    set_field(folder, "architectures", ["PeAudioFrameLevelModel"])
+    refuse(folder, "PE-A-Frame", "give a model of whole clips")
+
+
+def test_a_processors_own_file_says_how_it_hears(folder: Path) -> None:
+    """As the published folders have it."""
+    stated = json.loads((folder / FRONT_END).read_text())
+    (folder / FRONT_END).unlink()
+    (folder / "processor_config.json").write_text(json.dumps({"feature_extractor": stated}))
+    assert load_judge(str(folder)).window_seconds == WINDOW_SECONDS
+
+
 def test_a_version_without_the_model_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(transformers, "PeAudioModel")
     refuse(folder, "has no PE-Audio model", "install a version")
