@@ -6,7 +6,6 @@ import json
 from functools import cache
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import torchaudio
@@ -61,15 +60,7 @@ def test_the_taggers_hear_what_tensorflow_hears(name: str) -> None:
 def test_rounding_as_the_package_rounds_changes_little(name: str) -> None:
     expected = torch.tensor(reference()[name]["half"])
     heard = tagging.tag(load_tagger(name), torch.from_numpy(song()), RATE)
-    assert torch.allclose(heard[:3], expected, atol=0.02, rtol=0)
-
-
-def test_the_front_end_is_librosas() -> None:
-    librosa = pytest.importorskip("librosa")
-    audio = song(4.0)
-    mel = librosa.feature.melspectrogram(y=audio, sr=RATE, n_fft=512, hop_length=256, n_mels=96, pad_mode="reflect").T
-    heard = tiny().log_mel(torch.from_numpy(audio)[None])[0]
-    assert np.allclose(heard.numpy(), np.log10(10_000 * mel + 1), atol=1e-4)
+    assert torch.allclose(heard[:3], expected, atol=1e-3, rtol=0)
 
 
 def test_windows_follow_one_another_and_the_last_ends_with_the_audio() -> None:
@@ -107,13 +98,11 @@ def test_gradients_reach_the_audio() -> None:
     assert audio.grad is not None and float(audio.grad.abs().sum()) > 0
 
 
-def test_loud_bass_is_heard() -> None:
-    """The package's half precision overflows here: ten thousand times the loudest band is beyond 65,504."""
-    bass = torch.sin(2 * torch.pi * 80 * torch.arange(3 * RATE) / RATE)
-    tagger = load_tagger("musicnn-mtt")
-    assert isinstance(tagger, MusicnnTagger)
-    assert float(10 ** tagger.log_mel(bass[None]).max()) > 65_504
-    assert bool(torch.isfinite(tagging.tag(tagger, bass, RATE)).all())
+@pytest.mark.parametrize("level", [0.0, 1.0, listening.LOUDEST])
+def test_silence_and_loud_bass_are_heard(level: float) -> None:
+    bass = level * torch.sin(2 * torch.pi * 80 * torch.arange(3 * RATE) / RATE)
+    heard = tagging.tag(load_tagger("musicnn-mtt"), bass, RATE)
+    assert bool(((heard >= 0) & (heard <= 1)).all())
 
 
 def test_audio_of_another_rate_is_heard_alike() -> None:
