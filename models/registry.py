@@ -80,11 +80,11 @@ REGISTRY: list[Row] = [
     Row(
         name="PE-Audio",
         kind="judge",
-        model_types=("pe_audio",),
+        model_types=("pe_audio", "pe_audio_video"),
         module="tonescope.models.judges.load_pe_audio",
         refuses={
             "pe_audio_encoder": "it is half of a PE-Audio model; give the folder of the whole model",
-            "pe_audio_video": "it hears together with pictures; give the folder of a PE-Audio model",
+            "pe_video": "it sees and does not hear; give the folder of a PE-Audio model",
         },
     ),
     Row(

@@ -55,7 +55,7 @@ def entries(index: bytes) -> dict[str, Entry]:
         raise ValueError("not the index of a tensor bundle")
     _, _, at = _handle(index, len(index) - FOOTER)
     start, size, _ = _handle(index, at)
-    found = {}
+    found: dict[str, Entry] = {}
     for _, handle in _block(index, start, size):
         start, size, _ = _handle(handle, 0)
         found |= {key.decode(): _entry(value) for key, value in _block(index, start, size) if key}

@@ -8,6 +8,7 @@ to lie beside the file.
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -81,7 +82,8 @@ def load(path: Path, name: str, labels: Sequence[str], device: str) -> Clap:
 def _weights(path: Path, name: str) -> dict[str, Tensor]:
     """The weights of a file by their names in laion-clap."""
     try:
-        with torch.serialization.safe_globals(HARMLESS_GLOBALS):
+        with torch.serialization.safe_globals(HARMLESS_GLOBALS), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of unusual pickles, which are refused below where they cannot be read
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError as error:
         if "weights only" in str(error).lower():

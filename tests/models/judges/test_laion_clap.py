@@ -275,4 +275,4 @@ def test_embeddings_are_those_of_the_package(name: str) -> None:
     for ours, theirs in ((read, expected["read"]), (heard, expected["heard"])):
         theirs = torch.from_numpy(theirs)
         assert float((theirs[0] - theirs[1]).abs().max()) > 1e-3  # they differ, so the comparison says something
-        assert torch.allclose(ours, theirs, atol=1e-4, rtol=0)
+        assert torch.allclose(ours, theirs, atol=1e-5, rtol=0)
