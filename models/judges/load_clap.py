@@ -105,7 +105,7 @@ def _check(found: Checkpoint) -> None:
 def _front_end(found: Checkpoint) -> ClapFeatureExtractor:
     """The feature extractor of the folder.
 
-    Raises :class:`TonescopeError` where its settings make no sense, or fit another model.
+    Raises :class:`~tonescope.models.errors.TonescopeError` where its settings make no sense, or fit another model.
     """
     path = found.folder / FRONT_END_FILE
     if not path.is_file():

@@ -58,12 +58,12 @@ def save(prefix: Path, arrays: dict[str, NDArray[np.float32]]) -> None:
 
 def test_a_bundle_is_read_as_it_was_written(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
-    arrays = {
+    arrays: dict[str, NDArray[np.float32]] = {
         "layer/kernel": random.standard_normal((3, 2, 1, 5)).astype(np.float32),
         "layer/bias": random.standard_normal(300).astype(np.float32),
-        "last": np.float32(random.standard_normal(())),
+        "last": np.asarray(random.standard_normal(), np.float32),
     }
-    save(tmp_path / "model", {name: np.asarray(array) for name, array in arrays.items()})
+    save(tmp_path / "model", arrays)
     found = tensor_bundle.read(tmp_path / "model")
     assert found.keys() == arrays.keys() and all(np.array_equal(found[name], arrays[name]) for name in arrays)
 

@@ -89,7 +89,7 @@ def shake(model: torch.nn.Module) -> None:
             if "logmel_extractor" in name or "spectrogram_extractor" in name:
                 continue  # filters of the front end, which are fixed
             if weight.ndim < 2:
-                weight += 0.1 * torch.randn(weight.shape, generator=generator)
+                weight.add_(torch.randn(weight.shape, generator=generator), alpha=0.1)
         for name, buffer in model.named_buffers():
             if name.endswith("running_mean"):
                 buffer += torch.randn(buffer.shape, generator=generator)
@@ -124,13 +124,9 @@ def write(folder: Path, tower: str, fusion: bool) -> None:
     with torch.no_grad():
         heard = [module.get_audio_embedding_from_data([torch.from_numpy(take)], use_tensor=True) for take in takes]
         read = module.get_text_embedding(TEXTS, use_tensor=True)
-    np.savez(
-        folder / "expected.npz",
-        texts=np.array(TEXTS),
-        read=read.numpy(),
-        heard=torch.cat(heard).numpy(),
-        **{f"take{number}": take for number, take in enumerate(takes)},
-    )
+    found: dict[str, Any] = {"texts": np.array(TEXTS), "read": read.numpy(), "heard": torch.cat(heard).numpy()}
+    found |= {f"take{number}": take for number, take in enumerate(takes)}
+    np.savez(folder / "expected.npz", **found)
 
 
 def main() -> None:
