@@ -8,7 +8,10 @@ PROMPT ?= lo-fi beats with accordion
 COMPAT_TESTS := tests/models tests/diagnose tests/ui --ignore=tests/diagnose/jobs/test_embedded.py
 COMPAT_ENV := .venv-compat
 
-.PHONY: demo test check compat compat-lowest compat-newest refresh setup ui clean
+LAION_ENV := .venv-laion
+LAION_MADE := build/laion
+
+.PHONY: demo test check compat compat-lowest compat-newest laion refresh setup ui clean
 
 demo: $(VENV)/installed  ## diagnose a prompt on the embedded models and show the result
 	$(BIN)/tonescope diagnose "$(PROMPT)" --out out/demo --overwrite --timings
@@ -34,6 +37,13 @@ compat-lowest compat-newest: compat-%: setup
 	$(BIN)/uv pip check --quiet --python $(COMPAT_ENV)/$*
 	OMP_NUM_THREADS=1 $(COMPAT_ENV)/$*/bin/python -m pytest $(COMPAT_TESTS)
 
+# laion-clap runs with another numpy, so in an environment of its own; it is kept from asking a model hub.
+laion: setup  ## checkpoints of laion-clap, compared with that package on random weights
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(LAION_ENV)
+	$(BIN)/uv pip install --quiet --python $(LAION_ENV) --group laion
+	$(LAION_ENV)/bin/python tests/models/judges/laion_oracle.py $(LAION_MADE)
+	TONESCOPE_LAION=$(LAION_MADE) $(BIN)/python -m pytest tests/models/judges/test_laion_clap.py
+
 refresh: setup  ## choose the two sets of versions of `make compat` anew
 	for set in lowest:lowest-direct newest:highest; do \
 		$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 --resolution $${set#*:} \
@@ -54,4 +64,4 @@ $(VENV)/ready: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(COMPAT_ENV) build dist *.egg-info out
+	rm -rf $(VENV) $(COMPAT_ENV) $(LAION_ENV) build dist *.egg-info out

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tonescope.models import metadata, registry, versions
 from tonescope.models.checkpoints import folders, sources
-from tonescope.models.checkpoints.folders import EMBEDDED, HUB_JUDGE, PICKLE, WANTED, find
+from tonescope.models.checkpoints.folders import EMBEDDED, HUB_JUDGE, MUSICNN, PICKLE, WANTED, find
 from tonescope.models.errors import TonescopeError
 from tonescope.models.outline import Outline, check_written
 from tonescope.models.vocabulary import Vocabulary
@@ -21,12 +21,14 @@ from tonescope.models.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from tonescope.models.generator import Generator
     from tonescope.models.judges.judge import Judge
+    from tonescope.models.judges.tagger import Tagger
 
 __all__ = [
     "DTYPES",
     "EMBEDDED",
     "HUB_JUDGE",
     "MODEL_TYPES",
+    "MUSICNN",
     "PICKLE",
     "WANTED",
     "check_device",
@@ -37,10 +39,11 @@ __all__ = [
     "judge_rows",
     "load_generator",
     "load_judge",
+    "load_tagger",
     "load_vocabulary",
 ]
 
-MODEL_TYPES = {kind: registry.model_types(kind) for kind in ("generator", "judge")}
+MODEL_TYPES = {kind: registry.model_types(kind) for kind in ("generator", "judge", "tagger")}
 DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -138,4 +141,15 @@ def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "
     _quiet()
     row = registry.row(folders.model_type(folder, name), "judge", name)
     made: Judge = folders.attempt(name, lambda: row.load(folder, name, labels, device))
+    return made
+
+
+def load_tagger(name: str = MUSICNN[0], device: str = "cpu") -> Tagger:
+    """Load a tagger: one of :data:`MUSICNN`, which are shipped, or a folder.
+
+    Raises :class:`TonescopeError` as :func:`load_generator` does.
+    """
+    folder = find(name, "tagger")
+    row = registry.row(folders.model_type(folder, name), "tagger", name)
+    made: Tagger = folders.attempt(name, lambda: row.load(folder, name, device))
     return made

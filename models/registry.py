@@ -1,7 +1,8 @@
-"""The models that Tonescope can open: one row for each family of generators and each kind of judge.
+"""The models that Tonescope can open: one row for each family of generators, and each kind of judge and tagger.
 
 A new family or judge is a file with ``load`` and a row here. A generator's is
-``load(folder, name, device, dtype, adapter) -> Generator``, a judge's ``load(folder, name, labels, device) -> Judge``.
+``load(folder, name, device, dtype, adapter) -> Generator``, a judge's ``load(folder, name, labels, device) -> Judge``,
+a tagger's ``load(folder, name, device) -> Tagger``.
 What they share (configuration, size, weights, tokenizer) is in :mod:`tonescope.models.checkpoints.checks`.
 """
 
@@ -14,16 +15,16 @@ from typing import Any, Literal
 
 from tonescope.models.errors import TonescopeError
 
-Kind = Literal["generator", "judge"]
+Kind = Literal["generator", "judge", "tagger"]
 
 
 @dataclass(frozen=True)
 class Row:
-    """A family of generators, or a kind of judge.
+    """A family of generators, or a kind of judge or tagger.
 
     Attributes:
         name: what people call it.
-        kind: ``generator`` or ``judge``.
+        kind: ``generator``, ``judge`` or ``tagger``.
         model_types: ``model_type`` in config.json, or ``_class_name`` in the model_index.json of a pipeline.
         module: where its ``load`` is; imported when a model of the family is opened.
         refuses: model types that look like it and cannot be opened: why, and what to give instead.
@@ -67,7 +68,30 @@ REGISTRY: list[Row] = [
         refuses={
             "clap_text_model": "it is half of a CLAP model; give the folder of the whole model",
             "clap_audio_model": "it is half of a CLAP model; give the folder of the whole model",
+            "musicnn": "it is a tagger, which says what it hears and chooses between no genres",
         },
+    ),
+    Row(
+        name="CLAP as laion-clap saves it",
+        kind="judge",
+        model_types=("laion_clap",),
+        module="tonescope.models.judges.load_laion_clap",
+    ),
+    Row(
+        name="PE-Audio",
+        kind="judge",
+        model_types=("pe_audio", "pe_audio_video"),
+        module="tonescope.models.judges.load_pe_audio",
+        refuses={
+            "pe_audio_encoder": "it is half of a PE-Audio model; give the folder of the whole model",
+            "pe_video": "it sees and does not hear; give the folder of a PE-Audio model",
+        },
+    ),
+    Row(
+        name="musicnn",
+        kind="tagger",
+        model_types=("musicnn",),
+        module="tonescope.models.judges.load_musicnn",
     ),
 ]
 

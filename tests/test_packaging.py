@@ -47,6 +47,7 @@ def test_the_wheel_carries_its_data(installed: Path, tmp_path: Path) -> None:
     assert int(_python(installed, code, tmp_path)) > 40
     assert (installed / "tonescope" / "diagnose" / "report" / "page.html.j2").is_file()
     assert (installed / "tonescope" / "diagnose" / "genre_names" / "names.tsv").is_file()
+    assert (installed / "tonescope" / "models" / "embedded" / "musicnn_msd" / "model.safetensors").is_file()
 
 
 def test_every_public_name_is_there(installed: Path, tmp_path: Path) -> None:

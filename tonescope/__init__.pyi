@@ -51,8 +51,11 @@ from .models.generator import Sampling as Sampling
 from .models.generator import Takes as Takes
 from .models.judges.judge import Judge as Judge
 from .models.judges.listening import posterior as posterior
+from .models.judges.tagger import Tagger as Tagger
+from .models.judges.tagging import tag as tag
 from .models.layout import Layout as Layout
 from .models.loading import load_generator as load_generator
 from .models.loading import load_judge as load_judge
+from .models.loading import load_tagger as load_tagger
 from .models.units import Location as Location
 from .models.units import Unit as Unit

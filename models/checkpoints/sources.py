@@ -12,7 +12,8 @@ from urllib.request import getproxies, proxy_bypass
 
 from tonescope.models.errors import TonescopeError
 
-OPTIONS = {"generator": "model", "judge": "judge", "adapter": "adapter"}  # how each is named on the command line
+# How each is named on the command line.
+OPTIONS = {"generator": "model", "judge": "judge", "tagger": "tagger", "adapter": "adapter"}
 CONNECT_SECONDS = 4.0  # to resolve a name and to connect; a slow network takes less than one
 ANSWER_SECONDS = 30.0  # for the first answer of the Hub, once connected
 _PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks5": 1080, "socks5h": 1080}
@@ -22,6 +23,7 @@ _INSTEAD = {
         "give the folder that save_pretrained writes there, or use --judge embedded, "
         "which knows the sounds of the embedded model only"
     ),
+    "tagger": "give the folder, or use --tagger musicnn-msd",
     "adapter": "give the folder",
 }
 

@@ -22,8 +22,8 @@ Judge = Annotated[
     str | None,
     typer.Option(
         "--judge",
-        metavar="embedded|HUB_ID|FOLDER",
-        help="The CLAP model that listens (default: the embedded one for the embedded generator, "
+        metavar="embedded|HUB_ID|FOLDER|FILE.pt",
+        help="The CLAP or PE-Audio model that listens (default: the embedded one for the embedded generator, "
         "else laion/larger_clap_music).",
         rich_help_panel=PANEL,
     ),
