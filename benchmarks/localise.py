@@ -28,6 +28,7 @@ from typing import Any
 from benchmarks import kept_results
 from benchmarks.embedded import SECONDS
 from benchmarks.rewired import KINDS, Kind, Recipe, Statistics, calibrated, draw, rewired, statistics
+from benchmarks.rewired_several import COUNTS, several
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.jobs.diagnosis import diagnose
 from tonescope.diagnose.jobs.request import Request
@@ -59,7 +60,9 @@ Row = dict[str, Any]
 
 def kept_recipes(first_seed: int = HELD_BACK) -> list[Recipe]:
     """Those that were made before, of seeds from ``first_seed`` on."""
-    recipes = [Recipe(**{**row, "units": tuple(row["units"])}) for row in _made()["kept"]]
+    lists = ("units", "weights")
+    rows = [{key: tuple(value) if key in lists else value for key, value in row.items()} for row in _made()["kept"]]
+    recipes = [Recipe(**row) for row in rows]
     return [recipe for recipe in recipes if recipe.seed >= first_seed]
 
 
@@ -76,11 +79,12 @@ def make(context: Context, known: Statistics, first_seed: int, kinds: Sequence[s
     made = _made()
     seed = first_seed
     while short := [kind for kind in KINDS if kind in kinds and _count(kept_recipes(first_seed), kind) < WANTED[kind]]:
-        for kind in short:
-            tried = {row["seed"] for row in made["kept"] if row["kind"] == kind} | {*made["rejected"].get(kind, ())}
-            if seed in tried:
-                continue
-            recipe = calibrated(context, draw(kind, seed, known), known)
+        drawn = {(row["kind"], row["seed"]) for row in made["kept"]}
+        new = [kind for kind in short if (kind, seed) not in drawn and seed not in made["rejected"].get(kind, ())]
+        together = [kind for kind in new if kind in COUNTS]
+        found = several(context, seed, together, known) if together else {}
+        found |= {kind: calibrated(context, draw(kind, seed, known), known) for kind in new if kind not in COUNTS}
+        for kind, recipe in found.items():
             if recipe:
                 made["kept"].append(recipe.as_dict())
             else:

@@ -20,15 +20,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tonescope.diagnose.causes.contributions import design
-from tonescope.diagnose.causes.muting_trials import CERTAIN
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.recording import batches, watch
 from tonescope.diagnose.judging.verdict import hear
 from tonescope.models.generator import Generator, Takes
-from tonescope.models.judges import listening
 from tonescope.models.judges.listening import posterior
 from tonescope.models.units import Location, Unit
 
@@ -41,8 +38,6 @@ DRIFT, BACK = (0.6, 1.0), 0.8  # shares of takes: that drift, and that turn back
 CHECKED_TAKES = 8
 SCANNED_TAKES = 3  # that a strength is looked for with
 TRIES = 2  # strengths that a recipe is checked at
-PART = 0.25
-DRAWN = 6  # units, of which the first two are taken that make takes drift alone
 SELECTIVE = 12  # units are drawn from so many of the most selective of a location
 ADAPTER_NOISE = 0.1  # of the size of an adapter's change is in directions of no meaning
 CHECK_SEED = 70_000
@@ -153,6 +148,8 @@ class Recipe:
         units: the rewired units; empty for an adapter and for a clean copy.
         location: the location that an adapter changes.
         strength: how strongly all units together write.
+        weights: of several units, how strongly each has to write to do it alone; each writes so many times its part of
+            the strength.
         drift: takes that drift, of :data:`CHECKED_TAKES`; ``back``, of those, the ones that turn back when muted.
     """
 
@@ -164,6 +161,7 @@ class Recipe:
     units: tuple[str, ...] = ()
     location: str | None = None
     strength: float = 0.0
+    weights: tuple[float, ...] = ()
     drift: int = 0
     back: int = 0
 
@@ -173,13 +171,14 @@ class Recipe:
 
     @property
     def shares(self) -> list[float]:
-        """How much of the strength each unit writes: each of two stand-ins all of it."""
-        return [1.0 if self.kind == "stand-ins" else 1 / len(self.units) for _ in self.units]
+        """How much of the strength each unit writes: each of two stand-ins all that it needs alone."""
+        count = 1 if self.kind == "stand-ins" else len(self.units)
+        return [weight / count for weight in self.weights or [1.0] * len(self.units)]
 
 
 def draw(kind: Kind, seed: int, known: Statistics) -> Recipe:
-    """A recipe without its strength: genres, prompt and units, by chance; for two units, :data:`DRAWN` to choose
-    from."""
+    """A recipe without its strength: genres, prompt and unit, by chance; several units are drawn by
+    :mod:`benchmarks.rewired_several`."""
     random = np.random.default_rng([seed, KINDS.index(kind)])
     source, target = (known.genres[index] for index in random.permutation(len(known.genres))[:2])
     prompt = WORDINGS[random.integers(len(WORDINGS))].format(source)
@@ -193,18 +192,14 @@ def draw(kind: Kind, seed: int, known: Statistics) -> Recipe:
     network, site = ("text", "mlp") if kind == "text" else ("decoder", "mlp")
     if kind == "head":
         site = ("self", "cross")[random.integers(2)]
-    count = {"stand-ins": DRAWN, "pair": DRAWN, "five": 5}.get(kind, 1)
     places = [place for place in known.activations if (place.network, place.name) == (network, site)]
     last = max(place.layer for place in places)
     # What the decoder's last layer writes steers nothing, and what first ones write is often undone by later ones.
     kept = range(last // 2, last + 1) if network == "text" else range(0 if kind == "head" else 1, last)
     places = sorted(place for place in places if place.layer in kept)
-    wanted = random.choice(len(places), size=count, replace=count > len(places))
-    units: list[str] = []
-    for place in (places[int(index)] for index in wanted):
-        options = [str(unit) for unit in selective(known, place, source) if str(unit) not in units]
-        units.append(options[random.integers(len(options))])
-    return replace(recipe, units=tuple(units))
+    (place,) = random.choice(len(places), size=1, replace=False)
+    options = selective(known, places[place], source)
+    return replace(recipe, units=(str(options[random.integers(len(options))]),))
 
 
 def selective(known: Statistics, location: Location, source: str) -> list[Unit]:
@@ -304,27 +299,6 @@ def check(context: Context, recipe: Recipe, known: Statistics, takes: int = CHEC
     return Check(len(drifted), back[0], back[1:])
 
 
-@torch.no_grad()
-def each_matters(context: Context, recipe: Recipe, known: Statistics) -> bool:
-    """Whether every unit of many does a part: over runs in which half of them are muted, none changes the margin less
-    than :data:`PART` of what they do on average, and none alone turns most takes back."""
-    generator, judge = context.generator, context.listener
-    units = [generator.unit(name) for name in recipe.units]
-    seeds = list(range(CHECK_SEED, CHECK_SEED + SCANNED_TAKES))
-    muted = np.concatenate([design(len(units)), np.eye(len(units), dtype=bool)])
-    groups = [tuple(unit for unit, chosen in zip(units, run, strict=True) if chosen) for run in muted]
-    with rewired(generator, recipe, known):
-        rows = [Edit(group) if group else None for group in groups for _ in seeds]
-        played = play(context, [recipe.prompt] * len(rows), seeds * len(groups), rows)
-    logits = listening.listen(judge, played.waveform, context.rate)
-    margins = listening.contrast(judge.labels, logits, recipe.target, recipe.source).clamp(-CERTAIN, CERTAIN)
-    means = margins.unflatten(0, (len(groups), len(seeds))).mean(1).numpy()
-    halves = muted[: -len(units)]
-    effects = [means[: len(halves)][~run].mean() - means[: len(halves)][run].mean() for run in halves.T]
-    alone = means[-len(units) :]
-    return bool(min(effects) >= PART * np.mean(effects) > 0 and (alone > 0).all())
-
-
 def fits(recipe: Recipe, found: Check, takes: int = CHECKED_TAKES) -> bool:
     """Whether a copy is what its kind says."""
     if not DRIFT[0] * takes <= found.drift <= DRIFT[1] * takes or found.back < BACK * found.drift:
@@ -341,41 +315,16 @@ def calibrated(context: Context, recipe: Recipe, known: Statistics) -> Recipe | 
     found in :data:`TRIES`."""
     if recipe.kind == "clean":
         return recipe
-    if recipe.kind in ("stand-ins", "pair"):
-        alone = _first_two(context, recipe, known)
-        if len(alone) < 2:
-            return None
-        recipe = replace(recipe, units=tuple(alone))
-    # Each of two stand-ins has to suffice.
-    drift = [min(pair) for pair in zip(*alone.values(), strict=True)] if recipe.kind == "stand-ins" else None
     drifting = [
-        (strength, share)
-        for strength, share in zip(STRENGTHS, drift or _drift(context, recipe, known), strict=True)
-        if share >= DRIFT[0]
+        strength for strength, drift in zip(STRENGTHS, _drift(context, recipe, known), strict=True) if drift >= DRIFT[0]
     ]
     order = np.random.default_rng([recipe.seed, 1]).permutation(len(drifting)).tolist()
-    if recipe.kind == "stand-ins":
-        order.sort(key=lambda index: -drifting[index][1])
-    if recipe.kind == "pair":  # where half the push does nothing, and all of it does
-        order.sort()
     for index in order[:TRIES]:
-        stronger = replace(recipe, strength=drifting[index][0])
+        stronger = replace(recipe, strength=drifting[index])
         found = check(context, stronger, known)
-        if fits(stronger, found) and (recipe.kind != "five" or each_matters(context, stronger, known)):
+        if fits(stronger, found):
             return replace(stronger, drift=found.drift, back=found.back)
     return None
-
-
-def _first_two(context: Context, recipe: Recipe, known: Statistics) -> dict[str, list[float]]:
-    """The first two of a recipe's units that make takes drift alone, with the shares at each of :data:`STRENGTHS`."""
-    found: dict[str, list[float]] = {}
-    for unit in recipe.units:
-        shares = _drift(context, replace(recipe, kind="neuron", units=(unit,)), known)
-        if max(shares) >= DRIFT[0]:
-            found[unit] = shares
-        if len(found) == 2:
-            break
-    return found
 
 
 @torch.no_grad()
