@@ -61,7 +61,9 @@ Row = dict[str, Any]
 def kept_recipes(first_seed: int = HELD_BACK) -> list[Recipe]:
     """Those that were made before, of seeds from ``first_seed`` on."""
     lists = ("units", "weights")
-    rows = [{key: tuple(value) if key in lists else value for key, value in row.items()} for row in _made()["kept"]]
+    rows: list[Row] = [
+        {key: tuple(value) if key in lists else value for key, value in row.items()} for row in _made()["kept"]
+    ]
     recipes = [Recipe(**row) for row in rows]
     return [recipe for recipe in recipes if recipe.seed >= first_seed]
 

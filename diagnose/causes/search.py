@@ -14,6 +14,7 @@ what there is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +33,7 @@ FINALISTS = 8  # that are measured in all takes
 GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
 POOL = 31  # units whose contributions are told apart
 PARTNER = 0.3  # of the effect of a unit: so much at least does its partner
+PAIR = 2
 FEW_UNITS = 6  # a larger set is no explanation: then a whole location is, if one does it
 TRIED_GROUPS = 4  # that are measured in all takes
 
@@ -103,6 +105,8 @@ def search_causes(
         _alone(course, found, [muted for muted in finalists if muted.turns])
         if not found.group:
             _together(course, found, ranked)
+        if len(found.group) > PAIR:
+            _where_they_are(course, found, locations)
         if not found.group and locations:
             _whole_locations(course, found, locations)
         if not found.group and found.needed:
@@ -254,7 +258,22 @@ def _whole_locations(course: _Course, found: SearchResult, locations: Sequence[L
     tried = _narrowed(course, locations)
     finalists = course.trials.measure([muted.group for muted in tried[:FINALISTS]])
     found.groups += finalists
-    turning = sorted((muted for muted in finalists if muted.turns), key=_effect)
+    _keep_enough(course, found, [muted for muted in finalists if muted.turns])
+
+
+def _where_they_are(course: _Course, found: SearchResult, locations: Sequence[Location]) -> None:
+    """A location that holds several units of the set, and does it as a whole, is the simpler answer: a change that is
+    spread over all of it shows in many of its units."""
+    held = Counter(unit.location for unit in found.group if isinstance(unit, Unit))
+    crowded: list[Group] = [(place,) for place, count in held.items() if count >= PAIR and place in locations]
+    turning = [muted for muted in course.trials.measure(crowded) if muted.turns]
+    found.groups += turning
+    _keep_enough(course, found, turning)
+
+
+def _keep_enough(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> None:
+    """Of locations that turn the takes back, the strongest that brings the target is the set."""
+    turning = sorted(turning, key=_effect)
     brought = course.interchanges.measure([muted.group for muted in turning])
     if single := next((muted for muted, other in zip(turning, brought, strict=True) if other.brings), None):
         found.keep(single, "location")

@@ -141,6 +141,15 @@ def test_where_no_units_do_it_a_location_may() -> None:
     assert not searched(place).group  # it was not asked for
 
 
+def test_a_location_that_does_it_is_the_answer_where_it_holds_several_units_of_a_set() -> None:
+    place, enough = unit(0).location, some_of(3, 1, 5, 9)
+    whole = Cause(lambda muted: place in muted or enough(muted), lambda put: place in put or enough(put))
+    assert searched(whole, effect=noise(), locations=[place]).group == (place,)
+    assert len(searched(whole, effect=noise(), locations=PLACES).group) == 3
+    units_alone = Cause(enough, enough)
+    assert len(searched(units_alone, effect=noise(), locations=[place]).group) == 3
+
+
 def test_of_many_locations_the_one_that_does_it_is_found_in_as_many_steps_as_there_are_halvings() -> None:
     places = [Location("decoder", layer, name) for name in ("mlp", "self", "cross") for layer in range(32)]
     place = Cause(lambda muted: places[41] in muted, lambda put: places[41] in put)
