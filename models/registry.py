@@ -61,6 +61,18 @@ REGISTRY: list[Row] = [
         outline="tonescope.models.families.musicgen.read_outline",
     ),
     Row(
+        name="Stable Audio Open",
+        kind="generator",
+        model_types=("StableAudioPipeline",),
+        module="tonescope.models.families.stable_audio.load_stable_audio",
+        refuses={
+            "StableAudioDiTModel": "it is a denoiser alone; give the folder of the whole pipeline",
+            "StableAudioProjectionModel": "it is a projection alone; give the folder of the whole pipeline",
+            "AutoencoderOobleck": "it is a codec alone; give the folder of the whole pipeline",
+        },
+        outline="tonescope.models.families.stable_audio.stable_audio_outline",
+    ),
+    Row(
         name="CLAP",
         kind="judge",
         model_types=("clap",),

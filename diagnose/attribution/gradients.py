@@ -21,8 +21,10 @@ from tonescope.diagnose.store.traces import Extent, Trace, TraceSpec, about, che
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.hooks import hooked, write
-from tonescope.models.layout import Pieces
+from tonescope.models.layout import Layout, Pieces
 from tonescope.models.units import Location, Unit
+
+ALL_PIECES = 1 - 1e-6  # shares of steps are added up
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ class _Pass:
         self.indices: dict[Location, Tensor] = {}
         self.units: dict[Location, Tensor] = {}
         self.activity: dict[Location, Tensor] = {}
+        self.noted: dict[Location, float] = {}  # the share of the takes that :attr:`activity` is of
 
     def run(self, metric: Metric, at: Edit | None) -> Attribution:
         generator, takes, context = self.generator, self.takes, self.context
@@ -229,15 +232,25 @@ class _Pass:
         for latents in playback.latents:
             if latents.grad is not None:
                 change = (self.generator.silence - latents.detach()).float() * latents.grad.float()
-                effects += change.sum(2).cpu() / self.loss_scale
+                # A codec that looks ahead is given some frames more than the take has.
+                effects += change.sum(2)[:, : effects.shape[1]].cpu() / self.loss_scale
         return effects
 
-    def _record(self, location: Location, value: Tensor) -> None:
-        """Activity of units, and what the trace asks for, of activations (takes, branches, steps, along, features)."""
-        width = self.generator.head_width(location)
-        self.activity[location] = value[:, 0].abs().mean((0, 1, 2)).unflatten(0, (-1, width)).mean(1)
+    def _note(self, pieces: Pieces, location: Location, layout: Layout, tensor: Tensor) -> None:
+        """Activity of units, and what the trace asks for. Where nothing is traced, no piece is kept until all of them
+        have passed."""
+        width, steps = self.generator.head_width(location), self.generator.steps(location)
         if self.trace is None:
+            share = layout.steps / (steps * layout.parts)
+            level = layout.split(tensor)[0].abs().mean((0, 1, 2)).unflatten(0, (-1, width)).mean(1)
+            self.activity[location] = self.activity.get(location, 0) + share * level
+            self.noted[location] = self.noted.get(location, 0) + share
             return
+        value = pieces.add(layout, tensor)
+        if value is None:
+            return
+        self.noted[location] = 1.0
+        self.activity[location] = value[:, 0].abs().mean((0, 1, 2)).unflatten(0, (-1, width)).mean(1)
         self.recorded[location], chosen = reduced(self.generator, location, value, self.trace)
         if chosen is not None:
             self.indices[location] = chosen
@@ -264,9 +277,8 @@ class _Pass:
             steps = slice(layout.first_step, layout.first_step + layout.steps)
             baseline = mean[:, None, steps, None]  # (branches, 1, steps, 1, features)
             # A metric may replay under a second prompt as well; the takes' own comes first.
-            whole = pieces.add(layout, tensor.detach()) if location not in self.activity else None
-            if whole is not None:
-                self._record(location, whole)
+            if self.noted.get(location, 0) < ALL_PIECES:
+                self._note(pieces, location, layout, tensor.detach())
             # The gradient hook holds a detached tensor: the tensor itself would keep its whole graph alive.
             activation, tapped = tensor.detach(), tensor if tensor.requires_grad else tensor.detach().requires_grad_()
 

@@ -126,11 +126,17 @@ def _hold(held: dict[int, Tensor], tensor: Tensor) -> None:
     held.setdefault(tensor.untyped_storage().data_ptr(), tensor.detach())
 
 
+def _tapped(held: dict[int, Tensor], tensor: Tensor) -> None:
+    """Hold what an attribution keeps of a place; what is computed again in the backward pass is not kept."""
+    if torch.is_grad_enabled():
+        _hold(held, tensor)
+
+
 def saved_bytes(context: Context, prompt: str, metric: Metric, sites: Sequence[str] = ATTRIBUTED) -> int:
     """Bytes alive at the end of a forward pass of ``metric`` over one take of a random state."""
     generator = context.generator
     takes, held = generator.random_takes(prompt, context.seconds), dict[int, Tensor]()
-    taps = [read(generator.place(location), partial(_hold, held)) for location in generator.locations(*sites)]
+    taps = [read(generator.place(location), partial(_tapped, held)) for location in generator.locations(*sites)]
     with torch.enable_grad(), _counting(held), hooked(taps):
         text = generator.read_text([prompt])
         text = replace(text, states=text.states.detach().requires_grad_())

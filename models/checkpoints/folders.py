@@ -36,6 +36,7 @@ PICKLE = "pytorch_model.bin"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 # Judges as the laion-clap package saves them: one pickle, of which weights alone are read, without running code.
 LAION_CLAP, LAION_CLAP_SUFFIX = "laion_clap", ".pt"
+STABLE_AUDIO_TOOLS = "model_config.json"
 AUDIOCRAFT = ("state_dict.bin", "compression_state_dict.bin")
 # Small files that transformers reads, passing over some of them where they are none.
 OBJECTS = (
@@ -159,6 +160,11 @@ def check(path: Path, name: str, kind: str) -> None:
             "convert it with transformers' convert_musicgen_transformers.py (--checkpoint, --pytorch_dump_folder) "
             "and give the folder that it writes."
         )
+    if (path / STABLE_AUDIO_TOOLS).is_file() and not (path / PIPELINE_FILE).is_file():
+        raise TonescopeError(
+            f"{name} is a model as stable-audio-tools saves it ({STABLE_AUDIO_TOOLS}); give the pipeline of diffusers "
+            f"that is published beside it (a folder with {PIPELINE_FILE})."
+        )
     if not (path / CONFIG_FILE).is_file() and not (path / PIPELINE_FILE).is_file():
         raise TonescopeError(
             f"{name} is a folder without a {CONFIG_FILE}, so it is not a model; give the folder that "
@@ -203,7 +209,8 @@ def model_type(path: Path, name: str) -> str:
         return LAION_CLAP
     pipeline = (path / PIPELINE_FILE).is_file()
     file, key = (PIPELINE_FILE, "_class_name") if pipeline else (CONFIG_FILE, "model_type")
-    stated = read_object(path / file, name).get(key)
+    content = read_object(path / file, name)
+    stated = content.get(key, content.get("_class_name"))  # a part of a pipeline says that alone
     if not isinstance(stated, str) or not stated.isprintable():
         raise TonescopeError(
             f"{name} could not be loaded: its {file} names no {key}, so it is unknown what it is; save the model again."

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tonescope.models.errors import TonescopeError
+from tonescope.models.families.prompt_words import words
 from tonescope.models.generator import Text
 
 MOST_TOKENS = 512
@@ -40,14 +40,8 @@ class Reader:
                 f"the prompt is {length} tokens long and {self.name} reads at most {longest}; "
                 "shorten it, one sentence is usually enough."
             )
-        self.words = self._words(batch["input_ids"]).to(self.model.device)
+        self.words = words(self.tokenizer, batch["input_ids"]).to(self.model.device)
         return batch
-
-    def _words(self, ids: Tensor) -> Tensor:
-        """Which tokens are not the tokenizer's own (rows, tokens); all, in a row of nothing else."""
-        own = set(self.tokenizer.all_special_ids) - {self.tokenizer.unk_token_id}
-        words = ~torch.isin(ids, torch.tensor(sorted(own), dtype=torch.long))
-        return words | ~words.any(1, keepdim=True)
 
     def mask(self, prompts: Sequence[str]) -> Tensor:
         """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""

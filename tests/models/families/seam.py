@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from tests import tiny
+from tests.models.families.stable_audio import tiny_stable_audio
 from tests.models.families.toy_diffusion import ToyDiffusion, ToyModel
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.recording import activations
@@ -18,12 +19,13 @@ PROMPTS = [PROMPT, "lo fi beats with accordion", PROMPT]
 SEEDS = [3, 4, 5]
 SECONDS = 0.4
 GUIDANCE = Sampling().guidance
-FAMILIES = (*tiny.FAMILIES, "diffusion")
+FAMILIES = (*tiny.FAMILIES, "diffusion", "stable audio")
 ORDER = ("self", "cross", "mlp", "residual")  # in which a layer computes
 
 
 def of_family(family: str) -> Generator:
-    return ToyDiffusion(ToyModel()) if family == "diffusion" else tiny.generator(family)
+    made = {"diffusion": lambda: ToyDiffusion(ToyModel()), "stable audio": tiny_stable_audio.generator}
+    return made[family]() if family in made else tiny.generator(family)  # type: ignore[no-any-return,operator]
 
 
 def playing(generator: Generator) -> list[Location]:

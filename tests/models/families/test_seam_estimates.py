@@ -19,6 +19,7 @@ from tests.models.families.seam import (
     recorded,
     sites_of,
 )
+from tests.models.families.stable_audio import tiny_stable_audio
 from tests.models.families.toy_diffusion import ToyDiffusion, ToyModel
 from tests.models.judges.toy_judge import ToyJudge
 from tonescope.diagnose.attribution.gradients import attribute
@@ -40,6 +41,8 @@ from tonescope.models.units import Location, Unit
 def _double(family: str) -> Generator:
     if family == "diffusion":
         return ToyDiffusion(ToyModel().double(), "double")
+    if family == "stable audio":
+        return tiny_stable_audio.generator(dtype=torch.float64)
     return MusicGen(tiny.musicgen(**tiny.FAMILIES[family]).double(), tiny.tokenizer(), "double")  # type: ignore[arg-type]
 
 
@@ -84,7 +87,7 @@ METRICS: dict[str, Metric] = {
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS.keys())
-@pytest.mark.parametrize("family", ["mono", "stereo", "melody", "diffusion"])
+@pytest.mark.parametrize("family", ["mono", "stereo", "melody", "diffusion", "stable audio"])
 def test_the_estimate_is_the_slope_towards_the_reference(family: str, metric: Metric) -> None:
     """Moving a unit a little of the way to its mean changes the metric by that part of its estimate."""
     generator = _double(family)
@@ -107,9 +110,10 @@ def test_the_estimate_is_the_slope_towards_the_reference(family: str, metric: Me
         assert float(found.units[place].abs().max()) > 1e-6
 
 
-def test_as_many_rollout_steps_as_there_are_give_the_slope_of_the_generation() -> None:
+@pytest.mark.parametrize("family", ["diffusion", "stable audio"])
+def test_as_many_rollout_steps_as_there_are_give_the_slope_of_the_generation(family: str) -> None:
     """A diffusion model's noise is added and not drawn from, so that a rollout to the end is the whole derivative."""
-    generator, judge = _double("diffusion"), ToyJudge(dtype=torch.float64)
+    generator, judge = _double(family), ToyJudge(dtype=torch.float64)
     means, take = _random_means(generator), generator.generate([PROMPT], [1], SECONDS)
     metric, context, sites = margin(judge, "dark", "bright"), Context(generator, means=means), sites_of(generator)
     steps = max(map(generator.steps, generator.locations()))
@@ -118,8 +122,8 @@ def test_as_many_rollout_steps_as_there_are_give_the_slope_of_the_generation() -
 
     def played() -> Tensor:
         again = generator.generate([PROMPT], [1], SECONDS, decode=False)
-        latents = again.state["final"].transpose(1, 2)
-        logits = judge.logits(generator.decode([latents]), int(generator.sample_rate))
+        latents = generator.latents(generator.replay(again, generator.read_text([PROMPT]), Sampling()))
+        logits = judge.logits(generator.decode(latents), int(generator.sample_rate))
         return logits[0, 0] - logits[0, 1]
 
     for place in generator.locations(*sites):

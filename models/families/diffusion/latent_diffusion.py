@@ -1,0 +1,96 @@
+"""A pipeline of diffusers under the microscope: what it is, what it costs, where it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tonescope.models.anatomy import Key
+from tonescope.models.families.diffusion import attention_maps
+from tonescope.models.families.diffusion.denoising import DECODED_TOGETHER, Denoising
+from tonescope.models.families.diffusion.latent_places import Parts
+from tonescope.models.generator import Cost, Takes, Text
+from tonescope.models.sites import ATTRIBUTED
+from tonescope.models.units import Location
+
+DECODED_LAYERS = 6  # tensors at the full sample rate that are alive at a time in the codec
+SAVED_LAYERS = 60  # such tensors that a backward pass through the codec needs
+
+
+class LatentDiffusion(Denoising):
+    """A generator made of a pipeline's parts.
+
+    Args:
+        model: the networks ``transformer``, ``text_encoder``, ``vae``, and others that the family calls.
+        name: what the user called it.
+        paths: dotted module path of each site.
+        lacks: why a site that other families have does not exist here.
+        steps: denoising steps of a generation.
+        folder: where it was loaded from, if that is a folder.
+    """
+
+    longest_seconds: float
+    caveat = ""
+
+    def __init__(
+        self,
+        model: Parts,
+        name: str,
+        *,
+        paths: Mapping[Key, str],
+        lacks: Mapping[Key, str],
+        steps: int,
+        folder: Path | None = None,
+    ) -> None:
+        super().__init__(model, name, paths, lacks, steps)
+        self.folder = folder
+        self.sample_rate, self.frame_rate = self.codec.sample_rate, self.codec.frame_rate
+        self.n_channels, self.shortest_seconds = self.codec.channels, 1 / self.codec.frame_rate
+        layers = len(self.locations("denoiser.mlp"))
+        kind = type(self.model.transformer).__name__
+        self.description = f"{kind}, {layers} layers, {steps} denoising steps"
+
+    def read_text(self, prompts: Sequence[str]) -> Text:
+        """Encode prompts as the denoiser is told them."""
+        return self.reader.read(prompts)
+
+    def token_mask(self, prompts: Sequence[str]) -> Tensor:
+        """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""
+        return self.reader.mask(prompts)
+
+    def batches(self, prompts: Sequence[str]) -> list[list[int]]:
+        """All rows may share a batch: prompts are padded to one length."""
+        return [list(range(len(prompts)))]
+
+    def text_attention(self, takes: Takes, guidance: float) -> Tensor:
+        """Cross-attention of the prompted branch, mean over heads and steps: (takes, layers, frames, tokens)."""
+        return attention_maps.read(self, takes, guidance)
+
+    def cost(self, seconds: float, tokens: int, guidance: float) -> Cost:
+        """Predictions of every step are kept, beside first latents and noise; the codec's widest layers run at the full
+        sample rate. Of a replay one part keeps what a backward pass needs."""
+        branches, steps, size = 2 if guidance > 1 else 1, self.denoising_steps, self.dtype.itemsize
+        first = Location("denoiser", 0, "mlp")
+        inner, width = self.features(first), self.features(Location("denoiser", 0, "residual"))
+        channels, frames = int(self.codec.model.config.decoder_channels), self.frames(seconds)
+        samples, sounded = frames * self.codec.hop, self.sounded_frames(frames) * self.codec.hop
+        positions = self.prefix + (self.fixed_frames or frames)
+        state = 4 * steps * self.latent_shape[0] * self.along(first, frames, tokens)
+        edit = 8 * steps * max(self.features(place) for place in self.locations(*ATTRIBUTED))
+        part = max(branches, min(self.rows_together, branches * steps))
+        saved = size * part * positions * len(self.locations("denoiser.mlp")) * (16 * width + 5 * inner)
+        return Cost(
+            row=size * branches * positions * (10 * width + 3 * inner) + 4 * state + edit + 4 * samples,
+            decoding=DECODED_LAYERS * DECODED_TOGETHER * sounded * channels * 4,
+            waveform=state + 4 * samples,
+            attribution=saved + 4 * state + SAVED_LAYERS * 4 * sounded * channels,
+        )
+
+    def random_takes(self, prompt: str, seconds: float) -> Takes:
+        """One take of random predictions and no sound."""
+        predicted = torch.randn(1, self.denoising_steps, *self.latent_shape, dtype=self.latent_dtype)
+        asked = torch.full((1,), seconds, dtype=torch.float64)
+        return Takes((prompt,), (0,), {"predicted": predicted, "seconds": asked}, torch.zeros(1, 0))

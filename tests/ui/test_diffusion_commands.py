@@ -1,0 +1,88 @@
+"""A pipeline of diffusers from the command line: places, edits of some denoising steps, diagnoses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import soundfile
+from typer.testing import CliRunner, Result
+
+from tests.models.families.stable_audio import tiny_stable_audio as tiny_audio
+from tonescope.diagnose.schema import Diagnosis
+from tonescope.ui.cli import app
+
+PROMPT = "smooth jazz with piano"
+QUICK = ("--takes", "2", "--seconds", "0.5")
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, Path]) -> tuple[str, str]:
+    """A random Stable Audio and a random judge on disk."""
+    return str(tiny_audio.save(tmp_path_factory.mktemp("diffusion") / "model")), str(folders[1])
+
+
+def run(models: tuple[str, str], *arguments: str) -> Result:
+    return CliRunner().invoke(app, [*arguments, "--model", models[0], "--judge", models[1]])
+
+
+def test_units_lists_the_places_of_a_pipeline(pipeline: tuple[str, str]) -> None:
+    shown = CliRunner().invoke(app, ["units", "--model", pipeline[0], "--json"])
+    assert shown.exit_code == 0, shown.output
+    rows = {row["location"]: row for row in json.loads(shown.stdout)}
+    assert rows["denoiser.1.mlp"]["units"] == tiny_audio.INNER and rows["denoiser.0.cross"]["units"] == tiny_audio.HEADS
+    assert {"text.0.mlp", "text.1.self", "codec.2.decoder", "codec.0.encoder"} <= rows.keys()
+    told = CliRunner().invoke(app, ["units", "decoder.mlp", "--model", pipeline[0]])
+    assert told.exit_code == 2 and "look at denoiser.LAYER.mlp instead" in " ".join(told.stderr.split())
+
+
+def test_an_edit_of_some_denoising_steps_seconds_and_one_half(pipeline: tuple[str, str]) -> None:
+    where = ("edit", PROMPT, "denoiser.1.mlp:3", "--kind", "set", "--value", "9", *QUICK)
+    limited = run(pipeline, *where, "--steps", "1", "3", "--between", "0", "0.3", "--branch", "uncond", "--json")
+    assert limited.exit_code == 0, limited.output
+    whole = json.loads(run(pipeline, *where, "--json").stdout)
+    found = json.loads(limited.stdout)
+    assert found["edit"]["steps"] == [1, 3] and found["edit"]["branch"] == "uncond"
+    assert found["edited"] != whole["edited"] and found["untouched"] == whole["untouched"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("denoiser.1.mlp:3", "--steps", "2", "9"), "choose a range within 0 to 5"),
+        (("denoiser.1.cross:0", "--branch", "uncond"), "reads nothing of the empty prompt"),
+        (("text.0.mlp:3", "--steps", "0", "1"), "cannot be limited to some denoising steps"),
+        (("denoiser.0.mlp:3", "--seconds", "5"), "more than"),
+    ],
+)
+def test_what_makes_no_edit_is_refused(pipeline: tuple[str, str], arguments: tuple[str, ...], told: str) -> None:
+    result = run(pipeline, "edit", PROMPT, *arguments, "--takes", "2")
+    assert result.exit_code == 2 and told in " ".join(result.stderr.split()), result.output
+
+
+def test_a_patch_puts_in_every_denoising_step(pipeline: tuple[str, str]) -> None:
+    where = ("edit", PROMPT, "denoiser.1.residual", "--kind", "patch", "--source", "fast techno", *QUICK, "--json")
+    result = run(pipeline, *where)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["edit"]["source"] == "fast techno"
+
+
+def test_a_quick_diagnosis(pipeline: tuple[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = run(pipeline, "diagnose", PROMPT, "--quick", *QUICK, "--out", str(out))
+    assert result.exit_code == 0, result.output
+    found = Diagnosis.model_validate_json((out / "diagnosis.json").read_text())
+    assert found.model.description == "StableAudioDiTModel, 2 layers, 5 denoising steps"
+    sound, rate = soundfile.read(next(iter((out / "audio").iterdir())))
+    assert sound.shape == (800, 2) and rate == tiny_audio.SAMPLE_RATE
+    assert any("always computes 4.0 s" in caveat for caveat in found.caveats)
+
+
+def test_a_diagnosis_searches_the_denoiser_and_the_text_encoder(pipeline: tuple[str, str]) -> None:
+    few = ("--candidates", "6", "--rounds", "1", "--test-words", "1", "--dose", "0")
+    result = run(pipeline, "diagnose", PROMPT, *QUICK, *few, "--json")
+    assert result.exit_code == 0, result.output
+    found = Diagnosis.model_validate_json(result.stdout)
+    networks = {row.unit.partition(".")[0] for row in found.drivers.units}
+    assert networks and networks <= {"denoiser", "text"} and found.drivers.words
