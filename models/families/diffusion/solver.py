@@ -78,10 +78,8 @@ class SdeSolver(Solver):
         super().__init__(scheduler, steps)
         fresh, one, none = self._fresh(), torch.ones(()), torch.zeros(())
         self.times, self.start = fresh.timesteps, float(fresh.init_noise_sigma)
-        at = list(zip(map(self._fresh, range(steps)), self.times, strict=True))
-        self.scales = torch.stack(
-            [each.scale_model_input(one, time) for each, time in zip(at, self.times, strict=True)]
-        )
+        at = zip(map(self._fresh, range(steps)), self.times, strict=True)
+        self.scales = torch.stack([scheduler.scale_model_input(one, time) for scheduler, time in at])
         sigmas = fresh.sigmas[:steps]
         self.skips = torch.stack([fresh.precondition_outputs(one, none, sigma) for sigma in sigmas])
         self.outs = torch.stack([fresh.precondition_outputs(none, one, sigma) for sigma in sigmas])

@@ -39,7 +39,7 @@ def test_sound_depends_on_latents_up_to_so_many_ahead(ratios: list[int]) -> None
         for ahead in range(found.lookahead + 1)
         if torch.allclose(found.sound(latents[..., : frames + ahead])[..., : frames * found.hop], whole, atol=1e-6)
     )
-    assert found.lookahead - 3 <= needed <= found.lookahead  # and not much more is computed
+    assert found.lookahead / 2 < needed <= found.lookahead  # and not much more is computed
 
 
 def test_the_published_codec_looks_half_a_second_ahead() -> None:

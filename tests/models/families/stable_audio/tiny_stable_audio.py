@@ -21,7 +21,7 @@ from tonescope.models.families.stable_audio.stable_audio import StableAudio
 
 SAMPLE_RATE, HOP, FRAMES, LATENT, STEPS = 1600, 32, 200, 6, 5
 LONGEST_PROMPT, INNER, HEADS = 16, 64, 4
-GAIN = 0.8  # of random weights, so that nothing saturates
+GAIN = 0.6  # of random weights, so that nothing saturates
 ROWS_TOGETHER = 6  # so that a replay goes piece by piece
 
 
@@ -29,13 +29,12 @@ def _weights(model: torch.nn.Module, seed: int) -> None:
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, weight in model.named_parameters():
-            if weight.ndim > 1 and not name.endswith("weight_g"):
+            if name.endswith("weight_g"):  # the size of normalised weights
+                weight.normal_(0.5 * GAIN, 0.1, generator=random)
+            elif weight.ndim > 1:
                 weight.normal_(0, GAIN / weight[0].numel() ** 0.5, generator=random)
             elif name.endswith(("bias", "alpha", "beta")):
                 weight.normal_(0, 0.1, generator=random)
-        for name, weight in model.named_parameters():
-            if name.endswith("weight_g"):
-                weight.normal_(GAIN, 0.1, generator=random)
 
 
 def parts(seed: int = 0) -> dict[str, Any]:
