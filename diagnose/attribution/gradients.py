@@ -169,6 +169,7 @@ class _Pass:
         self.indices: dict[Location, Tensor] = {}
         self.units: dict[Location, Tensor] = {}
         self.activity: dict[Location, Tensor] = {}
+        self.mask = self.generator.token_mask(takes.prompts) if trace else None
         self.noted: dict[Location, float] = {}  # the share of the takes that :attr:`activity` is of
 
     def run(self, metric: Metric, at: Edit | None) -> Attribution:
@@ -251,7 +252,7 @@ class _Pass:
             return
         self.noted[location] = 1.0
         self.activity[location] = value[:, 0].abs().mean((0, 1, 2)).unflatten(0, (-1, width)).mean(1)
-        self.recorded[location], chosen = reduced(self.generator, location, value, self.trace)
+        self.recorded[location], chosen = reduced(self.generator, location, value, self.trace, self.mask)
         if chosen is not None:
             self.indices[location] = chosen
 

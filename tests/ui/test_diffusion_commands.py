@@ -54,10 +54,12 @@ def test_an_edit_of_some_denoising_steps_seconds_and_one_half(pipeline: tuple[st
         (("denoiser.1.cross:0", "--branch", "uncond"), "reads nothing of the empty prompt"),
         (("text.0.mlp:3", "--steps", "0", "1"), "cannot be limited to some denoising steps"),
         (("denoiser.0.mlp:3", "--seconds", "5"), "more than"),
+        (("denoiser.2.mlp:3",), "has no location denoiser.2.mlp"),
     ],
 )
 def test_what_makes_no_edit_is_refused(pipeline: tuple[str, str], arguments: tuple[str, ...], told: str) -> None:
-    result = run(pipeline, "edit", PROMPT, *arguments, "--takes", "2")
+    seconds = () if "--seconds" in arguments else ("--seconds", "0.5")
+    result = run(pipeline, "edit", PROMPT, *arguments, "--takes", "2", *seconds)
     assert result.exit_code == 2 and told in " ".join(result.stderr.split()), result.output
 
 
@@ -76,7 +78,7 @@ def test_a_quick_diagnosis(pipeline: tuple[str, str], tmp_path: Path) -> None:
     assert found.model.description == "StableAudioDiTModel, 2 layers, 5 denoising steps"
     sound, rate = soundfile.read(next(iter((out / "audio").iterdir())))
     assert sound.shape == (800, 2) and rate == tiny_audio.SAMPLE_RATE
-    assert any("always computes 4.0 s" in caveat for caveat in found.caveats)
+    assert any("always computes 1.6 s" in caveat for caveat in found.caveats)
 
 
 def test_a_diagnosis_searches_the_denoiser_and_the_text_encoder(pipeline: tuple[str, str]) -> None:

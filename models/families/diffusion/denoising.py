@@ -148,7 +148,7 @@ class Denoising(LatentPlaces):
         drawn = step_noise(seeds, self.solver.steps, self.latent_shape).to(self.device, self.latent_dtype)
         return drawn[:, 0] * self.solver.start, drawn[:, 1:]
 
-    def path(self, takes: Takes) -> Tensor:
+    def trajectory(self, takes: Takes) -> Tensor:
         """The latents of takes before every step and after the last: (takes, steps + 1, width, frames)."""
         predicted = takes.state["predicted"].to(self.device, self.latent_dtype)
         return self.solver.led_by(predicted, *self.noise(takes.seeds))
@@ -165,7 +165,7 @@ class Denoising(LatentPlaces):
         count = min(steps, max(1, passes * ASKED_A_PASS))
         asked = {int(step) for step in torch.linspace(0, steps - 1, count).round()} if count > 1 else {0}
         told = self.told(self.read_text(takes.prompts), takes.state["seconds"], sampling.guidance)
-        path, before = self.path(takes)[:, :-1], takes.state["predicted"].to(self.device, self.latent_dtype)
+        path, before = self.trajectory(takes)[:, :-1], takes.state["predicted"].to(self.device, self.latent_dtype)
         skips, outs = self.by_step(self.solver.skips), self.by_step(self.solver.outs)
         finished, change = skips * path + outs * before, torch.zeros((), device=self.device, dtype=self.latent_dtype)
 
@@ -189,7 +189,7 @@ class Denoising(LatentPlaces):
         """All steps of finished takes as rows, a few at a time; ``predicted`` is (takes, steps, width, frames)."""
         told = self.told(text, takes.state["seconds"], sampling.guidance)
         with torch.no_grad():
-            latents = self.path(takes)[:, :-1]
+            latents = self.trajectory(takes)[:, :-1]
         if follow_inputs:
             latents.requires_grad_()
         parts, predicted = self._predict(latents, told, sampling.guidance)
@@ -201,7 +201,7 @@ class Denoising(LatentPlaces):
         if any(network == "denoiser" for network, _ in sites):
             self.replay(takes, text, Sampling(guidance))
         if any(network == "codec" for network, _ in sites):
-            sound = self._sound(self._sounded(self.path(takes)[:, -1], self.frames_of(takes)))
+            sound = self._sound(self._sounded(self.trajectory(takes)[:, -1], self.frames_of(takes)))
             if ("codec", "encoder") in sites:
                 self.clock = replace(self.clock, frames=self.frames_of(takes))
                 self.codec.encode(sound)
@@ -220,7 +220,7 @@ class Denoising(LatentPlaces):
         lead."""
         (expected,) = self.expected(replay)
         with torch.no_grad():
-            finished = self._sounded(self.path(replay.takes)[:, -1], self.frames_of(replay.takes)).transpose(1, 2)
+            finished = self._sounded(self.trajectory(replay.takes)[:, -1], self.frames_of(replay.takes)).transpose(1, 2)
             if version:
                 moved = self._sounded(self.noise([version])[0] / self.solver.start, self.frames_of(replay.takes))
                 finished = finished + NEIGHBOURHOOD * moved.transpose(1, 2)
@@ -245,7 +245,7 @@ class Denoising(LatentPlaces):
         """How well each step predicts the finished take: minus the squared error of what it predicts, which is what
         the denoiser was trained to make small, mean over steps and width (takes, frames)."""
         with torch.no_grad():
-            path = self.path(replay.takes)
+            path = self.trajectory(replay.takes)
         skips, outs = self.by_step(self.solver.skips), self.by_step(self.solver.outs)
         wanted = (path[:, -1:] - skips * path[:, :-1]) / outs
         return -(replay.predicted - wanted).square().mean((1, 2))[:, : self.frames_of(replay.takes)]
@@ -282,7 +282,7 @@ class Denoising(LatentPlaces):
     def channels(self, takes: Takes) -> Tensor:
         """Waveform (takes, channels, samples), as listeners hear it, on the CPU."""
         with torch.no_grad():
-            return self._sides(self.path(takes)[:, -1], self.frames_of(takes)).float().cpu()
+            return self._sides(self.trajectory(takes)[:, -1], self.frames_of(takes)).float().cpu()
 
     @torch.no_grad()
     def round_trip(self, waveform: Tensor) -> Tensor:

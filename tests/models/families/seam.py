@@ -48,5 +48,12 @@ def recorded(generator: Generator, takes: Takes, location: Location) -> Tensor:
     return torch.stack([one.values[location] for one in activations(Context(generator), takes, [location])])
 
 
+def counted(generator: Generator, location: Location, tensor: Tensor, prompt: str = PROMPT) -> Tensor:
+    """Of (..., along, features) of one take the positions that count: of a text encoder, the words of the prompt."""
+    generator.read_text([prompt])
+    words = generator.layout(location, GUIDANCE).words
+    return tensor if words is None else tensor[..., words[0].cpu(), :]
+
+
 def sites_of(generator: Generator) -> list[str]:
     return [site.key for site in SITES if site.causal and generator.locations(site.key)]

@@ -50,13 +50,13 @@ def test_a_folder_plays_what_the_parts_play(saved: Path) -> None:
     assert loaded.name == str(saved) and loaded.folder == saved and "5 denoising steps" in loaded.description
     assert loaded.fingerprint() == made.fingerprint()
     takes = [generator.generate(["smooth jazz"], [3], 0.4) for generator in (loaded, made)]
-    assert torch.equal(takes[0].waveform, takes[1].waveform)
+    assert torch.allclose(takes[0].waveform, takes[1].waveform, atol=1e-6)
 
 
 def test_without_a_word_on_steps_there_are_as_many_as_in_the_pipeline(folder: Path) -> None:
-    (folder / "tonescope.json").write_text('{"longest_seconds": 2.0}')
+    (folder / "tonescope.json").write_text('{"longest_seconds": 1.0}')
     loaded = load_generator(str(folder))
-    assert loaded.steps(Location("denoiser", 0, "mlp")) == 100 and loaded.longest_seconds == 2.0
+    assert loaded.steps(Location("denoiser", 0, "mlp")) == 100 and loaded.longest_seconds == 1.0
 
 
 @pytest.mark.usefixtures("nothing_built")
@@ -131,9 +131,8 @@ def test_half_precision_weights_are_read_for_other_devices(folder: Path, monkeyp
     loaded = load_generator(str(folder), dtype="float16")
     assert loaded.dtype == torch.float16
     weights = tiny_audio.generator().model.state_dict()
-    assert all(
-        torch.equal(weight, weights[name].to(weight.dtype)) for name, weight in loaded.model.state_dict().items()
-    )
+    for name, weight in loaded.model.state_dict().items():
+        assert torch.allclose(weight.float(), weights[name], atol=2e-3), name
 
 
 @pytest.mark.usefixtures("nothing_built")
@@ -174,12 +173,12 @@ def _from_another(folder: Path, part: str, change: Callable[[dict[str, Any]], di
     save_file(change(load_file(path)), path)
 
 
+@pytest.mark.usefixtures("nothing_built")
 def test_parts_that_were_not_trained_together(folder: Path) -> None:
-    set_field(folder / "text_encoder", "d_model", 12)
-    path = folder / "text_encoder" / "model.safetensors"
-    shorter = {name: weight[..., :12].clone() for name, weight in load_file(path).items()}
-    save_file(shorter, path)
-    refuse(folder, "d_model of its text_encoder is 12", "not trained together")
+    set_field(folder / "projection_model", "text_encoder_dim", 20)
+    name = "text_projection.weight"
+    _from_another(folder, "projection_model", lambda weights: {**weights, name: weights[name][:, :20].clone()})
+    refuse(folder, "d_model of its text_encoder is 24 and text_encoder_dim of its projection_model is 20")
 
 
 def test_weights_that_are_left_over_or_lacking(folder: Path) -> None:

@@ -19,9 +19,11 @@ from tests import tiny
 from tonescope.models.families.diffusion.latent_places import Parts
 from tonescope.models.families.stable_audio.stable_audio import StableAudio
 
-SAMPLE_RATE, HOP, FRAMES, LATENT, STEPS = 1600, 32, 200, 6, 5
+SAMPLE_RATE, HOP, FRAMES, LATENT, STEPS = 1600, 32, 80, 6, 5
 LONGEST_PROMPT, INNER, HEADS = 16, 64, 4
 GAIN = 0.6  # of random weights, so that nothing saturates
+READS, TELLING = ("attn2", "cross_attention_proj", "text_projection"), 1.5  # so that the prompt matters
+LOUDER = 6  # than random weights would be
 ROWS_TOGETHER = 6  # so that a replay goes piece by piece
 
 
@@ -32,7 +34,8 @@ def _weights(model: torch.nn.Module, seed: int) -> None:
             if name.endswith("weight_g"):  # the size of normalised weights
                 weight.normal_(0.5 * GAIN, 0.1, generator=random)
             elif weight.ndim > 1:
-                weight.normal_(0, GAIN / weight[0].numel() ** 0.5, generator=random)
+                gain = GAIN * (TELLING if any(part in name for part in READS) else 1)
+                weight.normal_(0, gain / weight[0].numel() ** 0.5, generator=random)
             elif name.endswith(("bias", "alpha", "beta")):
                 weight.normal_(0, 0.1, generator=random)
 
@@ -76,6 +79,8 @@ def parts(seed: int = 0) -> dict[str, Any]:
     encoder = T5EncoderModel(text)
     for number, model in enumerate((transformer, projection, vae, encoder)):
         _weights(model, 10 * seed + number)
+    with torch.no_grad():
+        vae.decoder.conv2.weight_g.mul_(LOUDER)
     tokenizer = tiny.tokenizer()
     tokenizer.model_max_length = LONGEST_PROMPT
     return {
