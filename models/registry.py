@@ -125,7 +125,8 @@ def row(model_type: str, kind: str, name: str) -> Row:
     for candidate in rows:
         if why := candidate.refuses.get(model_type):
             raise TonescopeError(f"{name} is a “{model_type}” model and cannot be used as the {kind}: {why}.")
-    known = " or ".join(f"“{model_type}”" for model_type in model_types(kind))
+    *others, last = (f"“{model_type}”" for model_type in model_types(kind))
+    known = f"{', '.join(others)} or {last}" if others else last
     raise TonescopeError(
         f"{name} is a “{model_type}” model and cannot be used as the {kind}, which has to be a {known} model."
     )

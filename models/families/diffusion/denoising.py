@@ -59,6 +59,10 @@ class Denoising(LatentPlaces):
         """Width and frames of what is denoised."""
         raise NotImplementedError
 
+    def read_text(self, prompts: Sequence[str]) -> Text:
+        """Encode prompts as the denoiser is told them."""
+        return self.reader.read(prompts)
+
     # --- the denoiser ------------------------------------------------------------------------------------------------
 
     @property

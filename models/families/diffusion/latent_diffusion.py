@@ -12,7 +12,7 @@ from tonescope.models.anatomy import Key
 from tonescope.models.families.diffusion import attention_maps
 from tonescope.models.families.diffusion.denoising import DECODED_TOGETHER, Denoising
 from tonescope.models.families.diffusion.latent_places import Parts
-from tonescope.models.generator import Cost, Takes, Text
+from tonescope.models.generator import Cost, Takes
 from tonescope.models.sites import ATTRIBUTED
 from tonescope.models.units import Location
 
@@ -52,10 +52,6 @@ class LatentDiffusion(Denoising):
         layers = len(self.locations("denoiser.mlp"))
         kind = type(self.model.transformer).__name__
         self.description = f"{kind}, {layers} layers, {steps} denoising steps"
-
-    def read_text(self, prompts: Sequence[str]) -> Text:
-        """Encode prompts as the denoiser is told them."""
-        return self.reader.read(prompts)
 
     def token_mask(self, prompts: Sequence[str]) -> Tensor:
         """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""

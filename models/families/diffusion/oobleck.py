@@ -39,7 +39,7 @@ class Oobleck:
     Attributes:
         hop: samples a latent; ``sample_rate``, samples a second; ``frame_rate``, latents a second.
         channels: sides of the sound.
-        lookahead: see :func:`lookahead`.
+        lookahead: how many latents after a moment its sound depends on.
     """
 
     def __init__(self, model: Any) -> None:

@@ -119,7 +119,7 @@ class PipelineFolder:
 
         path = self.folder / "scheduler" / SCHEDULER_FILE
         stated = folders.read_object(path, self.name).get("_class_name")
-        if stated not in kinds:
+        if not isinstance(stated, str) or stated not in kinds:
             raise self.refuse(
                 f"its scheduler is a “{str(stated)[:60]}”, whose steps cannot be replayed",
                 f"use {' or '.join(kinds)} in {path.parent.name}/{path.name}",

@@ -24,8 +24,9 @@ ORDER = ("self", "cross", "mlp", "residual")  # in which a layer computes
 
 
 def of_family(family: str) -> Generator:
-    made = {"diffusion": lambda: ToyDiffusion(ToyModel()), "stable audio": tiny_stable_audio.generator}
-    return made[family]() if family in made else tiny.generator(family)  # type: ignore[no-any-return,operator]
+    if family == "diffusion":
+        return ToyDiffusion(ToyModel())
+    return tiny_stable_audio.generator() if family == "stable audio" else tiny.generator(family)
 
 
 def playing(generator: Generator) -> list[Location]:

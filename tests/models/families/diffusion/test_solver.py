@@ -21,7 +21,7 @@ SCHEDULES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(params=SCHEDULES.values(), ids=SCHEDULES.keys())
+@pytest.fixture(params=list(SCHEDULES.values()), ids=list(SCHEDULES))
 def solver(request: pytest.FixtureRequest) -> SdeSolver:
     return SdeSolver(CosineDPMSolverMultistepScheduler(**request.param), 20)
 

@@ -83,7 +83,7 @@ def test_the_latents_of_every_step_are_found_again_to_the_last_bit(generator: St
         told.append(latents.clone())
         return forward(latents, times, rest)
 
-    generator.denoise = noting  # type: ignore[method-assign]
+    generator.denoise = noting  # type: ignore[method-assign,assignment]
     try:
         with hooked([place]):
             takes = generator.generate(PROMPTS, SEEDS, 0.4)
