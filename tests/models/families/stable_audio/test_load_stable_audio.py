@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import peft
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -260,3 +261,24 @@ def test_case_a_wrong_place_is_refused_from_the_files_in_the_words_of_the_model(
     with pytest.raises(TonescopeError) as late:
         (generator.unit if ":" in name else generator.location)(name)
     assert str(early.value) == str(late.value)
+
+
+# --- adapters ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_adapter_of_the_denoiser_is_merged(saved: Path, tmp_path: Path) -> None:
+    plain = tiny_audio.generator().model.transformer
+    config = peft.LoraConfig(r=2, lora_alpha=4, target_modules=["attn2.to_q"])
+    adapted = peft.get_peft_model(plain, config)
+    matrices = {name: weight for name, weight in adapted.named_parameters() if "lora_" in name}
+    assert len(matrices) == 4
+    with torch.no_grad():
+        for weight in matrices.values():
+            weight.normal_()
+    adapted.save_pretrained(tmp_path / "adapter")
+    loaded = load_generator(str(saved), adapter=str(tmp_path / "adapter"))
+    assert loaded.name == f"{saved} + {tmp_path / 'adapter'}" and loaded.folder is None
+    merged = loaded.model.get_submodule("transformer.transformer_blocks.1.attn2.to_q").weight
+    wanted = adapted.merge_and_unload().get_submodule("transformer_blocks.1.attn2.to_q").weight
+    assert torch.allclose(merged, wanted, atol=1e-5)
+    assert loaded.generate(["smooth jazz"], [3], 0.4).waveform.isfinite().all()
