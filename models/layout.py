@@ -7,6 +7,7 @@ takes, steps, along, features), with the conditional branch first.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -108,15 +109,18 @@ class Pieces:
 
     Attributes:
         steps: how many denoising steps pass through the location.
+        reduce: what is kept of each piece (takes, branches, steps, along, features), whose first three axes stay; all
+            of it, if absent.
     """
 
     steps: int = 1
+    reduce: Callable[[Tensor], Tensor] | None = None
     _found: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
     def add(self, layout: Layout, tensor: Tensor) -> Tensor | None:
         """The whole, (takes, branches, steps, along, features), when its last piece is here; ``None`` before."""
-        found = self._found
-        found[layout.first_step, layout.part] = layout.split(tensor).transpose(0, 1)
+        found, piece = self._found, layout.split(tensor).transpose(0, 1)
+        found[layout.first_step, layout.part] = self.reduce(piece) if self.reduce else piece
         if sum(piece.shape[2] for piece in found.values()) < self.steps * layout.parts:
             return None
         firsts = sorted({first for first, _ in found})

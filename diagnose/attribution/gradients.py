@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, places
-from tonescope.diagnose.store.traces import Extent, Trace, TraceSpec, about, check_size, joined, reduced
+from tonescope.diagnose.store.traces import Extent, Trace, TraceSpec, about, check_size, joined, kept, reduced
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.hooks import hooked, write
@@ -238,23 +239,17 @@ class _Pass:
         return effects
 
     def _note(self, pieces: Pieces, location: Location, layout: Layout, tensor: Tensor) -> None:
-        """Activity of units, and what the trace asks for. Where nothing is traced, no piece is kept until all of them
-        have passed."""
-        width, steps = self.generator.head_width(location), self.generator.steps(location)
-        if self.trace is None:
-            share = layout.steps / (steps * layout.parts)
-            level = layout.split(tensor)[0].abs().mean((0, 1, 2)).unflatten(0, (-1, width)).mean(1)
-            self.activity[location] = self.activity.get(location, 0) + share * level
-            self.noted[location] = self.noted.get(location, 0) + share
-            return
-        value = pieces.add(layout, tensor)
-        if value is None:
-            return
-        self.noted[location] = 1.0
-        self.activity[location] = value[:, 0].abs().mean((0, 1, 2)).unflatten(0, (-1, width)).mean(1)
-        self.recorded[location], chosen = reduced(self.generator, location, value, self.trace, self.mask)
-        if chosen is not None:
-            self.indices[location] = chosen
+        """Activity of units, and what the trace asks for, of a piece of the takes."""
+        share = layout.steps / (self.generator.steps(location) * layout.parts)
+        level = layout.split(tensor)[0].abs().mean((0, 1, 2))
+        level = level.unflatten(0, (-1, self.generator.head_width(location))).mean(1)
+        self.activity[location] = self.activity.get(location, 0) + share * level
+        self.noted[location] = self.noted.get(location, 0) + share
+        whole = pieces.add(layout, tensor) if self.trace else None
+        if whole is not None and self.trace:
+            self.recorded[location], chosen = kept(location, whole, self.trace)
+            if chosen is not None:
+                self.indices[location] = chosen
 
     def _tap(self, location: Location) -> Callable[[Tensor], Tensor]:
         """A write hook that changes nothing: it sums (mean - activation) x gradient of every unit into :attr:`units`
@@ -271,7 +266,8 @@ class _Pass:
                 f"known of the unconditional half of {location}; measure them with guidance."
             )
         mean = self.means.values[location][:branches].to(generator.device, generator.activation_dtype(location))
-        pieces = Pieces(generator.steps(location))
+        reduce_piece = partial(reduced, generator, location, spec=self.trace, mask=self.mask) if self.trace else None
+        pieces = Pieces(generator.steps(location), reduce_piece)
 
         def tap(tensor: Tensor) -> Tensor:
             layout = generator.layout(location, guidance)

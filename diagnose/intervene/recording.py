@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -34,6 +35,8 @@ def watch(
     rows: Sequence[int],
     locations: Sequence[Location],
     reduce: Callable[[Location, Tensor], T],
+    *,
+    piece: Callable[[Location, Tensor], Tensor] | None = None,
 ) -> tuple[dict[Location, T], tuple[tuple[str, ...], ...]]:
     """Pass one batch of finished takes through the model, and reduce the activations at some locations.
 
@@ -42,6 +45,8 @@ def watch(
         rows: the indices of these takes in the whole, so that edits in force around this call meet their own rows.
         reduce: is given a location and its activations (takes, branches, steps, along, features), on the device, once
             all steps and sides have passed.
+        piece: what is kept, until then, of activations of the same axes that hold a few steps or one side; all, if
+            absent.
 
     Returns:
         What ``reduce`` gave for each location, and the tokens of each take's prompt.
@@ -50,7 +55,7 @@ def watch(
     seen: dict[Location, T] = {}
 
     def look(location: Location) -> Callable[[Tensor], None]:
-        pieces = Pieces(generator.steps(location))
+        pieces = Pieces(generator.steps(location), partial(piece, location) if piece else None)
 
         def keep(tensor: Tensor) -> None:
             whole = pieces.add(generator.layout(location, guidance), tensor)

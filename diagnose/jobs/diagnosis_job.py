@@ -72,13 +72,15 @@ def _check(parameters: DiagnosisParameters) -> None:
 
 def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Outcome:
     from tonescope.diagnose.report import diagnosis_views
-    from tonescope.diagnose.store.traces import TraceSpec
+    from tonescope.diagnose.store.traces import OverTime, TraceSpec, steps_of
 
     def announce(verdict: Verdict, takes: Takes) -> None:
         watch.played({"takes": takes})
         watch.announce([diagnosis_views.verdict(parameters.prompt, verdict)])
 
-    keep = TraceSpec("all", top=TRACED_UNITS) if watch.keeps else None
+    # Every frame of every denoising step would be gigabytes.
+    over_time: OverTime = "mean" if steps_of(session.generator) > 1 else "all"
+    keep = TraceSpec(over_time, top=TRACED_UNITS) if watch.keeps else None
     settings = parameters.settings
     progress = foretelling(watch.progress, watch.expect, course_of_diagnosis(settings))
     result, evidence = session.diagnose(

@@ -13,7 +13,7 @@ from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.runtime import memory
-from tonescope.diagnose.store.traces import TraceSpec
+from tonescope.diagnose.store.traces import TraceSpec, record
 from tonescope.models.generator import Sampling
 from tonescope.models.hooks import hooked, read
 from tonescope.models.units import Location
@@ -76,3 +76,30 @@ def test_only_what_gradients_need_is_computed_twice(context: Context) -> None:
                     replay.predicted.sum().backward()
                     assert states.grad is not None and float(states.grad.abs().max()) > 0
     assert seen == [STEPS, 2 * STEPS - 2]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [TraceSpec("mean"), TraceSpec("peak"), TraceSpec("mean", top=3), TraceSpec("peak", top=3), TraceSpec("all", top=3)],
+    ids=str,
+)
+def test_a_trace_in_parts_is_that_of_all_at_once(context: Context, spec: TraceSpec) -> None:
+    takes, traces = context.generator.generate([PROMPT] * 2, [1, 2], SECONDS), []
+    for rows in (AT_ONCE, 4):
+        _together(context, rows)
+        traces.append(record(context, takes, sites=sites_of(context.generator), spec=spec))
+    for place, values in traces[0].values.items():
+        assert torch.allclose(traces[1].values[place].float(), values.float(), atol=2e-3), place
+        assert traces[0].indices.keys() == traces[1].indices.keys()
+    whole = record(context, takes, sites=["denoiser.mlp"], spec=TraceSpec("all"))
+    for place, every in whole.values.items():
+        pooled = {"mean": every.float().mean(3), "peak": _farthest(every.float()), "all": every.float()}[spec.over_time]
+        chosen = traces[1].indices.get(place)
+        if chosen is not None:
+            at = chosen.long()[(slice(None), *[None] * (pooled.ndim - 2))]
+            pooled = pooled.gather(-1, at.expand(*pooled.shape[:-1], -1))
+        assert torch.allclose(traces[1].values[place].float(), pooled, atol=4e-3), place
+
+
+def _farthest(values: torch.Tensor) -> torch.Tensor:
+    return values.gather(3, values.abs().argmax(3, keepdim=True)).squeeze(3)
