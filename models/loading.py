@@ -35,6 +35,7 @@ __all__ = [
     "check_dtype",
     "check_names",
     "check_places",
+    "denoise_in",
     "find",
     "judge_rows",
     "load_generator",
@@ -119,6 +120,14 @@ def load_generator(
     row = registry.row(folders.model_type(folder, name), "generator", name)
     made: Generator = folders.attempt(name, lambda: row.load(folder, name, device, getattr(torch, dtype), adapter))
     return made
+
+
+def denoise_in(generator: Generator, steps: int) -> None:
+    """Let a generator play in so many denoising steps. Raises :class:`TonescopeError` for one that does not denoise."""
+    change = getattr(generator, "denoise_in", None)
+    if change is None:
+        raise TonescopeError(f"{generator.name} has no denoising steps to choose; leave --denoising-steps out.")
+    change(steps)
 
 
 def load_vocabulary(name: str = EMBEDDED) -> Vocabulary | None:

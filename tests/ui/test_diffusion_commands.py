@@ -63,6 +63,18 @@ def test_what_makes_no_edit_is_refused(pipeline: tuple[str, str], arguments: tup
     assert result.exit_code == 2 and told in " ".join(result.stderr.split()), result.output
 
 
+def test_case_steps_are_chosen_for_a_model_that_denoises(pipeline: tuple[str, str], folders: tuple[Path, Path]) -> None:
+    where = ("edit", PROMPT, "denoiser.1.mlp:3", "--kind", "zero", *QUICK, "--json")
+    result = run(pipeline, *where, "--denoising-steps", "2", "--steps", "1", "2")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["model"]["description"].endswith("2 denoising steps")
+    for steps, models, told in (("0", pipeline, "ask for 1 to 1000"), ("2", folders, "no denoising steps to choose")):
+        refused = run(
+            (str(models[0]), str(models[1])), "edit", PROMPT, "text.0.mlp:3", "--denoising-steps", steps, *QUICK
+        )
+        assert refused.exit_code == 2 and told in " ".join(refused.stderr.split()), refused.output
+
+
 def test_a_patch_puts_in_every_denoising_step(pipeline: tuple[str, str]) -> None:
     where = ("edit", PROMPT, "denoiser.1.residual", "--kind", "patch", "--source", "fast techno", *QUICK, "--json")
     result = run(pipeline, *where)

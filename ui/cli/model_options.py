@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tonescope.models.errors import TonescopeError
 from tonescope.ui.cli.given import check_given
 
 if TYPE_CHECKING:
@@ -42,13 +43,23 @@ Adapter = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+DenoisingSteps = Annotated[
+    int | None,
+    typer.Option(
+        "--denoising-steps",
+        metavar="N",
+        help="In how many steps a diffusion model plays (default: as its pipeline has it).",
+        rich_help_panel=PANEL,
+    ),
+]
+MOST_STEPS = 1_000
 
 
 @dataclass(frozen=True)
 class ModelOptions:
     """Which models are looked at, and where they run.
 
-    Raises :class:`tonescope.models.errors.TonescopeError` for a blank name.
+    Raises :class:`tonescope.models.errors.TonescopeError` for a blank name, and for steps that nothing denoises in.
     """
 
     model: Model = "embedded"
@@ -56,9 +67,14 @@ class ModelOptions:
     device: Device = "cpu"
     dtype: Dtype = "float32"
     adapter: Adapter = None
+    denoising_steps: DenoisingSteps = None
 
     def __post_init__(self) -> None:
         check_given(vars(self))
+        if self.denoising_steps is not None and not 1 <= self.denoising_steps <= MOST_STEPS:
+            raise TonescopeError(
+                f"nothing can be denoised in {self.denoising_steps} steps; ask for 1 to {MOST_STEPS} (100 is usual)."
+            )
 
     def check_places(self, names: Sequence[str]) -> None:
         """Refuse places that the generator has not, as far as its files tell. Nothing heavy is imported."""
@@ -71,4 +87,9 @@ class ModelOptions:
         """A session on them."""
         from tonescope.diagnose.runtime.session import Session
 
-        return Session.open(self.model, self.judge, self.device, self.dtype, self.adapter)
+        session = Session.open(self.model, self.judge, self.device, self.dtype, self.adapter)
+        if self.denoising_steps is not None:
+            from tonescope.models.loading import denoise_in
+
+            denoise_in(session.generator, self.denoising_steps)
+        return session

@@ -63,6 +63,10 @@ class Denoising(LatentPlaces):
         """Encode prompts as the denoiser is told them."""
         return self.reader.read(prompts)
 
+    def denoise_in(self, steps: int) -> None:
+        """Play in so many steps from now on; what was measured or recorded before is another model's."""
+        self.denoising_steps, self.solver = steps, type(self.solver)(self.solver.scheduler, steps)
+
     # --- the denoiser ------------------------------------------------------------------------------------------------
 
     @property

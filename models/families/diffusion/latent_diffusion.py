@@ -49,9 +49,16 @@ class LatentDiffusion(Denoising):
         self.folder = folder
         self.sample_rate, self.frame_rate = self.codec.sample_rate, self.codec.frame_rate
         self.n_channels, self.shortest_seconds = self.codec.channels, 1 / self.codec.frame_rate
-        layers = len(self.locations("denoiser.mlp"))
-        kind = type(self.model.transformer).__name__
-        self.description = f"{kind}, {layers} layers, {steps} denoising steps"
+        self.description = self._described()
+
+    def _described(self) -> str:
+        layers, kind = len(self.locations("denoiser.mlp")), type(self.model.transformer).__name__
+        return f"{kind}, {layers} layers, {self.denoising_steps} denoising steps"
+
+    def denoise_in(self, steps: int) -> None:
+        """Play in so many steps from now on."""
+        super().denoise_in(steps)
+        self.description = self._described()
 
     def token_mask(self, prompts: Sequence[str]) -> Tensor:
         """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""

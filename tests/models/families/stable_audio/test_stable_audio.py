@@ -166,3 +166,8 @@ def test_a_prediction_is_nearer_to_the_edited_take_the_more_steps_it_asks(monkey
 def test_other_numbers_of_steps_are_another_model_to_what_was_measured(generator: StableAudio) -> None:
     assert generator.fingerprint() != tiny_audio.generator(steps=7).fingerprint()
     assert generator.fingerprint() == tiny_audio.generator().fingerprint()
+    chosen, made = tiny_audio.generator(), tiny_audio.generator(steps=7)
+    chosen.denoise_in(7)
+    assert (chosen.fingerprint(), chosen.description) == (made.fingerprint(), made.description)
+    takes = [each.generate(PROMPTS, SEEDS, 0.4, decode=False).state["predicted"] for each in (chosen, made)]
+    assert torch.equal(*takes)
