@@ -35,8 +35,9 @@ class Denoising(LatentPlaces):
     """A generator that denoises latents; a family says what its denoiser is told, and calls it."""
 
     solver: Solver
-    rows_together = 32
-    """Rows of a replay that go through the denoiser together, guidance halves counted."""
+    rows_together, rows_kept = 32, 2
+    """Rows of a replay that go through the denoiser together, guidance halves counted, but one step at least; and with
+    gradients, where each of the published model keeps some 6 GB."""
 
     # --- what a family says ------------------------------------------------------------------------------------------
 
@@ -104,7 +105,8 @@ class Denoising(LatentPlaces):
         computed again when it comes to them: memory is that of one part.
         """
         takes, branches = len(latents), 2 if guidance > 1 else 1
-        parts = list(latents.split(max(1, self.rows_together // (takes * branches)), 1))
+        together = self.rows_kept if torch.is_grad_enabled() else self.rows_together
+        parts = list(latents.split(max(1, together // (takes * branches)), 1))
         if latents.requires_grad:
             parts = [part.detach().clone().requires_grad_() for part in parts]
         found, first = list[Tensor](), 0

@@ -83,7 +83,7 @@ class LatentDiffusion(Denoising):
         positions = self.prefix + (self.fixed_frames or frames)
         state = 4 * steps * self.latent_shape[0] * self.along(first, frames, tokens)
         edit = 8 * steps * max(self.features(place) for place in self.locations(*ATTRIBUTED))
-        part = max(branches, min(self.rows_together, branches * steps))
+        part = max(branches, min(self.rows_kept, branches * steps))
         saved = size * part * positions * len(self.locations("denoiser.mlp")) * (16 * width + 5 * inner)
         return Cost(
             row=size * branches * positions * (10 * width + 3 * inner) + 4 * state + edit + 4 * samples,

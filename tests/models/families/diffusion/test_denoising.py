@@ -30,7 +30,7 @@ def context() -> Context:
 
 
 def _together(context: Context, rows: int) -> None:
-    context.generator.rows_together = rows  # type: ignore[attr-defined]
+    context.generator.rows_together = context.generator.rows_kept = rows  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("trace", [None, TraceSpec("all")], ids=["untraced", "traced"])

@@ -98,7 +98,7 @@ def generator(seed: int = 0, steps: int = STEPS, dtype: torch.dtype = torch.floa
     found = parts(seed)
     tokenizer, scheduler = found.pop("tokenizer"), found.pop("scheduler")
     made = StableAudio(Parts(**found).to(dtype), tokenizer, scheduler, "tiny stable audio", steps=steps)
-    made.rows_together = ROWS_TOGETHER
+    made.rows_together = made.rows_kept = ROWS_TOGETHER
     return made
 
 
