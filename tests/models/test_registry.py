@@ -46,4 +46,4 @@ def test_one_row_and_one_file_make_a_family(tmp_path: Path, monkeypatch: pytest.
     load_generator(toy, dtype="float16")
     load_judge(ear, ["house", "jazz"])
     assert asked == [(Path(toy), toy, "cpu", torch.float16, None), (Path(ear), ear, ["house", "jazz"], "cpu")]
-    refused(lambda: load_judge(toy), "“toy” model", "“clap” or ", "or “ear”")
+    refused(lambda: load_judge(toy), "“toy” model", "“clap”, ", " or “ear” model")
