@@ -36,15 +36,16 @@ from tonescope.models.judges import listening
 from tonescope.models.judges.listening import posterior
 
 STRENGTHS: dict[Kind, tuple[float, ...]] = {
-    "stand-ins": (1.0, 1.5, 2.0),
-    "pair": (0.8, 1.0, 1.25, 1.5),
-    "five": (0.8, 1.0, 1.25, 1.75),
+    "stand-ins": (0.8, 1.0, 1.25),
+    "pair": (0.6, 0.75, 0.9, 1.1),
+    "five": (0.6, 0.75, 0.9, 1.1, 1.4),
 }
 """What is tried, in units of what each needs alone; for a pair the weakest first, or half of it does it as well."""
 
 COUNTS: dict[Kind, int] = {"stand-ins": 2, "pair": 2, "five": 5}
-SCANNED = 24  # units of one genre
-SCALES = (1.0, 1.75, 3.0, 5.0)
+SCANNED = 48  # units of one genre
+SCANNED_SECONDS = 2.0  # half of a take: a genre is set early
+SCALES = (0.5, 0.75, 1.1, 1.6, 2.4, 3.6)
 SCANNED_TWICE = 2  # takes of each
 PART = 0.25  # of what five do on average: so much at least does each
 SCAN_SEED = 90_000
@@ -62,11 +63,11 @@ def working(context: Context, recipe: Recipe, known: Statistics) -> dict[str, fl
         if 1 <= place.layer < last
         for unit in selective(known, place, recipe.source)
     ]
-    found = {}
+    found, context = {}, replace(context, seconds=SCANNED_SECONDS)
     seeds = list(range(CHECK_SEED, CHECK_SEED + SCANNED_TWICE))
     for name in (pool[int(index)] for index in random.permutation(len(pool))[:SCANNED]):
         unit = context.generator.unit(name)
-        rows = [None if scale == 1 else Edit((unit,), "scale", scale) for scale in SCALES for _ in seeds]
+        rows = [Edit((unit,), "scale", scale) for scale in SCALES for _ in seeds]
         with rewired(context.generator, replace(recipe, kind="neuron", units=(name,), strength=1.0), known):
             played = play(context, [recipe.prompt] * len(rows), seeds * len(SCALES), rows)
         heard = hear(posterior(context.listener, played.waveform, context.rate), context.listener.labels)
