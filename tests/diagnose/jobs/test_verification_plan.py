@@ -64,7 +64,9 @@ def searched(
     tried = [target for target in (*group, *measured) if isinstance(target, Unit)]
     changes = dict.fromkeys(range(4), -3.0)
     trial = Muted(tuple(group), changes, changes, dict.fromkeys(range(4), True))
-    return SearchResult(tuple(group), found_by, trial, list(alternates), measured=alone(*tried), groups=[trial], rows=80)
+    found = SearchResult(tuple(group), found_by, trial, list(alternates), measured=alone(*tried), rows=80)
+    found.groups.append(trial)
+    return found
 
 
 def estimates(
