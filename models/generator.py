@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -320,3 +320,12 @@ class Generator(Protocol):
 
     def fingerprint(self) -> str:
         """Tells apart models that share a name (another revision, another adapter)."""
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """The optional part of a generator that can take in sound which it did not play: only some families have it."""
+
+    def encode(self, waveform: Tensor, rate: int, prompt: str) -> Takes:
+        """Takes whose state is what (takes, samples) of mono sound at ``rate`` Hz would be made of, to be replayed
+        under a prompt. Their waveform is what the codec makes of that."""

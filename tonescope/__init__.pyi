@@ -20,6 +20,7 @@ from .diagnose.causes.search import SearchResult as SearchResult
 from .diagnose.causes.search import search_causes as search_causes
 from .diagnose.context import Context as Context
 from .diagnose.context import SeedPlan as SeedPlan
+from .diagnose.elsewhere.listen_schema import Listening as Listening
 from .diagnose.intervene.controls import matched_controls as matched_controls
 from .diagnose.intervene.edit_hooks import edited as edited
 from .diagnose.intervene.interventions import Edit as Edit
@@ -29,6 +30,7 @@ from .diagnose.intervene.source_activations import SourceActivations as SourceAc
 from .diagnose.intervene.verification import Variant as Variant
 from .diagnose.intervene.verification import verify as verify
 from .diagnose.jobs.experiment import Experiment as Experiment
+from .diagnose.jobs.listen import listen as listen
 from .diagnose.prompts.leaving_out import without as without
 from .diagnose.prompts.phrases import Phrase as Phrase
 from .diagnose.prompts.phrases import phrases_in as phrases_in
@@ -46,6 +48,7 @@ from .diagnose.store.traces import TraceSpec as TraceSpec
 from .diagnose.store.traces import record as record
 from .diagnose.store.workspace import Workspace as Workspace
 from .models.errors import TonescopeError as TonescopeError
+from .models.generator import Encodes as Encodes
 from .models.generator import Generator as Generator
 from .models.generator import Sampling as Sampling
 from .models.generator import Takes as Takes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel
 
@@ -18,8 +18,11 @@ from tonescope.diagnose.jobs.parameters import check_ranges
 if TYPE_CHECKING:
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.progress import Progress
-    from tonescope.diagnose.runtime.session import Session
     from tonescope.models.generator import Takes
+
+
+Needs = Literal["models", "judge", "nothing"]
+"""What a job is run on: a session of a generator and a judge, a judge alone, or no model at all."""
 
 
 class Evidence(Protocol):
@@ -91,20 +94,23 @@ class Job:
     Attributes:
         parameters: what can be asked (see :mod:`tonescope.diagnose.jobs.parameters`).
         result: gives the schema of what is found; a function, so that help and refusals need not import it.
-        run: does it.
+        run: does it, on what it ``needs``: a :class:`~tonescope.diagnose.runtime.session.Session`, a
+            :class:`~tonescope.diagnose.runtime.judge_session.JudgeSession`, or ``None``.
         views: shows it.
         check: refuses what no model could meet, before one is loaded; numbers out of their ranges, if nothing else.
         file: the name of its JSON file; the name of its row, if absent.
         duration: a sentence for its help that says how long it usually takes.
+        needs: which models it is run on; a command has the options of those alone.
         places: what was asked about by name: sites, locations and units, refused before weights are loaded where the
             model's files tell that it has no such place.
     """
 
     parameters: type[BaseModel]
     result: Callable[[], type[BaseModel]]
-    run: Callable[[Session, Any, Watch], Outcome]
+    run: Callable[[Any, Any, Watch], Outcome]
     views: Callable[[Any, Any], Sequence[View]]
     check: Callable[[Any], None] = check_ranges
     file: str | None = None
     duration: str = ""
+    needs: Needs = "models"
     places: Callable[[Any], Sequence[str]] = lambda parameters: ()

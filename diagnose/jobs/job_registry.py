@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from tonescope.diagnose.jobs.job import Job
 
-Kind = Literal["diagnosis", "report", "technique"]
-"""A diagnosis is about a prompt, a report about a model, a technique about a unit or location."""
+Kind = Literal["diagnosis", "report", "technique", "listening"]
+"""A diagnosis is about a prompt, a report about a model, a technique about a unit or location, a listening about sound
+that was made elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,18 @@ ROWS: list[Row] = [
         "diagnosis",
         "tonescope.diagnose.jobs.experiment_job",
         "Change units of your choice and hear what becomes of it, beside random units changed alike.",
+    ),
+    Row(
+        "listen",
+        "listening",
+        "tonescope.diagnose.jobs.listen_job",
+        "Hear files that were made elsewhere: genre over time, tempo, key, repetition, and whether it is as asked.",
+    ),
+    Row(
+        "plan",
+        "listening",
+        "tonescope.diagnose.jobs.plan_job",
+        "List what to ask a hosted generator for, so that the words of a prompt can be tested from outside.",
     ),
 ]
 

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 
 class Sounds:
-    """The sound of a generator's takes: 16-bit, clipped at full scale."""
+    """The sound of a generator's takes: 16-bit, clipped at full scale. A job that plays nothing has none."""
 
-    def __init__(self, generator: Generator) -> None:
-        self.generator, self.rate = generator, int(generator.sample_rate)
+    def __init__(self, generator: Generator | None) -> None:
+        self.generator, self.rate = generator, int(generator.sample_rate) if generator else 0
 
     def samples(self, takes: Takes, index: int) -> NDArray[np.float32]:
         """(samples,), or (samples, 2) of a stereo model. The judge hears the mean of both sides, people hear both."""
         wave = takes.waveform[index]
-        if self.generator.n_channels > 1:
+        if self.generator is not None and self.generator.n_channels > 1:
             wave = self.generator.channels(takes.pick([index]))[0].T
         return np.clip(wave.numpy(), -1.0, 1.0)
 

@@ -20,9 +20,12 @@ from tonescope.diagnose.store.run_list import Run, State, new_name
 from tonescope.models.errors import TonescopeError
 
 if TYPE_CHECKING:
+    from tonescope.diagnose.runtime.judge_session import JudgeSession
     from tonescope.diagnose.runtime.session import Session
     from tonescope.diagnose.store.workspace import Workspace
     from tonescope.models.generator import Takes
+
+    AnySession = Session | JudgeSession | None
 
 TOLD_EVERY = 0.5  # seconds; progress comes much more often, and each time it is kept costs a write
 EARLY_SOUNDS = "early_sounds"  # the key of a view
@@ -37,13 +40,13 @@ class Progress:
     seconds_left: float | None = None
 
 
-def new_run(job: str, parameters: BaseModel, session: Session, *, owner: str = "", worker: str, state: State) -> Run:
+def new_run(job: str, parameters: BaseModel, session: AnySession, *, owner: str = "", worker: str, state: State) -> Run:
     """A run that is to be put on the list."""
     return Run(
         name=new_name(),
         job=job,
         parameters=parameters.model_dump(mode="json"),
-        models=f"{session.generator.name}, heard by {session.judge.name}",
+        models=_models(session),
         owner=owner,
         title=title(parameters) or job,
         state=state,
@@ -53,12 +56,22 @@ def new_run(job: str, parameters: BaseModel, session: Session, *, owner: str = "
 
 
 def title(parameters: BaseModel) -> str:
-    """What a run is called: its first argument that is text, which is the prompt where it has one."""
+    """What a run is called: its first argument that is text, which is the prompt where it has one, or the first of a
+    list of files."""
     for name, field in type(parameters).model_fields.items():
         value = getattr(parameters, name)
+        if marked(field, Positional) and isinstance(value, list) and value:
+            value = value[0] if len(value) == 1 else f"{value[0]} and {len(value) - 1} more"
         if marked(field, Positional) and isinstance(value, str):
             return value
     return ""
+
+
+def _models(session: AnySession) -> str:
+    """Which models a run is computed with."""
+    judge, generator = getattr(session, "judge", None), getattr(session, "generator", None)
+    parts = [generator.name if generator else "", f"heard by {judge.name}" if judge else ""]
+    return ", ".join(filter(None, parts))
 
 
 def sentence(views: Sequence[View]) -> str:
@@ -76,11 +89,11 @@ class RunRecord:
         stop: looked for whenever something is told.
     """
 
-    def __init__(self, workspace: Workspace, run: Run, session: Session, stop: Stop | None = None) -> None:
+    def __init__(self, workspace: Workspace, run: Run, session: AnySession, stop: Stop | None = None) -> None:
         from tonescope.diagnose.report.sounds import Sounds
 
         self.name, self._runs, self._files = run.name, workspace.runs, workspace.files(run.name)
-        self._sounds, self._stop = Sounds(session.generator), stop or Stop()
+        self._sounds, self._stop = Sounds(getattr(session, "generator", None)), stop or Stop()
         self._told = Lock()
         self._stage, self._share, self._kept_at = "", 0.0, 0.0
         self._until: float | None = None
@@ -160,7 +173,7 @@ class RunRecord:
 
 
 @contextmanager
-def recorded(workspace: Workspace, job: str, parameters: BaseModel, session: Session) -> Iterator[RunRecord]:
+def recorded(workspace: Workspace, job: str, parameters: BaseModel, session: AnySession) -> Iterator[RunRecord]:
     """Put what is computed in the block on the list, under way; how it ends there is kept.
 
     Raises :class:`TonescopeError` where the workspace refuses.

@@ -22,11 +22,12 @@ from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.cache import cache_folder
+from tonescope.diagnose.runtime.judge_session import taxonomy_of
 from tonescope.diagnose.runtime.progress import Progress
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.store.traces import TraceSpec
-from tonescope.diagnose.taxonomy import Taxonomy, common, from_rows
+from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models import loading
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling
@@ -65,8 +66,7 @@ class Session:
         if judge is None:
             judge = loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE
         loading.find(model, "generator")  # a wrong name is told before a judge is fetched
-        rows = loading.judge_rows(judge)
-        taxonomy = from_rows(rows) if rows else common()
+        taxonomy = taxonomy_of(judge)
         generator = loading.load_generator(model, device, dtype, adapter)
         listener = loading.load_judge(judge, taxonomy.labels, device)
         if judge == loading.EMBEDDED and model != loading.EMBEDDED:

@@ -12,6 +12,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.ui.cli.given import check_given
 
 if TYPE_CHECKING:
+    from tonescope.diagnose.runtime.judge_session import JudgeSession
     from tonescope.diagnose.runtime.session import Session
 
 PANEL = "Models"
@@ -93,3 +94,49 @@ class ModelOptions:
 
             denoise_in(session.generator, self.denoising_steps)
         return session
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """Who listens to sound that is there already, and where.
+
+    Raises :class:`tonescope.models.errors.TonescopeError` for a blank name.
+    """
+
+    judge: Annotated[
+        str,
+        typer.Option(
+            "--judge",
+            metavar="embedded|HUB_ID|FOLDER",
+            help="The model that listens, such as laion/larger_clap_music for music at large.",
+            rich_help_panel=PANEL,
+        ),
+    ] = "embedded"
+    device: Device = "cpu"
+
+    def __post_init__(self) -> None:
+        check_given(vars(self))
+
+    def check_places(self, names: Sequence[str]) -> None:
+        """A judge has no places."""
+
+    def open(self) -> JudgeSession:
+        """A session on it."""
+        from tonescope.diagnose.runtime.judge_session import JudgeSession
+
+        return JudgeSession.open(self.judge, self.device)
+
+
+@dataclass(frozen=True)
+class NoModels:
+    """For what needs no model."""
+
+    def check_places(self, names: Sequence[str]) -> None:
+        """There are none."""
+
+    def open(self) -> None:
+        """Nothing."""
+
+
+AnyModels = ModelOptions | JudgeOptions | NoModels
+OPTIONS: dict[str, type[AnyModels]] = {"models": ModelOptions, "judge": JudgeOptions, "nothing": NoModels}

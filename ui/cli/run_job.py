@@ -14,13 +14,13 @@ from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.job_registry import Row
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
-from tonescope.ui.cli.model_options import ModelOptions
+from tonescope.ui.cli.model_options import AnyModels
 from tonescope.ui.cli.output_options import OutputOptions
 
 if TYPE_CHECKING:
     from tonescope.diagnose.report.folder_lock import FolderLock
     from tonescope.diagnose.report.view import View
-    from tonescope.diagnose.runtime.session import Session
+    from tonescope.diagnose.runtime.run_record import AnySession
     from tonescope.diagnose.store.workspace import Workspace
 
 
@@ -43,7 +43,7 @@ class _Run:
         self.timings[what] = round(time.perf_counter() - (self.started if since is None else since), 3)
 
 
-def run_job(row: Row, parameters: BaseModel, models: ModelOptions, output: OutputOptions) -> None:
+def run_job(row: Row, parameters: BaseModel, models: AnyModels, output: OutputOptions) -> None:
     """Run a job and hand out what it finds.
 
     Raises :class:`TonescopeError` for what cannot be done; nothing is half written then.
@@ -99,7 +99,9 @@ def _to_show(name: str, output: OutputOptions) -> str:
     return " ".join(["tonescope runs show", name, *elsewhere])
 
 
-def _outcome(run: _Run, session: Session, parameters: BaseModel, watch: Watch, workspace: Workspace | None) -> Outcome:
+def _outcome(
+    run: _Run, session: AnySession, parameters: BaseModel, watch: Watch, workspace: Workspace | None
+) -> Outcome:
     if workspace is None:
         return run.job.run(session, parameters, watch)
     from tonescope.diagnose.runtime.run_record import recorded
@@ -140,12 +142,12 @@ def _timed(run: _Run, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _written(run: _Run, claim: FolderLock, session: Session, outcome: Outcome, views: Sequence[View]) -> Outcome:
+def _written(run: _Run, claim: FolderLock, session: AnySession, outcome: Outcome, views: Sequence[View]) -> Outcome:
     from tonescope.diagnose.report.output_folder import write
     from tonescope.diagnose.report.sounds import Sounds
 
     begun = time.perf_counter()
-    name, sounds = run.job.file or run.row.name, Sounds(session.generator)
+    name, sounds = run.job.file or run.row.name, Sounds(getattr(session, "generator", None))
     result = write(claim.folder, name, outcome.result, outcome.evidence, views, sounds)
     run.mark("write", begun)
     return Outcome(result, outcome.evidence)

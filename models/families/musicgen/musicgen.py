@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torchaudio
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -194,6 +195,20 @@ class MusicGen(Replaying):
             lined_up = [by_step[book, start : start + frames] for book, start in enumerate(self.delay)]
             found.append(torch.stack(lined_up))
         return torch.stack(found)
+
+    # --- sound from elsewhere ----------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def encode(self, waveform: Tensor, rate: int, prompt: str) -> Takes:
+        """Takes of codes that the codec finds for (takes, samples) at ``rate`` Hz; both sides of a stereo model are
+        given the same. Codes are lined up by frame, as those of a generation are; a replay delays them."""
+        sound = torchaudio.functional.resample(waveform, rate, int(self.sample_rate))
+        one = self.codec.encode(sound)[:, : self.n_codebooks // self.n_channels]
+        codes = one.repeat_interleave(self.n_channels, dim=1)  # codebook by codebook: left, right
+        if codes.shape[1] != self.n_codebooks:
+            raise ValueError(f"the codec gives {one.shape[1]} codebooks a side, too few for {self.n_codebooks}")
+        heard = self.sides(codes).mean(1).float().cpu()
+        return Takes((prompt,) * len(codes), tuple(range(len(codes))), {"codes": codes.cpu()}, heard)
 
     # --- what it costs -----------------------------------------------------------------------------------------------
 
