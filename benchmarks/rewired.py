@@ -279,15 +279,14 @@ def by_hand(recipe: Recipe, generator: Generator) -> tuple[Unit | Location, ...]
 
 
 @torch.no_grad()
-def check(context: Context, recipe: Recipe, known: Statistics, takes: int = CHECKED_TAKES) -> Check:
-    """Play the rewired copy, as it is, with all rewired units muted, and with each alone muted."""
+def check(
+    context: Context, recipe: Recipe, known: Statistics, takes: int = CHECKED_TAKES, *, muted: bool = True
+) -> Check:
+    """Play the rewired copy, as it is, and, if that is asked, with all rewired units and with each alone muted."""
     generator, judge = context.generator, context.listener
     targets = by_hand(recipe, generator)
-    edits = [
-        None,
-        Edit(targets),
-        *(Edit((unit,)) for unit in (targets if recipe.kind in ("stand-ins", "pair") else ())),
-    ]
+    alone = targets if recipe.kind in ("stand-ins", "pair") else ()
+    edits = [None, *(Edit(group) for group in (targets, *((unit,) for unit in alone)) if muted)]
     seeds = list(range(CHECK_SEED, CHECK_SEED + takes))
     with rewired(generator, recipe, known):
         rows = [edit for edit in edits for _ in seeds]
@@ -296,7 +295,7 @@ def check(context: Context, recipe: Recipe, known: Statistics, takes: int = CHEC
     parts = [heard[start : start + takes] for start in range(0, len(heard), takes)]
     drifted = [row for row in range(takes) if parts[0][row] == recipe.target]
     back = [sum(part[row] != recipe.target for row in drifted) for part in parts[1:]]
-    return Check(len(drifted), back[0], back[1:])
+    return Check(len(drifted), back[0] if back else 0, back[1:])
 
 
 def fits(recipe: Recipe, found: Check, takes: int = CHECKED_TAKES) -> bool:
