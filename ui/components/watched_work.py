@@ -1,0 +1,81 @@
+"""Work in a thread of its own, watched by a generator: who stops watching ends it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any
+
+from tonescope.models.errors import TonescopeError
+from tonescope.ui.workshop import Workshop
+
+OFTEN = 0.25  # seconds between two looks; a watcher that left is noticed no later
+STOPPED = "the run was stopped."
+
+Tell = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What is being done, and how much of the whole is done."""
+
+    name: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of it."""
+
+    value: Any
+
+
+def watched_work(workshop: Workshop, owner: str | None, work: Callable[[Tell], Any]) -> Iterator[Stage | Done]:
+    """Do something for an owner, one thing at a time in a workshop, and give each stage as it is reached, at last the
+    result.
+
+    The generator gives the stage again while nothing changes, so that it can be closed at any time: then the work ends
+    at its next stage.
+
+    Args:
+        work: what to do; it is given a function that has to be told every stage, and that raises when it has to end.
+
+    Raises:
+        TonescopeError: it was stopped.
+        Exception: whatever the work raised.
+    """
+    told: SimpleQueue[Stage | Done | BaseException] = SimpleQueue()
+    with workshop.work(owner) as stop:
+
+        def tell(name: str, share: float) -> None:
+            if stop.is_set():
+                raise TonescopeError(STOPPED)
+            told.put(Stage(name, share))
+
+        def run() -> None:
+            try:
+                with workshop.work(owner) as also_stopped, workshop.one_at_a_time:
+                    if also_stopped.is_set():
+                        stop.set()
+                    tell("start", 0.0)
+                    told.put(Done(work(tell)))
+            except BaseException as error:  # it is raised again where it is watched
+                told.put(error)
+
+        Thread(target=run, daemon=True).start()
+        last: Stage | Done = Stage("wait", 0.0)
+        try:
+            while not isinstance(last, Done):
+                try:
+                    came = told.get(timeout=OFTEN)
+                except Empty:
+                    yield last
+                    continue
+                if isinstance(came, BaseException):
+                    raise came
+                last = came
+                yield last
+        finally:
+            stop.set()
