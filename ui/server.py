@@ -45,6 +45,7 @@ from tonescope.ui.workshop import Workshop
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 with without_proxies():
     import gradio as gr
+    import gradio.routes
 
     from tonescope.ui.components.theme import theme
 
@@ -86,16 +87,11 @@ def build(workshop: Workshop, rows: Sequence[page_registry.Row] | None = None) -
     """All pages as one gradio app, without anything around it."""
     first, *others = page_registry.ROWS if rows is None else rows
     with gr.Blocks(title=NAME, analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as blocks:
-        _place(first, workshop)
+        first.load()(workshop)
     for row in others:
         with blocks.route(row.title, f"/{row.path}"):
-            _place(row, workshop)
+            row.load()(workshop)
     return blocks
-
-
-def _place(row: page_registry.Row, workshop: Workshop) -> None:
-    gr.Navbar(visible=False)  # the frame has its own
-    row.load()(workshop)
 
 
 def app(
@@ -121,6 +117,8 @@ def app(
     options = (options or ServerOptions()).checked()
     rows = list(page_registry.ROWS)
     workshop = workshop or Workshop(session, options.memory_gib)
+    # Read when it was imported, from an environment that named another folder, which may be someone else's.
+    gradio.routes.DEFAULT_TEMP_DIR = str(folder)
     frame = Frame([Link(row.path, row.title, row.is_listed) for row in rows], options.root_path)
     taken = frozenset(kind for row in rows for kind in row.takes)
     hosts = Hosts.of(options.allowed_hosts, listening is None or listening.is_local)
@@ -155,7 +153,6 @@ class _Outermost:
                 self._tell(scope, error)
         else:
             await send({"type": "websocket.close", "code": 1008})
-
 
     def _tell(self, scope: Scope, error: Exception) -> None:
         """Anyone can ask for what makes gradio fail, so that is one line."""

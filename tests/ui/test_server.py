@@ -53,9 +53,12 @@ def process(folder: Path, **environment: str) -> Iterator[tuple[subprocess.Popen
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "terminated"])
-def test_case_with_system_proxies_it_serves_and_ends_with_what_runs(tmp_path: Path, sent: signal.Signals) -> None:
+def test_case_with_system_proxies_and_a_foreign_temporary_folder_it_serves_and_ends(
+    tmp_path: Path, sent: signal.Signals
+) -> None:
     proxies = {name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")}
     proxies |= {"ALL_PROXY": "socks5://127.0.0.1:9"}
+    (tmp_path / "gradio").write_text("someone else's")  # where gradio by itself would put its files
     with process(tmp_path, **proxies) as (running, url):
         with httpx.Client(base_url=url.rstrip("/"), trust_env=False, timeout=20) as asking:
             while True:
@@ -69,11 +72,12 @@ def test_case_with_system_proxies_it_serves_and_ends_with_what_runs(tmp_path: Pa
             begun = asking.post("/gradio_api/call/v2/diagnose", json=long)
             assert begun.status_code == 200, begun.text
             time.sleep(0.5)
-        assert list(tmp_path.iterdir())
+        assert list(tmp_path.glob("tonescope-ui-*"))
         running.send_signal(sent)
         assert running.wait(timeout=30) == 0
         assert running.stderr is not None and "Stopped." in running.stderr.read()
-    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.glob("tonescope-ui-*"))
+    assert (tmp_path / "gradio").read_text() == "someone else's"
 
 
 def test_closing_twice_is_harmless_and_gives_the_port_back() -> None:
@@ -96,7 +100,7 @@ def test_what_cannot_be_served_is_told_before_models_are_loaded(tmp_path: Path) 
         ("--allowed-hosts", "http://x.org"): "no name of a host",
         ("--auth", str(tmp_path / "nobody")): "tonescope account",
         ("--auth", ""): "--auth was given nothing",
-        ("--memory", "0"): "--memory",
+        ("--memory", "0"): "0 GiB of memory",
     }
     for given, told in refused.items():
         extra = () if "--port" in given else ("--port", "0")

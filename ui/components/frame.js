@@ -30,7 +30,7 @@
     // Gradio and what is drawn inside it go by this class; it sets it by the system alone.
     const body = document.body;
     if (body && body.classList.contains("dark") !== dark) body.classList.toggle("dark", dark);
-    for (const input of document.querySelectorAll("input[name=ts-colours]")) input.checked = input.value === choice;
+    for (const input of document.querySelectorAll("input[name=frame-colours]")) input.checked = input.value === choice;
     if (changed) document.dispatchEvent(new CustomEvent("tonescope-colours", {detail: {dark}}));
   }
 
@@ -38,7 +38,7 @@
   system.addEventListener("change", paint);
   addEventListener("storage", event => { if (event.key === KEY) paint(); });
   document.addEventListener("change", event => {
-    if (event.target.name !== "ts-colours") return;
+    if (event.target.name !== "frame-colours") return;
     keep(event.target.value);
     paint();
   });
@@ -46,7 +46,7 @@
     paint();
     new MutationObserver(paint).observe(document.body, {attributes: true, attributeFilter: ["class"]});
     // A link to the place where one is would otherwise not move the focus in every browser.
-    document.querySelector(".ts-skip")?.addEventListener("click", event => {
+    document.querySelector(".frame-skip")?.addEventListener("click", event => {
       event.preventDefault();
       document.getElementById("content").focus();
     });

@@ -118,7 +118,8 @@ def look() -> str:
     if found is None:
         raise ValueError("the style of a report does not begin with its colours")
     day, night = found.groups()
-    return f":root {{{day}}}\n:root[data-theme=dark] {{{night}}}\n{style}"
+    # Within :root its rules weigh more than gradio's resets, which come later.
+    return f":root {{{day}}}\n:root[data-theme=dark] {{{night}}}\n:root {{\n{style}\n}}\n"
 
 
 ASSETS: list[tuple[str, str, Callable[[], str]]] = [

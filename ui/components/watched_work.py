@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from tonescope.models.errors import TonescopeError
@@ -47,35 +47,35 @@ def watched_work(workshop: Workshop, owner: str | None, work: Callable[[Tell], A
         Exception: whatever the work raised.
     """
     told: SimpleQueue[Stage | Done | BaseException] = SimpleQueue()
-    with workshop.work(owner) as stop:
+    left = Event()  # nobody watches any more
 
-        def tell(name: str, share: float) -> None:
-            if stop.is_set():
-                raise TonescopeError(STOPPED)
-            told.put(Stage(name, share))
+    def run() -> None:
+        try:
+            with workshop.work(owner) as stop:
 
-        def run() -> None:
-            try:
-                with workshop.work(owner) as also_stopped, workshop.one_at_a_time:
-                    if also_stopped.is_set():
-                        stop.set()
+                def tell(name: str, share: float) -> None:
+                    if stop.is_set() or left.is_set():
+                        raise TonescopeError(STOPPED)
+                    told.put(Stage(name, share))
+
+                with workshop.one_at_a_time:
                     tell("start", 0.0)
                     told.put(Done(work(tell)))
-            except BaseException as error:  # it is raised again where it is watched
-                told.put(error)
+        except BaseException as error:  # it is raised again where it is watched
+            told.put(error)
 
-        Thread(target=run, daemon=True).start()
-        last: Stage | Done = Stage("wait", 0.0)
-        try:
-            while not isinstance(last, Done):
-                try:
-                    came = told.get(timeout=OFTEN)
-                except Empty:
-                    yield last
-                    continue
-                if isinstance(came, BaseException):
-                    raise came
-                last = came
+    Thread(target=run, daemon=True).start()
+    last: Stage | Done = Stage("wait", 0.0)
+    try:
+        while not isinstance(last, Done):
+            try:
+                came = told.get(timeout=OFTEN)
+            except Empty:
                 yield last
-        finally:
-            stop.set()
+                continue
+            if isinstance(came, BaseException):
+                raise came
+            last = came
+            yield last
+    finally:
+        left.set()

@@ -173,7 +173,7 @@ def build(workshop: Workshop) -> None:
     gr.api(diagnose, api_name="diagnose", concurrency_limit=None)
     _html(f'<div class="tonescope"><p>{INTRODUCTION}</p></div>')
     with gr.Row():
-        prompt = gr.Textbox(label="Prompt", placeholder=EXAMPLES[0], scale=5, max_length=2000, autofocus=True)
+        prompt = gr.Textbox(label="Prompt", placeholder=EXAMPLES[0], scale=5, min_width=280, max_length=2000)
         button = gr.Button("Diagnose", variant="primary", scale=1)
         stop = gr.Button("Stop", scale=0, min_width=80)
     gr.Examples([[example] for example in EXAMPLES], inputs=[prompt], label="Try")
@@ -189,6 +189,7 @@ def build(workshop: Workshop) -> None:
             "foil": gr.Dropdown(labels, value="", label="Explain against", info="empty: what was asked"),
             "intended": gr.Dropdown(labels, value="", label="Genre you meant", info="empty: read from the prompt"),
         }
+    progress_shown = gr.HTML(min_height=64, apply_default_css=False)
     found = gr.State(None, time_to_live=KEPT_SECONDS)
     gr.render(found)(show)
     with gr.Column(visible=False) as results, gr.Accordion("Everything as JSON", open=False):
@@ -202,5 +203,12 @@ def build(workshop: Workshop) -> None:
         [found, results],
         api_visibility="private",
     )
-    running = asked.then(run, set(fields.values()), outputs, concurrency_limit=1, api_visibility="private")
+    running = asked.then(
+        run,
+        set(fields.values()),
+        outputs,
+        concurrency_limit=1,
+        show_progress_on=progress_shown,
+        api_visibility="private",
+    )
     stop.click(halt, cancels=[running], api_visibility="private")

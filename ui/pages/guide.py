@@ -13,4 +13,4 @@ def build(workshop: Workshop) -> None:
     """The page; nothing on it needs the models."""
     del workshop
     text = (files(__package__ or "") / "guide.html").read_text(encoding="utf-8")
-    gr.HTML(f'<div class="tonescope ts-reading">{text}</div>', apply_default_css=False)
+    gr.HTML(f'<div class="tonescope frame-reading">{text}</div>', apply_default_css=False)
