@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Event, Lock
+from threading import Lock
 from typing import TYPE_CHECKING
+
+from tonescope.diagnose.runtime.stopping import Stop, Stopped, stoppable
+from tonescope.models.errors import TonescopeError
 
 if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
+
+OFTEN = 0.2  # seconds between two looks whether something that waits was stopped
+STOPPED = "the run was stopped."
 
 
 @dataclass
@@ -19,25 +25,37 @@ class Workshop:
     Attributes:
         session: the models.
         memory_gib: how much more memory a run may use; without it, most of what is free.
-        one_at_a_time: held by whoever computes.
     """
 
     session: Session
     memory_gib: float | None = None
-    one_at_a_time: Lock = field(default_factory=Lock)
-    _running: set[tuple[str | None, Event]] = field(default_factory=set)
+    _one_at_a_time: Lock = field(default_factory=Lock)
+    _running: set[tuple[str | None, Stop]] = field(default_factory=set)
     _closed: bool = False
 
     @contextmanager
-    def work(self, owner: str | None) -> Iterator[Event]:
-        """Work for an owner, waiting or going on; the event that is given is set when it has to end."""
-        stop = Event()
+    def computing(self, owner: str | None) -> Iterator[Stop]:
+        """Compute for an owner in the block, one at a time: wait for others, and end as soon as that is asked for.
+
+        Raises:
+            TonescopeError: it was stopped, while it waited or while it went on.
+        """
+        stop = Stop()
         entry = (owner, stop)
         self._running.add(entry)
-        if self._closed:
-            stop.set()
         try:
-            yield stop
+            if self._closed:
+                stop.ask()
+            while not self._one_at_a_time.acquire(timeout=OFTEN):
+                stop.check()
+            try:
+                stop.check()
+                with stoppable(self.session, stop):
+                    yield stop
+            finally:
+                self._one_at_a_time.release()
+        except Stopped:
+            raise TonescopeError(STOPPED) from None
         finally:
             self._running.discard(entry)
 
@@ -45,13 +63,13 @@ class Workshop:
         """End what goes on or waits for one owner."""
         for whose, stop in list(self._running):
             if whose == owner:
-                stop.set()
+                stop.ask()
 
     def close(self) -> None:
         """End everything, and let nothing new begin."""
         self._closed = True
         for _, stop in list(self._running):
-            stop.set()
+            stop.ask()
 
     @property
     def is_busy(self) -> bool:

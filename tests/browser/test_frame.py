@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import NARROW, WIDE
+from tests.browser.conftest import AXE, NARROW, WIDE
 from tests.ui.serving import serving
 
 PAGES = ("", "guide")
@@ -22,6 +22,15 @@ def app() -> Iterator[str]:
         yield served.url
 
 
+def violations(page: Any) -> list[str]:
+    """What axe-core finds wrong. It comes in past the page's policy, which lets no script in that is not its own."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is not there: `make browser`")
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [f"{rule['id']}: {node['html'][:160]}" for rule in found for node in rule["nodes"]]
+
+
 def luminance(page: Any) -> float:
     """How light the ground is, 0 to 1."""
     numbers = page.evaluate(PAPER).removeprefix("rgb(").removesuffix(")").split(",")
@@ -32,18 +41,13 @@ def luminance(page: Any) -> float:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_pages_load_hold_by_axe_and_do_not_scroll_sideways(
-    show: Callable[..., Any],
-    axe: Callable[..., list[str]],
-    app: str,
-    path: str,
-    dark: bool,
-    size: dict[str, int],
+    show: Callable[..., Any], app: str, path: str, dark: bool, size: dict[str, int]
 ) -> None:
     page = show(app + path, dark=dark, size=size)
     page.wait_for_selector(READY)
     assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
     assert (luminance(page) < 0.3) == dark
-    assert axe(page) == []
+    assert violations(page) == []
 
 
 def test_pages_lead_to_one_another_and_back(show: Callable[..., Any], app: str) -> None:
@@ -106,16 +110,16 @@ def test_the_content_can_be_skipped_to(show: Callable[..., Any], app: str) -> No
     assert page.evaluate("document.activeElement.id") == "content" and page.url.endswith("/guide")
 
 
-def test_a_diagnosis_is_made_on_the_page_and_an_error_is_one_sentence(show: Callable[..., Any], app: str) -> None:
+def test_an_error_is_one_sentence_and_stop_ends_what_runs(show: Callable[..., Any], app: str) -> None:
     page = show(app, size=NARROW)
-    page.get_by_label("Prompt", exact=True).fill("<img src=x onerror=window.broken=1>")
-    page.get_by_role("button", name="Diagnose").click()
-    page.get_by_text("no word in it").or_(page.get_by_text("img src=x")).first.wait_for(timeout=60_000)
-    page.get_by_label("Prompt", exact=True).fill("smooth jazz")
-    page.get_by_role("button", name="Settings").click()
-    page.get_by_label("number input for Takes").fill("1")
-    page.get_by_label("number input for Seconds").fill("1")
-    page.get_by_role("button", name="Diagnose").click()
-    page.get_by_text("What to try next").first.wait_for(timeout=180_000)
+    prompt, button = page.get_by_label("Prompt", exact=True), page.get_by_role("button", name="Diagnose")
+    prompt.fill("!!!")
+    button.click()
+    page.get_by_text("no word in it").first.wait_for(timeout=60_000)
+    prompt.fill("<img src=x onerror=window.broken=1> jazz")
+    button.click()
+    page.get_by_role("progressbar").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("progressbar").wait_for(state="detached", timeout=60_000)
     assert page.evaluate("window.broken") is None
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]

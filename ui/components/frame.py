@@ -19,10 +19,15 @@ NAME = "Tonescope"
 ADDRESS = "/tonescope"  # under which the frame's own files are
 COLOURS = (("light", "Light"), ("dark", "Dark"), ("system", "As the system"))
 
-# What gradio's page says of itself for networks, a manifest that ignores the path in front, and a base by which a link
-# within the page would leave it.
 _REMOVED = re.compile(
-    r'<meta\s+(?:property|name)="(?:og|twitter):[^>]*>|<link\s+rel="manifest"[^>]*>|<base\s[^>]*>\s*', re.DOTALL
+    r"""
+    <meta\s+(?:property|name)="(?:og|twitter):[^>]*>            # what gradio's page says of itself for networks
+    | <link\s[^>]*\brel="manifest"[^>]*>                        # ignores the path in front
+    | <base\s[^>]*>                                             # by which a link within the page would leave it
+    | <link\s[^>]*\bhref="https?:[^>]*>                         # fonts and scripts from elsewhere
+    | <script\s[^>]*\bsrc="https?:[^>]*>\s*</script>
+    """,
+    re.VERBOSE,
 )
 
 _COLOURS = re.compile(r"\s*\.tonescope \{([^}]*)\}\s*\.dark \{\s*\.tonescope \{([^}]*)\}\s*\}")

