@@ -10,6 +10,7 @@ import gradio as gr
 import httpx
 
 from tests import tiny
+from tonescope.models.errors import TonescopeError
 from tonescope.ui import server
 from tonescope.ui.pages.page_registry import Row
 from tonescope.ui.server import ServerOptions, Serving
@@ -38,7 +39,7 @@ def build(workshop: Workshop) -> None:
     gr.api(fail, api_name="fail")
 
 
-class TonescopeFailure(server.TonescopeError):
+class TonescopeFailure(TonescopeError):
     """An error for the user, with HTML in it."""
 
     def __init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import httpx
 import pytest
@@ -75,6 +76,7 @@ def test_errors_tell_nothing_of_what_is_inside(asking: httpx.Client, capsys: pyt
     assert call(asking, "fail", "no such thing")[0] == "error"
     joined = asking.post("/gradio_api/queue/join", json={"data": [], "fn_index": 999, "session_hash": "a"})
     assert joined.status_code < 600 and "Traceback" not in joined.text
-    for body in ({}, {"data": None}, {"data": 1}, []):
+    bodies: list[Any] = [{}, {"data": None}, {"data": 1}, []]
+    for body in bodies:
         answer = asking.post("/gradio_api/call/who", json=body)
         assert "Traceback" not in answer.text and "site-packages" not in answer.text
