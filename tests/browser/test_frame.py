@@ -12,7 +12,7 @@ from tests.ui.serving import serving
 
 PAGES = ("", "guide")
 PAPER = "getComputedStyle(document.body).backgroundColor"
-READY = ".gradio-container .block, .frame-reading"
+READY = ".gradio-container:not(:has(p.loading)) :is(.block, .frame-reading)"
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,7 @@ def test_colours_are_kept_over_pages_and_reloads(show: Callable[..., Any], app: 
     page.get_by_role("radio", name="As the system").check()
     assert luminance(page) > 0.7
     page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(300)
     assert luminance(page) < 0.3
 
 

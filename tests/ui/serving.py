@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
 import httpx
+import pytest
 
 from tests import tiny
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import server
+from tonescope.ui.pages import page_registry
 from tonescope.ui.pages.page_registry import Row
 from tonescope.ui.server import ServerOptions, Serving
 from tonescope.ui.web.uploads import Kind
@@ -54,11 +56,14 @@ class DiskFull(OSError):
 
 
 @contextmanager
-def serving(options: ServerOptions | None = None, **named: Any) -> Iterator[Serving]:
-    """The app of a tiny session while the block lasts."""
-    with server.launch(
-        tiny.session(), port=0, open_browser=False, wait=False, options=options or ServerOptions(), **named
-    ) as served:
+def serving(options: ServerOptions | None = None, *, rows: Sequence[Row] = (), **named: Any) -> Iterator[Serving]:
+    """The app of a tiny session, with some pages more, while the block lasts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page_registry, "ROWS", [*page_registry.ROWS, *rows])
+        served = server.launch(
+            tiny.session(), port=0, open_browser=False, wait=False, options=options or ServerOptions(), **named
+        )
+    with served:
         yield served
 
 

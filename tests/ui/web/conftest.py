@@ -8,17 +8,14 @@ import httpx
 import pytest
 
 from tests.ui.serving import TOY, client, serving
-from tonescope.ui.pages import page_registry
 from tonescope.ui.server import Serving
 
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[Serving]:
     """The app with one page more, which takes files."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page_registry, "ROWS", [*page_registry.ROWS, TOY])
-        with serving() as found:
-            yield found
+    with serving(rows=[TOY]) as found:
+        yield found
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import httpx
 import pytest
 
 from tests.ui.serving import TOY, call, client, serving
-from tonescope.ui.pages import page_registry
 from tonescope.ui.server import ServerOptions, Serving
 from tonescope.ui.web import accounts, sign_in
 from tonescope.ui.web.accounts import keep
@@ -36,10 +35,8 @@ def people(tmp_path_factory: pytest.TempPathFactory, _cheap_hashes: None) -> Pat
 
 @pytest.fixture(scope="module")
 def guarded(people: Path) -> Iterator[Serving]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page_registry, "ROWS", [*page_registry.ROWS, TOY])
-        with serving(ServerOptions(accounts=people)) as found:
-            yield found
+    with serving(ServerOptions(accounts=people), rows=[TOY]) as found:
+        yield found
 
 
 @pytest.fixture
