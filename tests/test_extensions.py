@@ -22,8 +22,10 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.models import registry as models
 from tonescope.models.registry import Row as ModelRow
-from tonescope.ui import app as page
+from tonescope.ui import server
 from tonescope.ui.cli import app
+from tonescope.ui.pages import diagnose as page
+from tonescope.ui.workshop import Workshop
 
 PROMPT = "bright drums with piano"
 QUICK = ("--takes", "2", "--seconds", "0.5", "--candidates", "8", "--rounds", "1", "--test-words", "1", "--dose", "0")
@@ -143,7 +145,7 @@ def test_technique_and_report_work_on_the_toys(toys: tuple[str, str], tmp_path: 
 
 def test_the_page_shows_what_was_found(toys: tuple[str, str]) -> None:
     session = Session.open(*toys)
-    built = page.build(session)
+    built = server.build(Workshop(session))
     diagnose = next(block for block in built.fns.values() if block.fn is not None and block.fn.__name__ == "run")
     values = dict(zip(diagnose.inputs, (PROMPT, 2, 0.5, 1, 3.0, "", "bright"), strict=True))
     shown, data, _ = diagnose.fn(values)  # type: ignore[misc]

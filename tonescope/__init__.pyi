@@ -62,3 +62,6 @@ from .models.loading import load_judge as load_judge
 from .models.loading import load_tagger as load_tagger
 from .models.units import Location as Location
 from .models.units import Unit as Unit
+from .ui.server import ServerOptions as ServerOptions
+from .ui.server import app as app
+from .ui.server import launch as launch

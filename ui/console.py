@@ -211,7 +211,7 @@ def plain_errors() -> Iterator[None]:
         if isinstance(error, OSError) and _is_output_failing(error):
             silence_output()
             _fail(str(_cannot_write(error)))
-        _fail(_defect(error), DEFECT)
+        _fail(defect(error), DEFECT)
 
 
 def check_process() -> None:
@@ -257,7 +257,7 @@ def _is_close(option: str, other: str) -> bool:
     return SequenceMatcher(None, option.strip("-"), other.strip("-")).ratio() >= CLOSE
 
 
-def _defect(error: Exception) -> str:
+def defect(error: Exception) -> str:
     """Keep the traceback where it can be sent from, and say where; ``TONESCOPE_DEBUG=1`` shows it at once."""
     report = "".join(traceback.format_exception(error))
     if os.environ.get("TONESCOPE_DEBUG", "0") not in ("", "0"):
