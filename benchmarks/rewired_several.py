@@ -46,6 +46,7 @@ STRENGTHS: dict[Kind, tuple[float, ...]] = {
 COUNTS: dict[Kind, int] = {"stand-ins": 2, "pair": 2, "five": 5}
 SCANNED = 32  # units of one genre
 SCALES = (0.5, 0.75, 1.1, 1.6, 2.4, 3.6)
+SURELY = 2  # strengths at which a unit makes a take drift: one alone is chance
 WIDEST = 8  # stand-ins are drawn from: they drift at the most strengths, so that two at once are not too much
 DRAWS = 4  # sets of units
 FIRST_TAKES = 4  # that are looked at before the others
@@ -55,7 +56,8 @@ SCAN_SEED = 90_000
 
 @torch.no_grad()
 def working(context: Context, recipe: Recipe, known: Statistics) -> dict[str, list[float]]:
-    """Units that make a take drift alone, and the strengths of :data:`SCALES` at which they do."""
+    """Units that make a take drift alone, and the strengths of :data:`SCALES` at which they do, :data:`SURELY` at
+    least."""
     random = np.random.default_rng([SCAN_SEED, recipe.seed])
     places = [place for place in known.activations if place.site.key == "decoder.mlp"]
     last = max(place.layer for place in places)
@@ -72,7 +74,8 @@ def working(context: Context, recipe: Recipe, known: Statistics) -> dict[str, li
         with rewired(context.generator, replace(recipe, kind="neuron", units=(name,), strength=1.0), known):
             played = play(context, [recipe.prompt] * len(rows), [CHECK_SEED] * len(rows), rows)
         heard = hear(posterior(context.listener, played.waveform, context.rate), context.listener.labels)
-        if drifting := [scale for scale, label in zip(SCALES, heard, strict=True) if label == recipe.target]:
+        drifting = [scale for scale, label in zip(SCALES, heard, strict=True) if label == recipe.target]
+        if len(drifting) >= SURELY:
             found[name] = drifting
     return found
 
