@@ -33,6 +33,8 @@ FINALISTS = 8  # that are measured in all takes
 GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
 POOL = 31  # units whose contributions are told apart
 PARTNER = 0.3  # of the effect of a unit: so much at least does its partner
+TRIED_ONE_BY_ONE = 48  # locations: more of them are halved first, though all of a site may do other things than one
+SOMETHING = -1.0  # nats
 PAIR = 2
 FEW_UNITS = 6  # a larger set is no explanation: then a whole location is, if one does it
 TRIED_GROUPS = 4  # that are measured in all takes
@@ -280,12 +282,12 @@ def _keep_enough(course: _Course, found: SearchResult, turning: Sequence[Muted])
 
 
 def _narrowed(course: _Course, locations: Sequence[Location]) -> list[Muted]:
-    """Single locations that turn a few takes back, the strongest effect first: all layers of a site at once, then
-    halves of those that turn the takes back, or break the sound and so tell nothing; and so on."""
-    level: list[Group] = [
-        tuple(place for place in sorted(locations) if place.site == site)
-        for site in dict.fromkeys(place.site for place in locations)
-    ]
+    """Single locations that turn a few takes back, the strongest effect first. Of many, all layers of a site at once
+    are tried first, then halves of those that do something, or break the sound and so tell nothing; and so on."""
+    level: list[Group] = [(place,) for place in locations]
+    if len(locations) > TRIED_ONE_BY_ONE:
+        sites = dict.fromkeys(place.site for place in locations)
+        level = [tuple(place for place in sorted(locations) if place.site == site) for site in sites]
     singles: list[Muted] = []
     while level:
         tried = course.first(level)
@@ -293,7 +295,7 @@ def _narrowed(course: _Course, locations: Sequence[Location]) -> list[Muted]:
         level = [
             half
             for muted in tried
-            if len(muted.group) > 1 and (muted.turns or muted.broke)
+            if len(muted.group) > 1 and (muted.turns or muted.broke or muted.effect < SOMETHING)
             for half in (muted.group[: len(muted.group) // 2], muted.group[len(muted.group) // 2 :])
         ]
     return sorted(singles, key=_effect)

@@ -246,8 +246,9 @@ def _search(run: _Run, stage: Stage) -> None:
     found = search_causes(trials, ranked, others, places, short=trials.shortened(), advance=stage)
     if not found.group:
         found.group = _strongest(run, stage)
+        before = trials.rows
         found.trial = trials.measure([found.group])[0]
-        found.groups, found.rows = [*found.groups, found.trial], trials.rows
+        found.groups, found.rows = [*found.groups, found.trial], found.rows + trials.rows - before
     run.estimates = replace(run.estimates, search=found)
 
 
