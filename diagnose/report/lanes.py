@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tonescope.diagnose.schema import Badge
+Badge = Literal["observed", "estimated", "tested", "verified"]
+"""As in :mod:`tonescope.diagnose.schema`, which brings what a process that only shows a run does not need."""
 
 Meant = Literal["target", "asked", "other", "edit"]
 """What a stretch is coloured by: what is heard in place of what was asked; what was asked; anything else; a change."""

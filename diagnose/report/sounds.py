@@ -61,7 +61,7 @@ class Sounds:
         wave = takes.waveform[index]
         if self.generator is not None and self.generator.n_channels > 1:
             wave = self.generator.channels(takes.pick([index]))[0].T
-        return sixteen_bit(wave.numpy()) / np.float32(32768)
+        return sixteen_bit(wave.numpy()).astype(np.float32) / np.float32(32768)
 
     def write(self, path: Path, takes: Takes, index: int) -> None:
         """One take as a wav file."""

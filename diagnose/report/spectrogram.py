@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tonescope.diagnose.report.lanes import Spectrogram
@@ -49,16 +50,23 @@ def _lowest(rate: int) -> float:
 
 def _levels(wave: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     """Levels in dB (bands, columns) of windows that are evenly spaced over the sound."""
-    import torch
-    from torchaudio.functional import melscale_fbanks
-
     size = max(16, round(WINDOW_SECONDS * rate))
     bands = min(BANDS, size // 4)
     columns = int(min(COLUMNS, max(1, 4 * len(wave) // size)))
-    padded = torch.nn.functional.pad(torch.from_numpy(np.nan_to_num(wave)).float(), (size // 2, size))
-    starts = torch.linspace(0, max(0, len(wave) - 1), columns).long()
-    windows = padded.unfold(0, size, 1)[starts] * torch.hann_window(size)
-    power = torch.fft.rfft(windows, PADDING * size).abs().square()
-    filters = melscale_fbanks(power.shape[1], _lowest(rate), rate / 2, bands, rate, norm="slaney")
-    level: NDArray[np.float32] = (10 * (power @ filters).clamp_min(1e-10).log10()).T.numpy()
+    padded = np.pad(np.nan_to_num(wave).astype(np.float32), (size // 2, size))
+    starts = np.linspace(0, max(0, len(wave) - 1), columns).astype(int)
+    windows = sliding_window_view(padded, size)[starts] * np.hanning(size + 1)[:-1]
+    power = np.square(np.abs(np.fft.rfft(windows, PADDING * size)))
+    level: NDArray[np.float32] = 10 * np.log10(np.maximum(_filters(power.shape[1], bands, rate) @ power.T, 1e-10))
     return level
+
+
+def _filters(bins: int, bands: int, rate: int) -> NDArray[np.float64]:
+    """Triangles, evenly spaced in HTK mel, each of the same area (bands, bins)."""
+    low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (_lowest(rate), rate / 2))
+    corners = 700 * (10 ** (np.linspace(low, high, bands + 2) / 2595) - 1)
+    at, widths = np.linspace(0, rate / 2, bins), np.diff(corners)
+    up = (at - corners[:-2, None]) / widths[:-1, None]
+    down = (corners[2:, None] - at) / widths[1:, None]
+    shapes: NDArray[np.float64] = np.maximum(0, np.minimum(up, down)) * (2 / (corners[2:] - corners[:-2]))[:, None]
+    return shapes

@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from tests.browser import made_take
 from tests.diagnose.report import shown
+from tonescope.diagnose import schema
 from tonescope.diagnose.attribution.time_occlusion import Timeline
 from tonescope.diagnose.attribution.tracks import Tracks
-from tonescope.diagnose.report import diagnosis_views, experiment_views
+from tonescope.diagnose.report import diagnosis_views, experiment_views, lanes
 from tonescope.diagnose.report.lanes import Curves, Heat, Score, Stretches
 from tonescope.diagnose.report.player_data import listening
 from tonescope.diagnose.report.take_lanes import Reading
@@ -45,13 +46,13 @@ def test_what_is_heard_covers_the_take_without_gap_or_overlap() -> None:
 
 
 def test_a_changed_take_says_what_was_changed_and_which_lanes_are_of_another() -> None:
-    lanes = reading().changed("muted", 0, "decoder.3.mlp:1 muted", (1.0, 9.0))
-    assert [lane.title for lane in lanes] == [
+    drawn = reading().changed("muted", 0, "decoder.3.mlp:1 muted", (1.0, 9.0))
+    assert [lane.title for lane in drawn] == [
         "What was changed",  # nothing is known of what is heard in it
         "Words attended to (in the take as it is)",
         "What the units do (in the take as it is)",
     ]
-    assert isinstance(lanes[0], Stretches) and (lanes[0].stretches[0].start, lanes[0].stretches[0].end) == (1.0, 2.5)
+    assert isinstance(drawn[0], Stretches) and (drawn[0].stretches[0].start, drawn[0].stretches[0].end) == (1.0, 2.5)
 
 
 def test_what_a_diagnosis_lets_people_hear_has_lanes() -> None:
@@ -74,6 +75,10 @@ def test_an_edit_for_some_seconds_is_drawn_where_it_was() -> None:
     (part,) = changed.stretches
     assert (part.start, part.end) == (0.1, 0.3) and part.text == "decoder.1.mlp:5 set to 30"
     assert not any(lane.title == "What was changed" for lane in row[0].lanes)
+
+
+def test_badges_are_those_of_results() -> None:
+    assert lanes.Badge == schema.Badge  # written twice, for a page is shown where no model is
 
 
 def test_lanes_survive_json_and_are_told_apart_by_their_kind() -> None:
