@@ -1,7 +1,8 @@
 """Figures as HTML that needs no library: bars and lines, placed in per cent, so that text wraps and themes apply.
 
 A figure is plotly's dictionary. What the figures of this project use of that is read here: horizontal bars by name,
-with dots and error bars, and lines over numbers, with bands and error bars. Other figures are left to plotly.
+with dots and error bars, and lines over numbers, with bands, error bars, and blocks (upright bars of a width of their
+own). Other figures are left to plotly.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ COLOURS = {
     "#c9a79c": "--unsure",
     "#737a82": "--soft",
 }
+CYCLE = ("--target", "--asked", "--edit", "--heat", "--other")  # of series without a colour
 TICKS = 5
 MARGIN = 0.04  # of the span, left free at its ends
 
@@ -77,10 +79,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines on one scale; ``bands`` are filled paths with their colours."""
+    """Lines on one scale; ``bands`` are filled paths with their colours; ``blocks``, in per cent, stand on zero: left,
+    width, bottom, height, colour, text."""
 
     series: Sequence[Series]
     bands: Sequence[tuple[str, str]]
+    blocks: Sequence[tuple[float, float, float, float, str, str]]
     legend: Sequence[tuple[str, str]]
     across: Sequence[tuple[float, str]]
     up: Sequence[tuple[float, str]]
@@ -95,8 +99,16 @@ def chart(plot: Plot) -> Bars | Lines | None:
         fits = all(trace.get("type") == "bar" or trace.get("mode") == "markers" for trace in traces)
         return _bars(plot) if fits and all(map(_is_name, _ys(traces))) else None
     numbers = all(isinstance(x, int | float) for trace in traces for x in trace.get("x", []))
-    known = all(trace.get("type") == "scatter" and ("lines" in trace.get("mode", "lines")) for trace in traces)
+    known = all(_is_block(trace) or _is_line(trace) for trace in traces)
     return _lines(plot) if traces and numbers and known else None
+
+
+def _is_line(trace: Plot) -> bool:
+    return trace.get("type") == "scatter" and "lines" in trace.get("mode", "lines")
+
+
+def _is_block(trace: Plot) -> bool:
+    return trace.get("type") == "bar" and isinstance(trace.get("width"), list)
 
 
 # --- bars -------------------------------------------------------------------------------------------------------------
@@ -147,10 +159,12 @@ def _reach(traces: Sequence[Plot]) -> Iterator[float]:
 
 def _lines(plot: Plot) -> Lines:
     traces, layout = plot["data"], plot["layout"]
-    xs = [float(x) for trace in traces for x in trace["x"]]
+    xs = [float(x) for trace in traces if _is_line(trace) for x in trace["x"]]
+    xs += [edge for trace in traces if _is_block(trace) for x, width in _widths(trace) for edge in _edges(x, width)]
     left, right = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
     reached = [float(y) for trace in traces for y in trace["y"]]
     reached += [end for trace in traces for _, y, extra in _points(trace, "error_y", "x") for end in extra.ends(y)]
+    reached += [0.0] * any(map(_is_block, traces))
     yaxis = layout.get("yaxis", {})
     low, high = yaxis.get("range") or _span(reached)
     percent = "range" in yaxis
@@ -166,7 +180,7 @@ def _lines(plot: Plot) -> Lines:
 
     series = []
     for trace in traces:
-        if trace.get("fill"):
+        if trace.get("fill") or _is_block(trace):
             continue
         points = [(float(x), y, extra) for x, y, extra in _points(trace, "error_y", "x")]
         said = [extra.text or (f"{100 * y:.0f} %" if percent else signed(y)) for _, y, extra in points]
@@ -174,11 +188,22 @@ def _lines(plot: Plot) -> Lines:
         errors = [(across(x), up(y - extra.down), up(y + extra.up)) for x, y, extra in points if extra.up or extra.down]
         series.append(Series(unescape(trace.get("name", "")), _colour(_single(trace)), path(trace), dots, errors))
     bands = [(path(trace) + "Z", _colour(trace.get("fillcolor", ""))) for trace in traces if trace.get("fill")]
-    legend = [(unescape(trace["name"]), _colour(_single(trace))) for trace in traces if _in_legend(trace)]
+    blocks, legend = [], []
+    for number, trace in enumerate(traces):
+        own = _single(trace)
+        colour = _colour(own) if own or not _is_block(trace) else f"var({CYCLE[number % len(CYCLE)]})"
+        if _in_legend(trace):
+            legend.append((unescape(trace["name"]), colour))
+        for (x, width), y in zip(_widths(trace), trace["y"], strict=True) if _is_block(trace) else ():
+            start, end = map(across, _edges(x, width))
+            bottom, top = sorted((up(0.0), up(y)))
+            text = f"{unescape(trace.get('name', ''))} {x - width / 2:.4g}–{x + width / 2:.4g}: {y:.2f}"
+            blocks.append((start, round(end - start, 2), bottom, round(top - bottom, 2), colour, text))
     titles = [unescape(layout.get(axis, {}).get("title", {}).get("text", "")) for axis in ("xaxis", "yaxis")]
     return Lines(
         series,
         bands,
+        blocks,
         legend,
         [(across(x), f"{x:g}") for x in _ticks(left, right)],
         [(up(y), f"{100 * y:.0f} %" if percent else _plain(y)) for y in _ticks(low, high)],
@@ -213,6 +238,15 @@ def _points(trace: Plot, errors: str, names: str = "y") -> Iterator[tuple[Any, f
             float(value),
             _Extra(up, _item(bars.get("arrayminus"), at, up), str(_item(trace.get("text"), at, "")), _item(colour, at)),
         )
+
+
+def _widths(trace: Plot) -> list[tuple[float, float]]:
+    """The middle and width of each block."""
+    return [(float(x), float(width)) for x, width in zip(trace["x"], trace["width"], strict=True)]
+
+
+def _edges(x: float, width: float) -> tuple[float, float]:
+    return x - width / 2, x + width / 2
 
 
 def _item(values: Any, at: int, default: Any = "") -> Any:

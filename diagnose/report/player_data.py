@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonescope.diagnose.report import spectrogram
+from tonescope.diagnose.report.equal_loudness import matched_gains
 from tonescope.diagnose.report.lanes import Listening, Score, Take, Version
-from tonescope.diagnose.report.loudness import matched_gains
 
 if TYPE_CHECKING:
     from tonescope.diagnose.report.sounds import Playable

@@ -66,7 +66,8 @@ def page(title: str, views: Sequence[View], players: Playable | None = None) -> 
         plotly=_plotly() if any(chart(figure.plot) is None for view in views for figure in view.figures) else None,
         size=_SIZE,
     )
-    return made.replace(_SIZE, f"{len(made.encode()) / 1e6:.1f} MB")
+    size = len(made.encode())
+    return made.replace(_SIZE, f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB")
 
 
 def _place(view: View) -> int:

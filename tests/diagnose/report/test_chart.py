@@ -54,6 +54,19 @@ def test_lines_go_where_their_numbers_are() -> None:
     assert band[0].startswith("M0.0,") and band[0].endswith("Z") and lines.titles == ("seconds", "probability")
 
 
+def test_blocks_stand_where_their_windows_are() -> None:
+    bars = [
+        {"type": "bar", "name": "house", "x": [0.5, 1.5], "width": [1, 1], "y": [0.5, 1.0]},
+        {"type": "bar", "name": "polka", "x": [3.0], "width": [2], "y": [0.25]},
+    ]
+    lines = chart({"data": bars, "layout": {}})
+    assert isinstance(lines, Lines) and not lines.series
+    assert [block[:2] for block in lines.blocks] == [(0, 25), (25, 25), (50, 50)]
+    assert lines.blocks[1][3] == pytest.approx(4 * lines.blocks[2][3], abs=0.02)
+    assert lines.blocks[2][5] == "polka 2–4: 0.25" and {block[2] for block in lines.blocks} == {0}
+    assert lines.legend == [("house", "var(--target)"), ("polka", "var(--asked)")]
+
+
 def test_numbers_that_are_all_alike_have_a_scale() -> None:
     still = {"type": "scatter", "mode": "lines", "x": [1, 1], "y": [0, 0], "name": "still"}
     lines = chart({"data": [still], "layout": {}})
