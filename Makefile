@@ -11,7 +11,7 @@ COMPAT_ENV := .venv-compat
 LAION_ENV := .venv-laion
 LAION_MADE := build/laion
 
-.PHONY: demo test check compat compat-lowest compat-newest laion refresh setup ui clean
+.PHONY: demo test check browser compat compat-lowest compat-newest laion refresh setup ui clean
 
 demo: $(VENV)/installed  ## diagnose a prompt on the embedded models and show the result
 	$(BIN)/tonescope diagnose "$(PROMPT)" --out out/demo --overwrite --timings
@@ -26,6 +26,17 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# What tests/browser needs, as far as it can be had here; what is missing then, its tests say when they are skipped.
+AXE := 4.14.1
+browser: setup .browser/axe.min.js
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[browser]"
+	command -v chromium || apt-get install --yes --quiet chromium || echo "Install chromium, and run this again."
+
+.browser/axe.min.js:  ## axe-core (MPL 2.0), which is used by the tests and not handed on
+	mkdir -p .browser
+	cd .browser && npm pack --silent axe-core@$(AXE) >/dev/null \
+		&& tar -xzmf axe-core-$(AXE).tgz --strip-components=1 package/axe.min.js && rm axe-core-$(AXE).tgz
 
 compat: compat-lowest compat-newest  ## the invariants with other versions than those in constraints.txt
 
@@ -64,4 +75,4 @@ $(VENV)/ready: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(COMPAT_ENV) $(LAION_ENV) build dist *.egg-info out
+	rm -rf $(VENV) $(COMPAT_ENV) $(LAION_ENV) .browser build dist *.egg-info out

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -24,6 +25,9 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import contrast as log_odds
 from tonescope.models.judges.listening import listen
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.attribution.tracks import Tracks
 
 CLEAN = "untouched"
 
@@ -56,12 +60,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Played:
-    """The outcome of every variant, and the same takes untouched."""
+    """The outcome of every variant, and the same takes untouched; ``tracks``, what is known of them over time, where
+    that was looked at."""
 
     contrast: Contrast
     clean: Outcome
     outcomes: dict[str, Outcome]
     rate: int
+    tracks: Tracks | None = None
 
     @property
     def sounds(self) -> dict[str, Takes]:

@@ -14,6 +14,7 @@ from tonescope.diagnose.attribution.integrated_gradients import two_point_integr
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
+from tonescope.diagnose.attribution.tracks import with_tracks
 from tonescope.diagnose.causes.interchange import other_prompts, sources
 from tonescope.diagnose.causes.muting_trials import Group, MutingTrials, locations_of
 from tonescope.diagnose.causes.screening import Screening, screened_sites
@@ -285,9 +286,10 @@ def _verify(run: _Run, stage: Stage) -> None:
     bare = bare_word(run.intent, run.verdict, request.prompt)
     plan = Plan.make(run.estimates, request.settings, bare, lambda group: _interchange(run, group, bare))
     stage.note(run.playing_bytes)
-    run.played = verify(
+    played = verify(
         run.context, run.contrast, request.prompt, request.seeds.test, plan.variants, strict=False, advance=stage
     )
+    run.played = with_tracks(run.context, played, phrases=run.words, targets=plan.group, shown=plan.shown)
     timed = by_second(run.context, run.contrast, run.found, run.timeline, run.played.clean.takes)
     run.results = Reading(plan, run.played, timed).results(models.vocabulary)
 

@@ -13,6 +13,7 @@ from datetime import date
 
 from pydantic import BaseModel, ConfigDict
 
+from tonescope.diagnose.attribution.tracks import with_tracks
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import NEEDS_SOURCE, Branch, Edit, Kind, check_edit
@@ -25,6 +26,7 @@ from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
 from tonescope.diagnose.jobs.diagnosis import judged
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.intent import read_intent
+from tonescope.diagnose.prompts.phrases import phrases_in
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress
 from tonescope.diagnose.schema import Contrast, Source, TakeResult, Trial
@@ -210,6 +212,8 @@ def run(
     bytes_played = fits.each * min(fits.rows, takes_each * settings.takes)
     with clock.stage("play edited", bytes_played, clock.timings["play untouched"] * takes_each) as advance:
         played = verify(context, contrast, request.prompt, seeds.test, variants, advance=advance)
+        words = phrases_in(request.prompt, models.generator.read_text([request.prompt]))
+        played = with_tracks(context, played, phrases=words, targets=edit.targets, shown=(EDITED, CONTROL))
     if progress:
         progress("done", 1.0)
     return _experiment(bench, played, draws, intent.label), played

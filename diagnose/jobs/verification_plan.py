@@ -118,6 +118,17 @@ class Plan:
     cuts: tuple[float, ...] = ()
     interchange: Interchange | None = None
 
+    @property
+    def group(self) -> Group:
+        """The set; nothing where none was looked for."""
+        return self.estimates.search.group if self.estimates.search else ()
+
+    @property
+    def shown(self) -> list[str]:
+        """What people will listen to: the set muted, random units muted, and the prompt without a word."""
+        words = [names.word(word) for word in self.estimates.words]
+        return [name for name in (names.MUTED, names.CONTROL, *words) if name in {row.name for row in self.variants}]
+
     @classmethod
     def make(
         cls,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from tonescope.diagnose.jobs.variant_names import CONTROL, MUTED
 from tonescope.diagnose.report import next_steps, plots, sentences, shared_views, unit_views, why, wording
 from tonescope.diagnose.report.labels import label
+from tonescope.diagnose.report.lanes import Stretch
+from tonescope.diagnose.report.take_lanes import Reading
 from tonescope.diagnose.report.view import Cell, Sound, Table, Tone, View
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
     from tonescope.diagnose.jobs.diagnosis import Evidence
     from tonescope.diagnose.judging.verdict import Kind, Verdict
-    from tonescope.diagnose.schema import Badge, Diagnosis
+    from tonescope.diagnose.schema import Badge, CutPoint, Diagnosis
 
 TONES: Mapping[Kind, Tone] = {
     "match": "good",
@@ -124,18 +126,42 @@ def _hear(diagnosis: Diagnosis, evidence: Evidence) -> View:
     """The takes that everything was tested in: as they were, and with one thing changed, side by side."""
     outcomes, test = evidence.played.outcomes, diagnosis.drivers.group
     words = [word for word in (why.causing_words(diagnosis) or diagnosis.drivers.words) if word.verified][:HEARD_WORDS]
-    changed = {MUTED: f"with {wording.set_again(test)} muted"} if test else {}
-    changed |= {word.verified.variant: f"without “{word.word}”" for word in words if word.verified}
-    changed |= {CONTROL: "with random units muted instead"} if test else {}
+    changed = {MUTED: (f"with {wording.set_again(test)} muted", f"{wording.set_again(test)} muted")} if test else {}
+    changed |= {
+        word.verified.variant: (f"without “{word.word}”", f"“{word.word}” left out of the prompt")
+        for word in words
+        if word.verified
+    }
+    changed |= {CONTROL: ("with random units muted instead", "random units muted")} if test else {}
+    reading, moments = _reading(diagnosis, evidence), [_moment(diagnosis, cut) for cut in diagnosis.drivers.cut_points]
     rows = [
         [
-            Sound("as it is", "tested", row, take.heard),
-            *(Sound(told, name, row, outcomes[name].heard[row]) for name, told in changed.items() if name in outcomes),
+            Sound("as it is", "tested", row, take.heard, reading.untouched(row, moments) if reading else ()),
+            *(
+                Sound(told, name, row, outcomes[name].heard[row], reading.changed(name, row, what) if reading else ())
+                for name, (told, what) in changed.items()
+                if name in outcomes
+            ),
         ]
         for row, take in enumerate(diagnosis.drivers.tested)
     ]
     told = sentences.FRESH_TAKES if len(rows[0]) > 1 else sentences.FRESH_ALONE
     return View("hear", "Hear it", [(told, None)], sounds=rows, commands=[next_steps.to_hear(diagnosis)], depth="first")
+
+
+def _reading(diagnosis: Diagnosis, evidence: Evidence) -> Reading | None:
+    """How what is known over time is read; ``None`` where nothing is."""
+    played, asked = evidence.played, diagnosis.intended.label
+    if played.tracks is None:
+        return None
+    return Reading(played.tracks, diagnosis.contrast.target, asked, played.clean.name)
+
+
+def _moment(diagnosis: Diagnosis, cut: CutPoint) -> Stretch:
+    """A second from which on the set was muted, and what came of it."""
+    counted = f"{cut.trial.flips} of {cut.trial.flippable}"
+    more = f"muted only from here on, {counted} takes stop being {diagnosis.contrast.target}"
+    return Stretch(start=cut.second, end=cut.second, text=counted, more=more, meant="edit")
 
 
 def _seconds(diagnosis: Diagnosis) -> View:

@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from tonescope.diagnose.report import web_components
+from tonescope.diagnose.report.chart import chart
+
 if TYPE_CHECKING:
     from tonescope.diagnose.report.sounds import Playable
     from tonescope.diagnose.report.view import Depth, Figure, Sound, View
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 SHOWN_TAKES = 8
 MOST_SOUND = 40 * 2**20  # characters of sound in the page
 LONGEST_TITLE = 80  # characters of a prompt in the title of a window
+_SIZE = Markup("<!--size-->")  # nothing that is escaped can read so
 
 
 def page(title: str, views: Sequence[View], players: Playable | None = None) -> str:
@@ -39,25 +43,66 @@ def page(title: str, views: Sequence[View], players: Playable | None = None) -> 
     numbers = count()
     figures: dict[str, Any] = {}
 
-    def draw(plot: Mapping[str, Any]) -> str:
-        """Keep a figure for the script at the end of the page; its place is found by what is returned."""
+    def keep(plot: Mapping[str, Any]) -> str:
+        """Keep a figure for plotly at the end of the page; its place is found by what is returned."""
         place = f"figure-{next(numbers)}"
         figures[place] = plot
         return place
 
     headline = next((view.title for view in views if view.tone), "")
-    return _template("page.html.j2").render(
+    listening = {key: _listening(rows, players) for key, rows in shown.items() if players}
+    made = _template("page.html.j2").render(
         title=title,
         window=f"{title}: {headline[:LONGEST_TITLE]}" if headline else title,
         style=style("@media (prefers-color-scheme: dark)"),
-        views=views,
+        script=Markup(web_components.script()) if shown else None,
+        views=sorted(views, key=_place),
         shown=shown,
-        players=players,
-        draw=draw,
+        listening=listening,
+        chart=chart,
+        keep=keep,
         folded=folded({view.depth for view in views}),
         figures=figures,
-        plotly=_plotly() if any(view.figures for view in views) else None,
+        plotly=_plotly() if any(chart(figure.plot) is None for view in views for figure in view.figures) else None,
+        size=_SIZE,
     )
+    size = len(made.encode())
+    return made.replace(_SIZE, f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB")
+
+
+def _place(view: View) -> int:
+    """Where a view stands on a page: the headline, why, what can be heard, what can be done next, all else."""
+    if view.depth != "first":
+        return 4
+    return 0 if view.tone else 2 if view.sounds else 3 if view.commands else 1
+
+
+def _listening(rows: Sequence[Sequence[Sound]], players: Playable) -> dict[str, Any]:
+    """What a player is given, as JSON."""
+    from tonescope.diagnose.report.player_data import listening
+
+    return listening(rows, players).model_dump(mode="json", exclude_none=True)
+
+
+def player(view: View, players: Playable, *, most: int = SHOWN_TAKES) -> str:
+    """The A/B player of a view's sounds, with its score where there is one, for a page that has
+    :func:`head` in its head. Empty for a view without sounds."""
+    if not view.sounds:
+        return ""
+    rows = view.sounds[:most]
+    return _part("player", view.key, _listening(rows, players), len(view.sounds), len(rows))
+
+
+def figure(shown: Figure) -> str | None:
+    """A figure as HTML in the colours of the page; ``None`` for one that only plotly draws."""
+    if (drawn := chart(shown.plot)) is None:
+        return None
+    return _part("figure", shown, drawn)
+
+
+def head(dark: str = ".dark") -> str:
+    """What an app puts into its head once, for all that is made here: the look, and the script of the components."""
+    return f'<style>{style(dark)}</style><script type="module">{web_components.script()}</script>'
 
 
 def folded(depths: Collection[Depth]) -> Callable[[View], bool]:
@@ -89,8 +134,8 @@ def caption(figure: Figure) -> str:
     return _part("caption", figure)
 
 
-def _part(macro: str, shown: View | Figure) -> str:
-    made = getattr(_template("view.html.j2").module, macro)(shown)
+def _part(macro: str, *shown: Any) -> str:
+    made = getattr(_template("view.html.j2").module, macro)(*shown)
     return f'<div class="tonescope">{made}</div>'
 
 
@@ -99,7 +144,7 @@ def style(dark: str) -> str:
 
     ``dark`` is when it is dark: the head of a rule (``@media ...``) or a selector (``.dark``).
     """
-    return _template("look.css.j2").render(dark=Markup(dark))
+    return _template("look.css.j2").render(dark=Markup(dark)) + web_components.styles()
 
 
 def _shown(views: Sequence[View], players: Playable | None) -> dict[str, Sequence[Sequence[Sound]]]:

@@ -24,7 +24,7 @@ Q_VALUES = (
     f"q says how sure a number is: below {BELIEVED:g} counts as sure, for then at most one in twenty such findings is "
     "false (Benjamini-Hochberg)."
 )
-FRESH_TAKES = "Each row is one take, played again with one thing changed and all else, chance included, the same."
+FRESH_TAKES = "Each take is played again with one thing changed and all else, chance included, the same."
 FRESH_ALONE = "Takes that were played to test in; there was nothing to change in them."
 DONE = {
     "mean": "put back to their mean",
@@ -109,16 +109,21 @@ def conclusion(test: GroupTest) -> str:
 
 
 def edit(experiment: Experiment) -> str:
-    """What was done to which units."""
-    row = experiment.edit
-    named = ", ".join(row.targets[:SHOWN_TARGETS])
-    if len(row.targets) > SHOWN_TARGETS:
-        named += f" and {len(row.targets) - SHOWN_TARGETS} more"
-    told = f"{named} {DONE[row.kind].format(_number(row.value), row.source)}"
+    """What was done to which units, and when."""
+    row, told = experiment.edit, edited(experiment)
     told += f" by {_number(row.strength)} of the way" * (row.strength != 1)
     told += f", {row.seconds[0]:g} to {row.seconds[1]:g} s" if row.seconds else ""
     told += f", denoising steps {row.steps[0]} to {row.steps[1] - 1}" if row.steps else ""
     return told + f", {row.branch} half of guidance only" * (row.branch != "both") + "."
+
+
+def edited(experiment: Experiment) -> str:
+    """What was done to which units, in short."""
+    row = experiment.edit
+    named = ", ".join(row.targets[:SHOWN_TARGETS])
+    if len(row.targets) > SHOWN_TARGETS:
+        named += f" and {len(row.targets) - SHOWN_TARGETS} more"
+    return f"{named} {DONE[row.kind].format(_number(row.value), row.source)}"
 
 
 def experiment(found: Experiment) -> str:

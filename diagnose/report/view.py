@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from tonescope.diagnose.report.lanes import Lane
     from tonescope.diagnose.schema import Badge
 
 Depth = Literal["first", "details", "numbers"]
@@ -71,12 +72,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Sound:
-    """One take to listen to: its set in the evidence, its row there, what it is called, and what is heard in it."""
+    """One take to listen to: its set in the evidence, its row there, what it is called, what is heard in it, and what
+    is drawn over it in time."""
 
     title: str
     takes: str
     row: int
     heard: str = ""
+    lanes: tuple[Lane, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,8 @@ class View:
         sentences: what is found, each with its badge; those without one are notes on how to read it.
         tables: numbers for who asks.
         figures: pictures.
-        sounds: what can be heard, in rows that belong together (the same seed and noise).
+        sounds: what can be heard, in rows that belong together (the same seed and noise); the first of a row is what
+            the others are compared with.
         commands: what can be done next; of a view with sounds, how to hear them, for where nothing plays them.
         depth: how early it is shown.
         tone: makes the view a headline, whose title is large and whose sentences stand in a box of this tone.

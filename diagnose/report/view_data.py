@@ -10,9 +10,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TypeVar, get_args
 
+from pydantic import TypeAdapter
+
+from tonescope.diagnose.report.lanes import Lane
 from tonescope.diagnose.report.view import Cell, Command, Depth, Figure, Sound, Table, Tone, View
 from tonescope.models.errors import TonescopeError
 
@@ -27,12 +30,18 @@ _TAG = re.compile(r"<(?!/?extra>|br ?/?>|/?b>|/?i>)")
 _WORD = r"""(?:[A-Za-z0-9_@%+=:,./-]|"[^"$`\\!\n\r]*"|'[^'\n\r]*'|\$'(?:[^'\\\n\r]|\\[^\n\r])*')+"""
 _COMMAND = re.compile(rf"tonescope(?: {_WORD})*")
 
+_LANES: TypeAdapter[tuple[Lane, ...]] = TypeAdapter(tuple[Lane, ...])
 Part = TypeVar("Part")
 
 
 def as_data(views: Sequence[View]) -> list[dict[str, Any]]:
     """Views as what JSON holds."""
-    return [asdict(view) for view in views]
+    return [asdict(view) | {"sounds": [[_sound_data(sound) for sound in row] for row in view.sounds]} for view in views]
+
+
+def _sound_data(sound: Sound) -> dict[str, Any]:
+    lanes = [lane.model_dump(mode="json") for lane in sound.lanes]
+    return asdict(replace(sound, lanes=())) | {"lanes": lanes}
 
 
 def from_data(data: Any) -> list[View]:
@@ -126,7 +135,8 @@ def _figure(value: Mapping[str, Any]) -> Figure:
 
 
 def _sound(value: Mapping[str, Any]) -> Sound:
-    return Sound(_text(value["title"]), _text(value["takes"]), _count(value["row"]), _text(value["heard"]))
+    lanes = _LANES.validate_python(tuple(value.get("lanes", ())))  # runs of before had none
+    return Sound(_text(value["title"]), _text(value["takes"]), _count(value["row"]), _text(value["heard"]), lanes)
 
 
 def _command(value: Mapping[str, Any]) -> Command:

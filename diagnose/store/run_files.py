@@ -11,7 +11,6 @@ nothing that anybody typed becomes part of a path.
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import shutil
@@ -76,13 +75,9 @@ class StoredSounds:
 
     def uri(self, sound: Sound) -> str:
         """An address that holds the sound itself: to the byte what the take in memory gives."""
-        import soundfile
+        from tonescope.diagnose.report.sounds import address
 
-        with _told(self.folder):
-            samples, rate = soundfile.read(io.BytesIO(self.path(sound).read_bytes()), dtype="int16")
-        buffer = io.BytesIO()
-        soundfile.write(buffer, samples, rate, format="WAV", subtype="PCM_16")
-        return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+        return address(self.samples(sound), self.rate)
 
     def _stored(self, sound: Sound) -> StoredSound:
         return self.files[sound.takes, sound.row]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import re
@@ -72,10 +73,11 @@ def test_output_folder_holds_everything(folders: tuple[Path, Path], tmp_path: Pa
     assert trace.takes.state["codes"].shape == (2, 4, 25) and Location("decoder", 0, "mlp") in trace.values
     assert load_file(out / "estimates.safetensors")["decoder.0.mlp"].shape == (2, 40)
     page = (out / "report.html").read_text()
-    assert "Plotly.newPlot" in page
-    held = [base64.b64decode(sound) for sound in re.findall(r'src="data:audio/wav;base64,([^"]*)"', page)]
+    assert "<tonescope-score" in page and (out / "card.png").is_file()
+    sounds = [base64.b64decode(sound) for sound in re.findall(r'"data:audio/flac;base64,([^"]*)"', page)]
+    held = [soundfile.read(io.BytesIO(sound), dtype="int16")[0].tobytes() for sound in sounds]
     assert len(held) >= 2 * (1 + 2 + 2)  # heard first; untouched and muted; another prompt, untouched and put in
-    kept = {path.read_bytes() for path in out.rglob("*.wav")}
+    kept = {soundfile.read(path, dtype="int16")[0].tobytes() for path in out.rglob("*.wav")}
     assert len(set(held)) >= len(rows) and set(held) <= kept  # a small edit of a random model may change no code
     written = re.sub(r"<script.*?</script>", "", page, flags=re.S)  # what the plots' library holds is never fetched
     assert all(found.startswith("data:") for found in re.findall(r"""(?:src|href)=["']([^"']*)""", written))

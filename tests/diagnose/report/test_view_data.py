@@ -136,12 +136,21 @@ def _changed(**about: Any) -> Any:
         _changed(figures=[{"title": "f", "plot": "x", "alt": "", "badge": None}]),
         _changed(sounds=[[{"title": "a", "takes": "b", "row": -1, "heard": ""}]]),
         _changed(sounds=[[{"title": "a", "takes": "b", "row": "../x", "heard": ""}]]),
+        _changed(sounds=[[{"title": "a", "takes": "b", "row": 0, "heard": "", "lanes": [{"kind": "new"}]}]]),
+        _changed(sounds=[[{"title": "a", "takes": "b", "row": 0, "heard": "", "lanes": 3}]]),
         _changed(commands=["tonescope"]),
     ],
 )
 def test_what_is_no_view_is_refused(data: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
         from_data(data)
+
+
+def test_lanes_come_back_as_they_were() -> None:
+    views = diagnosis_views.views(*shown.diagnosed())
+    lanes = [sound.lanes for view in views for row in view.sounds for sound in row]
+    assert any(lanes) and lanes == [sound.lanes for view in around(views) for row in view.sounds for sound in row]
+    json.dumps(as_data(views), allow_nan=False)
 
 
 def test_a_view_that_is_changed_is_not_the_same_data() -> None:

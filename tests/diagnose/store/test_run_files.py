@@ -51,7 +51,7 @@ def test_a_page_of_what_was_kept_is_that_of_what_was_found(sounds: Sounds, tmp_p
     files, views, players = kept(tmp_path / "run", sounds)
     content = files.read()
     page = render_html.page("Run", views, players)
-    assert page.count("data:audio/wav") > 10 and "Plotly.newPlot" in page
+    assert page.count("data:audio/") > 10 and "<tonescope-score" in page
     assert render_html.page("Run", content.views, content.sounds) == page
     assert content.is_whole and content.result is not None
     assert Diagnosis.model_validate(content.result) == shown.diagnosed()[0]
