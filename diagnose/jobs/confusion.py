@@ -89,6 +89,7 @@ class ConfusionEvidence:
     shards: TakeShards
     asked: Sequence[Asked]
     seeds: range
+    markdown = True  # a report is passed on as text, too
 
     @property
     def sounds(self) -> dict[str, Takes]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from tonescope.diagnose.report.matrix import Matrix
     from tonescope.diagnose.schema import Badge
 
 Depth = Literal["first", "details", "numbers"]
@@ -96,7 +97,7 @@ class View:
         title: a short heading.
         sentences: what is found, each with its badge; those without one are notes on how to read it.
         tables: numbers for who asks.
-        figures: pictures.
+        figures: pictures; ``matrices``, counts that are coloured and can be heard.
         sounds: what can be heard, in rows that belong together (the same seed and noise).
         commands: what can be done next; of a view with sounds, how to hear them, for where nothing plays them.
         depth: how early it is shown.
@@ -112,6 +113,7 @@ class View:
     commands: Sequence[Command] = ()
     depth: Depth = "details"
     tone: Tone | None = None
+    matrices: Sequence[Matrix] = ()
 
     @property
     def findings(self) -> list[tuple[str, Badge]]:

@@ -15,15 +15,13 @@ from typing import Protocol
 
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.runtime.take_worker import TakeWorker
-from tonescope.diagnose.runtime.work_items import HeardTake, Keep, TakeSetting, Wanted, WorkItem
+from tonescope.diagnose.runtime.work_items import Finished, HeardTake, Keep, TakeSetting, Wanted, WorkItem
 from tonescope.diagnose.store.take_shards import TakeShards
 
 FIRST_TAKES = 8  # of the first items: soon known how fast it goes
 MOST_TAKES = 48  # of an item; a batch is no faster with more
 ITEM_SECONDS = 20.0  # that an item takes about: what a killed run loses
 TOLD = 10  # times that progress is told in other words, where each is a line
-
-Done = Iterator[tuple[WorkItem, list[HeardTake]]]
 
 
 class Engine(Protocol):
@@ -33,7 +31,7 @@ class Engine(Protocol):
     def workers(self) -> int:
         """How many items are under way at once."""
 
-    def run(self, items: Iterator[WorkItem]) -> Done:
+    def run(self, items: Iterator[WorkItem]) -> Iterator[Finished]:
         """Do items, taking the next one whenever a worker is free; what is done comes in any order.
 
         Raises:
@@ -56,11 +54,11 @@ class LocalEngine:
     advance: Callable[[float], None] = lambda share: None
     workers: int = 1
 
-    def run(self, items: Iterator[WorkItem]) -> Done:
+    def run(self, items: Iterator[WorkItem]) -> Iterator[Finished]:
         """Do items; see :class:`Engine`."""
         worker = TakeWorker(self.session, self.memory_gib)
         for item in items:
-            yield item, worker.do(item, lambda share: self.advance(share))
+            yield worker.do(item, lambda share: self.advance(share))
 
 
 @dataclass(frozen=True)
@@ -147,18 +145,34 @@ class Production:
         known = self.shards.examples() if self.keep.states == "examples" else set()
         pace = Pace(before, before, total, 0.0)
         self.told(pace)
-        started = last = time.perf_counter()
-        for item, takes in engine.run(iter(supply)):
+        rate = _Rate(time.perf_counter())
+        for finished in engine.run(iter(supply)):
             if self.keep.states == "examples":
-                _drop_known(takes, known)
-            self.shards.add(item, takes)
-            now = time.perf_counter()
-            supply.fit((now - last) * engine.workers / len(takes))
-            last = now
-            done = pace.done + len(takes)
-            pace = Pace(done, before, total, 60 * (done - before) / (now - started))
+                _drop_known(finished.takes, known)
+            self.shards.add(finished.item, finished.takes)
+            count = len(finished.takes)
+            supply.fit(finished.seconds / count)
+            pace = Pace(pace.done + count, before, total, rate.after(count, time.perf_counter()))
             self.told(pace)
         return pace
+
+
+@dataclass
+class _Rate:
+    """Takes a minute. Models warm up in the first item, or start their workers; so it does not count once there is a
+    second."""
+
+    since: float
+    takes: int = 0
+    first: bool = True
+
+    def after(self, takes: int, now: float) -> float:
+        """The rate once so many more takes are done."""
+        self.takes += takes
+        rate = 60 * self.takes / max(now - self.since, 1e-9)
+        if self.first:
+            self.since, self.takes, self.first = now, 0, False
+        return rate
 
 
 def _drop_known(takes: Sequence[HeardTake], known: set[tuple[str, str]]) -> None:

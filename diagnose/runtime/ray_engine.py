@@ -8,6 +8,7 @@ sentence. What was finished is kept, as always.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import socket
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tonescope.diagnose.runtime.work_items import HeardTake, ModelSpec, TakeSetting, WorkItem
+from tonescope.diagnose.runtime.work_items import Finished, ModelSpec, TakeSetting, WorkItem
 from tonescope.models.errors import TonescopeError
 
 ANSWER_SECONDS = 5.0  # in which an address has to answer
@@ -43,12 +44,12 @@ class _Actor:
         self.worker = TakeWorker(session, engine.memory_gib or _part(session.generator.device, neighbours))
         self.worker.check(engine.setting)
 
-    def do(self, item: WorkItem) -> tuple[list[HeardTake] | None, str]:
-        """Takes, or why they cannot be made: an error of ours travels as its sentence."""
+    def do(self, item: WorkItem) -> Finished | str:
+        """What came of it, or why nothing did: an error of ours travels as its sentence."""
         try:
-            return self.worker.do(item), ""
+            return self.worker.do(item)
         except TonescopeError as error:
-            return None, str(error)
+            return str(error)
 
     def process(self) -> int:
         """The id of its process."""
@@ -85,7 +86,7 @@ class RayEngine:
     def __post_init__(self) -> None:
         self.spec = replace(self.spec, **{name: _absolute(getattr(self.spec, name)) for name in PLACES})
 
-    def run(self, items: Iterator[WorkItem]) -> Iterator[tuple[WorkItem, list[HeardTake]]]:
+    def run(self, items: Iterator[WorkItem]) -> Iterator[Finished]:
         """Do items; see :class:`tonescope.diagnose.runtime.engine.Engine`."""
         first = next(items, None)
         if first is None:
@@ -153,8 +154,8 @@ def _no_answer(address: str, error: Exception | None = None) -> TonescopeError:
     if address == HERE:
         return TonescopeError(f"Ray cannot be started on this machine{why}; leave out --engine.")
     return TonescopeError(
-        f"no Ray cluster answers at {address[:200]}{why}; start one with ray start --head, check the address, or leave "
-        "out --ray-address."
+        f"no Ray cluster answers at {address[:200]}{why}; start one with ray start --head, check the address (and set "
+        "RAY_AUTH_MODE=token where the cluster asks for a token), or leave out --ray-address."
     )
 
 
@@ -182,6 +183,8 @@ def _leave(ray: Any) -> None:
     leaving = threading.Thread(target=lambda: _quietly(ray.shutdown), daemon=True)
     leaving.start()
     leaving.join(LEAVE_SECONDS)
+    if leaving.is_alive():  # else the end of the process would wait for it again
+        _quietly(lambda: atexit.unregister(ray._private.worker.shutdown))
 
 
 def _quietly(act: Any) -> None:
@@ -206,7 +209,7 @@ class _Pool:
     silent: int = 0
     start: Callable[[], Any] = field(init=False)
 
-    def done(self) -> Iterator[tuple[WorkItem, list[HeardTake]]]:
+    def done(self) -> Iterator[Finished]:
         """What is done, as it comes."""
         ray = self.cluster.ray
         resources = ray.cluster_resources()
@@ -221,9 +224,9 @@ class _Pool:
             self._listen(bool(ready))
             for reference in ready:
                 actor, item = self.busy.pop(reference)
-                takes = self._taken(reference, actor, item)
-                if takes is not None:
-                    yield item, takes
+                finished = self._taken(reference, actor, item)
+                if finished is not None:
+                    yield finished
 
     def _kind(self, resources: dict[str, float]) -> tuple[dict[str, Any], int]:
         """What each worker asks for, and how many there are."""
@@ -256,11 +259,11 @@ class _Pool:
         if self.silent >= SILENT_POLLS:
             raise TonescopeError(f"the head of the Ray cluster no longer answers; start it again: {GONE}")
 
-    def _taken(self, reference: Any, actor: Any, item: WorkItem) -> list[HeardTake] | None:
+    def _taken(self, reference: Any, actor: Any, item: WorkItem) -> Finished | None:
         """What a worker gives back; nothing, where it died: then its item is done again, by a new one."""
         errors = self.cluster.ray.exceptions
         try:
-            takes, refusal = self.cluster.ray.get(reference)
+            finished: Finished | str = self.cluster.ray.get(reference)
         except errors.RayActorError as error:
             if why := _refusal(error):
                 raise TonescopeError(why) from error
@@ -277,11 +280,11 @@ class _Pool:
             return None
         except errors.RayError as error:
             raise TonescopeError(f"the Ray cluster failed ({_first_line(error)}); {GONE}") from error
-        if takes is None:
-            raise TonescopeError(refusal)
+        if isinstance(finished, str):
+            raise TonescopeError(finished)
         self.deaths = 0
         self.idle.append(actor)
-        return list(takes)
+        return finished
 
 
 def _refusal(error: Exception) -> str | None:

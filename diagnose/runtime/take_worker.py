@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from tonescope.diagnose.intervene.play import Advance, play
 from tonescope.diagnose.judging.audio_quality import SILENT_DB, level_db, onset_rate
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.session import Session
-from tonescope.diagnose.runtime.work_items import HeardTake, TakeSetting, WorkItem
+from tonescope.diagnose.runtime.work_items import Finished, HeardTake, TakeSetting, WorkItem
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, State, Takes
 from tonescope.models.judges.listening import finite_takes, posterior
@@ -47,12 +48,13 @@ class TakeWorker:
                 "the work is for; give all machines the same model folders."
             )
 
-    def do(self, item: WorkItem, advance: Advance | None = None) -> list[HeardTake]:
+    def do(self, item: WorkItem, advance: Advance | None = None) -> Finished:
         """Play and hear the takes of an item, as many at once as there is memory for.
 
         Raises:
             TonescopeError: a take cannot be played; the message says why.
         """
+        started = time.perf_counter()
         takes = self._played(item, advance)
         rate, judge = int(self.session.generator.sample_rate), self.session.judge
         finite, levels = finite_takes(takes.waveform), level_db(takes.waveform.nan_to_num(0.0, 0.0, 0.0))
@@ -70,7 +72,7 @@ class TakeWorker:
             take.probability, take.probabilities = float(heard.max()), heard.tolist()
             take.measures = {name: float(values[place]) for name, values in measured.items()}
         self._keep_states(item, takes, found)
-        return found
+        return Finished(item, found, time.perf_counter() - started)
 
     def _played(self, item: WorkItem, advance: Advance | None) -> Takes:
         setting, generator = item.setting, self.session.generator

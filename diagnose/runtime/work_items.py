@@ -142,6 +142,15 @@ class HeardTake:
     state: bytes | None = None
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A work item that was done: its takes, in its order, and the seconds that its worker took."""
+
+    item: WorkItem
+    takes: list[HeardTake]
+    seconds: float
+
+
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]

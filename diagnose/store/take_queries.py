@@ -110,14 +110,13 @@ class TakeTable:
     def examples(self) -> list[Example]:
         """One take of every cell."""
         query = """
-            SELECT asked, heard, prompt, seed, probability, state FROM (
-                SELECT *, row_number() OVER (PARTITION BY asked, heard ORDER BY NOT has_state, seed, prompt) AS place
-                FROM (SELECT asked, heard, prompt, seed, probability, has_state, problem FROM found)
-                WHERE problem IS NULL
-            ) AS first JOIN (
-                SELECT prompt, seed, any_value(state) AS state FROM found GROUP BY prompt, seed
-            ) USING (prompt, seed)
-            WHERE place = 1 ORDER BY asked, heard
+            WITH placed AS (
+                SELECT asked, heard, prompt, seed, probability,
+                    row_number() OVER (PARTITION BY asked, heard ORDER BY NOT has_state, seed, prompt) AS place
+                FROM found WHERE problem IS NULL
+            ), chosen AS (SELECT * FROM placed WHERE place = 1)
+            SELECT chosen.asked, chosen.heard, prompt, seed, chosen.probability, any_value(found.state)
+            FROM chosen JOIN found USING (prompt, seed) GROUP BY ALL ORDER BY chosen.asked, chosen.heard
         """
         return [Example(*row) for row in self._all(query)]
 

@@ -11,10 +11,10 @@ import torch
 
 from tests import tiny
 from tonescope.diagnose.runtime import engine
-from tonescope.diagnose.runtime.engine import Done, LocalEngine, Pace, Production
+from tonescope.diagnose.runtime.engine import LocalEngine, Pace, Production
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.runtime.take_worker import NOT_NUMBERS, SILENT, TakeWorker, restored
-from tonescope.diagnose.runtime.work_items import HeardTake, Keep, ModelSpec, TakeSetting, Wanted, WorkItem
+from tonescope.diagnose.runtime.work_items import Finished, HeardTake, Keep, ModelSpec, TakeSetting, Wanted, WorkItem
 from tonescope.diagnose.store.take_shards import TakeShards
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Sampling, Takes
@@ -46,17 +46,17 @@ class Counting:
     def __init__(self, session: Session, most: int = 10_000) -> None:
         self.inner, self.most, self.done = LocalEngine(session), most, list[Wanted]()
 
-    def run(self, items: Iterator[WorkItem]) -> Done:
-        for item, takes in self.inner.run(items):
+    def run(self, items: Iterator[WorkItem]) -> Iterator[Finished]:
+        for finished in self.inner.run(items):
             if len(self.done) >= self.most:
                 raise TonescopeError("the machine is gone.")
-            self.done += item.takes
-            yield item, takes
+            self.done += finished.item.takes
+            yield finished
 
 
 def test_takes_are_those_of_a_plain_loop_of_one_generate_a_prompt(session: Session, shards: TakeShards) -> None:
     worker = TakeWorker(session)
-    heard = worker.do(WorkItem(shards.setting, tuple(wanted(2)), Keep(states="all")))
+    heard = worker.do(WorkItem(shards.setting, tuple(wanted(2)), Keep(states="all"))).takes
     for take in heard:
         alone = session.generator.generate([take.prompt], [take.seed], SECONDS, Sampling())
         expected = posterior(session.judge, alone.waveform, session.generator.sample_rate)[0]
@@ -126,7 +126,7 @@ def test_takes_without_a_state_are_played_again_where_states_are_wanted(session:
 
 
 def test_measures_that_were_wanted_are_there(session: Session, shards: TakeShards) -> None:
-    heard = TakeWorker(session).do(WorkItem(shards.setting, tuple(wanted(1)), Keep(measures=("onset_rate",))))
+    heard = TakeWorker(session).do(WorkItem(shards.setting, tuple(wanted(1)), Keep(measures=("onset_rate",)))).takes
     assert all(take.measures["onset_rate"] >= 0 and take.level_db is not None for take in heard)
 
 
@@ -140,7 +140,7 @@ def test_silent_takes_and_takes_of_no_numbers_are_left_out_by_name(
 
     usual = session.generator.generate
     monkeypatch.setattr(session.generator, "generate", lambda *given, **named: spoil(usual(*given, **named)))
-    heard = TakeWorker(session).do(WorkItem(shards.setting, tuple(wanted(1))))
+    heard = TakeWorker(session).do(WorkItem(shards.setting, tuple(wanted(1)))).takes
     assert [take.problem for take in heard] == [SILENT, NOT_NUMBERS, None]
     assert [take.heard is None for take in heard] == [True, True, False]
 
@@ -173,6 +173,12 @@ def test_progress_is_told_in_few_words_and_estimates_follow_the_pace() -> None:
     assert str(Pace(400, 0, 1000, 240.0)) == "400 of 1,000 takes, 240 a minute"
 
 
+def test_the_first_item_does_not_count_towards_the_pace_once_there_is_a_second() -> None:
+    rate = engine._Rate(since=0.0)
+    assert rate.after(8, now=60.0) == pytest.approx(8)  # a minute to warm up
+    assert rate.after(10, now=70.0) == pytest.approx(60) and rate.after(30, now=90.0) == pytest.approx(80)
+
+
 def test_a_spec_opens_the_same_models(folders: tuple[Path, Path]) -> None:
     opened = ModelSpec(str(folders[0]), str(folders[1])).open()
     assert opened.spec == ModelSpec(str(folders[0]), str(folders[1]))
@@ -180,5 +186,5 @@ def test_a_spec_opens_the_same_models(folders: tuple[Path, Path]) -> None:
 
 
 def test_results_are_plain(session: Session, shards: TakeShards) -> None:
-    (take,) = TakeWorker(session).do(WorkItem(shards.setting, tuple(wanted(1))[:1]))
+    (take,) = TakeWorker(session).do(WorkItem(shards.setting, tuple(wanted(1))[:1])).takes
     assert isinstance(take, HeardTake) and all(isinstance(value, float) for value in take.probabilities or ())
