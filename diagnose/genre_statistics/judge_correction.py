@@ -2,8 +2,9 @@
 
 Where known clips of label i are heard as label j with the probability M[i, j], and takes truly are of the labels with
 the shares q, they are heard with the shares p = q M. So q = p inverse(M): "adjusted count" of quantification (Forman
-2008), the matrix method of epidemiology (Barron 1977). Intervals come of a Bayesian bootstrap (Rubin 1981) of both
-counts, takes and clips.
+2008), the matrix method of epidemiology (Barron 1977). Intervals come of drawing both counts anew, takes and clips,
+from what may be behind them: a bootstrap that does not take a count of none for certain, as resampling would (Rubin
+1981, with Jeffreys' prior).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ FEWEST_CLIPS = 10  # of a label: with fewer its row of the record is anything be
 LARGEST_CONDITION = 10.0  # by so much at most may the inversion enlarge an error of what was counted
 DRAWS = 2000
 CHUNK = 250  # draws that are solved at once, which bounds the memory
-PRIOR = 1.0  # clips, or takes, spread evenly over all labels: what was never counted is rare and not impossible
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def corrected(takes: Counts, clips: Counts, *, draws: int = DRAWS, seed: int = 0
     Args:
         takes: (rows, labels) how often each label is clearly heard.
         clips: (labels, labels) how often clips of a label were heard as another.
-        draws: of the bootstrap.
+        draws: of what may be behind the counts.
         seed: of its noise.
 
     Returns:
@@ -85,30 +86,49 @@ def corrected(takes: Counts, clips: Counts, *, draws: int = DRAWS, seed: int = 0
     """
     random = np.random.default_rng(seed)
     totals = takes.sum(1, keepdims=True)
-    some = totals[:, 0] > 0
-    plain = _inverted((takes / np.maximum(totals, 1))[None], (clips / clips.sum(1, keepdims=True))[None])[0]
-    found = []
-    for start in range(0, draws, CHUNK):
-        count = min(CHUNK, draws - start)
-        found.append(_inverted(_shares(random, takes, count), _shares(random, clips, count)))
+    plain = onto_simplex((takes / np.maximum(totals, 1)) @ np.linalg.inv(clips / clips.sum(1, keepdims=True)))
+    found = [_drawn(random, takes, clips, min(CHUNK, draws - start)) for start in range(0, draws, CHUNK)]
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(np.concatenate(found), [tail, 1 - tail], axis=0)
-    nothing = np.where(some, 0.0, np.nan)[:, None]
+    nothing = np.where(totals > 0, 0.0, np.nan)
     return Corrected(plain + nothing, np.minimum(low, plain) + nothing, np.maximum(high, plain) + nothing)
 
 
-def _shares(random: np.random.Generator, counts: Counts, draws: int) -> Shares:
-    """(draws, rows, labels) shares that may be behind counts: of Dirichlet distributions."""
-    weights = counts + PRIOR / counts.shape[1]
-    drawn = random.standard_gamma(np.broadcast_to(weights, (draws, *counts.shape)))
-    shares: Shares = drawn / np.maximum(drawn.sum(-1, keepdims=True), 1e-300)
+def _drawn(random: np.random.Generator, takes: Counts, clips: Counts, draws: int) -> Shares:
+    """(draws, rows, labels) corrected shares that may be behind the counts, each cell by itself.
+
+    A cell's own share is drawn from its Jeffreys posterior, the other cells fill up the rest: with one posterior for a
+    whole row of many labels, a count of none would look far surer than it is.
+    """
+    inverse = np.linalg.inv(_confusions(random, clips, draws))
+    own = np.diagonal(inverse, axis1=1, axis2=2)[:, None]
+    others = _dirichlet(random, takes + 1 / takes.shape[1], draws)
+    rest = 1 - others
+    filled = (others @ inverse - others * own) / np.where(rest > TINY, rest, 1.0)
+    count, total = takes, takes.sum(1, keepdims=True)
+    share = random.beta(count + 0.5, total - count + 0.5, (draws, *takes.shape))
+    drawn: Shares = np.clip(share * own + (1 - share) * np.where(rest > TINY, filled, 0.0), 0.0, 1.0)
+    return drawn
+
+
+def _confusions(random: np.random.Generator, clips: Counts, draws: int) -> Shares:
+    """(draws, labels, labels) confusions that a judge may have: how often it errs, by Jeffreys' posterior, and as what
+    it then hears."""
+    labels = len(clips)
+    hits = np.diagonal(clips)
+    right = random.beta(hits + 0.5, clips.sum(1) - hits + 0.5, (draws, labels))
+    weights = clips + 1 / labels
+    weights[np.arange(labels), np.arange(labels)] = 0
+    wrong = _dirichlet(random, weights, draws) * (1 - right)[..., None]
+    wrong[:, np.arange(labels), np.arange(labels)] = right
+    return wrong
+
+
+def _dirichlet(random: np.random.Generator, weights: NDArray[np.float64], draws: int) -> Shares:
+    """(draws, rows, labels) shares; of a weight of 0, none."""
+    drawn = random.standard_gamma(np.broadcast_to(weights, (draws, *weights.shape)))
+    shares: Shares = drawn / np.maximum(drawn.sum(-1, keepdims=True), TINY)
     return shares
-
-
-def _inverted(heard: Shares, confusion: Shares) -> Shares:
-    """(draws, rows, labels) shares q with q M = heard, for each draw's own (labels, labels) M."""
-    solved = np.linalg.solve(confusion.transpose(0, 2, 1), heard.transpose(0, 2, 1))
-    return onto_simplex(solved.transpose(0, 2, 1))
 
 
 def onto_simplex(values: Shares) -> Shares:

@@ -107,7 +107,7 @@ def correction(report: ConfusionReport) -> str:
         return found.reason or "What is heard is not corrected for the judge's mistakes."
     return (
         f"“Corrected” is what a judge without mistakes would hear: the judge's own confusion on known clips (at least "
-        f"{found.fewest_clips} of each genre, condition number {found.condition:.2f}), inverted; intervals by a "
+        f"{found.fewest_clips} of each genre, condition number {found.condition:.2f}), inverted; intervals over "
         "bootstrap over takes and clips."
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.judging.verdict import UNSURE
@@ -27,10 +27,9 @@ def views(report: ConfusionReport, evidence: ConfusionEvidence | None) -> list[V
     """Everything that a report found; ``evidence`` may be absent, where nothing is to be heard."""
     heard = _sounds(report) if evidence is not None and evidence.examples is not None else {}
     found = [
-        _headline(report),
+        _headline(report, heard),
         _why(report),
         _next(report),
-        View("heat_map", "What is heard for what is asked", matrices=[_matrix(report, heard)], depth="first"),
         _genres(report),
         _pairs(report),
         _attractors(report),
@@ -41,13 +40,14 @@ def views(report: ConfusionReport, evidence: ConfusionEvidence | None) -> list[V
     return [view for view in found if view]
 
 
-def _headline(report: ConfusionReport) -> View:
+def _headline(report: ConfusionReport, heard: Mapping[tuple[str, str], Sound]) -> View:
     drifted = bool(report.flagged)
     tone: Tone = "bad" if drifted else "good" if all(row.verdict == "match" for row in report.rows) else "unclear"
     told: list[tuple[str, Badge | None]] = [(said.headline(report), "observed")]
     told += [(said.attractor(row), row.badge) for row in report.attractors if row.sure][:1]
     title = f"{len(report.rows)} genre{'s' * (len(report.rows) != 1)} asked of {report.model.name}"
-    return View("confusion", title, told, _small(report), depth="first", tone=tone)
+    matrix = _matrix(report, heard)
+    return View("confusion", title, told, _small(report), matrices=[matrix], depth="first", tone=tone)
 
 
 # --- matrices ---------------------------------------------------------------------------------------------------------
@@ -88,7 +88,7 @@ def _count(count: int) -> str:
     return str(count) if count else ""
 
 
-def _matrix(report: ConfusionReport, heard: dict[tuple[str, str], Sound]) -> Matrix:
+def _matrix(report: ConfusionReport, heard: Mapping[tuple[str, str], Sound]) -> Matrix:
     """All genres asked for, by all that are asked for or heard, in the order of the judge's labels."""
     asked = {row.asked for row in report.rows}
     anywhere = {label for row in report.rows for label in row.heard}

@@ -33,15 +33,21 @@ def test_many_takes_and_clips_give_the_truth_back() -> None:
     assert np.abs(found.shares - truth).max() < 0.01 < np.abs(raw - truth).max()
 
 
-def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
+@pytest.mark.parametrize(("share", "takes"), [(0.35, 24), (0.1, 24), (0.9, 8), (0.02, 24)])
+def test_intervals_hold_the_truth_about_as_often_as_they_say(share: float, takes: int) -> None:
     random, mishearing = np.random.default_rng(2), planted.mostly_right(0.1)
-    truth = planted.confused("house", "techno", 0.35)
+    truth = planted.confused("house", "techno", share)
     held = []
-    for trial in range(60):
-        counts = planted.played(truth, 24, random, mishearing)
-        found = corrected(counts.heard, planted.clips(mishearing, 30, random), draws=300, seed=trial)
-        held.append((found.low[0, :2] <= truth[0, :2]) & (truth[0, :2] <= found.high[0, :2]))
-    assert 0.88 <= np.mean(held) <= 1.0
+    for trial in range(100):
+        counts = planted.played(truth, takes, random, mishearing)
+        found = corrected(counts.heard, planted.clips(mishearing, 30, random), draws=250, seed=trial)
+        held.append((found.low[0, :3] <= truth[0, :3]) & (truth[0, :3] <= found.high[0, :3]))
+    assert 0.9 <= np.mean(held) <= 1.0
+
+
+def test_a_count_of_none_is_not_taken_for_certain() -> None:
+    found = corrected(np.array([[0, 6] + [0] * 17]), np.eye(19, dtype=np.int64) * 30)
+    assert found.shares[0, 0] == 0 and 0.2 < found.high[0, 0] < 0.45 and 0.55 < found.low[0, 1] < 0.75
 
 
 def test_few_clips_make_intervals_wider_even_of_a_judge_that_made_no_mistake_on_them() -> None:
