@@ -137,6 +137,7 @@ def _cluster(address: str | None) -> Iterator[_Cluster]:
         raise _no_answer(address)
     quiet = {"log_to_driver": False, "logging_level": logging.CRITICAL, "ignore_reinit_error": False}
     where: dict[str, Any] = {"address": HERE, "include_dashboard": False} if address is None else {"address": address}
+    _silence(ray)
     try:
         context = ray.init(**where, **quiet)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
@@ -147,6 +148,14 @@ def _cluster(address: str | None) -> Iterator[_Cluster]:
         yield _Cluster(ray, _place(str(head)))
     finally:
         _leave(ray)
+
+
+def _silence(ray: Any) -> None:
+    """Ray prints what its daemons say (a worker died) to standard output, whatever it was told of logs; JSON goes there,
+    and we say ourselves what matters."""
+    with suppress(AttributeError):
+        if hasattr(ray._private.worker, "print_to_stdstream"):
+            ray._private.worker.print_to_stdstream = lambda *_, **__: None
 
 
 def _no_answer(address: str, error: Exception | None = None) -> TonescopeError:
@@ -216,8 +225,8 @@ class _Pool:
         kind, count = self._kind(resources)
         self.engine.workers = count
         machines = sum(bool(node["Alive"]) for node in ray.nodes()) or 1
-        actor, neighbours = ray.remote(**kind)(_Actor), -(-count // machines)
-        self.start = lambda: actor.remote(self.engine, neighbours)
+        remote, neighbours = ray.remote(**kind)(_Actor), -(-count // machines)
+        self.start = lambda: remote.remote(self.engine, neighbours)
         self.idle = [self.start() for _ in range(count)]
         while self._give():
             ready, _ = ray.wait(list(self.busy), timeout=POLL_SECONDS)

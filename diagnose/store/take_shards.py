@@ -167,7 +167,8 @@ def write_shard(path: Path, takes: Sequence[HeardTake], item: WorkItem | None = 
             take.probability,
             take.probabilities,
             take.level_db,
-            take.measures,
+            list(take.measures),
+            list(take.measures.values()),
             take.state is not None,
             take.state,
         ]
@@ -177,7 +178,8 @@ def write_shard(path: Path, takes: Sequence[HeardTake], item: WorkItem | None = 
     with database() as opened:
         opened.execute(f"CREATE TABLE takes ({columns})")
         if rows:
-            opened.executemany(f"INSERT INTO takes VALUES ({', '.join('?' * len(COLUMNS))})", rows)
+            places = ["map(?::VARCHAR[], ?::DOUBLE[])" if name == "measures" else "?" for name in COLUMNS]
+            opened.executemany(f"INSERT INTO takes VALUES ({', '.join(places)})", rows)
         told = f"KV_METADATA {{tonescope: {quoted(about)}}}"
         opened.execute(f"COPY takes TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, {told})")
 

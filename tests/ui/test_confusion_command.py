@@ -92,7 +92,7 @@ def test_bad_values_get_one_sentence(
 
 def test_a_killed_run_goes_on_and_no_finished_shard_is_touched(folders: tuple[Path, Path], tmp_path: Path) -> None:
     shards = tmp_path / "shards"
-    whole = ("--takes", "60", "--wordings", "2")
+    whole = ("--takes", "30", "--wordings", "2")
     script = (
         "from tonescope.diagnose.runtime import engine; engine.MOST_TAKES = engine.FIRST_TAKES = 12; "
         "from tonescope.ui.cli import main; main()"
@@ -115,6 +115,6 @@ def test_a_killed_run_goes_on_and_no_finished_shard_is_touched(folders: tuple[Pa
     found = ConfusionReport.model_validate_json(result.stdout)
     with database() as opened:
         (before,) = opened.execute(f"SELECT count(*) FROM {parquet(list(kept))}").fetchall()[0]
-    assert 36 <= before < 360 and found.work.before == before and found.work.takes == 360
+    assert 36 <= before < 180 and found.work.before == before and found.work.takes == 180
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in kept} == kept
     assert not list(shards.rglob("*.part")) and found.work.damaged == 0
