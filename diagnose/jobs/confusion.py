@@ -10,91 +10,67 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.genre_statistics.attractors import Attractor, attractors
-from tonescope.diagnose.genre_statistics.confused_pairs import Pair, confused_pairs
-from tonescope.diagnose.genre_statistics.confusion_counts import ConfusionCounts, Counts
-from tonescope.diagnose.genre_statistics.judge_correction import (
-    Corrected,
-    clip_counts,
-    condition,
-    corrected,
-    why_too_poor,
-)
+from tonescope.diagnose.genre_statistics.confusion_counts import ConfusionCounts
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.jobs import pair_explanations
-from tonescope.diagnose.jobs.caveats import foreign
 from tonescope.diagnose.jobs.confusion_caveats import confusion_caveats
 from tonescope.diagnose.jobs.confusion_job import JOB, ConfusionParameters
-from tonescope.diagnose.jobs.confusion_schema import (
-    AttractorRow,
-    CellExample,
-    ConfusedPair,
-    ConfusionReport,
-    ConfusionSettings,
-    CorrectedShare,
-    GenreRow,
-    JudgeCorrection,
-    Relation,
-    Work,
-)
+from tonescope.diagnose.jobs.confusion_results import Genre, Results
+from tonescope.diagnose.jobs.confusion_schema import CellExample, ConfusionReport, ConfusionSettings, Work
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.parameters import made
 from tonescope.diagnose.jobs.request import Models, Request
-from tonescope.diagnose.judging.intent import Intent, choose_label
-from tonescope.diagnose.judging.verdict import (
-    SURE_ENOUGH,
-    UNMEASURED_ERROR,
-    UNSURE,
-    Heard,
-    decide,
-    heard_instead,
-    judge_error,
-    withhold,
-)
+from tonescope.diagnose.judging.intent import choose_label
+from tonescope.diagnose.judging.verdict import SURE_ENOUGH, UNSURE
 from tonescope.diagnose.prompts.genre_prompts import genre_prompts
 from tonescope.diagnose.runtime.engine import Pace, Production, telling
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.runtime.take_worker import restored
 from tonescope.diagnose.runtime.work_items import Keep, TakeSetting, Wanted
-from tonescope.diagnose.stats import BELIEVED, Interval, share
 from tonescope.diagnose.store import provenance
 from tonescope.diagnose.store.take_queries import Asked, Example, TakeTable, take_table
 from tonescope.diagnose.store.take_shards import TakeShards
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Sampling, Takes
+from tonescope.models.generator import Generator, Sampling, Takes
 
 PLAYED_SHARE = 0.9  # of the progress, where nothing is explained
-
-
-@dataclass(frozen=True)
-class Genre:
-    """A genre that is asked for: the judge's label, the name that the prompts have, and the prompts."""
-
-    label: str
-    typed: str
-    prompts: tuple[str, ...]
+MOST_EXAMPLES = 80  # cells that can be heard, of those that came as asked and of the others
+PLAYED_TOGETHER = 8  # examples whose state was not kept
 
 
 @dataclass
 class ConfusionEvidence:
-    """What is behind a report: a take of every cell to listen to, and all takes as a table."""
+    """What is behind a report: takes of its cells to listen to, and all takes as a table.
 
-    examples: Takes | None
+    Sound is made when it is asked for.
+    """
+
+    generator: Generator
     shards: TakeShards
     asked: Sequence[Asked]
     seeds: range
+    cells: Sequence[Example]
     markdown = True  # a report is passed on as text, too
 
-    @property
+    @cached_property
     def sounds(self) -> dict[str, Takes]:
-        """The examples, in the order of the report's."""
-        return {} if self.examples is None else {"examples": self.examples}
+        """The examples, in the order of the report's: from their states, or played again where none was kept."""
+        kept = [(row.prompt, row.seed, row.state) for row in self.cells if row.state is not None]
+        others = [row for row in self.cells if row.state is None]
+        parts = [restored(self.generator, kept)] if kept else []
+        if others:
+            setting = self.shards.setting
+            context = Context(self.generator, sampling=setting.sampling, seconds=setting.seconds)
+            context = context.with_batches(played=PLAYED_TOGETHER)
+            parts.append(play(context, [row.prompt for row in others], [row.seed for row in others]))
+        return {"examples": Takes.join(parts)} if parts else {}
 
     def save(self, folder: Path) -> None:
         """Write every take, with what it asked for and what is heard, to ``takes.parquet``."""
@@ -161,19 +137,18 @@ def make_report(
     settings = parameters.playing
     sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
     setting = TakeSetting.of(session, settings.seconds, sampling)
-    run = _Run(session, parameters, watch, genres, TakeShards(setting, parameters.shards and parameters.shards.expanduser()))
+    run = _Run(
+        session, parameters, watch, genres, TakeShards(setting, parameters.shards and parameters.shards.expanduser())
+    )
     pace = _play(run, setting)
     started = time.perf_counter()
     with take_table(run.shards, run.asked, run.seeds, SURE_ENOUGH) as table:
         counts = _counts(run, table)
         report = _report(run, table, counts, pace)
         chosen = {(pair.asked, pair.heard): table.by_prompt(pair.asked, pair.heard) for pair in report.flagged}
-        examples = table.examples()
+        listed, cells = _listed(table.examples(MOST_EXAMPLES))
     run.timed("count and test", started)
     _explain(run, report, chosen, pace)
-    started = time.perf_counter()
-    listed, takes = _examples(run, examples)
-    run.timed("examples", started)
     report = report.model_copy(
         update={
             "examples": listed,
@@ -184,7 +159,7 @@ def make_report(
     report.caveats = confusion_caveats(report, run.models, parameters)
     if watch.progress:
         watch.progress("done", 1.0)
-    return report, ConfusionEvidence(takes, run.shards, run.asked, run.seeds)
+    return report, ConfusionEvidence(session.generator, run.shards, run.asked, run.seeds, cells)
 
 
 # --- what is asked ----------------------------------------------------------------------------------------------------
@@ -266,27 +241,18 @@ def _counts(run: _Run, table: TakeTable) -> ConfusionCounts:
 def _report(run: _Run, table: TakeTable, counts: ConfusionCounts, pace: Pace) -> ConfusionReport:
     """Everything but what takes long: explanations and examples."""
     models, parameters = run.models, run.parameters
-    judge, labels = models.judge, counts.labels
-    clips = clip_counts(judge.record, labels)
-    poor = why_too_poor(clips, labels)
-    right = None if poor or clips is None else corrected(counts.heard, clips)
-    fits = None if poor or clips is None else JudgeCorrection(
-        used=True, condition=condition(clips), fewest_clips=int(clips.sum(1).min())
-    )
-    problems = table.problems()
+    results = Results.of(counts, table.problems(), models)
     return ConfusionReport(
         made=date.today().isoformat(),
         versions=provenance.versions(),
         model=provenance.of_generator(models.generator),
-        judge=provenance.of_judge(judge),
-        settings=ConfusionSettings(
-            **{name: getattr(parameters, name) for name in ConfusionSettings.model_fields}
-        ),
-        rows=[_row(run, counts, genre, right, problems) for genre in run.genres],
-        heard_labels=list(labels),
-        correction=fits or JudgeCorrection(used=False, reason=poor),
-        pairs=[_pair(models, counts, pair, right) for pair in confused_pairs(counts, clips, UNMEASURED_ERROR)],
-        attractors=[_attractor(found, clips, labels) for found in attractors(counts)],
+        judge=provenance.of_judge(models.judge),
+        settings=ConfusionSettings(**{name: getattr(parameters, name) for name in ConfusionSettings.model_fields}),
+        rows=[results.genre(genre) for genre in run.genres],
+        heard_labels=list(counts.labels),
+        correction=results.correction,
+        pairs=results.pairs(),
+        attractors=results.attractors(),
         shared_units={},
         examples=[],
         work=Work(
@@ -301,99 +267,10 @@ def _report(run: _Run, table: TakeTable, counts: ConfusionCounts, pace: Pace) ->
     )
 
 
-def _row(
-    run: _Run,
-    counts: ConfusionCounts,
-    genre: Genre,
-    right: Corrected | None,
-    problems: dict[tuple[str, str], int],
-) -> GenreRow:
-    models, label = run.models, genre.label
-    place, taxonomy = counts.asked.index(label), run.models.taxonomy
-    heard_as, total = counts.by_label(label), int(counts.totals[place])
-    most = next(iter(heard_as), label)
-    heard = Heard(
-        label=most,
-        family=taxonomy.family(most),
-        share=share(heard_as.get(most, 0), total),
-        mean_probability=float("nan") if not total else heard_as.get(most, 0) / total,
-        counts=heard_as,
-        unsure=int(counts.unsure[place]),
-    )
-    intent = Intent(label=label, how="chosen", confidence=1.0)
-    verdict = decide(intent, heard, models.judge, taxonomy)
-    if foreign(models):
-        verdict = withhold(verdict, models.judge, models.generator.name)
-    instead = heard_instead(intent, heard)
-    return GenreRow(
-        asked=label,
-        typed=genre.typed,
-        family=taxonomy.family(label),
-        prompts=list(genre.prompts),
-        heard=heard_as,
-        unsure=heard.unsure,
-        excluded={why: count for (asked, why), count in problems.items() if asked == label},
-        matched=counts.share(label, label),
-        corrected=_corrected(counts, right, label, label),
-        verdict=verdict.kind,
-        sentence=verdict.sentence,
-        instead=instead,
-        relation=_relation(models, label, instead) if instead else None,
-        judge_error=judge_error(models.judge, label),
-    )
-
-
-def _relation(models: Models, asked: str, heard: str) -> Relation:
-    return "sibling" if models.taxonomy.family(asked) == models.taxonomy.family(heard) else "family"
-
-
-def _corrected(counts: ConfusionCounts, right: Corrected | None, asked: str, heard: str) -> CorrectedShare | None:
-    row, column = counts.asked.index(asked), counts.labels.index(heard)
-    if right is None or np.isnan(right.shares[row, column]):
-        return None
-    low, high = float(right.low[row, column]), float(right.high[row, column])
-    return CorrectedShare(value=float(right.shares[row, column]), interval=Interval(low=low, high=high))
-
-
-def _pair(models: Models, counts: ConfusionCounts, pair: Pair, right: Corrected | None) -> ConfusedPair:
-    return ConfusedPair(
-        asked=pair.asked,
-        heard=pair.heard,
-        relation=_relation(models, pair.asked, pair.heard),
-        share=share(pair.count, pair.total),
-        corrected=_corrected(counts, right, pair.asked, pair.heard),
-        judge=share(pair.clips, pair.of_clips) if pair.of_clips else None,
-        p=pair.p,
-        q=pair.q,
-        flagged=pair.flagged and not foreign(models),
-    )
-
-
-def _attractor(found: Attractor, clips: Counts | None, labels: tuple[str, ...]) -> AttractorRow:
-    judge = None
-    if clips is not None:
-        column = labels.index(found.label)
-        others = clips.sum() - clips[column].sum()
-        judge = share(int(clips[:, column].sum() - clips[column, column]), int(others)) if others else None
-    return AttractorRow(
-        label=found.label,
-        share=share(found.count, found.total),
-        interval=Interval(low=found.low, high=found.high),
-        genres=found.genres,
-        chance=found.chance,
-        judge=judge,
-        p=found.p,
-        q=found.q,
-        sure=found.q < BELIEVED and found.genres > 1,
-    )
-
-
 # --- why, and what can be heard ---------------------------------------------------------------------------------------
 
 
-def _explain(
-    run: _Run, report: ConfusionReport, cells: dict[tuple[str, str], dict[str, set[int]]], pace: Pace
-) -> None:
+def _explain(run: _Run, report: ConfusionReport, cells: dict[tuple[str, str], dict[str, set[int]]], pace: Pace) -> None:
     """Put into the surest pairs why they are confused; only so many, as each takes long."""
     started, pairs = time.perf_counter(), report.flagged[: run.parameters.explain]
     first = _played_share(run.parameters)
@@ -415,17 +292,9 @@ def _within(run: _Run, what: str, first: float, number: int, of: int) -> Callabl
     return lambda stage, share: tell(f"{what}: {stage}", base + part * share)
 
 
-def _examples(run: _Run, found: Sequence[Example]) -> tuple[list[CellExample], Takes | None]:
-    """A take of every cell, with its sound: from its state, or played again where that was not kept."""
-    generator = run.session.generator
-    kept = [(row.prompt, row.seed, row.state) for row in found if row.state is not None]
-    others = [row for row in found if row.state is None]
-    parts = [restored(generator, kept)] if kept else []
-    if others:
-        playing = run.shards.setting
-        context = Context(generator, sampling=playing.sampling, seconds=playing.seconds).with_batches(played=len(others))
-        parts.append(play(context, [row.prompt for row in others], [row.seed for row in others]))
-    ordered = [row for row in found if row.state is not None] + others
+def _listed(found: Sequence[Example]) -> tuple[list[CellExample], list[Example]]:
+    """The takes of cells as the report lists them, those whose state was kept first."""
+    ordered = sorted(found, key=lambda row: row.state is None)
     listed = [
         CellExample(
             asked=row.asked,
@@ -438,4 +307,4 @@ def _examples(run: _Run, found: Sequence[Example]) -> tuple[list[CellExample], T
         )
         for row in ordered
     ]
-    return listed, Takes.join(parts) if parts else None
+    return listed, ordered

@@ -74,7 +74,11 @@ def _half_precision(_: ConfusionReport, models: Models, __: ConfusionParameters)
 
 def _damaged(report: ConfusionReport, _: Models, __: ConfusionParameters) -> str | None:
     count = report.work.damaged
-    return f"{count} file{'s' * (count != 1)} of earlier takes were damaged and set aside; these takes were played again." if count else None
+    return (
+        f"{count} file{'s' * (count != 1)} of earlier takes were damaged and set aside; these takes were played again."
+        if count
+        else None
+    )
 
 
 CAVEATS: tuple[Caveat, ...] = (

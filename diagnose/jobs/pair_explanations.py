@@ -35,8 +35,7 @@ def chosen_prompt(cell: Mapping[str, set[int]], seeds: range) -> tuple[str, int]
     def hits(prompt: str, start: int) -> int:
         return len(cell[prompt] & set(range(start, start + TAKES)))
 
-    found = max(((prompt, start) for prompt in sorted(cell) for start in starts), key=lambda place: hits(*place))
-    return found
+    return max(((prompt, start) for prompt in sorted(cell) for start in starts), key=lambda place: hits(*place))
 
 
 def explained(
@@ -79,12 +78,14 @@ def _diagnosed(settings: Settings, seed: int, takes: int) -> Settings:
     return settings.model_copy(update={"takes": min(TAKES, takes), "seed": seed})
 
 
-def _told(found: Diagnosis, pair: ConfusedPair) -> list[tuple[str, str | None]]:  # type: ignore[return]
+def _told(found: Diagnosis, pair: ConfusedPair) -> list[why.Said]:
     """What it found; where its takes were heard otherwise, that first."""
     target = found.contrast.target
     told = list(why.why(found))[:TOLD]
     if target != pair.heard:
-        told.insert(0, (f"In the takes of this diagnosis it was heard as {target}, and that is what it explains.", None))
+        told.insert(
+            0, (f"In the takes of this diagnosis it was heard as {target}, and that is what it explains.", None)
+        )
     return told
 
 

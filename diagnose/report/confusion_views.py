@@ -25,7 +25,7 @@ EXAMPLES = "examples"
 
 def views(report: ConfusionReport, evidence: ConfusionEvidence | None) -> list[View]:
     """Everything that a report found; ``evidence`` may be absent, where nothing is to be heard."""
-    heard = _sounds(report) if evidence is not None and evidence.examples is not None else {}
+    heard = _sounds(report) if evidence is not None else {}
     found = [
         _headline(report, heard),
         _why(report),
@@ -159,7 +159,9 @@ def _why(report: ConfusionReport) -> View | None:
 def _next(report: ConfusionReport) -> View | None:
     """Lines that go on from here."""
     commands = [
-        Command(f"All that was found about {pair.asked} as {pair.heard}, and its sound:", f"{pair.why.command} --out why")
+        Command(
+            f"All that was found about {pair.asked} as {pair.heard}, and its sound:", f"{pair.why.command} --out why"
+        )
         for pair in report.flagged
         if pair.why and pair.why.command
     ][:NEXT_STEPS]

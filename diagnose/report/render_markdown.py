@@ -44,9 +44,7 @@ def _view(view: View) -> list[str]:
 
 def _table(table: Table) -> str:
     columns = [*table.columns, *([""] if any(table.badges) else [])]
-    rows = [
-        [*row, *([table.badges[place] or ""] if any(table.badges) else [])] for place, row in enumerate(table.rows)
-    ]
+    rows = [[*row, *([table.badges[place] or ""] if any(table.badges) else [])] for place, row in enumerate(table.rows)]
     return _lines(columns, rows, table.title)
 
 

@@ -185,7 +185,9 @@ def _drop_known(takes: Sequence[HeardTake], known: set[tuple[str, str]]) -> None
         known.add((take.group, take.heard))
 
 
-def telling(progress: Callable[[str, float], None] | None, from_share: float, to_share: float) -> Callable[[Pace], None]:
+def telling(
+    progress: Callable[[str, float], None] | None, from_share: float, to_share: float
+) -> Callable[[Pace], None]:
     """Progress of a stage, from one share of the whole to another; in new words :data:`TOLD` times, not for every
     item: where no bar can be drawn, each is a line."""
     last, words = -1, ""

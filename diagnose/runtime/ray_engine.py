@@ -151,8 +151,8 @@ def _cluster(address: str | None) -> Iterator[_Cluster]:
 
 
 def _silence(ray: Any) -> None:
-    """Ray prints what its daemons say (a worker died) to standard output, whatever it was told of logs; JSON goes there,
-    and we say ourselves what matters."""
+    """Keep Ray from printing what its daemons say (a worker died) to standard output, as it does whatever it was told
+    of logs: JSON goes there, and we say ourselves what matters."""
     with suppress(AttributeError):
         if hasattr(ray._private.worker, "print_to_stdstream"):
             ray._private.worker.print_to_stdstream = lambda *_, **__: None

@@ -103,10 +103,7 @@ def packed(state: State) -> bytes:
 def restored(generator: Generator, kept: Sequence[tuple[str, int, bytes]]) -> Takes:
     """Takes of which prompt, seed and state were kept, with their sound."""
     silent = Takes.join(
-        [
-            Takes((prompt,), (seed,), safetensors.torch.load(state), torch.zeros(1, 0))
-            for prompt, seed, state in kept
-        ]
+        [Takes((prompt,), (seed,), safetensors.torch.load(state), torch.zeros(1, 0)) for prompt, seed, state in kept]
     )
     with torch.no_grad():
         return replace(silent, waveform=generator.channels(silent).mean(1))

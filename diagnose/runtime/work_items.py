@@ -114,7 +114,9 @@ class WorkItem:
     @property
     def key(self) -> str:
         """Its content hash: equal items give equal shards."""
-        return _digest({"setting": self.setting.key, "takes": [asdict(take) for take in self.takes], **asdict(self.keep)})
+        return _digest(
+            {"setting": self.setting.key, "takes": [asdict(take) for take in self.takes], **asdict(self.keep)}
+        )
 
 
 @dataclass

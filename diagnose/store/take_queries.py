@@ -107,18 +107,23 @@ class TakeTable:
         query = "SELECT prompt, list(seed) FROM counted WHERE asked = ? AND heard = ? GROUP BY prompt"
         return {prompt: set(seeds) for prompt, seeds in self._all(query, [asked, heard])}
 
-    def examples(self) -> list[Example]:
-        """One take of every cell."""
+    def examples(self, most: int) -> list[Example]:
+        """One take of every cell; where there are many cells, of those with most takes, so many that came as asked and
+        so many that did not."""
         query = """
             WITH placed AS (
-                SELECT asked, heard, prompt, seed, probability,
+                SELECT asked, heard, prompt, seed, probability, asked IS NOT DISTINCT FROM heard AS matched,
+                    count(*) OVER (PARTITION BY asked, heard) AS takes,
                     row_number() OVER (PARTITION BY asked, heard ORDER BY NOT has_state, seed, prompt) AS place
                 FROM found WHERE problem IS NULL
-            ), chosen AS (SELECT * FROM placed WHERE place = 1)
+            ), chosen AS (
+                SELECT *, row_number() OVER (PARTITION BY matched ORDER BY takes DESC, asked, heard) AS rank
+                FROM placed WHERE place = 1
+            )
             SELECT chosen.asked, chosen.heard, prompt, seed, chosen.probability, any_value(found.state)
-            FROM chosen JOIN found USING (prompt, seed) GROUP BY ALL ORDER BY chosen.asked, chosen.heard
+            FROM chosen JOIN found USING (prompt, seed) WHERE rank <= ? GROUP BY ALL ORDER BY chosen.asked, chosen.heard
         """
-        return [Example(*row) for row in self._all(query)]
+        return [Example(*row) for row in self._all(query, [most])]
 
     def export(self, path: Path) -> None:
         """Every take, with the label it asked for, as one Parquet file."""

@@ -33,6 +33,7 @@ LABELS = tuple(FAMILIES)
 TONES = {label: 100.0 * (place + 1) for place, label in enumerate(LABELS)}
 SILENCE, NOISE = "silence", "noise"  # what can be planted beside genres
 CLIPS = 30
+CPU = torch.device("cpu")
 
 Planted = Mapping[str, Mapping[str, float]]
 """By the genre asked for: how often something else is played, by what."""
@@ -52,7 +53,7 @@ class PlantedGenerator:
     n_channels: int = 1
     longest_seconds: float = 10.0
     shortest_seconds: float = 0.1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     dtype: torch.dtype = torch.float32
     played: int = 0
     stops_after: int | None = None
@@ -118,7 +119,7 @@ class TonalJudge:
     window_seconds: float = 0.2
     meaning_threshold: float = 1.0
     meaning_record: MeaningRecord | None = None
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     dtype: torch.dtype = torch.float32
 
     def fingerprint(self) -> str:
@@ -127,8 +128,10 @@ class TonalJudge:
     def logits(self, waveform: Tensor, rate: int) -> Tensor:
         power = torch.fft.rfft(waveform).abs()
         hertz = rate / waveform.shape[-1]
-        return 10 * torch.stack([power[:, round(TONES[label] / hertz)] for label in self.labels], -1) / power.amax(
-            -1, keepdim=True
+        return (
+            10
+            * torch.stack([power[:, round(TONES[label] / hertz)] for label in self.labels], -1)
+            / power.amax(-1, keepdim=True)
         )
 
     def read_prompt(self, text: str) -> None:

@@ -116,7 +116,9 @@ def test_every_cell_can_be_heard_and_every_take_is_exported(asked: dict[str, Any
         assert takes.prompts[place] == take.prompt and takes.waveform[place].abs().max() > 0.4
     evidence.save(tmp_path)
     with database() as opened:
-        rows = opened.execute(f"SELECT asked, heard, count(*) FROM {parquet([tmp_path / 'takes.parquet'])} GROUP BY ALL")
+        rows = opened.execute(
+            f"SELECT asked, heard, count(*) FROM {parquet([tmp_path / 'takes.parquet'])} GROUP BY ALL"
+        )
         counted = {(asked_for, heard): count for asked_for, heard, count in rows.fetchall()}
     assert counted == {(row.asked, label): count for row in found.rows for label, count in row.heard.items()}
 
@@ -266,5 +268,6 @@ def test_shards_that_are_a_file_are_refused(asked: dict[str, Any], tmp_path: Pat
         confusion(planted_genres.session({}, record()), **asked | {"shards": tmp_path / "file"})
 
 
-def test_evidence_without_examples_has_no_sounds(tmp_path: Path) -> None:
-    assert ConfusionEvidence(None, None, [], range(1)).sounds == {}  # type: ignore[arg-type]
+def test_evidence_without_examples_has_no_sounds() -> None:
+    generator = planted_genres.session().generator
+    assert ConfusionEvidence(generator, None, [], range(1), []).sounds == {}  # type: ignore[arg-type]

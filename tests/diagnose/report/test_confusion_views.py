@@ -45,13 +45,19 @@ def test_the_first_sentence_says_what_is_played_as_what(found: Found, right: Fou
     assert told.tone == "bad" and told.sentences[0][0].startswith(
         "Asked for 6 genres, planted plays 4 as asked; it plays jazz as polka (24 of 24 takes), house as techno ("
     )
-    assert view(right, "confusion").sentences == [("Asked for 6 genres, planted plays each of them as asked.", "observed")]
+    assert view(right, "confusion").sentences == [
+        ("Asked for 6 genres, planted plays each of them as asked.", "observed")
+    ]
     assert view(right, "confusion").tone == "good"
 
 
 def test_the_small_matrix_holds_what_does_not_come_as_asked(found: Found, right: Found) -> None:
     (table,) = view(found, "confusion").tables
-    assert [row[0] for row in table.rows] == ["jazz", "house"] and table.columns[:3] == ("asked for", "as asked", "polka")
+    assert [row[0] for row in table.rows] == ["jazz", "house"] and table.columns[:3] == (
+        "asked for",
+        "as asked",
+        "polka",
+    )
     assert table.rows[0][1:3] == ("0", "24") and len(table.columns) <= 2 + confusion_views.SMALL_COLUMNS + 1
     assert not view(right, "confusion").tables
 
