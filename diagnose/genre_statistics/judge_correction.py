@@ -117,7 +117,7 @@ def _confusions(random: np.random.Generator, clips: Counts, draws: int) -> Share
     labels = len(clips)
     hits = np.diagonal(clips)
     right = random.beta(hits + 0.5, clips.sum(1) - hits + 0.5, (draws, labels))
-    weights = clips + 1 / labels
+    weights: Shares = clips.astype(np.float64) + 1 / labels
     weights[np.arange(labels), np.arange(labels)] = 0
     wrong = _dirichlet(random, weights, draws) * (1 - right)[..., None]
     wrong[:, np.arange(labels), np.arange(labels)] = right

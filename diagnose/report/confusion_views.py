@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.judging.verdict import UNSURE
@@ -204,7 +204,7 @@ def _pairs(report: ConfusionReport) -> View | None:
     return View("pairs", "Confused pairs", told, [table])
 
 
-def _pair_row(pair: ConfusedPair) -> Sequence[str]:
+def _pair_row(pair: ConfusedPair) -> tuple[str, ...]:
     return (
         pair.asked,
         pair.heard,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.diagnose.genre_statistics import planted
+from tests.diagnose.genre_statistics import planted_counts as planted
 from tonescope.diagnose.genre_statistics.attractors import attractors
 from tonescope.diagnose.genre_statistics.confusion_counts import ConfusionCounts, Counts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.diagnose.genre_statistics import planted
+from tests.diagnose.genre_statistics import planted_counts as planted
 from tonescope.diagnose.genre_statistics.confused_pairs import confused_pairs, fisher
 from tonescope.diagnose.genre_statistics.confusion_counts import ConfusionCounts
 

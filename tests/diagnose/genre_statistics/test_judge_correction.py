@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.diagnose.genre_statistics import planted
+from tests.diagnose.genre_statistics import planted_counts as planted
 from tonescope.diagnose.genre_statistics.judge_correction import (
     clip_counts,
     condition,
@@ -68,7 +68,7 @@ def test_the_nearest_shares_sum_to_one() -> None:
     values = np.array([[1.2, -0.2, 0.0], [0.2, 0.3, 0.5], [5.0, 5.0, 5.0]])
     found = onto_simplex(values)
     assert np.allclose(found.sum(-1), 1) and (found >= 0).all()
-    assert np.allclose(found, [[1, 0, 0], [0.2, 0.3, 0.5], [1 / 3, 1 / 3, 1 / 3]])
+    assert np.allclose(found, np.array([[1.0, 0.0, 0.0], [0.2, 0.3, 0.5], [1 / 3, 1 / 3, 1 / 3]]))
 
 
 def test_a_record_is_brought_into_the_order_of_the_labels() -> None:
