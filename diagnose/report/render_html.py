@@ -116,7 +116,7 @@ def _shown(views: Sequence[View], players: Playable | None) -> dict[str, Sequenc
     return {key: sounds[:room] for key, sounds in rows.items()}
 
 
-def _cells(views: Sequence[View], players: Players | None) -> dict[str, list[dict[tuple[int, int], str]]]:
+def _cells(views: Sequence[View], players: Playable | None) -> dict[str, list[dict[tuple[int, int], str]]]:
     """The sounds of the cells of matrices, by view: the findings first, as far as a page has room."""
     if players is None:
         return {}

@@ -116,6 +116,12 @@ class View:
     matrices: Sequence[Matrix] = ()
 
     @property
+    def every_sound(self) -> list[Sound]:
+        """All that can be heard: in rows, and in the cells of matrices."""
+        cells = (cell for matrix in self.matrices for row in matrix.cells for cell in row)
+        return [*(sound for row in self.sounds for sound in row), *(cell.sound for cell in cells if cell.sound)]
+
+    @property
     def findings(self) -> list[tuple[str, Badge]]:
         """The sentences that have a badge."""
         return [(text, badge) for text, badge in self.sentences if badge]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,8 @@ from tonescope.diagnose.report import confusion_views, render_html, render_markd
 from tonescope.diagnose.report.matrix import Matrix, MatrixCell
 from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.report.view import Sound, Table, View
+from tonescope.diagnose.report.view_data import as_data, check_foreign, from_data
+from tonescope.diagnose.store.run_files import played_by
 
 PLANTED = {"jazz": {"polka": 1.0}, "house": {"techno": 0.4}}
 Found = tuple[ConfusionReport, ConfusionEvidence]
@@ -79,6 +83,22 @@ def test_the_page_plays_cells_from_within_itself(found: Found) -> None:
     assert html.count('data-plays="data:audio/wav') == sounding > 6
     assert 'aria-label="asked for jazz: 24 of 24 takes heard as polka"' in html and "prefers-color-scheme: dark" in html
     assert re.search(r"\.matrix \.scroll \{ overflow-x: auto", html)
+
+
+def test_what_is_kept_of_a_run_is_shown_as_it_was(found: Found) -> None:
+    views = confusion_views.views(*found)
+    again = from_data(json.loads(json.dumps(as_data(views))))
+    check_foreign(again)
+    assert render_html.page("T", again, players(found)) == render_html.page("T", views, players(found))
+    assert len(played_by(again)) == len(found[0].examples)
+
+
+@pytest.mark.parametrize("spoilt", [{"strength": 2}, {"strength": "1;x"}, {"marked": "yes"}, {"text": 3}])
+def test_a_matrix_that_tonescope_would_not_write_is_refused(found: Found, spoilt: dict[str, Any]) -> None:
+    data = json.loads(json.dumps(as_data([view(found, "confusion")])))
+    data[0]["matrices"][0]["cells"][0][0] |= spoilt
+    with pytest.raises(ValueError, match=r"."):
+        from_data(data)
 
 
 def test_without_players_the_matrix_is_shown_and_nothing_plays(found: Found) -> None:
