@@ -142,9 +142,11 @@ class Production:
         total = len({(take.prompt, take.seed) for take in self.wanted})
         before = total - len(missing)
         supply = Supply(self.shards.setting, self.keep, iter(missing))
-        known = self.shards.examples() if self.keep.states == "examples" else set()
+        known = self.shards.examples() if missing and self.keep.states == "examples" else set()
         pace = Pace(before, before, total, 0.0)
         self.told(pace)
+        if not missing:
+            return pace
         rate = _Rate(time.perf_counter())
         for finished in engine.run(iter(supply)):
             if self.keep.states == "examples":

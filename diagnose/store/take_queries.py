@@ -80,13 +80,7 @@ class TakeTable:
             WHERE takes.seed BETWEEN {first} AND {last}
             """
         )
-        # Shards of two runs at once may hold a take twice; what is heard in it is the same.
-        opened.execute(
-            """
-            CREATE TABLE counted AS
-            SELECT DISTINCT ON (prompt, seed) asked, prompt, seed, problem, heard, probability FROM found
-            """
-        )
+        self._is_counted = False
 
     def cells(self) -> list[Cell]:
         """Takes by label asked for and label heard; takes in which nothing could be heard are not among them."""
@@ -115,7 +109,7 @@ class TakeTable:
                 SELECT asked, heard, prompt, seed, probability, asked IS NOT DISTINCT FROM heard AS matched,
                     count(*) OVER (PARTITION BY asked, heard) AS takes,
                     row_number() OVER (PARTITION BY asked, heard ORDER BY NOT has_state, seed, prompt) AS place
-                FROM found WHERE problem IS NULL
+                FROM counted WHERE problem IS NULL
             ), chosen AS (
                 SELECT *, row_number() OVER (PARTITION BY matched ORDER BY takes DESC, asked, heard) AS rank
                 FROM placed WHERE place = 1
@@ -132,6 +126,15 @@ class TakeTable:
         self._opened.execute(f"COPY ({rows}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
 
     def _all(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+        if not self._is_counted:  # once for all questions; what is only exported needs none
+            # Shards of two runs at once may hold a take twice; what is heard in it is the same.
+            self._opened.execute(
+                """
+                CREATE TABLE counted AS SELECT DISTINCT ON (prompt, seed)
+                asked, prompt, seed, problem, heard, probability, has_state FROM found ORDER BY NOT has_state
+                """
+            )
+            self._is_counted = True
         return self._opened.execute(query, list(values)).fetchall()
 
 
