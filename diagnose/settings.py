@@ -39,6 +39,16 @@ Guidance = Annotated[
     Range(1, 20, "a guidance of {} cannot be used", "1 is none, 3 is usual"),
     Field(description="How strongly the text steers (classifier-free guidance)."),
 ]
+Temperature = Annotated[
+    float,
+    Range(0, 5, "a temperature of {} cannot be used", "1 is usual"),
+    Field(description="Sampling temperature."),
+]
+TopK = Annotated[
+    int,
+    Range(0, 1_000_000, "a top-k of {} cannot be used", "250 is usual, 0 keeps every code"),
+    Field(description="Sample from the k likeliest codes, where a model draws codes; 0 means all."),
+]
 Foil = Annotated[
     str | None,
     Flag("--against", metavar="LABEL"),
@@ -72,16 +82,8 @@ class Settings(BaseModel):
     seconds: Seconds = 4.0
     seed: Seed = 1
     guidance: Guidance = 3.0
-    temperature: Annotated[
-        float,
-        Range(0, 5, "a temperature of {} cannot be used", "1 is usual"),
-        Field(description="Sampling temperature."),
-    ] = 1.0
-    top_k: Annotated[
-        int,
-        Range(0, 1_000_000, "a top-k of {} cannot be used", "250 is usual, 0 keeps every code"),
-        Field(description="Sample from the k likeliest codes, where a model draws codes; 0 means all."),
-    ] = 250
+    temperature: Temperature = 1.0
+    top_k: TopK = 250
     foil: Foil = None
     quick: Annotated[
         bool,

@@ -54,6 +54,12 @@ ROWS: list[Row] = [
         "tonescope.diagnose.jobs.plan_job",
         "List what to ask a hosted generator for, so that the words of a prompt can be tested from outside.",
     ),
+    Row(
+        "confusion",
+        "report",
+        "tonescope.diagnose.jobs.confusion_job",
+        "Ask for many genres and hear which the model confuses, how surely, and why.",
+    ),
 ]
 
 

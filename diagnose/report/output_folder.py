@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel
 from safetensors.torch import save_file
 
+from tonescope.diagnose.report import render_markdown
 from tonescope.diagnose.report.atomic_folder import whole_folder
 from tonescope.diagnose.report.card import card, png
 from tonescope.diagnose.report.render_html import page
@@ -40,7 +41,8 @@ def write(folder: Path, name: str, result: Result, evidence: Any, views: Sequenc
         name: what was done (``diagnosis``): the name of the JSON file, and the title of the page.
         result: what was found.
         evidence: what is behind it. Its ``sounds`` are written as audio; so are, where it has any, its ``tensors``
-            (by name) and its ``trace``.
+            (by name) and its ``trace``; its ``save`` is given the folder, for files of its own,
+            and with ``markdown`` the views are written as Markdown too.
         views: what the page shows.
         sounds: how takes become sound.
 
@@ -64,6 +66,8 @@ def write(folder: Path, name: str, result: Result, evidence: Any, views: Sequenc
             save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, filling / ESTIMATES)
         if trace := getattr(evidence, "trace", None):
             trace.save(filling / "trace")
+        if save := getattr(evidence, "save", None):
+            save(filling)
         data = filling / f"{name}.json"
         data.write_text(named.model_dump_json(indent=2), encoding="utf-8")
         for tensor_file in filling.glob("*.safetensors"):  # that library keeps files to their owner
@@ -72,6 +76,8 @@ def write(folder: Path, name: str, result: Result, evidence: Any, views: Sequenc
         (filling / "report.html").write_text(page(f"Tonescope {name}", views, players), encoding="utf-8")
         if shown := card(views, players):
             (filling / CARD).write_bytes(png(shown))
+        if getattr(evidence, "markdown", False):
+            (filling / "report.md").write_text(render_markdown.page(f"Tonescope {name}", views), encoding="utf-8")
     return named
 
 

@@ -61,6 +61,7 @@ def page(title: str, views: Sequence[View], players: Playable | None = None) -> 
         listening=listening,
         chart=chart,
         keep=keep,
+        cells=_cells(views, players),
         folded=folded({view.depth for view in views}),
         figures=figures,
         plotly=_plotly() if any(chart(figure.plot) is None for view in views for figure in view.figures) else None,
@@ -158,6 +159,29 @@ def _shown(views: Sequence[View], players: Playable | None) -> dict[str, Sequenc
     across = sum(len(players.uri(sound)) for first in firsts for sound in first)
     room = max(1, min(SHOWN_TAKES, MOST_SOUND // max(1, across)))
     return {key: sounds[:room] for key, sounds in rows.items()}
+
+
+def _cells(views: Sequence[View], players: Playable | None) -> dict[str, list[dict[tuple[int, int], str]]]:
+    """The sounds of the cells of matrices, by view: the findings first, as far as a page has room."""
+    if players is None:
+        return {}
+    room, found = MOST_SOUND, dict[str, list[dict[tuple[int, int], str]]]()
+    for view in views:
+        for matrix in view.matrices:
+            placed = {
+                (row, column): cell
+                for row, cells in enumerate(matrix.cells)
+                for column, cell in enumerate(cells)
+                if cell.sound
+            }
+            uris: dict[tuple[int, int], str] = {}
+            for place, cell in sorted(placed.items(), key=lambda item: (not item[1].marked, -item[1].strength)):
+                uri = players.uri(cell.sound) if cell.sound and room > 0 else ""
+                room -= len(uri)
+                if uri and room >= 0:
+                    uris[place] = uri
+            found.setdefault(view.key, []).append(uris)
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from tonescope.diagnose.report.lanes import Lane
+    from tonescope.diagnose.report.matrix import Matrix
     from tonescope.diagnose.schema import Badge
 
 Depth = Literal["first", "details", "numbers"]
@@ -99,7 +100,7 @@ class View:
         title: a short heading.
         sentences: what is found, each with its badge; those without one are notes on how to read it.
         tables: numbers for who asks.
-        figures: pictures.
+        figures: pictures; ``matrices``, counts that are coloured and can be heard.
         sounds: what can be heard, in rows that belong together (the same seed and noise); the first of a row is what
             the others are compared with.
         commands: what can be done next; of a view with sounds, how to hear them, for where nothing plays them.
@@ -116,6 +117,13 @@ class View:
     commands: Sequence[Command] = ()
     depth: Depth = "details"
     tone: Tone | None = None
+    matrices: Sequence[Matrix] = ()
+
+    @property
+    def every_sound(self) -> list[Sound]:
+        """All that can be heard: in rows, and in the cells of matrices."""
+        cells = (cell for matrix in self.matrices for row in matrix.cells for cell in row)
+        return [*(sound for row in self.sounds for sound in row), *(cell.sound for cell in cells if cell.sound)]
 
     @property
     def findings(self) -> list[tuple[str, Badge]]:

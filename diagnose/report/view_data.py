@@ -16,6 +16,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import TypeAdapter
 
 from tonescope.diagnose.report.lanes import Lane
+from tonescope.diagnose.report.matrix import Matrix, MatrixCell
 from tonescope.diagnose.report.view import Cell, Command, Depth, Figure, Sound, Table, Tone, View
 from tonescope.models.errors import TonescopeError
 
@@ -96,10 +97,10 @@ def _many(each: Callable[[Any], Part]) -> Callable[[Any], list[Part]]:
     return read
 
 
-def _one_of(*allowed: str) -> Callable[[Any], Any]:
+def _one_of(*allowed: Any) -> Callable[[Any], Any]:
     def read(value: Any) -> Any:
         if value not in allowed:
-            raise ValueError(f"{value!r} is none of {', '.join(allowed)}")
+            raise ValueError(f"{value!r} is none of {', '.join(map(str, allowed))}")
         return value
 
     return read
@@ -143,6 +144,30 @@ def _command(value: Mapping[str, Any]) -> Command:
     return Command(_text(value["told"]), _text(value["line"]))
 
 
+def _cell(value: Mapping[str, Any]) -> MatrixCell:
+    strength = value["strength"]
+    if not isinstance(strength, int | float) or not 0 <= strength <= 1:
+        raise ValueError(f"{strength!r} colours nothing")
+    return MatrixCell(
+        text=_text(value["text"]),
+        strength=strength,
+        told=_text(value["told"]),
+        wanted=_one_of(True, False)(value["wanted"]),
+        marked=_one_of(True, False)(value["marked"]),
+        sound=_maybe(_sound)(value["sound"]),
+    )
+
+
+def _matrix(value: Mapping[str, Any]) -> Matrix:
+    return Matrix(
+        title=_text(value["title"]),
+        corner=_text(value["corner"]),
+        rows=tuple(_many(_text)(value["rows"])),
+        columns=tuple(_many(_text)(value["columns"])),
+        cells=tuple(tuple(row) for row in _many(_many(_cell))(value["cells"])),
+    )
+
+
 def _view(value: Mapping[str, Any]) -> View:
     return View(
         key=_text(value["key"]),
@@ -154,6 +179,7 @@ def _view(value: Mapping[str, Any]) -> View:
         commands=_many(_command)(value["commands"]),
         depth=_one_of(*get_args(Depth))(value["depth"]),
         tone=_maybe(_one_of(*get_args(Tone)))(value["tone"]),
+        matrices=_many(_matrix)(value.get("matrices", [])),
     )
 
 

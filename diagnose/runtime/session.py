@@ -24,6 +24,7 @@ from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.diagnose.runtime.judge_session import taxonomy_of
 from tonescope.diagnose.runtime.progress import Progress
+from tonescope.diagnose.runtime.work_items import ModelSpec
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.store.traces import TraceSpec
@@ -40,12 +41,13 @@ MEANS_FILE = "mean_activations.safetensors"
 
 @dataclass
 class Session:
-    """Models ready for jobs."""
+    """Models ready for jobs. ``spec`` says how they were opened, where :meth:`open` opened them."""
 
     generator: Generator
     judge: Judge
     taxonomy: Taxonomy
     vocabulary: Vocabulary | None = None
+    spec: ModelSpec | None = None
     _means: dict[str, MeanActivations] = field(default_factory=dict)
 
     @classmethod
@@ -71,7 +73,8 @@ class Session:
         listener = loading.load_judge(judge, taxonomy.labels, device)
         if judge == loading.EMBEDDED and model != loading.EMBEDDED:
             listener.record = None  # it was measured through the embedded codec, on the composer's pieces
-        return cls(generator, listener, taxonomy, None if adapter else loading.load_vocabulary(model))
+        spec = ModelSpec(model, judge, device, dtype, adapter)
+        return cls(generator, listener, taxonomy, None if adapter else loading.load_vocabulary(model), spec)
 
     @property
     def models(self) -> Models:

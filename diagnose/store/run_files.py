@@ -215,7 +215,7 @@ def parsed(text: str, folder: Path, *, is_whole: bool) -> Content:
 
 def played_by(views: Sequence[View]) -> list[Key]:
     """The takes that views play, each once, in the order in which they come."""
-    keys = ((sound.takes, sound.row) for view in views for row in view.sounds for sound in row)
+    keys = ((sound.takes, sound.row) for view in views for sound in view.every_sound)
     return list(dict.fromkeys(keys))
 
 
