@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import re
@@ -45,9 +46,10 @@ def test_the_folder_holds_json_html_markdown_parquet_and_sound(folders: tuple[Pa
     for take in found.examples:
         assert take.audio is not None and len(soundfile.read(out / take.audio)[0]) == 480
     html = (out / "report.html").read_text()
-    held = [base64.b64decode(sound) for sound in re.findall(r'data-plays="data:audio/wav;base64,([^"]*)"', html)]
+    held = [base64.b64decode(sound) for sound in re.findall(r'data-plays="data:audio/flac;base64,([^"]*)"', html)]
     assert len(held) == len(found.examples) and "cellPlayer" in html and "Plotly" not in html
-    assert {path.read_bytes() for path in out.rglob("*.wav")} == set(held)
+    played = {soundfile.read(io.BytesIO(sound))[0].tobytes() for sound in held}
+    assert {soundfile.read(path)[0].tobytes() for path in out.rglob("*.wav")} == played
     markdown = (out / "report.md").read_text()
     assert markdown.startswith("# Tonescope confusion") and "| house |" in markdown
     with database() as opened:

@@ -80,7 +80,7 @@ def test_the_page_plays_cells_from_within_itself(found: Found) -> None:
     html = render_html.page("Tonescope confusion", confusion_views.views(*found), players(found))
     (matrix,) = view(found, "confusion").matrices
     sounding = sum(cell.sound is not None for cells in matrix.cells for cell in cells)
-    assert html.count('data-plays="data:audio/wav') == sounding > 6
+    assert html.count('data-plays="data:audio/') == sounding > 6
     assert 'aria-label="asked for jazz: 24 of 24 takes heard as polka"' in html and "prefers-color-scheme: dark" in html
     assert re.search(r"\.matrix \.scroll \{ overflow-x: auto", html)
 
@@ -107,8 +107,8 @@ def test_without_players_the_matrix_is_shown_and_nothing_plays(found: Found) -> 
 
 
 def test_a_page_without_room_plays_the_findings_first(found: Found, monkeypatch: pytest.MonkeyPatch) -> None:
-    one = len(players(found).uri(Sound("", "examples", 0)))
-    monkeypatch.setattr(render_html, "MOST_SOUND", 2 * one)
+    sizes = [len(players(found).uri(Sound("", "examples", row))) for row in range(len(found[0].examples))]
+    monkeypatch.setattr(render_html, "MOST_SOUND", 2 * max(sizes) + min(sizes) // 2)
     html = render_html.page("Tonescope confusion", confusion_views.views(*found), players(found))
     played = re.findall(r'data-plays="data:[^"]*" aria-label="([^"]*)"', html)
     assert len(played) == 2 and all("polka" in told or "techno" in told for told in played)
