@@ -73,7 +73,7 @@ def test_diagnose_explains_a_diffusion_model_by_a_judge_without_a_text_tower(
     sound, rate = soundfile.read(next(iter((out / "audio").iterdir())))
     assert sound.shape == (800, 2) and rate == toy_diffusion.SAMPLE_RATE
     html = (out / "report.html").read_text()
-    assert html.count("data:audio/wav") >= 4 and f"<code>{found.drivers.units[0].unit}</code>" in html
+    assert html.count("data:audio/") >= 4 and f"<code>{found.drivers.units[0].unit}</code>" in html
 
 
 def test_a_drift_is_laid_on_the_denoiser_and_not_on_a_decoder(toys: tuple[str, str]) -> None:
@@ -133,7 +133,7 @@ def test_technique_and_report_work_on_the_toys(toys: tuple[str, str], tmp_path: 
         run(toys, "toy", "denoiser.1.mlp", "--out", str(out)).stdout.split()
     )
     assert json.loads((out / "toy.json").read_text())["units"] == toy_diffusion.INNER
-    assert (out / "report.html").read_text().count("data:audio/wav") == 2
+    assert (out / "report.html").read_text().count("data:audio/") == 2
     counted = json.loads(run(toys, "toys", "--json").stdout)
     listed = CliRunner().invoke(app, ["units", "--model", toys[0], "--json"]).stdout
     assert counted["locations"] == len(json.loads(listed)) == 14

@@ -4,12 +4,11 @@ A cause is needed, muting it turns the takes back, and enough: its activations b
 prompt. (Where none is enough, one that leaves other prompts as they are is what there is: what the text encoder says of
 one word means little among other words.) Candidates (:mod:`.screening`) are muted one by one in a few paired takes; the
 best are measured in more (successive halving: Jamieson and Talwalkar 2016), and put into another prompt. Where none
-brings it alone, those that do together are the set: of a unit that turns the takes back, the partner that it needs to
-bring the target; what is left of all candidates muted at once, without each that is not needed (delta debugging,
-:mod:`.minimal_set`); or those that contribute most (:mod:`.contributions`). Beside a set stands what does it in the
-place of a member (:mod:`.companions`). Where no few units do, whole locations are tried: a change that is spread over
-all of one has no units of its own. Where nothing is enough, the smallest set that leaves other prompts as they are is
-what there is.
+brings it alone, those that do together are the set: the ones that each turn the takes back; what is left of all
+candidates muted at once, without each that is not needed (delta debugging, :mod:`.minimal_set`); or those that
+contribute most (:mod:`.contributions`). Beside a set stands what does it in the place of a member
+(:mod:`.companions`). Where no few units do, whole locations are tried: a change that is spread over all of one has no
+units of its own. Where nothing is enough, the smallest set that leaves other prompts as they are is what there is.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from tonescope.diagnose.causes.companions import companions
 from tonescope.diagnose.causes.contributions import Contribution, contributions
 from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest, other_prompts
 from tonescope.diagnose.causes.minimal_set import minimal_set
-from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials, locations_of
+from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
 from tonescope.diagnose.causes.specificity import specific
 from tonescope.diagnose.intervene.play import Advance
 from tonescope.diagnose.schema import FoundBy
@@ -32,7 +31,6 @@ FIRST_TAKES = 2  # in which every candidate is muted
 FINALISTS = 8  # that are measured in all takes
 GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
 POOL = 31  # units whose contributions are told apart
-PARTNER = 0.3  # of the effect of a unit: so much at least does its partner
 TRIED_ONE_BY_ONE = 48  # locations: more of them are halved first, though all of a site may do other things than one
 SOMETHING = -1.0  # nats
 PAIR = 2
@@ -170,31 +168,12 @@ def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> No
         found.keep(course.trials.measure([together])[0], "together")
         found.alternates = [unit for unit in units if unit not in together]
         return
-    if not enough and (pair := _with_partner(course, turning, found.measured)):
-        found.keep(course.trials.measure([pair])[0], "together")
-        return
     if not enough and turning:
         alike = specific(course.short, other_prompts(course.trials.contrast), groups)
         enough = [muted for muted, kept in zip(turning, alike, strict=True) if kept]
     if enough:
         found.keep(enough[0], "alone")
         found.alternates = _units(enough[1:])
-
-
-def _with_partner(course: _Course, turning: Sequence[Muted], measured: Sequence[Muted]) -> Group:
-    """The strongest unit that turns the takes back, and the one that brings the target with it, and not alone; empty
-    where there is none. A partner is needed too, so muting it does something. Units of the text encoder are not asked:
-    what one says of a word means little among others."""
-    first = next((muted for muted in turning if locations_of(muted.group)[0].network != "text"), None)
-    if first is None:
-        return ()
-    needed = [other for other in measured if other is not first and other.effect < PARTNER * first.effect]
-    pairs: list[Group] = [(*first.group, *other.group) for other in needed]
-    likely = [brought.group for brought in course.interchanges.measure(pairs, course.few) if brought.brings]
-    likely = [brought.group for brought in course.interchanges.measure(likely) if brought.brings]
-    alone = course.interchanges.measure([pair[1:] for pair in likely])
-    together = [pair for pair, other in zip(likely, alone, strict=True) if not other.brings]
-    return max(together, key=lambda pair: course.interchanges.measure([pair])[0].margin, default=())
 
 
 def _together(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> None:

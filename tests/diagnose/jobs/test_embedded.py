@@ -19,7 +19,7 @@ from training import cards
 from training.planted import facts
 
 FOLDER = Path(__file__).parents[3] / "models" / "embedded"
-BUDGET = 96 * 2**20
+BUDGET = 160 * 2**20
 ACCORDION = "lo-fi beats with accordion"
 
 
