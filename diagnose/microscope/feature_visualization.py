@@ -1,0 +1,262 @@
+"""Feature visualization: sound that drives one unit as far as it goes, up or down (Olah et al. 2017).
+
+The channel objective asks for the mean over all positions, the neuron objective for one position. What is reached is
+told as a percentile of what the unit does in real takes. Units that do nothing there are called dead.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal, get_args
+
+from pydantic import BaseModel
+
+from tonescope.diagnose.microscope.ascent import Ascent, Canvas, ascend
+from tonescope.diagnose.microscope.bench import NEUTRAL, Bench, Heard
+from tonescope.diagnose.microscope.draft_canvas import DraftCanvas
+from tonescope.diagnose.microscope.objectives import Kind, Objective, diversity, of_kind
+from tonescope.diagnose.microscope.prompt_canvas import PromptCanvas
+from tonescope.diagnose.microscope.real_examples import UnitStatistics
+from tonescope.diagnose.microscope.sight import Sight
+from tonescope.diagnose.microscope.sound_canvas import SoundCanvas
+from tonescope.diagnose.runtime import memory
+from tonescope.diagnose.store.artifacts import Artifact, Made, Recipe
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Takes
+from tonescope.models.units import Location, Unit
+
+VERSION = 1
+Side = Literal["positive", "negative"]
+By = Literal["auto", "sound", "state", "prompt"]
+"""What is free: the sound, for what hears; what a generator plays with, step by step; what it reads."""
+
+SIGNS: dict[Side, float] = {"positive": 1.0, "negative": -1.0}
+MOST_ROWS = 24  # in a batch
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is wanted of units.
+
+    Attributes:
+        kind: the mean over all positions, or one position.
+        sides: up, down, or both.
+        samples: of each side, with seeds of their own.
+        steps: of the ascent.
+        seconds: length.
+        seed: of the first sample.
+        by: what is changed.
+        prompt: what the generator reads meanwhile; with ``by="prompt"``, what it starts from.
+        diversity: what it costs that samples are alike, in standard deviations of the unit.
+        naturalness: what a nat below the log-probability of real takes costs, in these; for ``by="state"``.
+    """
+
+    kind: Kind = "channel"
+    sides: tuple[Side, ...] = ("positive",)
+    samples: int = 2
+    steps: int = 128
+    seconds: float = 2.0
+    seed: int = 1
+    by: By = "auto"
+    prompt: str = NEUTRAL
+    diversity: float = 1.0
+    naturalness: float = 3.0
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
+
+
+class Rendering(Heard):
+    """One sample.
+
+    ``value`` is what the unit does in it. ``percentile`` is how much of the real examples is less extreme, in percent;
+    100 means that it goes beyond every one of them (``beyond``).
+    """
+
+    side: Side
+    value: float
+    percentile: float
+    beyond: bool
+
+
+class RealRange(BaseModel):
+    """What a unit does in real takes: least, median and most of so many ``numbers`` (takes, or positions of takes)."""
+
+    least: float
+    median: float
+    most: float
+    numbers: int
+    takes: int
+
+
+class Visualized(BaseModel):
+    """What was found about one unit."""
+
+    unit: str
+    by: By
+    renderings: list[Rendering]
+    real: RealRange
+
+
+def visualize_units(bench: Bench, units: Sequence[Unit], wish: Wish) -> list[Made]:
+    """Render units, many in a batch; those that were rendered before are not rendered again.
+
+    Args:
+        units: all of one network.
+
+    Returns:
+        An artifact for each, in the order asked, whose ``result`` is a :class:`Visualized`.
+
+    Raises:
+        TonescopeError: a unit is dead or of the text encoder, its negative side was asked for and it is a head, the
+            wish cannot be met by this family.
+    """
+    bench.check_seconds(wish.seconds)
+    sight = bench.sight(*{unit.location: None for unit in units})
+    wish = replace(wish, by=_by(sight, wish.by))
+    known = {unit.location: bench.statistics(unit.location) for unit in units}
+    for unit in units:
+        _check(unit, wish, known[unit.location], bench)
+    recipes = [bench.recipe("visualize", VERSION, {"unit": str(unit), **wish.about}) for unit in units]
+    found: dict[Unit, Made] = {}
+    wanting: list[tuple[Unit, Recipe]] = []
+    for unit, recipe in zip(units, recipes, strict=True):
+        kept, note = bench.store.kept(recipe)
+        if kept is not None:
+            found[unit] = Made(kept, was_there=True)
+        elif unit not in found:
+            wanting.append((unit, recipe))
+            found[unit] = Made(Artifact(recipe), note=note)
+    together = max(1, _rows(bench, wish) // (len(wish.sides) * wish.samples))
+    for start in range(0, len(wanting), together):
+        part = wanting[start : start + together]
+        advance = bench.within(start / len(wanting), min(1.0, (start + len(part)) / len(wanting))).advance
+        artifacts = _render(bench, [unit for unit, _ in part], wish, known, partial(advance, "change the sound"))
+        for (unit, recipe), made in zip(part, artifacts, strict=True):
+            artifact = replace(made, recipe=recipe)
+            bench.store.keep(artifact)
+            found[unit] = Made(artifact, note=found[unit].note)
+    return [found[unit] for unit in units]
+
+
+def _by(sight: Sight, by: By) -> By:
+    """What is changed. Raises :class:`TonescopeError` where a location does not see it."""
+    if by not in get_args(By):
+        raise TonescopeError(f"“{by[:20]}” is nothing that can be changed; use {', '.join(get_args(By))}.")
+    if by == "auto":
+        return "sound" if sight.hears else "state"
+    if by == "sound" and not sight.hears:
+        raise TonescopeError(
+            f"{sight.locations[0]} plays and does not hear, so no sound can be put before it; use state or prompt."
+        )
+    return by
+
+
+def _check(unit: Unit, wish: Wish, known: UnitStatistics, bench: Bench) -> None:
+    """Raises :class:`TonescopeError` for what cannot be shown."""
+    if known.dead(unit.index):
+        raise TonescopeError(
+            f"{unit} is dead: in {known.takes} takes of ordinary prompts it never does anything, so there is nothing "
+            "to show; choose another unit."
+        )
+    if "negative" in wish.sides and unit.location.site.units == "head":
+        raise TonescopeError(
+            f"{unit} is a head, whose output has a length and no sign, so it has no negative side; ask for positive."
+        )
+
+
+def _rows(bench: Bench, wish: Wish) -> int:
+    """How many rows fit into memory."""
+    each = bench.generator.cost(wish.seconds, 8, 1.0).attribution
+    return memory.budget(bench.generator.device).rows(each, MOST_ROWS, f"a visualization of {wish.seconds:g} s")
+
+
+def _render(
+    bench: Bench,
+    units: Sequence[Unit],
+    wish: Wish,
+    known: Mapping[Location, UnitStatistics],
+    advance: Callable[[float], None],
+) -> list[Artifact]:
+    """One batch."""
+    begun = time.perf_counter()
+    sight = bench.sight(*{unit.location: None for unit in units})
+    asked = [(unit, side) for unit in units for side in wish.sides]
+    objectives = [_objective(sight, unit, side, wish, known[unit.location]) for unit, side in asked]
+    seeds = [wish.seed + sample for sample in range(wish.samples)] * len(asked)
+    ascent = ascend(_canvas(bench, sight, wish, seeds), objectives, wish.steps, advance=advance)
+    spent = (time.perf_counter() - begun) / len(units)
+    each = len(wish.sides) * wish.samples
+    return [
+        replace(_artifact(bench, unit, wish, known[unit.location], ascent, at * each), seconds=round(spent, 2))
+        for at, unit in enumerate(units)
+    ]
+
+
+def _objective(sight: Sight, unit: Unit, side: Side, wish: Wish, known: UnitStatistics) -> Objective:
+    """In standard deviations of what the unit does in real takes, so that priors weigh alike for all units."""
+    usual, spread = known.scale(wish.kind, unit.index)
+    plain = of_kind(wish.kind, unit, sight.width(unit))
+    wanted = (plain - usual) * (SIGNS[side] / spread)
+    if wish.samples > 1 and wish.diversity:
+        wanted = wanted + wish.diversity * diversity(unit.location)
+    return wanted
+
+
+def _canvas(bench: Bench, sight: Sight, wish: Wish, seeds: Sequence[int]) -> Canvas:
+    generator, frames = bench.generator, bench.generator.frames(wish.seconds)
+    if wish.by == "sound":
+        return SoundCanvas(sight, bench.usual_sound, seeds, round(wish.seconds * bench.rate))
+    text = generator.read_text([wish.prompt])
+    if wish.by == "prompt":
+        return PromptCanvas(sight, text, wish.prompt, seeds, wish.seconds, bench.examples.context.sampling)
+    parameters = sight.relaxation.random(seeds, frames)
+    return DraftCanvas(sight, text, wish.prompt, seeds, parameters, bench.naturalness(sight, wish.naturalness))
+
+
+def _artifact(bench: Bench, unit: Unit, wish: Wish, known: UnitStatistics, ascent: Ascent, first: int) -> Artifact:
+    """What one unit's rows came to."""
+    count = len(wish.sides) * wish.samples
+    rows = range(first, first + count)
+    takes = ascent.finished.takes.pick(rows)
+    width = bench.sight(unit.location).width(unit)
+    seen = {unit.location: ascent.finished.seen[unit.location][first : first + count]}
+    values = of_kind(wish.kind, unit, width)(seen).tolist()
+    sides = [side for side in wish.sides for _ in range(wish.samples)]
+    renderings = [
+        _rendering(heard, side, value, known, unit, wish.kind)
+        for heard, side, value in zip(bench.heard(takes), sides, values, strict=True)
+    ]
+    result = Visualized(unit=str(unit), by=wish.by, renderings=renderings, real=_real(known, unit, wish.kind))
+    tensors = {name: tensor[first : first + count] for name, tensor in ascent.finished.tensors.items()}
+    tensors |= {"values": ascent.values[:, first : first + count].clone()}
+    tensors |= {"penalties": ascent.penalties[:, first : first + count].clone()}
+    recipe = Recipe("visualize", VERSION, {}, {})
+    return replace(Artifact.of_takes(recipe, takes, tensors), result=result.model_dump(mode="json"))
+
+
+def _rendering(heard: Heard, side: Side, value: float, known: UnitStatistics, unit: Unit, kind: Kind) -> Rendering:
+    least, most = known.range(kind, unit.index)
+    percentile = known.percentile(kind, unit.index, value)
+    beyond = value > most if side == "positive" else value < least
+    shown = percentile if side == "positive" else 100 - percentile
+    return Rendering(**heard.model_dump(), side=side, value=value, percentile=round(shown, 2), beyond=beyond)
+
+
+def _real(known: UnitStatistics, unit: Unit, kind: Kind) -> RealRange:
+    least, most = known.range(kind, unit.index)
+    median = known.scale(kind, unit.index)[0]
+    return RealRange(least=least, median=median, most=most, numbers=known.sample(kind), takes=known.takes)
+
+
+def takes_of(artifact: Artifact, wish: Wish) -> dict[Side, Takes]:
+    """The takes of an artifact by side."""
+    seeds = [wish.seed + sample for sample in range(wish.samples)] * len(wish.sides)
+    takes = artifact.takes([wish.prompt] * len(seeds), seeds)
+    each = wish.samples
+    return {side: takes.rows(at * each, (at + 1) * each) for at, side in enumerate(wish.sides)}
