@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
 
-NAMED = ("power", "samples", "steps", "seconds", "seed", "naturalness")
+NAMED = ("power", "within", "samples", "steps", "seconds", "seed", "naturalness")
 
 
 class CaricatureParameters(JobParameters):
@@ -38,6 +38,11 @@ class CaricatureParameters(JobParameters):
         Range(0, 8, "a power of {} cannot be used", "2 is usual"),
         Field(description="How much the same direction matters beside strength."),
     ] = 2.0
+    within: Annotated[
+        float,
+        Range(0, 10, "{} seconds cannot be averaged", "0.25 is usual"),
+        Field(description="Seconds in which it does not matter when something is done."),
+    ] = 0.25
     samples: Samples = 1
     steps: Steps = 160
     seconds: Length = 4.0
@@ -61,14 +66,14 @@ def _check(parameters: CaricatureParameters) -> None:
 
 def _run(session: Session, parameters: CaricatureParameters, watch: Watch) -> Outcome:
     from tonescope.diagnose.judging.reference_clips import read_clip
-    from tonescope.diagnose.microscope.bench import Bench
     from tonescope.diagnose.microscope.caricature import CaricatureWish, caricature
     from tonescope.diagnose.microscope.caricature_views import outcome
+    from tonescope.diagnose.microscope.microscope import Microscope
 
-    bench = Bench.of(session, watch.progress)
+    scope = Microscope.of(session, watch.progress)
     wish = CaricatureWish(**{name: getattr(parameters, name) for name in NAMED})
     clip = read_clip(parameters.clip)
-    made = caricature(bench, bench.location(parameters.location.strip()), clip, wish)
+    made = caricature(scope, scope.location(parameters.location.strip()), clip, wish)
     return Outcome(*outcome(session, made))
 
 

@@ -72,14 +72,14 @@ def _check(parameters: DreamParameters) -> None:
 
 def _run(session: Session, parameters: DreamParameters, watch: Watch) -> Outcome:
     from tonescope.diagnose.judging.reference_clips import read_clip
-    from tonescope.diagnose.microscope.bench import Bench
     from tonescope.diagnose.microscope.deep_dream import DreamWish, dream
     from tonescope.diagnose.microscope.dream_views import outcome
+    from tonescope.diagnose.microscope.microscope import Microscope
 
-    bench = Bench.of(session, watch.progress)
+    scope = Microscope.of(session, watch.progress)
     clip = read_clip(parameters.clip) if parameters.clip is not None else None
     wish = DreamWish(start=parameters.start, **{name: getattr(parameters, name) for name in NAMED})
-    made = dream(bench, bench.location(parameters.location.strip()), wish, clip)
+    made = dream(scope, scope.location(parameters.location.strip()), wish, clip)
     return Outcome(*outcome(session, made))
 
 

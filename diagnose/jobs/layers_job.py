@@ -45,12 +45,12 @@ def _check(parameters: LayersParameters) -> None:
 
 
 def _run(session: Session, parameters: LayersParameters, watch: Watch) -> Outcome:
-    from tonescope.diagnose.microscope.bench import Bench
     from tonescope.diagnose.microscope.layer_map import MapWish, layer_map
     from tonescope.diagnose.microscope.layer_views import outcome
+    from tonescope.diagnose.microscope.microscope import Microscope
 
     wish = MapWish(**parameters.model_dump())
-    made = layer_map(Bench.of(session, watch.progress), wish)
+    made = layer_map(Microscope.of(session, watch.progress), wish)
     return Outcome(*outcome(session, made, wish))
 
 

@@ -75,12 +75,12 @@ def _check(parameters: VisualizeParameters) -> None:
 
 
 def _run(session: Session, parameters: VisualizeParameters, watch: Watch) -> Outcome:
-    from tonescope.diagnose.microscope.bench import Bench
     from tonescope.diagnose.microscope.feature_visualization import visualize_units
+    from tonescope.diagnose.microscope.microscope import Microscope
     from tonescope.diagnose.microscope.visualize_views import outcome
 
-    bench, wish = Bench.of(session, watch.progress), parameters.wish
-    (made,) = visualize_units(bench, [bench.unit(parameters.unit.strip())], wish)
+    scope, wish = Microscope.of(session, watch.progress), parameters.wish
+    (made,) = visualize_units(scope, [scope.unit(parameters.unit.strip())], wish)
     return Outcome(*outcome(session, made, wish))
 
 

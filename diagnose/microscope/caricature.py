@@ -16,15 +16,14 @@ from pydantic import BaseModel
 
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.microscope.ascent import Canvas, ascend
-from tonescope.diagnose.microscope.bench import NEUTRAL, Bench, Heard
 from tonescope.diagnose.microscope.deep_dream import clip_digest, start_of
 from tonescope.diagnose.microscope.draft_canvas import DraftCanvas
-from tonescope.diagnose.microscope.objectives import likeness, resemblance, stretched
+from tonescope.diagnose.microscope.microscope import NEUTRAL, Heard, Microscope
+from tonescope.diagnose.microscope.objectives import centred, likeness, resemblance
 from tonescope.diagnose.microscope.sight import Sight
 from tonescope.diagnose.microscope.sound_canvas import SoundCanvas
 from tonescope.diagnose.store.artifacts import Artifact, Made
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Takes
 from tonescope.models.units import Location
 
 VERSION = 1
@@ -38,6 +37,8 @@ class CaricatureWish:
 
     Attributes:
         power: of the cosine: 0 asks for strength alone, more for the same direction.
+        within: seconds in which it does not matter when something is done; of a judge, whose positions are not in the
+            order of time, it is ignored.
         samples: with seeds of their own.
         steps: of the ascent.
         seconds: length.
@@ -46,6 +47,7 @@ class CaricatureWish:
     """
 
     power: float = 2.0
+    within: float = 0.25
     samples: int = 1
     steps: int = 160
     seconds: float = 4.0
@@ -75,24 +77,24 @@ class Caricature(BaseModel):
     others: list[float]
 
 
-def caricature(bench: Bench, location: Location, clip: Clip, wish: CaricatureWish) -> Made:
+def caricature(scope: Microscope, location: Location, clip: Clip, wish: CaricatureWish) -> Made:
     """Render a caricature; its ``result`` is a :class:`Caricature`.
 
     Raises:
         TonescopeError: the wish cannot be met here, or the clip does nothing at the location.
     """
-    sight = bench.sight(location)
+    sight = scope.sight(location)
     wish = replace(wish, seconds=min(wish.seconds, len(clip.waveform) / clip.rate))
-    bench.check_seconds(wish.seconds)
+    scope.check_seconds(wish.seconds)
     about = {"location": str(location), "clip": clip_digest(clip), **wish.about}
-    recipe = bench.recipe("caricature", VERSION, about)
-    return bench.store.made(recipe, lambda: replace(_render(bench, sight, clip, wish), recipe=recipe))
+    recipe = scope.recipe("caricature", VERSION, about)
+    return scope.store.made(recipe, lambda: replace(_render(scope, sight, clip, wish), recipe=recipe))
 
 
-def _render(bench: Bench, sight: Sight, clip: Clip, wish: CaricatureWish) -> Artifact:
+def _render(scope: Microscope, sight: Sight, clip: Clip, wish: CaricatureWish) -> Artifact:
     begun, location = time.perf_counter(), sight.locations[0]
     seeds = [wish.seed + sample for sample in range(wish.samples)]
-    known, original = bench.statistics(location), _original(bench, sight, clip, wish)
+    known, original = scope.statistics(location), start_of(scope, sight, "clip", wish.seconds, wish.seed, clip)
     target = sight.of_takes(original)[location][0]
     size = float((target - known.mean).square().mean())
     if size < 1e-12:
@@ -100,53 +102,53 @@ def _render(bench: Bench, sight: Sight, clip: Clip, wish: CaricatureWish) -> Art
             f"the clip does nothing at {location} beyond what is usual, so there is nothing to exaggerate; "
             "choose another clip or location."
         )
-    objective = resemblance(location, target, known.mean, wish.power) * (SCALE / size)
+    stretch = _stretch(scope, location, len(target), wish)
+    same = centred(target[None], target, known.mean, stretch)[1]
+    objective = resemblance(location, target, known.mean, power=wish.power, stretch=stretch)
+    objective = objective * (SCALE / float(same.square().mean()))
     ascent = ascend(
-        _canvas(bench, sight, wish, seeds), [objective], wish.steps, advance=partial(bench.advance, "change the sound")
+        _canvas(scope, sight, wish, seeds), [objective], wish.steps, advance=partial(scope.advance, "change the sound")
     )
     finished = ascent.finished
     here = finished.seen[location]
-    alike = likeness(here, target, known.mean).tolist()
-    there = stretched(target, here.shape[1]) - known.mean
-    far = (((here - known.mean) * there).mean((1, 2)) / there.square().mean()).tolist()
+    alike = likeness(here, target, known.mean, stretch=stretch).tolist()
+    here, there = centred(here, target, known.mean, stretch)
+    far = ((here * there).mean((1, 2)) / there.square().mean((1, 2))).tolist()
     samples = [
         Caricatured(**heard.model_dump(), likeness=round(likes, 4), exaggeration=round(how_far, 4))
-        for heard, likes, how_far in zip(bench.heard(finished.takes), alike, far, strict=True)
+        for heard, likes, how_far in zip(scope.heard(finished.takes), alike, far, strict=True)
     ]
     result = Caricature(
         location=str(location),
-        clip=bench.heard(original)[0],
+        clip=scope.heard(original)[0],
         samples=samples,
-        others=_others(bench, sight, target, wish),
+        others=_others(scope, sight, target, stretch),
     )
-    tensors = {"clip": original.waveform, "values": ascent.values}
-    found = Artifact.of_takes(bench.recipe("caricature", VERSION, {}), finished.takes, tensors)
+    tensors = {"clip": original.waveform, "values": ascent.values, "penalties": ascent.penalties}
+    found = Artifact.of_takes(scope.recipe("caricature", VERSION, {}), finished.takes, tensors)
     return replace(found, result=result.model_dump(mode="json"), seconds=round(time.perf_counter() - begun, 2))
 
 
-def _original(bench: Bench, sight: Sight, clip: Clip, wish: CaricatureWish) -> Takes:
-    """The clip as one take, with a state where the location takes part in playing."""
-    takes = start_of(bench, sight, "clip", wish.seconds, wish.seed, clip)
+def _canvas(scope: Microscope, sight: Sight, wish: CaricatureWish, seeds: list[int]) -> Canvas:
     if sight.hears:
-        return takes
-    return sight.relaxation.encoded(takes.waveform.to(bench.generator.device), NEUTRAL, takes.seeds)
-
-
-def _canvas(bench: Bench, sight: Sight, wish: CaricatureWish, seeds: list[int]) -> Canvas:
-    if sight.hears:
-        return SoundCanvas(sight, bench.usual_sound, seeds, round(wish.seconds * bench.rate))
-    generator = bench.generator
+        return SoundCanvas(sight, scope.usual_sound, seeds, round(wish.seconds * scope.rate))
+    generator = scope.generator
     parameters = sight.relaxation.random(seeds, generator.frames(wish.seconds))
-    prior = bench.naturalness(sight, wish.naturalness)
+    prior = scope.naturalness(wish.naturalness)
     return DraftCanvas(sight, generator.read_text([NEUTRAL]), NEUTRAL, seeds, parameters, prior)
 
 
+def _stretch(scope: Microscope, location: Location, along: int, wish: CaricatureWish) -> int:
+    """Positions that are averaged before they are compared."""
+    return 1 if location.network == "judge" else max(1, round(along * wish.within / wish.seconds))
+
+
 @torch.no_grad()
-def _others(bench: Bench, sight: Sight, target: torch.Tensor, wish: CaricatureWish) -> list[float]:
+def _others(scope: Microscope, sight: Sight, target: torch.Tensor, stretch: int) -> list[float]:
     """How alike real takes are to the clip at the location, without anybody's doing."""
-    takes = bench.real_takes
+    takes = scope.real_takes
     chosen = takes.pick(range(0, len(takes), max(1, len(takes) // COMPARED)))
     location = sight.locations[0]
     here = sight.of_takes(chosen)[location]
-    known = bench.statistics(location)
-    return [round(value, 4) for value in likeness(here[:, : len(target)], target, known.mean).tolist()]
+    known = scope.statistics(location)
+    return [round(value, 4) for value in likeness(here[:, : len(target)], target, known.mean, stretch=stretch).tolist()]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 
 from tonescope.diagnose.microscope import figures, shared_technique_views
-from tonescope.diagnose.microscope.bench import NEUTRAL
 from tonescope.diagnose.microscope.caricature import Caricature
+from tonescope.diagnose.microscope.microscope import NEUTRAL
 from tonescope.diagnose.microscope.shared_technique_views import times
 from tonescope.diagnose.microscope.technique_result import TechniqueEvidence, TechniqueResult, told
 from tonescope.diagnose.report.view import Sound, Table, View

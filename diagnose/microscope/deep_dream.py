@@ -20,18 +20,21 @@ from torch import Tensor
 
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.microscope.ascent import Finished, ascend
-from tonescope.diagnose.microscope.bench import NEUTRAL, Bench, Heard
-from tonescope.diagnose.microscope.draft_canvas import DraftCanvas, Naturalness
+from tonescope.diagnose.microscope.draft_canvas import DraftCanvas
+from tonescope.diagnose.microscope.microscope import NEUTRAL, Heard, Microscope
 from tonescope.diagnose.microscope.objectives import Objective, energy
 from tonescope.diagnose.microscope.sight import Sight
 from tonescope.diagnose.microscope.sound_canvas import SoundCanvas
 from tonescope.diagnose.store.artifacts import Artifact, Made
 from tonescope.models.generator import Takes
+from tonescope.models.relaxation import Chance
 from tonescope.models.units import Location
 
 VERSION = 1
 Start = Literal["clip", "neutral", "noise"]
 FAITHFUL_DB, SURREAL_DB = -24.0, 6.0  # level of the change beside that of the sound, at strength 0 and 1
+FIRMNESS = 0.5  # of a take that is dreamt of, where it is discrete
+BISECTIONS = 8
 SCALE = 10.0  # what as much energy as real takes have is worth beside naturalness
 
 
@@ -75,19 +78,19 @@ class Dreamt(BaseModel):
     octaves: list[float]
 
 
-def dream(bench: Bench, location: Location, wish: DreamWish, clip: Clip | None = None) -> Made:
+def dream(scope: Microscope, location: Location, wish: DreamWish, clip: Clip | None = None) -> Made:
     """Render a dream; its ``result`` is a :class:`Dreamt`, and its takes are the sound before and after.
 
     Raises:
         TonescopeError: the wish cannot be met here.
     """
-    sight = bench.sight(location)
+    sight = scope.sight(location)
     if clip is not None:
         wish = replace(wish, start="clip", seconds=min(wish.seconds, len(clip.waveform) / clip.rate))
-    bench.check_seconds(wish.seconds)
+    scope.check_seconds(wish.seconds)
     digest = clip_digest(clip)
-    recipe = bench.recipe("dream", VERSION, {"location": str(location), "clip": digest, **wish.about})
-    return bench.store.made(recipe, lambda: replace(_render(bench, sight, wish, clip), recipe=recipe))
+    recipe = scope.recipe("dream", VERSION, {"location": str(location), "clip": digest, **wish.about})
+    return scope.store.made(recipe, lambda: replace(_render(scope, sight, wish, clip), recipe=recipe))
 
 
 def clip_digest(clip: Clip | None) -> str | None:
@@ -95,33 +98,27 @@ def clip_digest(clip: Clip | None) -> str | None:
     return hashlib.sha256(clip.waveform.numpy().tobytes()).hexdigest()[:24] if clip else None
 
 
-def _render(bench: Bench, sight: Sight, wish: DreamWish, clip: Clip | None) -> Artifact:
+def _render(scope: Microscope, sight: Sight, wish: DreamWish, clip: Clip | None) -> Artifact:
     begun = time.perf_counter()
-    before = start_of(bench, sight, wish.start, wish.seconds, wish.seed, clip)
-    location, known = sight.locations[0], bench.statistics(sight.locations[0])
+    before = start_of(scope, sight, wish.start, wish.seconds, wish.seed, clip)
+    location, known = sight.locations[0], scope.statistics(sight.locations[0])
     usual = float((known.square - known.mean.square()).mean().clamp_min(1e-12))
     objective = energy(location, known.mean) * (SCALE / usual)
-    curve, scales = list[Tensor](), _scales(bench, wish)
+    curve, scales = list[Tensor](), _scales(scope, wish)
     detail, after = torch.zeros(1, 1), Finished(before, {})
     for at, scale in enumerate(scales):
-        base = resized(before.waveform, round(before.waveform.shape[1] / scale))
-        sound = base + resized(detail, base.shape[1]) if detail.shape[1] > 1 else base
-        advance = bench.within(at / len(scales), (at + 1) / len(scales)).advance
-        after, values, unchanged = _octave(
-            bench, sight, objective, wish, sound, partial(advance, f"octave {at + 1} of {len(scales)}")
-        )
+        base = _compressed(sight, before, scale)
+        advance = scope.within(at / len(scales), (at + 1) / len(scales)).advance
+        told = partial(advance, f"octave {at + 1} of {len(scales)}")
+        detail = resized(detail, base.waveform.shape[1]) if at else torch.zeros_like(base.waveform)
+        octave = _heard_octave if sight.hears else _played_octave
+        after, values = octave(scope, sight, objective, wish, base, detail, told)
+        detail = after.takes.waveform - base.waveform
         curve.append(values)
-        moved = after.takes.waveform - unchanged
-        size = min(moved.shape[1], base.shape[1])
-        detail = sound[:, :size] - base[:, :size] + moved[:, :size]
-        detail = detail * _allowed(wish, base, detail)
     takes = after.takes
-    if sight.hears:  # the bound on the change holds for the finished sound as well
-        takes = replace(takes, waveform=(before.waveform + resized(detail, before.waveform.shape[1])).clamp(-1, 1))
-    both = [bench.heard(one)[0] for one in (before, takes)]
+    both = [scope.heard(one)[0] for one in (before, takes)]
     amounts = [float(energy(location, known.mean)(sight.of_takes(one))) / usual for one in (before, takes)]
-    size = min(takes.waveform.shape[1], before.waveform.shape[1])
-    change = (takes.waveform[:, :size] - before.waveform[:, :size]).square().mean()
+    change = (takes.waveform - before.waveform).square().mean()
     level = 10 * torch.log10(change.clamp_min(1e-12) / before.waveform.square().mean().clamp_min(1e-12))
     result = Dreamt(
         location=str(location),
@@ -133,57 +130,111 @@ def _render(bench: Bench, sight: Sight, wish: DreamWish, clip: Clip | None) -> A
         octaves=scales,
     )
     tensors = {"before": before.waveform, "values": torch.cat(curve)}
-    found = Artifact.of_takes(bench.recipe("dream", VERSION, {}), takes, tensors)
+    found = Artifact.of_takes(scope.recipe("dream", VERSION, {}), takes, tensors)
     return replace(found, result=result.model_dump(mode="json"), seconds=round(time.perf_counter() - begun, 2))
 
 
-def start_of(bench: Bench, sight: Sight, start: Start, seconds: float, seed: int, clip: Clip | None) -> Takes:
+def start_of(scope: Microscope, sight: Sight, start: Start, seconds: float, seed: int, clip: Clip | None) -> Takes:
     """The sound that is dreamt of: one take, with a state where the location takes part in playing."""
-    generator, samples = bench.generator, round(seconds * bench.rate)
+    generator, samples = scope.generator, round(seconds * scope.rate)
     if start == "neutral":
-        return generator.generate([NEUTRAL], [seed], seconds, bench.examples.context.sampling)
+        return generator.generate([NEUTRAL], [seed], seconds, scope.examples.context.sampling)
     if start == "clip":
         assert clip is not None
-        waveform = clip.middle(seconds, bench.rate)[None]
+        waveform = clip.middle(seconds, scope.rate)[None]
     else:
         with torch.no_grad():
-            waveform = SoundCanvas(sight, bench.usual_sound, [seed], samples).sound().cpu()
-    return Takes((NEUTRAL,), (seed,), {}, waveform[:, :samples])
+            waveform = SoundCanvas(sight, scope.usual_sound, [seed], samples).sound().cpu()
+    if sight.hears:
+        return Takes((NEUTRAL,), (seed,), {}, waveform[:, :samples])
+    return sight.relaxation.encoded(waveform[:, :samples].to(generator.device), NEUTRAL, [seed])
 
 
-def _scales(bench: Bench, wish: DreamWish) -> list[float]:
+def _scales(scope: Microscope, wish: DreamWish) -> list[float]:
     """How much time is compressed at each octave, most first; none so much that nothing is left to play."""
     found = [wish.ratio**octave for octave in range(wish.octaves)]
-    least = 2 * bench.generator.shortest_seconds
+    least = 2 * scope.generator.shortest_seconds
     return [round(scale, 4) for scale in reversed(found) if scale == 1 or wish.seconds / scale >= least]
 
 
-def _octave(
-    bench: Bench, sight: Sight, objective: Objective, wish: DreamWish, sound: Tensor, advance: Callable[[float], None]
-) -> tuple[Finished, Tensor, Tensor]:
-    """A sound changed at one time scale, the curve, and the sound as it is without the change: through the codec, where
-    the location takes part in playing."""
-    generator, seeds = bench.generator, [wish.seed]
+def _compressed(sight: Sight, before: Takes, scale: float) -> Takes:
+    """The sound with its time compressed, as a take that the location can be dreamt in."""
+    if scale == 1:
+        return before
+    sound = resized(before.waveform, round(before.waveform.shape[1] / scale))
     if sight.hears:
-        canvas = SoundCanvas(sight, bench.usual_sound, seeds, sound.shape[1], sound)
-        with torch.no_grad():
-            unchanged = canvas.sound().float().cpu()
-        ascent = ascend(canvas, [objective], wish.steps, advance=advance)
-        return ascent.finished, ascent.values, unchanged
-    takes = sight.relaxation.encoded(sound.to(generator.device), NEUTRAL, seeds)
-    parameters = sight.relaxation.parameters(takes, 1 - wish.strength)
-    prior = bench.naturalness(sight)
-    prior = Naturalness(prior.typical, prior.weight * (1 - wish.strength), chance=0.0)
-    drafts = DraftCanvas(sight, generator.read_text([NEUTRAL]), NEUTRAL, seeds, parameters, prior)
+        return replace(before, waveform=sound)
+    return sight.relaxation.encoded(sound.to(sight.generator.device), NEUTRAL, before.seeds)
+
+
+def _heard_octave(
+    scope: Microscope,
+    sight: Sight,
+    objective: Objective,
+    wish: DreamWish,
+    base: Takes,
+    detail: Tensor,
+    advance: Callable[[float], None],
+) -> tuple[Finished, Tensor]:
+    """A sound and its detail, changed at one time scale, and the curve."""
+    sound = base.waveform + detail
+    canvas = SoundCanvas(sight, scope.usual_sound, base.seeds, sound.shape[1], sound)
+    with torch.no_grad():
+        unchanged = canvas.sound().float().cpu()
+    ascent = ascend(canvas, [objective], wish.steps, advance=advance)
+    detail = detail + ascent.finished.takes.waveform - unchanged
+    level = _level(detail) / _level(base.waveform)
+    waveform = (base.waveform + detail * min(1.0, _loudest(wish) / max(level, 1e-9))).clamp(-1, 1)
+    return Finished(replace(base, waveform=waveform), {}), ascent.values
+
+
+def _played_octave(
+    scope: Microscope,
+    sight: Sight,
+    objective: Objective,
+    wish: DreamWish,
+    base: Takes,
+    detail: Tensor,
+    advance: Callable[[float], None],
+) -> tuple[Finished, Tensor]:
+    """A take, changed at one time scale towards what its detail suggests and the objective asks for, and the curve."""
+    generator, relaxation = scope.generator, sight.relaxation
+    plain = parameters = relaxation.parameters(base, FIRMNESS)
+    if bool(detail.any()):
+        sound = (base.waveform + detail).to(generator.device)
+        suggested = relaxation.parameters(relaxation.encoded(sound, NEUTRAL, base.seeds), FIRMNESS)
+        parameters = (plain + suggested[:, :, : plain.shape[2]]) / 2
+    prior = replace(scope.naturalness(), chance=0.0)
+    drafts = DraftCanvas(sight, generator.read_text([NEUTRAL]), NEUTRAL, base.seeds, parameters, prior)
     ascent = ascend(drafts, [objective], wish.steps, advance=advance)
-    return ascent.finished, ascent.values, takes.waveform
+    return _bounded(sight, wish, base, plain, drafts.parameters.detach()), ascent.values
 
 
-def _allowed(wish: DreamWish, base: Tensor, detail: Tensor) -> float:
-    """What of the change is let through, so that it stays below the level that the strength allows."""
-    loudest = 10 ** ((FAITHFUL_DB + wish.strength * (SURREAL_DB - FAITHFUL_DB)) / 20)
-    level = float(detail.square().mean().sqrt()) / max(float(base.square().mean().sqrt()), 1e-6)
-    return min(1.0, loudest / max(level, 1e-9))
+def _bounded(sight: Sight, wish: DreamWish, base: Takes, start: Tensor, end: Tensor) -> Finished:
+    """As far from the parameters of a take to those of its dream as the strength allows, found by bisection: what is
+    discrete cannot be mixed."""
+    relaxation, allowed = sight.relaxation, _loudest(wish) * _level(base.waveform)
+    low, high, best, share = 0.0, 1.0, base, 1.0
+    for _ in range(BISECTIONS):
+        draft = relaxation.draft(start + share * (end - start), Chance(tuple(base.seeds)))
+        changed = relaxation.finish(draft.state, base.prompts[0], base.seeds)
+        if _level(changed.waveform - base.waveform) <= allowed:
+            low, best = share, changed
+        else:
+            high = share
+        share = (low + high) / 2
+        if low == 1.0:
+            break
+    return Finished(best, sight.of_takes(best))
+
+
+def _level(waveform: Tensor) -> float:
+    return max(float(waveform.square().mean().sqrt()), 1e-6)
+
+
+def _loudest(wish: DreamWish) -> float:
+    """How loud the change may be beside the sound, as a factor."""
+    return 10 ** ((FAITHFUL_DB + wish.strength * (SURREAL_DB - FAITHFUL_DB)) / 20)
 
 
 def resized(waveform: Tensor, samples: int) -> Tensor:

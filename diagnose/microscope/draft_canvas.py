@@ -14,8 +14,8 @@ from torch import Tensor
 
 from tonescope.diagnose.microscope.ascent import Finished, Look
 from tonescope.diagnose.microscope.sight import Sight
-from tonescope.models.generator import Takes, Text
-from tonescope.models.relaxation import Chance, Draft
+from tonescope.models.generator import Generator, Takes, Text
+from tonescope.models.relaxation import Chance, Draft, relaxation_of
 
 SETTLED = 0.6  # of the steps, after which no chance is left
 
@@ -92,9 +92,9 @@ class DraftCanvas:
 
 
 @torch.no_grad()
-def typical(sight: Sight, takes: Takes) -> float:
+def typical(generator: Generator, takes: Takes) -> float:
     """Log-probability of finished takes under their own prompts without guidance, mean over their parts, in nats."""
-    relaxation, generator, found = sight.relaxation, sight.generator, []
+    relaxation, found = relaxation_of(generator), []
     with generator.working_on(None):
         for row in range(len(takes)):
             take = takes.pick([row])

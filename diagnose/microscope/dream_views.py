@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tonescope.diagnose.microscope import figures, shared_technique_views
-from tonescope.diagnose.microscope.bench import NEUTRAL, Heard
 from tonescope.diagnose.microscope.deep_dream import Dreamt
+from tonescope.diagnose.microscope.microscope import NEUTRAL, Heard
 from tonescope.diagnose.microscope.shared_technique_views import times
 from tonescope.diagnose.microscope.technique_result import TechniqueEvidence, TechniqueResult, told
 from tonescope.diagnose.report.view import Sound, View

@@ -15,8 +15,8 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel
 
 from tonescope.diagnose.microscope.ascent import Ascent, Canvas, ascend
-from tonescope.diagnose.microscope.bench import NEUTRAL, Bench, Heard
 from tonescope.diagnose.microscope.draft_canvas import DraftCanvas
+from tonescope.diagnose.microscope.microscope import NEUTRAL, Heard, Microscope
 from tonescope.diagnose.microscope.objectives import Kind, Objective, diversity, of_kind
 from tonescope.diagnose.microscope.prompt_canvas import PromptCanvas
 from tonescope.diagnose.microscope.real_examples import UnitStatistics
@@ -103,7 +103,7 @@ class Visualized(BaseModel):
     real: RealRange
 
 
-def visualize_units(bench: Bench, units: Sequence[Unit], wish: Wish) -> list[Made]:
+def visualize_units(scope: Microscope, units: Sequence[Unit], wish: Wish) -> list[Made]:
     """Render units, many in a batch; those that were rendered before are not rendered again.
 
     Args:
@@ -116,30 +116,32 @@ def visualize_units(bench: Bench, units: Sequence[Unit], wish: Wish) -> list[Mad
         TonescopeError: a unit is dead or of the text encoder, its negative side was asked for and it is a head, the
             wish cannot be met by this family.
     """
-    bench.check_seconds(wish.seconds)
-    sight = bench.sight(*{unit.location: None for unit in units})
+    scope.check_seconds(wish.seconds)
+    sight = scope.sight(*{unit.location: None for unit in units})
     wish = replace(wish, by=_by(sight, wish.by))
-    known = {unit.location: bench.statistics(unit.location) for unit in units}
     for unit in units:
-        _check(unit, wish, known[unit.location], bench)
-    recipes = [bench.recipe("visualize", VERSION, {"unit": str(unit), **wish.about}) for unit in units]
+        _check_sides(unit, wish)
+    known = {location: scope.statistics(location) for location in sight.locations}
+    for unit in units:
+        _check_alive(unit, known[unit.location])
+    recipes = [scope.recipe("visualize", VERSION, {"unit": str(unit), **wish.about}) for unit in units]
     found: dict[Unit, Made] = {}
     wanting: list[tuple[Unit, Recipe]] = []
     for unit, recipe in zip(units, recipes, strict=True):
-        kept, note = bench.store.kept(recipe)
+        kept, note = scope.store.kept(recipe)
         if kept is not None:
             found[unit] = Made(kept, was_there=True)
         elif unit not in found:
             wanting.append((unit, recipe))
             found[unit] = Made(Artifact(recipe), note=note)
-    together = max(1, _rows(bench, wish) // (len(wish.sides) * wish.samples))
+    together = max(1, _rows(scope, wish) // (len(wish.sides) * wish.samples))
     for start in range(0, len(wanting), together):
         part = wanting[start : start + together]
-        advance = bench.within(start / len(wanting), min(1.0, (start + len(part)) / len(wanting))).advance
-        artifacts = _render(bench, [unit for unit, _ in part], wish, known, partial(advance, "change the sound"))
+        advance = scope.within(start / len(wanting), min(1.0, (start + len(part)) / len(wanting))).advance
+        artifacts = _render(scope, [unit for unit, _ in part], wish, known, partial(advance, "change the sound"))
         for (unit, recipe), made in zip(part, artifacts, strict=True):
             artifact = replace(made, recipe=recipe)
-            bench.store.keep(artifact)
+            scope.store.keep(artifact)
             found[unit] = Made(artifact, note=found[unit].note)
     return [found[unit] for unit in units]
 
@@ -157,27 +159,31 @@ def _by(sight: Sight, by: By) -> By:
     return by
 
 
-def _check(unit: Unit, wish: Wish, known: UnitStatistics, bench: Bench) -> None:
-    """Raises :class:`TonescopeError` for what cannot be shown."""
+def _check_alive(unit: Unit, known: UnitStatistics) -> None:
+    """Raises :class:`TonescopeError` for a unit that never does anything."""
     if known.dead(unit.index):
         raise TonescopeError(
             f"{unit} is dead: in {known.takes} takes of ordinary prompts it never does anything, so there is nothing "
             "to show; choose another unit."
         )
+
+
+def _check_sides(unit: Unit, wish: Wish) -> None:
+    """Raises :class:`TonescopeError` for a side that a unit does not have."""
     if "negative" in wish.sides and unit.location.site.units == "head":
         raise TonescopeError(
             f"{unit} is a head, whose output has a length and no sign, so it has no negative side; ask for positive."
         )
 
 
-def _rows(bench: Bench, wish: Wish) -> int:
+def _rows(scope: Microscope, wish: Wish) -> int:
     """How many rows fit into memory."""
-    each = bench.generator.cost(wish.seconds, 8, 1.0).attribution
-    return memory.budget(bench.generator.device).rows(each, MOST_ROWS, f"a visualization of {wish.seconds:g} s")
+    each = scope.generator.cost(wish.seconds, 8, 1.0).attribution
+    return memory.budget(scope.generator.device).rows(each, MOST_ROWS, f"a visualization of {wish.seconds:g} s")
 
 
 def _render(
-    bench: Bench,
+    scope: Microscope,
     units: Sequence[Unit],
     wish: Wish,
     known: Mapping[Location, UnitStatistics],
@@ -185,15 +191,15 @@ def _render(
 ) -> list[Artifact]:
     """One batch."""
     begun = time.perf_counter()
-    sight = bench.sight(*{unit.location: None for unit in units})
+    sight = scope.sight(*{unit.location: None for unit in units})
     asked = [(unit, side) for unit in units for side in wish.sides]
     objectives = [_objective(sight, unit, side, wish, known[unit.location]) for unit, side in asked]
     seeds = [wish.seed + sample for sample in range(wish.samples)] * len(asked)
-    ascent = ascend(_canvas(bench, sight, wish, seeds), objectives, wish.steps, advance=advance)
+    ascent = ascend(_canvas(scope, sight, wish, seeds), objectives, wish.steps, advance=advance)
     spent = (time.perf_counter() - begun) / len(units)
     each = len(wish.sides) * wish.samples
     return [
-        replace(_artifact(bench, unit, wish, known[unit.location], ascent, at * each), seconds=round(spent, 2))
+        replace(_artifact(scope, unit, wish, known[unit.location], ascent, at * each), seconds=round(spent, 2))
         for at, unit in enumerate(units)
     ]
 
@@ -208,29 +214,29 @@ def _objective(sight: Sight, unit: Unit, side: Side, wish: Wish, known: UnitStat
     return wanted
 
 
-def _canvas(bench: Bench, sight: Sight, wish: Wish, seeds: Sequence[int]) -> Canvas:
-    generator, frames = bench.generator, bench.generator.frames(wish.seconds)
+def _canvas(scope: Microscope, sight: Sight, wish: Wish, seeds: Sequence[int]) -> Canvas:
+    generator, frames = scope.generator, scope.generator.frames(wish.seconds)
     if wish.by == "sound":
-        return SoundCanvas(sight, bench.usual_sound, seeds, round(wish.seconds * bench.rate))
+        return SoundCanvas(sight, scope.usual_sound, seeds, round(wish.seconds * scope.rate))
     text = generator.read_text([wish.prompt])
     if wish.by == "prompt":
-        return PromptCanvas(sight, text, wish.prompt, seeds, wish.seconds, bench.examples.context.sampling)
+        return PromptCanvas(sight, text, wish.prompt, seeds, wish.seconds, scope.examples.context.sampling)
     parameters = sight.relaxation.random(seeds, frames)
-    return DraftCanvas(sight, text, wish.prompt, seeds, parameters, bench.naturalness(sight, wish.naturalness))
+    return DraftCanvas(sight, text, wish.prompt, seeds, parameters, scope.naturalness(wish.naturalness))
 
 
-def _artifact(bench: Bench, unit: Unit, wish: Wish, known: UnitStatistics, ascent: Ascent, first: int) -> Artifact:
+def _artifact(scope: Microscope, unit: Unit, wish: Wish, known: UnitStatistics, ascent: Ascent, first: int) -> Artifact:
     """What one unit's rows came to."""
     count = len(wish.sides) * wish.samples
     rows = range(first, first + count)
     takes = ascent.finished.takes.pick(rows)
-    width = bench.sight(unit.location).width(unit)
+    width = scope.sight(unit.location).width(unit)
     seen = {unit.location: ascent.finished.seen[unit.location][first : first + count]}
     values = of_kind(wish.kind, unit, width)(seen).tolist()
     sides = [side for side in wish.sides for _ in range(wish.samples)]
     renderings = [
         _rendering(heard, side, value, known, unit, wish.kind)
-        for heard, side, value in zip(bench.heard(takes), sides, values, strict=True)
+        for heard, side, value in zip(scope.heard(takes), sides, values, strict=True)
     ]
     result = Visualized(unit=str(unit), by=wish.by, renderings=renderings, real=_real(known, unit, wish.kind))
     tensors = {name: tensor[first : first + count] for name, tensor in ascent.finished.tensors.items()}

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.play import play
-from tonescope.diagnose.microscope.bench import Bench
+from tonescope.diagnose.microscope.microscope import Microscope
 from tonescope.diagnose.microscope.sound_numbers import SoundNumbers, numbers
 from tonescope.diagnose.store.artifacts import WAVEFORM, Artifact, Made
 from tonescope.models.generator import Sampling, Takes
@@ -79,32 +79,32 @@ class LayerMap(BaseModel):
     built: int
 
 
-def layer_map(bench: Bench, wish: MapWish) -> Made:
+def layer_map(scope: Microscope, wish: MapWish) -> Made:
     """Render the map; its ``result`` is a :class:`LayerMap`, its takes are those of every layer, the first layer first.
 
     Raises:
         TonescopeError: the family cannot be read layer by layer, or cannot play that length.
     """
-    relaxation_of(bench.generator)
-    bench.check_seconds(wish.seconds)
-    bench.generator.read_text([wish.prompt])
-    recipe = bench.recipe("layers", VERSION, wish.about)
-    return bench.store.made(recipe, lambda: replace(_render(bench, wish), recipe=recipe))
+    relaxation_of(scope.generator)
+    scope.check_seconds(wish.seconds)
+    scope.generator.read_text([wish.prompt])
+    recipe = scope.recipe("layers", VERSION, wish.about)
+    return scope.store.made(recipe, lambda: replace(_render(scope, wish), recipe=recipe))
 
 
-def _render(bench: Bench, wish: MapWish) -> Artifact:
+def _render(scope: Microscope, wish: MapWish) -> Artifact:
     begun, sampling = time.perf_counter(), Sampling(guidance=wish.guidance)
-    context = Context(bench.generator, bench.judge, sampling=sampling, seconds=wish.seconds)
+    context = Context(scope.generator, scope.judge, sampling=sampling, seconds=wish.seconds)
     seeds = [wish.seed + take for take in range(wish.takes)]
-    bench.advance("play", 0.0)
+    scope.advance("play", 0.0)
     takes = play(context, [wish.prompt] * wish.takes, seeds)
-    bench.advance("read every layer", 0.5)
-    layers = relaxation_of(bench.generator).read_out(takes, sampling)
-    bench.advance("listen", 0.8)
-    labels = bench.judge.labels
-    rows = [posterior(bench.judge, layer.waveform, bench.rate).mean(0) for layer in layers]
+    scope.advance("read every layer", 0.5)
+    layers = relaxation_of(scope.generator).read_out(takes, sampling)
+    scope.advance("listen", 0.8)
+    labels = scope.judge.labels
+    rows = [posterior(scope.judge, layer.waveform, scope.rate).mean(0) for layer in layers]
     final = labels[int(rows[-1].argmax())]
-    found = [_layer(bench, at, layer, rows[at], final, takes) for at, layer in enumerate(layers)]
+    found = [_layer(scope, at, layer, rows[at], final, takes) for at, layer in enumerate(layers)]
     result = LayerMap(
         prompt=wish.prompt,
         heard=final,
@@ -115,14 +115,14 @@ def _render(bench: Bench, wish: MapWish) -> Artifact:
     )
     tensors = {LAYERS + name: torch.stack([layer.state[name] for layer in layers]) for name in takes.state}
     tensors[LAYERS + WAVEFORM] = torch.stack([layer.waveform for layer in layers])
-    artifact = Artifact.of_takes(bench.recipe("layers", VERSION, {}), takes, tensors)
+    artifact = Artifact.of_takes(scope.recipe("layers", VERSION, {}), takes, tensors)
     return replace(artifact, result=result.model_dump(mode="json"), seconds=round(time.perf_counter() - begun, 2))
 
 
-def _layer(bench: Bench, at: int, layer: Takes, row: Tensor, final: str, takes: Takes) -> LayerHeard:
-    labels = bench.judge.labels
+def _layer(scope: Microscope, at: int, layer: Takes, row: Tensor, final: str, takes: Takes) -> LayerHeard:
+    labels = scope.judge.labels
     best = [labels[index] for index in row.argsort(descending=True)[:LEADING].tolist()]
-    sounds = numbers(layer.waveform, bench.rate)
+    sounds = numbers(layer.waveform, scope.rate)
     mean = {name: round(fmean(getattr(sound, name) for sound in sounds), 4) for name in SoundNumbers.model_fields}
     same = [float((layer.state[name] == tensor).float().mean()) for name, tensor in takes.state.items()]
     return LayerHeard(

@@ -57,7 +57,7 @@ def views(result: LayerMapResult, evidence: TechniqueEvidence) -> list[View]:
         for layer in found.layers
     )
     columns = ("layer", "heard", found.heard, "as the take", "percussive", "bass", "flatness")
-    table = Table(columns, rows, kinds=("text", "text", "share", "share", "share", "share", "text"))
+    table = Table(columns, rows, kinds=("text", "text", "share", "text", "text", "text", "text"))
     return [
         View("map", f"“{found.prompt}”", [(_headline(found), "observed")], depth="first", tone="open"),
         View("layers", "Layer by layer", [(_built(found), "observed")], [table], sounds=sounds, depth="first"),

@@ -128,7 +128,9 @@ def energy(location: Location, mean: Tensor | None = None) -> Objective:
     return Objective(frozenset([location]), score, f"energy {location}")
 
 
-def resemblance(location: Location, target: Tensor, mean: Tensor | None = None, power: float = 2.0) -> Objective:
+def resemblance(
+    location: Location, target: Tensor, mean: Tensor | None = None, *, power: float = 2.0, stretch: int = 1
+) -> Objective:
     """Whether activations point where those of another sound do, and how far: dot product × cosine^power, mean over
     positions (Lucid's caricatures).
 
@@ -136,10 +138,12 @@ def resemblance(location: Location, target: Tensor, mean: Tensor | None = None, 
         target: (along, features) of the other sound; shorter and longer ones are stretched to the length seen.
         mean: (features,) that both are measured from.
         power: 0 asks for a large dot product alone, a higher one for the same direction.
+        stretch: so many positions are averaged before they are compared, so that what is done there may be done in any
+            order.
     """
 
     def score(seen: Seen) -> Tensor:
-        here, there = _centred(seen[location], target, mean)
+        here, there = centred(seen[location], target, mean, stretch)
         dot = (here * there).mean(-1)
         likeness = functional.cosine_similarity(here, there, dim=-1).clamp_min(LEAST_LIKENESS)
         return (dot * likeness**power).mean(1)
@@ -147,17 +151,26 @@ def resemblance(location: Location, target: Tensor, mean: Tensor | None = None, 
     return Objective(frozenset([location]), score, f"resemblance at {location}")
 
 
-def likeness(here: Tensor, target: Tensor, mean: Tensor | None = None) -> Tensor:
-    """Cosine (rows,) of activations (rows, along, features) with a target (along, features), mean over positions."""
-    both = _centred(here, target, mean)
-    return functional.cosine_similarity(*both, dim=-1).mean(1)
+def likeness(here: Tensor, target: Tensor, mean: Tensor | None = None, *, stretch: int = 1) -> Tensor:
+    """Cosine (rows,) of activations (rows, along, features) with a target (along, features), mean over positions; with
+    the arguments of :func:`resemblance`."""
+    return functional.cosine_similarity(*centred(here, target, mean, stretch), dim=-1).mean(1)
 
 
-def _centred(here: Tensor, target: Tensor, mean: Tensor | None) -> tuple[Tensor, Tensor]:
-    there = stretched(target.to(here), here.shape[1])
-    if mean is None:
-        return here, there.expand_as(here)
-    return here - mean.to(here), (there - mean.to(here)).expand_as(here)
+def centred(here: Tensor, target: Tensor, mean: Tensor | None, stretch: int = 1) -> tuple[Tensor, Tensor]:
+    """Activations (rows, along, features) and a target, both less the mean, averaged over so many positions each."""
+    there = stretched(target.to(here), here.shape[1])[None]
+    if mean is not None:
+        here, there = here - mean.to(here), there - mean.to(here)
+    if stretch > 1:
+        here, there = (_averaged(part, stretch) for part in (here, there))
+    return here, there.expand_as(here)
+
+
+def _averaged(values: Tensor, stretch: int) -> Tensor:
+    """Mean over every ``stretch`` positions of (rows, along, features); over all, where there are fewer."""
+    width = min(stretch, values.shape[1])
+    return functional.avg_pool1d(values.transpose(1, 2), width).transpose(1, 2)
 
 
 def stretched(target: Tensor, along: int) -> Tensor:

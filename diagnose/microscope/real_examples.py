@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -130,11 +130,6 @@ class RealExamples:
 
     context: Context
     store: ArtifactStore
-
-    @classmethod
-    def of(cls, context: Context, store: ArtifactStore) -> RealExamples:
-        """Those of models, as long as takes are played by default."""
-        return cls(replace(context, seconds=min(SECONDS, context.generator.longest_seconds)), store)
 
     def takes(self, advance: Callable[[float], None] | None = None) -> Takes:
         """:data:`TAKES_EACH` takes of every prompt, played now if they were not before."""

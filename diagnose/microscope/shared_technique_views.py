@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tonescope.diagnose.microscope.bench import Heard
+from tonescope.diagnose.microscope.microscope import Heard
 from tonescope.diagnose.microscope.technique_result import TechniqueResult
 from tonescope.diagnose.report.view import Table, View
 
@@ -24,7 +24,7 @@ def sound_table(names: Sequence[str], heard: Sequence[Heard]) -> Table:
         )
         for name, one in zip(names, heard, strict=True)
     ]
-    return Table(columns, tuple(rows), kinds=("text", "text", "text", "text", "text", "share", "share"))
+    return Table(columns, tuple(rows))
 
 
 def numbers(names: Sequence[str], heard: Sequence[Heard]) -> View:

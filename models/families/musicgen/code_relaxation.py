@@ -78,12 +78,12 @@ class CodeRelaxation:
     def run(self, draft: Draft, text: Text) -> Tensor:
         """One replay of the codes, with the embeddings of the carrier in place of theirs."""
         generator, codes = self.generator, draft.state["codes"]
-        with hooked(self._carrying(draft.carrier)):
+        with hooked(self.carrying(draft.carrier)):
             states = generator.hidden(codes, text, 1.0)
         likely = generator.read_heads(states, len(codes), codes.shape[2])[0].float().log_softmax(-1)
         return (likely * draft.carrier).sum(-1).mean((1, 2))
 
-    def _carrying(self, carrier: Tensor) -> list[Hook]:
+    def carrying(self, carrier: Tensor) -> list[Hook]:
         """Hooks that give the embedding of each code the gradient of the carrier, and leave its value."""
         tables: Any = self.generator.model.decoder.model.decoder.embed_tokens
         size, frames = self.generator.vocab_size, carrier.shape[2]

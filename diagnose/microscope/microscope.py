@@ -1,4 +1,4 @@
-"""The bench that techniques work on: models, real examples, the store of artifacts, and what is checked beforehand."""
+"""What techniques work on: models, real examples, the store of artifacts, and what is checked beforehand."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.microscope import draft_canvas
-from tonescope.diagnose.microscope.draft_canvas import Naturalness
-from tonescope.diagnose.microscope.real_examples import RealExamples, UnitStatistics
+from tonescope.diagnose.microscope.draft_canvas import Naturalness, typical
+from tonescope.diagnose.microscope.real_examples import SECONDS, RealExamples, UnitStatistics
 from tonescope.diagnose.microscope.sight import Sight, places_at
 from tonescope.diagnose.microscope.sound_canvas import UsualSound
 from tonescope.diagnose.microscope.sound_numbers import SoundNumbers, numbers
@@ -44,22 +43,24 @@ class Heard(BaseModel):
 
 
 @dataclass(frozen=True)
-class Bench:
+class Microscope:
     """What every technique is given.
 
     Attributes:
         generator, judge: the models.
         store: where artifacts are kept.
         advance: told what is done, and the share of the whole.
+        real_seconds: length of the real takes that is compared with.
     """
 
     generator: Generator
     judge: Judge
     store: ArtifactStore
     advance: Callable[[str, float], None] = lambda what, share: None
+    real_seconds: float = SECONDS
 
     @classmethod
-    def of(cls, session: Session, progress: Callable[[str, float], None] | None = None) -> Bench:
+    def of(cls, session: Session, progress: Callable[[str, float], None] | None = None) -> Microscope:
         """On the models of a session, with the store in the cache folder."""
         store = ArtifactStore(cache_folder() / "artifacts")
         return cls(session.generator, session.judge, store, progress or (lambda what, share: None))
@@ -108,7 +109,8 @@ class Bench:
     @cached_property
     def examples(self) -> RealExamples:
         """Takes of ordinary prompts, and what units do in them."""
-        return RealExamples.of(Context(self.generator, self.judge), self.store)
+        seconds = min(self.real_seconds, self.generator.longest_seconds)
+        return RealExamples(Context(self.generator, self.judge, seconds=seconds), self.store)
 
     @cached_property
     def real_takes(self) -> Takes:
@@ -125,13 +127,15 @@ class Bench:
         """What they sound like on the whole."""
         return UsualSound.of(self.real_takes.waveform, self.rate)
 
-    def naturalness(self, sight: Sight, weight: float = PRIOR) -> Naturalness:
-        """The prior of drafts: as likely as real takes are."""
-        if not weight:
-            return Naturalness()
+    @cached_property
+    def _typical(self) -> float:
+        """Log-probability of real takes, mean over their parts, in nats."""
         takes = self.real_takes
-        step = max(1, len(takes) // TYPICAL_TAKES)
-        return Naturalness(draft_canvas.typical(sight, takes.pick(range(0, len(takes), step))), weight)
+        return typical(self.generator, takes.pick(range(0, len(takes), max(1, len(takes) // TYPICAL_TAKES))))
+
+    def naturalness(self, weight: float = PRIOR) -> Naturalness:
+        """The prior of drafts: as likely as real takes are."""
+        return Naturalness(self._typical, weight) if weight else Naturalness()
 
     # --- what is heard -----------------------------------------------------------------------------------------------
 
@@ -149,7 +153,7 @@ class Bench:
         """Who played and who listened, for a result."""
         return {"model": provenance.of_generator(self.generator), "judge": provenance.of_judge(self.judge)}
 
-    def within(self, first: float, last: float) -> Bench:
+    def within(self, first: float, last: float) -> Microscope:
         """The same, whose progress goes from one share of the whole to another."""
         outer = self.advance
         return replace(self, advance=lambda what, share: outer(what, first + (last - first) * share))
