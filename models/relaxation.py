@@ -58,8 +58,8 @@ class Relaxation(Protocol):
     def random(self, seeds: Sequence[int], frames: int) -> Tensor:
         """Parameters of takes that are noise, one for each seed."""
 
-    def parameters(self, takes: Takes, firmness: float) -> Tensor:
-        """Parameters of takes that are these: the firmer, 0 to 1, the longer they stay so."""
+    def parameters(self, takes: Takes, firmness: float, *, frames: slice = ...) -> Tensor:
+        """Parameters of takes that are these, or some frames of them: the firmer, 0 to 1, the longer they stay so."""
 
     def draft(self, parameters: Tensor, chance: Chance) -> Draft:
         """What takes of these parameters are now; differentiable."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
 
-NAMED = ("samples", "steps", "seconds", "seed", "by", "prompt", "diversity", "naturalness")
+NAMED = ("samples", "steps", "seconds", "seed", "by", "prompt", "start", "diversity", "naturalness")
 
 
 class VisualizeParameters(JobParameters):
@@ -46,6 +46,10 @@ class VisualizeParameters(JobParameters):
         Field(description="What is changed: the sound itself, what the generator plays, or what it reads."),
     ] = "auto"
     prompt: Annotated[str, Field(description="What the generator reads meanwhile, or starts to read from.")] = "music"
+    start: Annotated[
+        Literal["auto", "example", "noise"],
+        Field(description="Begin at the real examples that have most of it, or at noise."),
+    ] = "auto"
     diversity: Annotated[
         float, Range(0, 100, "diversity cannot weigh {}"), Field(description="How unlike samples are to be.")
     ] = 1.0

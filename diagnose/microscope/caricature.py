@@ -26,9 +26,9 @@ from tonescope.diagnose.store.artifacts import Artifact, Made
 from tonescope.models.errors import TonescopeError
 from tonescope.models.units import Location
 
-VERSION = 1
+VERSION = 2
 SCALE = 10.0  # what a copy of the clip's activations is worth beside naturalness
-COMPARED = 12  # real takes that the likeness is held against
+FIRMNESS, CHANCE = 0.2, 0.2  # of a real take that is begun with, and how much noise there is then
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,12 @@ def _render(scope: Microscope, sight: Sight, clip: Clip, wish: CaricatureWish) -
     same = centred(target[None], target, known.mean, stretch)[1]
     objective = resemblance(location, target, known.mean, power=wish.power, stretch=stretch)
     objective = objective * (SCALE / float(same.square().mean()))
+    others = _others(scope, sight, target, stretch)
     ascent = ascend(
-        _canvas(scope, sight, wish, seeds), [objective], wish.steps, advance=partial(scope.advance, "change the sound")
+        _canvas(scope, sight, wish, seeds, others),
+        [objective],
+        wish.steps,
+        advance=partial(scope.advance, "change the sound"),
     )
     finished = ascent.finished
     here = finished.seen[location]
@@ -122,20 +126,29 @@ def _render(scope: Microscope, sight: Sight, clip: Clip, wish: CaricatureWish) -
         location=str(location),
         clip=scope.heard(original)[0],
         samples=samples,
-        others=_others(scope, sight, target, stretch),
+        others=others,
     )
     tensors = {"clip": original.waveform, "values": ascent.values, "penalties": ascent.penalties}
     found = Artifact.of_takes(scope.recipe("caricature", VERSION, {}), finished.takes, tensors)
     return replace(found, result=result.model_dump(mode="json"), seconds=round(time.perf_counter() - begun, 2))
 
 
-def _canvas(scope: Microscope, sight: Sight, wish: CaricatureWish, seeds: list[int]) -> Canvas:
+def _canvas(scope: Microscope, sight: Sight, wish: CaricatureWish, seeds: list[int], others: list[float]) -> Canvas:
+    """Noise, where the location hears; else the real takes that are most like the clip there: what is off in a take of
+    noise passes no gradient on."""
     if sight.hears:
         return SoundCanvas(sight, scope.usual_sound, seeds, round(wish.seconds * scope.rate))
-    generator = scope.generator
-    parameters = sight.relaxation.random(seeds, generator.frames(wish.seconds))
-    prior = scope.naturalness(wish.naturalness)
-    return DraftCanvas(sight, generator.read_text([NEUTRAL]), NEUTRAL, seeds, parameters, prior)
+    generator, relaxation, real = scope.generator, sight.relaxation, scope.real_takes
+    frames, prior = generator.frames(wish.seconds), scope.naturalness(wish.naturalness)
+    text = generator.read_text([NEUTRAL])
+    if frames > generator.frames_of(real):
+        return DraftCanvas(sight, text, NEUTRAL, seeds, relaxation.random(seeds, frames), prior)
+    ranked = sorted(range(len(others)), key=lambda take: -others[take])
+    rows = [
+        relaxation.parameters(real.pick([ranked[at % len(ranked)]]), FIRMNESS, frames=slice(0, frames))
+        for at in range(len(seeds))
+    ]
+    return DraftCanvas(sight, text, NEUTRAL, seeds, torch.cat(rows), replace(prior, chance=CHANCE))
 
 
 def _stretch(scope: Microscope, location: Location, along: int, wish: CaricatureWish) -> int:
@@ -146,9 +159,7 @@ def _stretch(scope: Microscope, location: Location, along: int, wish: Caricature
 @torch.no_grad()
 def _others(scope: Microscope, sight: Sight, target: torch.Tensor, stretch: int) -> list[float]:
     """How alike real takes are to the clip at the location, without anybody's doing."""
-    takes = scope.real_takes
-    chosen = takes.pick(range(0, len(takes), max(1, len(takes) // COMPARED)))
     location = sight.locations[0]
-    here = sight.of_takes(chosen)[location]
+    here = sight.of_takes(scope.real_takes)[location]
     known = scope.statistics(location)
     return [round(value, 4) for value in likeness(here[:, : len(target)], target, known.mean, stretch=stretch).tolist()]

@@ -30,10 +30,10 @@ from tonescope.models.generator import Takes
 from tonescope.models.relaxation import Chance
 from tonescope.models.units import Location
 
-VERSION = 1
+VERSION = 2
 Start = Literal["clip", "neutral", "noise"]
 FAITHFUL_DB, SURREAL_DB = -24.0, 6.0  # level of the change beside that of the sound, at strength 0 and 1
-FIRMNESS = 0.5  # of a take that is dreamt of, where it is discrete
+FIRMNESS = 0.2  # of a take that is dreamt of, where it is discrete
 BISECTIONS = 8
 SCALE = 10.0  # what as much energy as real takes have is worth beside naturalness
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, get_args
 
+import torch
 from pydantic import BaseModel
 
 from tonescope.diagnose.microscope.ascent import Ascent, Canvas, ascend
 from tonescope.diagnose.microscope.draft_canvas import DraftCanvas
 from tonescope.diagnose.microscope.microscope import NEUTRAL, Heard, Microscope
-from tonescope.diagnose.microscope.objectives import Kind, Objective, diversity, of_kind
+from tonescope.diagnose.microscope.objectives import SIGNS, Kind, Objective, Side, diversity, of_kind
 from tonescope.diagnose.microscope.prompt_canvas import PromptCanvas
 from tonescope.diagnose.microscope.real_examples import UnitStatistics
 from tonescope.diagnose.microscope.sight import Sight
@@ -28,12 +29,15 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.units import Location, Unit
 
-VERSION = 1
-Side = Literal["positive", "negative"]
+VERSION = 2
 By = Literal["auto", "sound", "state", "prompt"]
 """What is free: the sound, for what hears; what a generator plays with, step by step; what it reads."""
 
-SIGNS: dict[Side, float] = {"positive": 1.0, "negative": -1.0}
+Start = Literal["auto", "example", "noise"]
+"""Where an ascent begins: at the real example that has most of it, or at noise. A neuron that is off passes no gradient
+on, and noise seldom turns it on."""
+
+FIRMNESS, CHANCE = 0.2, 0.2  # of an example that is begun with, and how much noise there is then
 MOST_ROWS = 24  # in a batch
 
 
@@ -50,6 +54,7 @@ class Wish:
         seed: of the first sample.
         by: what is changed.
         prompt: what the generator reads meanwhile; with ``by="prompt"``, what it starts from.
+        start: where each sample begins; those from examples begin at different ones.
         diversity: what it costs that samples are alike, in standard deviations of the unit.
         naturalness: what a nat below the log-probability of real takes costs, in these; for ``by="state"``.
     """
@@ -62,6 +67,7 @@ class Wish:
     seed: int = 1
     by: By = "auto"
     prompt: str = NEUTRAL
+    start: Start = "auto"
     diversity: float = 1.0
     naturalness: float = 3.0
 
@@ -119,6 +125,7 @@ def visualize_units(scope: Microscope, units: Sequence[Unit], wish: Wish) -> lis
     scope.check_seconds(wish.seconds)
     sight = scope.sight(*{unit.location: None for unit in units})
     wish = replace(wish, by=_by(sight, wish.by))
+    wish = replace(wish, start=_start(scope, wish))
     for unit in units:
         _check_sides(unit, wish)
     known = {location: scope.statistics(location) for location in sight.locations}
@@ -159,6 +166,22 @@ def _by(sight: Sight, by: By) -> By:
     return by
 
 
+def _start(scope: Microscope, wish: Wish) -> Start:
+    """Where to begin. Raises :class:`TonescopeError` where there is no such beginning."""
+    if wish.start not in get_args(Start):
+        raise TonescopeError(f"“{wish.start[:20]}” is nothing to begin with; use {', '.join(get_args(Start))}.")
+    longer = wish.seconds > scope.examples.context.seconds
+    if wish.start == "example" and longer:
+        raise TonescopeError(
+            f"real examples are {scope.examples.context.seconds:g} seconds long and {wish.seconds:g} were asked for; "
+            "ask for less, or begin with noise."
+        )
+    if wish.start != "auto":
+        return wish.start
+    # What hears has many positions, of which some are always on.
+    return "noise" if wish.by == "sound" or longer else "example"
+
+
 def _check_alive(unit: Unit, known: UnitStatistics) -> None:
     """Raises :class:`TonescopeError` for a unit that never does anything."""
     if known.dead(unit.index):
@@ -195,7 +218,12 @@ def _render(
     asked = [(unit, side) for unit in units for side in wish.sides]
     objectives = [_objective(sight, unit, side, wish, known[unit.location]) for unit, side in asked]
     seeds = [wish.seed + sample for sample in range(wish.samples)] * len(asked)
-    ascent = ascend(_canvas(scope, sight, wish, seeds), objectives, wish.steps, advance=advance)
+    begins = [
+        known[unit.location].example(wish.kind, side, unit.index, sample)
+        for unit, side in asked
+        for sample in range(wish.samples)
+    ]
+    ascent = ascend(_canvas(scope, sight, wish, seeds, begins), objectives, wish.steps, advance=advance)
     spent = (time.perf_counter() - begun) / len(units)
     each = len(wish.sides) * wish.samples
     return [
@@ -214,15 +242,30 @@ def _objective(sight: Sight, unit: Unit, side: Side, wish: Wish, known: UnitStat
     return wanted
 
 
-def _canvas(scope: Microscope, sight: Sight, wish: Wish, seeds: Sequence[int]) -> Canvas:
-    generator, frames = scope.generator, scope.generator.frames(wish.seconds)
+def _canvas(
+    scope: Microscope, sight: Sight, wish: Wish, seeds: Sequence[int], begins: Sequence[tuple[int, float]]
+) -> Canvas:
+    generator, real, relaxes = scope.generator, scope.real_takes, wish.start == "example"
     if wish.by == "sound":
-        return SoundCanvas(sight, scope.usual_sound, seeds, round(wish.seconds * scope.rate))
+        samples = round(wish.seconds * scope.rate)
+        cuts = [_cut(real.waveform.shape[1], samples, at) for _, at in begins]
+        start = torch.stack([real.waveform[take, cut] for (take, _), cut in zip(begins, cuts, strict=True)])
+        return SoundCanvas(sight, scope.usual_sound, seeds, samples, start if relaxes else None)
     text = generator.read_text([wish.prompt])
     if wish.by == "prompt":
         return PromptCanvas(sight, text, wish.prompt, seeds, wish.seconds, scope.examples.context.sampling)
-    parameters = sight.relaxation.random(seeds, frames)
-    return DraftCanvas(sight, text, wish.prompt, seeds, parameters, scope.naturalness(wish.naturalness))
+    relaxation, frames, prior = sight.relaxation, generator.frames(wish.seconds), scope.naturalness(wish.naturalness)
+    if not relaxes:
+        return DraftCanvas(sight, text, wish.prompt, seeds, relaxation.random(seeds, frames), prior)
+    length = generator.frames_of(real)
+    rows = [relaxation.parameters(real.pick([take]), FIRMNESS, frames=_cut(length, frames, at)) for take, at in begins]
+    return DraftCanvas(sight, text, wish.prompt, seeds, torch.cat(rows), replace(prior, chance=CHANCE))
+
+
+def _cut(whole: int, length: int, at: float) -> slice:
+    """So much of a whole, with a point of it, so far into the whole, in the middle where there is room."""
+    first = max(0, min(whole - length, round(at * whole) - length // 2))
+    return slice(first, first + length)
 
 
 def _artifact(scope: Microscope, unit: Unit, wish: Wish, known: UnitStatistics, ascent: Ascent, first: int) -> Artifact:

@@ -22,6 +22,9 @@ Seen = Mapping[Location, Tensor]
 Kind = Literal["channel", "neuron"]
 """The mean over all positions, or one position alone."""
 
+Side = Literal["positive", "negative"]
+SIGNS: dict[Side, float] = {"positive": 1.0, "negative": -1.0}
+
 STYLE_FEATURES = 128  # that samples are compared by
 LEAST_LIKENESS = 0.1  # below which a cosine counts as this, so that there is a gradient where nothing is alike yet
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import torch
@@ -19,18 +20,20 @@ from torch import Tensor
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.mean_activations import PROMPTS
 from tonescope.diagnose.intervene.play import play
-from tonescope.diagnose.microscope.objectives import Kind, unit_values
+from tonescope.diagnose.microscope.objectives import SIGNS, Kind, Side, unit_values
 from tonescope.diagnose.microscope.sight import Sight
 from tonescope.diagnose.store.artifacts import Artifact, ArtifactStore, Recipe
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.units import Location
 
-VERSION = 1
+TAKES_VERSION, STATISTICS_VERSION = 1, 2
 SEED = 91_000
 TAKES_EACH = 2  # of every prompt
 SECONDS = 4.0
 QUANTILES = 1001  # one in a thousand, the least and the most among them
+EXAMPLES = "examples."  # what tensors of examples are called
+BEST = 8  # examples that are known of every unit, at most, either way
 DEAD = 1e-3  # of the usual range at the location: a unit that moves less never did anything
 
 
@@ -43,6 +46,8 @@ class UnitStatistics:
         by_position: quantiles of single positions (quantiles, units).
         mean: (features,) over all positions, and ``square``, that of squares.
         spread: standard deviation of the takes' means, and ``position_spread``, of single positions (units,).
+        examples: where units do most, and least, by kind and side: (examples, units, 2), the take and how far into
+            it, 0 to 1, the most extreme first. Takes are ordered by what an objective of the kind measures.
         takes: how many takes that is, and ``positions``, how many positions.
     """
 
@@ -52,6 +57,7 @@ class UnitStatistics:
     square: Tensor
     spread: NDArray[np.float32]
     position_spread: NDArray[np.float32]
+    examples: dict[str, Tensor]
     takes: int
     positions: int
 
@@ -68,6 +74,7 @@ class UnitStatistics:
             features.square().mean((0, 1)),
             means.std(0),
             single.std(0),
+            {f"{kind}.{side}": _extremes(values, kind, side) for kind in get_args(Kind) for side in SIGNS},
             len(means),
             len(single),
         )
@@ -99,6 +106,12 @@ class UnitStatistics:
         known = self.quantiles(kind, unit)
         return float(known[0]), float(known[-1])
 
+    def example(self, kind: Kind, side: Side, unit: int, rank: int) -> tuple[int, float]:
+        """A real take in which a unit does most (or least), and how far into it: the best of them for rank 0."""
+        known = self.examples[f"{kind}.{side}"][:, unit]
+        take, at = known[rank % len(known)].tolist()
+        return int(take), at
+
     def sample(self, kind: Kind) -> int:
         """How many numbers the quantiles of this kind are of."""
         return self.takes if kind == "channel" else self.positions
@@ -108,6 +121,7 @@ class UnitStatistics:
         arrays = {name: getattr(self, name) for name in ("by_take", "by_position", "spread", "position_spread")}
         sizes = torch.tensor([self.takes, self.positions])
         kept = {"mean": self.mean, "square": self.square, "sizes": sizes}
+        kept |= {EXAMPLES + name: tensor for name, tensor in self.examples.items()}
         return {name: torch.from_numpy(array) for name, array in arrays.items()} | kept
 
     @classmethod
@@ -116,7 +130,17 @@ class UnitStatistics:
         takes, positions = kept["sizes"].tolist()
         arrays = [kept[name].numpy() for name in ("by_take", "by_position")]
         spreads = [kept[name].numpy() for name in ("spread", "position_spread")]
-        return cls(*arrays, kept["mean"], kept["square"], *spreads, takes, positions)
+        examples = {name.removeprefix(EXAMPLES): kept[name] for name in kept if name.startswith(EXAMPLES)}
+        return cls(*arrays, kept["mean"], kept["square"], *spreads, examples, takes, positions)
+
+
+def _extremes(values: Tensor, kind: Kind, side: Side) -> Tensor:
+    """The takes in which units (takes, along, units) are most extreme, and where: (examples, units, 2)."""
+    signed = values * SIGNS[side]
+    peak = signed.max(1)
+    measured = signed.mean(1) if kind == "channel" else peak.values
+    takes = measured.topk(min(BEST, len(values)), dim=0).indices
+    return torch.stack([takes, peak.indices.gather(0, takes) / values.shape[1]], -1).float()
 
 
 @dataclass(frozen=True)
@@ -136,7 +160,7 @@ class RealExamples:
         sampling = self.context.sampling
         recipe = Recipe(
             "real takes",
-            VERSION,
+            TAKES_VERSION,
             {"prompts": list(PROMPTS), "each": TAKES_EACH, "seed": SEED, "seconds": self.context.seconds}
             | {"guidance": sampling.guidance, "temperature": sampling.temperature, "top_k": sampling.top_k},
             {"generator": self.context.generator.fingerprint()},
@@ -162,7 +186,7 @@ class RealExamples:
             looking["judge"] = self.context.listener.fingerprint()
         takes = self.takes(advance)
         drawn = hashlib.sha256(takes.waveform.numpy().tobytes()).hexdigest()[:16]
-        recipe = Recipe("unit statistics", VERSION, {"location": str(location), "takes": drawn}, looking)
+        recipe = Recipe("unit statistics", STATISTICS_VERSION, {"location": str(location), "takes": drawn}, looking)
 
         def counted() -> Artifact:
             features = sight.of_takes(takes)[location]

@@ -20,6 +20,7 @@ from tonescope.models.generator import Takes
 WINDOW_SECONDS = 0.064
 OVERLAP = 4
 CEILING = 4.0  # of a coefficient: 12 dB above the usual spectrum
+FITTING = 0.9  # of the ceiling, that a sound to start from reaches at most
 START = 0.3  # standard deviation of coefficients that are noise
 RATE = 0.05
 SHIFT_SECONDS, GAIN_DB, NOTCH_OCTAVES = 0.03, 6.0, 0.5
@@ -85,7 +86,7 @@ class SoundCanvas:
     ) -> None:
         self.sight, self.usual, self.seeds, self.samples = sight, usual, tuple(seeds), samples
         self.device = sight.generator.device
-        self._scale = usual.spectrum.to(self.device)[:, None]
+        self._scale = usual.spectrum.to(self.device)[None, :, None]
         self.rate = RATE
         self.level = torch.full((len(self.seeds), 1), usual.level, device=self.device)
         if start is None:
@@ -93,12 +94,14 @@ class SoundCanvas:
             shape = (2, size // 2 + 1, samples // (size // OVERLAP) + 1)
             first = torch.stack([torch.randn(shape, generator=self._random(seed, 0)) for seed in self.seeds]) * START
         else:
-            found = stft(start.to(self.device), usual.rate) / self._scale
-            size_now = found.abs().clamp_max(CEILING * 0.98)
-            # The inverse of what :meth:`sound` does to large coefficients.
-            wide = size_now / (1 - (size_now / CEILING) ** 2).sqrt() / found.abs().clamp_min(1e-9) * found
-            first = torch.stack([wide.real, wide.imag], 1)
             self.level = start.to(self.device).square().mean(-1, keepdim=True).sqrt().clamp_min(1e-4)
+            found = stft(start.to(self.device), usual.rate)
+            # A sound that is louder in a band than sound usually is has its own measure there, so that it fits.
+            least = found.abs().amax(2, keepdim=True) / (FITTING * CEILING)
+            self._scale = torch.maximum(self._scale * self.level[:, :, None] / usual.level, least)
+            found = found / self._scale
+            wide = found / (1 - (found.abs() / CEILING).square()).sqrt()  # the inverse of :meth:`spectrogram`
+            first = torch.stack([wide.real, wide.imag], 1)
         self.parameters = first.to(self.device).requires_grad_()
 
     def _random(self, seed: int, step: int) -> torch.Generator:
@@ -129,7 +132,7 @@ class SoundCanvas:
 
     def _notches(self, step: int) -> Tensor:
         """How much of each bin is left (rows, bins): a band of each row is nearly missing."""
-        bins = self._scale.shape[0]
+        bins = self._scale.shape[1]
         found = torch.ones(len(self.seeds), bins)
         octaves = float(torch.tensor(float(bins)).log2())
         for row, seed in enumerate(self.seeds):

@@ -93,7 +93,7 @@ def test_a_prompt_is_heard_layer_by_layer(folders: tuple[Path, Path], tmp_path: 
         (("visualize", "decoder.1.mlp:3", "--by", "sound"), "plays and does not hear"),
         (("visualize", "decoder.1.mlp:3", "--seconds", "0"), "0 seconds cannot be made"),
         (("visualize", "decoder.1.mlp:3", "--steps", "0"), "0 steps cannot be gone"),
-        (("visualize", "decoder.1.mlp:3", "--prompt", " "), "the prompt is empty"),
+        (("visualize", "decoder.1.mlp:3", "--prompt", " "), "--prompt was given nothing"),
         (("dream", "decoder.mlp"), "is no location"),
         (("dream", "decoder.1.mlp", "--strength", "2"), "a strength of 2"),
         (("dream", "decoder.1.mlp", "--clip", "/none.wav"), "cannot be used as a clip"),

@@ -24,7 +24,7 @@ from tonescope.models.relaxation import Chance, Draft
 if TYPE_CHECKING:
     from tonescope.models.families.musicgen.musicgen import MusicGen
 
-RATE = 0.3
+RATE = 0.6
 SOFTNESS = 2.0  # temperature of the softmax that gradients are taken of
 NOISE = 1.0  # Gumbel noise at its fullest, in logits
 FIRMEST = 12.0  # logit of a code that is to stay, where the others have 0
@@ -49,9 +49,9 @@ class CodeRelaxation:
         noise = {seed: self._gumbel(seed, 0, frames) for seed in set(seeds)}
         return torch.stack([noise[seed] for seed in seeds])
 
-    def parameters(self, takes: Takes, firmness: float) -> Tensor:
+    def parameters(self, takes: Takes, firmness: float, *, frames: slice = slice(None)) -> Tensor:
         """Logits that have the takes' own codes at their largest."""
-        codes = takes.state["codes"].to(self.generator.device)
+        codes = takes.state["codes"][:, :, frames].to(self.generator.device)
         return functional.one_hot(codes, self.generator.vocab_size).float() * (firmness * FIRMEST)
 
     def draft(self, parameters: Tensor, chance: Chance) -> Draft:

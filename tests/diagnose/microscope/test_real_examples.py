@@ -43,6 +43,15 @@ def test_channels_are_compared_with_means_of_takes() -> None:
     assert known.sample("neuron") == 2000
 
 
+def test_the_takes_in_which_a_unit_does_most_are_known() -> None:
+    known = planted()
+    assert known.example("channel", "positive", 2, 0)[0] == known.example("neuron", "positive", 2, 0)[0] == 7
+    take, at = known.example("neuron", "positive", 0, 0)
+    ranked = {known.example("neuron", "positive", 0, rank)[0] for rank in range(8)}
+    assert len(ranked) == 8 and 0 <= at < 1 and known.example("neuron", "positive", 0, 8)[0] == take
+    assert known.example("channel", "negative", 2, 0)[0] != 7
+
+
 def test_dead_units_are_told_from_rare_ones() -> None:
     known = planted()
     assert [known.dead(unit) for unit in range(3)] == [False, True, False]
@@ -57,6 +66,9 @@ def test_statistics_can_be_kept() -> None:
     known = planted()
     again = UnitStatistics.from_tensors(known.tensors())
     assert again.by_take.shape == (QUANTILES, 3) and (again.by_position == known.by_position).all()
+    assert {name: one.tolist() for name, one in again.examples.items()} == {
+        name: one.tolist() for name, one in known.examples.items()
+    }
     assert (again.takes, again.positions) == (50, 2000) and torch.equal(again.square, known.square)
 
 
