@@ -91,10 +91,9 @@ def main() -> None:
         made = visualize_units(scope, units, wish)
         ours = (time.perf_counter() - begun) / len(units) / wish.steps
         naive = naive_seconds(scope, units[0], wish, asked.timed)
-    rows = []
-    for one in made:
-        found = Visualized.model_validate(one.artifact.result)
-        best = found.renderings[0]
+    visualized = [Visualized.model_validate(one.artifact.result) for one in made]
+    reached, rows = [found.renderings[0] for found in visualized], []
+    for found, best in zip(visualized, reached, strict=True):
         rows.append(
             {
                 "unit": found.unit,
@@ -110,8 +109,8 @@ def main() -> None:
         "units": len(rows),
         "steps": wish.steps,
         "seconds": wish.seconds,
-        "share_above_p999": fmean(row["percentile"] >= WANTED for row in rows),
-        "share_beyond": fmean(bool(row["beyond"]) for row in rows),
+        "share_above_p999": fmean(one.percentile >= WANTED for one in reached),
+        "share_beyond": fmean(one.beyond for one in reached),
         "speed_ratio": naive / ours,
         "seconds_a_step": ours,
         "naive_seconds_a_step": naive,

@@ -11,6 +11,7 @@ from tonescope.diagnose.jobs.microscope_parameters import (
     FirstSeed,
     Length,
     LocationName,
+    Naturalness,
     Steps,
     check_location,
     of_generator,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
 
-NAMED = ("strength", "octaves", "ratio", "steps", "seconds", "seed")
+NAMED = ("strength", "octaves", "ratio", "steps", "seconds", "seed", "naturalness")
 
 
 class DreamParameters(JobParameters):
@@ -50,6 +51,7 @@ class DreamParameters(JobParameters):
     ] = 1.5
     steps: Steps = 40
     seconds: Length = 4.0
+    naturalness: Naturalness = 3.0
     seed: FirstSeed = 1
 
 

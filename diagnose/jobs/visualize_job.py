@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
 
+SIDES: dict[str, tuple[Literal["positive", "negative"], ...]] = {
+    "positive": ("positive",),
+    "negative": ("negative",),
+    "both": ("positive", "negative"),
+}
 NAMED = ("samples", "steps", "seconds", "seed", "by", "prompt", "start", "diversity", "naturalness")
 
 
@@ -59,11 +64,10 @@ class VisualizeParameters(JobParameters):
     @property
     def wish(self) -> Wish:
         """As the technique takes it."""
-        from tonescope.diagnose.microscope.feature_visualization import Side, Wish
+        from tonescope.diagnose.microscope.feature_visualization import Wish
 
-        both: dict[str, tuple[Side, ...]] = {"both": ("positive", "negative")}
-        sides = both.get(self.side, (self.side,))  # type: ignore[arg-type]
-        return Wish(kind=self.objective, sides=sides, **{name: getattr(self, name) for name in NAMED})
+        named = {name: getattr(self, name) for name in NAMED}
+        return Wish(kind=self.objective, sides=SIDES[self.side], **named)
 
 
 def _result() -> type[BaseModel]:

@@ -49,6 +49,8 @@ class DreamWish:
         steps: at each.
         seconds: length.
         seed: of what there is to draw.
+        naturalness: what a nat below the log-probability of real takes costs, where the location takes part in playing;
+            as much energy as real takes have is worth :data:`SCALE`.
     """
 
     start: Start = "neutral"
@@ -58,6 +60,7 @@ class DreamWish:
     steps: int = 40
     seconds: float = 4.0
     seed: int = 1
+    naturalness: float = 3.0
 
     @property
     def about(self) -> dict[str, Any]:
@@ -204,7 +207,7 @@ def _played_octave(
         sound = (base.waveform + detail).to(generator.device)
         suggested = relaxation.parameters(relaxation.encoded(sound, NEUTRAL, base.seeds), FIRMNESS)
         parameters = (plain + suggested[:, :, : plain.shape[2]]) / 2
-    prior = replace(scope.naturalness(), chance=0.0)
+    prior = replace(scope.naturalness(wish.naturalness), chance=0.0)
     drafts = DraftCanvas(sight, generator.read_text([NEUTRAL]), NEUTRAL, base.seeds, parameters, prior)
     ascent = ascend(drafts, [objective], wish.steps, advance=advance)
     return _bounded(sight, wish, base, plain, drafts.parameters.detach()), ascent.values

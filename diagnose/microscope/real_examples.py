@@ -128,10 +128,18 @@ class UnitStatistics:
     def from_tensors(cls, kept: dict[str, Tensor]) -> UnitStatistics:
         """Inverse of :meth:`tensors`."""
         takes, positions = kept["sizes"].tolist()
-        arrays = [kept[name].numpy() for name in ("by_take", "by_position")]
-        spreads = [kept[name].numpy() for name in ("spread", "position_spread")]
         examples = {name.removeprefix(EXAMPLES): kept[name] for name in kept if name.startswith(EXAMPLES)}
-        return cls(*arrays, kept["mean"], kept["square"], *spreads, examples, takes, positions)
+        return cls(
+            by_take=kept["by_take"].numpy(),
+            by_position=kept["by_position"].numpy(),
+            mean=kept["mean"],
+            square=kept["square"],
+            spread=kept["spread"].numpy(),
+            position_spread=kept["position_spread"].numpy(),
+            examples=examples,
+            takes=takes,
+            positions=positions,
+        )
 
 
 def _extremes(values: Tensor, kind: Kind, side: Side) -> Tensor:

@@ -11,7 +11,9 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from tests.ui.test_cli import assert_refused
-from tonescope.diagnose.microscope import microscope
+from tonescope.diagnose.microscope.microscope import Microscope
+from tonescope.diagnose.runtime.cache import cache_folder
+from tonescope.diagnose.store.artifacts import ArtifactStore
 from tonescope.ui.cli import app
 
 SHORT = ("--steps", "3", "--seconds", "0.5")
@@ -19,11 +21,11 @@ SHORT = ("--steps", "3", "--seconds", "0.5")
 
 @pytest.fixture(autouse=True)
 def _short_real_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(microscope.Microscope, "of", classmethod(_of))
+    monkeypatch.setattr(Microscope, "of", classmethod(_of))
 
 
-def _of(kind: type[microscope.Microscope], session: object, progress: object = None) -> microscope.Microscope:
-    store = microscope.ArtifactStore(microscope.cache_folder() / "artifacts")
+def _of(kind: type[Microscope], session: object, progress: object = None) -> Microscope:
+    store = ArtifactStore(cache_folder() / "artifacts")
     return kind(session.generator, session.judge, store, real_seconds=0.4)  # type: ignore[attr-defined]
 
 

@@ -38,8 +38,8 @@ class Paper:
         return Finished(takes, {HERE: self.parameters.detach()[:, None]})
 
 
-def paper(rows: int = 4, **options: bool) -> Paper:
-    return Paper(torch.zeros(rows, 2).requires_grad_(), **options)
+def paper(rows: int = 4, *, exact: bool = True) -> Paper:
+    return Paper(torch.zeros(rows, 2).requires_grad_(), exact=exact)
 
 
 def test_every_row_goes_up_by_its_own_objective() -> None:

@@ -14,7 +14,7 @@ from tonescope.diagnose.microscope.deep_dream import Dreamt, DreamWish, clip_dig
 from tonescope.diagnose.microscope.microscope import Microscope
 from tonescope.models.errors import TonescopeError
 
-QUICK = DreamWish(steps=5, seconds=0.6, octaves=2)
+QUICK = DreamWish(steps=5, seconds=0.6, octaves=2, naturalness=0)
 
 
 @pytest.fixture(scope="module")

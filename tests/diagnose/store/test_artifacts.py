@@ -46,7 +46,7 @@ def test_whatever_decides_an_artifact_is_in_its_name(other: Recipe) -> None:
 
 
 def test_the_order_of_parameters_is_not_in_its_name() -> None:
-    assert replace(RECIPE, parameters=dict(reversed(RECIPE.parameters.items()))).key == RECIPE.key
+    assert replace(RECIPE, parameters=dict(reversed(list(RECIPE.parameters.items())))).key == RECIPE.key
 
 
 def test_nothing_is_made_twice(tmp_path: Path) -> None:
