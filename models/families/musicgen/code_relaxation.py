@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -123,9 +124,7 @@ class CodeRelaxation:
 
     def encoded(self, waveform: Tensor, prompt: str, seeds: Sequence[int]) -> Takes:
         """The codec's own codes; the two sides of a stereo image get the same."""
-        generator = self.generator
-        codes = generator.codec.encode(waveform)[:, : generator.n_codebooks // generator.n_channels]
-        return self.finish({"codes": codes.repeat_interleave(generator.n_channels, 1)}, prompt, seeds)
+        return replace(self.generator.encode(waveform, self.generator.sample_rate, prompt), seeds=tuple(seeds))
 
     def play(self, text: Text, prompt: str, seeds: Sequence[int], seconds: float, sampling: Sampling) -> Takes:
         """A generation whose decoder is handed other states than those of its prompt."""

@@ -40,10 +40,8 @@ def test_more_goes_on_after_a_dream(made: Microscope, name: str) -> None:
 def test_strength_bounds_the_change(made: Microscope, name: str) -> None:
     wish = replace(QUICK, steps=12)
     faithful, surreal = (dreamt(made, name, replace(wish, strength=strength), tone()) for strength in (0, 1))
-    assert faithful.changed_db <= -23.9 and surreal.changed_db <= 6.1
-    assert surreal.energy_after > faithful.energy_after
-    if name.startswith("judge"):  # a random codec makes much the same sound of any codes
-        assert surreal.changed_db > -23.9
+    assert faithful.changed_db <= -23.9 and faithful.changed_db < surreal.changed_db <= 6.1
+    assert surreal.energy_after > surreal.energy_before
 
 
 @pytest.mark.parametrize("start", ["neutral", "noise"])
