@@ -9,6 +9,7 @@ parameters. A family that has this gives its generator an attribute ``relaxation
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling, State, Takes, Text
+from tonescope.models.units import Location
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,10 @@ class Relaxation(Protocol):
     def run(self, draft: Draft, text: Text) -> Tensor:
         """Pass a draft through the network that plays, prompted branch alone, for the hooks there. Gives its
         log-probability under the text, mean over its parts (rows,); differentiable in the draft on both sides."""
+
+    def leaking(self, locations: Sequence[Location]) -> AbstractContextManager[None]:
+        """Within the block, gradients pass the nonlinearity before neurons at these locations even where it is flat, so
+        that a neuron that is off can be turned on; what passes forwards stays as it is."""
 
     def sound(self, draft: Draft) -> Tensor:
         """Waveform (rows, samples) of a draft, through the codec's decoder; differentiable."""

@@ -26,7 +26,7 @@ from tonescope.diagnose.store.artifacts import Artifact, Made
 from tonescope.models.errors import TonescopeError
 from tonescope.models.units import Location
 
-VERSION = 2
+VERSION = 3
 SCALE = 10.0  # what a copy of the clip's activations is worth beside naturalness
 FIRMNESS, CHANCE = 0.2, 0.2  # of a real take that is begun with, and how much noise there is then
 

@@ -30,7 +30,7 @@ from tonescope.models.generator import Takes
 from tonescope.models.relaxation import Chance
 from tonescope.models.units import Location
 
-VERSION = 2
+VERSION = 3
 Start = Literal["clip", "neutral", "noise"]
 FAITHFUL_DB, SURREAL_DB = -24.0, 6.0  # level of the change beside that of the sound, at strength 0 and 1
 FIRMNESS = 0.2  # of a take that is dreamt of, where it is discrete

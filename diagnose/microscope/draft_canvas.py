@@ -17,6 +17,7 @@ from tonescope.diagnose.microscope.sight import Sight
 from tonescope.models.generator import Generator, Takes, Text
 from tonescope.models.relaxation import Chance, Draft, relaxation_of
 
+ASKED_EVERY = 4
 SETTLED = 0.6  # of the steps, after which no chance is left
 
 
@@ -33,7 +34,7 @@ class Naturalness:
 
     typical: float = 0.0
     weight: float = 0.0
-    every: int = 1
+    every: int = ASKED_EVERY
     chance: float = 1.0
 
 
@@ -72,7 +73,9 @@ class DraftCanvas:
         seen, likely = self.sight.of_draft(self._draft, self.text, to_the_end=asks)
         if likely is None:
             return Look(seen, torch.zeros(len(self.parameters), device=self.parameters.device), not prior.weight)
-        return Look(seen, prior.weight * (prior.typical - likely).clamp_min(0), True)
+        cost = prior.weight * (prior.typical - likely).clamp_min(0)
+        # Asked seldom, the prior pulls as much harder; its value stays what it is.
+        return Look(seen, cost + (prior.every - 1) * (cost - cost.detach()), True)
 
     def keep(self, rows: Tensor) -> None:
         """Remember what the draft of the last look would be."""

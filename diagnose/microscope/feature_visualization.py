@@ -18,18 +18,18 @@ from pydantic import BaseModel
 from tonescope.diagnose.microscope.ascent import Ascent, Canvas, ascend
 from tonescope.diagnose.microscope.draft_canvas import DraftCanvas
 from tonescope.diagnose.microscope.microscope import NEUTRAL, Heard, Microscope
-from tonescope.diagnose.microscope.objectives import SIGNS, Kind, Objective, Side, diversity, of_kind
+from tonescope.diagnose.microscope.objectives import SIGNS, Kind, Objective, Side, diversity, of_kind, position
 from tonescope.diagnose.microscope.prompt_canvas import PromptCanvas
 from tonescope.diagnose.microscope.real_examples import UnitStatistics
-from tonescope.diagnose.microscope.sight import Sight
+from tonescope.diagnose.microscope.sight import Sight, hears
 from tonescope.diagnose.microscope.sound_canvas import SoundCanvas
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.store.artifacts import Artifact, Made, Recipe
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Takes
+from tonescope.models.generator import Generator, Takes
 from tonescope.models.units import Location, Unit
 
-VERSION = 2
+VERSION = 3
 By = Literal["auto", "sound", "state", "prompt"]
 """What is free: the sound, for what hears; what a generator plays with, step by step; what it reads."""
 
@@ -141,6 +141,7 @@ def visualize_units(scope: Microscope, units: Sequence[Unit], wish: Wish) -> lis
         elif unit not in found:
             wanting.append((unit, recipe))
             found[unit] = Made(Artifact(recipe), note=note)
+    wanting.sort(key=lambda each: each[0])  # a pass ends at the deepest unit of its batch
     together = max(1, _rows(scope, wish) // (len(wish.sides) * wish.samples))
     for start in range(0, len(wanting), together):
         part = wanting[start : start + together]
@@ -218,12 +219,13 @@ def _render(
     asked = [(unit, side) for unit in units for side in wish.sides]
     objectives = [_objective(sight, unit, side, wish, known[unit.location]) for unit, side in asked]
     seeds = [wish.seed + sample for sample in range(wish.samples)] * len(asked)
+    places = [unit.location for unit, _ in asked for _ in range(wish.samples)]
     begins = [
         known[unit.location].example(wish.kind, side, unit.index, sample)
         for unit, side in asked
         for sample in range(wish.samples)
     ]
-    ascent = ascend(_canvas(scope, sight, wish, seeds, begins), objectives, wish.steps, advance=advance)
+    ascent = ascend(_canvas(scope, sight, wish, seeds, places, begins), objectives, wish.steps, advance=advance)
     spent = (time.perf_counter() - begun) / len(units)
     each = len(wish.sides) * wish.samples
     return [
@@ -243,7 +245,12 @@ def _objective(sight: Sight, unit: Unit, side: Side, wish: Wish, known: UnitStat
 
 
 def _canvas(
-    scope: Microscope, sight: Sight, wish: Wish, seeds: Sequence[int], begins: Sequence[tuple[int, float]]
+    scope: Microscope,
+    sight: Sight,
+    wish: Wish,
+    seeds: Sequence[int],
+    places: Sequence[Location],
+    begins: Sequence[tuple[int, float]],
 ) -> Canvas:
     generator, real, relaxes = scope.generator, scope.real_takes, wish.start == "example"
     if wish.by == "sound":
@@ -257,9 +264,24 @@ def _canvas(
     relaxation, frames, prior = sight.relaxation, generator.frames(wish.seconds), scope.naturalness(wish.naturalness)
     if not relaxes:
         return DraftCanvas(sight, text, wish.prompt, seeds, relaxation.random(seeds, frames), prior)
-    length = generator.frames_of(real)
-    rows = [relaxation.parameters(real.pick([take]), FIRMNESS, frames=_cut(length, frames, at)) for take, at in begins]
+    whole = generator.frames_of(real)
+    rows = [
+        relaxation.parameters(real.pick([take]), FIRMNESS, frames=_frames(generator, place, whole, frames, at))
+        for place, (take, at) in zip(places, begins, strict=True)
+    ]
     return DraftCanvas(sight, text, wish.prompt, seeds, torch.cat(rows), replace(prior, chance=CHANCE))
+
+
+def _frames(generator: Generator, place: Location, whole: int, frames: int, at: float) -> slice:
+    """So many frames of a take, of which a position, so far into the take, is where the neuron objective looks."""
+    if hears(place):
+        return _cut(whole, frames, at)
+    along, part = (generator.along(place, length, 0) for length in (whole, frames))
+    first = round(at * along) - position(part, 0.5)
+    if place.site.along == "samples":
+        first = round(first * frames / part)
+    first = max(0, min(whole - frames, first))
+    return slice(first, first + frames)
 
 
 def _cut(whole: int, length: int, at: float) -> slice:

@@ -105,7 +105,8 @@ class Sight:
         relaxation, likely = self.relaxation, list[Tensor]()
 
         def run() -> None:
-            likely.append(relaxation.run(draft, text))
+            with relaxation.leaking(self.locations):
+                likely.append(relaxation.run(draft, text))
 
         if self.hears:
             seen = self.of_sound(relaxation.sound(draft))

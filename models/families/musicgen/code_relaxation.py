@@ -21,6 +21,7 @@ from tonescope.models.families.musicgen.paired_sampling import perturbed
 from tonescope.models.generator import Sampling, State, Takes, Text
 from tonescope.models.hooks import Hook, Place, hooked, read, write
 from tonescope.models.relaxation import Chance, Draft
+from tonescope.models.units import Location
 
 if TYPE_CHECKING:
     from tonescope.models.families.musicgen.musicgen import MusicGen
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 RATE = 0.6
 SOFTNESS = 2.0  # temperature of the softmax that gradients are taken of
 NOISE = 1.0  # Gumbel noise at its fullest, in logits
+LEAK = 0.1  # of the gradient of what is flat
 FIRMEST = 12.0  # logit of a code that is to stay, where the others have 0
 
 
@@ -100,6 +102,22 @@ class CodeRelaxation:
 
         places = [Place(table, "output", f"decoder.embed_tokens.{book}") for book, table in enumerate(tables)]
         return [write(place, carry(book)) for book, place in enumerate(places)]
+
+    @contextmanager
+    def leaking(self, locations: Sequence[Location]) -> Iterator[None]:
+        """Add a tenth of the input's gradient to that of the activation function (as a leaky ReLU has it)."""
+
+        def leak(_: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            return output + LEAK * (inputs[0] - inputs[0].detach())
+
+        layers = self.generator.model.get_submodule(self.generator.kind.backbone).layers
+        chosen = [layers[place.layer].activation_fn for place in locations if place.site.key == "decoder.mlp"]
+        handles = [function.register_forward_hook(leak) for function in chosen]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
 
     def sound(self, draft: Draft) -> Tensor:
         """The carrier's expected codebook vectors, which are those of the codes, decoded."""

@@ -8,6 +8,7 @@ import torch
 from tests import tiny
 from tonescope.models.generator import Sampling
 from tonescope.models.relaxation import Chance
+from tonescope.models.units import Location
 
 PROMPT, SEEDS, SECONDS = "house with piano", [1, 2], 0.4
 FAMILIES = ("mono", "stereo", "melody")
@@ -46,6 +47,18 @@ def test_the_likeliest_codes_are_found_by_their_gradient() -> None:
         optimiser.step()
         values.append(float(likely.detach()))
     assert values[-1] > values[0] + 0.2
+
+
+def test_a_neuron_that_is_off_gets_a_gradient_and_no_other_value() -> None:
+    generator = tiny.generator()
+    layer = generator.model.decoder.model.decoder.layers[1]
+    inputs, place = torch.full((1, 1, 40), -30.0, requires_grad=True), [Location.parse("decoder.1.mlp")]
+    plain = layer.activation_fn(inputs)
+    with generator.relaxation.leaking(place):
+        leaky = layer.activation_fn(inputs)
+    assert torch.equal(leaky, plain) and torch.equal(layer.activation_fn(inputs), plain)
+    assert float(torch.autograd.grad(plain.sum(), inputs)[0].abs().max()) == 0
+    assert float(torch.autograd.grad(leaky.sum(), inputs)[0].min()) > 0
 
 
 def test_chance_belongs_to_seed_and_step() -> None:
