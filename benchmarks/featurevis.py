@@ -46,7 +46,7 @@ def sampled(scope: Microscope, count: int) -> list[Unit]:
 
 
 def naive_seconds(scope: Microscope, unit: Unit, wish: Wish, steps: int) -> float:
-    """Seconds that one step for one unit takes where the whole model runs."""
+    """Seconds of the processor that one step for one unit takes where the whole model runs."""
     generator = scope.generator
     assert isinstance(generator, MusicGen)
     relaxation, place = generator.relaxation, generator.place(unit.location)
@@ -55,7 +55,7 @@ def naive_seconds(scope: Microscope, unit: Unit, wish: Wish, steps: int) -> floa
     objective = of_kind(wish.kind, unit, generator.head_width(unit.location))
     seen, spent = list[torch.Tensor](), list[float]()
     for step in range(steps):
-        begun = time.perf_counter()
+        begun = time.process_time()
         draft = relaxation.draft(parameters, Chance((wish.seed,), step, 1.0))
         seen.clear()
         with hooked([read(place, seen.append), *relaxation.carrying(draft.carrier)]), generator.working_on(None):
@@ -67,7 +67,7 @@ def naive_seconds(scope: Microscope, unit: Unit, wish: Wish, steps: int) -> floa
         optimiser.zero_grad()
         (-value - likely).backward()
         optimiser.step()
-        spent.append(time.perf_counter() - begun)
+        spent.append(time.process_time() - begun)
     return median(spent)
 
 
@@ -87,9 +87,9 @@ def main() -> None:
         wish = Wish(kind="neuron", samples=1, steps=asked.steps, seconds=asked.seconds)
         units = sampled(scope, asked.units)
         scope.naturalness()
-        begun = time.perf_counter()
+        begun = time.process_time()
         made = visualize_units(scope, units, wish)
-        ours = (time.perf_counter() - begun) / len(units) / wish.steps
+        ours = (time.process_time() - begun) / len(units) / wish.steps
         naive = naive_seconds(scope, units[0], wish, asked.timed)
     visualized = [Visualized.model_validate(one.artifact.result) for one in made]
     reached, rows = [found.renderings[0] for found in visualized], []
