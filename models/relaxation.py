@@ -71,8 +71,8 @@ class Relaxation(Protocol):
         log-probability under the text, mean over its parts (rows,); differentiable in the draft on both sides."""
 
     def leaking(self, locations: Sequence[Location]) -> AbstractContextManager[None]:
-        """Within the block, gradients pass the nonlinearity before neurons at these locations even where it is flat, so
-        that a neuron that is off can be turned on; what passes forwards stays as it is."""
+        """Within the block, gradients of each row pass the nonlinearity before neurons at its location, one a row, even
+        where that is flat, so that a neuron that is off can be turned on; what passes forwards stays as it is."""
 
     def sound(self, draft: Draft) -> Tensor:
         """Waveform (rows, samples) of a draft, through the codec's decoder; differentiable."""

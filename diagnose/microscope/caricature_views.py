@@ -52,11 +52,12 @@ def views(result: CaricatureResult, evidence: TechniqueEvidence) -> list[View]:
     """Everything that was found."""
     found, shared = result.found, shared_technique_views
     names = ["clip", *(f"caricature, seed {sample.seed}" for sample in found.samples)]
-    made = evidence.sounds["caricature"].waveform
-    pictures = [figures.picture("clip", evidence.sounds["clip"].waveform[0], evidence.rate)]
-    pictures += [figures.picture(name, wave, evidence.rate) for name, wave in zip(names[1:], made, strict=True)]
+    clip, seconds = (figures.heard_lane(found.clip, evidence.seconds("clip")),), evidence.seconds("caricature")
     sounds = [
-        [Sound("clip", "clip", 0, found.clip.heard), Sound("caricature", "caricature", row, sample.heard)]
+        [
+            Sound("clip", "clip", 0, found.clip.heard, clip),
+            Sound("caricature", "caricature", row, sample.heard, (figures.heard_lane(sample, seconds),)),
+        ]
         for row, sample in enumerate(found.samples)
     ]
     rows = tuple(
@@ -68,7 +69,6 @@ def views(result: CaricatureResult, evidence: TechniqueEvidence) -> list[View]:
     return [
         View("caricature", found.location, [(_headline(found), "observed")], depth="first", tone="open"),
         View("samples", "Listen", [(others, "observed")], [table], sounds=sounds, depth="first"),
-        View("pictures", "What it looks like", figures=pictures),
         View(
             "ascent",
             "How it was made",

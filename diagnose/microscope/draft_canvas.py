@@ -16,6 +16,7 @@ from tonescope.diagnose.microscope.ascent import Finished, Look
 from tonescope.diagnose.microscope.sight import Sight
 from tonescope.models.generator import Generator, Takes, Text
 from tonescope.models.relaxation import Chance, Draft, relaxation_of
+from tonescope.models.units import Location
 
 ASKED_EVERY = 4
 SETTLED = 0.6  # of the steps, after which no chance is left
@@ -49,6 +50,7 @@ class DraftCanvas:
         seeds: one a row.
         parameters: as :class:`tonescope.models.relaxation.Relaxation` makes them.
         naturalness: the prior.
+        owners: the location that each row is about, one a row; empty where all are about the first of the sight.
     """
 
     sight: Sight
@@ -57,6 +59,7 @@ class DraftCanvas:
     seeds: Sequence[int]
     parameters: Tensor
     naturalness: Naturalness = Naturalness()
+    owners: Sequence[Location] = ()
     _draft: Draft | None = None
     _best: dict[str, Tensor] = field(default_factory=dict)
 
@@ -70,7 +73,8 @@ class DraftCanvas:
         left = max(0.0, 1 - step / (SETTLED * steps))
         self._draft = self.sight.relaxation.draft(self.parameters, Chance(tuple(self.seeds), step, prior.chance * left))
         asks = bool(prior.weight) and (step % prior.every == 0 or step == steps - 1)
-        seen, likely = self.sight.of_draft(self._draft, self.text, to_the_end=asks)
+        owners = self.owners or (self.sight.locations[0],) * len(self.parameters)
+        seen, likely = self.sight.of_draft(self._draft, self.text, to_the_end=asks, owners=owners)
         if likely is None:
             return Look(seen, torch.zeros(len(self.parameters), device=self.parameters.device), not prior.weight)
         cost = prior.weight * (prior.typical - likely).clamp_min(0)

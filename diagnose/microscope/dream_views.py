@@ -48,13 +48,12 @@ def views(result: Dream, evidence: TechniqueEvidence) -> list[View]:
     """Everything that was found."""
     found, shared = result.found, shared_technique_views
     names, heard = ["before", "after"], [found.before, found.after]
-    sounds = [[Sound(name, name, 0, one.heard) for name, one in zip(names, heard, strict=True)]]
-    pictures = [figures.picture(name, evidence.sounds[name].waveform[0], evidence.rate) for name in names]
+    lanes = [(figures.heard_lane(one, evidence.seconds(name)),) for name, one in zip(names, heard, strict=True)]
+    sounds = [[Sound(names[at], names[at], 0, heard[at].heard, lanes[at]) for at in range(2)]]
     energy = "energy, where real takes have 10"
     return [
         View("dream", found.location, [(_headline(result), "observed")], depth="first", tone="open"),
         View("sounds", "Listen", [(_heard(found.before, found.after), "observed")], sounds=sounds, depth="first"),
-        View("pictures", "What it looks like", figures=pictures),
         View("ascent", "How it was made", figures=[figures.curve(evidence.tensors["values"], ["dream"], energy)]),
         shared.numbers(names, heard),
         shared.caveats(result),

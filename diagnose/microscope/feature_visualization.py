@@ -14,11 +14,21 @@ from typing import Any, Literal, get_args
 
 import torch
 from pydantic import BaseModel
+from torch.nn.functional import adaptive_avg_pool1d
 
 from tonescope.diagnose.microscope.ascent import Ascent, Canvas, ascend
 from tonescope.diagnose.microscope.draft_canvas import DraftCanvas
 from tonescope.diagnose.microscope.microscope import NEUTRAL, Heard, Microscope
-from tonescope.diagnose.microscope.objectives import SIGNS, Kind, Objective, Side, diversity, of_kind, position
+from tonescope.diagnose.microscope.objectives import (
+    SIGNS,
+    Kind,
+    Objective,
+    Side,
+    diversity,
+    of_kind,
+    position,
+    unit_values,
+)
 from tonescope.diagnose.microscope.prompt_canvas import PromptCanvas
 from tonescope.diagnose.microscope.real_examples import UnitStatistics
 from tonescope.diagnose.microscope.sight import Sight, hears
@@ -29,7 +39,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.units import Location, Unit
 
-VERSION = 3
+VERSION = 4
 By = Literal["auto", "sound", "state", "prompt"]
 """What is free: the sound, for what hears; what a generator plays with, step by step; what it reads."""
 
@@ -38,6 +48,7 @@ Start = Literal["auto", "example", "noise"]
 on, and noise seldom turns it on."""
 
 FIRMNESS, CHANCE = 0.2, 0.2  # of an example that is begun with, and how much noise there is then
+CURVE_POINTS = 120  # that are kept of what a unit does over time
 MOST_ROWS = 24  # in a batch
 
 
@@ -263,13 +274,13 @@ def _canvas(
         return PromptCanvas(sight, text, wish.prompt, seeds, wish.seconds, scope.examples.context.sampling)
     relaxation, frames, prior = sight.relaxation, generator.frames(wish.seconds), scope.naturalness(wish.naturalness)
     if not relaxes:
-        return DraftCanvas(sight, text, wish.prompt, seeds, relaxation.random(seeds, frames), prior)
+        return DraftCanvas(sight, text, wish.prompt, seeds, relaxation.random(seeds, frames), prior, places)
     whole = generator.frames_of(real)
     rows = [
         relaxation.parameters(real.pick([take]), FIRMNESS, frames=_frames(generator, place, whole, frames, at))
         for place, (take, at) in zip(places, begins, strict=True)
     ]
-    return DraftCanvas(sight, text, wish.prompt, seeds, torch.cat(rows), replace(prior, chance=CHANCE))
+    return DraftCanvas(sight, text, wish.prompt, seeds, torch.cat(rows), replace(prior, chance=CHANCE), places)
 
 
 def _frames(generator: Generator, place: Location, whole: int, frames: int, at: float) -> slice:
@@ -306,6 +317,9 @@ def _artifact(scope: Microscope, unit: Unit, wish: Wish, known: UnitStatistics, 
     result = Visualized(unit=str(unit), by=wish.by, renderings=renderings, real=_real(known, unit, wish.kind))
     tensors = {name: tensor[first : first + count] for name, tensor in ascent.finished.tensors.items()}
     tensors |= {"values": ascent.values[:, first : first + count].clone()}
+    if unit.location.network != "judge":  # whose positions are not in the order of time
+        what = unit_values(seen[unit.location], width)[..., unit.index]
+        tensors["activity"] = adaptive_avg_pool1d(what[:, None], min(CURVE_POINTS, what.shape[1]))[:, 0]
     tensors |= {"penalties": ascent.penalties[:, first : first + count].clone()}
     recipe = Recipe("visualize", VERSION, {}, {})
     return replace(Artifact.of_takes(recipe, takes, tensors), result=result.model_dump(mode="json"))

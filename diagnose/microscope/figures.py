@@ -1,23 +1,18 @@
-"""Figures of rendered sound: what it looks like, how the ascent went, what happens layer by layer."""
+"""Figures and lanes of rendered sound: how the ascent went, what happens layer by layer, what a unit does when."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
-import torchaudio
 from torch import Tensor
 
+from tonescope.diagnose.microscope.microscope import Heard
+from tonescope.diagnose.report.lanes import Curves, Lane, Row, Stretch, Stretches
 from tonescope.diagnose.report.plots import ASKED, CONTROL, GRID, HEARD, INK, as_written
 from tonescope.diagnose.report.view import Figure
 
-if TYPE_CHECKING:
-    from tonescope.diagnose.schema import Badge
-
-BANDS, MOST_COLUMNS = 48, 160
-FLOOR_DB = -60.0
-COLOURS = (HEARD, ASKED, CONTROL, "#7b5ea7", "#3d7dca", "#b0832b")
+COLOURS = (HEARD, ASKED, CONTROL)
 
 
 def _plot(traces: list[dict[str, Any]], height: int, x: str, y: str, **axes: Any) -> dict[str, Any]:
@@ -33,27 +28,6 @@ def _plot(traces: list[dict[str, Any]], height: int, x: str, y: str, **axes: Any
         "yaxis": axis | {"title": {"text": y, "font": {"size": 13}}} | axes,
     }
     return {"data": traces, "layout": layout}
-
-
-def picture(title: str, waveform: Tensor, rate: int, badge: Badge = "observed") -> Figure:
-    """The mel spectrogram of (samples,), in dB below its loudest point."""
-    size = int(2 ** max(5, round(float(torch.tensor(rate * 0.064).log2()))))
-    hop = max(size // 4, -(-len(waveform) // MOST_COLUMNS))
-    mel = torchaudio.transforms.MelSpectrogram(rate, n_fft=size, hop_length=hop, n_mels=min(BANDS, size // 8))
-    power = mel(torch.nn.functional.pad(waveform, (0, max(0, size - len(waveform)))))
-    level = 10 * torch.log10(power.clamp_min(1e-10))
-    level = (level - level.max()).clamp_min(FLOOR_DB)
-    heat = {
-        "type": "heatmap",
-        "z": [[round(value) for value in row] for row in level.tolist()],
-        "x": [round(column * hop / rate, 3) for column in range(level.shape[1])],
-        "colorscale": "Viridis",
-        "colorbar": {"title": {"text": "dB"}, "thickness": 12},
-        "hovertemplate": "%{x} s, band %{y}: %{z} dB<extra></extra>",
-    }
-    loud = int(level.mean(1).argmax()) + 1
-    told = f"{len(waveform) / rate:.1f} s of sound; band {loud} of {len(level)}, counted from the lowest, is loudest."
-    return Figure(title, _plot([heat], 240, "seconds", "mel band"), told, badge)
 
 
 def lines(title: str, series: Mapping[str, Sequence[float]], x: str, y: str, told: str, **axes: Any) -> Figure:
@@ -77,3 +51,19 @@ def curve(values: Tensor, names: Sequence[str], what: str) -> Figure:
     series = {name: values[:, row].tolist() for row, name in enumerate(names)}
     told = "; ".join(f"{name} from {line[0]:.3g} to {line[-1]:.3g}" for name, line in series.items())
     return lines("How it rose", series, "step", what, f"Over {len(values)} steps: {told}.")
+
+
+def heard_lane(one: Heard, seconds: float) -> Lane:
+    """What the judge hears in the whole of a sound; a sound with a lane is drawn as a spectrogram."""
+    stretch = Stretch(start=0.0, end=seconds, text=one.heard, share=min(1.0, one.probability), meant="target")
+    return Stretches(title="What the judge hears", badge="observed", stretches=(stretch,))
+
+
+def unit_lane(name: str, values: Tensor, usual: float, most: float) -> Lane:
+    """What a unit does over time (points,), around its median in real takes; ``most`` is the most that it does there,
+    or the least."""
+    moved = (values - usual) / max(abs(most - usual), 1e-9)
+    farthest = max(1.0, float(moved.abs().max()))
+    note = f"Where the line is its median in real takes, and their best is at {1 / farthest:.2f}."
+    row = Row(name=name, values=tuple(round(value, 4) for value in (moved / farthest).tolist()))
+    return Curves(title="What the unit does", badge="observed", note=note, line="median of real takes", rows=(row,))

@@ -99,13 +99,16 @@ class Sight:
         several = waveform.shape[-1] > judge.window_seconds * rate
         return self._seen(lambda: judge.logits(waveform, rate), to_the_end=several)
 
-    def of_draft(self, draft: Draft, text: Text, *, to_the_end: bool) -> tuple[dict[Location, Tensor], Tensor | None]:
+    def of_draft(
+        self, draft: Draft, text: Text, *, to_the_end: bool, owners: Sequence[Location] = ()
+    ) -> tuple[dict[Location, Tensor], Tensor | None]:
         """Of takes in the making, differentiable, and their log-probability (rows,) where the pass is to go on
-        ``to_the_end``; otherwise it ends at the last location."""
+        ``to_the_end``; otherwise it ends at the last location. ``owners`` says, a location a row, where gradients
+        are to pass even what is off (:meth:`tonescope.models.relaxation.Relaxation.leaking`)."""
         relaxation, likely = self.relaxation, list[Tensor]()
 
         def run() -> None:
-            with relaxation.leaking(self.locations):
+            with relaxation.leaking(owners):
                 likely.append(relaxation.run(draft, text))
 
         if self.hears:

@@ -50,6 +50,10 @@ class TechniqueEvidence:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     rate: int = 0
 
+    def seconds(self, name: str) -> float:
+        """How long the sounds of a set are."""
+        return self.sounds[name].waveform.shape[1] / self.rate
+
 
 def told(session: Session, made: Made, caveats: list[str]) -> dict[str, Any]:
     """The fields of a :class:`TechniqueResult`."""

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from tonescope.diagnose.microscope import figures, shared_technique_views
 from tonescope.diagnose.microscope.feature_visualization import RealRange, Rendering, Visualized, Wish, takes_of
 from tonescope.diagnose.microscope.technique_result import TechniqueEvidence, TechniqueResult, told
+from tonescope.diagnose.report.lanes import Lane
 from tonescope.diagnose.report.view import Sound, Table, View
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.store.artifacts import Made
 
+KEPT = ("values", "penalties", "text_states", "activity")  # tensors that go into a folder
 NOISY = 0.35  # flatness from which on a sound is called noise
 KINDS = {"channel": "on average over the sound", "neuron": "at one moment"}
 SMALL = 100  # numbers of real examples, of which no percentile finer than one in a hundred can be told
@@ -44,7 +46,11 @@ def outcome(session: Session, made: Made, wish: Wish) -> tuple[FeatureVisualizat
     )
     evidence = TechniqueEvidence(
         {side: takes for side, takes in takes_of(artifact, wish).items()},
-        {name: artifact.tensors[name] for name in ("values", "penalties", "text_states") if name in artifact.tensors},
+        {
+            name: artifact.tensors[name]
+            for name in ("values", "penalties", "text_states", "activity")
+            if name in artifact.tensors
+        },
         int(session.generator.sample_rate),
     )
     return result, evidence
@@ -76,15 +82,10 @@ def views(found: FeatureVisualization, evidence: TechniqueEvidence) -> list[View
     """Everything that was found."""
     names = _names(found.renderings)
     shared = shared_technique_views
-    pictures = [
-        figures.picture(f"{name}: {row.heard}", evidence.sounds[row.side].waveform[_row(found, at)], evidence.rate)
-        for at, (name, row) in enumerate(zip(names, found.renderings, strict=True))
-    ]
     standing = "standard deviations from its median in real takes"
     return [
         View("unit", found.unit, [(_headline(found), "observed")], depth="first", tone="open"),
-        _reached(found, names),
-        View("pictures", "What it looks like", figures=pictures),
+        _reached(found, evidence, names),
         View("ascent", "How it was made", figures=[figures.curve(evidence.tensors["values"], names, standing)]),
         shared.numbers(names, found.renderings),
         shared.caveats(found),
@@ -115,7 +116,7 @@ def _headline(found: FeatureVisualization) -> str:
 _WAYS = {"positive": "up", "negative": "down"}
 
 
-def _reached(found: FeatureVisualization, names: Sequence[str]) -> View:
+def _reached(found: FeatureVisualization, evidence: TechniqueEvidence, names: Sequence[str]) -> View:
     rows = tuple(
         (name, f"{row.value:.3g}", f"{row.percentile:.1f}" + (" (beyond all)" if row.beyond else ""), row.heard)
         for name, row in zip(names, found.renderings, strict=True)
@@ -128,7 +129,7 @@ def _reached(found: FeatureVisualization, names: Sequence[str]) -> View:
     seeds = dict.fromkeys(row.seed for row in found.renderings)
     sounds = [
         [
-            Sound(f"{row.side}", row.side, _row(found, at), row.heard)
+            Sound(row.side, row.side, _row(found, at), row.heard, _lanes(found, evidence, at))
             for at, row in enumerate(found.renderings)
             if row.seed == seed
         ]
@@ -136,3 +137,13 @@ def _reached(found: FeatureVisualization, names: Sequence[str]) -> View:
     ]
     table = Table(("sample", "value", "percentile of real examples", "heard"), rows)
     return View("samples", "Listen", [(told, "observed")], [table], sounds=sounds, depth="first")
+
+
+def _lanes(found: FeatureVisualization, evidence: TechniqueEvidence, at: int) -> tuple[Lane, ...]:
+    """What is drawn over a sample: what is heard, and what the unit does when."""
+    one, real = found.renderings[at], found.real
+    heard = figures.heard_lane(one, evidence.seconds(one.side))
+    if "activity" not in evidence.tensors:
+        return (heard,)
+    extreme = real.most if one.side == "positive" else real.least
+    return heard, figures.unit_lane(found.unit, evidence.tensors["activity"][at], real.median, extreme)

@@ -107,12 +107,16 @@ class CodeRelaxation:
     def leaking(self, locations: Sequence[Location]) -> Iterator[None]:
         """Add a share of the input's gradient to that of the activation function (as a leaky ReLU has it)."""
 
-        def leak(_: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            return output + LEAK * (inputs[0] - inputs[0].detach())
+        def leak(place: Location) -> Callable[[Any, tuple[Tensor, ...], Tensor], Tensor]:
+            def act(_: Any, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+                share = output.new_tensor([LEAK * (other == place) for other in locations])[:, None, None]
+                return output + share * (inputs[0] - inputs[0].detach())
+
+            return act
 
         layers = self.generator.model.get_submodule(self.generator.kind.backbone).layers
-        chosen = [layers[place.layer].activation_fn for place in locations if place.site.key == "decoder.mlp"]
-        handles = [function.register_forward_hook(leak) for function in chosen]
+        neurons = {place for place in locations if place.site.key == "decoder.mlp"}
+        handles = [layers[place.layer].activation_fn.register_forward_hook(leak(place)) for place in neurons]
         try:
             yield
         finally:

@@ -52,13 +52,15 @@ def test_the_likeliest_codes_are_found_by_their_gradient() -> None:
 def test_a_neuron_that_is_off_gets_a_gradient_and_no_other_value() -> None:
     generator = tiny.generator()
     layer = generator.model.decoder.model.decoder.layers[1]
-    inputs, place = torch.full((1, 1, 40), -30.0, requires_grad=True), [Location.parse("decoder.1.mlp")]
+    inputs = torch.full((2, 1, 40), -30.0, requires_grad=True)
+    places = [Location.parse("decoder.1.mlp"), Location.parse("decoder.2.mlp")]  # of each row
     plain = layer.activation_fn(inputs)
-    with generator.relaxation.leaking(place):
+    with generator.relaxation.leaking(places):
         leaky = layer.activation_fn(inputs)
     assert torch.equal(leaky, plain) and torch.equal(layer.activation_fn(inputs), plain)
     assert float(torch.autograd.grad(plain.sum(), inputs)[0].abs().max()) == 0
-    assert float(torch.autograd.grad(leaky.sum(), inputs)[0].min()) > 0
+    own, other = torch.autograd.grad(leaky.sum(), inputs)[0]
+    assert float(own.min()) > 0 and float(other.abs().max()) == 0
 
 
 def test_chance_belongs_to_seed_and_step() -> None:
