@@ -70,9 +70,10 @@ class Relaxation(Protocol):
         """Pass a draft through the network that plays, prompted branch alone, for the hooks there. Gives its
         log-probability under the text, mean over its parts (rows,); differentiable in the draft on both sides."""
 
-    def leaking(self, locations: Sequence[Location]) -> AbstractContextManager[None]:
-        """Within the block, gradients of each row pass the nonlinearity before neurons at its location, one a row, even
-        where that is flat, so that a neuron that is off can be turned on; what passes forwards stays as it is."""
+    def leaking(self, locations: Sequence[Location | None]) -> AbstractContextManager[None]:
+        """Within the block, gradients of each row pass the nonlinearity before neurons at its location, one a row or
+        ``None``, even where that is flat, so that a neuron that is off can be turned on; what passes forwards stays as
+        it is."""
 
     def sound(self, draft: Draft) -> Tensor:
         """Waveform (rows, samples) of a draft, through the codec's decoder; differentiable."""

@@ -50,7 +50,8 @@ class DraftCanvas:
         seeds: one a row.
         parameters: as :class:`tonescope.models.relaxation.Relaxation` makes them.
         naturalness: the prior.
-        owners: the location that each row is about, one a row; empty where all are about the first of the sight.
+        owners: the location at which each row wants neurons turned on, one a row, ``None`` for nowhere; empty where
+            all want so at the first of the sight.
     """
 
     sight: Sight
@@ -59,7 +60,7 @@ class DraftCanvas:
     seeds: Sequence[int]
     parameters: Tensor
     naturalness: Naturalness = Naturalness()
-    owners: Sequence[Location] = ()
+    owners: Sequence[Location | None] = ()
     _draft: Draft | None = None
     _best: dict[str, Tensor] = field(default_factory=dict)
 

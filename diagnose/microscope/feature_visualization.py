@@ -39,7 +39,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.units import Location, Unit
 
-VERSION = 4
+VERSION = 5
 By = Literal["auto", "sound", "state", "prompt"]
 """What is free: the sound, for what hears; what a generator plays with, step by step; what it reads."""
 
@@ -273,14 +273,24 @@ def _canvas(
     if wish.by == "prompt":
         return PromptCanvas(sight, text, wish.prompt, seeds, wish.seconds, scope.examples.context.sampling)
     relaxation, frames, prior = sight.relaxation, generator.frames(wish.seconds), scope.naturalness(wish.naturalness)
+    # Downwards, the least of a neuron is near its threshold, and not where it is farthest off.
+    owners = [
+        place if side == "positive" else None for place, side in zip(places, _sides(wish, len(places)), strict=True)
+    ]
     if not relaxes:
-        return DraftCanvas(sight, text, wish.prompt, seeds, relaxation.random(seeds, frames), prior, places)
+        return DraftCanvas(sight, text, wish.prompt, seeds, relaxation.random(seeds, frames), prior, owners)
     whole = generator.frames_of(real)
     rows = [
         relaxation.parameters(real.pick([take]), FIRMNESS, frames=_frames(generator, place, whole, frames, at))
         for place, (take, at) in zip(places, begins, strict=True)
     ]
-    return DraftCanvas(sight, text, wish.prompt, seeds, torch.cat(rows), replace(prior, chance=CHANCE), places)
+    return DraftCanvas(sight, text, wish.prompt, seeds, torch.cat(rows), replace(prior, chance=CHANCE), owners)
+
+
+def _sides(wish: Wish, rows: int) -> list[Side]:
+    """The side of each row."""
+    of_unit = [side for side in wish.sides for _ in range(wish.samples)]
+    return of_unit * (rows // len(of_unit))
 
 
 def _frames(generator: Generator, place: Location, whole: int, frames: int, at: float) -> slice:
@@ -309,7 +319,7 @@ def _artifact(scope: Microscope, unit: Unit, wish: Wish, known: UnitStatistics, 
     width = scope.sight(unit.location).width(unit)
     seen = {unit.location: ascent.finished.seen[unit.location][first : first + count]}
     values = of_kind(wish.kind, unit, width)(seen).tolist()
-    sides = [side for side in wish.sides for _ in range(wish.samples)]
+    sides = _sides(wish, count)
     renderings = [
         _rendering(heard, side, value, known, unit, wish.kind)
         for heard, side, value in zip(scope.heard(takes), sides, values, strict=True)

@@ -100,7 +100,7 @@ class Sight:
         return self._seen(lambda: judge.logits(waveform, rate), to_the_end=several)
 
     def of_draft(
-        self, draft: Draft, text: Text, *, to_the_end: bool, owners: Sequence[Location] = ()
+        self, draft: Draft, text: Text, *, to_the_end: bool, owners: Sequence[Location | None] = ()
     ) -> tuple[dict[Location, Tensor], Tensor | None]:
         """Of takes in the making, differentiable, and their log-probability (rows,) where the pass is to go on
         ``to_the_end``; otherwise it ends at the last location. ``owners`` says, a location a row, where gradients

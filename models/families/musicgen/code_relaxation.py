@@ -104,7 +104,7 @@ class CodeRelaxation:
         return [write(place, carry(book)) for book, place in enumerate(places)]
 
     @contextmanager
-    def leaking(self, locations: Sequence[Location]) -> Iterator[None]:
+    def leaking(self, locations: Sequence[Location | None]) -> Iterator[None]:
         """Add a share of the input's gradient to that of the activation function (as a leaky ReLU has it)."""
 
         def leak(place: Location) -> Callable[[Any, tuple[Tensor, ...], Tensor], Tensor]:
@@ -115,7 +115,7 @@ class CodeRelaxation:
             return act
 
         layers = self.generator.model.get_submodule(self.generator.kind.backbone).layers
-        neurons = {place for place in locations if place.site.key == "decoder.mlp"}
+        neurons = {place for place in locations if place and place.site.key == "decoder.mlp"}
         handles = [layers[place.layer].activation_fn.register_forward_hook(leak(place)) for place in neurons]
         try:
             yield
