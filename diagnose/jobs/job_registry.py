@@ -60,6 +60,30 @@ ROWS: list[Row] = [
         "tonescope.diagnose.jobs.confusion_job",
         "Ask for many genres and hear which the model confuses, how surely, and why.",
     ),
+    Row(
+        "visualize",
+        "technique",
+        "tonescope.diagnose.jobs.visualize_job",
+        "Make the sound that drives one unit as far as it goes, beside what it does in real takes.",
+    ),
+    Row(
+        "dream",
+        "technique",
+        "tonescope.diagnose.jobs.dream_job",
+        "Make what goes on at one location go on more: in a clip, in what is played when nobody asks, or in noise.",
+    ),
+    Row(
+        "caricature",
+        "technique",
+        "tonescope.diagnose.jobs.caricature_job",
+        "Make a new sound that does at one location what a clip does there, only more of it.",
+    ),
+    Row(
+        "layers",
+        "technique",
+        "tonescope.diagnose.jobs.layers_job",
+        "Hear a prompt at every depth of the generator: where the track is built, and where its genre is decided.",
+    ),
 ]
 
 

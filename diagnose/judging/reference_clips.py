@@ -139,6 +139,22 @@ def read_clips(folder: str | Path, *, seconds: float = PART_SECONDS) -> ClipFold
     return ClipFolder(tuple(clips), tuple(left_out))
 
 
+def read_clip(path: str | Path, *, seconds: float = PART_SECONDS) -> Clip:
+    """One sound file: the middle of it, so many ``seconds`` or all there is. Raises :class:`TonescopeError` for what
+    cannot be heard."""
+    if not str(path).strip():
+        raise TonescopeError(
+            "the clip is an empty name, as of a shell variable that is not set; name a sound file, or leave it out."
+        )
+    endings = readable_endings()
+    try:
+        return _read(Path(path).expanduser(), endings, seconds)
+    except Unusable as reason:
+        raise TonescopeError(
+            f"{printable(str(path))} cannot be used as a clip ({reason}); name a sound file ({', '.join(endings)})."
+        ) from reason
+
+
 def _read(path: Path, endings: tuple[str, ...], seconds: float) -> Clip:
     """Raises :class:`~tonescope.diagnose.audio_files.sound_files.Unusable`."""
     check_file(path, endings)

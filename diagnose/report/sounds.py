@@ -57,9 +57,9 @@ class Sounds:
 
     def samples(self, takes: Takes, index: int) -> NDArray[np.float32]:
         """(samples,), or (samples, 2) of a stereo model, rounded as files hold them. The judge hears the mean of both
-        sides, people hear both."""
+        sides, people hear both. Sound that no generator played has no state, and one side."""
         wave = takes.waveform[index]
-        if self.generator is not None and self.generator.n_channels > 1:
+        if self.generator is not None and self.generator.n_channels > 1 and takes.state:
             wave = self.generator.channels(takes.pick([index]))[0].T
         return sixteen_bit(wave.numpy()).astype(np.float32) / np.float32(32768)
 

@@ -6,6 +6,7 @@ Wu et al. 2023, arXiv 2211.06687.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from torch.nn.functional import normalize
 from transformers import ClapFeatureExtractor, ClapModel, PreTrainedTokenizerBase
 
 from tonescope.models.judges.calibration import Calibration, ConfusionRecord
+from tonescope.models.judges.clap_places import ClapPlaces
 from tonescope.models.judges.mel import LogMel
 from tonescope.models.judges.two_towers import TwoTowers, cut
 
@@ -49,6 +51,11 @@ class Clap(TwoTowers):
     def window_seconds(self) -> float:
         """Length of the audio that the model hears at once."""
         return self.mel.window_seconds
+
+    @cached_property
+    def places(self) -> ClapPlaces:
+        """Its units, for who looks into it (:mod:`tonescope.models.judges.judge_places`)."""
+        return ClapPlaces(self.model, self.name)
 
     def windows(self, waveform: Tensor, rate: int) -> list[Tensor]:
         """Windows of (takes, samples); audio shorter than one is made as long."""

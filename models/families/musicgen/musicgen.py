@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
 from tonescope.models.families.musicgen import cross_attention, delay, self_check
+from tonescope.models.families.musicgen.code_relaxation import CodeRelaxation
 from tonescope.models.families.musicgen.codec import DECODE_ROWS
 from tonescope.models.families.musicgen.kv_cache import cache_argument, preallocated_cache
 from tonescope.models.families.musicgen.paired_sampling import PairedSampling, gumbel, perturbed
@@ -52,6 +53,7 @@ class MusicGen(Replaying):
     ) -> None:
         super().__init__(model, tokenizer, name)
         self.longest_seconds, self.folder = longest_seconds, folder
+        self.relaxation = CodeRelaxation(self)
         self.checked = False  # whether clock and replay have been seen to agree
         self.sample_rate, self.frame_rate = self.codec.sample_rate, self.codec.frame_rate
         self.shortest_seconds = delay.shortest(self.delay) / self.frame_rate
@@ -178,14 +180,14 @@ class MusicGen(Replaying):
         generation itself.
         """
         codes, text = takes.state["codes"].to(self.device), self.read_text(takes.prompts)
-        noise = self._noise(takes) if sampling.temperature > 0 else None
+        noise = self.noise(takes) if sampling.temperature > 0 else None
         for _ in range(passes):
             logits = self.guided_logits(codes, text, sampling.guidance).float()
             codes = perturbed(logits, sampling.temperature, sampling.top_k, noise, "in a replay").argmax(-1)
         waveform = self.sides(codes).mean(1).float().cpu()
         return Takes(takes.prompts, takes.seeds, {"codes": codes.cpu()}, waveform)
 
-    def _noise(self, takes: Takes) -> Tensor:
+    def noise(self, takes: Takes) -> Tensor:
         """The noise that every code of the takes was drawn on: (takes, codebooks, frames, vocabulary)."""
         frames = takes.state["codes"].shape[2]
         steps = range(delay.positions_for(frames, self.delay))

@@ -86,13 +86,19 @@ class Replaying(Places):
 
     def guided_logits(self, codes: Tensor, text: Text, guidance: float) -> Tensor:
         """What the draws were made from: (takes, codebooks, frames, vocabulary), both branches merged."""
-        logits = self.branch_logits(codes, text, guidance)
+        return self.merged(self.branch_logits(codes, text, guidance), guidance)
+
+    def merged(self, logits: Tensor, guidance: float) -> Tensor:
+        """Classifier-free guidance: (branches, takes, codebooks, frames, vocabulary) without the branches."""
         return logits[0] if len(logits) == 1 else logits[1] + guidance * (logits[0] - logits[1])
 
     def branch_logits(self, codes: Tensor, text: Text, guidance: float = 3.0) -> Tensor:
         """Logits (branches, takes, codebooks, frames, vocabulary), the conditional branch first."""
         takes, _, frames = codes.shape
-        states = self.hidden(codes, text, guidance)
+        return self.read_heads(self.hidden(codes, text, guidance), takes, frames)
+
+    def read_heads(self, states: Tensor, takes: int, frames: int) -> Tensor:
+        """Logits as :meth:`branch_logits` orders them, of states as :meth:`hidden` gives them."""
         logits = torch.stack([head(states) for head in self.model.decoder.lm_heads], 1)
         lined_up = delay.undelayed(logits, self.delay, frames)
         return lined_up.reshape(-1, takes, self.n_codebooks, frames, self.vocab_size)
