@@ -114,7 +114,11 @@ def main() -> None:
     rows: list[Row] = []
     if given.resume:
         kept = kept_results.load("causal")
-        if kept["takes"] != given.takes or kept["models"] != [model.fingerprint() for model in models]:
+        if (
+            kept["takes"] != given.takes
+            or "chosen_by" not in kept
+            or kept["models"] != [model.fingerprint() for model in models]
+        ):
             raise SystemExit(
                 "the kept result is of other settings or models, so it cannot be gone on with; leave --resume out."
             )
@@ -124,7 +128,9 @@ def main() -> None:
         if sum(row["alike"] for row in rows) >= given.prompts:
             break
         rows.append(measured(session, context, prompt, given.takes))
-        kept_results.keep("causal", rows, {"takes": given.takes, **summary(rows)}, models=models)
+        kept_results.keep(
+            "causal", rows, {"takes": given.takes, "chosen_by": "the diagnosis", **summary(rows)}, models=models
+        )
 
 
 if __name__ == "__main__":

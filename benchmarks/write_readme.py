@@ -155,8 +155,8 @@ CLAIMS = (
         "causal",
         "Does muting what a diagnosis names flip the verdict of regenerated takes, and random units not?",
         "≥ 65 % with its interval above 50 %, against ≤ 5 %",
-        "{flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) against "
-        "{control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–"
+        "chosen by {chosen_by}: {flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) "
+        "against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–"
         "{control_flip_rate[high]:.0%}) over {prompts} prompts whose takes are all heard alike{others}; sound broke "
         "for {sound_broke} prompts",
         causes,
