@@ -168,9 +168,17 @@ def test_weights_that_are_missing_are_not_made_up(folder: Path) -> None:
 def audiovisual(folder: Path) -> Path:
     """A folder as PE-AV models have it: a shared text tower, the audio half, and others."""
     config = pe_audio().config
-    transformers.PeAudioVideoConfig(
-        text_config=config.text_config.to_dict(), audio_video_config={"audio_config": config.audio_config.to_dict()}
-    ).save_pretrained(folder)
+    try:
+        transformers.PeAudioVideoConfig()
+    except ImportError as error:
+        pytest.skip(f"this version of transformers reads no such folder without another package: {error}")
+    whole_config = {
+        "architectures": ["PeAudioVideoModel"],
+        "model_type": "pe_audio_video",
+        "text_config": config.text_config.to_dict(),
+        "audio_video_config": {"audio_config": config.audio_config.to_dict()},
+    }
+    (folder / "config.json").write_text(json.dumps(whole_config), encoding="utf-8")
 
     def whole(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         inner = {name if name.startswith("text_model.") else f"audio_model.{name}": weights[name] for name in weights}
