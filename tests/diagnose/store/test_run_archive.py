@@ -153,7 +153,7 @@ def test_what_was_tampered_with_leaves_nothing_behind(
 def test_what_no_version_here_can_read_is_told(workspace: Workspace, tmp_path: Path) -> None:
     found = entries(export_run(workspace, done(workspace).name, tmp_path / "run.zip"))
     assert_refused(workspace, written(tmp_path / "a.zip", sealed(found, format=2)), "newer Tonescope", "update")
-    assert_refused(workspace, written(tmp_path / "b.zip", sealed(found, run={"job": "dream"})), "dream", "update")
+    assert_refused(workspace, written(tmp_path / "b.zip", sealed(found, run={"job": "prophesy"})), "prophesy", "update")
     newer = json.dumps(json.loads(found["views.json"]) | {"format": 2}).encode()
     assert_refused(workspace, written(tmp_path / "c.zip", sealed(found | {"views.json": newer})), "newer Tonescope")
 
