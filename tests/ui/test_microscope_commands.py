@@ -119,3 +119,30 @@ def test_the_places_of_the_judge_are_listed(folders: tuple[Path, Path]) -> None:
     assert rows["judge.0.mlp"] == 2 * rows["judge.0.residual"]
     told = CliRunner().invoke(app, ["units", "judge.7.mlp", "--judge", str(folders[1])])
     assert_refused(told, "has no location judge.7.mlp")
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [
+        ("visualize", ("--objective", "neuron")),
+        ("visualize", ("--diversity", "2")),
+        ("visualize", ("--naturalness", "1")),
+        ("visualize", ("--start", "noise")),
+        ("visualize", ("--seed", "7")),
+        ("dream", ("--strength", "0.9")),
+        ("dream", ("--octaves", "2")),
+        ("dream", ("--ratio", "2")),
+        ("dream", ("--naturalness", "1")),
+        ("caricature", ("--power", "1")),
+        ("caricature", ("--within", "0.5")),
+        ("caricature", ("--naturalness", "1")),
+    ],
+    ids=lambda given: given if isinstance(given, str) else given[0],
+)
+def test_every_option_reaches_what_is_rendered(
+    folders: tuple[Path, Path], clip: str, command: str, options: tuple[str, ...]
+) -> None:
+    about = {"visualize": ("decoder.1.mlp:3",), "dream": ("decoder.1.mlp",)}
+    asked = (command, *about.get(command, ("decoder.1.mlp", "--clip", clip)), "--steps", "1", "--seconds", "0.3")
+    plain, other = printed(folders, *asked), printed(folders, *asked, *options)
+    assert plain["artifact"] != other["artifact"] and not other["from_store"]

@@ -89,3 +89,14 @@ def test_takes_that_are_played_grow_slowly() -> None:
 
     assert rows(512, 300) <= 3 * rows(8, 5) <= 60
     assert rows(512, 10, 300, 400) < 512 / 4
+
+
+def test_a_set_that_would_be_too_large_is_given_up_early() -> None:
+    whole = units(40)
+    needed = BooleanTrials(all_of(*range(0, 40, 4)))
+    for at_most, wanted in ((9, ()), (10, tuple(whole[::4]))):
+        assert minimal_set(cast(MutingTrials, needed), whole, SEEDS, at_most=at_most) == wanted
+    early, late = BooleanTrials(all_of(*range(0, 40, 4))), BooleanTrials(all_of(*range(0, 40, 4)))
+    minimal_set(cast(MutingTrials, early), whole, SEEDS, at_most=6)
+    minimal_set(cast(MutingTrials, late), whole, SEEDS)
+    assert early.rows < late.rows / 2

@@ -159,6 +159,19 @@ def test_of_many_locations_the_one_that_does_it_is_found_in_as_many_steps_as_the
     assert len(tried) <= 3 + 2 * 5
 
 
+def test_few_locations_are_tried_one_by_one_for_all_of_a_site_may_do_other_things() -> None:
+    alone = Cause(lambda muted: muted == {PLACES[1]}, lambda put: PLACES[1] in put)
+    assert searched(alone, locations=PLACES).group == (PLACES[1],)
+
+
+def test_of_many_locations_those_that_do_something_together_are_halved() -> None:
+    places = [Location("decoder", layer, name) for name in ("mlp", "self", "cross") for layer in range(32)]
+    alone = Cause(lambda muted: muted == {places[41]}, lambda put: places[41] in put)
+    felt = searched(alone, locations=places, effect=lambda group: -2.0 if places[41] in group else 0.0)
+    assert felt.group == (places[41],)
+    assert not searched(alone, locations=places).group
+
+
 def test_where_nothing_does_it_nothing_is_found() -> None:
     found = searched(Cause(never, never), locations=PLACES)
     assert not found.group and found.trial is None and not found.alternates

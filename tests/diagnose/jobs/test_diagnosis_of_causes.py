@@ -112,6 +112,23 @@ def test_what_is_tried_first_is_tried_in_shorter_takes_where_those_are_long_enou
     assert lengths == [None, 0.5]
 
 
+def test_whatever_the_verdict_every_location_is_searched_and_what_is_played_after_the_search_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    places: list[int] = []
+
+    def searched(trials: Any, ranked: Any, others: Any, locations: Any, **_: Any) -> SearchResult:
+        places.append(len(locations))
+        return SearchResult(rows=1000)
+
+    monkeypatch.setattr(diagnosis, "search_causes", searched)
+    monkeypatch.setattr(diagnosis, "greedy_group_search", lambda *_, **__: (FIRST,))
+    for intended in (FOIL, TARGET):
+        result = known().diagnose(SETTINGS, intended)
+        assert result.drivers.search is not None and result.drivers.search.generations > 1000
+    assert len(set(places)) == 1 and places[0] > 0
+
+
 def test_the_result_survives_its_json() -> None:
     again = Diagnosis.model_validate_json(found().model_dump_json())
     assert again.drivers.group == found().drivers.group and again.drivers.units == found().drivers.units

@@ -48,3 +48,15 @@ def test_a_location_that_a_clip_does_nothing_at_is_refused(made: Microscope, mon
     monkeypatch.setattr(Sight, "of_takes", lambda *_: {location: torch.zeros(1, 4, len(known.mean))})
     with pytest.raises(TonescopeError, match="does nothing"):
         drawn(made, "judge.0.mlp", replace(QUICK, seed=9))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"power": 0.0}, {"within": 0.0}, {"naturalness": 50.0}], ids=["power", "within", "naturalness"]
+)
+def test_how_it_is_asked_changes_what_is_rendered(made: Microscope, changed: dict[str, float]) -> None:
+    name = "decoder.2.mlp"
+    plain, other = (
+        caricature(made, made.location(name), tone(), replace(QUICK, steps=12, **wish)).artifact.tensors["waveform"]
+        for wish in ({}, changed)
+    )
+    assert not torch.equal(plain, other)

@@ -142,3 +142,10 @@ def test_a_family_that_cannot_be_changed_by_gradients_is_refused(tmp_path: Path)
     with pytest.raises(TonescopeError, match="cannot be made by gradient ascent yet"):
         shown(other, "denoiser.1.mlp:3")
     assert shown(other, "judge.0.mlp:3").renderings[0].sound.level_db > -60
+
+
+@pytest.mark.parametrize("changed", [{"diversity": 50.0}, {"naturalness": 50.0}], ids=["diversity", "naturalness"])
+def test_what_is_weighed_beside_the_unit_changes_what_is_rendered(made: Microscope, changed: dict[str, float]) -> None:
+    wish = replace(QUICK, samples=2, diversity=0.0)
+    (plain,), (weighed,) = (visualize_units(made, [made.unit(UNIT)], each) for each in (wish, replace(wish, **changed)))
+    assert not torch.equal(plain.artifact.tensors["state.codes"], weighed.artifact.tensors["state.codes"])

@@ -65,6 +65,25 @@ def test_what_each_member_does_alone_and_whether_the_set_needs_it_is_in_a_table(
     assert any("decoder.5.mlp:7 stands in" in text for text, _ in view.findings)
 
 
+def test_what_an_alternate_does_in_the_place_of_a_member_is_told_with_its_own_badge() -> None:
+    made = made_up.set_of_three()
+    group, other = made.drivers.group, made.drivers.units[-1]
+    assert group is not None and other.role == "alternate"
+    for trial, told, badge in (
+        (None, "did the same, in the takes of the search", other.badge),
+        (made_up.trial(3, {}), "3 of 4 takes turn back", "verified"),
+        (made_up.trial(1, {}, q=made_up.UNSURE), "1 of 4 takes turn back", "tested"),
+    ):
+        swapped = other.model_copy(update={"in_place": trial})
+        drivers = made.drivers.model_copy(update={"units": [*made.drivers.units[:-1], swapped]})
+        view = unit_views.set_view(made.model_copy(update={"drivers": drivers}), group)
+        ((text, shown),) = [row for row in view.findings if f"{other.unit} stands in" in row[0]]
+        assert told in text and shown == badge
+        (table,) = view.tables
+        assert ("in the place of one" in table.columns) is (trial is not None)
+        assert trial is None or f"{trial.flips} of 4" in table.rows[-1]
+
+
 def test_when_it_is_decided_is_a_table_and_a_figure_from_the_start_on() -> None:
     made = made_up.single_unit()
     group = made.drivers.group
