@@ -9,6 +9,7 @@ from tonescope.diagnose.microscope.caricature import Caricature
 from tonescope.diagnose.microscope.microscope import NEUTRAL
 from tonescope.diagnose.microscope.shared_technique_views import times
 from tonescope.diagnose.microscope.technique_result import TechniqueEvidence, TechniqueResult, told
+from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.view import Sound, Table, View
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.store.artifacts import Made
@@ -75,7 +76,7 @@ def views(result: CaricatureResult, evidence: TechniqueEvidence) -> list[View]:
             figures=[figures.curve(evidence.tensors["values"], names[1:], "resemblance, where the clip has 10")],
         ),
         shared.numbers(names, [found.clip, *found.samples]),
-        shared.caveats(result),
+        shared_views.caveats(result.caveats),
         shared.provenance(result),
     ]
 

@@ -7,6 +7,7 @@ from tonescope.diagnose.microscope.deep_dream import Dreamt
 from tonescope.diagnose.microscope.microscope import NEUTRAL, Heard
 from tonescope.diagnose.microscope.shared_technique_views import times
 from tonescope.diagnose.microscope.technique_result import TechniqueEvidence, TechniqueResult, told
+from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.view import Sound, View
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.store.artifacts import Made
@@ -56,7 +57,7 @@ def views(result: Dream, evidence: TechniqueEvidence) -> list[View]:
         View("sounds", "Listen", [(_heard(found.before, found.after), "observed")], sounds=sounds, depth="first"),
         View("ascent", "How it was made", figures=[figures.curve(evidence.tensors["values"], ["dream"], energy)]),
         shared.numbers(names, heard),
-        shared.caveats(result),
+        shared_views.caveats(result.caveats),
         shared.provenance(result),
     ]
 

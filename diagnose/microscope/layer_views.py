@@ -5,6 +5,7 @@ from __future__ import annotations
 from tonescope.diagnose.microscope import figures, shared_technique_views
 from tonescope.diagnose.microscope.layer_map import LayerMap, MapWish, takes_of_layers
 from tonescope.diagnose.microscope.technique_result import TechniqueEvidence, TechniqueResult, told
+from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.view import Figure, Sound, Table, View
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.store.artifacts import Made
@@ -62,7 +63,7 @@ def views(result: LayerMapResult, evidence: TechniqueEvidence) -> list[View]:
         View("map", f"“{found.prompt}”", [(_headline(found), "observed")], depth="first", tone="open"),
         View("layers", "Layer by layer", [(_built(found), "observed")], [table], sounds=sounds, depth="first"),
         View("figures", "What is heard, and what it is made of", figures=[_heard(found), _made_of(found)]),
-        shared.caveats(result),
+        shared_views.caveats(result.caveats),
         shared.provenance(result),
     ]
 

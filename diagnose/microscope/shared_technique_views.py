@@ -33,11 +33,6 @@ def numbers(names: Sequence[str], heard: Sequence[Heard]) -> View:
     return View("numbers", "The sound in numbers", [(how, None)], [sound_table(names, heard)])
 
 
-def caveats(found: TechniqueResult) -> View:
-    """What to keep in mind."""
-    return View("caveats", "To keep in mind", [(text, None) for text in found.caveats or ["No caveats."]])
-
-
 def provenance(found: TechniqueResult) -> View:
     """What it was made with."""
     asked = ", ".join(f"{name} {value}" for name, value in sorted(found.asked.items()))

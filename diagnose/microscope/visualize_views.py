@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tonescope.diagnose.microscope import figures, shared_technique_views
 from tonescope.diagnose.microscope.feature_visualization import RealRange, Rendering, Visualized, Wish, takes_of
 from tonescope.diagnose.microscope.technique_result import TechniqueEvidence, TechniqueResult, told
+from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.lanes import Lane
 from tonescope.diagnose.report.view import Sound, Table, View
 from tonescope.diagnose.runtime.session import Session
@@ -88,7 +89,7 @@ def views(found: FeatureVisualization, evidence: TechniqueEvidence) -> list[View
         _reached(found, evidence, names),
         View("ascent", "How it was made", figures=[figures.curve(evidence.tensors["values"], names, standing)]),
         shared.numbers(names, found.renderings),
-        shared.caveats(found),
+        shared_views.caveats(found.caveats),
         shared.provenance(found),
     ]
 

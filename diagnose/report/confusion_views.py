@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tonescope.diagnose.judging.verdict import UNSURE
 from tonescope.diagnose.report import confusion_sentences as said
+from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.matrix import Matrix, MatrixCell
 from tonescope.diagnose.report.sentences import Q_VALUES
 from tonescope.diagnose.report.view import Command, Sound, Table, Tone, View
@@ -34,7 +35,7 @@ def views(report: ConfusionReport, evidence: ConfusionEvidence | None) -> list[V
         _pairs(report),
         _attractors(report),
         View("scale", "How to read the numbers", [(text, None) for text in (said.correction(report), Q_VALUES)]),
-        View("caveats", "To keep in mind", [(text, None) for text in report.caveats or ["No caveats."]]),
+        shared_views.caveats(report.caveats),
         _provenance(report),
     ]
     return [view for view in found if view]

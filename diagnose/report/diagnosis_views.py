@@ -47,7 +47,7 @@ def views(diagnosis: Diagnosis, evidence: Evidence) -> list[View]:
         _seconds(diagnosis),
         _blame(diagnosis),
         _scale(diagnosis),
-        shared_views.caveats(diagnosis),
+        shared_views.caveats(diagnosis.caveats),
         shared_views.audio_quality(test.muted, "these units muted", test.control) if test else None,
         shared_views.provenance(diagnosis, diagnosis.settings.seed),
     ]

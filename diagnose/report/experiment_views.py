@@ -28,7 +28,7 @@ def views(experiment: Experiment, played: Played) -> list[View]:
         View("scale", "How to read it", [(sentences.scale(experiment), None), (sentences.sureness(experiment), None)]),
         shared_views.audio_quality(experiment.trial, "edited", experiment.control),
         _targets(experiment),
-        shared_views.caveats(experiment),
+        shared_views.caveats(experiment.caveats),
         shared_views.provenance(experiment, experiment.untouched[0].seed),
     ]
 

@@ -8,7 +8,7 @@ from tonescope.diagnose.elsewhere.summary import (
     genre_tag,
     repetition_told,
 )
-from tonescope.diagnose.report import listen_figures
+from tonescope.diagnose.report import listen_figures, shared_views
 from tonescope.diagnose.report.view import Depth, Figure, Table, Tone, View
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def views(found: Listening) -> list[View]:
     shown = [_headline(found), _words(found), _asked(found), _files(found), _when(found), _measured(found)]
     shown.append(_words_measured(found))
     shown += [_tags(found), _agreement(found), _surrogate(found), _misses(found), _left_out(found)]
-    shown += [_caveats(found), _provenance(found)]
+    shown += [shared_views.caveats(found.caveats), _provenance(found)]
     return [view for view in shown if view is not None]
 
 
@@ -273,10 +273,6 @@ def _left_out(found: Listening) -> View | None:
         return None
     rows = tuple((row.name, row.reason) for row in found.left_out)
     return View("left_out", "What was left out", tables=[Table(("file", "why"), rows, lead=LEAD_FILES)], depth="first")
-
-
-def _caveats(found: Listening) -> View:
-    return View("caveats", "To keep in mind", [(text, None) for text in found.caveats or ["No caveats."]])
 
 
 def _provenance(found: Listening) -> View:

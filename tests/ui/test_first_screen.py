@@ -28,7 +28,7 @@ def views(found: Diagnosis) -> list[View]:
     heard = [[Sound("as it is", "tested", row)] for row in range(len(found.drivers.tested))]
     hear = View("hear", "Hear it", sounds=heard, commands=[next_steps.to_hear(found)], depth="first")
     scale = View("scale", "How to read the numbers", [("log-odds", None)])
-    return [*diagnosis_views.told_first(found), hear, scale, shared_views.caveats(found)]
+    return [*diagnosis_views.told_first(found), hear, scale, shared_views.caveats(found.caveats)]
 
 
 def lines(text: str) -> int:

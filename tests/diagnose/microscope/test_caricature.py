@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -53,10 +54,10 @@ def test_a_location_that_a_clip_does_nothing_at_is_refused(made: Microscope, mon
 @pytest.mark.parametrize(
     "changed", [{"power": 0.0}, {"within": 0.0}, {"naturalness": 50.0}], ids=["power", "within", "naturalness"]
 )
-def test_how_it_is_asked_changes_what_is_rendered(made: Microscope, changed: dict[str, float]) -> None:
+def test_how_it_is_asked_changes_what_is_rendered(made: Microscope, changed: dict[str, Any]) -> None:
     name = "decoder.2.mlp"
     plain, other = (
         caricature(made, made.location(name), tone(), replace(QUICK, steps=12, **wish)).artifact.tensors["waveform"]
-        for wish in ({}, changed)
+        for wish in (dict[str, Any](), changed)
     )
     assert not torch.equal(plain, other)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -145,7 +146,7 @@ def test_a_family_that_cannot_be_changed_by_gradients_is_refused(tmp_path: Path)
 
 
 @pytest.mark.parametrize("changed", [{"diversity": 50.0}, {"naturalness": 50.0}], ids=["diversity", "naturalness"])
-def test_what_is_weighed_beside_the_unit_changes_what_is_rendered(made: Microscope, changed: dict[str, float]) -> None:
+def test_what_is_weighed_beside_the_unit_changes_what_is_rendered(made: Microscope, changed: dict[str, Any]) -> None:
     wish = replace(QUICK, samples=2, diversity=0.0)
     (plain,), (weighed,) = (visualize_units(made, [made.unit(UNIT)], each) for each in (wish, replace(wish, **changed)))
     assert not torch.equal(plain.artifact.tensors["state.codes"], weighed.artifact.tensors["state.codes"])
