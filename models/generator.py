@@ -329,3 +329,26 @@ class Encodes(Protocol):
     def encode(self, waveform: Tensor, rate: int, prompt: str) -> Takes:
         """Takes whose state is what (takes, samples) of mono sound at ``rate`` Hz would be made of, to be replayed
         under a prompt. Their waveform is what the codec makes of that."""
+
+
+@runtime_checkable
+class Denoises(Protocol):
+    """The optional part of a generator that denoises, in a number of steps that can be chosen.
+
+    Attributes:
+        denoising_steps: of a generation.
+        shorter_is_cheaper: whether a shorter take costs less; not, where one length is always computed.
+    """
+
+    denoising_steps: int
+    shorter_is_cheaper: bool
+
+    def denoise_in(self, steps: int) -> None:
+        """Play in so many steps from now on; what was measured or recorded before is another model's."""
+
+    def in_steps(self, steps: int) -> Generator:
+        """The same modules, played in so many steps; this generator stays as it is."""
+
+    def nearest_steps(self, steps: int) -> Tensor:
+        """For each of so many steps, the one of this generator's own that is nearest to it in denoising time
+        (steps,)."""

@@ -65,6 +65,12 @@ class MeanActivations:
         alike = self.about.get("model") == generator.fingerprint() and guided == (guidance > 1)
         return alike and self.about.get("text") == OVER_WORDS
 
+    def at_steps(self, nearest: Tensor, had: int) -> MeanActivations:
+        """Means for a generation in another number of steps: of each location that ``had`` so many, those of the steps
+        that are ``nearest`` (steps,) to the new ones."""
+        values = {place: mean[:, nearest] if mean.shape[1] == had > 1 else mean for place, mean in self.values.items()}
+        return MeanActivations(values, self.about)
+
     def activity(self, generator: Generator, *keys: str) -> dict[Location, Tensor]:
         """How strong each unit of some sites is: the size of its mean in the conditional branch, (units,) a
         location."""

@@ -15,8 +15,8 @@ from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
 from tonescope.diagnose.attribution.tracks import with_tracks
-from tonescope.diagnose.causes.interchange import other_prompts, sources
-from tonescope.diagnose.causes.muting_trials import Group, MutingTrials, locations_of
+from tonescope.diagnose.causes.interchange import other_prompts, sources, takes_that_fit
+from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
 from tonescope.diagnose.causes.screening import Screening, screened_sites
 from tonescope.diagnose.causes.search import search_causes
 from tonescope.diagnose.context import Context
@@ -48,6 +48,10 @@ from tonescope.models.units import Unit
 
 ATTRIBUTED_AT_ONCE = 4
 OTHER_PROMPTS = 3  # that are tried to put activations into
+TOO_LARGE_TO_PUT_IN = (
+    "What {} does in one take is more than may be kept in memory, so it was not put into another prompt, and whether "
+    "it is enough is not known: allow more memory, or ask for shorter takes or fewer denoising steps."
+)
 MORE_BLOCKS = 2  # of takes, at most, that a search plays where few are heard as the target
 
 Announce = Callable[[Verdict, Takes], None]
@@ -151,7 +155,7 @@ def diagnose(
         announce=announce,
     )
     run.fits = _fits(run)
-    run.context = run.context.with_batches(played=run.fits.rows)
+    run.context = run.context.with_batches(played=run.fits.rows, source_bytes=run.fits.for_sources)
     for name, _, work in STAGES:
         with run.clock.stage(name) as stage:
             work(run, stage)
@@ -302,8 +306,8 @@ def _other_prompts(run: _Run, bare: str | None) -> list[str]:
     return [prompt for prompt in (bare, shorter, *other_prompts(run.contrast)) if prompt][:OTHER_PROMPTS]
 
 
-def _interchange(run: _Run, group: Group, bare: str | None) -> Interchange:
-    """The set's activations, put into another prompt."""
+def _interchange(run: _Run, group: Group, bare: str | None) -> Interchange | None:
+    """The set's activations, put into another prompt; ``None`` where those of one take are more than may be kept."""
     searched = run.estimates.search
     prompt = (searched and searched.other_prompt) or _other_prompts(run, bare)[0]
     heard_as_target = [
@@ -312,7 +316,11 @@ def _interchange(run: _Run, group: Group, bare: str | None) -> Interchange:
         if run.models.judge.labels[label] == run.contrast.target
     ]
     source = run.takes.pick(heard_as_target or range(len(run.takes)))
-    found = sources(run.context, source, locations_of(group), prompt)
+    fitting = takes_that_fit(run.context, source, group)
+    if not fitting:
+        run.notes.append(TOO_LARGE_TO_PUT_IN.format(", ".join(map(str, group))))
+        return None
+    found = sources(run.context, source.rows(0, fitting), group, prompt)
     edits = (Edit(group, "patch", source=found[row % len(found)]) for row in range(len(run.request.seeds.test)))
     return Interchange(prompt, tuple(edits))
 

@@ -154,8 +154,9 @@ class _Bench:
         """The edit, and the same of random units; with what was in the takes ``given`` put in, where that is asked."""
         edits = [self.edit] * self.request.settings.takes
         if given is not None:
-            places = sorted(self.edit.locations | {unit.location for units in draws for unit in units})
-            sources: Sequence[SourceActivations] = activations(self.context, given, places)
+            wanted = tuple(dict.fromkeys([*self.edit.targets, *(unit for units in draws for unit in units)]))
+            memory.check_sources(self.context, given, wanted)
+            sources: Sequence[SourceActivations] = activations(self.context, given, wanted)
             if self.edit.kind == "resample":
                 sources = shuffled(sources, self.request.settings.seed)
             edits = [replace(self.edit, source=source) for source in sources]
@@ -194,7 +195,7 @@ def run(
     prompts = (request.prompt, source or request.prompt)
     tokens = max(models.generator.read_text([words]).mask.shape[1] for words in prompts)
     fits = memory.playing(context, tokens, SETS * settings.takes, settings.memory_gib)
-    bench.context = context = context.with_batches(played=fits.rows)
+    bench.context = context = context.with_batches(played=fits.rows, source_bytes=fits.for_sources)
     seeds = request.seeds
 
     def played_as(words: str, on: Sequence[int], name: str) -> Takes:

@@ -8,7 +8,9 @@ step, to the last bit: the solver is run again on what was predicted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import copy
 from dataclasses import replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -66,7 +68,23 @@ class Denoising(LatentPlaces):
 
     def denoise_in(self, steps: int) -> None:
         """Play in so many steps from now on; what was measured or recorded before is another model's."""
-        self.denoising_steps, self.solver = steps, type(self.solver)(self.solver.scheduler, steps)
+        self.denoising_steps, self.solver = steps, self.solver.in_steps(steps)
+
+    @property
+    def shorter_is_cheaper(self) -> bool:
+        """Whether a shorter take costs less to denoise."""
+        return self.fixed_frames is None
+
+    def in_steps(self, steps: int) -> Self:
+        """The same modules, played in so many steps."""
+        other = copy(self)
+        other.denoise_in(steps)
+        return other
+
+    def nearest_steps(self, steps: int) -> Tensor:
+        """For each of so many steps, which one here is nearest to it in denoising time (steps,)."""
+        wanted = self.solver.in_steps(steps).times.double()
+        return (wanted[:, None] - self.solver.times.double()).abs().argmin(1)
 
     # --- the denoiser ------------------------------------------------------------------------------------------------
 
@@ -101,18 +119,17 @@ class Denoising(LatentPlaces):
         """What is predicted at every step of latents (takes, steps, width, frames), guidance merged, a few steps at a
         time; and the latents in those parts.
 
-        Steps do not depend on each other. So only the last part keeps what a backward pass needs, and the others are
-        computed again when it comes to them: memory is that of one part.
+        Steps do not depend on each other. So where there are several parts, none keeps what a backward pass needs, and
+        each is computed again when it comes to it, after the codec's turn: memory is that of one part, or of the codec.
         """
         takes, branches = len(latents), 2 if guidance > 1 else 1
         together = self.rows_kept if torch.is_grad_enabled() else self.rows_together
         parts = list(latents.split(max(1, together // (takes * branches)), 1))
         if latents.requires_grad:
             parts = [part.detach().clone().requires_grad_() for part in parts]
-        found, first = list[Tensor](), 0
-        for number, part in enumerate(parts, start=1):
+        found, first, again = list[Tensor](), 0, torch.is_grad_enabled() and len(parts) > 1
+        for part in parts:
             given = (part, first, guidance, tuple(told), *told.values())
-            again = torch.is_grad_enabled() and number < len(parts)
             if again and any(isinstance(each, Tensor) and each.requires_grad for each in given):
                 found.append(checkpoint(self._branches, *given, use_reentrant=True, preserve_rng_state=False))
             else:

@@ -74,7 +74,7 @@ class LatentDiffusion(Denoising):
 
     def cost(self, seconds: float, tokens: int, guidance: float) -> Cost:
         """Predictions of every step are kept, beside first latents and noise; the codec's widest layers run at the full
-        sample rate. Of a replay one part keeps what a backward pass needs."""
+        sample rate. With gradients, what one part of a replay keeps comes after what the codec keeps."""
         branches, steps, size = 2 if guidance > 1 else 1, self.denoising_steps, self.dtype.itemsize
         first = Location("denoiser", 0, "mlp")
         inner, width = self.features(first), self.features(Location("denoiser", 0, "residual"))
@@ -89,7 +89,7 @@ class LatentDiffusion(Denoising):
             row=size * branches * positions * (10 * width + 3 * inner) + 4 * state + edit + 4 * samples,
             decoding=DECODED_LAYERS * DECODED_TOGETHER * sounded * channels * 4,
             waveform=state + 4 * samples,
-            attribution=saved + 4 * state + SAVED_LAYERS * 4 * sounded * channels,
+            attribution=max(saved, SAVED_LAYERS * 4 * sounded * channels) + 4 * state,
         )
 
     def random_takes(self, prompt: str, seconds: float) -> Takes:

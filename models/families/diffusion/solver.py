@@ -8,7 +8,7 @@ of a finished take again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -40,6 +40,10 @@ class Solver:
 
     def __init__(self, scheduler: Any, steps: int) -> None:
         self.scheduler, self.steps = scheduler, steps
+
+    def in_steps(self, steps: int) -> Self:
+        """The same in another number of steps."""
+        return type(self)(self.scheduler, steps)
 
     def _fresh(self, first: int = 0) -> Any:
         """A scheduler that stands at step ``first``."""
