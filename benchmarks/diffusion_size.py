@@ -83,15 +83,14 @@ def generations_on_paper(settings: Settings) -> dict[str, float]:
     """Generations of full length and steps that a diagnosis takes at most, by stage. Trials count by their steps."""
     cheap = max(FEWEST_STEPS, -(-STEPS // STEP_DIVISOR)) / STEPS
     trials = 2 * settings.candidates + 4 * (1 + 8)  # every candidate in two takes; some groups in four
-    found = {
+    return {
         "reference means, once a model": len(PROMPTS) * 2,
         "takes": settings.takes,
         "attribution": settings.takes * GENERATIONS_OF_AN_ATTRIBUTION * 3,  # and two more estimates of the screening
         "search, where a unit does it alone": round(trials * cheap + 4 * 8 + 4 * 3, 1),
         "the same with trials of all steps": trials + 4 * 8 + 4 * 3,
-        "verification": rows_at_most(settings),
+        "verification": rows_at_most(settings, STEPS),
     }
-    return found
 
 
 def main() -> None:

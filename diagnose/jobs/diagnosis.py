@@ -15,16 +15,17 @@ from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
 from tonescope.diagnose.attribution.tracks import with_tracks
-from tonescope.diagnose.causes.interchange import other_prompts, sources, takes_that_fit
+from tonescope.diagnose.causes.interchange import other_prompts
 from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
 from tonescope.diagnose.causes.screening import Screening, screened_sites
 from tonescope.diagnose.causes.search import search_causes
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Played, check_distinct, verify
-from tonescope.diagnose.jobs.caveats import Found, caveats, foreign
+from tonescope.diagnose.jobs.caveats import Found, caveats
+from tonescope.diagnose.jobs.contrasting import judged
+from tonescope.diagnose.jobs.interchange_to_verify import interchange_to_verify, too_large_to_put_in
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.jobs.verification_plan import Estimates, Interchange, Plan, rows_at_most, words_to_predict
 from tonescope.diagnose.jobs.verification_results import Reading, Results
@@ -33,14 +34,14 @@ from tonescope.diagnose.judging.blame import Finding, bare_word, place_blame
 from tonescope.diagnose.judging.exclusions import with_exclusions
 from tonescope.diagnose.judging.intent import Intent, read_intent
 from tonescope.diagnose.judging.reference_clips import clip_caveats, hear_clips
-from tonescope.diagnose.judging.verdict import Heard, Verdict, decide, heard_instead, summary, withhold
+from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.prompts.leaving_out import without
 from tonescope.diagnose.prompts.phrases import Phrase, phrases_in
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress, Stage
 from tonescope.diagnose.schema import Contrast, Cost, Diagnosis, Drivers, ReferenceClips
 from tonescope.diagnose.store import provenance
-from tonescope.diagnose.store.traces import LIMIT, Extent, Trace, check_size
+from tonescope.diagnose.store.traces import LIMIT, Extent, Trace, check_size, steps_of
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import finite_takes, posterior
@@ -48,10 +49,6 @@ from tonescope.models.units import Unit
 
 ATTRIBUTED_AT_ONCE = 4
 OTHER_PROMPTS = 3  # that are tried to put activations into
-TOO_LARGE_TO_PUT_IN = (
-    "What {} does in one take is more than may be kept in memory, so it was not put into another prompt, and whether "
-    "it is enough is not known: allow more memory, or ask for shorter takes or fewer denoising steps."
-)
 MORE_BLOCKS = 2  # of takes, at most, that a search plays where few are heard as the target
 
 Announce = Callable[[Verdict, Takes], None]
@@ -121,9 +118,14 @@ class _Run:
     results: Results = field(init=False)
 
     @property
+    def rows_at_most(self) -> int:
+        """How many takes are played to verify, at most."""
+        return rows_at_most(self.request.settings, steps_of(self.models.generator))
+
+    @property
     def playing_bytes(self) -> float:
         """What playing at full batches takes."""
-        return self.fits.each * min(self.fits.rows, rows_at_most(self.request.settings))
+        return self.fits.each * min(self.fits.rows, self.rows_at_most)
 
 
 def diagnose(
@@ -189,7 +191,7 @@ def _generate(run: _Run, stage: Stage) -> None:
 def _fits(run: _Run) -> memory.Playing:
     """How to play in the memory there is, beside the trace. Raises :class:`TonescopeError` where that cannot be."""
     request, generator, settings = run.request, run.models.generator, run.request.settings
-    fits = memory.playing(run.context, run.tokens, rows_at_most(settings), settings.memory_gib)
+    fits = memory.playing(run.context, run.tokens, run.rows_at_most, settings.memory_gib)
     if request.trace is None:
         return fits
     extent = Extent(len(request.seeds.explore), generator.frames(request.settings.seconds), run.tokens)
@@ -288,7 +290,9 @@ def _verify(run: _Run, stage: Stage) -> None:
     """Play fresh takes with one thing changed, and listen."""
     request, models = run.request, run.models
     bare = bare_word(run.intent, run.verdict, request.prompt)
-    plan = Plan.make(run.estimates, request.settings, bare, lambda group: _interchange(run, group, bare))
+    plan = Plan.make(
+        run.estimates, request.settings, bare, lambda group: _interchange(run, group, bare), models.generator.steps
+    )
     stage.note(run.playing_bytes)
     played = verify(
         run.context, run.contrast, request.prompt, request.seeds.test, plan.variants, strict=False, advance=stage
@@ -310,19 +314,13 @@ def _interchange(run: _Run, group: Group, bare: str | None) -> Interchange | Non
     """The set's activations, put into another prompt; ``None`` where those of one take are more than may be kept."""
     searched = run.estimates.search
     prompt = (searched and searched.other_prompt) or _other_prompts(run, bare)[0]
-    heard_as_target = [
-        row
-        for row, label in enumerate(run.posterior.argmax(1).tolist())
-        if run.models.judge.labels[label] == run.contrast.target
-    ]
-    source = run.takes.pick(heard_as_target or range(len(run.takes)))
-    fitting = takes_that_fit(run.context, source, group)
-    if not fitting:
-        run.notes.append(TOO_LARGE_TO_PUT_IN.format(", ".join(map(str, group))))
-        return None
-    found = sources(run.context, source.rows(0, fitting), group, prompt)
-    edits = (Edit(group, "patch", source=found[row % len(found)]) for row in range(len(run.request.seeds.test)))
-    return Interchange(prompt, tuple(edits))
+    heard = [run.models.judge.labels[label] for label in run.posterior.argmax(1).tolist()]
+    drifted = [row for row, label in enumerate(heard) if label == run.contrast.target]
+    source, count = run.takes.pick(drifted or range(len(run.takes))), len(run.request.seeds.test)
+    found = interchange_to_verify(run.context, source, group, prompt, count)
+    if found is None:
+        run.notes.append(too_large_to_put_in(group))
+    return found
 
 
 STAGES: tuple[tuple[str, float, Callable[[_Run, Stage], None]], ...] = (
@@ -360,6 +358,7 @@ def _conclude(run: _Run) -> Diagnosis:
         search=results.search,
         sufficiency=results.sufficiency,
         cut_points=results.cut_points,
+        step_cuts=results.step_cuts,
         words=with_exclusions(results.words, run.played, models.judge, models.taxonomy),
         seconds=results.seconds,
     )
@@ -385,24 +384,3 @@ def _conclude(run: _Run) -> Diagnosis:
         cost=run.cost,
         timings=run.clock.timings,
     )
-
-
-def judged(intent: Intent, heard_as: Tensor, models: Models, foil: str | None) -> tuple[Heard, Verdict, Contrast]:
-    """What is heard, by (takes, labels) probabilities, the verdict, and the contrast that follows from it."""
-    heard = summary(heard_as, models.judge.labels, models.taxonomy)
-    verdict = decide(intent, heard, models.judge, models.taxonomy)
-    if foreign(models):
-        verdict = withhold(verdict, models.judge, models.generator.name)
-    return heard, verdict, choose_contrast(intent, heard, verdict, foil)
-
-
-def choose_contrast(intent: Intent, heard: Heard, verdict: Verdict, foil: str | None) -> Contrast:
-    """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user
-    names, or what was asked, or (where they agree) anything else?"""
-    label, asked = heard.label, intent.label
-    if verdict.kind == "partial drift":
-        label = heard_instead(intent, heard) or label
-    for other in (foil, asked):
-        if other and other != label:
-            return Contrast(target=label, foil=other)
-    return Contrast(target=label)

@@ -23,7 +23,7 @@ from tonescope.diagnose.intervene.recording import activations, shuffled
 from tonescope.diagnose.intervene.source_activations import SourceActivations
 from tonescope.diagnose.intervene.verification import Played, Variant, verify
 from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
-from tonescope.diagnose.jobs.diagnosis import judged
+from tonescope.diagnose.jobs.contrasting import judged
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.intent import read_intent
 from tonescope.diagnose.prompts.phrases import phrases_in

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.jobs.variant_names import CONTROL, MUTED
-from tonescope.diagnose.report import next_steps, plots, sentences, shared_views, unit_views, why, wording
+from tonescope.diagnose.report import (
+    denoising_time,
+    next_steps,
+    plots,
+    sentences,
+    shared_views,
+    unit_views,
+    why,
+    wording,
+)
 from tonescope.diagnose.report.labels import label
 from tonescope.diagnose.report.lanes import Stretch
 from tonescope.diagnose.report.take_lanes import Reading
@@ -39,6 +48,7 @@ def views(diagnosis: Diagnosis, evidence: Evidence) -> list[View]:
         _words(diagnosis),
         unit_views.set_view(diagnosis, test) if test else None,
         unit_views.cut_points(diagnosis, test) if test else None,
+        denoising_time.view(diagnosis, test) if test else None,
         unit_views.sufficiency(diagnosis, test, evidence) if test else None,
         unit_views.units(diagnosis),
         unit_views.strengths(diagnosis, test) if test else None,

@@ -15,7 +15,7 @@ from tonescope.diagnose.attribution.metrics import Metric
 from tonescope.diagnose.causes.search import SearchResult
 from tonescope.diagnose.jobs import diagnosis, verification_plan
 from tonescope.diagnose.jobs.caveats import foreign
-from tonescope.diagnose.jobs.diagnosis import choose_contrast
+from tonescope.diagnose.jobs.contrasting import choose_contrast
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.judging.verdict import Heard, Verdict
