@@ -133,7 +133,7 @@ def measure(
         takes = generator.generate(asked, seeds, seconds, sampling, decode=False)
         with hooked(hooks):
             for row in range(len(takes)):
-                generator.run(takes.pick([row]), sampling.guidance, where)
+                generator.run(takes.pick([row]), sampling, where)
         if advance:
             advance(min(1.0, (start + rows) / len(prompts)))
     about = {

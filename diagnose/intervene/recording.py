@@ -68,7 +68,7 @@ def watch(
 
     hooks = [read(generator.place(location), look(location)) for location in locations]
     with hooked(hooks), generator.working_on(torch.tensor(list(rows))):
-        text = generator.run(takes, guidance, locations)
+        text = generator.run(takes, context.sampling, locations)
     return seen, text.tokens
 
 

@@ -145,7 +145,7 @@ def diagnose(
     request.check(models)
     generator, judge = models.generator, models.judge
     context = Context(generator, judge, means, request.sampling, request.settings.seconds)
-    text = generator.read_text([request.prompt])
+    text = generator.read_text([request.prompt], request.settings.seconds)
     run = _Run(
         request,
         models,

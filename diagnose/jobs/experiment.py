@@ -133,7 +133,7 @@ class _Bench:
                 f"an edit of the kind {edit.kind} takes nothing from a source; leave it out, or use patch."
             )
         if source is not None:
-            generator.read_text([source])
+            generator.read_text([source], self.request.settings.seconds)
         if edit.kind == "resample" and self.request.settings.takes < 2:
             raise TonescopeError("resampling takes from another take, and there is only one; ask for 2 takes or more.")
         if edit.kind not in NEEDS_SOURCE:
@@ -193,7 +193,7 @@ def run(
     intent = read_intent(request.prompt, models.judge, models.taxonomy)
     clock = Clock(STAGES, progress)
     prompts = (request.prompt, source or request.prompt)
-    tokens = max(models.generator.read_text([words]).mask.shape[1] for words in prompts)
+    tokens = max(models.generator.read_text([words], settings.seconds).mask.shape[1] for words in prompts)
     fits = memory.playing(context, tokens, SETS * settings.takes, settings.memory_gib)
     bench.context = context = context.with_batches(played=fits.rows, source_bytes=fits.for_sources)
     seeds = request.seeds

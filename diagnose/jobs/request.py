@@ -78,7 +78,7 @@ class Request:
         for label in (settings.foil, self.intended):
             if label:
                 choose_label(label, models.taxonomy, models.judge.labels)
-        generator.read_text([self.prompt])
+        generator.read_text([self.prompt], settings.seconds)
 
     def foil(self, models: Models) -> str | None:
         """The judge's label for what the user wants to hold against what is heard."""

@@ -24,7 +24,7 @@ from tonescope.diagnose.intervene.recording import source_bytes
 from tonescope.diagnose.runtime.out_of_memory import RAN_OUT as RAN_OUT
 from tonescope.diagnose.runtime.out_of_memory import ran_out as ran_out
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Denoises, Takes
+from tonescope.models.generator import Denoises, Takes, read_takes
 from tonescope.models.hooks import hooked, read
 from tonescope.models.sites import ATTRIBUTED
 from tonescope.models.units import Location, Unit
@@ -160,7 +160,7 @@ def saved_bytes(context: Context, prompt: str, metric: Metric, sites: Sequence[s
     takes, held = generator.random_takes(prompt, context.seconds), dict[int, Tensor]()
     taps = [read(generator.place(location), partial(_tapped, held)) for location in generator.locations(*sites)]
     with torch.enable_grad(), _counting(held), hooked(taps):
-        text = generator.read_text([prompt])
+        text = read_takes(generator, takes)
         text = replace(text, states=text.states.detach().requires_grad_())
         value = metric(Playback(generator, generator.replay(takes, text, context.sampling)))
     del value

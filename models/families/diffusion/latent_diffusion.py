@@ -12,12 +12,9 @@ from tonescope.models.anatomy import Key
 from tonescope.models.families.diffusion import attention_maps
 from tonescope.models.families.diffusion.denoising import DECODED_TOGETHER, Denoising
 from tonescope.models.families.diffusion.latent_places import Parts
-from tonescope.models.generator import Cost, Takes
+from tonescope.models.generator import Cost, Sampling, Takes
 from tonescope.models.sites import ATTRIBUTED
 from tonescope.models.units import Location
-
-DECODED_LAYERS = 6  # tensors at the full sample rate that are alive at a time in the codec
-SAVED_LAYERS = 60  # such tensors that a backward pass through the codec needs
 
 
 class LatentDiffusion(Denoising):
@@ -34,6 +31,8 @@ class LatentDiffusion(Denoising):
 
     longest_seconds: float
     caveat = ""
+    attention_parts = ("to_q", "to_k")
+    """Modules of a cross-attention that give queries and keys as they are compared."""
 
     def __init__(
         self,
@@ -68,9 +67,9 @@ class LatentDiffusion(Denoising):
         """All rows may share a batch: prompts are padded to one length."""
         return [list(range(len(prompts)))]
 
-    def text_attention(self, takes: Takes, guidance: float) -> Tensor:
+    def text_attention(self, takes: Takes, sampling: Sampling) -> Tensor:
         """Cross-attention of the prompted branch, mean over heads and steps: (takes, layers, frames, tokens)."""
-        return attention_maps.read(self, takes, guidance)
+        return attention_maps.read(self, takes, sampling)
 
     def cost(self, seconds: float, tokens: int, guidance: float) -> Cost:
         """Predictions of every step are kept, beside first latents and noise; the codec's widest layers run at the full
@@ -78,22 +77,22 @@ class LatentDiffusion(Denoising):
         branches, steps, size = 2 if guidance > 1 else 1, self.denoising_steps, self.dtype.itemsize
         first = Location("denoiser", 0, "mlp")
         inner, width = self.features(first), self.features(Location("denoiser", 0, "residual"))
-        channels, frames = int(self.codec.model.config.decoder_channels), self.frames(seconds)
-        samples, sounded = frames * self.codec.hop, self.sounded_frames(frames) * self.codec.hop
-        positions = self.prefix + (self.fixed_frames or frames)
-        state = 4 * steps * self.latent_shape[0] * self.along(first, frames, tokens)
+        frames, along = self.frames(seconds), self.along(first, self.frames(seconds), tokens)
+        samples, sounded, positions = frames * self.codec.hop, self.sounded_frames(frames), self.prefix + along
+        state = 4 * steps * self.latent_width * (self.fixed_frames or frames)
         edit = 8 * steps * max(self.features(place) for place in self.locations(*ATTRIBUTED))
         part = max(branches, min(self.rows_kept, branches * steps))
         saved = size * part * positions * len(self.locations("denoiser.mlp")) * (16 * width + 5 * inner)
         return Cost(
             row=size * branches * positions * (10 * width + 3 * inner) + 4 * state + edit + 4 * samples,
-            decoding=DECODED_LAYERS * DECODED_TOGETHER * sounded * channels * 4,
+            decoding=DECODED_TOGETHER * self.codec.decoding_bytes(sounded),
             waveform=state + 4 * samples,
-            attribution=max(saved, SAVED_LAYERS * 4 * sounded * channels) + 4 * state,
+            attribution=max(saved, self.codec.saved_bytes(sounded)) + 4 * state,
         )
 
     def random_takes(self, prompt: str, seconds: float) -> Takes:
         """One take of random predictions and no sound."""
-        predicted = torch.randn(1, self.denoising_steps, *self.latent_shape, dtype=self.latent_dtype)
+        shape = self.latent_width, self.fixed_frames or self.frames(seconds)
+        predicted = torch.randn(1, self.denoising_steps, *shape, dtype=self.latent_dtype)
         asked = torch.full((1,), seconds, dtype=torch.float64)
         return Takes((prompt,), (0,), {"predicted": predicted, "seconds": asked}, torch.zeros(1, 0))

@@ -239,6 +239,6 @@ class MusicGen(Replaying):
         codes = torch.randint(self.vocab_size, (1, self.n_codebooks, self.frames(seconds)))
         return Takes((prompt,), (0,), {"codes": codes}, torch.zeros(1, 0))
 
-    def text_attention(self, takes: Takes, guidance: float) -> Tensor:
+    def text_attention(self, takes: Takes, sampling: Sampling) -> Tensor:
         """Cross-attention of the prompted branch, mean over heads: (takes, layers, frames, tokens)."""
-        return cross_attention.read(self, takes, guidance)
+        return cross_attention.read(self, takes, sampling.guidance)

@@ -229,11 +229,15 @@ def test_a_trace_holds_every_step_and_comes_back_bit_for_bit(
 def test_attention_to_the_prompt_sums_to_one_or_is_refused(generator: Generator, takes: Takes) -> None:
     if not generator.locations("decoder.cross", "denoiser.cross"):
         with pytest.raises(TonescopeError, match="no cross-attention"):
-            generator.text_attention(takes, GUIDANCE)
+            generator.text_attention(takes, Sampling())
         return
-    found = generator.text_attention(takes, GUIDANCE)
+    try:
+        found = generator.text_attention(takes, Sampling())
+    except TonescopeError as refused:
+        assert "the difference, which is no share of attention" in str(refused)
+        return
     layers = len(generator.locations("decoder.cross", "denoiser.cross"))
-    tokens = generator.token_mask(takes.prompts).shape[1]
+    tokens = generator.read_text(takes.prompts).mask.shape[1]
     assert found.shape == (len(takes), layers, generator.frames_of(takes), tokens)
     assert torch.allclose(found.sum(3), torch.ones(found.shape[:3]), atol=1e-5)
 
