@@ -264,7 +264,9 @@ class WordDriver(BaseModel):
     start: int
     end: int
     known: bool
-    kind: Literal["genre", "instrument", "tempo", "key", "metre", "negated", "era", "mood", "other"] = "other"
+    kind: Literal[
+        "genre", "instrument", "tempo", "key", "metre", "negated", "era", "mood", "lyrics", "structure", "other"
+    ] = "other"
     negates: str | None = None
     in_pieces: bool = False
     exclusions: list[Exclusion] = []
@@ -314,6 +316,14 @@ class Drivers(BaseModel):
     seconds: list[SecondDriver]
 
 
+class SettingSuspect(BaseModel):
+    """A setting that is not what the checkpoint is made to be played with: the first thing to change."""
+
+    name: Literal["denoising steps", "shift", "guidance"]
+    used: float
+    recommended: float
+
+
 class Source(BaseModel):
     """A model or judge as it was used. ``fingerprint`` tells apart weights that share a name."""
 
@@ -338,7 +348,9 @@ class Diagnosis(BaseModel):
     """The whole finding about one prompt: with ``prompt``, ``model``, ``judge``, ``settings`` and what is
     ``intended`` it can be made again.
 
-    ``made`` is the day, ``versions`` those of the libraries that decide what is played.
+    ``recommended`` are the settings that the model is made to be played with, as far as it says, by name, and
+    ``suspects`` those that were others. ``made`` is the day, ``versions`` those of the libraries that decide what is
+    played.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -357,6 +369,8 @@ class Diagnosis(BaseModel):
     blame: Blame
     takes: list[TakeResult]
     drivers: Drivers
+    recommended: dict[str, float] = {}
+    suspects: list[SettingSuspect] = []
     estimated_units: int
     caveats: list[str]
     cost: Cost

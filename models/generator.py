@@ -27,8 +27,8 @@ State = Mapping[str, Tensor]
 @dataclass(frozen=True)
 class Sampling:
     """How takes are drawn. ``top_k`` is always stated: libraries differ in their default. A family ignores what it
-    has no use for, but for a ``negative`` prompt, which guidance steers away from: those that read none refuse it
-    (:class:`ReadsNegative`)."""
+    has no use for, but for a ``negative`` prompt, which guidance steers away from: those that read none refuse it (see
+    :func:`tonescope.models.played_with.check_sampling`)."""
 
     guidance: float = 3.0
     temperature: float = 1.0
@@ -341,34 +341,3 @@ class Encodes(Protocol):
     def encode(self, waveform: Tensor, rate: int, prompt: str) -> Takes:
         """Takes whose state is what (takes, samples) of mono sound at ``rate`` Hz would be made of, to be replayed
         under a prompt. Their waveform is what the codec makes of that."""
-
-
-@runtime_checkable
-class ReadsNegative(Protocol):
-    """The optional part of a generator that can be told what to steer away from: :attr:`Sampling.negative`."""
-
-    def check_negative(self, prompt: str) -> None:
-        """Refuse a negative prompt that is too long."""
-
-
-@runtime_checkable
-class Denoises(Protocol):
-    """The optional part of a generator that denoises, in a number of steps that can be chosen.
-
-    Attributes:
-        denoising_steps: of a generation.
-        shorter_is_cheaper: whether a shorter take costs less; not, where one length is always computed.
-    """
-
-    denoising_steps: int
-    shorter_is_cheaper: bool
-
-    def denoise_in(self, steps: int) -> None:
-        """Play in so many steps from now on; what was measured or recorded before is another model's."""
-
-    def in_steps(self, steps: int) -> Generator:
-        """The same modules, played in so many steps; this generator stays as it is."""
-
-    def nearest_steps(self, steps: int) -> Tensor:
-        """For each of so many steps, the one of this generator's own that is nearest to it in denoising time
-        (steps,)."""

@@ -18,8 +18,9 @@ from tonescope.diagnose.intervene.play import Advance, play
 from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.judging.verdict import hear
 from tonescope.diagnose.schema import Contrast
-from tonescope.models.generator import Denoises, Takes
+from tonescope.models.generator import Takes
 from tonescope.models.judges import listening
+from tonescope.models.played_with import Denoises
 from tonescope.models.units import Location, Unit
 
 Group = tuple[Unit | Location, ...]

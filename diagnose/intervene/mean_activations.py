@@ -145,5 +145,6 @@ def measure(
         "guidance": sampling.guidance,
         "temperature": sampling.temperature,
         "top_k": sampling.top_k,
+        "negative": sampling.negative,
     }
     return MeanActivations({location: total / len(prompts) for location, total in sums.items()}, about)

@@ -27,6 +27,7 @@ from tonescope.diagnose.jobs.caveats import Found, caveats
 from tonescope.diagnose.jobs.contrasting import judged
 from tonescope.diagnose.jobs.interchange_to_verify import interchange_to_verify, too_large_to_put_in
 from tonescope.diagnose.jobs.request import Models, Request
+from tonescope.diagnose.jobs.setting_suspects import recommended_settings, setting_suspects
 from tonescope.diagnose.jobs.verification_plan import Estimates, Interchange, Plan, rows_at_most, words_to_predict
 from tonescope.diagnose.jobs.verification_results import Reading, Results
 from tonescope.diagnose.judging.audio_quality import lost_takes_caveat
@@ -36,7 +37,8 @@ from tonescope.diagnose.judging.intent import Intent, read_intent
 from tonescope.diagnose.judging.reference_clips import clip_caveats, hear_clips
 from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.prompts.leaving_out import without
-from tonescope.diagnose.prompts.phrases import Phrase, phrases_in
+from tonescope.diagnose.prompts.lyrics import phrases_of_song, tags_of
+from tonescope.diagnose.prompts.phrases import Phrase
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress, Stage
 from tonescope.diagnose.schema import Contrast, Cost, Diagnosis, Drivers, ReferenceClips
@@ -141,7 +143,7 @@ def diagnose(
     Raises:
         TonescopeError: the request cannot be met; the message says why.
     """
-    request = request.normalized()
+    request = request.normalized(models.generator)
     request.check(models)
     generator, judge = models.generator, models.judge
     context = Context(generator, judge, means, request.sampling, request.settings.seconds)
@@ -150,8 +152,8 @@ def diagnose(
         request,
         models,
         context,
-        intent=read_intent(request.prompt, judge, models.taxonomy, request.intended),
-        words=phrases_in(request.prompt, text),
+        intent=read_intent(tags_of(request.prompt, text), judge, models.taxonomy, request.intended),
+        words=phrases_of_song(request.prompt, text),
         tokens=text.mask.shape[1],
         clock=Clock({name: share for name, share, _ in STAGES}, progress),
         announce=announce,
@@ -379,6 +381,8 @@ def _conclude(run: _Run) -> Diagnosis:
         blame=place_blame(finding, models.generator, models.judge),
         takes=provenance.takes(run.takes, run.posterior, run.found.metric, labels, asked),
         drivers=drivers,
+        recommended=recommended_settings(models.generator),
+        suspects=setting_suspects(models.generator, request.sampling),
         estimated_units=run.found.count,
         caveats=[*run.notes, *told],
         cost=run.cost,

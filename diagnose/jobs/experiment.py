@@ -186,7 +186,8 @@ def run(
     Raises:
         TonescopeError: the request cannot be met; the message says why.
     """
-    request, settings = request.normalized(), request.settings
+    request = request.normalized(models.generator)
+    settings = request.settings
     context = Context(models.generator, models.judge, means, request.sampling, settings.seconds)
     bench = _Bench(request, edit, source, models, context)
     bench.check()

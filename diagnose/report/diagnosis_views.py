@@ -10,6 +10,7 @@ from tonescope.diagnose.report import (
     next_steps,
     plots,
     sentences,
+    settings_view,
     shared_views,
     unit_views,
     why,
@@ -66,8 +67,10 @@ def views(diagnosis: Diagnosis, evidence: Evidence) -> list[View]:
 
 def told_first(diagnosis: Diagnosis) -> list[View]:
     """What everybody wants to know, but for the sound."""
+    settings = settings_view.view(diagnosis)
     return [
         verdict(diagnosis.prompt, diagnosis.verdict),
+        *([settings] if settings else []),
         View("why", sentences.contrast(diagnosis), why.why(diagnosis), depth="first"),
         View("next", "What to try next", commands=next_steps.next_steps(diagnosis), depth="first"),
     ]

@@ -24,8 +24,9 @@ from tonescope.diagnose.intervene.recording import source_bytes
 from tonescope.diagnose.runtime.out_of_memory import RAN_OUT as RAN_OUT
 from tonescope.diagnose.runtime.out_of_memory import ran_out as ran_out
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Denoises, Takes, read_takes
+from tonescope.models.generator import Takes, read_takes
 from tonescope.models.hooks import hooked, read
+from tonescope.models.played_with import Denoises
 from tonescope.models.sites import ATTRIBUTED
 from tonescope.models.units import Location, Unit
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from tonescope.models.errors import TonescopeError
 from tonescope.models.families.ace_step.ace_step_blocks import LACKS, PATHS
 from tonescope.models.families.ace_step.tags_and_lyrics import TagsAndLyrics, silent_context
 from tonescope.models.families.diffusion import oobleck
@@ -22,9 +23,10 @@ from tonescope.models.families.diffusion.latent_places import Parts
 from tonescope.models.families.diffusion.solver import FlowSolver
 from tonescope.models.families.text_encoders import TEXT_PATHS
 from tonescope.models.generator import Sampling, Text
+from tonescope.models.played_with import Recommended
 
 TURBO_STEPS, TURBO_SHIFT = 8, 3.0
-BASE_STEPS, BASE_SHIFT = 50, 1.0
+BASE_STEPS, BASE_SHIFT, BASE_GUIDANCE = 50, 1.0, 7.0
 LONGEST_SECONDS = 600.0  # as much silence as it comes with
 CAVEAT = (
     "{} reads tags, and as lyrics what stands from the first part of a song in brackets on ([verse]); units of the "
@@ -76,10 +78,25 @@ class AceStep(LatentDiffusion):
         self.solver = FlowSolver(scheduler, steps, partial(shifted_sigmas, shift=self.shift))
         self.patch, self.longest_seconds = int(config.patch_size), LONGEST_SECONDS
         self.caveat = CAVEAT.format(name)
+        self.recommended = Recommended(1.0 if self.turbo else BASE_GUIDANCE, steps, self.shift)
         networks = self.model
         self.reader = TagsAndLyrics(
             networks.text_encoder, networks.condition_encoder, tokenizer, self.codec.frame_rate, name
         )
+
+    @property
+    def played_with(self) -> Recommended:
+        """Steps and shift."""
+        return Recommended(steps=self.denoising_steps, shift=self.shift)
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Refuse a negative prompt, and guidance of a turbo, which has it in its weights."""
+        super().check_sampling(sampling)
+        if self.turbo and sampling.guidance > 1:
+            raise TonescopeError(
+                f"{self.name} is a turbo, which has guidance in its weights and is played without; ask for a guidance "
+                "of 1, or leave it out."
+            )
 
     def fingerprint(self) -> str:
         """Tells apart models that share a name, and what they are played with."""

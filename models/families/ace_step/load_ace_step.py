@@ -98,6 +98,5 @@ def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str 
         name,
         lambda: AceStep(model.to(device), tokenizer, scheduler, name, folder=own, **asked),  # type: ignore[arg-type]
     )
-    if "longest_seconds" in about.model_fields_set:
-        made.longest_seconds = min(made.longest_seconds, about.longest_seconds)
+    made.told_by(about)
     return made

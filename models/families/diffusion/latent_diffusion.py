@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,7 +13,10 @@ from tonescope.models.anatomy import Key
 from tonescope.models.families.diffusion import attention_maps
 from tonescope.models.families.diffusion.denoising import DECODED_TOGETHER, Denoising
 from tonescope.models.families.diffusion.latent_places import Parts
+from tonescope.models.families.diffusion.negative_prompts import NegativePrompts
 from tonescope.models.generator import Cost, Sampling, Takes
+from tonescope.models.metadata import Metadata
+from tonescope.models.played_with import Recommended, reads_no_negative
 from tonescope.models.sites import ATTRIBUTED
 from tonescope.models.units import Location
 
@@ -30,6 +34,9 @@ class LatentDiffusion(Denoising):
     """
 
     longest_seconds: float
+    recommended: Recommended
+    negatives: NegativePrompts | None = None
+    """What guidance steers away from, where the family reads that."""
     caveat = ""
     attention_parts = ("to_q", "to_k")
     """Modules of a cross-attention that give queries and keys as they are compared."""
@@ -58,6 +65,25 @@ class LatentDiffusion(Denoising):
         """Play in so many steps from now on."""
         super().denoise_in(steps)
         self.description = self._described()
+
+    @property
+    def played_with(self) -> Recommended:
+        """In how many steps."""
+        return Recommended(steps=self.denoising_steps)
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Refuse a negative prompt where there is no place for one, or that is too long."""
+        if sampling.negative and self.negatives is None:
+            raise reads_no_negative(self.name)
+        if sampling.negative and self.negatives is not None:
+            self.negatives.read(sampling.negative)
+
+    def told_by(self, about: Metadata) -> None:
+        """What a folder says of itself: how long it can play, and with what guidance."""
+        if "longest_seconds" in about.model_fields_set:
+            self.longest_seconds = min(self.longest_seconds, about.longest_seconds)
+        if about.guidance is not None:
+            self.recommended = replace(self.recommended, guidance=about.guidance)
 
     def token_mask(self, prompts: Sequence[str]) -> Tensor:
         """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""

@@ -106,6 +106,5 @@ def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str 
     made: StableAudio = attempt(
         name, lambda: StableAudio(model.to(device), tokenizer, scheduler, name, steps=steps, folder=own)
     )
-    if "longest_seconds" in about.model_fields_set:
-        made.longest_seconds = min(made.longest_seconds, about.longest_seconds)
+    made.told_by(about)
     return made

@@ -21,8 +21,9 @@ from tonescope.models.families.diffusion.solver import SdeSolver
 from tonescope.models.families.stable_audio.blocks import LACKS, PATHS
 from tonescope.models.families.text_encoders import TEXT_PATHS
 from tonescope.models.generator import Sampling, Text
+from tonescope.models.played_with import Recommended
 
-STEPS = 100  # as the pipeline has it by default
+STEPS, GUIDANCE = 100, 7.0  # as the pipeline has them by default
 CAVEAT = (
     "{} always computes {:.1f} s and plays the beginning of them; time and length are one position before the audio, "
     "where units are neither estimated nor muted."
@@ -68,10 +69,7 @@ class StableAudio(LatentDiffusion):
         project = self.model.projection_model.text_projection
         self.reader = PaddedPrompts(self.model.text_encoder, tokenizer, project, name)
         self.negatives = NegativePrompts(self.reader)
-
-    def check_negative(self, prompt: str) -> None:
-        """Refuse a negative prompt that is too long."""
-        self.negatives.read(prompt)
+        self.recommended = Recommended(GUIDANCE, steps)
 
     @property
     def latent_width(self) -> int:

@@ -23,6 +23,7 @@ from tonescope.models.families.diffusion.solver import FlowSolver
 from tonescope.models.families.stable_audio_3.stable_audio_3_blocks import LACKS, PATHS
 from tonescope.models.families.text_encoders import TEXT_PATHS
 from tonescope.models.generator import Sampling, Takes, Text
+from tonescope.models.played_with import Recommended
 from tonescope.models.units import Location
 
 DISTILLED_STEPS, BASE_STEPS = 8, 100  # as the pipeline has them by default
@@ -76,6 +77,7 @@ class StableAudio3(LatentDiffusion):
         longest = min(int(tokenizer.model_max_length), LONGEST_PROMPT)
         self.reader = PaddedPrompts(self.model.text_encoder, tokenizer, None, name, longest=longest)
         self.negatives = NegativePrompts(self.reader)
+        self.recommended = Recommended(1.0 if self.distilled else None, steps)
 
     def _codec(self) -> Same:
         return Same(self.model.vae)
@@ -94,10 +96,6 @@ class StableAudio3(LatentDiffusion):
     def latent_width(self) -> int:
         """Width of what is denoised."""
         return int(self.model.transformer.config.io_channels)
-
-    def check_negative(self, prompt: str) -> None:
-        """Refuse a negative prompt that is too long."""
-        self.negatives.read(prompt)
 
     def told(self, text: Text, seconds: Tensor, sampling: Sampling) -> Told:
         """Prompt and seconds, and which of that is no padding: the denoiser has a state of its own for that.
