@@ -8,7 +8,7 @@ from tonescope.diagnose.prompts.phrases import Phrase, phrases_in
 from tonescope.models.generator import Text
 
 _LINES = regex.compile(r"\[[^\]\n]*\]|[^\[\n]+")
-VOICES = ("vocal", "voice", "sing", "choir", "cappella", "rap", "lyric")
+VOICES = regex.compile(r"vocal|voice|\b(?:sing|choir|a cappella|rap)|lyric", regex.IGNORECASE)
 """What labels of a judge that hears voices speak of."""
 
 
@@ -45,4 +45,4 @@ def _line(prompt: str, start: int, end: int, spans: tuple[tuple[int, int], ...])
 
 def hears_voices(labels: tuple[str, ...]) -> bool:
     """Whether some label of a judge speaks of voices."""
-    return any(word in label.lower() for label in labels for word in VOICES)
+    return any(VOICES.search(label) for label in labels)

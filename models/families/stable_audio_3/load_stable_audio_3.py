@@ -102,7 +102,8 @@ def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str 
 
 
 def _check_levels(found: PipelineFolder) -> None:
-    """Raise :class:`TonescopeError` for a codec of several levels: its places would have no one number each."""
+    """Raise :class:`~tonescope.models.errors.TonescopeError` for a codec of several levels, whose places have no one
+    number each."""
     strides = found.parts["vae"].config.__dict__.get("encoder_strides")
     if not (isinstance(strides, list) and len(strides) == 1 and isinstance(strides[0], int) and strides[0] > 0):
         raise found.refuse(
@@ -112,7 +113,7 @@ def _check_levels(found: PipelineFolder) -> None:
 
 
 def _check_longest(found: PipelineFolder) -> None:
-    """Raise :class:`TonescopeError` for a longest duration that is none."""
+    """Raise :class:`~tonescope.models.errors.TonescopeError` for a longest duration that is none."""
     longest = found.parts["duration_embedder"].config.__dict__.get("max_val")
     if isinstance(longest, bool) or not isinstance(longest, int | float) or not 0 < longest <= LONGEST_SECONDS:
         raise found.refuse(
