@@ -37,7 +37,7 @@ def other_prompts(contrast: Contrast, count: int = 4) -> tuple[str, ...]:
     return tuple(free[::step][:count])
 
 
-def sources(context: Context, takes: Takes, targets: Group, prompt: str) -> list[SourceActivations]:
+def sources(context: Context, takes: Takes, targets: Sequence[Unit | Location], prompt: str) -> list[SourceActivations]:
     """What some units, or everything at some locations, do in ``takes``, one object a take, as it can be put into takes
     of ``prompt`` that are as long.
 
@@ -58,7 +58,7 @@ def sources(context: Context, takes: Takes, targets: Group, prompt: str) -> list
     ]
 
 
-def takes_that_fit(context: Context, takes: Takes, targets: Group) -> int:
+def takes_that_fit(context: Context, takes: Takes, targets: Sequence[Unit | Location]) -> int:
     """Of how many takes the activations of some targets may be kept at a time; 0 where those of one are too many."""
     each = source_bytes(context.generator, targets, context.guidance, context.generator.frames_of(takes))
     return min(len(takes), context.batches.source_bytes // max(each, 1))

@@ -76,7 +76,7 @@ class Coefficients:
         """Which addend each line has (lines,); factors (addends, 1, 1, features); and addends (addends, steps, along,
         features), where those are small."""
         if self._ready is None:
-            place = {"device": self.generator.device, "dtype": self.generator.activation_dtype(self.location)}
+            device, dtype = self.generator.device, self.generator.activation_dtype(self.location)
             steps, along = (max(put.shape[axis] for put in self._addends) for axis in (0, 1))
             size = 4 * len(self._addends) * steps * along * len(self.columns)
             stacked = None
@@ -85,9 +85,9 @@ class Coefficients:
                 for index, put in enumerate(self._addends):
                     put = put.expand(-1, along, -1) if put.shape[1] == 1 else put
                     stacked[index, :, : put.shape[1]] = put
-                stacked = stacked.to(**place)
+                stacked = stacked.to(device, dtype)
             of_line = torch.tensor(self._of_line, dtype=torch.long, device=self.generator.device)
-            self._ready = of_line, torch.stack(self._factors)[:, None, None].to(**place), stacked
+            self._ready = of_line, torch.stack(self._factors)[:, None, None].to(device, dtype), stacked
         return self._ready
 
     def applied(self, before: Tensor, lines: Tensor, when: slice, positions: Tensor) -> Tensor:

@@ -151,7 +151,7 @@ def test_a_quick_diagnosis_of_a_song_tells_lyrics_from_tags(ace_step: tuple[str,
     [
         ("ace", ("--negative-prompt", "piano"), "cannot be told what to steer away from"),
         ("musicgen", ("--negative-prompt", "piano"), "cannot be told what to steer away from"),
-        ("stable", ("--negative-prompt", " "), "negative prompt"),
+        ("stable", ("--negative-prompt", " "), "--negative-prompt was given nothing"),
         ("stable", ("--shift", "2"), "has no shift to choose"),
         ("ace", ("--shift", "0"), "ask for 0.1 to 100"),
     ],

@@ -54,6 +54,8 @@ class AceStep(LatentDiffusion):
         folder: where it was loaded from, if that is a folder.
     """
 
+    solver: FlowSolver
+    reader: TagsAndLyrics
     order = ("cond", "uncond")
     prefix = 0
     attention_parts = ("norm_q", "norm_k")
@@ -69,7 +71,8 @@ class AceStep(LatentDiffusion):
         shift: float | None = None,
         folder: Path | None = None,
     ) -> None:
-        config: Any = model.transformer.config
+        networks: Any = model
+        config = networks.transformer.config
         self.turbo = bool(config.is_turbo or config.model_version == "turbo")
         self.shift = shift or (TURBO_SHIFT if self.turbo else BASE_SHIFT)
         steps = steps or (TURBO_STEPS if self.turbo else BASE_STEPS)
@@ -79,7 +82,6 @@ class AceStep(LatentDiffusion):
         self.patch, self.longest_seconds = int(config.patch_size), LONGEST_SECONDS
         self.caveat = CAVEAT.format(name)
         self.recommended = Recommended(1.0 if self.turbo else BASE_GUIDANCE, steps, self.shift)
-        networks = self.model
         self.reader = TagsAndLyrics(
             networks.text_encoder, networks.condition_encoder, tokenizer, self.codec.frame_rate, name
         )

@@ -21,7 +21,7 @@ from tonescope.models.families.diffusion.latent_places import LatentPlaces
 from tonescope.models.families.diffusion.prompted_rows import prompted_rows
 from tonescope.models.families.diffusion.solver import Solver
 from tonescope.models.families.diffusion.step_noise import step_noise
-from tonescope.models.generator import Replay, Sampling, Takes, Text, read_takes
+from tonescope.models.generator import Replay, Sampling, Takes, Text
 from tonescope.models.hooks import Hook, hooked
 from tonescope.models.units import Location
 
@@ -74,6 +74,14 @@ class Denoising(LatentPlaces):
     def read_text(self, prompts: Sequence[str], seconds: float | None = None) -> Text:
         """Encode prompts as the denoiser is told them, for takes of so many seconds."""
         return self.reader.read(prompts, seconds)
+
+    def _read(self, takes: Takes) -> Text:
+        """The prompts of finished takes."""
+        return self.read_text(takes.prompts, self.frames_of(takes) / self.codec.frame_rate)
+
+    def batches(self, prompts: Sequence[str]) -> list[list[int]]:
+        """Rows that may share a batch: all, where prompts are padded to one length."""
+        return [list(range(len(prompts)))]
 
     def denoise_in(self, steps: int) -> None:
         """Play in so many steps from now on; what was measured or recorded before is another model's."""
@@ -168,7 +176,7 @@ class Denoising(LatentPlaces):
         asked = torch.full((len(seeds),), seconds, dtype=torch.float64)
         found: list[tuple[Tensor, Tensor]] = []
         with hooked(hooks), self.working_on(None):
-            text = self.read_text(prompts, frames / self.frame_rate)
+            text = self.read_text(prompts, frames / self.codec.frame_rate)
             for group in groups:
                 rows = None if len(groups) == 1 else torch.tensor(group)
                 with self.working_on(rows):
@@ -232,7 +240,7 @@ class Denoising(LatentPlaces):
         steps, guide = self.solver.steps, self.guide(sampling.guidance)
         count = min(steps, max(1, passes * ASKED_A_PASS))
         asked = {int(step) for step in torch.linspace(0, steps - 1, count).round()} if count > 1 else {0}
-        told = self.told(read_takes(self, takes), takes.state["seconds"], sampling)
+        told = self.told(self._read(takes), takes.state["seconds"], sampling)
         path, before = self.trajectory(takes)[:, :-1], takes.state["predicted"].to(self.device, self.latent_dtype)
         skips, outs = self.by_step(self.solver.skips), self.by_step(self.solver.outs)
         finished, change = skips * path + outs * before, torch.zeros((), device=self.device, dtype=self.latent_dtype)
@@ -265,7 +273,7 @@ class Denoising(LatentPlaces):
 
     def run(self, takes: Takes, sampling: Sampling, locations: Iterable[Location]) -> Text:
         """Pass finished takes once through the networks that the locations are in, for the hooks there."""
-        sites, text = {(location.network, location.name) for location in locations}, read_takes(self, takes)
+        sites, text = {(location.network, location.name) for location in locations}, self._read(takes)
         if any(network == "denoiser" for network, _ in sites):
             self.replay(takes, text, sampling)
         if any(network == "codec" for network, _ in sites):

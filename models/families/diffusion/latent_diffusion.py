@@ -89,10 +89,6 @@ class LatentDiffusion(Denoising):
         """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""
         return self.reader.mask(prompts)
 
-    def batches(self, prompts: Sequence[str]) -> list[list[int]]:
-        """All rows may share a batch: prompts are padded to one length."""
-        return [list(range(len(prompts)))]
-
     def text_attention(self, takes: Takes, sampling: Sampling) -> Tensor:
         """Cross-attention of the prompted branch, mean over heads and steps: (takes, layers, frames, tokens)."""
         return attention_maps.read(self, takes, sampling)

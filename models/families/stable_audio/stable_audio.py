@@ -48,6 +48,8 @@ class StableAudio(LatentDiffusion):
         folder: where it was loaded from, if that is a folder.
     """
 
+    negatives: NegativePrompts
+
     def __init__(
         self,
         model: Parts,

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +54,8 @@ class StableAudio3(LatentDiffusion):
         steps: denoising steps of a generation; absent, as the pipeline has them.
         folder: where it was loaded from, if that is a folder.
     """
+
+    negatives: NegativePrompts
 
     def __init__(
         self,
@@ -130,7 +131,3 @@ class StableAudio3(LatentDiffusion):
             f"each head of {self.name} looks at the prompt twice and takes the difference, which is no share of "
             "attention; look at what leaving out each word does instead."
         )
-
-    def batches(self, prompts: Sequence[str]) -> list[list[int]]:
-        """All rows may share a batch: prompts are padded to one length."""
-        return [list(range(len(prompts)))]

@@ -23,7 +23,7 @@ from tests.diagnose.causes.boolean_trials import (
 from tests.diagnose.causes.known_cause import BYSTANDER, CONTRAST, FIRST, PLAYS, PROMPT, READER, READS, known
 from tonescope.diagnose.causes import interchange
 from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest, other_prompts, sources
-from tonescope.diagnose.causes.muting_trials import MutingTrials
+from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import PROMPTS
 from tonescope.diagnose.intervene.play import play
@@ -183,7 +183,7 @@ def _bounded(takes_at_once: float) -> tuple[Interchanges, Interchanges]:
 @pytest.mark.parametrize("takes_at_once", [1, 2.5])
 def test_what_is_too_large_at_once_is_put_in_piece_by_piece(takes_at_once: float) -> None:
     whole, pieces = _bounded(takes_at_once)
-    groups = [(PLAYS,), (FIRST,), (FIRST, PLAYS)]
+    groups: list[Group] = [(PLAYS,), (FIRST,), (FIRST, PLAYS)]
     for one, other in zip(whole.measure(groups), pieces.measure(groups), strict=True):
         assert one.heard == other.heard and not other.too_large
         assert one.margins == {seed: pytest.approx(margin, abs=1e-4) for seed, margin in other.margins.items()}

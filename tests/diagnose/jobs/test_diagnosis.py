@@ -190,7 +190,7 @@ def test_words_are_predicted_in_the_takes_they_were_chosen_by(
         ("house", 0, 0),
     ]
     assert given[3] == found.contrast
-    assert given[0].sampling == Sampling(QUICK.guidance, temperature=0.9, top_k=40)
+    assert given[0].sampling == Sampling(3.0, temperature=0.9, top_k=40)
 
 
 def test_a_judge_of_one_sound_world_warns_of_clips_from_elsewhere() -> None:

@@ -40,7 +40,8 @@ def test_when_it_is_decided_is_a_sentence(flips: tuple[tuple[int, int], ...], sa
     made = with_cuts(*flips)
     assert made.drivers.group is not None
     view = denoising_time.view(made, made.drivers.group)
-    assert view is not None and view.sentences[0][0].startswith(says), view.sentences
+    assert view is not None
+    assert view.sentences[0][0].startswith(says), view.sentences
     assert len(view.tables[0].rows) == 7 and view.tables[0].rows[1] == ("from step 12 on", f"{flips[0][0]} of 4")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,11 @@ def test_its_steps_and_guidance_are_those_that_it_is_made_for(folder: Path) -> N
     assert (loaded.denoising_steps, usual_guidance(loaded)) == (DISTILLED_STEPS, 1.0)
     set_field(folder / "scheduler", "stochastic_sampling", False, "scheduler_config.json")
     loaded = load_generator(str(folder))
+    assert isinstance(loaded, StableAudio3)
     assert (loaded.denoising_steps, usual_guidance(loaded)) == (BASE_STEPS, 3.0)  # it does not say
     (folder / "tonescope.json").write_text('{"guidance": 5.0, "denoising_steps": 20}')
     loaded = load_generator(str(folder))
+    assert isinstance(loaded, StableAudio3)
     assert (loaded.denoising_steps, usual_guidance(loaded)) == (20, 5.0)
 
 
@@ -144,6 +147,5 @@ def test_case_a_diffusers_that_is_too_old_is_named(folder: Path, monkeypatch: py
 
 
 def test_it_needs_no_torchsde(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    find = pipeline_folder.find_spec
-    monkeypatch.setattr(pipeline_folder, "find_spec", lambda name: None if name == "torchsde" else find(name))
+    monkeypatch.setattr(pipeline_folder, "find_spec", lambda name: None if name == "torchsde" else find_spec(name))
     assert load_generator(str(saved)).name == str(saved)
