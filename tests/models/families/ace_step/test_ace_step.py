@@ -13,10 +13,12 @@ from tests.models.families.ace_step import tiny_ace_step
 from tests.models.ruined import refused, set_field
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.ace_step.ace_step import BASE_GUIDANCE, BASE_STEPS, TURBO_STEPS, AceStep
+from tonescope.models.families.ace_step.ace_step_outline import outline
 from tonescope.models.families.ace_step.tags_and_lyrics import TIMBRE, lyrics_from
 from tonescope.models.generator import Sampling, read_takes
-from tonescope.models.loading import load_generator
+from tonescope.models.loading import check_places, load_generator
 from tonescope.models.played_with import usual_guidance
+from tonescope.models.sites import SITES, Site
 
 TAGS, LYRICS = ("smooth jazz with piano", "fast techno"), ("[verse] fast drums a song", "[chorus]\na house\nwith music")
 PROMPTS, SEEDS = [f"{tags}\n{lyrics}" for tags, lyrics in zip(TAGS, LYRICS, strict=True)], [3, 4]
@@ -174,3 +176,22 @@ def test_a_part_alone_is_no_generator(saved: Path, part: str) -> None:
 def test_numbers_that_weights_do_not_bear_out(folder: Path, part: str, field: str, value: Any, told: str) -> None:
     set_field(folder / part, field, value)
     refuse(folder, part, told)
+
+
+@pytest.mark.parametrize("site", SITES, ids=lambda site: site.key)
+def test_what_files_tell_is_what_the_model_has(saved: Path, site: Site) -> None:
+    told, made = outline(saved, "tiny"), tiny_ace_step.generator()
+    key, places = (site.network, site.name), made.locations(site.key)
+    assert told.layers.get(key, 0) == len(places)
+    if site.network != "codec":
+        assert [told.units.get(key)] * len(places) == [made.units(place) for place in places]
+
+
+@pytest.mark.parametrize("name", ["decoder.0.mlp", "denoiser.9.mlp", "denoiser.1.mlp:999", "text.2.self"])
+def test_case_a_wrong_place_is_refused_from_the_files_in_the_words_of_the_model(saved: Path, name: str) -> None:
+    loaded = load_generator(str(saved))
+    with pytest.raises(TonescopeError) as early:
+        check_places([name], str(saved))
+    with pytest.raises(TonescopeError) as late:
+        (loaded.unit if ":" in name else loaded.location)(name)
+    assert str(early.value) == str(late.value)

@@ -17,9 +17,11 @@ from tests.models.ruined import refused, set_field
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.diffusion import pipeline_folder
 from tonescope.models.families.stable_audio_3.stable_audio_3 import BASE_STEPS, DISTILLED_STEPS, StableAudio3
+from tonescope.models.families.stable_audio_3.stable_audio_3_outline import outline
 from tonescope.models.generator import Sampling
-from tonescope.models.loading import load_generator
+from tonescope.models.loading import check_places, load_generator
 from tonescope.models.played_with import usual_guidance
+from tonescope.models.sites import SITES, Site
 from tonescope.models.units import Location
 
 PROMPTS, SEEDS, WEIGHTS = ["smooth jazz with piano", "fast techno"], [3, 4], "diffusion_pytorch_model.safetensors"
@@ -149,3 +151,22 @@ def test_case_a_diffusers_that_is_too_old_is_named(folder: Path, monkeypatch: py
 def test_it_needs_no_torchsde(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_folder, "find_spec", lambda name: None if name == "torchsde" else find_spec(name))
     assert load_generator(str(saved)).name == str(saved)
+
+
+@pytest.mark.parametrize("site", SITES, ids=lambda site: site.key)
+def test_what_files_tell_is_what_the_model_has(saved: Path, site: Site) -> None:
+    told, made = outline(saved, "tiny"), tiny_audio.generator()
+    key, places = (site.network, site.name), made.locations(site.key)
+    assert told.layers.get(key, 0) == len(places)
+    if site.network != "codec":
+        assert [told.units.get(key)] * len(places) == [made.units(place) for place in places]
+
+
+@pytest.mark.parametrize("name", ["decoder.0.mlp", "denoiser.9.mlp", "denoiser.1.mlp:999", "text.2.self"])
+def test_case_a_wrong_place_is_refused_from_the_files_in_the_words_of_the_model(saved: Path, name: str) -> None:
+    loaded = load_generator(str(saved))
+    with pytest.raises(TonescopeError) as early:
+        check_places([name], str(saved))
+    with pytest.raises(TonescopeError) as late:
+        (loaded.unit if ":" in name else loaded.location)(name)
+    assert str(early.value) == str(late.value)
