@@ -26,7 +26,7 @@ from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
 from tonescope.diagnose.jobs.contrasting import judged
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.intent import read_intent
-from tonescope.diagnose.prompts.phrases import phrases_in
+from tonescope.diagnose.prompts.lyrics import phrases_of_song, tags_of
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress
 from tonescope.diagnose.schema import Contrast, Source, TakeResult, Trial
@@ -191,7 +191,8 @@ def run(
     context = Context(models.generator, models.judge, means, request.sampling, settings.seconds)
     bench = _Bench(request, edit, source, models, context)
     bench.check()
-    intent = read_intent(request.prompt, models.judge, models.taxonomy)
+    text = models.generator.read_text([request.prompt], settings.seconds)
+    intent = read_intent(tags_of(request.prompt, text), models.judge, models.taxonomy)
     clock = Clock(STAGES, progress)
     prompts = (request.prompt, source or request.prompt)
     tokens = max(models.generator.read_text([words], settings.seconds).mask.shape[1] for words in prompts)
@@ -214,7 +215,7 @@ def run(
     bytes_played = fits.each * min(fits.rows, takes_each * settings.takes)
     with clock.stage("play edited", bytes_played, clock.timings["play untouched"] * takes_each) as advance:
         played = verify(context, contrast, request.prompt, seeds.test, variants, advance=advance)
-        words = phrases_in(request.prompt, models.generator.read_text([request.prompt]))
+        words = phrases_of_song(request.prompt, text)
         played = with_tracks(context, played, phrases=words, targets=edit.targets, shown=(EDITED, CONTROL))
     if progress:
         progress("done", 1.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +51,9 @@ class PipelineOutline:
 
     def _units(self, site: str, part: str, path: str, config: Mapping[str, Any], header: headers.Header) -> int:
         if site in ("self", "cross"):
-            found: Any = reduce(
-                lambda inside, field: inside.get(field) if isinstance(inside, dict) else None,
-                self.heads[part].split("."),
-                config,
-            )
+            found: Any = config
+            for field in self.heads[part].split("."):
+                found = found.get(field) if isinstance(found, dict) else None
             return found if type(found) is int else 0
         if site == "mlp":
             shape = header.shapes.get(f"{path}.weight", ())

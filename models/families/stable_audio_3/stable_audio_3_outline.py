@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from tonescope.models.families.text_encoders import TEXT_PATHS
 from tonescope.models.outline import Outline
 
 
-def _codec_layers(config: dict[str, Any]) -> int | None:
+def _codec_layers(config: Mapping[str, Any]) -> int | None:
     depths = config.get("encoder_transformer_depths")
     first = depths[0] if isinstance(depths, list) and depths else None
     return first if type(first) is int and first > 0 else None
