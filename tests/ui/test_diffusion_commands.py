@@ -11,7 +11,6 @@ from typer.testing import CliRunner, Result
 
 from tests.models.families.ace_step import tiny_ace_step
 from tests.models.families.stable_audio import tiny_stable_audio as tiny_audio
-from tests.models.families.stable_audio_3 import tiny_stable_audio_3
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.ui.cli import app
 
@@ -109,6 +108,9 @@ def test_a_diagnosis_searches_the_denoiser_and_the_text_encoder(pipeline: tuple[
 
 @pytest.fixture(scope="module")
 def stable_audio_3(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, Path]) -> tuple[str, str]:
+    pytest.importorskip("diffusers", minversion="0.40")
+    from tests.models.families.stable_audio_3 import tiny_stable_audio_3
+
     return str(tiny_stable_audio_3.save(tmp_path_factory.mktemp("sa3") / "model")), str(folders[1])
 
 

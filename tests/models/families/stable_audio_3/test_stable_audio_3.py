@@ -12,7 +12,6 @@ import torch
 from diffusers.schedulers import scheduling_flow_match_euler_discrete as flow
 from safetensors.torch import load_file, save_file
 
-from tests.models.families.stable_audio_3 import tiny_stable_audio_3 as tiny_audio
 from tests.models.ruined import refused, set_field
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.diffusion import pipeline_folder
@@ -23,6 +22,9 @@ from tonescope.models.loading import check_places, load_generator
 from tonescope.models.played_with import usual_guidance
 from tonescope.models.sites import SITES, Site
 from tonescope.models.units import Location
+
+pytest.importorskip("diffusers", minversion="0.40")
+from tests.models.families.stable_audio_3 import tiny_stable_audio_3 as tiny_audio
 
 PROMPTS, SEEDS, WEIGHTS = ["smooth jazz with piano", "fast techno"], [3, 4], "diffusion_pytorch_model.safetensors"
 

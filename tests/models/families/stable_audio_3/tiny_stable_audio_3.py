@@ -39,7 +39,7 @@ def parts(seed: int = 0, *, distilled: bool = True) -> dict[str, Any]:
         num_key_value_heads=2,
         head_dim=8,
         query_pre_attn_scalar=8,
-        sliding_window=8,
+        sliding_window=32,  # no position sees padding alone
         max_position_embeddings=64,
         attn_implementation="eager",
     )
