@@ -146,7 +146,7 @@ def diagnosis(bench: Bench, *, takes: int = 1, limit: float | None = None) -> tu
     request, models, means = Request(PROMPT, settings), Models(generator, judge, taxonomy), zero_means(generator)
     with Peak.watched() as peak:
         result, _ = diagnose(request, models, means)
-    decoding_bytes = generator.cost(seconds, 0, settings.guidance).decoding
+    decoding_bytes = generator.cost(seconds, 0, settings.guidance or 3.0).decoding
     return max(result.cost.generation_gib * GIB, result.cost.attribution_gib * GIB, decoding_bytes), peak
 
 

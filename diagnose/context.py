@@ -20,10 +20,12 @@ class Batches:
     Attributes:
         played: rows of a generation.
         attributed: takes in a pass with gradients, or in a pass of a prediction.
+        source_bytes: bytes of activations, to be put into other takes, that are kept at a time.
     """
 
     played: int = 48
     attributed: int = 4
+    source_bytes: int = 4 * 2**30
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,12 @@ class Context:
             raise TonescopeError("nothing can be judged without a judge; give the context one.")
         return self.judge
 
-    def with_batches(self, *, played: int | None = None, attributed: int | None = None) -> Context:
+    def with_batches(
+        self, *, played: int | None = None, attributed: int | None = None, source_bytes: int | None = None
+    ) -> Context:
         """The same context with other batch sizes; those that are ``None`` stay."""
-        sizes = Batches(played or self.batches.played, attributed or self.batches.attributed)
+        had = self.batches
+        sizes = Batches(played or had.played, attributed or had.attributed, source_bytes or had.source_bytes)
         return replace(self, batches=sizes)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
@@ -35,9 +35,17 @@ Seed = Annotated[
     Field(description="Seed of the first take; the others count up from it."),
 ]
 Guidance = Annotated[
-    float,
+    float | None,
     Range(1, 20, "a guidance of {} cannot be used", "1 is none, 3 is usual"),
-    Field(description="How strongly the text steers (classifier-free guidance)."),
+    Field(
+        description="How strongly the text steers (classifier-free guidance; default: what the model is made for, "
+        "else 3)."
+    ),
+]
+NegativePrompt = Annotated[
+    str | None,
+    Flag("--negative-prompt", metavar="TEXT"),
+    Field(description="What guidance steers away from, in models that read such a prompt."),
 ]
 Temperature = Annotated[
     float,
@@ -81,7 +89,8 @@ class Settings(BaseModel):
     takes: TakeCount = 4
     seconds: Seconds = 4.0
     seed: Seed = 1
-    guidance: Guidance = 3.0
+    guidance: Guidance = None
+    negative: NegativePrompt = None
     temperature: Temperature = 1.0
     top_k: TopK = 250
     foil: Foil = None
@@ -135,6 +144,10 @@ class Settings(BaseModel):
     ] = ()
     memory_gib: MemoryGib = None
 
+    def for_guidance(self, usual: float) -> Self:
+        """The same with the guidance that is ``usual`` for a model, where none was asked for."""
+        return self if self.guidance is not None else self.model_copy(update={"guidance": usual})
+
     @property
     def gradient_options(self) -> tuple[int, int]:
         """Smoothgrad samples of a take, and rollout steps."""
@@ -171,6 +184,8 @@ def check_prompt(prompt: str, what: str = "prompt") -> None:
 def check(prompt: str, settings: Settings) -> None:
     """Raise :class:`TonescopeError` for a prompt or settings that no model could meet."""
     check_prompt(prompt)
+    if settings.negative is not None:
+        check_prompt(settings.negative, "negative prompt")
     check_ranges(settings)
     if 1 in settings.doses or len(set(settings.doses)) < len(settings.doses):
         raise TonescopeError(

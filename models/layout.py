@@ -8,7 +8,7 @@ takes, steps, along, features), with the conditional branch first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -115,19 +115,26 @@ class Pieces:
 
     steps: int = 1
     reduce: Callable[[Tensor], Tensor] | None = None
-    _found: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    _whole: Tensor | None = None
+    _held: int = 0
 
     def add(self, layout: Layout, tensor: Tensor) -> Tensor | None:
-        """The whole, (takes, branches, steps, along, features), when its last piece is here; ``None`` before."""
-        found, piece = self._found, layout.split(tensor).transpose(0, 1)
-        found[layout.first_step, layout.part] = self.reduce(piece) if self.reduce else piece
-        if sum(piece.shape[2] for piece in found.values()) < self.steps * layout.parts:
+        """The whole, (takes, branches, steps, along, features), when its last piece is here; ``None`` before. Pieces
+        are put into place as they come, so that the whole is held once; the parts of a take are of one length."""
+        piece = layout.split(tensor).transpose(0, 1)
+        piece = self.reduce(piece) if self.reduce else piece
+        if self.steps == layout.steps and layout.parts == 1:
+            return piece
+        takes, branches, steps, along, width = piece.shape
+        if self._whole is None:
+            self._whole = piece.new_empty(takes, branches, self.steps, along * layout.parts, width)
+        here = (
+            slice(layout.first_step, layout.first_step + steps),
+            slice(layout.part * along, (layout.part + 1) * along),
+        )
+        self._whole[:, :, here[0], here[1]] = piece
+        self._held += steps
+        if self._held < self.steps * layout.parts:
             return None
-        firsts = sorted({first for first, _ in found})
-        by_step = [_joined([found[first, part] for part in range(layout.parts)], 3) for first in firsts]
-        found.clear()
-        return _joined(by_step, 2)
-
-
-def _joined(tensors: list[Tensor], axis: int) -> Tensor:
-    return torch.cat(tensors, axis) if len(tensors) > 1 else tensors[0]
+        whole, self._whole, self._held = self._whole, None, 0
+        return whole

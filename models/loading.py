@@ -42,6 +42,7 @@ __all__ = [
     "load_judge",
     "load_tagger",
     "load_vocabulary",
+    "shift_by",
 ]
 
 MODEL_TYPES = {kind: registry.model_types(kind) for kind in ("generator", "judge", "tagger")}
@@ -128,6 +129,14 @@ def denoise_in(generator: Generator, steps: int) -> None:
     if change is None:
         raise TonescopeError(f"{generator.name} has no denoising steps to choose; leave --denoising-steps out.")
     change(steps)
+
+
+def shift_by(generator: Generator, shift: float) -> None:
+    """Let a generator play with so much shift. Raises :class:`TonescopeError` for one that has none."""
+    change = getattr(generator, "shift_by", None)
+    if change is None:
+        raise TonescopeError(f"{generator.name} has no shift to choose; leave --shift out.")
+    change(shift)
 
 
 def load_vocabulary(name: str = EMBEDDED) -> Vocabulary | None:

@@ -84,12 +84,15 @@ class MeaningRecordRow(_Strict):
 class Metadata(_Strict):
     """What tonescope.json says.
 
-    Of a generator: how long it can play, in how many steps it denoises, and the words it was trained on. Of a judge:
-    its labels, how it is asked, and how often it was right. Of a tagger: its tags, and the data set that they are from.
+    Of a generator: how long it can play, in how many steps, with how much shift and with what guidance it is meant to
+    be played, and the words it was trained on. Of a judge: its labels, how it is asked, and how often it was right. Of
+    a tagger: its tags, and the data set that they are from.
     """
 
     longest_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     denoising_steps: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    shift: Annotated[float, Field(ge=0.1, le=100)] | None = None
+    guidance: Annotated[float, Field(ge=1, le=20)] | None = None
     words: list[str] = []
     labels: list[LabelRow] = []
     templates: list[Template] = []

@@ -73,6 +73,31 @@ REGISTRY: list[Row] = [
         outline="tonescope.models.families.stable_audio.stable_audio_outline",
     ),
     Row(
+        name="Stable Audio 3",
+        kind="generator",
+        model_types=("StableAudio3Pipeline",),
+        module="tonescope.models.families.stable_audio_3.load_stable_audio_3",
+        outline="tonescope.models.families.stable_audio_3.stable_audio_3_outline",
+        refuses={
+            "StableAudio3DiTModel": "it is a denoiser alone; give the folder of the whole pipeline",
+            "StableAudio3DurationEmbedder": "it reads seconds and nothing else; give the folder of the whole pipeline",
+            "AutoencoderSAME": "it is a codec alone; give the folder of the whole pipeline",
+            "StableAudio3AudioToAudioPipeline": "it changes sound that is there; save it as a StableAudio3Pipeline",
+            "StableAudio3InpaintPipeline": "it changes sound that is there; save it as a StableAudio3Pipeline",
+        },
+    ),
+    Row(
+        name="ACE-Step",
+        kind="generator",
+        model_types=("AceStepPipeline",),
+        module="tonescope.models.families.ace_step.load_ace_step",
+        outline="tonescope.models.families.ace_step.ace_step_outline",
+        refuses={
+            "AceStepTransformer1DModel": "it is a denoiser alone; give the folder of the whole pipeline",
+            "AceStepConditionEncoder": "it reads conditions and nothing else; give the folder of the whole pipeline",
+        },
+    ),
+    Row(
         name="CLAP",
         kind="judge",
         model_types=("clap",),

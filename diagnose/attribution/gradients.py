@@ -20,7 +20,7 @@ from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, places
 from tonescope.diagnose.store.traces import Extent, Trace, TraceSpec, about, check_size, joined, kept, reduced
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Takes
+from tonescope.models.generator import Takes, read_takes
 from tonescope.models.hooks import hooked, write
 from tonescope.models.layout import Layout, Pieces
 from tonescope.models.units import Location, Unit
@@ -184,7 +184,7 @@ class _Pass:
             edited(generator, [at] * len(takes), context.guidance, context.means),
             hooked(hooks),
         ):
-            text = generator.read_text(takes.prompts)
+            text = read_takes(generator, takes)
             states = text.states if text.states.requires_grad else text.states.detach().requires_grad_()
             states.retain_grad()
             rollout = self.rollout_steps > 0
@@ -222,7 +222,7 @@ class _Pass:
     def _clean_latents(self) -> tuple[Tensor, ...]:
         """The latents that the replay expects without the edit: (takes, frames, width), one a run of the codec."""
         generator, takes = self.generator, self.takes
-        text = generator.read_text(takes.prompts)
+        text = read_takes(generator, takes)
         return generator.expected(generator.replay(takes, text, self.context.sampling))
 
     def _by_frame(self, playback: Playback) -> Tensor:

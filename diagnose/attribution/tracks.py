@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tonescope.diagnose.attribution.time_occlusion import Timeline
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.recording import batches, watch
+from tonescope.diagnose.intervene.recording import ROWS, batches, columns_of, source_bytes, watch
 from tonescope.models.errors import TonescopeError
 from tonescope.models.units import Location, Unit
 
@@ -80,7 +80,7 @@ def _attention(context: Context, takes: Takes, phrases: Sequence[Phrase]) -> dic
     rows: list[Tensor] = [torch.zeros(0)] * len(takes)
     try:
         for batch in batches(context.generator, takes):
-            looks = context.generator.text_attention(takes.pick(batch), context.guidance).mean(1)
+            looks = context.generator.text_attention(takes.pick(batch), context.sampling).mean(1)
             for row, look in zip(batch, looks, strict=True):
                 rows[row] = look.float()
     except TonescopeError:  # no cross-attention: the prompt is read as a prefix
@@ -103,7 +103,8 @@ def _distinct(named: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def _activity(context: Context, takes: Takes, targets: Group) -> dict[str, Tensor]:
-    """How far units are from their mean over time, in units of the farthest."""
+    """How far units are from their mean over time, in units of the farthest; nothing where what a whole place does in
+    all denoising steps is more than may be kept."""
     means, generator = context.means, context.generator
     followed = {target: target.location if isinstance(target, Unit) else target for target in targets}
     followed = {
@@ -113,21 +114,28 @@ def _activity(context: Context, takes: Takes, targets: Group) -> dict[str, Tenso
     }
     if not followed or means is None:
         return {}
+    columns, frames = columns_of(generator, followed), generator.frames_of(takes)
+    if ROWS * source_bytes(generator, followed, context.guidance, frames) > context.batches.source_bytes:
+        return {}
     many = len(followed) > MOST_UNITS
     found: dict[Unit | Location, list[Tensor]] = {target: [torch.zeros(0)] * len(takes) for target in followed}
 
     def away(location: Location, tensor: Tensor) -> Tensor:
         """(takes, points, features) of the prompted branch, less the mean, on the CPU."""
-        mean = means.values[location][0].to(tensor.device, torch.float32)  # (steps, features)
+        mean = _chosen(means.values[location][0].float(), columns[location]).to(tensor.device)  # (steps, features)
         change = (tensor[:, 0].float() - mean[None, : tensor.shape[2], None]).mean(1)
         at = generator.layout(location, context.guidance).times(tensor.shape[3], tensor.device)
-        return _by_frame(change, at, generator.frames_of(takes)).cpu()
+        return _by_frame(change, at, frames).cpu()
+
+    def piece(location: Location, tensor: Tensor) -> Tensor:
+        return _chosen(tensor, columns[location])
 
     locations = sorted(set(followed.values()))
     for batch in batches(generator, takes):
-        seen, _ = watch(context, takes.pick(batch), batch, locations, away)
+        seen, _ = watch(context, takes.pick(batch), batch, locations, away, piece=piece)
         for target, place in followed.items():
-            for row, change in zip(batch, _of_target(seen[place], target, generator.head_width(place)), strict=True):
+            width = generator.head_width(place)
+            for row, change in zip(batch, _of_target(seen[place], target, width, columns[place]), strict=True):
                 found[target][row] = change
     rows = {target: torch.stack(parts) for target, parts in found.items()}
     scaled = {target: row / row.abs().max().clamp_min(1e-9) for target, row in rows.items()}
@@ -137,10 +145,18 @@ def _activity(context: Context, takes: Takes, targets: Group) -> dict[str, Tenso
     return {str(target): row for target, row in scaled.items()}
 
 
-def _of_target(change: Tensor, target: Unit | Location, width: int) -> Tensor:
-    """(takes, points): a neuron's own value with its sign; of what is several features wide, the length."""
+def _chosen(tensor: Tensor, columns: Tensor | None) -> Tensor:
+    """Of the last axis those that are asked for, or all."""
+    return tensor if columns is None else tensor[..., columns.to(tensor.device)]
+
+
+def _of_target(change: Tensor, target: Unit | Location, width: int, columns: Tensor | None) -> Tensor:
+    """(takes, points): a neuron's own value with its sign; of what is several features wide, the length. ``columns``
+    are the features that ``change`` is of."""
     if isinstance(target, Unit):
-        change = change[..., target.index * width : (target.index + 1) * width]
+        first = target.index * width
+        first = first if columns is None else int(torch.searchsorted(columns, first))
+        change = change[..., first : first + width]
     return change[..., 0] if change.shape[-1] == 1 else change.norm(dim=-1)
 
 

@@ -8,18 +8,18 @@ everything. It brings nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import fmean
 
 import torch
 
-from tonescope.diagnose.causes.muting_trials import MOST, Group, MutingTrials, bounded, locations_of
+from tonescope.diagnose.causes.muting_trials import CERTAIN, MOST, Group, MutingTrials, bounded
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import PROMPTS
 from tonescope.diagnose.intervene.play import Advance, play
-from tonescope.diagnose.intervene.recording import activations
+from tonescope.diagnose.intervene.recording import activations, source_bytes
 from tonescope.diagnose.intervene.source_activations import SourceActivations
 from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.schema import Contrast
@@ -37,9 +37,9 @@ def other_prompts(contrast: Contrast, count: int = 4) -> tuple[str, ...]:
     return tuple(free[::step][:count])
 
 
-def sources(context: Context, takes: Takes, locations: Sequence[Location], prompt: str) -> list[SourceActivations]:
-    """What ``takes`` do at some locations, one object a take, as it can be put into takes of ``prompt`` that are as
-    long.
+def sources(context: Context, takes: Takes, targets: Sequence[Unit | Location], prompt: str) -> list[SourceActivations]:
+    """What some units, or everything at some locations, do in ``takes``, one object a take, as it can be put into takes
+    of ``prompt`` that are as long.
 
     Another prompt has other tokens: at each of them stands what a feature is where it is furthest from its mean over
     the tokens. It stands at as many as the longer of the two prompts has, for they may be read together.
@@ -53,9 +53,15 @@ def sources(context: Context, takes: Takes, locations: Sequence[Location], promp
         return values.gather(2, furthest).expand(-1, -1, tokens, -1)
 
     return [
-        SourceActivations({location: fitting(location, values) for location, values in found.values.items()})
-        for found in activations(context, takes, locations)
+        replace(found, values={location: fitting(location, values) for location, values in found.values.items()})
+        for found in activations(context, takes, targets)
     ]
+
+
+def takes_that_fit(context: Context, takes: Takes, targets: Sequence[Unit | Location]) -> int:
+    """Of how many takes the activations of some targets may be kept at a time; 0 where those of one are too many."""
+    each = source_bytes(context.generator, targets, context.guidance, context.generator.frames_of(takes))
+    return min(len(takes), context.batches.source_bytes // max(each, 1))
 
 
 @dataclass
@@ -66,16 +72,18 @@ class Brought:
         group: whose activations are put in.
         margins: the bounded margin.
         heard: whether the take is then heard as the target, and usable sound.
+        too_large: whether the activations of one take are more than may be kept, so that nothing was put in.
     """
 
     group: Group
     margins: dict[int, float] = field(default_factory=dict)
     heard: dict[int, bool] = field(default_factory=dict)
+    too_large: bool = False
 
     @property
     def margin(self) -> float:
-        """Its mean over takes."""
-        return fmean(self.margins.values())
+        """Its mean over takes; none at all, where nothing was played."""
+        return fmean(self.margins.values()) if self.margins else -CERTAIN
 
     @property
     def brings(self) -> bool:
@@ -89,14 +97,16 @@ class Interchanges:
     Args:
         trials: the takes that activations are from.
         prompts: those to put them into: the first that is not heard as the target, if any of the first few is not.
+        units: those that are likely to be asked for, which are recorded together.
     """
 
-    def __init__(self, trials: MutingTrials, prompts: Iterable[str]) -> None:
+    def __init__(self, trials: MutingTrials, prompts: Iterable[str], units: Sequence[Unit] = ()) -> None:
         self.trials, self.context = trials, trials.context
         self.seeds = trials.seeds[:TAKES]
         self._known: dict[frozenset[Unit | Location], Brought] = {}
-        self._sources: list[SourceActivations] = []
-        self._places: set[Location] = set()
+        self._likely = frozenset(units)
+        self._sources: dict[int, SourceActivations] = {}  # by seed, of what is in ``_recorded``
+        self._recorded: frozenset[Unit | Location] = frozenset()
         self._prompts = list(dict.fromkeys(prompts))
         self._clean = torch.zeros(0)  # takes of the prompt as they are, (takes, samples)
 
@@ -137,8 +147,19 @@ class Interchanges:
         return found
 
     def _play(self, prompt: str, rows: Sequence[tuple[Brought, int]], advance: Advance | None) -> None:
-        self._record(prompt, {place for brought, _ in rows for place in locations_of(brought.group)})
-        edits = [Edit(brought.group, "patch", source=self._sources[self.seeds.index(seed)]) for brought, seed in rows]
+        """Where the activations of all rows are too many to be kept at a time, in two halves."""
+        wanted = frozenset(target for brought, _ in rows for target in brought.group)
+        seeds = [seed for seed in self.seeds if seed in {own for _, own in rows}]
+        if not wanted <= self._recorded or not set(seeds) <= self._sources.keys():
+            if takes_that_fit(self.context, self._takes(seeds), tuple(wanted)) < len(seeds):
+                if len(rows) == 1:
+                    rows[0][0].too_large = True
+                    return
+                self._play(prompt, rows[: len(rows) // 2], advance)
+                self._play(prompt, rows[len(rows) // 2 :], advance)
+                return
+            self._record(prompt, wanted, seeds)
+        edits = [Edit(brought.group, "patch", source=self._sources[seed]) for brought, seed in rows]
         seeds = [seed for _, seed in rows]
         played = play(self.context, [prompt] * len(rows), seeds, edits, strict=False, advance=advance)
         self.trials.rows += len(rows)
@@ -149,12 +170,19 @@ class Interchanges:
             brought.margins[seed] = bounded(margin)
             brought.heard[seed] = label == self.trials.contrast.target and not lost
 
-    def _record(self, prompt: str, places: set[Location]) -> None:
-        """Record at all places that were asked for so far, once each."""
-        if not places <= self._places:
-            self._places |= places
-            takes = self.trials.untouched.pick(range(len(self.seeds)))
-            self._sources = sources(self.context, takes, sorted(self._places), prompt)
+    def _takes(self, seeds: Sequence[int]) -> Takes:
+        untouched = self.trials.untouched
+        return untouched.pick([untouched.seeds.index(seed) for seed in seeds])
+
+    def _record(self, prompt: str, wanted: frozenset[Unit | Location], seeds: Sequence[int]) -> None:
+        """Record what is wanted, in the takes of ``seeds``; with the likely units and what was recorded before in all
+        takes, where all that may be kept."""
+        more = wanted | self._likely | self._recorded
+        if takes_that_fit(self.context, self._takes(self.seeds), tuple(more)) == len(self.seeds):
+            wanted, seeds = more, self.seeds
+        self._sources, self._recorded = {}, wanted
+        found = sources(self.context, self._takes(seeds), tuple(sorted(wanted, key=str)), prompt)
+        self._sources = dict(zip(seeds, found, strict=True))
 
 
 def fewest(interchanges: Interchanges, units: Sequence[Unit]) -> Group:

@@ -6,7 +6,7 @@ that are new.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
@@ -20,6 +20,7 @@ from tonescope.diagnose.judging.verdict import hear
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.generator import Takes
 from tonescope.models.judges import listening
+from tonescope.models.played_with import Denoises
 from tonescope.models.units import Location, Unit
 
 Group = tuple[Unit | Location, ...]
@@ -28,6 +29,8 @@ Group = tuple[Unit | Location, ...]
 ENOUGH_TAKES = 4  # to try things in: chance turns single ones back, and what is found is verified in others
 CERTAIN = 8.0  # nats
 DIVISORS = (2,)  # of the length of a take: a quarter of it is too little to hear a genre by
+STEP_DIVISOR = 4  # of denoising steps, where shorter takes cost as much
+FEWEST_STEPS = 10  # in which noise becomes music
 SHORTEST_SECONDS = 1.0  # in which a genre can be heard
 MOST = 0.75  # of the takes have to turn back for a group to count
 
@@ -86,7 +89,7 @@ class MutingTrials:
     def __init__(self, context: Context, takes: Takes, contrast: Contrast) -> None:
         self.context, self.contrast, self.prompt = context, contrast, takes.prompts[0]
         self.rows = 0  # played so far
-        self.length = 1.0  # of a take, as a share of one that was not shortened
+        self.length = 1.0  # what a take costs, as a share of one that was not made cheaper
         self._known: dict[frozenset[Unit | Location], Muted] = {}
         self._margins: dict[int, float] = {}
         drifted = self._drifted(takes)
@@ -113,16 +116,12 @@ class MutingTrials:
             self.rows += len(seeds)
 
     def shortened(self) -> MutingTrials | None:
-        """Shorter takes of the same seeds, as short as the target is still heard in most of them; ``None`` where none
-        that are shorter will do."""
-        for divisor in DIVISORS:
-            seconds = self.context.seconds / divisor
-            if seconds < SHORTEST_SECONDS:
-                continue
-            context = replace(self.context, seconds=seconds)
+        """Takes of the same seeds that cost less, where the target is still heard in most of them; ``None`` where none
+        that cost less will do."""
+        for context, share in _cheaper(self.context):
             takes = play(context, [self.prompt] * len(self.seeds), self.seeds)
             shorter = MutingTrials(context, takes, self.contrast)
-            shorter.rows, shorter.length = len(takes), 1 / divisor
+            shorter.rows, shorter.length = len(takes), share
             if shorter.heard_as_target >= MOST * len(takes):
                 return shorter
         return None
@@ -186,6 +185,21 @@ class MutingTrials:
         logits = listening.listen(judge, audio_quality.silenced(waveform), self.context.rate)
         margins = listening.contrast(judge.labels, logits, self.contrast.target, self.contrast.foil)
         return margins.tolist(), hear(logits.softmax(-1), judge.labels)
+
+
+def _cheaper(context: Context) -> Iterator[tuple[Context, float]]:
+    """Contexts whose takes cost less, and what share of the cost: shorter takes; fewer denoising steps where a model
+    always computes one length."""
+    generator = context.generator
+    if isinstance(generator, Denoises) and not generator.shorter_is_cheaper:
+        had = generator.denoising_steps
+        if (steps := max(FEWEST_STEPS, -(-had // STEP_DIVISOR))) < had:
+            means = context.means and context.means.at_steps(generator.nearest_steps(steps), had)
+            yield replace(context, generator=generator.in_steps(steps), means=means), steps / had
+        return
+    for divisor in DIVISORS:
+        if (seconds := context.seconds / divisor) >= SHORTEST_SECONDS:
+            yield replace(context, seconds=seconds), 1 / divisor
 
 
 def bounded(margin: float) -> float:

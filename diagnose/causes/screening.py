@@ -92,7 +92,7 @@ def written(context: Context, takes: Takes, sites: Sequence[str]) -> Sizes:
     hooks = [read(generator.place(place), partial(note, place)) for place in locations]
     for rows in batches(generator, takes):
         with hooked(hooks):
-            generator.run(takes.pick(rows), context.guidance, locations)
+            generator.run(takes.pick(rows), context.sampling, locations)
     sizes = {}
     for place, total in sums.items():
         usual = means.values[place][0].mean(0) if means else 0.0

@@ -94,7 +94,7 @@ def search_causes(
         short: shorter takes for what is tried first; ``trials``, if absent.
         advance: told the share that is done, where units are found at once.
     """
-    course = _Course(trials, short or trials, Interchanges(short or trials, others))
+    course = _Course(trials, short or trials, Interchanges(short or trials, others, ranked))
     singles = course.first([(unit,) for unit in ranked], advance=lambda share: advance(0.6 * share))
     finalists = sorted(trials.measure([muted.group for muted in singles[:FINALISTS]]), key=_effect)
     advance(0.8)

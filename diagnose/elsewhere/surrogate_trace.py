@@ -20,7 +20,7 @@ from tonescope.diagnose.elsewhere.listen_schema import ResponseRow, SecondRow, S
 from tonescope.diagnose.intervene.recording import finite, watch
 from tonescope.diagnose.judging.audio_quality import spectral_distance
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Encodes, Generator, Sampling, Takes
+from tonescope.models.generator import Encodes, Generator, Sampling, Takes, read_takes
 from tonescope.models.sites import SITES
 from tonescope.models.units import Location, Unit
 
@@ -99,7 +99,7 @@ def _likelihood(takes: Takes, prompt: str | None, context: Context) -> tuple[lis
 
     def by_frame(words: str) -> tuple[Tensor, int]:
         renamed = takes.with_prompt(words)
-        replay = generator.replay(renamed, generator.read_text(renamed.prompts), PLAIN)
+        replay = generator.replay(renamed, read_takes(generator, renamed), PLAIN)
         return generator.log_likelihood(replay)[0].float().cpu(), int(replay.predicted.shape[-1])
 
     own, choices = by_frame(prompt or NEUTRAL)

@@ -65,6 +65,12 @@ class MeanActivations:
         alike = self.about.get("model") == generator.fingerprint() and guided == (guidance > 1)
         return alike and self.about.get("text") == OVER_WORDS
 
+    def at_steps(self, nearest: Tensor, had: int) -> MeanActivations:
+        """Means for a generation in another number of steps: of each location that ``had`` so many, those of the steps
+        that are ``nearest`` (steps,) to the new ones."""
+        values = {place: mean[:, nearest] if mean.shape[1] == had > 1 else mean for place, mean in self.values.items()}
+        return MeanActivations(values, self.about)
+
     def activity(self, generator: Generator, *keys: str) -> dict[Location, Tensor]:
         """How strong each unit of some sites is: the size of its mean in the conditional branch, (units,) a
         location."""
@@ -127,7 +133,7 @@ def measure(
         takes = generator.generate(asked, seeds, seconds, sampling, decode=False)
         with hooked(hooks):
             for row in range(len(takes)):
-                generator.run(takes.pick([row]), sampling.guidance, where)
+                generator.run(takes.pick([row]), sampling, where)
         if advance:
             advance(min(1.0, (start + rows) / len(prompts)))
     about = {
@@ -139,5 +145,6 @@ def measure(
         "guidance": sampling.guidance,
         "temperature": sampling.temperature,
         "top_k": sampling.top_k,
+        "negative": sampling.negative,
     }
     return MeanActivations({location: total / len(prompts) for location, total in sums.items()}, about)

@@ -38,7 +38,8 @@ from tonescope.diagnose.store import provenance
 from tonescope.diagnose.store.take_queries import Asked, Example, TakeTable, take_table
 from tonescope.diagnose.store.take_shards import TakeShards
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Generator, Sampling, Takes
+from tonescope.models.generator import Generator, Takes
+from tonescope.models.played_with import usual_guidance
 
 PLAYED_SHARE = 0.9  # of the progress, where nothing is explained
 MOST_EXAMPLES = 80  # cells that can be heard, of those that came as asked and of the others
@@ -133,9 +134,11 @@ def make_report(
     session: Session, parameters: ConfusionParameters, watch: Watch
 ) -> tuple[ConfusionReport, ConfusionEvidence]:
     """Play, listen, count, explain. Raises :class:`TonescopeError`."""
+    if parameters.guidance is None:
+        parameters = parameters.model_copy(update={"guidance": usual_guidance(session.generator)})
     genres = _genres(session, parameters)
     settings = parameters.playing
-    sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
+    sampling = Request("", settings).sampling
     setting = TakeSetting.of(session, settings.seconds, sampling)
     run = _Run(
         session, parameters, watch, genres, TakeShards(setting, parameters.shards and parameters.shards.expanduser())

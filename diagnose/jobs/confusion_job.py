@@ -57,7 +57,7 @@ class ConfusionParameters(EngineParameters):
     ] = 3
     seconds: Seconds = 4.0
     seed: Seed = 1
-    guidance: Guidance = 3.0
+    guidance: Guidance = None
     temperature: Temperature = 1.0
     top_k: TopK = 250
 

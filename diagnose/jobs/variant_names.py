@@ -45,6 +45,16 @@ def cut(second: float) -> str:
     return f"muted_from:{second:g}"
 
 
+def from_step(step: int) -> str:
+    """The set muted from a denoising step on."""
+    return f"muted_from_step:{step}"
+
+
+def until_step(step: int) -> str:
+    """The set muted before a denoising step, and not from it on."""
+    return f"muted_until_step:{step}"
+
+
 def word(phrase: Phrase) -> str:
     """One word left out: where the word starts tells apart equal ones."""
     return f"without_word:{phrase.start}:{phrase.name}"

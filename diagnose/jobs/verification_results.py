@@ -16,6 +16,7 @@ from tonescope.diagnose.schema import (
     GroupTest,
     SearchRecord,
     SecondDriver,
+    StepCut,
     Sufficiency,
     Trial,
     UnitDriver,
@@ -37,6 +38,7 @@ class Results:
     units: list[UnitDriver]
     sufficiency: Sufficiency | None
     cut_points: list[CutPoint]
+    step_cuts: list[StepCut]
     words: list[WordDriver]
     seconds: list[SecondDriver]
     bare: Trial | None
@@ -76,10 +78,22 @@ class Reading:
             self._units(),
             self._sufficiency(),
             [CutPoint(second=second, trial=self.trials[names.cut(second)]) for second in self.plan.cuts],
+            self._step_cuts(),
             self._words(vocabulary),
             self.seconds,
             self.trials.get(names.BARE),
         )
+
+    def _step_cuts(self) -> list[StepCut]:
+        return [
+            StepCut(
+                step=step,
+                steps=self.plan.steps,
+                from_on=self.trials[names.from_step(step)],
+                until=self.trials[names.until_step(step)],
+            )
+            for step in self.plan.step_cuts
+        ]
 
     def _search(self) -> SearchRecord | None:
         found = self.plan.estimates.search

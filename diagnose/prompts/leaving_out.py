@@ -7,7 +7,7 @@ from bisect import bisect_right
 import regex
 
 from tonescope.diagnose.prompts.lexicon import lexicon
-from tonescope.diagnose.prompts.phrases import Phrase, chunked
+from tonescope.diagnose.prompts.phrases import SUNG, Phrase, chunked
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»", "「": "」", "『": "』", "（": "）", '"': '"', "‘": "’"}
 _ENDS = ".!?…。！？"
@@ -22,11 +22,19 @@ _DESCRIBING = ("mood", "tempo", "era", "other")
 _GENITIVE = ("mood", "genre", "other", "era", "tempo")
 
 
+def _without_line(prompt: str, line: Phrase) -> str:
+    """Lyrics without a line: what is before and after it stands as it was."""
+    before, after = prompt[: line.start], prompt[line.end :]
+    return (before + after.lstrip() if after.strip() else before.rstrip()).rstrip()
+
+
 def without(prompt: str, phrase: Phrase) -> str:
     """The prompt with one phrase left out, and what would hang in the air without it; empty where nothing is left.
 
     Only the seam is mended, in time that does not grow with the number of phrases.
     """
+    if phrase.kind in SUNG:
+        return _without_line(prompt, phrase)
     phrases = chunked(prompt)
     at = bisect_right(phrases, phrase.start, key=lambda other: other.start) - 1
     if at < 0 or phrases[at].in_pieces or phrase.end != phrases[at].end:

@@ -19,10 +19,11 @@ from tonescope.diagnose.prompts.lexicon import lexicon
 from tonescope.diagnose.prompts.units_of_meaning import Unit, units_of
 from tonescope.models.generator import Text
 
-Kind = Literal["genre", "instrument", "tempo", "key", "metre", "negated", "era", "mood", "other"]
+Kind = Literal["genre", "instrument", "tempo", "key", "metre", "negated", "era", "mood", "lyrics", "structure", "other"]
 _KINDS: tuple[Kind, ...] = ("key", "metre", "tempo", "genre", "instrument", "era", "mood")  # the first that fits
 _OF_A_SONG = ("me", "you", "it", "my", "your")  # "rock me gently"
 _OTHER: Kind = "other"
+SUNG: tuple[Kind, ...] = ("lyrics", "structure")
 LINKS = frozenset({"coordinator", "preposition", "article", "function", "asking"})
 PIECES_CAVEAT = (
     "Part of the prompt is in a script without spaces between words: it was cut where the generator's tokenizer cuts, "

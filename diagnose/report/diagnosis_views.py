@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.jobs.variant_names import CONTROL, MUTED
-from tonescope.diagnose.report import next_steps, plots, sentences, shared_views, unit_views, why, wording
+from tonescope.diagnose.report import (
+    denoising_time,
+    next_steps,
+    plots,
+    sentences,
+    settings_view,
+    shared_views,
+    unit_views,
+    why,
+    wording,
+)
 from tonescope.diagnose.report.labels import label
 from tonescope.diagnose.report.lanes import Stretch
 from tonescope.diagnose.report.take_lanes import Reading
@@ -39,6 +49,7 @@ def views(diagnosis: Diagnosis, evidence: Evidence) -> list[View]:
         _words(diagnosis),
         unit_views.set_view(diagnosis, test) if test else None,
         unit_views.cut_points(diagnosis, test) if test else None,
+        denoising_time.view(diagnosis, test) if test else None,
         unit_views.sufficiency(diagnosis, test, evidence) if test else None,
         unit_views.units(diagnosis),
         unit_views.strengths(diagnosis, test) if test else None,
@@ -56,8 +67,10 @@ def views(diagnosis: Diagnosis, evidence: Evidence) -> list[View]:
 
 def told_first(diagnosis: Diagnosis) -> list[View]:
     """What everybody wants to know, but for the sound."""
+    settings = settings_view.view(diagnosis)
     return [
         verdict(diagnosis.prompt, diagnosis.verdict),
+        *([settings] if settings else []),
         View("why", sentences.contrast(diagnosis), why.why(diagnosis), depth="first"),
         View("next", "What to try next", commands=next_steps.next_steps(diagnosis), depth="first"),
     ]

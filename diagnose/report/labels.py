@@ -18,6 +18,8 @@ LABELS = {
     "in_place": "these units muted, with {0} in the place of one",
     "set_without": "these units muted, but not {0}",
     "muted_from": "muted from {0} s on",
+    "muted_from_step": "muted from denoising step {0} on",
+    "muted_until_step": "muted until denoising step {0}",
     "other_prompt": "another prompt",
     "put_in": "another prompt, these units put in",
     "without_word": "without “{1}”",

@@ -12,7 +12,9 @@ from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
 from tonescope.models.loading import EMBEDDED, HUB_JUDGE
 
-EDITED_WITH = ("seconds", "seed", "guidance", "foil", "memory_gib")  # settings that an edit has as well
+EDITED_WITH = ("seconds", "seed", "guidance", "negative", "foil", "memory_gib")  # settings that an edit has as well
+FLAGS_OF_MODELS = {"denoising steps": "--denoising-steps", "shift": "--shift"}
+USUAL_GUIDANCE = 3.0
 _BARE = re.compile(r"[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*")
 _READ_IN_DOUBLE_QUOTES = frozenset('"$`\\!')
 
@@ -57,7 +59,7 @@ def diagnose(found: Diagnosis, prompt: str | None = None, *, out: str | None = N
     intended = changed.pop("intended", _intended(found, prompt))
     judge = changed.pop("judge", None)
     settings = found.settings.model_copy(update=changed)
-    options = [*_models(found, judge), *_options(settings, list(Settings.model_fields))]
+    options = [*_models(found, judge), *_options(found, settings, list(Settings.model_fields))]
     options += ["--intended", quoted(intended)] if intended else []
     options += ["--out", quoted(out)] if out else []
     return _line("diagnose", found.prompt if prompt is None else prompt, [], options)
@@ -65,7 +67,7 @@ def diagnose(found: Diagnosis, prompt: str | None = None, *, out: str | None = N
 
 def edit(found: Diagnosis, targets: Sequence[str]) -> str:
     """The line that mutes units in fresh takes of the prompt."""
-    options = [*_models(found, None), *_options(found.settings, EDITED_WITH)]
+    options = [*_models(found, None), *_options(found, found.settings, EDITED_WITH)]
     return _line("edit", found.prompt, [quoted(target) for target in targets], options)
 
 
@@ -98,16 +100,29 @@ def _models(found: Diagnosis, judge: str | None) -> list[str]:
         "--device": (found.model.device, "cpu"),
         "--dtype": (found.model.dtype, "float32"),
     }
+    named |= {
+        FLAGS_OF_MODELS[suspect.name]: (f"{suspect.used:g}", "")
+        for suspect in found.suspects
+        if suspect.name in FLAGS_OF_MODELS
+    }
     return [part for flag, (value, default) in named.items() if value != default for part in (flag, quoted(value))]
 
 
-def _options(settings: Settings, names: Sequence[str]) -> list[str]:
-    """Settings that are not as usual, as the command line writes them."""
+def as_recommended(found: Diagnosis) -> str:
+    """The line that makes the diagnosis with the settings that the model is made for."""
+    plain = found.model_copy(update={"suspects": []})
+    return diagnose(plain, guidance=found.recommended.get("guidance", found.settings.guidance))
+
+
+def _options(found: Diagnosis, settings: Settings, names: Sequence[str]) -> list[str]:
+    """Settings that are not as usual for the model, as the command line writes them."""
     written: list[str] = []
+    usual_guidance = found.recommended.get("guidance", USUAL_GUIDANCE)
     for name in names:
         field = Settings.model_fields[name]
         value, flag = getattr(settings, name), marked(field, Flag)
-        if value == field.default or value is None:
+        usual = usual_guidance if name == "guidance" else field.default
+        if value == usual or value is None:
             continue
         option = flag.names[0] if flag and flag.names else "--" + name.replace("_", "-")
         if isinstance(value, bool):

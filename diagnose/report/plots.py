@@ -262,6 +262,42 @@ def cut_points(diagnosis: Diagnosis, test: GroupTest) -> Figure:
     )
 
 
+def step_cuts(diagnosis: Diagnosis, test: GroupTest) -> Figure:
+    """The share of takes that are no longer heard as the target, muted from a denoising step on, and until it; from 0
+    on, and until the last, is in all steps."""
+    target, cuts = diagnosis.contrast.target, diagnosis.drivers.step_cuts
+    last = cuts[0].steps
+    series = {
+        "muted from this step on": {0: test.muted} | {cut.step: cut.from_on for cut in cuts},
+        "muted until this step": {cut.step: cut.until for cut in cuts} | {last: test.muted},
+    }
+    lines, told = list[dict[str, Any]](), list[str]()
+    for (name, points), colour in zip(series.items(), (HEARD, ASKED), strict=True):
+        shares = {step: trial.flipped for step, trial in points.items() if trial.flippable}
+        lines.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": name,
+                "x": list(shares),
+                "y": [share.value for share in shares.values()],
+                "error_y": _share_errors(list(shares.values())),
+                "text": [f"{share.count} of {share.total}" for share in shares.values()],
+                "hovertemplate": "step %{x}: %{text}<extra></extra>",
+                "line": {"color": colour, "width": 2.5},
+                "marker": {"size": 9},
+            }
+        )
+        counts = ", ".join(f"{step}: {share.count} of {share.total}" for step, share in shares.items())
+        told.append(f"{name}, {counts}")
+    return Figure(
+        f"How many takes stop being {target}, by the denoising steps in which it is muted",
+        _plot(lines, 280, _title(f"denoising step, of {last}") | {"range": [-0.03 * last, 1.03 * last]}, _SHARES),
+        f"Takes that are no longer {target}, by denoising step, of {last}: {'; '.join(told)}.",
+        "tested",
+    )
+
+
 def _share_errors(shares: Sequence[Share]) -> dict[str, Any]:
     """Error bars of shares; of no takes, none."""
     up = [share.high - share.value if share.total else 0.0 for share in shares]

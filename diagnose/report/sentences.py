@@ -313,7 +313,7 @@ def sampling(found: Diagnosis | Experiment, seed: int) -> str:
     """How takes were sampled; the first of them has ``seed``."""
     asked = found.settings
     return (
-        f"{asked.takes} takes of {asked.seconds:g} s from seed {seed}, guidance {asked.guidance:g}, "
+        f"{asked.takes} takes of {asked.seconds:g} s from seed {seed}, guidance {asked.guidance or 3.0:g}, "
         f"temperature {asked.temperature:g}, top-k {asked.top_k}."
     )
 

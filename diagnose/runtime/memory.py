@@ -20,15 +20,20 @@ from torch import Tensor
 
 from tonescope.diagnose.attribution.metrics import Metric, Playback
 from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.recording import source_bytes
 from tonescope.diagnose.runtime.out_of_memory import RAN_OUT as RAN_OUT
 from tonescope.diagnose.runtime.out_of_memory import ran_out as ran_out
 from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Takes, read_takes
 from tonescope.models.hooks import hooked, read
+from tonescope.models.played_with import Denoises
 from tonescope.models.sites import ATTRIBUTED
+from tonescope.models.units import Location, Unit
 
 GIB = 2**30
 MOST_ROWS = 48
 SHARE_OF_FREE = 0.7  # of what is free now; the rest is for everything else on the machine
+PLAYED_SHARE = 0.6  # of that, for rows; the rest is for activations that are put into other takes
 PROBE_SECONDS = (0.5, 1.0, 2.0)
 WORTH_COUNTING = 0.125  # of the budget; smaller runs are not probed
 KEPT_COPIES = 2  # finished takes are kept to be compared, and copied once when batches are put together
@@ -88,6 +93,11 @@ class Playing:
     each: int
     allowed: Budget
 
+    @property
+    def for_sources(self) -> int:
+        """Bytes of activations, to be put into other takes, that may be kept beside what playing takes."""
+        return max(1, self.allowed.bytes - self.rows * self.each)
+
 
 def playing(context: Context, tokens: int, takes: int, limit_gib: float | None) -> Playing:
     """How to play so many takes in the memory there is. Raises :class:`TonescopeError` when not even one can be."""
@@ -98,7 +108,20 @@ def playing(context: Context, tokens: int, takes: int, limit_gib: float | None) 
         .without(cost.decoding, f"decoding {what}")
         .without(KEPT_COPIES * takes * cost.waveform, f"keeping {takes} takes of {what}")
     )
-    return Playing(allowed.rows(cost.row, MOST_ROWS, f"generating {what}"), cost.row, allowed)
+    rows = allowed.rows(cost.row, MOST_ROWS, f"generating {what}")
+    return Playing(max(1, min(rows, int(PLAYED_SHARE * allowed.bytes // max(cost.row, 1)))), cost.row, allowed)
+
+
+def check_sources(context: Context, takes: Takes, targets: Sequence[Unit | Location]) -> None:
+    """Raise :class:`TonescopeError` when activations of all ``takes``, to be put into others, are more than may be
+    kept."""
+    generator = context.generator
+    each = source_bytes(generator, targets, context.guidance, generator.frames_of(takes))
+    if each * len(takes) > context.batches.source_bytes:
+        raise TonescopeError(
+            f"what is to be put in is {each / GIB:.3g} GiB a take, and {context.batches.source_bytes / GIB:.3g} GiB "
+            f"may be kept of {len(takes)} takes; name units instead of whole places, or ask for fewer takes."
+        )
 
 
 @contextmanager
@@ -138,7 +161,7 @@ def saved_bytes(context: Context, prompt: str, metric: Metric, sites: Sequence[s
     takes, held = generator.random_takes(prompt, context.seconds), dict[int, Tensor]()
     taps = [read(generator.place(location), partial(_tapped, held)) for location in generator.locations(*sites)]
     with torch.enable_grad(), _counting(held), hooked(taps):
-        text = generator.read_text([prompt])
+        text = read_takes(generator, takes)
         text = replace(text, states=text.states.detach().requires_grad_())
         value = metric(Playback(generator, generator.replay(takes, text, context.sampling)))
     del value
@@ -165,6 +188,7 @@ def attribution_rows(context: Context, prompt: str, metric: Metric, *, allowed: 
     """How many takes to attribute at a time, and the bytes each is expected to take."""
     generator, seconds = context.generator, context.seconds
     each = generator.cost(seconds, 0, context.guidance).attribution
-    if each * most > WORTH_COUNTING * allowed.bytes:
+    # Of steps that are computed again in the backward pass, short passes would count nothing.
+    if each * most > WORTH_COUNTING * allowed.bytes and not isinstance(generator, Denoises):
         each = attribution_bytes(context, prompt, metric)
     return allowed.rows(each, most, f"attributing {seconds:g} s of {generator.name}"), each

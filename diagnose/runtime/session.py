@@ -84,21 +84,22 @@ class Session:
     def context(self, settings: Settings | None = None) -> Context:
         """What the functions of :mod:`tonescope.diagnose` work with: these models, their means, and how takes are
         played."""
-        settings = settings or Settings()
-        request = Request("", settings)
-        return Context(self.generator, self.judge, self.means(settings), request.sampling, settings.seconds)
+        request = Request("", settings or Settings()).normalized(self.generator)
+        means = self.means(request.settings)
+        return Context(self.generator, self.judge, means, request.sampling, request.settings.seconds)
 
     # --- mean activations --------------------------------------------------------------------------------------------
 
     def means(self, settings: Settings, progress: Progress | None = None) -> MeanActivations:
         """Mean activations of this generator: shipped, kept from before, or measured now (and kept)."""
-        sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
+        sampling = Request("", settings).normalized(self.generator).sampling
         folder = self.generator.folder
         if folder and (shipped := folder / MEANS_FILE).is_file():
             means = MeanActivations.load(shipped)
-            if means.suits(self.generator, settings.guidance):
+            if not sampling.negative and means.suits(self.generator, sampling.guidance):
                 return means
-        about = (MEANS_SECONDS, self.generator.name, sampling.guidance, sampling.temperature, sampling.top_k)
+        about: list[object] = [MEANS_SECONDS, self.generator.name, sampling.guidance]
+        about += [sampling.temperature, sampling.top_k, *([sampling.negative] if sampling.negative else [])]
         key = json.dumps([*about, mean_activations.OVER_WORDS, self.generator.fingerprint()])
         name = hashlib.sha256(key.encode()).hexdigest()[:24]
         if name not in self._means:
@@ -111,7 +112,7 @@ class Session:
     ) -> MeanActivations:
         seconds = min(MEANS_SECONDS, self.generator.longest_seconds)
         allowed = memory.budget(self.generator.device, settings.memory_gib)
-        each = self.generator.cost(seconds, MEANS_TOKENS, settings.guidance).row
+        each = self.generator.cost(seconds, MEANS_TOKENS, sampling.guidance).row
         rows = allowed.rows(each, MEANS_ROWS, f"measuring reference means of {self.generator.name}")
         takes = len(mean_activations.PROMPTS)
         needed = f"{takes} takes of {seconds:g} s, {each * rows / memory.GIB:.1f} GiB"

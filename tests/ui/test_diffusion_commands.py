@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from typer.testing import CliRunner, Result
 
+from tests.models.families.ace_step import tiny_ace_step
 from tests.models.families.stable_audio import tiny_stable_audio as tiny_audio
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.ui.cli import app
@@ -100,3 +101,78 @@ def test_a_diagnosis_searches_the_denoiser_and_the_text_encoder(pipeline: tuple[
     found = Diagnosis.model_validate_json(result.stdout)
     networks = {row.unit.partition(".")[0] for row in found.drivers.units}
     assert networks and networks <= {"denoiser", "text"} and found.drivers.words
+
+
+# --- Stable Audio 3 and ACE-Step --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def stable_audio_3(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, Path]) -> tuple[str, str]:
+    pytest.importorskip("diffusers", minversion="0.40")
+    from tests.models.families.stable_audio_3 import tiny_stable_audio_3
+
+    return str(tiny_stable_audio_3.save(tmp_path_factory.mktemp("sa3") / "model")), str(folders[1])
+
+
+@pytest.fixture(scope="module")
+def ace_step(tmp_path_factory: pytest.TempPathFactory, folders: tuple[Path, Path]) -> tuple[str, str]:
+    return str(tiny_ace_step.save(tmp_path_factory.mktemp("ace") / "model")), str(folders[1])
+
+
+def test_a_diagnosis_of_a_distilled_model_is_played_without_guidance(stable_audio_3: tuple[str, str]) -> None:
+    few = ("--candidates", "4", "--rounds", "1", "--test-words", "1")
+    result = run(stable_audio_3, "diagnose", PROMPT, *QUICK, *few, "--json")
+    assert result.exit_code == 0, result.output
+    found = Diagnosis.model_validate_json(result.stdout)
+    assert found.settings.guidance == 1.0 and found.suspects == [] and found.recommended["denoising steps"] == 5
+    if (group := found.drivers.group) and all(name.startswith("denoiser") for name in group.names):
+        assert [cut.step for cut in found.drivers.step_cuts] == [1, 2]
+
+
+def test_case_settings_that_a_checkpoint_is_not_made_for_are_said_first(ace_step: tuple[str, str]) -> None:
+    other = ("--denoising-steps", "3", "--shift", "3", "--guidance", "2")
+    result = run(ace_step, "diagnose", PROMPT, "--quick", *QUICK, *other)
+    assert result.exit_code == 0, result.output
+    told = " ".join(result.stdout.split())
+    assert "denoising steps 3 instead of 5, shift 3 instead of 1, guidance 2 instead of 7" in told
+    assert told.index("First suspect") < told.index("What to try next")
+
+
+def test_a_quick_diagnosis_of_a_song_tells_lyrics_from_tags(ace_step: tuple[str, str]) -> None:
+    result = run(ace_step, "diagnose", f"{PROMPT}\n[verse] slow house song", "--quick", *QUICK, "--json")
+    assert result.exit_code == 0, result.output
+    found = Diagnosis.model_validate_json(result.stdout)
+    kinds = {word.word: word.kind for word in found.drivers.words}
+    assert kinds["slow house song"] == "lyrics" and "[verse]" not in kinds
+    assert any("What is sung, and whether it is, was not judged" in caveat for caveat in found.caveats)
+    assert found.settings.guidance == 7.0 and found.intended.label != "house"
+
+
+@pytest.mark.parametrize(
+    ("family", "arguments", "told"),
+    [
+        ("ace", ("--negative-prompt", "piano"), "cannot be told what to steer away from"),
+        ("musicgen", ("--negative-prompt", "piano"), "cannot be told what to steer away from"),
+        ("stable", ("--negative-prompt", " "), "--negative-prompt was given nothing"),
+        ("stable", ("--shift", "2"), "has no shift to choose"),
+        ("ace", ("--shift", "0"), "ask for 0.1 to 100"),
+    ],
+)
+def test_settings_that_a_model_has_not_are_refused(
+    family: str,
+    arguments: tuple[str, ...],
+    told: str,
+    ace_step: tuple[str, str],
+    pipeline: tuple[str, str],
+    folders: tuple[Path, Path],
+) -> None:
+    models = {"ace": ace_step, "stable": pipeline, "musicgen": (str(folders[0]), str(folders[1]))}[family]
+    result = run(models, "diagnose", PROMPT, "--quick", *QUICK, *arguments)
+    assert result.exit_code == 2 and told in " ".join(result.stderr.split()), result.output
+
+
+def test_a_negative_prompt_changes_what_is_played(pipeline: tuple[str, str]) -> None:
+    where = ("edit", PROMPT, "denoiser.1.cross:1", "--kind", "zero", *QUICK, "--json")
+    plain, steered = (json.loads(run(pipeline, *where, *more).stdout) for more in ((), ("--negative-prompt", "drums")))
+    assert steered["settings"]["negative"] == "drums" and plain["settings"]["negative"] is None
+    assert steered["untouched"] != plain["untouched"]

@@ -53,7 +53,18 @@ DenoisingSteps = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+Shift = Annotated[
+    float | None,
+    typer.Option(
+        "--shift",
+        metavar="X",
+        help="How far the denoising steps of an ACE-Step are shifted to much noise (default: as its checkpoint is made "
+        "for).",
+        rich_help_panel=PANEL,
+    ),
+]
 MOST_STEPS = 1_000
+LEAST_SHIFT, MOST_SHIFT = 0.1, 100
 
 
 @dataclass(frozen=True)
@@ -69,9 +80,15 @@ class ModelOptions:
     dtype: Dtype = "float32"
     adapter: Adapter = None
     denoising_steps: DenoisingSteps = None
+    shift: Shift = None
 
     def __post_init__(self) -> None:
         check_given(vars(self))
+        if self.shift is not None and not LEAST_SHIFT <= self.shift <= MOST_SHIFT:
+            raise TonescopeError(
+                f"nothing can be denoised with a shift of {self.shift:g}; ask for {LEAST_SHIFT} to {MOST_SHIFT} (1 is "
+                "none, 3 is usual for a turbo)."
+            )
         if self.denoising_steps is not None and not 1 <= self.denoising_steps <= MOST_STEPS:
             raise TonescopeError(
                 f"nothing can be denoised in {self.denoising_steps} steps; ask for 1 to {MOST_STEPS} (100 is usual)."
@@ -93,6 +110,10 @@ class ModelOptions:
             from tonescope.models.loading import denoise_in
 
             denoise_in(session.generator, self.denoising_steps)
+        if self.shift is not None:
+            from tonescope.models.loading import shift_by
+
+            shift_by(session.generator, self.shift)
         return session
 
 

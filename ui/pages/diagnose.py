@@ -15,6 +15,7 @@ from tonescope.diagnose.report import diagnosis_views, render_html
 from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.report.view import Sound, View
 from tonescope.diagnose.settings import check
+from tonescope.models.played_with import usual_guidance
 from tonescope.ui.components.given_values import settings_of, text_of
 from tonescope.ui.components.told_errors import told_errors
 from tonescope.ui.components.watched_work import Done, Tell, watched_work
@@ -101,7 +102,7 @@ def _show(view: View, shown: Shown) -> None:
 def build(workshop: Workshop) -> None:
     """The page around a workshop. One diagnosis runs at a time."""
     session, sounds = workshop.session, Sounds(workshop.session.generator)
-    longest = session.generator.longest_seconds
+    longest, made_for = session.generator.longest_seconds, usual_guidance(session.generator)
 
     @told_errors
     def run(typed: dict[Any, Any], request: gr.Request | None = None, progress: Any = gr.Progress()) -> list[Any]:
@@ -137,7 +138,7 @@ def build(workshop: Workshop) -> None:
         takes: int = 4,
         seconds: float = min(4.0, longest),
         seed: int = 1,
-        guidance: float = 3.0,
+        guidance: float = made_for,
         foil: str = "",
         intended: str = "",
         quick: bool = False,
@@ -182,7 +183,9 @@ def build(workshop: Workshop) -> None:
             "takes": gr.Slider(1, 16, value=4, step=1, label="Takes", info="more takes, narrower intervals"),
             "seconds": gr.Slider(1, longest, value=min(4.0, longest), step=0.5, label="Seconds"),
             "seed": gr.Number(1, precision=0, label="Seed", minimum=0),
-            "guidance": gr.Slider(1, 10, value=3, step=0.5, label="Guidance", info="how strongly the text steers"),
+            "guidance": gr.Slider(
+                1, 10, value=made_for, step=0.5, label="Guidance", info="how strongly the text steers"
+            ),
             "foil": gr.Dropdown(labels, value="", label="Explain against", info="empty: what was asked"),
             "intended": gr.Dropdown(labels, value="", label="Genre you meant", info="empty: read from the prompt"),
         }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from tonescope.models.generator import Sampling, Takes
+from tonescope.models.generator import Sampling, Takes, read_takes
 from tonescope.models.hooks import Place, hooked
 from tonescope.models.hooks import read as reading
 from tonescope.models.units import Location
@@ -29,11 +29,12 @@ class _Layer:
         self.generator, self.location, self.guidance, self.mask = generator, location, guidance, mask
         self.queries, self.total = torch.empty(0), torch.zeros(())
         module = generator.model.get_submodule(generator.path(location).removesuffix(OUTPUT))
-        self.places = [Place(getattr(module, part), "output", f"{location} {part}") for part in ("to_q", "to_k")]
+        parts = generator.attention_parts
+        self.places = [Place(getattr(module, part), "output", f"{location} {part}") for part in parts]
 
     def look(self, tensor: Tensor) -> None:
-        """Queries come first: (rows, positions, width)."""
-        self.queries = tensor
+        """Queries come first: (rows, positions, width), or that with heads and their width."""
+        self.queries = tensor.flatten(2)
 
     def meet(self, keys: Tensor) -> None:
         """Keys (rows, tokens and more, width of those heads that have some of their own)."""
@@ -42,7 +43,10 @@ class _Layer:
         width = self.queries.shape[-1] // heads
         queries = layout.split(self.queries)[0].unflatten(3, (heads, width))  # (takes, steps, along, heads, width)
         takes, steps = queries.shape[:2]
-        keys = keys.unflatten(0, (-1, steps, takes))[-1].transpose(0, 1)[:, :, : self.mask.shape[1]]
+        by_branch = keys.flatten(2).unflatten(0, (-1, steps, takes))
+        keys = by_branch[generator.order.index("cond") if len(by_branch) > 1 else 0].transpose(0, 1)[
+            :, :, : self.mask.shape[1]
+        ]
         keys = keys.unflatten(3, (-1, width))
         keys = keys.repeat_interleave(heads // keys.shape[3], 3)
         scores = torch.einsum("bsqhw,bskhw->bshqk", queries.float(), keys.float()) * width**-0.5
@@ -51,14 +55,16 @@ class _Layer:
 
 
 @torch.no_grad()
-def read(generator: LatentDiffusion, takes: Takes, guidance: float) -> Tensor:
+def read(generator: LatentDiffusion, takes: Takes, sampling: Sampling) -> Tensor:
     """Attention of the prompted branch to the tokens of the prompt, mean over heads and steps: (takes, layers, frames,
     tokens). Each row over tokens sums to one: what goes to padding, and to what else the denoiser is told, is left
     out."""
-    text = generator.read_text(takes.prompts)
+    text, guidance = read_takes(generator, takes), sampling.guidance
     layers = [_Layer(generator, place, guidance, text.mask.bool()) for place in generator.locations("denoiser.cross")]
     hooks = [reading(layer.places[0], layer.look) for layer in layers]
     hooks += [reading(layer.places[1], partial(_Layer.meet, layer)) for layer in layers]
     with hooked(hooks):
-        generator.replay(takes, text, Sampling(guidance))
-    return torch.stack([layer.total[:, : generator.frames_of(takes)] for layer in layers], 1).cpu()
+        generator.replay(takes, text, sampling)
+    frames = generator.frames_of(takes)
+    by_frame = [layer.total.repeat_interleave(generator.patch, 1)[:, :frames] for layer in layers]
+    return torch.stack(by_frame, 1).cpu()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,12 +13,12 @@ from tonescope.models.anatomy import Key
 from tonescope.models.families.diffusion import attention_maps
 from tonescope.models.families.diffusion.denoising import DECODED_TOGETHER, Denoising
 from tonescope.models.families.diffusion.latent_places import Parts
-from tonescope.models.generator import Cost, Takes
+from tonescope.models.families.diffusion.negative_prompts import NegativePrompts
+from tonescope.models.generator import Cost, Sampling, Takes
+from tonescope.models.metadata import Metadata
+from tonescope.models.played_with import Recommended, reads_no_negative
 from tonescope.models.sites import ATTRIBUTED
 from tonescope.models.units import Location
-
-DECODED_LAYERS = 6  # tensors at the full sample rate that are alive at a time in the codec
-SAVED_LAYERS = 60  # such tensors that a backward pass through the codec needs
 
 
 class LatentDiffusion(Denoising):
@@ -33,7 +34,12 @@ class LatentDiffusion(Denoising):
     """
 
     longest_seconds: float
+    recommended: Recommended
+    negatives: NegativePrompts | None = None
+    """What guidance steers away from, where the family reads that."""
     caveat = ""
+    attention_parts = ("to_q", "to_k")
+    """Modules of a cross-attention that give queries and keys as they are compared."""
 
     def __init__(
         self,
@@ -60,40 +66,55 @@ class LatentDiffusion(Denoising):
         super().denoise_in(steps)
         self.description = self._described()
 
+    @property
+    def played_with(self) -> Recommended:
+        """In how many steps."""
+        return Recommended(steps=self.denoising_steps)
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Refuse a negative prompt where there is no place for one, or that is too long."""
+        if sampling.negative and self.negatives is None:
+            raise reads_no_negative(self.name)
+        if sampling.negative and self.negatives is not None:
+            self.negatives.read(sampling.negative)
+
+    def told_by(self, about: Metadata) -> None:
+        """What a folder says of itself: how long it can play, and with what guidance."""
+        if "longest_seconds" in about.model_fields_set:
+            self.longest_seconds = min(self.longest_seconds, about.longest_seconds)
+        if about.guidance is not None:
+            self.recommended = replace(self.recommended, guidance=about.guidance)
+
     def token_mask(self, prompts: Sequence[str]) -> Tensor:
         """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""
         return self.reader.mask(prompts)
 
-    def batches(self, prompts: Sequence[str]) -> list[list[int]]:
-        """All rows may share a batch: prompts are padded to one length."""
-        return [list(range(len(prompts)))]
-
-    def text_attention(self, takes: Takes, guidance: float) -> Tensor:
+    def text_attention(self, takes: Takes, sampling: Sampling) -> Tensor:
         """Cross-attention of the prompted branch, mean over heads and steps: (takes, layers, frames, tokens)."""
-        return attention_maps.read(self, takes, guidance)
+        return attention_maps.read(self, takes, sampling)
 
     def cost(self, seconds: float, tokens: int, guidance: float) -> Cost:
         """Predictions of every step are kept, beside first latents and noise; the codec's widest layers run at the full
-        sample rate. Of a replay one part keeps what a backward pass needs."""
+        sample rate. With gradients, what one part of a replay keeps comes after what the codec keeps."""
         branches, steps, size = 2 if guidance > 1 else 1, self.denoising_steps, self.dtype.itemsize
         first = Location("denoiser", 0, "mlp")
         inner, width = self.features(first), self.features(Location("denoiser", 0, "residual"))
-        channels, frames = int(self.codec.model.config.decoder_channels), self.frames(seconds)
-        samples, sounded = frames * self.codec.hop, self.sounded_frames(frames) * self.codec.hop
-        positions = self.prefix + (self.fixed_frames or frames)
-        state = 4 * steps * self.latent_shape[0] * self.along(first, frames, tokens)
+        frames, along = self.frames(seconds), self.along(first, self.frames(seconds), tokens)
+        samples, sounded, positions = frames * self.codec.hop, self.sounded_frames(frames), self.prefix + along
+        state = 4 * steps * self.latent_width * (self.fixed_frames or frames)
         edit = 8 * steps * max(self.features(place) for place in self.locations(*ATTRIBUTED))
         part = max(branches, min(self.rows_kept, branches * steps))
         saved = size * part * positions * len(self.locations("denoiser.mlp")) * (16 * width + 5 * inner)
         return Cost(
             row=size * branches * positions * (10 * width + 3 * inner) + 4 * state + edit + 4 * samples,
-            decoding=DECODED_LAYERS * DECODED_TOGETHER * sounded * channels * 4,
+            decoding=DECODED_TOGETHER * self.codec.decoding_bytes(sounded),
             waveform=state + 4 * samples,
-            attribution=saved + 4 * state + SAVED_LAYERS * 4 * sounded * channels,
+            attribution=max(saved, self.codec.saved_bytes(sounded)) + 4 * state,
         )
 
     def random_takes(self, prompt: str, seconds: float) -> Takes:
         """One take of random predictions and no sound."""
-        predicted = torch.randn(1, self.denoising_steps, *self.latent_shape, dtype=self.latent_dtype)
+        shape = self.latent_width, self.fixed_frames or self.frames(seconds)
+        predicted = torch.randn(1, self.denoising_steps, *shape, dtype=self.latent_dtype)
         asked = torch.full((1,), seconds, dtype=torch.float64)
         return Takes((prompt,), (0,), {"predicted": predicted, "seconds": asked}, torch.zeros(1, 0))

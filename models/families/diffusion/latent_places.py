@@ -2,20 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from tonescope.models.anatomy import Anatomy, Key, refuse_compiled
 from tonescope.models.families.diffusion.oobleck import Oobleck
-from tonescope.models.families.diffusion.padded_prompts import PaddedPrompts
+from tonescope.models.generator import Text
+from tonescope.models.hooks import Place
 from tonescope.models.layout import Branch, Layout
 from tonescope.models.units import Location
+
+
+class PromptReader(Protocol):
+    """How a pipeline reads prompts.
+
+    Attributes:
+        words: which tokens of the last batch that the text encoder was given are words of the prompt: (rows, tokens).
+    """
+
+    words: Tensor | None
+
+    def mask(self, prompts: Sequence[str]) -> Tensor:
+        """Which positions, as the text encoder is given them, are tokens and not padding: (rows, tokens)."""
+
+    def read(self, prompts: Sequence[str], seconds: float | None = None) -> Text:
+        """Encode prompts as the denoiser is told them."""
+
+
+class Codec(Protocol):
+    """What turns latents into sound, and back: :class:`.oobleck.Oobleck`, :class:`.same_autoencoder.Same`."""
+
+    model: Any
+    hop: int
+    sample_rate: int
+    frame_rate: float
+    channels: int
+    lookahead: int
+    features_axis: int
+
+    @property
+    def silence(self) -> Tensor:
+        """The latent of silence: (width,)."""
+
+    def sound(self, latents: Tensor) -> Tensor:
+        """(rows, channels, samples) of latents (rows, width, frames); differentiable."""
+
+    def encode(self, waveform: Tensor) -> Tensor:
+        """The latents (rows, width, frames) of sound (rows, channels, samples)."""
+
+    def shapes(self, places: dict[Location, Place]) -> dict[Location, tuple[int, float]]:
+        """Channels at every place, and positions a frame."""
+
+    def decoding_bytes(self, frames: int) -> int:
+        """What decoding so many frames of one take needs."""
+
+    def saved_bytes(self, frames: int) -> int:
+        """What a backward pass through that needs."""
 
 
 class Parts(nn.Module):
@@ -56,12 +104,19 @@ class LatentPlaces(Anatomy):
     """Leading positions of the denoiser that are no audio."""
     fixed_frames: int | None = None
     """How many frames the denoiser always works on, where the length of a take changes nothing in that."""
-    reader: PaddedPrompts
+    patch = 1
+    """Frames of latents that are one position of the denoiser."""
+    reader: PromptReader
+    codec: Codec
 
     def __init__(self, model: Parts, name: str, paths: Mapping[Key, str], lacks: Mapping[Key, str], steps: int) -> None:
         refuse_compiled(model, name)
         super().__init__(model, name, paths, lacks)
-        self.codec, self.denoising_steps, self.clock = Oobleck(self.model.vae), steps, Clock()
+        self.codec, self.denoising_steps, self.clock = self._codec(), steps, Clock()
+
+    def _codec(self) -> Codec:
+        """What turns latents into sound."""
+        return Oobleck(self.model.vae)
 
     @property
     def device(self) -> torch.device:
@@ -83,12 +138,12 @@ class LatentPlaces(Anatomy):
 
     @contextmanager
     def working_on(self, rows: Tensor | None) -> Iterator[None]:
-        """Within the block these takes pass through; after it, however it ends, the clock is back at its start."""
-        self.clock = Clock(rows=rows)
+        """Within the block these takes pass through; after it, however it ends, the clock is what it was."""
+        before, self.clock = self.clock, Clock(rows=rows)
         try:
             yield
         finally:
-            self.clock = Clock()
+            self.clock = before
 
     # --- how tensors are arranged ------------------------------------------------------------------------------------
 
@@ -110,12 +165,15 @@ class LatentPlaces(Anatomy):
         """In a branch the takes of one step, then of the next; positions of audio after the prefix."""
         clock, branches = self.clock, self.branches(location, guidance)
         if location.network == "codec":
-            return Layout(branches, features_axis=1, frames=clock.frames, takes=clock.rows)
+            axis = self.codec.features_axis
+            return Layout(branches, features_axis=axis, frames=clock.frames, takes=clock.rows)
         if location.network == "text":
             return Layout(branches, takes=clock.rows, words=self.reader.words)
         if len(branches) == 2:
             branches = self.order
         nested: Any = {"steps": clock.steps, "first_step": clock.first, "axes": ("branch", "step", "take")}
+        if self.patch > 1:  # the last position may be of frames that are not there
+            nested["frames"] = self.patch * -(-clock.frames // self.patch)
         return Layout(branches, prefix=self.prefix, takes=clock.rows, **nested)
 
     # --- how wide and long they are ----------------------------------------------------------------------------------
@@ -155,7 +213,7 @@ class LatentPlaces(Anatomy):
         if location.network == "text":
             return tokens
         if location.network == "denoiser":
-            return self.fixed_frames or frames
+            return -(-(self.fixed_frames or frames) // self.patch)
         sounded = self.sounded_frames(frames) if location.name == "decoder" else frames
         return round(sounded * self._codec_shapes[location][1])
 

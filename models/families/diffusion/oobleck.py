@@ -16,6 +16,8 @@ from tonescope.models.units import Location
 PATHS = {("codec", "encoder"): "vae.encoder.block.{}", ("codec", "decoder"): "vae.decoder.block.{}"}
 SEEN_AHEAD = 3 * (1 + 3 + 9)  # samples, by the three dilated convolutions of a block
 _PROBE_FRAMES = 8
+DECODED_LAYERS = 6  # tensors at the full sample rate that are alive at a time
+SAVED_LAYERS = 60  # such tensors that a backward pass needs
 
 
 def lookahead(ratios: Sequence[int]) -> int:
@@ -49,6 +51,21 @@ class Oobleck:
         self.hop, self.sample_rate = int(model.hop_length), int(model.config.sampling_rate)
         self.frame_rate, self.channels = self.sample_rate / self.hop, int(model.config.audio_channels)
         self.lookahead = lookahead(model.config.downsampling_ratios)
+
+    features_axis = 1
+    """Which axis of the tensor at a block holds its channels."""
+
+    def decoding_bytes(self, frames: int) -> int:
+        """What decoding so many frames of one take needs."""
+        return DECODED_LAYERS * self._layer(frames)
+
+    def saved_bytes(self, frames: int) -> int:
+        """What a backward pass through the decoding of so many frames needs."""
+        return SAVED_LAYERS * self._layer(frames)
+
+    def _layer(self, frames: int) -> int:
+        """A tensor at the full sample rate."""
+        return 4 * frames * self.hop * int(self.model.config.decoder_channels)
 
     def sound(self, latents: Tensor) -> Tensor:
         """(rows, channels, samples) of latents (rows, width, frames); differentiable."""

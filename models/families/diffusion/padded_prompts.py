@@ -1,4 +1,4 @@
-"""How a prompt is read that is always padded to one length, and whose padding is read as zeros."""
+"""How a prompt is read that is always padded to one length."""
 
 from __future__ import annotations
 
@@ -19,13 +19,23 @@ class PaddedPrompts:
     Args:
         encoder: a text encoder of transformers.
         tokenizer: its tokenizer, with a finite ``model_max_length``.
-        project: from the encoder's states to what the denoiser is told.
+        project: from the encoder's states to what the denoiser is told; absent, the states themselves.
         name: what the user called the model.
+        longest: tokens that prompts are padded to; absent, as many as the tokenizer allows.
     """
 
-    def __init__(self, encoder: nn.Module, tokenizer: Any, project: Callable[[Tensor], Tensor], name: str) -> None:
-        self.encoder, self.tokenizer, self.project, self.name = encoder, tokenizer, project, name
-        self.longest = int(tokenizer.model_max_length)
+    def __init__(
+        self,
+        encoder: nn.Module,
+        tokenizer: Any,
+        project: Callable[[Tensor], Tensor] | None,
+        name: str,
+        *,
+        longest: int | None = None,
+    ) -> None:
+        self.encoder, self.tokenizer, self.name = encoder, tokenizer, name
+        self.project = project or (lambda states: states)
+        self.longest = longest or int(tokenizer.model_max_length)
         self.words: Tensor | None = None  # which tokens of the last batch spell something: (rows, tokens)
 
     def tokens(self, prompts: Sequence[str]) -> Any:
@@ -51,8 +61,8 @@ class PaddedPrompts:
         mask: Tensor = self.tokens(prompts)["attention_mask"]
         return mask.bool()
 
-    def read(self, prompts: Sequence[str]) -> Text:
-        """Encode prompts as the denoiser is told them: zeros where they are padded."""
+    def read(self, prompts: Sequence[str], seconds: float | None = None) -> Text:
+        """Encode prompts as the denoiser is told them: zeros where they are padded. It reads nothing of ``seconds``."""
         batch, device = self.tokens(prompts), next(self.encoder.parameters()).device
         ids, mask = batch["input_ids"].to(device), batch["attention_mask"].to(device)
         states = self.project(self.encoder(input_ids=ids, attention_mask=mask).last_hidden_state)

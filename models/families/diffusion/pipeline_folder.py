@@ -14,6 +14,7 @@ import torch
 from tonescope.models.checkpoints import folders, headers, size
 from tonescope.models.checkpoints.checks import Bound, Checkpoint, Fact
 from tonescope.models.errors import TonescopeError
+from tonescope.models.families.diffusion.latent_places import Parts
 
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 SCHEDULER_FILE = "scheduler_config.json"
@@ -39,6 +40,22 @@ class PartRow:
     facts: Sequence[Fact] = ()
     bounds: Sequence[Bound] = ()
     single: bool = False
+
+
+OOBLECK = PartRow(
+    "vae",
+    "AutoencoderOobleck",
+    facts=(
+        Fact("decoder_input_channels", "decoder.conv1.weight_v", 1),
+        Fact("audio_channels", "encoder.conv1.weight_v", 1),
+        Fact("encoder_hidden_size", "encoder.conv1.weight_v", 0),
+        Fact("decoder_channels", "decoder.conv2.weight_v", 1),
+    ),
+    bounds=(Bound("sampling_rate", 100, 1_000_000), Bound("audio_channels", 1, 2)),
+    single=True,
+)
+TOKENIZER, SCHEDULER = PartRow("tokenizer", "", weights=""), PartRow("scheduler", "", weights="")
+FLOW = "FlowMatchEulerDiscreteScheduler"
 
 
 @dataclass(frozen=True)
@@ -69,10 +86,12 @@ class PipelineFolder:
     variants: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, folder: Path, name: str, rows: Sequence[PartRow], device: str) -> PipelineFolder:
+    def open(
+        cls, folder: Path, name: str, rows: Sequence[PartRow], device: str, needed: Sequence[str] = NEEDED
+    ) -> PipelineFolder:
         """Read what is cheap to read. Raises :class:`TonescopeError` for a part that is missing, of another class, or
-        at odds with its own weights."""
-        _check_installed(name)
+        at odds with its own weights, and where the packages that are ``needed`` are not installed."""
+        _check_installed(name, needed)
         stated = folders.read_object(folder / folders.PIPELINE_FILE, name)
         for row in rows:
             _check_stated(stated.get(row.name), row, name, folder)
@@ -113,6 +132,38 @@ class PipelineFolder:
             options["variant"] = self.variants[name]
         return self.parts[name].load_as(made, **options)
 
+    def networks(self, text: str, dtype: torch.dtype, since: str) -> Parts:
+        """All parts with weights, the one called ``text`` in its class of transformers.
+
+        Raises :class:`TonescopeError` where diffusers is older than the version that has the classes ``since`` when.
+        """
+        import diffusers
+
+        diffusers.utils.logging.set_verbosity_error()
+        diffusers.utils.logging.disable_progress_bar()
+        found: dict[str, Any] = {}
+        for name, row in self.rows.items():
+            if name != text and not hasattr(diffusers, row.kind):
+                raise TonescopeError(
+                    f"{self.name} needs diffusers {since} or newer, which has {row.kind}, and {diffusers.__version__} "
+                    'is installed; run `pip install --upgrade "tonescope[diffusion]"`.'
+                )
+        for name, row in self.rows.items():
+            precision = torch.float32 if row.single else dtype
+            if name == text:
+                options = {"variant": self.variants[text]} if self.variants[text] else {}
+                found[name] = self.parts[text].load(row.kind, precision, **options)
+            else:
+                found[name] = self.load(name, getattr(diffusers, row.kind), precision)
+        return Parts(**found)
+
+    def tokenizer(self, text: str, words: str) -> tuple[Checkpoint, Any]:
+        """Where the tokenizer is, and the tokenizer, whose words the text encoder called ``text`` counts in ``words``
+        of its configuration."""
+        part = self.parts[text]
+        held = Checkpoint(self.folder / "tokenizer", f"{self.name}/tokenizer", part.config, None)
+        return held, held.tokenizer(part.number(words))
+
     def scheduler(self, kinds: Sequence[str]) -> Any:
         """The scheduler, of one of these classes. Raises :class:`TonescopeError` for another one."""
         import diffusers
@@ -128,8 +179,8 @@ class PipelineFolder:
         return folders.attempt(self.name, lambda: made.from_pretrained(path.parent))
 
 
-def _check_installed(name: str) -> None:
-    missing = [package for package in NEEDED if find_spec(package) is None]
+def _check_installed(name: str, needed: Sequence[str]) -> None:
+    missing = [package for package in needed if find_spec(package) is None]
     if missing:
         raise TonescopeError(
             f"{name} is a pipeline of diffusers and needs what is not installed ({', '.join(missing)}); run "

@@ -8,7 +8,7 @@ of a finished take again.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -40,6 +40,10 @@ class Solver:
 
     def __init__(self, scheduler: Any, steps: int) -> None:
         self.scheduler, self.steps = scheduler, steps
+
+    def in_steps(self, steps: int) -> Self:
+        """The same in another number of steps."""
+        return type(self)(self.scheduler, steps)
 
     def _fresh(self, first: int = 0) -> Any:
         """A scheduler that stands at step ``first``."""
@@ -90,3 +94,46 @@ class SdeSolver(Solver):
         scheduler.noise_sampler = lambda *_: noise
         advanced: Tensor = scheduler.step(predicted, time, latents).prev_sample
         return advanced
+
+
+class FlowSolver(Solver):
+    """Rectified flow (Liu et al. 2022, arXiv 2209.03003): a prediction is the velocity from data to noise. Euler steps
+    along it; or, where the scheduler is ``stochastic_sampling``, to the data that it points at and back with new noise.
+
+    Args:
+        scheduler: a ``FlowMatchEulerDiscreteScheduler``, which may bend the sigmas that it is given.
+        steps: how many steps a generation has.
+        sigmas: gives for a number of steps the share of noise at each, falling from 1; the last step ends at 0.
+    """
+
+    start = 1.0
+
+    def __init__(self, scheduler: Any, steps: int, sigmas: Callable[[int], Tensor]) -> None:
+        super().__init__(scheduler, steps)
+        self.sigmas = sigmas
+        fresh = self._fresh()
+        self._shares = fresh.sigmas  # (steps + 1,)
+        self.times, self.scales = fresh.timesteps, torch.ones(steps)
+        self.skips, self.outs = torch.ones(steps), -self._shares[:-1]
+
+    def in_steps(self, steps: int) -> Self:
+        """The same in another number of steps."""
+        return type(self)(self.scheduler, steps, self.sigmas)
+
+    def bent(self, sigmas: Callable[[int], Tensor]) -> Self:
+        """The same with other shares of noise."""
+        return type(self)(self.scheduler, self.steps, sigmas)
+
+    def _fresh(self, first: int = 0) -> Any:
+        fresh = type(self.scheduler).from_config(self.scheduler.config)
+        fresh.set_timesteps(sigmas=self.sigmas(self.steps).tolist())
+        fresh.set_begin_index(first)
+        return fresh
+
+    def _advance(self, scheduler: Any, predicted: Tensor, time: Tensor, latents: Tensor, noise: Tensor) -> Tensor:
+        # Its own step works in single precision, and its noise comes of one generator for the whole batch.
+        step = int((scheduler.timesteps == time).nonzero()[0])
+        here, there = float(scheduler.sigmas[step]), float(scheduler.sigmas[step + 1])
+        if scheduler.config.stochastic_sampling:
+            return (1 - there) * (latents - here * predicted) + there * noise
+        return latents + (there - here) * predicted

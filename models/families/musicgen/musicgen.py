@@ -22,6 +22,7 @@ from tonescope.models.families.musicgen.replaying import Replaying
 from tonescope.models.families.musicgen.skip_uncond import skip_uncond
 from tonescope.models.generator import Cost, Sampling, Takes
 from tonescope.models.hooks import Hook, hooked
+from tonescope.models.played_with import Recommended, reads_no_negative
 from tonescope.models.sites import ATTRIBUTED
 
 DECODED_LAYERS = 4.85  # full-rate tensors alive at a time: measured on 10 s of musicgen-small's codec
@@ -62,10 +63,21 @@ class MusicGen(Replaying):
             f"{type(model).__name__}, {self.layers} layers, {self.n_codebooks} codebooks at {self.frame_rate:g} Hz"
         )
         self.caveat = PREFIX_CAVEAT.format(name) if self.kind.reads == "prefix" else ""
+        self.recommended = Recommended(getattr(model.generation_config, "guidance_scale", None))
         # Penalties, beams and the like that a folder asks for would be applied behind the sampling's back.
         model.generation_config = GenerationConfig(
             bos_token_id=self.pad, decoder_start_token_id=self.pad, pad_token_id=self.pad, do_sample=False
         )
+
+    @property
+    def played_with(self) -> Recommended:
+        """There are no steps."""
+        return Recommended()
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Refuse a negative prompt."""
+        if sampling.negative:
+            raise reads_no_negative(self.name)
 
     def frames(self, seconds: float) -> int:
         """Whole frames closest to a length in seconds, at least one."""
@@ -239,6 +251,6 @@ class MusicGen(Replaying):
         codes = torch.randint(self.vocab_size, (1, self.n_codebooks, self.frames(seconds)))
         return Takes((prompt,), (0,), {"codes": codes}, torch.zeros(1, 0))
 
-    def text_attention(self, takes: Takes, guidance: float) -> Tensor:
+    def text_attention(self, takes: Takes, sampling: Sampling) -> Tensor:
         """Cross-attention of the prompted branch, mean over heads: (takes, layers, frames, tokens)."""
-        return cross_attention.read(self, takes, guidance)
+        return cross_attention.read(self, takes, sampling.guidance)

@@ -49,7 +49,7 @@ class Replaying(Places):
         super().__init__(model, name)
         self.reader = Reader(model, tokenizer, name)
 
-    def read_text(self, prompts: Sequence[str]) -> Text:
+    def read_text(self, prompts: Sequence[str], seconds: float | None = None) -> Text:
         """Encode prompts as the decoder will see them."""
         return self.reader.read(prompts)
 
@@ -138,12 +138,12 @@ class Replaying(Places):
             chroma = self.model.audio_enc_to_dec_proj(chroma)
         return chroma.expand(-1, self.model.config.chroma_length, -1)
 
-    def run(self, takes: Takes, guidance: float, locations: Iterable[Location]) -> Text:
+    def run(self, takes: Takes, sampling: Sampling, locations: Iterable[Location]) -> Text:
         """Pass finished takes once through the networks that the locations are in, for the hooks there."""
         sites = {(location.network, location.name) for location in locations}
         codes, text = takes.state["codes"].to(self.device), self.read_text(takes.prompts)
         if any(network == "decoder" for network, _ in sites):
-            self.hidden(codes, text, guidance)
+            self.hidden(codes, text, sampling.guidance)
         if any(network == "codec" for network, _ in sites):
             for side, latents in enumerate(self.hard_latents(codes)):
                 sound = self._sound_of_side(latents, side)

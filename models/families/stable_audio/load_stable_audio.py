@@ -8,11 +8,17 @@ import torch
 
 from tonescope.models import metadata
 from tonescope.models.adapters import add_adapter
-from tonescope.models.checkpoints.checks import Bound, Checkpoint, Fact
+from tonescope.models.checkpoints.checks import Bound, Fact
 from tonescope.models.checkpoints.folders import attempt
 from tonescope.models.checkpoints.headers import WEIGHTS_FILE
-from tonescope.models.families.diffusion.latent_places import Parts
-from tonescope.models.families.diffusion.pipeline_folder import Agreement, PartRow, PipelineFolder
+from tonescope.models.families.diffusion.pipeline_folder import (
+    OOBLECK,
+    SCHEDULER,
+    TOKENIZER,
+    Agreement,
+    PartRow,
+    PipelineFolder,
+)
 from tonescope.models.families.stable_audio.stable_audio import STEPS, StableAudio
 
 SCHEDULERS = ("CosineDPMSolverMultistepScheduler",)
@@ -59,25 +65,13 @@ PROJECTION = PartRow(
     ),
     bounds=(Bound("min_value", 0, 0), Bound("max_value", 1, 100_000)),
 )
-VAE = PartRow(
-    "vae",
-    "AutoencoderOobleck",
-    facts=(
-        Fact("decoder_input_channels", "decoder.conv1.weight_v", 1),
-        Fact("audio_channels", "encoder.conv1.weight_v", 1),
-        Fact("encoder_hidden_size", "encoder.conv1.weight_v", 0),
-        Fact("decoder_channels", "decoder.conv2.weight_v", 1),
-    ),
-    bounds=(Bound("sampling_rate", 100, 1_000_000), Bound("audio_channels", 1, 2)),
-    single=True,
-)
 PARTS = (
     TRANSFORMER,
     TEXT_ENCODER,
     PROJECTION,
-    VAE,
-    PartRow("tokenizer", "", weights=""),
-    PartRow("scheduler", "", weights=""),
+    OOBLECK,
+    TOKENIZER,
+    SCHEDULER,
 )
 AGREEMENTS = (
     Agreement(("vae", "decoder_input_channels"), ("transformer", "in_channels")),
@@ -97,25 +91,14 @@ def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str 
     about, found = metadata.read(folder), PipelineFolder.open(folder, name, PARTS, device)
     found.check_agreement(AGREEMENTS)
     found.check_memory(dtype, device)
-    text = found.parts["text_encoder"]
-    held = Checkpoint(folder / "tokenizer", f"{name}/tokenizer", text.config, None)
-    tokenizer = held.tokenizer(text.number("vocab_size"))
+    held, tokenizer = found.tokenizer("text_encoder", "vocab_size")
     if tokenizer.model_max_length > LONGEST_PROMPT:
         raise held.refuse(
             "it does not say how many tokens a prompt may have (model_max_length in its tokenizer_config.json)",
             "restore the model's own file",
         )
     scheduler = found.scheduler(SCHEDULERS)
-    import diffusers
-
-    diffusers.utils.logging.set_verbosity_error()
-    diffusers.utils.logging.disable_progress_bar()
-    networks = {
-        row.name: found.load(row.name, getattr(diffusers, row.kind), torch.float32 if row.single else dtype)
-        for row in (TRANSFORMER, PROJECTION, VAE)
-    }
-    options = {"variant": found.variants["text_encoder"]} if found.variants["text_encoder"] else {}
-    model = Parts(**networks, text_encoder=text.load(TEXT_ENCODER.kind, dtype, **options))
+    model = found.networks("text_encoder", dtype, "0.30")
     if adapter is not None:
         model, name = add_adapter(model, adapter), f"{name} + {adapter}"
     steps = about.denoising_steps or STEPS
@@ -123,6 +106,5 @@ def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str 
     made: StableAudio = attempt(
         name, lambda: StableAudio(model.to(device), tokenizer, scheduler, name, steps=steps, folder=own)
     )
-    if "longest_seconds" in about.model_fields_set:
-        made.longest_seconds = min(made.longest_seconds, about.longest_seconds)
+    made.told_by(about)
     return made

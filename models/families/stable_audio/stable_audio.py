@@ -15,13 +15,15 @@ from tonescope.models.families.diffusion import oobleck
 from tonescope.models.families.diffusion.denoising import Told
 from tonescope.models.families.diffusion.latent_diffusion import LatentDiffusion
 from tonescope.models.families.diffusion.latent_places import Parts
+from tonescope.models.families.diffusion.negative_prompts import NegativePrompts
 from tonescope.models.families.diffusion.padded_prompts import PaddedPrompts
 from tonescope.models.families.diffusion.solver import SdeSolver
 from tonescope.models.families.stable_audio.blocks import LACKS, PATHS
 from tonescope.models.families.text_encoders import TEXT_PATHS
-from tonescope.models.generator import Text
+from tonescope.models.generator import Sampling, Text
+from tonescope.models.played_with import Recommended
 
-STEPS = 100  # as the pipeline has it by default
+STEPS, GUIDANCE = 100, 7.0  # as the pipeline has them by default
 CAVEAT = (
     "{} always computes {:.1f} s and plays the beginning of them; time and length are one position before the audio, "
     "where units are neither estimated nor muted."
@@ -46,6 +48,8 @@ class StableAudio(LatentDiffusion):
         folder: where it was loaded from, if that is a folder.
     """
 
+    negatives: NegativePrompts
+
     def __init__(
         self,
         model: Parts,
@@ -66,11 +70,13 @@ class StableAudio(LatentDiffusion):
         self.caveat = CAVEAT.format(name, self.fixed_frames / self.frame_rate)
         project = self.model.projection_model.text_projection
         self.reader = PaddedPrompts(self.model.text_encoder, tokenizer, project, name)
+        self.negatives = NegativePrompts(self.reader)
+        self.recommended = Recommended(GUIDANCE, steps)
 
     @property
-    def latent_shape(self) -> tuple[int, int]:
-        """Width and frames of what is denoised."""
-        return int(self.model.transformer.config.in_channels), self.fixed_frames or 1
+    def latent_width(self) -> int:
+        """Width of what is denoised."""
+        return int(self.model.transformer.config.in_channels)
 
     @cached_property
     def _skipped(self) -> list[nn.Module]:
@@ -82,9 +88,9 @@ class StableAudio(LatentDiffusion):
         """Cross-attention of every layer: unconditional rows are told zeros."""
         return self._skipped
 
-    def told(self, text: Text, seconds: Tensor, guidance: float) -> Told:
-        """Prompt, start and end for cross-attention, zeros in unconditional rows; start and end for the position before
-        the audio, in all rows."""
+    def told(self, text: Text, seconds: Tensor, sampling: Sampling) -> Told:
+        """Prompt, start and end for cross-attention, zeros (or what to steer away from) in unconditional rows; start
+        and end for the position before the audio, in all rows."""
         takes, projection = len(seconds), self.model.projection_model
         ends = seconds.to(self.device, torch.float32)
         with torch.no_grad():
@@ -92,8 +98,12 @@ class StableAudio(LatentDiffusion):
         times = found.seconds_start_hidden_states, found.seconds_end_hidden_states
         states = text.states.expand(takes, -1, -1) if len(text.states) == 1 else text.states
         read, length = torch.cat([states, *times], 1), torch.cat(times, 2)
-        if guidance > 1:
-            read, length = torch.cat([torch.zeros_like(read), read]), torch.cat([length, length])
+        if sampling.guidance > 1:
+            other = torch.zeros_like(read)
+            if sampling.negative:
+                negative = self.negatives.read(sampling.negative).states.expand(takes, -1, -1)
+                other = torch.cat([negative, *times], 1)
+            read, length = torch.cat([other, read]), torch.cat([length, length])
         return {"encoder_hidden_states": read, "global_hidden_states": length}
 
     @cached_property
@@ -101,7 +111,7 @@ class StableAudio(LatentDiffusion):
         from diffusers.models.embeddings import get_1d_rotary_pos_embed
 
         width = self.model.transformer.config.attention_head_dim // 2
-        positions = self.latent_shape[1] + self.prefix
+        positions = (self.fixed_frames or 1) + self.prefix
         return get_1d_rotary_pos_embed(width, positions, use_real=True, repeat_interleave_real=False)
 
     def denoise(self, latents: Tensor, times: Tensor, told: Told) -> Tensor:

@@ -57,7 +57,7 @@ def test_attention_to_phrases_is_that_of_their_tokens_and_sums_to_one(played: tu
     shares = tracked(played, phrases=phrases).attention
     assert list(shares) == [phrase.name for phrase in phrases]
     assert torch.stack(list(shares.values())).sum(0).allclose(torch.ones(1), atol=1e-5)
-    looks = context.generator.text_attention(found.clean.takes, context.guidance).mean(1)
+    looks = context.generator.text_attention(found.clean.takes, context.sampling).mean(1)
     of = [looks[..., list(phrase.tokens)].sum(-1) for phrase in phrases]
     assert torch.allclose(shares[phrases[0].name], pooled(of[0] / sum(of)), atol=1e-5)
 

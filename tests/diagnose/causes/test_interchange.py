@@ -23,11 +23,11 @@ from tests.diagnose.causes.boolean_trials import (
 from tests.diagnose.causes.known_cause import BYSTANDER, CONTRAST, FIRST, PLAYS, PROMPT, READER, READS, known
 from tonescope.diagnose.causes import interchange
 from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest, other_prompts, sources
-from tonescope.diagnose.causes.muting_trials import MutingTrials
+from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import PROMPTS
 from tonescope.diagnose.intervene.play import play
-from tonescope.diagnose.intervene.recording import activations
+from tonescope.diagnose.intervene.recording import activations, source_bytes
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.generator import Takes
 from tonescope.models.units import Unit
@@ -167,3 +167,30 @@ def test_the_fewest_that_bring_the_target_are_found() -> None:
     assert smallest(any_of(5, 2)) == {unit(2)}  # the first of them
     assert len(smallest(some_of(2, 1, 3, 6))) == 2
     assert smallest(never) == set() and smallest(all_of(0), 0) == set()
+
+
+# --- what fits into memory --------------------------------------------------------------------------------------------
+
+
+def _bounded(takes_at_once: float) -> tuple[Interchanges, Interchanges]:
+    """Interchanges that keep the activations of all takes, and of so many takes of a whole place."""
+    whole, there = interchanges(FIRST), known((FIRST,))
+    each = source_bytes(there.context.generator, (PLAYS,), there.context.guidance, there.context.generator.frames(1.0))
+    context = there.context.with_batches(source_bytes=int(takes_at_once * each) + 1)
+    return whole, Interchanges(MutingTrials(context, there.takes, CONTRAST), (OTHER,))
+
+
+@pytest.mark.parametrize("takes_at_once", [1, 2.5])
+def test_what_is_too_large_at_once_is_put_in_piece_by_piece(takes_at_once: float) -> None:
+    whole, pieces = _bounded(takes_at_once)
+    groups: list[Group] = [(PLAYS,), (FIRST,), (FIRST, PLAYS)]
+    for one, other in zip(whole.measure(groups), pieces.measure(groups), strict=True):
+        assert one.heard == other.heard and not other.too_large
+        assert one.margins == {seed: pytest.approx(margin, abs=1e-4) for seed, margin in other.margins.items()}
+
+
+def test_case_a_whole_place_of_one_take_that_is_too_large_is_not_put_in() -> None:
+    _, pieces = _bounded(0.5)
+    place, unit_alone = pieces.measure([(PLAYS,), (FIRST,)])
+    assert place.too_large and not place.heard and not place.brings
+    assert len(unit_alone.heard) == len(pieces.seeds) and not unit_alone.too_large

@@ -64,7 +64,7 @@ class PlantedGenerator:
     def frames(self, seconds: float) -> int:
         return max(1, round(seconds * self.frame_rate))
 
-    def read_text(self, prompts: Sequence[str]) -> Text:
+    def read_text(self, prompts: Sequence[str], seconds: float | None = None) -> Text:
         mask = self.token_mask(prompts)
         return Text(mask[..., None].float(), mask, tuple((prompt,) for prompt in prompts), ())
 

@@ -15,7 +15,7 @@ from tonescope.diagnose.attribution.metrics import Metric
 from tonescope.diagnose.causes.search import SearchResult
 from tonescope.diagnose.jobs import diagnosis, verification_plan
 from tonescope.diagnose.jobs.caveats import foreign
-from tonescope.diagnose.jobs.diagnosis import choose_contrast
+from tonescope.diagnose.jobs.contrasting import choose_contrast
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.judging.verdict import Heard, Verdict
@@ -190,7 +190,7 @@ def test_words_are_predicted_in_the_takes_they_were_chosen_by(
         ("house", 0, 0),
     ]
     assert given[3] == found.contrast
-    assert given[0].sampling == Sampling(QUICK.guidance, temperature=0.9, top_k=40)
+    assert given[0].sampling == Sampling(3.0, temperature=0.9, top_k=40)
 
 
 def test_a_judge_of_one_sound_world_warns_of_clips_from_elsewhere() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tonescope.diagnose.jobs.diagnosis import judged
+from tonescope.diagnose.jobs.contrasting import judged
 from tonescope.diagnose.judging.intent import read_intent
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis

@@ -22,6 +22,7 @@ from tonescope.diagnose.jobs.verification_plan import (
     Interchange,
     Plan,
     rows_at_most,
+    step_cuts,
     to_leave_out,
     words_to_predict,
 )
@@ -229,6 +230,23 @@ def test_there_are_no_cut_points_in_the_text_encoder_nor_in_very_short_takes(gro
     plan = plan_of(searched(*group), SETTINGS.model_copy(update={"seconds": seconds}))
     assert plan.cuts == () and not [name for name in played(plan) if name.startswith("muted_from")]
     assert names.MUTED in played(plan)
+
+
+def test_a_set_that_denoises_is_muted_from_some_steps_on_and_until_them() -> None:
+    group, settings = neurons(7, 8), SETTINGS
+    plan = Plan.make(estimates(searched(*group)), settings, None, steps_of=lambda place: 100)
+    assert plan.step_cuts == (12, 25, 50) and plan.steps == 100
+    for step in plan.step_cuts:
+        assert edits_of(plan, names.from_step(step))[0] == Edit(group, steps=(step, 100))
+        assert edits_of(plan, names.until_step(step))[0] == Edit(group, steps=(0, step))
+    assert settings.takes * (1 + len(plan.variants)) <= rows_at_most(settings, 100)
+    mixed = Plan.make(estimates(searched(*group)), settings, None, steps_of=lambda place: 1)
+    assert mixed.step_cuts == () and not [name for name in played(mixed) if "step" in name]
+
+
+@pytest.mark.parametrize(("steps", "cuts"), [(1, ()), (2, (1,)), (5, (1, 2)), (8, (1, 2, 4))])
+def test_few_steps_are_cut_at_few(steps: int, cuts: tuple[int, ...]) -> None:
+    assert step_cuts(steps) == cuts
 
 
 # --- interchange ------------------------------------------------------------------------------------------------------

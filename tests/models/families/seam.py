@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import diffusers
 import torch
 from torch import Tensor
 
 from tests import tiny
+from tests.models.families.ace_step import tiny_ace_step
 from tests.models.families.stable_audio import tiny_stable_audio
 from tests.models.families.toy_diffusion import ToyDiffusion, ToyModel
 from tonescope.diagnose.context import Context
@@ -19,14 +23,20 @@ PROMPTS = [PROMPT, "lo fi beats with accordion", PROMPT]
 SEEDS = [3, 4, 5]
 SECONDS = 0.4
 GUIDANCE = Sampling().guidance
-FAMILIES = (*tiny.FAMILIES, "diffusion", "stable audio")
+PIPELINES: dict[str, Any] = {"stable audio": tiny_stable_audio, "ace-step": tiny_ace_step}
+if hasattr(diffusers, "StableAudio3DiTModel"):  # since 0.40
+    from tests.models.families.stable_audio_3 import tiny_stable_audio_3
+
+    PIPELINES["stable audio 3"] = tiny_stable_audio_3
+FAMILIES = (*tiny.FAMILIES, "diffusion", *PIPELINES)
 ORDER = ("self", "cross", "mlp", "residual")  # in which a layer computes
 
 
 def of_family(family: str) -> Generator:
     if family == "diffusion":
         return ToyDiffusion(ToyModel())
-    return tiny_stable_audio.generator() if family == "stable audio" else tiny.generator(family)
+    made: Generator = PIPELINES[family].generator() if family in PIPELINES else tiny.generator(family)
+    return made
 
 
 def playing(generator: Generator) -> list[Location]:

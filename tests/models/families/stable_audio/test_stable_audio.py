@@ -43,7 +43,7 @@ class GivenNoise:
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 @pytest.mark.parametrize("seconds", [0.4, 1.0, 1.6])
 def test_it_plays_what_the_pipeline_of_diffusers_plays(generator: StableAudio, guidance: float, seconds: float) -> None:
-    drawn = step_noise(SEEDS, tiny_audio.STEPS, generator.latent_shape)
+    drawn = step_noise(SEEDS, tiny_audio.STEPS, (generator.latent_width, tiny_audio.FRAMES))
     theirs = GivenNoise(drawn[:, 1:])
     sound = theirs.pipeline(
         PROMPTS,
@@ -61,7 +61,7 @@ def test_it_plays_what_the_pipeline_of_diffusers_plays(generator: StableAudio, g
 
 
 def test_the_noise_of_a_take_is_that_of_its_seed_and_normal(generator: StableAudio) -> None:
-    start, noise = generator.noise([7, 8, 7])
+    start, noise = generator.noise([7, 8, 7], tiny_audio.FRAMES)
     assert torch.equal(start[0], start[2]) and torch.equal(noise[0], noise[2])
     assert not torch.isclose(noise[0], noise[1]).any()
     flat = noise[:2].flatten(2)
