@@ -8,7 +8,10 @@ PROMPT ?= lo-fi beats with accordion
 COMPAT_TESTS := tests/models tests/diagnose tests/ui --ignore=tests/diagnose/jobs/test_embedded.py
 COMPAT_ENV := .venv-compat
 
-.PHONY: demo test check compat compat-lowest compat-newest refresh setup ui clean
+LAION_ENV := .venv-laion
+LAION_MADE := build/laion
+
+.PHONY: demo test check browser compat compat-lowest compat-newest laion refresh setup ui clean
 
 demo: $(VENV)/installed  ## diagnose a prompt on the embedded models and show the result
 	$(BIN)/tonescope diagnose "$(PROMPT)" --out out/demo --overwrite --timings
@@ -24,6 +27,17 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# What tests/browser needs, as far as it can be had here; what is missing then, its tests say when they are skipped.
+AXE := 4.14.1
+browser: setup .browser/axe.min.js
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[browser]"
+	command -v chromium || apt-get install --yes --quiet chromium || echo "Install chromium, and run this again."
+
+.browser/axe.min.js:  ## axe-core (MPL 2.0), which is used by the tests and not handed on
+	mkdir -p .browser
+	cd .browser && npm pack --silent axe-core@$(AXE) >/dev/null \
+		&& tar -xzmf axe-core-$(AXE).tgz --strip-components=1 package/axe.min.js && rm axe-core-$(AXE).tgz
+
 compat: compat-lowest compat-newest  ## the invariants with other versions than those in constraints.txt
 
 # Where uv takes packages from is uv's to know (UV_INDEX, UV_FIND_LINKS, uv.toml).
@@ -33,6 +47,13 @@ compat-lowest compat-newest: compat-%: setup
 	$(BIN)/uv pip install --quiet --python $(COMPAT_ENV)/$* --no-deps --editable .
 	$(BIN)/uv pip check --quiet --python $(COMPAT_ENV)/$*
 	OMP_NUM_THREADS=1 $(COMPAT_ENV)/$*/bin/python -m pytest $(COMPAT_TESTS)
+
+# laion-clap runs with another numpy, so in an environment of its own; it is kept from asking a model hub.
+laion: setup  ## checkpoints of laion-clap, compared with that package on random weights
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(LAION_ENV)
+	$(BIN)/uv pip install --quiet --python $(LAION_ENV) --group laion
+	$(LAION_ENV)/bin/python tests/models/judges/laion_oracle.py $(LAION_MADE)
+	TONESCOPE_LAION=$(LAION_MADE) $(BIN)/python -m pytest tests/models/judges/test_laion_clap.py
 
 refresh: setup  ## choose the two sets of versions of `make compat` anew
 	for set in lowest:lowest-direct newest:highest; do \
@@ -54,4 +75,4 @@ $(VENV)/ready: $(VENV)/installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(COMPAT_ENV) build dist *.egg-info out
+	rm -rf $(VENV) $(COMPAT_ENV) $(LAION_ENV) .browser build dist *.egg-info out

@@ -17,10 +17,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from tonescope.diagnose.causes.screening import SCREENED
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.models.families.musicgen.musicgen import MusicGen
 from tonescope.models.judges.clap import Clap
-from tonescope.models.sites import ATTRIBUTED
 
 SIZES = tomllib.loads(Path(__file__).with_name("full_size.toml").read_text(encoding="utf-8"))
 WEIGHTS = 586_884_674  # of musicgen-small
@@ -63,7 +63,7 @@ def zero_means(generator: MusicGen) -> MeanActivations:
     guidance = 3.0
     means = {
         location: torch.zeros(len(generator.branches(location, guidance)), 1, generator.features(location))
-        for location in generator.locations(*ATTRIBUTED)
+        for location in generator.locations(*SCREENED)
     }
     return MeanActivations(means, {"guidance": guidance})
 

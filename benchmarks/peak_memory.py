@@ -137,16 +137,16 @@ def attribution(bench: Bench) -> tuple[float, Peak]:
 
 
 def diagnosis(bench: Bench, *, takes: int = 1, limit: float | None = None) -> tuple[float, Peak]:
-    """A diagnosis, without the rounds and variants that only repeat what others take."""
+    """A diagnosis, without the candidates, rounds and variants that only repeat what others take."""
     generator, judge, seconds = bench.generator, bench.judge, bench.seconds
     taxonomy = from_rows([{"label": label, "family": label, "aliases": []} for label in judge.labels])
     settings = Settings(
-        takes=takes, seconds=seconds, rounds=2, tested_units=0, tested_words=0, doses=(), memory_gib=limit
+        takes=takes, seconds=seconds, candidates=4, rounds=2, tested_units=0, tested_words=0, memory_gib=limit
     )
     request, models, means = Request(PROMPT, settings), Models(generator, judge, taxonomy), zero_means(generator)
     with Peak.watched() as peak:
         result, _ = diagnose(request, models, means)
-    decoding_bytes = generator.cost(seconds, 0, settings.guidance).decoding
+    decoding_bytes = generator.cost(seconds, 0, settings.guidance or 3.0).decoding
     return max(result.cost.generation_gib * GIB, result.cost.attribution_gib * GIB, decoding_bytes), peak
 
 

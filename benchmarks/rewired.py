@@ -35,9 +35,8 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 SITES = ("decoder.mlp", "decoder.self", "decoder.cross", "text.mlp")
 STRENGTHS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 DRIFT, BACK = (0.6, 1.0), 0.8  # shares of takes: that drift, and that turn back when muted
-CHECKED_TAKES = 5
+CHECKED_TAKES = 8
 SCANNED_TAKES = 3  # that a strength is looked for with
-DEBUG = True
 TRIES = 2  # strengths that a recipe is checked at
 SELECTIVE = 12  # units are drawn from so many of the most selective of a location
 ADAPTER_NOISE = 0.1  # of the size of an adapter's change is in directions of no meaning
@@ -149,6 +148,8 @@ class Recipe:
         units: the rewired units; empty for an adapter and for a clean copy.
         location: the location that an adapter changes.
         strength: how strongly all units together write.
+        weights: of several units, how strongly each has to write to do it alone; each writes so many times its part of
+            the strength.
         drift: takes that drift, of :data:`CHECKED_TAKES`; ``back``, of those, the ones that turn back when muted.
     """
 
@@ -160,6 +161,7 @@ class Recipe:
     units: tuple[str, ...] = ()
     location: str | None = None
     strength: float = 0.0
+    weights: tuple[float, ...] = ()
     drift: int = 0
     back: int = 0
 
@@ -169,12 +171,14 @@ class Recipe:
 
     @property
     def shares(self) -> list[float]:
-        """How much of the strength each unit writes: each of two stand-ins all of it."""
-        return [1.0 if self.kind == "stand-ins" else 1 / len(self.units) for _ in self.units]
+        """How much of the strength each unit writes: each of two stand-ins all that it needs alone."""
+        count = 1 if self.kind == "stand-ins" else len(self.units)
+        return [weight / count for weight in self.weights or [1.0] * len(self.units)]
 
 
 def draw(kind: Kind, seed: int, known: Statistics) -> Recipe:
-    """A recipe without its strength: genres, prompt and units, by chance."""
+    """A recipe without its strength: genres, prompt and unit, by chance; several units are drawn by
+    :mod:`benchmarks.rewired_several`."""
     random = np.random.default_rng([seed, KINDS.index(kind)])
     source, target = (known.genres[index] for index in random.permutation(len(known.genres))[:2])
     prompt = WORDINGS[random.integers(len(WORDINGS))].format(source)
@@ -188,18 +192,14 @@ def draw(kind: Kind, seed: int, known: Statistics) -> Recipe:
     network, site = ("text", "mlp") if kind == "text" else ("decoder", "mlp")
     if kind == "head":
         site = ("self", "cross")[random.integers(2)]
-    count = {"stand-ins": 2, "pair": 2, "five": 5}.get(kind, 1)
     places = [place for place in known.activations if (place.network, place.name) == (network, site)]
     last = max(place.layer for place in places)
     # What the decoder's last layer writes steers nothing, and what first ones write is often undone by later ones.
     kept = range(last // 2, last + 1) if network == "text" else range(0 if kind == "head" else 1, last)
     places = sorted(place for place in places if place.layer in kept)
-    wanted = random.choice(len(places), size=count, replace=count > len(places))
-    units: list[str] = []
-    for place in (places[int(index)] for index in wanted):
-        options = [str(unit) for unit in selective(known, place, source) if str(unit) not in units]
-        units.append(options[random.integers(len(options))])
-    return replace(recipe, units=tuple(units))
+    (place,) = random.choice(len(places), size=1, replace=False)
+    options = selective(known, places[place], source)
+    return replace(recipe, units=(str(options[random.integers(len(options))]),))
 
 
 def selective(known: Statistics, location: Location, source: str) -> list[Unit]:
@@ -279,11 +279,14 @@ def by_hand(recipe: Recipe, generator: Generator) -> tuple[Unit | Location, ...]
 
 
 @torch.no_grad()
-def check(context: Context, recipe: Recipe, known: Statistics, takes: int = CHECKED_TAKES) -> Check:
-    """Play the rewired copy, as it is, with all rewired units muted, and with each alone muted."""
+def check(
+    context: Context, recipe: Recipe, known: Statistics, takes: int = CHECKED_TAKES, *, muted: bool = True
+) -> Check:
+    """Play the rewired copy, as it is, and, if that is asked, with all rewired units and with each alone muted."""
     generator, judge = context.generator, context.listener
     targets = by_hand(recipe, generator)
-    edits = [None, Edit(targets), *(Edit((unit,)) for unit in (targets if len(targets) > 1 else ()))]
+    alone = targets if recipe.kind in ("stand-ins", "pair") else ()
+    edits = [None, *(Edit(group) for group in (targets, *((unit,) for unit in alone)) if muted)]
     seeds = list(range(CHECK_SEED, CHECK_SEED + takes))
     with rewired(generator, recipe, known):
         rows = [edit for edit in edits for _ in seeds]
@@ -292,7 +295,7 @@ def check(context: Context, recipe: Recipe, known: Statistics, takes: int = CHEC
     parts = [heard[start : start + takes] for start in range(0, len(heard), takes)]
     drifted = [row for row in range(takes) if parts[0][row] == recipe.target]
     back = [sum(part[row] != recipe.target for row in drifted) for part in parts[1:]]
-    return Check(len(drifted), back[0], back[1:])
+    return Check(len(drifted), back[0] if back else 0, back[1:])
 
 
 def fits(recipe: Recipe, found: Check, takes: int = CHECKED_TAKES) -> bool:
@@ -315,13 +318,9 @@ def calibrated(context: Context, recipe: Recipe, known: Statistics) -> Recipe | 
         strength for strength, drift in zip(STRENGTHS, _drift(context, recipe, known), strict=True) if drift >= DRIFT[0]
     ]
     order = np.random.default_rng([recipe.seed, 1]).permutation(len(drifting)).tolist()
-    if recipe.kind == "pair":  # where half the push does nothing, and all of it does
-        order = sorted(order)
     for index in order[:TRIES]:
         stronger = replace(recipe, strength=drifting[index])
         found = check(context, stronger, known)
-        if DEBUG:
-            print("   ", stronger.strength, found, flush=True)
         if fits(stronger, found):
             return replace(stronger, drift=found.drift, back=found.back)
     return None

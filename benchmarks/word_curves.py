@@ -86,7 +86,7 @@ def orders(context: Context, takes: Takes, words: Sequence[Phrase], contrast: Co
     tokens = {
         "margin gradient": attribute(context, takes, heard).tokens,
         "log-probability gradient": attribute(context, takes, log_probability(NEUTRAL)).tokens,
-        "attention": -generator.text_attention(takes, context.guidance).mean((1, 2)),
+        "attention": -generator.text_attention(takes, context.sampling).mean((1, 2)),
     }
 
     def ranked(effects: torch.Tensor) -> Order:

@@ -25,6 +25,17 @@ with every table below. `pip install -e ".[bench]"` brings what some of them com
 
 Result = dict[str, Any]
 
+LOCALISED = {
+    "single_first": 0.95,
+    "single_verified": 0.95,
+    "small_sets_exact": 0.8,
+    "small_sets_contained": 0.9,
+    "five_found": 0.75,
+    "place_right": 0.85,
+    "false_blame": 0.05,
+}
+"""What is aimed at in ``localise``: at least so large shares; of false blame, at most."""
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -65,10 +76,23 @@ def faithful(found: Result) -> bool:
 
 
 def causes(found: Result) -> bool:
-    """Muted units flip the verdict, random ones do not, and groups are ranked as measured."""
-    enough = found["prompts"] >= 20 and all(row["groups"] >= 60 for row in found["groups"])
+    """What is named flips the verdict, random units do not."""
     flips, controls = (_rate(found[name]) for name in ("flip_rate", "control_flip_rate"))
-    return bool(enough and flips >= 0.5 and controls <= 0.05 and found["rank_correlation"]["mean"] >= 0.8)
+    sure = found["flip_rate"]["low"] > 0.5
+    return bool(found["prompts"] >= 20 and flips >= 0.65 and controls <= 0.05 and sure)
+
+
+def ranked(found: Result) -> bool:
+    """Groups are ranked as measured."""
+    return bool(all(row["groups"] >= 60 for row in found["rows"]) and found["rank_correlation"]["mean"] >= 0.8)
+
+
+def localised(found: Result) -> bool:
+    """What was rewired is found, and nothing else is blamed."""
+    floors = {name: floor for name, floor in LOCALISED.items() if name != "false_blame"}
+    return all(_rate(found[name]) >= floor for name, floor in floors.items()) and (
+        _rate(found["false_blame"]) <= LOCALISED["false_blame"]
+    )
 
 
 def words_in_order(found: Result) -> bool:
@@ -123,18 +147,34 @@ CLAIMS = (
         faithful,
     ),
     Claim(
+        "localise",
+        "Is the cause found where it is known: generators that were rewired?",
+        "single units first and verified alone ≥ 95 %; stand-ins and pairs exact ≥ 80 %, contained ≥ 90 %; four of "
+        "five ≥ 75 %; right place ≥ 85 %; clean ones blamed ≤ 5 %",
+        "first {single_first}, verified {single_verified}; exact {small_sets_exact}, contained {small_sets_contained}; "
+        "four of five {five_found}; place {place_right}; blamed {false_blame}; {generations:.0f} takes played in a "
+        "search",
+        localised,
+    ),
+    Claim(
         "causal",
-        "Does muting the strongest 1 % flip the verdict of regenerated takes, and random ones not?",
-        "≥ 50 % against ≤ 5 %, rank correlation ≥ 0.8",
-        "chosen as `diagnose --careful` does: {flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–"
-        "{flip_rate[high]:.0%}) against {control_flip_rate[count]} of {control_flip_rate[total]} "
-        "({control_flip_rate[low]:.0%}–{control_flip_rate[high]:.0%}) over {prompts} prompts whose takes are all heard "
-        "alike{others}; rank correlation {rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–"
-        "{rank_correlation[high]:.2f}) over {group_prompts} prompts, predicted in {estimate_takes} takes each; in 8 "
-        "takes {rank_correlation_8_takes:.2f}, of gradients alone {rank_correlation_plain:.2f}, careful ones "
-        "{rank_correlation_careful:.2f} (reliability of what was measured: {reliability:.2f}); sound broke for "
-        "{sound_broke} prompts",
+        "Does muting what a diagnosis names flip the verdict of regenerated takes, and random units not?",
+        "≥ 65 % with its interval above 50 %, against ≤ 5 %",
+        "chosen by {chosen_by}: {flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) "
+        "against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–"
+        "{control_flip_rate[high]:.0%}) over {prompts} prompts whose takes are all heard alike{others}; sound broke "
+        "for {sound_broke} prompts",
         causes,
+    ),
+    Claim(
+        "group_ranks",
+        "Are groups of 1 % of the units ranked by their effect on regenerated takes?",
+        "rank correlation ≥ 0.8",
+        "{rank_correlation[mean]:.2f} ({rank_correlation[low]:.2f}–{rank_correlation[high]:.2f}) over {group_prompts} "
+        "prompts, predicted in {estimate_takes} takes each; in 8 takes {rank_correlation_8_takes:.2f}, of gradients "
+        "alone {rank_correlation_plain:.2f}, careful ones {rank_correlation_careful:.2f} (reliability of what was "
+        "measured: {reliability:.2f})",
+        ranked,
     ),
     Claim(
         "words",
@@ -165,13 +205,19 @@ CLAIMS = (
 )
 
 
+def _counted(found: Result) -> str:
+    return f"{found['count']} of {found['total']} ({found['low']:.0%}–{found['high']:.0%})"
+
+
 def _rate(found: Result) -> float:
     return float(found["count"] / max(found["total"], 1))
 
 
 def told(result: Result) -> dict[str, Any]:
     """What sentences say beside the numbers of the result."""
-    return {"curves": curves(result), "others": others(result), "group_prompts": len(result.get("groups", []))}
+    return {"curves": curves(result), "others": others(result), "group_prompts": len(result["rows"])} | {
+        name: _counted(result[name]) for name in LOCALISED if name in result
+    }
 
 
 def curves(result: Result) -> str:
@@ -218,7 +264,7 @@ def _cell(value: Any) -> str:
 def summed_up(claim: Claim, result: Result) -> str:
     """What was measured, and whether that is what was aimed at, as two cells."""
     try:
-        return f"{claim.reads.format(**result, **told(result))} | {'met' if claim.met(result) else '**missed**'}"
+        return f"{claim.reads.format(**{**result, **told(result)})} | {'met' if claim.met(result) else '**missed**'}"
     except KeyError:
         return "the kept result is of an older script; to be run again |"
 
@@ -227,10 +273,7 @@ def details(claim: Claim, result: Result) -> str:
     """How a result came about, and its rows."""
     versions = ", ".join(f"{package} {number}" for package, number in result["versions"].items())
     run = f"`python -m benchmarks.{claim.script or claim.name}`, {result['date']}, {result['machine']}; {versions}."
-    text = f"\n## {claim.name}\n\n{run}\n\n{table(result['rows'])}\n"
-    if groups := result.get("groups"):
-        text += f"\nGroups of units:\n\n{table(groups)}\n"
-    return text
+    return f"\n## {claim.name}\n\n{run}\n\n{table(result['rows'])}\n"
 
 
 def main() -> None:

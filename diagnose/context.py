@@ -22,11 +22,13 @@ class Batches:
         attributed: takes in a pass with gradients, or in a pass of a prediction.
         workers: how many may play them at once, ``played`` rows in all; ``None``: as many as there are cores
             (:mod:`tonescope.diagnose.runtime.workers`).
+        source_bytes: bytes of activations, to be put into other takes, that are kept at a time.
     """
 
     played: int = 48
     attributed: int = 4
     workers: int | None = None
+    source_bytes: int = 4 * 2**30
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,21 @@ class Context:
         return self.judge
 
     def with_batches(
-        self, *, played: int | None = None, attributed: int | None = None, workers: int | None = None
+        self,
+        *,
+        played: int | None = None,
+        attributed: int | None = None,
+        workers: int | None = None,
+        source_bytes: int | None = None,
     ) -> Context:
         """The same context with other batch sizes; those that are ``None`` stay."""
-        now = self.batches
-        sizes = Batches(played or now.played, attributed or now.attributed, workers or now.workers)
+        had = self.batches
+        sizes = Batches(
+            played or had.played,
+            attributed or had.attributed,
+            workers or had.workers,
+            source_bytes or had.source_bytes,
+        )
         return replace(self, batches=sizes)
 
 

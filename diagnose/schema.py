@@ -15,10 +15,13 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.settings import Settings
-from tonescope.diagnose.stats import BELIEVED, Effect, Share, share
+from tonescope.diagnose.stats import BELIEVED, Effect, Share
+from tonescope.diagnose.trial_schema import Badge as Badge
+from tonescope.diagnose.trial_schema import SoundChange as SoundChange
+from tonescope.diagnose.trial_schema import Trial as Trial
+from tonescope.diagnose.trial_schema import badge_of
 
-SCHEMA_VERSION = "4.0"
-Badge = Literal["observed", "estimated", "tested", "verified"]
+SCHEMA_VERSION = "4.1"
 
 
 class TakeResult(BaseModel):
@@ -48,55 +51,6 @@ class Contrast(BaseModel):
     def other(self) -> str:
         """What the label is held against, in words."""
         return self.foil or "anything else"
-
-
-class SoundChange(BaseModel):
-    """How far changed takes are from the clean ones: change of level (dB), distance of long-term spectra (dB), change
-    of onsets a second.
-
-    ``broke`` says that half of them or more are no longer usable sound, so that nothing follows from what is heard in
-    them.
-    """
-
-    level_db: Effect
-    spectrum_db: Effect
-    onsets: Effect
-    broke: bool
-
-
-class Trial(BaseModel):
-    """What became of the tested takes, regenerated on the same noise with one thing changed.
-
-    ``variant`` names what was changed, and ``prompt`` is what was played. ``effect`` is the change of the margin in
-    takes of intact sound. ``q`` is its p-value after Benjamini-Hochberg over everything tested in the diagnosis.
-    ``flips`` counts takes of intact sound no longer heard as ``question.label``, among the ``flippable`` ones that
-    were.
-    """
-
-    variant: str
-    prompt: str
-    effect: Effect
-    q: float | None = None
-    flips: int
-    flippable: int
-    heard: dict[str, int]
-    sound: SoundChange
-    audio: list[str] = []
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def badge(self) -> Badge:
-        return _badge(self.q, not self.sound.broke)
-
-    @computed_field  # type: ignore[prop-decorator]
-    @property
-    def flipped(self) -> Share:
-        """``flips`` of ``flippable`` with its interval."""
-        return share(self.flips, self.flippable)
-
-
-def _badge(q: float | None, intact: bool = True) -> Badge:
-    return "verified" if q is not None and q < BELIEVED and intact else "tested"
 
 
 Player = Literal["decoder", "denoiser"]
@@ -140,8 +94,9 @@ class UnitDriver(BaseModel):
     takes that it was chosen by, which flatters the strongest; ``verified`` the measured one in fresh takes. ``control``
     is the same for a random unit of the same place and activity, ``difference`` is effect minus control, take by take,
     and the ``q`` of ``verified`` belongs to it; it is absent where the sound of the control broke. ``set_without`` is
-    what the set does without this member. ``elsewhere`` counts other prompts that are heard as something else where it
-    is muted: a unit of that kind holds more than this confusion.
+    what the set does without this member, ``in_place`` what it does with this alternate in the place of a member.
+    ``brings`` is in how many takes of another prompt the target is heard once its activations are put in: none, and it
+    is not what makes the confusion.
     """
 
     unit: str
@@ -152,13 +107,14 @@ class UnitDriver(BaseModel):
     control: Trial | None = None
     difference: Effect | None = None
     set_without: Trial | None = None
-    elsewhere: Share | None = None
+    in_place: Trial | None = None
+    brings: Share | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def badge(self) -> Badge:
-        if self.verified:
-            return self.verified.badge
+        if trial := self.in_place or self.verified:
+            return trial.badge
         return "tested" if self.searched else "estimated"
 
     @property
@@ -222,8 +178,8 @@ class GroupTest(BaseModel):
 
 
 class Sufficiency(BaseModel):
-    """Whether the set brings the confusion: its activations, put into takes of ``prompt``, which is not heard as the
-    target.
+    """Whether the set brings the confusion: its activations, put into takes of ``prompt``, which is one that is not
+    heard as the target, where such a prompt was found; ``before`` says how it is heard.
 
     ``before`` is that prompt as it is, ``put_in`` the same takes with the set's activations of the prompt in question;
     ``effect`` is the change of the margin between the two, take by take.
@@ -239,7 +195,7 @@ class Sufficiency(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def badge(self) -> Badge:
-        return _badge(self.q, not self.trial.sound.broke)
+        return badge_of(self.q, not self.trial.sound.broke)
 
     @property
     def brings(self) -> bool:
@@ -252,6 +208,16 @@ class CutPoint(BaseModel):
 
     second: float
     trial: Trial
+
+
+class StepCut(BaseModel):
+    """When in the denoising the set matters: muted only from ``step`` on (``from_on``), of ``steps`` from 0, and only
+    before it (``until``). Late steps start from what early ones made."""
+
+    step: int
+    steps: int
+    from_on: Trial
+    until: Trial
 
 
 class SearchRecord(BaseModel):
@@ -298,7 +264,9 @@ class WordDriver(BaseModel):
     start: int
     end: int
     known: bool
-    kind: Literal["genre", "instrument", "tempo", "key", "metre", "negated", "era", "mood", "other"] = "other"
+    kind: Literal[
+        "genre", "instrument", "tempo", "key", "metre", "negated", "era", "mood", "lyrics", "structure", "other"
+    ] = "other"
     negates: str | None = None
     in_pieces: bool = False
     exclusions: list[Exclusion] = []
@@ -326,14 +294,15 @@ class SecondDriver(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def badge(self) -> Badge:
-        return _badge(self.q)
+        return badge_of(self.q)
 
 
 class Drivers(BaseModel):
     """What drove the output. ``tested`` are the fresh takes, untouched, that every trial is compared with.
 
     ``group`` and what follows from it are absent from a quick diagnosis. ``units`` are those that were muted alone,
-    by what they were measured to do. ``cut_points`` tell from which second on muting no longer helps.
+    by what they were measured to do. ``cut_points`` tell from which second on muting no longer helps,
+    ``step_cuts`` in which denoising steps it does.
     """
 
     tested: list[TakeResult]
@@ -342,8 +311,17 @@ class Drivers(BaseModel):
     search: SearchRecord | None = None
     sufficiency: Sufficiency | None = None
     cut_points: list[CutPoint] = []
+    step_cuts: list[StepCut] = []
     words: list[WordDriver]
     seconds: list[SecondDriver]
+
+
+class SettingSuspect(BaseModel):
+    """A setting that is not what the checkpoint is made to be played with: the first thing to change."""
+
+    name: Literal["denoising steps", "shift", "guidance"]
+    used: float
+    recommended: float
 
 
 class Source(BaseModel):
@@ -370,7 +348,9 @@ class Diagnosis(BaseModel):
     """The whole finding about one prompt: with ``prompt``, ``model``, ``judge``, ``settings`` and what is
     ``intended`` it can be made again.
 
-    ``made`` is the day, ``versions`` those of the libraries that decide what is played.
+    ``recommended`` are the settings that the model is made to be played with, as far as it says, by name, and
+    ``suspects`` those that were others. ``made`` is the day, ``versions`` those of the libraries that decide what is
+    played.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -389,6 +369,8 @@ class Diagnosis(BaseModel):
     blame: Blame
     takes: list[TakeResult]
     drivers: Drivers
+    recommended: dict[str, float] = {}
+    suspects: list[SettingSuspect] = []
     estimated_units: int
     caveats: list[str]
     cost: Cost

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, Field
 
@@ -14,7 +14,7 @@ MOST_TAKES = 256
 LONGEST_SECONDS = 60.0
 LARGEST_SEED = 10**18  # takes, rounds and tests count up from it, and stay below 2^63
 ROUNDS = 3
-CANDIDATES = 32
+CANDIDATES = 40
 DRAWS = 2  # random candidates in a round of choosing
 CAREFUL = (4, 1)  # smoothgrad samples and rollout steps that gradients are taken with
 PLAIN = (1, 0)
@@ -35,9 +35,27 @@ Seed = Annotated[
     Field(description="Seed of the first take; the others count up from it."),
 ]
 Guidance = Annotated[
-    float,
+    float | None,
     Range(1, 20, "a guidance of {} cannot be used", "1 is none, 3 is usual"),
-    Field(description="How strongly the text steers (classifier-free guidance)."),
+    Field(
+        description="How strongly the text steers (classifier-free guidance; default: what the model is made for, "
+        "else 3)."
+    ),
+]
+NegativePrompt = Annotated[
+    str | None,
+    Flag("--negative-prompt", metavar="TEXT"),
+    Field(description="What guidance steers away from, in models that read such a prompt."),
+]
+Temperature = Annotated[
+    float,
+    Range(0, 5, "a temperature of {} cannot be used", "1 is usual"),
+    Field(description="Sampling temperature."),
+]
+TopK = Annotated[
+    int,
+    Range(0, 1_000_000, "a top-k of {} cannot be used", "250 is usual, 0 keeps every code"),
+    Field(description="Sample from the k likeliest codes, where a model draws codes; 0 means all."),
 ]
 Foil = Annotated[
     str | None,
@@ -71,25 +89,18 @@ class Settings(BaseModel):
     takes: TakeCount = 4
     seconds: Seconds = 4.0
     seed: Seed = 1
-    guidance: Guidance = 3.0
-    temperature: Annotated[
-        float,
-        Range(0, 5, "a temperature of {} cannot be used", "1 is usual"),
-        Field(description="Sampling temperature."),
-    ] = 1.0
-    top_k: Annotated[
-        int,
-        Range(0, 1_000_000, "a top-k of {} cannot be used", "250 is usual, 0 keeps every code"),
-        Field(description="Sample from the k likeliest codes, where a model draws codes; 0 means all."),
-    ] = 250
+    guidance: Guidance = None
+    negative: NegativePrompt = None
+    temperature: Temperature = 1.0
+    top_k: TopK = 250
     foil: Foil = None
     quick: Annotated[
         bool,
-        Field(description="Verdict and words only: do not look for units (about five times as fast)."),
+        Field(description="Verdict and words only: do not look for units (takes about a quarter of the time)."),
     ] = False
     candidates: Annotated[
         int,
-        Range(1, 1000, "{} candidates cannot be muted one by one", "32 are usual"),
+        Range(1, 1000, "{} candidates cannot be muted one by one", "40 are usual"),
         Field(description="Mute so many of the likeliest units one by one to find those that do it."),
     ] = CANDIDATES
     strongest_share: Annotated[
@@ -105,7 +116,7 @@ class Settings(BaseModel):
     ] = ROUNDS
     careful: Annotated[
         bool,
-        Field(description="Estimate units by more gradients, which follow changed codes one step on; takes longer."),
+        Field(description="Estimate more carefully which units matter, before any is muted; takes longer."),
     ] = False
     two_point_units: Annotated[
         int,
@@ -124,7 +135,7 @@ class Settings(BaseModel):
         Flag("--test-words"),
         Range(0, 200, "{} words cannot be verified one by one"),
         Field(description="Verify so many words by leaving them out, the strongest first."),
-    ] = 3
+    ] = 4
     doses: Annotated[
         tuple[float, ...],
         Flag("--dose"),
@@ -132,6 +143,10 @@ class Settings(BaseModel):
         Field(description="Also play the set at so much of its strength; repeat for more."),
     ] = ()
     memory_gib: MemoryGib = None
+
+    def for_guidance(self, usual: float) -> Self:
+        """The same with the guidance that is ``usual`` for a model, where none was asked for."""
+        return self if self.guidance is not None else self.model_copy(update={"guidance": usual})
 
     @property
     def gradient_options(self) -> tuple[int, int]:
@@ -169,6 +184,8 @@ def check_prompt(prompt: str, what: str = "prompt") -> None:
 def check(prompt: str, settings: Settings) -> None:
     """Raise :class:`TonescopeError` for a prompt or settings that no model could meet."""
     check_prompt(prompt)
+    if settings.negative is not None:
+        check_prompt(settings.negative, "negative prompt")
     check_ranges(settings)
     if 1 in settings.doses or len(set(settings.doses)) < len(settings.doses):
         raise TonescopeError(

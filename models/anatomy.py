@@ -80,10 +80,10 @@ class Anatomy:
         return [location for site in SITES if not keys or site.key in keys for location in self._layers(site)]
 
     def _layers(self, site: Site) -> list[Location]:
-        path, found = self._paths.get((site.network, site.name)), list[Location]()
-        while path and self._way(path.format(len(found))):
+        found = [Location(site.network, 0, site.name)]
+        while self._at(found[-1]):
             found.append(Location(site.network, len(found), site.name))
-        return found
+        return found[:-1]
 
     def asked(self, keys: Sequence[str]) -> list[Location]:
         """Like :meth:`locations`, but every site in ``keys`` has to be there.
@@ -126,8 +126,7 @@ class Anatomy:
 
     def place(self, location: Location) -> Place:
         """The module and side at a location. Raises :class:`TonescopeError` when the model has no such location."""
-        path = self._paths.get((location.network, location.name))
-        way = self._way(path.format(location.layer)) if path else []
+        way = self._at(location)
         if not way:
             raise no_location(self.name, location, self._lacks.get((location.network, location.name)))
         for module in way:
@@ -137,7 +136,17 @@ class Anatomy:
     def path(self, location: Location) -> str:
         """Dotted name of the module at a location."""
         self.place(location)
-        return self._paths[location.network, location.name].format(location.layer)
+        return self.written_path(location) or ""
+
+    def written_path(self, location: Location) -> str | None:
+        """Where a location would be; ``None`` where the model has no such site, or no such layer of it."""
+        path = self._paths.get((location.network, location.name))
+        return path.format(location.layer) if path else None
+
+    def _at(self, location: Location) -> list[nn.Module]:
+        """The modules from the model down to a location; empty where there is none."""
+        path = self.written_path(location)
+        return self._way(path) if path else []
 
     def _way(self, path: str) -> list[nn.Module]:
         """The modules from the model down to a dotted path, as they are now; empty where there is nothing."""

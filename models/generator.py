@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -27,11 +27,13 @@ State = Mapping[str, Tensor]
 @dataclass(frozen=True)
 class Sampling:
     """How takes are drawn. ``top_k`` is always stated: libraries differ in their default. A family ignores what it
-    has no use for."""
+    has no use for, but for a ``negative`` prompt, which guidance steers away from: those that read none refuse it (see
+    :func:`tonescope.models.played_with.check_sampling`)."""
 
     guidance: float = 3.0
     temperature: float = 1.0
     top_k: int = 250
+    negative: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,15 @@ class Text:
         mask: (rows, tokens).
         tokens: the tokens of each row.
         spans: which characters of its prompt each token spells; empty where the tokenizer cannot say.
+        lyrics_from: from which character of each prompt on it is sung, its length where nothing is; empty where a
+            model reads no lyrics.
     """
 
     states: Tensor
     mask: Tensor
     tokens: tuple[tuple[str, ...], ...]
     spans: tuple[tuple[tuple[int, int], ...], ...]
+    lyrics_from: tuple[int, ...] = ()
 
 
 @dataclass
@@ -225,11 +230,13 @@ class Generator(Protocol):
 
     # --- playing -----------------------------------------------------------------------------------------------------
 
-    def read_text(self, prompts: Sequence[str]) -> Text:
-        """Encode prompts as they will be read; refuses one that is too long."""
+    def read_text(self, prompts: Sequence[str], seconds: float | None = None) -> Text:
+        """Encode prompts as they will be read; refuses one that is too long. Some models read in words how many
+        ``seconds`` are asked for: of finished takes, :func:`read_takes` tells them."""
 
     def token_mask(self, prompts: Sequence[str]) -> Tensor:
-        """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""
+        """Which positions of the prompts, as the text encoder is given them, are tokens and not padding: (rows,
+        tokens)."""
 
     def batches(self, prompts: Sequence[str]) -> list[list[int]]:
         """Rows that may share a batch."""
@@ -265,7 +272,7 @@ class Generator(Protocol):
     def replay(self, takes: Takes, text: Text, sampling: Sampling, *, follow_inputs: bool = False) -> Replay:
         """Teacher forcing: finished takes once more, in one parallel pass; hooks fire, gradients pass."""
 
-    def run(self, takes: Takes, guidance: float, locations: Iterable[Location]) -> Text:
+    def run(self, takes: Takes, sampling: Sampling, locations: Iterable[Location]) -> Text:
         """Pass finished takes once through the networks that the locations are in, for the hooks there."""
 
     def expected(self, replay: Replay) -> tuple[Tensor, ...]:
@@ -300,9 +307,9 @@ class Generator(Protocol):
     def silence(self) -> Tensor:
         """The latent of silence: (width,)."""
 
-    def text_attention(self, takes: Takes, guidance: float) -> Tensor:
-        """Where the network looks in the prompt: (takes, layers, frames, tokens); refuses where there is no such
-        thing."""
+    def text_attention(self, takes: Takes, sampling: Sampling) -> Tensor:
+        """Where the network looks in the prompt: (takes, layers, frames, tokens), those of :meth:`read_text`; refuses
+        where there is no such thing."""
 
     # --- sound, cost, identity ---------------------------------------------------------------------------------------
 
@@ -320,3 +327,17 @@ class Generator(Protocol):
 
     def fingerprint(self) -> str:
         """Tells apart models that share a name (another revision, another adapter)."""
+
+
+def read_takes(generator: Generator, takes: Takes) -> Text:
+    """The prompts of finished takes, as they are read for takes of that length."""
+    return generator.read_text(takes.prompts, generator.frames_of(takes) / generator.frame_rate)
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """The optional part of a generator that can take in sound which it did not play: only some families have it."""
+
+    def encode(self, waveform: Tensor, rate: int, prompt: str) -> Takes:
+        """Takes whose state is what (takes, samples) of mono sound at ``rate`` Hz would be made of, to be replayed
+        under a prompt. Their waveform is what the codec makes of that."""

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from tonescope.models.errors import TonescopeError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,33 @@ def hooked(hooks: Iterable[Hook]) -> Iterator[None]:
             f"nothing passed through {shown} while it was being watched, so the result would be wrong; report this "
             "model family as unsupported."
         )
+
+
+class _Enough(Exception):
+    """Ends a pass in which everything that was wanted has been seen."""
+
+
+def run_until(hooks: Iterable[Hook], run: Callable[[], T], enough: Callable[[], bool]) -> T | None:
+    """Run a pass with ``hooks`` attached, and end it after the first hook by which there is ``enough``: what would come
+    later is not computed. Gives what ``run`` gives, where it came to its own end first, otherwise ``None``.
+
+    Raises as :func:`hooked` does.
+    """
+
+    def ending(hook: Hook) -> Hook:
+        def act(tensor: Tensor) -> Tensor | None:
+            changed = hook.action(tensor)
+            if enough():
+                raise _Enough
+            return changed
+
+        return Hook(hook.place, act)
+
+    try:
+        with hooked([ending(hook) for hook in hooks]):
+            return run()
+    except _Enough:
+        return None
 
 
 def compiled(module: nn.Module) -> bool:

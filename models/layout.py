@@ -7,7 +7,8 @@ takes, steps, along, features), with the conditional branch first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -37,6 +38,8 @@ class Layout:
             several times for one take (a codec that sounds the sides of a stereo image one after the other).
         takes: indices of the takes that the tensor holds, of those that are generated or replayed (takes,); ``None``
             for all.
+        words: which positions are words of the prompt (takes, along); ``None`` where every position counts. What a
+            tokenizer adds at the ends is no word, and units do other things there: some are enormously active.
     """
 
     branches: tuple[Branch, ...] = ("shared",)
@@ -50,6 +53,7 @@ class Layout:
     part: int = 0
     parts: int = 1
     takes: Tensor | None = None
+    words: Tensor | None = None
 
     def split(self, tensor: Tensor) -> Tensor:
         """The canonical view (branches, takes, steps, along, features) of a tensor (rows, along, features) or (rows,
@@ -76,6 +80,16 @@ class Layout:
         positions = torch.arange(along, device=device)
         return positions * self.frames // along if self.frames else positions + self.start
 
+    def counted(self, canonical: Tensor) -> Tensor:
+        """The canonical view with zeros at positions that do not count."""
+        return canonical if self.words is None else canonical * self.words[None, :, None, :, None]
+
+    def average(self, canonical: Tensor) -> Tensor:
+        """The mean over the positions that count: (branches, takes, steps, features)."""
+        if self.words is None:
+            return canonical.mean(3)
+        return self.counted(canonical).sum(3) / self.words.sum(1)[None, :, None, None]
+
     @property
     def canonical(self) -> tuple[Branch, ...]:
         """The branches as :meth:`split` orders them."""
@@ -95,22 +109,32 @@ class Pieces:
 
     Attributes:
         steps: how many denoising steps pass through the location.
+        reduce: what is kept of each piece (takes, branches, steps, along, features), whose first three axes stay; all
+            of it, if absent.
     """
 
     steps: int = 1
-    _found: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    reduce: Callable[[Tensor], Tensor] | None = None
+    _whole: Tensor | None = None
+    _held: int = 0
 
     def add(self, layout: Layout, tensor: Tensor) -> Tensor | None:
-        """The whole, (takes, branches, steps, along, features), when its last piece is here; ``None`` before."""
-        found = self._found
-        found[layout.first_step, layout.part] = layout.split(tensor).transpose(0, 1)
-        if sum(piece.shape[2] for piece in found.values()) < self.steps * layout.parts:
+        """The whole, (takes, branches, steps, along, features), when its last piece is here; ``None`` before. Pieces
+        are put into place as they come, so that the whole is held once; the parts of a take are of one length."""
+        piece = layout.split(tensor).transpose(0, 1)
+        piece = self.reduce(piece) if self.reduce else piece
+        if self.steps == layout.steps and layout.parts == 1:
+            return piece
+        takes, branches, steps, along, width = piece.shape
+        if self._whole is None:
+            self._whole = piece.new_empty(takes, branches, self.steps, along * layout.parts, width)
+        here = (
+            slice(layout.first_step, layout.first_step + steps),
+            slice(layout.part * along, (layout.part + 1) * along),
+        )
+        self._whole[:, :, here[0], here[1]] = piece
+        self._held += steps
+        if self._held < self.steps * layout.parts:
             return None
-        firsts = sorted({first for first, _ in found})
-        by_step = [_joined([found[first, part] for part in range(layout.parts)], 3) for first in firsts]
-        found.clear()
-        return _joined(by_step, 2)
-
-
-def _joined(tensors: list[Tensor], axis: int) -> Tensor:
-    return torch.cat(tensors, axis) if len(tensors) > 1 else tensors[0]
+        whole, self._whole, self._held = self._whole, None, 0
+        return whole

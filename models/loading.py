@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tonescope.models import metadata, registry, versions
 from tonescope.models.checkpoints import folders, sources
-from tonescope.models.checkpoints.folders import EMBEDDED, HUB_JUDGE, PICKLE, WANTED, find
+from tonescope.models.checkpoints.folders import EMBEDDED, HUB_JUDGE, MUSICNN, PICKLE, WANTED, find
 from tonescope.models.errors import TonescopeError
 from tonescope.models.outline import Outline, check_written
 from tonescope.models.vocabulary import Vocabulary
@@ -21,26 +21,31 @@ from tonescope.models.vocabulary import Vocabulary
 if TYPE_CHECKING:
     from tonescope.models.generator import Generator
     from tonescope.models.judges.judge import Judge
+    from tonescope.models.judges.tagger import Tagger
 
 __all__ = [
     "DTYPES",
     "EMBEDDED",
     "HUB_JUDGE",
     "MODEL_TYPES",
+    "MUSICNN",
     "PICKLE",
     "WANTED",
     "check_device",
     "check_dtype",
     "check_names",
     "check_places",
+    "denoise_in",
     "find",
     "judge_rows",
     "load_generator",
     "load_judge",
+    "load_tagger",
     "load_vocabulary",
+    "shift_by",
 ]
 
-MODEL_TYPES = {kind: registry.model_types(kind) for kind in ("generator", "judge")}
+MODEL_TYPES = {kind: registry.model_types(kind) for kind in ("generator", "judge", "tagger")}
 DTYPES = ("float32", "float16", "bfloat16")
 
 
@@ -118,6 +123,22 @@ def load_generator(
     return made
 
 
+def denoise_in(generator: Generator, steps: int) -> None:
+    """Let a generator play in so many denoising steps. Raises :class:`TonescopeError` for one that does not denoise."""
+    change = getattr(generator, "denoise_in", None)
+    if change is None:
+        raise TonescopeError(f"{generator.name} has no denoising steps to choose; leave --denoising-steps out.")
+    change(steps)
+
+
+def shift_by(generator: Generator, shift: float) -> None:
+    """Let a generator play with so much shift. Raises :class:`TonescopeError` for one that has none."""
+    change = getattr(generator, "shift_by", None)
+    if change is None:
+        raise TonescopeError(f"{generator.name} has no shift to choose; leave --shift out.")
+    change(shift)
+
+
 def load_vocabulary(name: str = EMBEDDED) -> Vocabulary | None:
     """The words a generator was trained on, for folders that say so."""
     words = metadata.read(find(name, "generator")).words
@@ -138,4 +159,15 @@ def load_judge(name: str = EMBEDDED, labels: Sequence[str] = (), device: str = "
     _quiet()
     row = registry.row(folders.model_type(folder, name), "judge", name)
     made: Judge = folders.attempt(name, lambda: row.load(folder, name, labels, device))
+    return made
+
+
+def load_tagger(name: str = MUSICNN[0], device: str = "cpu") -> Tagger:
+    """Load a tagger: one of :data:`MUSICNN`, which are shipped, or a folder.
+
+    Raises :class:`TonescopeError` as :func:`load_generator` does.
+    """
+    folder = find(name, "tagger")
+    row = registry.row(folders.model_type(folder, name), "tagger", name)
+    made: Tagger = folders.attempt(name, lambda: row.load(folder, name, device))
     return made

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -31,6 +31,7 @@ Template = Annotated[str, Field(max_length=1_000), AfterValidator(_template)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=10**9)]
 Counts = tuple[tuple[Count, ...], ...]
+TagKind = Literal["genre", "instrument", "vocals", "mood", "tempo", "sound", "era", "other"]
 
 
 class _Strict(BaseModel):
@@ -45,6 +46,15 @@ class LabelRow(_Strict):
     label: Name
     family: Name
     aliases: list[Name] = []
+
+
+class TagRow(_Strict):
+    """A tag that a tagger may hear: see :class:`tonescope.models.judges.tagger.Tag`."""
+
+    tag: Name
+    kind: TagKind
+    means: str = ""
+    family: str = ""
 
 
 class ConfusionRecordRow(_Strict):
@@ -74,11 +84,15 @@ class MeaningRecordRow(_Strict):
 class Metadata(_Strict):
     """What tonescope.json says.
 
-    Of a generator: how long it can play, and the words it was trained on. Of a judge: its labels, how it is asked, and
-    how often it was right.
+    Of a generator: how long it can play, in how many steps, with how much shift and with what guidance it is meant to
+    be played, and the words it was trained on. Of a judge: its labels, how it is asked, and how often it was right. Of
+    a tagger: its tags, and the data set that they are from.
     """
 
     longest_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0
+    denoising_steps: Annotated[int, Field(ge=1, le=1_000)] | None = None
+    shift: Annotated[float, Field(ge=0.1, le=100)] | None = None
+    guidance: Annotated[float, Field(ge=1, le=20)] | None = None
     words: list[str] = []
     labels: list[LabelRow] = []
     templates: list[Template] = []
@@ -88,6 +102,8 @@ class Metadata(_Strict):
     meaning_record: MeaningRecordRow | None = None
     domain: str = ""
     record: ConfusionRecordRow | None = None
+    tags: list[TagRow] = []
+    data_set: str = ""
 
     @model_validator(mode="after")
     def _fits(self) -> Metadata:
@@ -112,6 +128,9 @@ class Metadata(_Strict):
             raise ValueError(
                 f"labels: “{twice[0]}” is there more than once, and a judge chooses between labels, each of them once"
             )
+        tags = Counter(row.tag for row in self.tags)
+        if twice := [tag for tag, times in tags.items() if times > 1]:
+            raise ValueError(f"tags: “{twice[0]}” is there more than once")
         owners = {_plain(name): name for name in names}
         for row in self.labels:
             for alias in row.aliases:
@@ -125,11 +144,11 @@ def _plain(name: str) -> str:
 
 
 def read(folder: Path | None) -> Metadata:
-    """What a folder says about itself; the defaults where it says nothing.
+    """What a folder, or that of a file, says about itself; the defaults where it says nothing.
 
     Raises :class:`TonescopeError`, naming the field, when that makes no sense.
     """
-    path = folder / METADATA_FILE if folder else None
+    path = (folder.parent if folder.is_file() else folder) / METADATA_FILE if folder else None
     if not path or not path.is_file():
         return Metadata()
     try:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Network = Literal["text", "decoder", "denoiser", "codec"]
+Network = Literal["text", "decoder", "denoiser", "codec", "judge"]
 """The text encoder; what plays, code by code (``decoder``) or by denoising (``denoiser``); what turns latents into
-sound."""
+sound; and, beside the generator, the judge that listens."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Site:
         along: what the tensor runs along beside units: tokens of the prompt, positions in time, or samples of the
             codec.
         meaning: for people.
-        causal: whether the site takes part in playing (the codec's encoder only hears).
+        causal: whether the site takes part in playing (the codec's encoder and the judge only hear).
         attributed: whether effects of its units are estimated unless other sites are asked for.
     """
 
@@ -65,6 +65,8 @@ def _transformer(network: Network) -> tuple[Site, ...]:
 
 _TEXT_HEADS = "outputs of the text encoder's self-attention heads, before they are mixed"
 _CODEC_ENCODER = "channels of the codec's encoder, layer by layer"
+_JUDGE_MLP = "activations of the MLP in the judge's audio tower, after its nonlinearity"
+_JUDGE_RESIDUAL = "the residual stream after a block of the judge's audio tower"
 
 
 SITES: tuple[Site, ...] = (
@@ -74,6 +76,8 @@ SITES: tuple[Site, ...] = (
     *_transformer("denoiser"),
     Site("codec", "encoder", "channel", "output", "samples", _CODEC_ENCODER, causal=False),
     Site("codec", "decoder", "channel", "output", "samples", "channels of the codec's decoder, layer by layer"),
+    Site("judge", "mlp", "neuron", "input", "positions", _JUDGE_MLP, causal=False),
+    Site("judge", "residual", "dimension", "output", "positions", _JUDGE_RESIDUAL, causal=False),
 )
 
 ATTRIBUTED = tuple(site.key for site in SITES if site.attributed)

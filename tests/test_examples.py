@@ -6,7 +6,10 @@ import ast
 import runpy
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import soundfile
@@ -17,16 +20,19 @@ from examples import (
     compare_prompts,
     diagnose_a_prompt,
     edit_units,
+    find_the_cause,
     leave_out_words,
     mute_a_group,
     patch_from_a_trace,
 )
 from tests import tiny
-from tonescope import Session, Settings, TonescopeError, play
+from tests.diagnose.causes import known_cause
+from tests.diagnose.causes.known_cause import NearestJudge
+from tonescope import SearchResult, Session, Settings, TonescopeError, play
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 PROMPT, OTHER = "house with piano", "techno drums"
-QUICK = Settings(takes=2, seconds=0.5, rounds=1, tested_words=1, doses=())
+QUICK = Settings(takes=2, seconds=0.5, candidates=4, rounds=1, tested_words=1, doses=())
 LONGEST = 50  # lines
 PUBLIC = frozenset(dir(tonescope))
 
@@ -112,6 +118,32 @@ def test_a_group_is_muted(session: Session, tmp_path: Path, capsys: pytest.Captu
     assert len(list((tmp_path / "out").glob("*.wav"))) == 6
     names = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()[1:]]
     assert names == ["untouched", "muted", "random units muted"]
+
+
+def searched(judge: NearestJudge | None = None) -> SearchResult:
+    """Of a generator in which one neuron makes the prompt what it is."""
+    there = known_cause.known()
+    there = there.heard_by(judge) if judge else there
+    context = there.context
+    session = SimpleNamespace(context=lambda _: context, judge=context.judge, generator=context.generator)
+    settings = Settings(takes=4, seconds=known_cause.SECONDS, candidates=24)
+    return find_the_cause.main(cast(Session, session), known_cause.PROMPT, settings)
+
+
+def test_a_cause_is_found_where_there_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    found = searched()
+    lines = capsys.readouterr().out.splitlines()
+    assert found.group == (known_cause.FIRST,)
+    assert f"because of {known_cause.FIRST} (alone)" in lines[1] and f"{found.rows} takes were played" in lines[0]
+    counts = {line.split(":")[0]: line.split(": ")[1].split(" of ")[0] for line in lines[2:]}
+    assert counts == {"untouched": "4", "muted": "0", "random units muted": "4"}
+
+
+def test_no_cause_is_named_where_there_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    judge = known_cause.known().context.judge
+    assert isinstance(judge, NearestJudge)
+    found = searched(replace(judge, sharpness=0.0, centres=judge.centres[[0, 1, 1]], labels=("a", "b", "c")))
+    assert not found.group and "no small set" in capsys.readouterr().out.splitlines()[-1]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

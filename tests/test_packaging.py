@@ -45,8 +45,10 @@ def test_the_wheel_imports_from_where_it_was_installed(installed: Path, tmp_path
 def test_the_wheel_carries_its_data(installed: Path, tmp_path: Path) -> None:
     code = "from tonescope.diagnose.taxonomy import common; print(len(common().genres))"
     assert int(_python(installed, code, tmp_path)) > 40
-    assert (installed / "tonescope" / "diagnose" / "report" / "page.html.j2").is_file()
+    report = installed / "tonescope" / "diagnose" / "report"
+    assert (report / "page.html.j2").is_file() and (report / "components" / "score.js").is_file()
     assert (installed / "tonescope" / "diagnose" / "genre_names" / "names.tsv").is_file()
+    assert (installed / "tonescope" / "models" / "embedded" / "musicnn_msd" / "model.safetensors").is_file()
 
 
 def test_every_public_name_is_there(installed: Path, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def plain_errors() -> Iterator[None]:
         if isinstance(error, OSError) and _is_output_failing(error):
             silence_output()
             _fail(str(_cannot_write(error)))
-        _fail(_defect(error), DEFECT)
+        _fail(defect(error), DEFECT)
 
 
 def check_process() -> None:
@@ -243,9 +243,9 @@ def _address_space_gib() -> float:
 
 def _usage(error: Exception) -> str:
     said = str(getattr(error, "format_message", lambda: error)()).strip().rstrip(".")
-    mistyped, known = getattr(error, "option_name", None), getattr(error, "possibilities", ())
-    if mistyped and known:
-        close = [name for name in known if _is_close(mistyped, name)]
+    mistyped = getattr(error, "option_name", None)
+    if mistyped and hasattr(error, "possibilities"):  # of an option that there is not
+        close = [name for name in error.possibilities or () if _is_close(mistyped, name)]
         said = f"no such option: {mistyped}" + (f" (did you mean {' or '.join(close)}?)" if close else "")
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "tonescope"
@@ -257,7 +257,7 @@ def _is_close(option: str, other: str) -> bool:
     return SequenceMatcher(None, option.strip("-"), other.strip("-")).ratio() >= CLOSE
 
 
-def _defect(error: Exception) -> str:
+def defect(error: Exception) -> str:
     """Keep the traceback where it can be sent from, and say where; ``TONESCOPE_DEBUG=1`` shows it at once."""
     report = "".join(traceback.format_exception(error))
     if os.environ.get("TONESCOPE_DEBUG", "0") not in ("", "0"):

@@ -8,48 +8,64 @@ from rich.table import Table
 from rich.text import Text
 
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Generator
+from tonescope.models.judges.judge_places import Places, places_of
 from tonescope.models.sites import SITES
 from tonescope.models.units import Location
 from tonescope.ui.console import output
 from tonescope.ui.printable import printable
 
 
-def as_rows(generator: Generator, pattern: str = "") -> list[dict[str, Any]]:
+def places_of_model(model: str, adapter: str | None) -> Places:
+    """The places of a generator, by name."""
+    from tonescope.models.loading import load_generator
+
+    return load_generator(model, adapter=adapter)
+
+
+def places_of_judge(model: str, judge: str | None) -> Places:
+    """The places of a judge by name, or of the one that listens to a generator by default."""
+    from tonescope.diagnose.taxonomy import common
+    from tonescope.models.loading import EMBEDDED, HUB_JUDGE, load_judge
+
+    name = judge or (EMBEDDED if model == EMBEDDED else HUB_JUDGE)
+    return places_of(load_judge(name, common().labels))
+
+
+def as_rows(places: Places, pattern: str = "") -> list[dict[str, Any]]:
     """One row a location: its site, what its units are, and how many there are.
 
     ``pattern`` narrows them down to a site (``decoder.mlp``), a network (``decoder``), a location, or that of a unit.
     Raises :class:`TonescopeError` when nothing fits, and says what the model has.
     """
-    found = _chosen(generator, pattern.strip())
+    found = _chosen(places, pattern.strip())
     return [
         {
             "location": str(location),
             "site": location.site.key,
             "kind": location.site.units,
-            "units": generator.units(location),
-            "features_per_unit": generator.head_width(location),
+            "units": places.units(location),
+            "features_per_unit": places.head_width(location),
             "meaning": location.site.meaning,
         }
         for location in found
     ]
 
 
-def _chosen(generator: Generator, pattern: str) -> list[Location]:
+def _chosen(places: Places, pattern: str) -> list[Location]:
     keys = {site.key for site in SITES}
     if not pattern:
-        return generator.locations()
+        return places.locations()
     if pattern in keys:
-        if found := generator.locations(pattern):
+        if found := places.locations(pattern):
             return found
         network, name = pattern.split(".")
-        generator.place(Location(network, 0, name))  # type: ignore[arg-type]
+        places.place(Location(network, 0, name))  # type: ignore[arg-type]
     if pattern in {site.network for site in SITES}:
-        return [location for location in generator.locations() if location.network == pattern]
+        return [location for location in places.locations() if location.network == pattern]
     if ":" in pattern:
-        return [generator.unit(pattern).location]
+        return [places.unit(pattern).location]
     if pattern.count(".") == 2:
-        return [generator.location(pattern)]
+        return [places.location(pattern)]
     raise TonescopeError(
         f"“{pattern[:60]}” is no place in a model: name a site ({', '.join(sorted(keys))}), a location or a unit."
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -17,12 +18,14 @@ from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, places
-from tonescope.diagnose.store.traces import Extent, Trace, TraceSpec, about, check_size, joined, reduced
+from tonescope.diagnose.store.traces import Extent, Trace, TraceSpec, about, check_size, joined, kept, reduced
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Takes
+from tonescope.models.generator import Takes, read_takes
 from tonescope.models.hooks import hooked, write
-from tonescope.models.layout import Pieces
+from tonescope.models.layout import Layout, Pieces
 from tonescope.models.units import Location, Unit
+
+ALL_PIECES = 1 - 1e-6  # shares of steps are added up
 
 
 @dataclass(frozen=True)
@@ -167,6 +170,8 @@ class _Pass:
         self.indices: dict[Location, Tensor] = {}
         self.units: dict[Location, Tensor] = {}
         self.activity: dict[Location, Tensor] = {}
+        self.mask = self.generator.token_mask(takes.prompts) if trace else None
+        self.noted: dict[Location, float] = {}  # the share of the takes that :attr:`activity` is of
 
     def run(self, metric: Metric, at: Edit | None) -> Attribution:
         generator, takes, context = self.generator, self.takes, self.context
@@ -179,7 +184,7 @@ class _Pass:
             edited(generator, [at] * len(takes), context.guidance, context.means),
             hooked(hooks),
         ):
-            text = generator.read_text(takes.prompts)
+            text = read_takes(generator, takes)
             states = text.states if text.states.requires_grad else text.states.detach().requires_grad_()
             states.retain_grad()
             rollout = self.rollout_steps > 0
@@ -217,7 +222,7 @@ class _Pass:
     def _clean_latents(self) -> tuple[Tensor, ...]:
         """The latents that the replay expects without the edit: (takes, frames, width), one a run of the codec."""
         generator, takes = self.generator, self.takes
-        text = generator.read_text(takes.prompts)
+        text = read_takes(generator, takes)
         return generator.expected(generator.replay(takes, text, self.context.sampling))
 
     def _by_frame(self, playback: Playback) -> Tensor:
@@ -229,18 +234,22 @@ class _Pass:
         for latents in playback.latents:
             if latents.grad is not None:
                 change = (self.generator.silence - latents.detach()).float() * latents.grad.float()
-                effects += change.sum(2).cpu() / self.loss_scale
+                # A codec that looks ahead is given some frames more than the take has.
+                effects += change.sum(2)[:, : effects.shape[1]].cpu() / self.loss_scale
         return effects
 
-    def _record(self, location: Location, value: Tensor) -> None:
-        """Activity of units, and what the trace asks for, of activations (takes, branches, steps, along, features)."""
-        width = self.generator.head_width(location)
-        self.activity[location] = value[:, 0].abs().mean((0, 1, 2)).unflatten(0, (-1, width)).mean(1)
-        if self.trace is None:
-            return
-        self.recorded[location], chosen = reduced(self.generator, location, value, self.trace)
-        if chosen is not None:
-            self.indices[location] = chosen
+    def _note(self, pieces: Pieces, location: Location, layout: Layout, tensor: Tensor) -> None:
+        """Activity of units, and what the trace asks for, of a piece of the takes."""
+        share = layout.steps / (self.generator.steps(location) * layout.parts)
+        level = layout.split(tensor)[0].abs().mean((0, 1, 2))
+        level = level.unflatten(0, (-1, self.generator.head_width(location))).mean(1)
+        self.activity[location] = self.activity.get(location, 0) + share * level
+        self.noted[location] = self.noted.get(location, 0) + share
+        whole = pieces.add(layout, tensor) if self.trace else None
+        if whole is not None and self.trace:
+            self.recorded[location], chosen = kept(location, whole, self.trace)
+            if chosen is not None:
+                self.indices[location] = chosen
 
     def _tap(self, location: Location) -> Callable[[Tensor], Tensor]:
         """A write hook that changes nothing: it sums (mean - activation) x gradient of every unit into :attr:`units`
@@ -257,22 +266,22 @@ class _Pass:
                 f"known of the unconditional half of {location}; measure them with guidance."
             )
         mean = self.means.values[location][:branches].to(generator.device, generator.activation_dtype(location))
-        pieces = Pieces(generator.steps(location))
+        reduce_piece = partial(reduced, generator, location, spec=self.trace, mask=self.mask) if self.trace else None
+        pieces = Pieces(generator.steps(location), reduce_piece)
 
         def tap(tensor: Tensor) -> Tensor:
             layout = generator.layout(location, guidance)
             steps = slice(layout.first_step, layout.first_step + layout.steps)
             baseline = mean[:, None, steps, None]  # (branches, 1, steps, 1, features)
             # A metric may replay under a second prompt as well; the takes' own comes first.
-            whole = pieces.add(layout, tensor.detach()) if location not in self.activity else None
-            if whole is not None:
-                self._record(location, whole)
+            if self.noted.get(location, 0) < ALL_PIECES:
+                self._note(pieces, location, layout, tensor.detach())
             # The gradient hook holds a detached tensor: the tensor itself would keep its whole graph alive.
             activation, tapped = tensor.detach(), tensor if tensor.requires_grad else tensor.detach().requires_grad_()
 
             def reduce(gradient: Tensor) -> None:
                 change = (baseline - layout.split(activation)).float().mul_(layout.split(gradient))
-                effects = change.sum((0, 2, 3)).unflatten(1, (-1, width)).sum(2)
+                effects = layout.counted(change).sum((0, 2, 3)).unflatten(1, (-1, width)).sum(2)
                 self.units[location] = self.units.get(location, 0) + effects
 
             tapped.register_hook(reduce)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from tonescope.models.generator import Generator, Replay
+from tonescope.models.generator import Generator, Replay, read_takes
 from tonescope.models.judges import listening
 from tonescope.models.judges.judge import Judge
 
@@ -102,7 +102,7 @@ def log_probability(against: str) -> Metric:
 
     def metric(playback: Playback) -> Tensor:
         generator, replay = playback.generator, playback.replay
-        text = generator.read_text([against] * len(replay.takes))
+        text = read_takes(generator, replay.takes.with_prompt(against))
         other = generator.replay(replay.takes, text, replay.sampling)
         own, others = generator.log_likelihood(replay), generator.log_likelihood(other)
         by_frame = (own - others) / own.shape[1]

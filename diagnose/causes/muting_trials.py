@@ -6,7 +6,7 @@ that are new.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
 
@@ -20,12 +20,17 @@ from tonescope.diagnose.judging.verdict import hear
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.generator import Takes
 from tonescope.models.judges import listening
+from tonescope.models.played_with import Denoises
 from tonescope.models.units import Location, Unit
 
 Group = tuple[Unit | Location, ...]
 """Units, or whole locations, that are muted together."""
 
-FEWEST_TAKES = 4  # to try things in; chance turns single ones back
+ENOUGH_TAKES = 4  # to try things in: chance turns single ones back, and what is found is verified in others
+CERTAIN = 8.0  # nats
+DIVISORS = (2,)  # of the length of a take: a quarter of it is too little to hear a genre by
+STEP_DIVISOR = 4  # of denoising steps, where shorter takes cost as much
+FEWEST_STEPS = 10  # in which noise becomes music
 SHORTEST_SECONDS = 1.0  # in which a genre can be heard
 MOST = 0.75  # of the takes have to turn back for a group to count
 
@@ -42,22 +47,23 @@ class Muted:
     Attributes:
         group: what is muted.
         changes: change of the margin, in takes of intact sound.
-        back: whether the take turned back: it is no longer heard as the target, the foil is likelier where there is
-            one, and its sound is intact.
+        bounded: the same with margins cut off at :data:`CERTAIN` either way: beyond it they say how sure the judge is
+            that a third genre is less like one of the two.
+        back: whether the take turned back: it was heard as the target and no longer is, the foil is likelier where
+            there is one, and its sound is intact.
         broke: where the sound broke.
-        elsewhere: how many other prompts are then heard as something else, where that was tried.
     """
 
     group: Group
     changes: dict[int, float] = field(default_factory=dict)
+    bounded: dict[int, float] = field(default_factory=dict)
     back: dict[int, bool] = field(default_factory=dict)
     broke: set[int] = field(default_factory=set)
-    elsewhere: int | None = None
 
     @property
     def effect(self) -> float:
-        """Mean change of the margin; none at all, where the sound broke in every take."""
-        return fmean(self.changes.values()) if self.changes else 0.0
+        """Mean change of the bounded margin; none at all, where the sound broke in every take."""
+        return fmean(self.bounded.values()) if self.bounded else 0.0
 
     @property
     def share(self) -> float:
@@ -75,19 +81,20 @@ class MutingTrials:
 
     Args:
         context: models and sampling.
-        takes: untouched takes of one prompt; those not heard as the target are left out, unless none is.
+        takes: untouched takes of one prompt, of which the first few are used. Those not heard as the target are left
+            out; where none is, they are kept to measure the margin in, and none can turn back.
         contrast: what is heard, and against what.
     """
 
     def __init__(self, context: Context, takes: Takes, contrast: Contrast) -> None:
         self.context, self.contrast, self.prompt = context, contrast, takes.prompts[0]
         self.rows = 0  # played so far
+        self.length = 1.0  # what a take costs, as a share of one that was not made cheaper
         self._known: dict[frozenset[Unit | Location], Muted] = {}
-        margins, heard = self._listen(takes.waveform)
-        drifted = [row for row, label in enumerate(heard) if label == contrast.target] or list(range(len(takes)))
-        self.heard_as_target = heard.count(contrast.target)
-        self._clean = takes.pick(drifted)
-        self._margins = dict(zip(self._clean.seeds, [margins[row] for row in drifted], strict=True))
+        self._margins: dict[int, float] = {}
+        drifted = self._drifted(takes)
+        self.heard_as_target = len(drifted)
+        self._clean = takes.pick((drifted or range(len(takes)))[:ENOUGH_TAKES])
         self._usual = audio_quality.natural_distance(takes.waveform, context.rate)
 
     @property
@@ -95,33 +102,45 @@ class MutingTrials:
         """Those of the takes that things are tried in."""
         return self._clean.seeds
 
-    def fill(self, blocks: Iterable[Sequence[int]], fewest: int = FEWEST_TAKES) -> None:
+    @property
+    def untouched(self) -> Takes:
+        """The takes that things are tried in, as they are."""
+        return self._clean
+
+    def fill(self, blocks: Iterable[Sequence[int]], fewest: int = ENOUGH_TAKES) -> None:
         """Play blocks of seeds until there are ``fewest`` takes that are heard as the target, or no block is left."""
         for seeds in blocks:
-            if len(self.seeds) >= fewest:
+            if self.heard_as_target >= fewest:
                 break
             self.add(play(self.context, [self.prompt] * len(seeds), seeds))
             self.rows += len(seeds)
 
     def shortened(self) -> MutingTrials | None:
-        """Takes of half the length, of the same seeds; ``None`` where that would be very short, or none of them is
-        still heard as the target."""
-        seconds = self.context.seconds / 2
-        if seconds < SHORTEST_SECONDS:
-            return None
-        context = replace(self.context, seconds=seconds)
-        takes = play(context, [self.prompt] * len(self.seeds), self.seeds)
-        shorter = MutingTrials(context, takes, self.contrast)
-        shorter.rows = len(takes)
-        return shorter if shorter.heard_as_target >= 2 else None
+        """Takes of the same seeds that cost less, where the target is still heard in most of them; ``None`` where none
+        that cost less will do."""
+        for context, share in _cheaper(self.context):
+            takes = play(context, [self.prompt] * len(self.seeds), self.seeds)
+            shorter = MutingTrials(context, takes, self.contrast)
+            shorter.rows, shorter.length = len(takes), share
+            if shorter.heard_as_target >= MOST * len(takes):
+                return shorter
+        return None
 
     def add(self, takes: Takes) -> None:
-        """More untouched takes of the same prompt; those that are not heard as the target are left out."""
-        margins, heard = self._listen(takes.waveform)
-        new = [row for row, label in enumerate(heard) if label == self.contrast.target]
-        if new:
-            self._clean = Takes.join([self._clean, takes.pick(new)])
-            self._margins |= {takes.seeds[row]: margins[row] for row in new}
+        """More untouched takes of the same prompt; those that are not heard as the target, or not made of numbers, are
+        left out."""
+        if new := self._drifted(takes):
+            picked = takes.pick(new)
+            kept = Takes.join([self._clean, picked]) if self.heard_as_target else picked
+            self._clean = kept.rows(0, ENOUGH_TAKES)
+            self.heard_as_target += len(new)
+
+    def _drifted(self, takes: Takes) -> list[int]:
+        """Which takes are heard as the target; the margins of all are noted."""
+        margins, heard = self.listen(takes.waveform)
+        self._margins |= dict(zip(takes.seeds, margins, strict=True))
+        sound = listening.finite_takes(takes.waveform).tolist()
+        return [row for row, label in enumerate(heard) if label == self.contrast.target and sound[row]]
 
     def measure(
         self, groups: Iterable[Group], seeds: Sequence[int] | None = None, *, advance: Advance | None = None
@@ -140,22 +159,49 @@ class MutingTrials:
         context, seeds = self.context, [seed for _, seed in rows]
         edits = {id(muted): Edit(muted.group) for muted, _ in rows}
         played = play(
-            context, [self.prompt] * len(rows), seeds, [edits[id(muted)] for muted, _ in rows], advance=advance
+            context,
+            [self.prompt] * len(rows),
+            seeds,
+            [edits[id(muted)] for muted, _ in rows],
+            strict=False,  # what changes nothing has no effect
+            advance=advance,
         )
         self.rows += len(rows)
         beside = self._clean.pick([self._clean.seeds.index(seed) for seed in seeds])
         broke = audio_quality.broken(played.waveform, beside.waveform, context.rate, self._usual).tolist()
-        margins, heard = self._listen(played.waveform)
+        margins, heard = self.listen(played.waveform)
         for (muted, seed), margin, label, lost in zip(rows, margins, heard, broke, strict=True):
             turned = label != self.contrast.target and (self.contrast.foil is None or margin < 0)
-            muted.back[seed] = turned and not lost
+            muted.back[seed] = turned and not lost and self.heard_as_target > 0
             if lost:
                 muted.broke.add(seed)
             else:
                 muted.changes[seed] = margin - self._margins[seed]
+                muted.bounded[seed] = bounded(margin) - bounded(self._margins[seed])
 
-    def _listen(self, waveform: Tensor) -> tuple[list[float], list[str]]:
+    def listen(self, waveform: Tensor) -> tuple[list[float], list[str]]:
+        """The margin of each take, and what it is heard as."""
         judge = self.context.listener
-        logits = listening.listen(judge, waveform, self.context.rate)
+        logits = listening.listen(judge, audio_quality.silenced(waveform), self.context.rate)
         margins = listening.contrast(judge.labels, logits, self.contrast.target, self.contrast.foil)
         return margins.tolist(), hear(logits.softmax(-1), judge.labels)
+
+
+def _cheaper(context: Context) -> Iterator[tuple[Context, float]]:
+    """Contexts whose takes cost less, and what share of the cost: shorter takes; fewer denoising steps where a model
+    always computes one length."""
+    generator = context.generator
+    if isinstance(generator, Denoises) and not generator.shorter_is_cheaper:
+        had = generator.denoising_steps
+        if (steps := max(FEWEST_STEPS, -(-had // STEP_DIVISOR))) < had:
+            means = context.means and context.means.at_steps(generator.nearest_steps(steps), had)
+            yield replace(context, generator=generator.in_steps(steps), means=means), steps / had
+        return
+    for divisor in DIVISORS:
+        if (seconds := context.seconds / divisor) >= SHORTEST_SECONDS:
+            yield replace(context, seconds=seconds), 1 / divisor
+
+
+def bounded(margin: float) -> float:
+    """A margin cut off at :data:`CERTAIN` either way."""
+    return max(-CERTAIN, min(CERTAIN, margin))

@@ -1,21 +1,28 @@
 """The search for the smallest set of units that makes takes what they are, by what happens in regenerated takes.
 
-Candidates (:mod:`.screening`) are muted one by one in a few paired takes; the best are measured in more (successive
-halving: Jamieson and Talwalkar 2016). Where none turns the takes back alone, units may stand in for one another: then
-what each contributes among others is measured (:mod:`.contributions`), those that do most are muted together, and the
-first such group that works is made small (:mod:`.minimal_set`). Where no group works,
-whole locations are muted: a change that is spread over all of one has no units of its own.
+A cause is needed, muting it turns the takes back, and enough: its activations bring the target into takes of another
+prompt. (Where none is enough, one that leaves other prompts as they are is what there is: what the text encoder says of
+one word means little among other words.) Candidates (:mod:`.screening`) are muted one by one in a few paired takes; the
+best are measured in more (successive halving: Jamieson and Talwalkar 2016), and put into another prompt. Where none
+brings it alone, those that do together are the set: the ones that each turn the takes back; what is left of all
+candidates muted at once, without each that is not needed (delta debugging, :mod:`.minimal_set`); or those that
+contribute most (:mod:`.contributions`). Beside a set stands what does it in the place of a member
+(:mod:`.companions`). Where no few units do, whole locations are tried: a change that is spread over all of one has no
+units of its own. Where nothing is enough, the smallest set that leaves other prompts as they are is what there is.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tonescope.diagnose.causes.contributions import contributions
+from tonescope.diagnose.causes.companions import companions
+from tonescope.diagnose.causes.contributions import Contribution, contributions
+from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest, other_prompts
 from tonescope.diagnose.causes.minimal_set import minimal_set
 from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
-from tonescope.diagnose.causes.specificity import Elsewhere
+from tonescope.diagnose.causes.specificity import specific
 from tonescope.diagnose.intervene.play import Advance
 from tonescope.diagnose.schema import FoundBy
 from tonescope.models.units import Location, Unit
@@ -24,7 +31,11 @@ FIRST_TAKES = 2  # in which every candidate is muted
 FINALISTS = 8  # that are measured in all takes
 GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
 POOL = 31  # units whose contributions are told apart
-UNSPECIFIC = 2  # of the other prompts may change; more, and a group holds more than this confusion
+TRIED_ONE_BY_ONE = 48  # locations: more of them are halved first, though all of a site may do other things than one
+SOMETHING = -1.0  # nats
+PAIR = 2
+FEW_UNITS = 6  # a larger set is no explanation: then a whole location is, if one does it
+TRIED_GROUPS = 4  # that are measured in all takes
 
 
 @dataclass
@@ -36,9 +47,13 @@ class SearchResult:
             small set does; empty where there is nothing to test.
         found_by: how it was found.
         trial: what it did in the takes of the search, where it was played there.
-        alternates: other units that turn takes back alone; or, of a set, that contribute among others.
+        alternates: other units that turn takes back alone; or, of a set, in the place of a member.
         measured: every candidate muted alone, the strongest effect first.
         groups: what was tried together.
+        needed: sets that turn the takes back and do not bring the target.
+        shares: what each unit contributes among others, the most first, where that was measured.
+        in_place: for alternates of a set, what was muted: the set without a member, and the alternate.
+        brought: what came of putting units' activations into ``other_prompt``.
         rows: takes that were played for it.
     """
 
@@ -48,6 +63,11 @@ class SearchResult:
     alternates: list[Unit] = field(default_factory=list)
     measured: list[Muted] = field(default_factory=list)
     groups: list[Muted] = field(default_factory=list)
+    needed: list[Muted] = field(default_factory=list)
+    shares: list[Contribution] = field(default_factory=list)
+    brought: dict[Group, Brought] = field(default_factory=dict)
+    in_place: dict[Unit, Group] = field(default_factory=dict)
+    other_prompt: str | None = None
     rows: int = 0
 
     def keep(self, muted: Muted, found_by: FoundBy) -> None:
@@ -55,10 +75,10 @@ class SearchResult:
         self.group, self.trial, self.found_by = muted.group, muted, found_by
 
 
-def search(
+def search_causes(
     trials: MutingTrials,
-    elsewhere: Elsewhere,
     ranked: Sequence[Unit],
+    others: Sequence[str],
     locations: Sequence[Location] = (),
     *,
     short: MutingTrials | None = None,
@@ -68,44 +88,51 @@ def search(
 
     Args:
         trials: the takes to try things in.
-        elsewhere: takes of other prompts, which a cause leaves alone.
         ranked: candidates, the likeliest first.
+        others: prompts that are not heard as the target, to put activations into.
         locations: whole locations to try where no units do it; none, where that is not asked.
         short: shorter takes for what is tried first; ``trials``, if absent.
         advance: told the share that is done, where units are found at once.
     """
-    course = _Course(trials, short or trials, elsewhere)
+    course = _Course(trials, short or trials, Interchanges(short or trials, others, ranked))
     singles = course.first([(unit,) for unit in ranked], advance=lambda share: advance(0.6 * share))
     finalists = sorted(trials.measure([muted.group for muted in singles[:FINALISTS]]), key=_effect)
     advance(0.8)
     known = {muted.group for muted in finalists}
     found = SearchResult(measured=[*finalists, *(muted for muted in singles if muted.group not in known)])
-    turning = specific_first(elsewhere, [muted for muted in finalists if muted.turns])
-    if turning and not unspecific(turning[0]):
-        found.keep(turning[0], "alone")
-        found.alternates = [unit for muted in turning[1:] for unit in muted.group if isinstance(unit, Unit)]
-    else:
-        held_back = {unit for muted in turning for unit in muted.group}
-        by_effect = [unit for muted in found.measured for unit in muted.group]
-        pool = [unit for pair in zip(ranked, by_effect, strict=True) for unit in pair if unit not in held_back]
-        _together(course, found, [unit for unit in dict.fromkeys(pool) if isinstance(unit, Unit)][:POOL])
-    if not found.group and locations:
-        _whole_locations(course, found, locations)
+    found.other_prompt = course.interchanges.prompt
+    if trials.heard_as_target and found.other_prompt is not None:
+        _alone(course, found, [muted for muted in finalists if muted.turns])
+        if not found.group:
+            _together(course, found, ranked)
+        if len(found.group) > PAIR:
+            _where_they_are(course, found, locations)
+        if not found.group and locations:
+            _whole_locations(course, found, locations)
+        if not found.group and found.needed:
+            _needed(course, found)
+        if found.found_by == "together" and not found.alternates:
+            found.in_place = course.companions(found.group, _units(found.measured))
+            found.alternates = [*found.in_place]
     found.rows = course.rows
     return found
 
 
 @dataclass(frozen=True)
 class _Course:
-    """Where things are tried: first in a few short takes, then in all takes."""
+    """Where things are tried: first in a few short takes, then in all takes; and put into another prompt."""
 
     trials: MutingTrials
     short: MutingTrials
-    elsewhere: Elsewhere
+    interchanges: Interchanges
 
     def first(self, groups: Iterable[Group], *, advance: Advance | None = None) -> list[Muted]:
         """Groups in a few short takes, the strongest effect first."""
         return sorted(self.short.measure(groups, self.few, advance=advance), key=_effect)
+
+    def companions(self, group: Group, pool: Sequence[Unit]) -> dict[Unit, Group]:
+        """Units that do it in the place of a member."""
+        return companions(self.trials, self.short, group, pool, self.few)
 
     @property
     def few(self) -> tuple[int, ...]:
@@ -114,52 +141,140 @@ class _Course:
 
     @property
     def rows(self) -> int:
-        """Takes played so far, two short ones counted as one."""
-        return self.trials.rows + self.elsewhere.rows + (0 if self.short is self.trials else self.short.rows // 2)
+        """Takes played so far, short ones counted by their length."""
+        shorter = 0 if self.short is self.trials else self.short.length * self.short.rows
+        return self.trials.rows + round(shorter)
 
 
 def _effect(muted: Muted) -> float:
     return muted.effect
 
 
-def unspecific(muted: Muted) -> bool:
-    """Whether muting a group turns other prompts as well, where that was tried."""
-    return (muted.elsewhere or 0) > UNSPECIFIC
+def _units(rows: Iterable[Muted]) -> list[Unit]:
+    """The units that were muted."""
+    return [unit for muted in rows for unit in muted.group if isinstance(unit, Unit)]
 
 
-def specific_first(elsewhere: Elsewhere, turning: list[Muted]) -> list[Muted]:
-    """Groups that leave other prompts as they are before those that do not, the strongest effect first in each."""
-    if turning:
-        changed = elsewhere.changed([muted.group for muted in turning])
-        for muted, count in zip(turning, changed, strict=True):
-            muted.elsewhere = count
-    return sorted(turning, key=lambda muted: (unspecific(muted), muted.effect))
-
-
-def _together(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> None:
-    """Units of the pool that do it together: those that contribute most, as few as turn the takes back, and from which
-    none can be left out."""
-    trials = course.trials
-    shares = contributions(course.short, pool, course.few)
-    order = [share.unit for share in shares]
-    sizes = [size for size in GROUP_SIZES if size <= len(order)]
-    found.groups = course.first([tuple(order[:size]) for size in sizes])
-    for smallest in sorted((muted for muted in found.groups if muted.turns), key=lambda muted: len(muted.group)):
-        if not trials.measure([smallest.group])[0].turns:
-            continue
-        core = trials.measure([minimal_set(trials, smallest.group, trials.seeds)])[0]
-        if unspecific(specific_first(course.elsewhere, [core])[0]):
-            continue
-        found.keep(core, "together" if len(core.group) > 1 else "alone")
-        found.alternates = [share.unit for share in shares if share.sure and share.unit not in core.group]
+def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> None:
+    """Units that each turn the takes back: the strongest of those that bring the target alone; else those that only
+    bring it together, for muting either of two that are needed both turns the takes back; else the strongest of those
+    that leave other prompts as they are."""
+    groups = [muted.group for muted in turning]
+    brought = course.interchanges.measure(groups)
+    found.brought |= {other.group: other for other in brought}
+    units = _units(turning)
+    enough = [muted for muted, other in zip(turning, brought, strict=True) if other.brings]
+    if not enough and len(together := fewest(course.interchanges, units)) > 1:
+        found.keep(course.trials.measure([together])[0], "together")
+        found.alternates = [unit for unit in units if unit not in together]
         return
+    if not enough and turning:
+        alike = specific(course.short, other_prompts(course.trials.contrast), groups)
+        enough = [muted for muted, kept in zip(turning, alike, strict=True) if kept]
+    if enough:
+        found.keep(enough[0], "alone")
+        found.alternates = _units(enough[1:])
+
+
+def _together(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> None:
+    """A few units that do it together: what is left of all candidates muted at once; else those that contribute
+    most."""
+    _left_of_all(course, found, ranked)
+    if not found.group:
+        pool = dict.fromkeys(unit for pair in zip(ranked, _units(found.measured), strict=True) for unit in pair)
+        _contributing(course, found, list(pool)[:POOL])
+
+
+def _needed(course: _Course, found: SearchResult) -> None:
+    """Where nothing is enough: of sets that turn the takes back, the smallest that leaves other prompts as they are."""
+    sets = sorted(found.needed, key=lambda muted: len(muted.group))
+    alike = specific(course.short, other_prompts(course.trials.contrast), [muted.group for muted in sets])
+    if single := next((muted for muted, kept in zip(sets, alike, strict=True) if kept), None):
+        found.keep(single, "together" if len(single.group) > 1 else "alone")
+
+
+def _left_of_all(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> None:
+    """All candidates muted at once, without each that is not needed: so units that stand in for one another show."""
+    everything = tuple(ranked)
+    if not everything or not course.first([everything])[0].turns:
+        return
+    for seeds in (course.few, course.short.seeds):
+        core = minimal_set(course.short, everything, seeds, at_most=FEW_UNITS)
+        if not core:
+            return
+        muted = course.trials.measure([core])[0]
+        found.groups.append(muted)
+        if muted.turns:
+            _keep_smallest(course, found, core)
+            return
+
+
+def _contributing(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> None:
+    """The first few units, by what they contribute, that bring the target and turn the takes back."""
+    shares = contributions(course.interchanges, pool, course.few)
+    found.shares = shares
+    order = [share.unit for share in shares if share.effect > 0]
+    groups: list[Group] = [tuple(order[:size]) for size in GROUP_SIZES if size <= len(order)]
+    bring = [brought.group for brought in course.interchanges.measure(groups, course.few) if brought.brings]
+    tried = course.first(bring)
+    found.groups += tried
+    works = sorted((muted for muted in tried if muted.turns), key=lambda muted: len(muted.group))
+    works = [muted for muted in course.trials.measure([muted.group for muted in works[:TRIED_GROUPS]]) if muted.turns]
+    if works:
+        _keep_smallest(course, found, works[0].group)
+
+
+def _keep_smallest(course: _Course, found: SearchResult, group: Group) -> None:
+    """What cannot be left out of a group that turns the takes back is the set, if it brings the target; if not, it is
+    needed and no more."""
+    core = course.trials.measure([minimal_set(course.trials, group, course.trials.seeds)])[0]
+    if course.interchanges.measure([core.group])[0].brings:
+        found.keep(core, "together" if len(core.group) > 1 else "alone")
+    else:
+        found.needed.append(core)
 
 
 def _whole_locations(course: _Course, found: SearchResult, locations: Sequence[Location]) -> None:
-    """The location that turns the takes back, and leaves other prompts as they are."""
-    tried = [muted for muted in course.first([(place,) for place in locations]) if muted.turns]
-    finalists = course.trials.measure([muted.group for muted in tried[: FINALISTS // 2]])
+    """The location that turns the takes back, and brings the target."""
+    tried = _narrowed(course, locations)
+    finalists = course.trials.measure([muted.group for muted in tried[:FINALISTS]])
     found.groups += finalists
-    turning = specific_first(course.elsewhere, [muted for muted in finalists if muted.turns])
-    if turning and not unspecific(turning[0]):
-        found.keep(turning[0], "location")
+    _keep_enough(course, found, [muted for muted in finalists if muted.turns])
+
+
+def _where_they_are(course: _Course, found: SearchResult, locations: Sequence[Location]) -> None:
+    """A location that holds several units of the set, and does it as a whole, is the simpler answer: a change that is
+    spread over all of it shows in many of its units."""
+    held = Counter(unit.location for unit in found.group if isinstance(unit, Unit))
+    crowded: list[Group] = [(place,) for place, count in held.items() if count >= PAIR and place in locations]
+    turning = [muted for muted in course.trials.measure(crowded) if muted.turns]
+    found.groups += turning
+    _keep_enough(course, found, turning)
+
+
+def _keep_enough(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> None:
+    """Of locations that turn the takes back, the strongest that brings the target is the set."""
+    turning = sorted(turning, key=_effect)
+    brought = course.interchanges.measure([muted.group for muted in turning])
+    if single := next((muted for muted, other in zip(turning, brought, strict=True) if other.brings), None):
+        found.keep(single, "location")
+
+
+def _narrowed(course: _Course, locations: Sequence[Location]) -> list[Muted]:
+    """Single locations that turn a few takes back, the strongest effect first. Of many, all layers of a site at once
+    are tried first, then halves of those that do something, or break the sound and so tell nothing; and so on."""
+    level: list[Group] = [(place,) for place in locations]
+    if len(locations) > TRIED_ONE_BY_ONE:
+        sites = dict.fromkeys(place.site for place in locations)
+        level = [tuple(place for place in sorted(locations) if place.site == site) for site in sites]
+    singles: list[Muted] = []
+    while level:
+        tried = course.first(level)
+        singles += [muted for muted in tried if len(muted.group) == 1 and muted.turns]
+        level = [
+            half
+            for muted in tried
+            if len(muted.group) > 1 and (muted.turns or muted.broke or muted.effect < SOMETHING)
+            for half in (muted.group[: len(muted.group) // 2], muted.group[len(muted.group) // 2 :])
+        ]
+    return sorted(singles, key=_effect)

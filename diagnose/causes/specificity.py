@@ -1,79 +1,30 @@
-"""Specificity: whether units matter to this prompt alone, or to whatever is played.
+"""Specificity: whether muting units changes what other prompts play.
 
-A unit that carries one confusion leaves other prompts alone. One that holds all of the text together (a few units of
-every text encoder are enormously active whatever it reads) turns takes back as well, for it turns everything.
+A unit that carries one confusion leaves other prompts alone. One that whatever is played depends on turns takes back
+as well, for it turns everything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
-import torch
-from torch import Tensor
-
-from tonescope.diagnose.attribution.gradients import attribute
-from tonescope.diagnose.attribution.metrics import own_log_probability
-from tonescope.diagnose.causes.muting_trials import Group
-from tonescope.diagnose.context import Context
+from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
 from tonescope.diagnose.intervene.interventions import Edit
-from tonescope.diagnose.intervene.mean_activations import PROMPTS
 from tonescope.diagnose.intervene.play import play
-from tonescope.diagnose.judging.verdict import hear
-from tonescope.diagnose.schema import Contrast
-from tonescope.models.generator import Takes
-from tonescope.models.judges.listening import posterior
-from tonescope.models.units import Location
 
-OTHER_PROMPTS = 4
 SEED = 80_000
+UNSPECIFIC = 0.5  # more of the other prompts change: a group holds more than this confusion
 
 
-def other_prompts(contrast: Contrast, count: int = OTHER_PROMPTS) -> tuple[str, ...]:
-    """Ordinary prompts that name neither side of a contrast."""
-    named = [label for label in (contrast.target, contrast.foil) if label]
-    free = [prompt for prompt in PROMPTS if not any(label in prompt or prompt in label for label in named)]
-    step = max(1, len(free) // count)
-    return tuple(free[::step][:count])
-
-
-class Elsewhere:
-    """One take of each of a few other prompts.
-
-    Args:
-        context: models and sampling.
-        contrast: whose two sides the other prompts leave unnamed.
-    """
-
-    def __init__(self, context: Context, contrast: Contrast) -> None:
-        self.context, self.prompts = context, other_prompts(contrast)
-        self.seeds = range(SEED, SEED + len(self.prompts))
-        self.rows = 0  # played so far
-
-    @cached_property
-    def takes(self) -> Takes:
-        """As they are."""
-        self.rows += len(self.prompts)
-        return play(self.context, self.prompts, self.seeds)
-
-    def changed(self, groups: Sequence[Group]) -> list[int]:
-        """How many of the takes are heard as something else where each group is muted."""
-        count = len(self.prompts)
-        rows = [Edit(group) for group in groups for _ in self.prompts]
-        played = play(self.context, [*self.prompts] * len(groups), [*self.seeds] * len(groups), rows)
-        self.rows += len(rows)
-        before, after = self._heard(self.takes), self._heard(played)
-        parts = [after[start : start + count] for start in range(0, len(after), count)]
-        return [sum(own != new for own, new in zip(before, part, strict=True)) for part in parts]
-
-    def _heard(self, takes: Takes) -> list[str]:
-        judge = self.context.listener
-        return hear(posterior(judge, takes.waveform, self.context.rate), judge.labels)
-
-    def estimates(self, sites: Sequence[str]) -> dict[Location, Tensor]:
-        """The size of every unit's gradient effect on the log-probability of these takes: (units,) a location."""
-        found = [
-            attribute(self.context, self.takes.pick([row]), own_log_probability(), sites=sites)
-            for row in range(len(self.takes))
-        ]
-        return {place: torch.cat([part.units[place] for part in found]).abs().mean(0) for place in found[0].units}
+def specific(trials: MutingTrials, prompts: Sequence[str], groups: Sequence[Group]) -> list[bool]:
+    """Whether at most half of some other prompts, one take each, are heard as something else where a group is muted:
+    one answer a group."""
+    edits = [None, *map(Edit, groups)]
+    seeds = range(SEED, SEED + len(prompts))
+    rows = [edit for edit in edits for _ in prompts]
+    played = play(trials.context, [*prompts] * len(edits), [*seeds] * len(edits), rows, strict=False)
+    trials.rows += len(rows)
+    heard = trials.listen(played.waveform)[1]
+    before, *after = (heard[start : start + len(prompts)] for start in range(0, len(heard), len(prompts)))
+    changed = [sum(own != new for own, new in zip(before, part, strict=True)) for part in after]
+    return [count <= UNSPECIFIC * len(prompts) for count in changed]

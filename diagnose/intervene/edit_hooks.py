@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from tonescope.diagnose.intervene.coefficients import Coefficients, union_of_columns
 from tonescope.diagnose.intervene.interventions import Edit, check_edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.models.errors import TonescopeError
@@ -25,8 +26,8 @@ _NO_LIMIT = 2**31  # beyond any frame and any step
 
 
 class _Writer:
-    """The write hook of one location: ``tensor * factor + addend`` on the rows that are edited there; the others pass
-    untouched, bit for bit.
+    """The write hook of one location: ``tensor * factor + addend`` on the rows and features that are edited there; the
+    others pass untouched, bit for bit.
 
     A *line* is one (branch, row) that is edited here.
 
@@ -54,33 +55,14 @@ class _Writer:
             for row, edit in edits.items()
             if edit.touches(name)
         ]
-        self.factor, self.addend = self._coefficients(means)
+        self.columns = union_of_columns(generator, location, edits.values())
+        self.coefficients = Coefficients(generator, location, self.columns)
+        for branch, row in self.lines:
+            self.coefficients.add(edits[row], branch, means)
         self.limits = self._limits()
         self.all_lines = self._lines_of(list(range(rows)))
         self.changed = torch.zeros(len(self.lines), dtype=torch.bool, device=generator.device)
         self.missing_positions, self.frames_seen = 0, 0  # positions beyond the end of a source; length of the take
-
-    def _coefficients(self, means: MeanActivations | None) -> tuple[Tensor, Tensor]:
-        """The factor (lines, 1, 1, features) and the addend (lines, steps or 1, along or 1, features) of each line."""
-        generator, location = self.generator, self.location
-        features = generator.features(location)
-        fillings = {row: edit.given(location, means) for row, edit in self.edits.items()}
-        recorded = [filling for filling in fillings.values() if filling is not None]
-        steps = max([1, *(filling.shape[1] for filling in recorded)])
-        length = max([1, *(filling.shape[2] for filling in recorded if filling.ndim == 4)])
-        factor = torch.ones(len(self.lines), 1, 1, features)
-        addend = torch.zeros(len(self.lines), steps, length, features)
-        for line, (branch, row) in enumerate(self.lines):
-            edit, columns, filling = self.edits[row], self.edits[row].columns(generator, location), fillings[row]
-            full = edit.value if edit.kind == "scale" else 0.0  # the factor at strength 1
-            factor[line, ..., columns] = 1 + edit.strength * (full - 1)
-            if edit.kind == "set":
-                addend[line, ..., columns] = edit.strength * edit.value
-            elif filling is not None:
-                put = filling[branch] if filling.ndim == 4 else filling[branch][:, None].expand(-1, length, -1)
-                addend[line, :, : put.shape[1], columns] = edit.strength * put[..., columns].float()
-        device, dtype = generator.device, generator.activation_dtype(location)
-        return factor.to(device, dtype), addend.to(device, dtype)
 
     def _limits(self) -> Tensor | None:
         """Where each line acts, (lines, 5): first frame, end frame, positions in its source, first step, end step; ends
@@ -104,12 +86,17 @@ class _Writer:
         canonical = layout.split(tensor)
         if not len(lines) or not canonical.shape[3]:
             return tensor
-        before = canonical[branch, take]
+        here = self._here(branch, take)
+        before = self._along_columns(canonical[here])
         steps, along = before.shape[1:3]
-        after = before * self.factor[lines] + self._addend_at(lines, layout, before)
+        positions = self._source_positions(layout, along)
+        when = slice(layout.first_step, layout.first_step + steps)
+        after = self.coefficients.applied(before, lines, when, positions)
+        if layout.words is not None:
+            after = torch.where(layout.words[take][:, None, :, None], after, before)
         if self.limits is not None:
             start, stop, in_source, first_step, end_step = self.limits[lines].unbind(1)
-            frames, positions = layout.times(along, tensor.device), self._source_positions(layout, along)
+            frames = layout.times(along, tensor.device)
             inside = (frames >= start[:, None]) & (frames < stop[:, None])
             missing = inside & (positions >= in_source[:, None])
             self.missing_positions = max(self.missing_positions, int(missing.sum()))
@@ -119,23 +106,25 @@ class _Writer:
             after = torch.where((inside[:, None] & during[:, :, None])[..., None], after, before)
         self.changed[lines] |= (after != before).flatten(1).any(1)
         edited = canonical.clone()
-        edited[branch, take] = after
+        edited[here] = after if self.columns is None else after.permute(0, 3, 1, 2)
         return layout.merge(edited, tensor)
+
+    def _here(self, branch: Tensor, take: Tensor) -> tuple[Tensor | slice, ...]:
+        """Where the edited features of some lines are in the canonical view."""
+        if self.columns is None:
+            return branch, take
+        columns = self.columns.to(branch.device)
+        return branch[:, None], take[:, None], slice(None), slice(None), columns[None]
+
+    def _along_columns(self, picked: Tensor) -> Tensor:
+        """(lines, steps, along, features) of what stands at :meth:`_here`: torch puts index axes first."""
+        return picked if self.columns is None else picked.permute(0, 2, 3, 1)
 
     def _source_positions(self, layout: Layout, along: int) -> Tensor:
         """The position in a source that belongs to each position here (along,). Sources of the codec hold the sides of
         a stereo image one after the other."""
         here = torch.arange(along, device=self.generator.device)
         return here + layout.part * along if layout.frames else here + layout.start
-
-    def _addend_at(self, lines: Tensor, layout: Layout, before: Tensor) -> Tensor:
-        """What is added to ``before`` (lines, steps, along, features): (lines, steps or 1, along or 1, features)."""
-        addend, (steps, along) = self.addend[lines], before.shape[1:3]
-        if addend.shape[1] > 1:
-            addend = addend[:, layout.first_step : layout.first_step + steps]
-        if addend.shape[2] > 1:
-            addend = addend[:, :, self._source_positions(layout, along).clamp_max(addend.shape[2] - 1)]
-        return addend
 
     def _check_rows(self, rows: int, steps: int, takes: int | None) -> None:
         """Raise when a tensor has other rows than the edits are for; ``takes`` is how many it holds, or all."""
@@ -154,8 +143,9 @@ class _Writer:
         triples = torch.tensor(found, dtype=torch.long, device=self.generator.device).reshape(-1, 3)
         return triples[:, 0], triples[:, 1], triples[:, 2]
 
-    def check(self) -> None:
-        """Raise when an edit ran out of source, or left everything here as it was in every branch it may touch."""
+    def check(self, strict: bool) -> None:
+        """Raise when an edit ran out of source, or (``strict``) left everything here as it was in every branch it may
+        touch."""
         if self.missing_positions:
             raise TonescopeError(
                 f"the source at {self.location} is shorter than what it should fill; "
@@ -169,7 +159,7 @@ class _Writer:
                 )
             mine = [line for line, (_, owner) in enumerate(self.lines) if owner == row]
             # A change in one branch is enough: a unit may be silent without a prompt.
-            if not bool(self.changed[mine].any()):
+            if strict and not bool(self.changed[mine].any()):
                 raise TonescopeError(
                     f"an intervention at {self.location} changed nothing, so its result would mean nothing; "
                     "choose units that are active, or another value."
@@ -178,7 +168,12 @@ class _Writer:
 
 @contextmanager
 def edited(
-    generator: Generator, edits: Sequence[Edit | None], guidance: float, means: MeanActivations | None = None
+    generator: Generator,
+    edits: Sequence[Edit | None],
+    guidance: float,
+    means: MeanActivations | None = None,
+    *,
+    strict: bool = True,
 ) -> Iterator[None]:
     """Within the block, each row of a generation or a replay is edited in its own way.
 
@@ -186,6 +181,8 @@ def edited(
         edits: one for each row; ``None`` leaves a row alone.
         guidance: the guidance scale of the generation or replay, which decides what its rows are.
         means: what edits of the kind ``mean`` put in.
+        strict: whether an edit that changed nothing is refused. Where units are only tried, it is a result: a neuron
+            may be silent on a prompt, and on average.
 
     Raises:
         TonescopeError: an edit cannot be made here, did not fire, ran out of source, or changed nothing.
@@ -204,4 +201,4 @@ def edited(
     with hooked([write(generator.place(writer.location), writer) for writer in writers]):
         yield
     for writer in writers:
-        writer.check()
+        writer.check(strict)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
-from tonescope.diagnose.intervene.source_activations import SourceActivations
+from tonescope.diagnose.intervene.source_activations import Filling, SourceActivations
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator
 from tonescope.models.layout import Branch as PassedBranch
@@ -78,12 +78,16 @@ class Edit:
         """Whether it acts on a branch that passes through a location; one that is shared is always acted on."""
         return self.branch in ("both", branch) or branch == "shared"
 
-    def given(self, location: Location, means: MeanActivations | None) -> Tensor | None:
-        """What is put in at a location: means (branches, steps, features), or activations of the source (branches,
-        steps, along, features); ``None`` where neither was recorded there, or the kind puts in none."""
+    def given(self, location: Location, means: MeanActivations | None) -> Filling | None:
+        """What is put in at a location; ``None`` where nothing was recorded there, or the kind puts in none."""
+        columns = None
         if self.kind == "mean" and means is not None:
-            return means.values.get(location)
-        return self.source.values.get(location) if self.source is not None else None
+            values = means.values.get(location)
+        elif self.source is not None:
+            values, columns = self.source.values.get(location), self.source.columns.get(location)
+        else:
+            return None
+        return Filling(values, columns) if values is not None else None
 
 
 def check_edit(generator: Generator, edit: Edit, means: MeanActivations | None, guidance: float) -> None:
@@ -168,17 +172,23 @@ def _wrong_filling(
     generator: Generator, edit: Edit, location: Location, means: MeanActivations | None, guidance: float
 ) -> Iterator[str]:
     """What is wrong with what should be put in at a location."""
-    given = edit.given(location, means)
-    if edit.kind == "mean" and given is None:
+    filling = edit.given(location, means)
+    if edit.kind == "mean" and filling is None:
         yield f"no reference mean was measured at {location}; measure it first, or use zero or resample ablation."
-    if edit.kind in NEEDS_SOURCE and given is None:
+    if edit.kind in NEEDS_SOURCE and filling is None:
         yield f"a {edit.kind} at {location} needs a source that was recorded there; record one with activations()."
-    if given is None:
+    if filling is None:
         return
-    if given.shape[-1] != generator.features(location):
+    given = filling.values
+    if filling.columns is None and given.shape[-1] != generator.features(location):
         yield (
             f"what should be put in at {location} is {given.shape[-1]} wide and the place is "
             f"{generator.features(location)} wide, so it is of another model; record it in this one."
+        )
+    if not filling.holds(edit.columns(generator, location)):
+        yield (
+            f"what should be put in at {location} was recorded for other units of it than those that are edited; "
+            "record it for these."
         )
     if len(given) < len(generator.branches(location, guidance)) and edit.branch != "cond":
         yield (

@@ -28,6 +28,7 @@ PROMPTS = (
     *("funk groove", "roots reggae", "cheerful polka", "ragtime piano", "synthwave", "a song", "music"),
 )
 SEED = 90_000
+OVER_WORDS = "over words"  # what the text encoder's means are over
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,17 @@ class MeanActivations:
             raise TonescopeError(f"{path} holds no reference means; delete it, and they are measured again.") from error
 
     def suits(self, generator: Generator, guidance: float) -> bool:
-        """Whether these are means of this very model, with the guidance branches that are needed."""
+        """Whether these are means of this very model, over the words of prompts, with the guidance branches that are
+        needed."""
         guided = self.about.get("guidance", 1) > 1
-        return self.about.get("model") == generator.fingerprint() and guided == (guidance > 1)
+        alike = self.about.get("model") == generator.fingerprint() and guided == (guidance > 1)
+        return alike and self.about.get("text") == OVER_WORDS
+
+    def at_steps(self, nearest: Tensor, had: int) -> MeanActivations:
+        """Means for a generation in another number of steps: of each location that ``had`` so many, those of the steps
+        that are ``nearest`` (steps,) to the new ones."""
+        values = {place: mean[:, nearest] if mean.shape[1] == had > 1 else mean for place, mean in self.values.items()}
+        return MeanActivations(values, self.about)
 
     def activity(self, generator: Generator, *keys: str) -> dict[Location, Tensor]:
         """How strong each unit of some sites is: the size of its mean in the conditional branch, (units,) a
@@ -92,7 +101,7 @@ def measure(
     advance: Callable[[float], None] | None = None,
 ) -> MeanActivations:
     """Generate one take a prompt, replay it, and average every unit over prompts and over time (or the prompt's
-    tokens).
+    words).
 
     Args:
         rows: takes that are generated together.
@@ -105,7 +114,7 @@ def measure(
 
     def note(location: Location, tensor: Tensor) -> None:
         layout = generator.layout(location, sampling.guidance)
-        mean = layout.split(tensor).float().mean((1, 3)).cpu()
+        mean = layout.average(layout.split(tensor).float()).mean(1).cpu()
         if not torch.isfinite(mean).all():
             raise TonescopeError(
                 f"{location} is not a number in places, so no mean of it can be taken; "
@@ -124,16 +133,18 @@ def measure(
         takes = generator.generate(asked, seeds, seconds, sampling, decode=False)
         with hooked(hooks):
             for row in range(len(takes)):
-                generator.run(takes.pick([row]), sampling.guidance, where)
+                generator.run(takes.pick([row]), sampling, where)
         if advance:
             advance(min(1.0, (start + rows) / len(prompts)))
     about = {
         "model": generator.fingerprint(),
+        "text": OVER_WORDS,
         "prompts": list(prompts),
         "seed": seed,
         "seconds": seconds,
         "guidance": sampling.guidance,
         "temperature": sampling.temperature,
         "top_k": sampling.top_k,
+        "negative": sampling.negative,
     }
     return MeanActivations({location: total / len(prompts) for location, total in sums.items()}, about)

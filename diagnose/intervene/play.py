@@ -22,12 +22,14 @@ def play(
     seeds: Sequence[int],
     edits: Sequence[Edit | None] | None = None,
     *,
+    strict: bool = True,
     advance: Advance | None = None,
 ) -> Takes:
     """Generate with one edit a row (none, if absent), on the noise of ``seeds``.
 
     Raises:
-        TonescopeError: an edit cannot be made here, did not fire, changed nothing, or reaches beyond the take.
+        TonescopeError: an edit cannot be made here, did not fire, reaches beyond the take, or (``strict``) changed
+            nothing.
     """
     edits = [None] * len(seeds) if edits is None else edits
     if not len(prompts) == len(seeds) == len(edits):
@@ -41,7 +43,7 @@ def play(
         )
 
     def played(part: slice) -> Takes:
-        with edited(generator, edits[part], context.guidance, context.means):
+        with edited(generator, edits[part], context.guidance, context.means, strict=strict):
             return generator.generate(prompts[part], seeds[part], seconds, context.sampling)
 
     workers = min(workers_now(generator, len(seeds), batches.workers), batches.played)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -24,6 +25,9 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import contrast as log_odds
 from tonescope.models.judges.listening import listen
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.attribution.tracks import Tracks
 
 CLEAN = "untouched"
 
@@ -56,12 +60,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Played:
-    """The outcome of every variant, and the same takes untouched."""
+    """The outcome of every variant, and the same takes untouched; ``tracks``, what is known of them over time, where
+    that was looked at."""
 
     contrast: Contrast
     clean: Outcome
     outcomes: dict[str, Outcome]
     rate: int
+    tracks: Tracks | None = None
 
     @property
     def sounds(self) -> dict[str, Takes]:
@@ -106,15 +112,24 @@ def verify(
     seeds: Sequence[int],
     variants: Sequence[Variant],
     *,
+    strict: bool = True,
     advance: Advance | None = None,
 ) -> Played:
-    """Play the takes of ``seeds`` untouched and under every variant, as rows of the same batches."""
+    """Play the takes of ``seeds`` untouched and under every variant, as rows of the same batches.
+
+    Changed takes that are not made of numbers are silent, and broken. ``strict`` is as in
+    :func:`tonescope.diagnose.intervene.play.play`.
+
+    Raises:
+        TonescopeError: an edit cannot be made, or an untouched take is not made of numbers.
+    """
     count, everything = len(seeds), [Variant(CLEAN), *variants]
     played = play(
         context,
         [variant.prompt or prompt for variant in everything for _ in seeds],
         [*seeds] * len(everything),
         [edit for variant in everything for edit in variant.edits(count)],
+        strict=strict,
         advance=advance,
     )
     parts = [played.rows(index * count, (index + 1) * count) for index in range(len(everything))]
@@ -129,7 +144,13 @@ def verify(
         return audio_quality.broken(takes.waveform, clean, rate, usual)
 
     outcomes = [
-        _outcome(context, contrast, variant.name, takes, broke(variant, takes))
+        _outcome(
+            context,
+            contrast,
+            variant.name,
+            takes if variant.name == CLEAN else replace(takes, waveform=audio_quality.silenced(takes.waveform)),
+            broke(variant, takes),
+        )
         for variant, takes in zip(everything, parts, strict=True)
     ]
     return Played(contrast, outcomes[0], {outcome.name: outcome for outcome in outcomes[1:]}, rate)

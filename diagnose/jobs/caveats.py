@@ -9,7 +9,8 @@ from tonescope.diagnose.jobs import verification_plan
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.intent import Intent, intent_caveats
 from tonescope.diagnose.judging.verdict import Heard
-from tonescope.diagnose.prompts.phrases import PIECES_CAVEAT
+from tonescope.diagnose.prompts.lyrics import hears_voices
+from tonescope.diagnose.prompts.phrases import PIECES_CAVEAT, SUNG
 from tonescope.diagnose.schema import Contrast, Drivers
 from tonescope.models import versions
 
@@ -96,6 +97,16 @@ def _in_pieces(found: Found) -> str | None:
     return PIECES_CAVEAT if any(word.in_pieces for word in found.drivers.words) else None
 
 
+def _sung(found: Found) -> str | None:
+    judge, kinds = found.models.judge, {word.kind for word in found.drivers.words}
+    if not kinds & set(SUNG) or hears_voices(tuple(judge.labels)):
+        return None
+    return (
+        f"What is sung, and whether it is, was not judged: {judge.name} hears genres and no words; what a line of the "
+        "lyrics does to the genre was."
+    )
+
+
 def _many_words(found: Found) -> str | None:
     words, predicted = len(found.drivers.words), verification_plan.PREDICTED_WORDS
     if words <= predicted:
@@ -168,6 +179,7 @@ CAVEATS: tuple[Caveat, ...] = (
     _intent,
     _unknown_words,
     _in_pieces,
+    _sung,
     _many_words,
     _unmeasured_judge,
     _foreign,

@@ -14,17 +14,20 @@ from tonescope.diagnose.attribution.integrated_gradients import two_point_integr
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
-from tonescope.diagnose.causes.interchange import put_in
+from tonescope.diagnose.attribution.tracks import with_tracks
+from tonescope.diagnose.causes.interchange import other_prompts
 from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
 from tonescope.diagnose.causes.screening import Screening, screened_sites
-from tonescope.diagnose.causes.search import search
-from tonescope.diagnose.causes.specificity import Elsewhere, other_prompts
+from tonescope.diagnose.causes.search import search_causes
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Played, check_distinct, verify
-from tonescope.diagnose.jobs.caveats import Found, caveats, foreign
+from tonescope.diagnose.jobs.caveats import Found, caveats
+from tonescope.diagnose.jobs.contrasting import judged
+from tonescope.diagnose.jobs.interchange_to_verify import interchange_to_verify, too_large_to_put_in
 from tonescope.diagnose.jobs.request import Models, Request
+from tonescope.diagnose.jobs.setting_suspects import recommended_settings, setting_suspects
 from tonescope.diagnose.jobs.verification_plan import Estimates, Interchange, Plan, rows_at_most, words_to_predict
 from tonescope.diagnose.jobs.verification_results import Reading, Results
 from tonescope.diagnose.judging.audio_quality import lost_takes_caveat
@@ -32,25 +35,26 @@ from tonescope.diagnose.judging.blame import Finding, bare_word, place_blame
 from tonescope.diagnose.judging.exclusions import with_exclusions
 from tonescope.diagnose.judging.intent import Intent, read_intent
 from tonescope.diagnose.judging.reference_clips import clip_caveats, hear_clips
-from tonescope.diagnose.judging.verdict import Heard, Verdict, decide, heard_instead, summary, withhold
+from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.prompts.leaving_out import without
-from tonescope.diagnose.prompts.phrases import Phrase, phrases_in
+from tonescope.diagnose.prompts.lyrics import phrases_of_song, tags_of
+from tonescope.diagnose.prompts.phrases import Phrase
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress, Stage
 from tonescope.diagnose.schema import Contrast, Cost, Diagnosis, Drivers, ReferenceClips
 from tonescope.diagnose.store import provenance
-from tonescope.diagnose.store.traces import LIMIT, Extent, Trace, check_size
+from tonescope.diagnose.store.traces import LIMIT, Extent, Trace, check_size, steps_of
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import finite_takes, posterior
-from tonescope.models.sites import ATTRIBUTED
 from tonescope.models.units import Unit
 
 ATTRIBUTED_AT_ONCE = 4
+OTHER_PROMPTS = 3  # that are tried to put activations into
 MORE_BLOCKS = 2  # of takes, at most, that a search plays where few are heard as the target
 
-Announce = Callable[[Verdict], None]
-"""Called with the verdict, long before what drove it is known."""
+Announce = Callable[[Verdict, Takes], None]
+"""Called with the verdict and the takes it is of, long before what drove it is known."""
 
 
 @dataclass
@@ -116,9 +120,14 @@ class _Run:
     results: Results = field(init=False)
 
     @property
+    def rows_at_most(self) -> int:
+        """How many takes are played to verify, at most."""
+        return rows_at_most(self.request.settings, steps_of(self.models.generator))
+
+    @property
     def playing_bytes(self) -> float:
         """What playing at full batches takes."""
-        return self.fits.each * min(self.fits.rows, rows_at_most(self.request.settings))
+        return self.fits.each * min(self.fits.rows, self.rows_at_most)
 
 
 def diagnose(
@@ -134,23 +143,25 @@ def diagnose(
     Raises:
         TonescopeError: the request cannot be met; the message says why.
     """
-    request = request.normalized()
+    request = request.normalized(models.generator)
     request.check(models)
     generator, judge = models.generator, models.judge
     context = Context(generator, judge, means, request.sampling, request.settings.seconds)
-    text = generator.read_text([request.prompt])
+    text = generator.read_text([request.prompt], request.settings.seconds)
     run = _Run(
         request,
         models,
         context,
-        intent=read_intent(request.prompt, judge, models.taxonomy, request.intended),
-        words=phrases_in(request.prompt, text),
+        intent=read_intent(tags_of(request.prompt, text), judge, models.taxonomy, request.intended),
+        words=phrases_of_song(request.prompt, text),
         tokens=text.mask.shape[1],
         clock=Clock({name: share for name, share, _ in STAGES}, progress),
         announce=announce,
     )
     run.fits = _fits(run)
-    run.context = run.context.with_batches(played=run.fits.rows, workers=run.fits.workers)
+    run.context = run.context.with_batches(
+        played=run.fits.rows, workers=run.fits.workers, source_bytes=run.fits.for_sources
+    )
     for name, _, work in STAGES:
         with run.clock.stage(name) as stage:
             work(run, stage)
@@ -184,11 +195,11 @@ def _generate(run: _Run, stage: Stage) -> None:
 def _fits(run: _Run) -> memory.Playing:
     """How to play in the memory there is, beside the trace. Raises :class:`TonescopeError` where that cannot be."""
     request, generator, settings = run.request, run.models.generator, run.request.settings
-    fits = memory.playing(run.context, run.tokens, rows_at_most(settings), settings.memory_gib)
+    fits = memory.playing(run.context, run.tokens, run.rows_at_most, settings.memory_gib)
     if request.trace is None:
         return fits
     extent = Extent(len(request.seeds.explore), generator.frames(request.settings.seconds), run.tokens)
-    places, limit = generator.locations(*ATTRIBUTED), min(LIMIT, fits.allowed.bytes)
+    places, limit = generator.locations(*screened_sites(generator)), min(LIMIT, fits.allowed.bytes)
     size = check_size(run.context, extent, places, request.trace, limit=limit)
     return replace(fits, allowed=fits.allowed.without(size, "the trace"))
 
@@ -199,10 +210,10 @@ def _listen(run: _Run, _: Stage) -> None:
     run.posterior = posterior(models.judge, run.takes.waveform, context.rate)
     run.timeline = Timeline.listen(models.judge, run.takes, context.rate, context.seconds)
     run.heard, run.verdict, run.contrast = judged(run.intent, run.posterior, models, request.foil(models))
+    if run.announce:
+        run.announce(run.verdict, run.takes)
     if request.clips:
         run.clips = hear_clips(request.clips, models.generator, models.judge, context.seconds)
-    if run.announce:
-        run.announce(run.verdict)
 
 
 def _attribute(run: _Run, stage: Stage) -> None:
@@ -238,15 +249,17 @@ def _search(run: _Run, stage: Stage) -> None:
     if settings.quick:
         return
     stage.note(run.playing_bytes)
-    trials, elsewhere = MutingTrials(run.context, run.takes, contrast), Elsewhere(run.context, contrast)
+    trials = MutingTrials(run.context, run.takes, contrast)
     trials.fill(run.request.seeds.round(number) for number in range(1, MORE_BLOCKS + 1))
-    ranked = Screening.of(run.context, run.takes, run.found, elsewhere).candidates(settings.candidates)
-    places = generator.locations(*screened_sites(generator)) if "drift" in run.verdict.kind else []
-    found = search(trials, elsewhere, ranked, places, short=trials.shortened(), advance=stage)
+    ranked = Screening.of(run.context, run.takes, run.found).candidates(settings.candidates)
+    places = generator.locations(*screened_sites(generator))
+    others = _other_prompts(run, bare_word(run.intent, run.verdict, run.request.prompt))
+    found = search_causes(trials, ranked, others, places, short=trials.shortened(), advance=stage)
     if not found.group:
         found.group = _strongest(run, stage)
+        before = trials.rows
         found.trial = trials.measure([found.group])[0]
-        found.groups, found.rows = [*found.groups, found.trial], trials.rows
+        found.groups, found.rows = [*found.groups, found.trial], found.rows + trials.rows - before
     run.estimates = replace(run.estimates, search=found)
 
 
@@ -259,12 +272,18 @@ def _strongest(run: _Run, stage: Stage) -> tuple[Unit, ...]:
     memory.give_back()
     rounds = Search(settings.strongest_share, settings.rounds, smoothgrad_samples=samples, rollout_steps=rollout)
     seeds = replace(run.request.seeds, skipped=MORE_BLOCKS)
-    return greedy_group_search(run.context, run.takes, target, found, rounds, seeds=seeds, advance=stage)
+    # What was searched before is nearly all of the stage.
+    return greedy_group_search(
+        run.context, run.takes, target, found, rounds, seeds=seeds, advance=lambda share: stage(0.8 + 0.2 * share)
+    )
 
 
 def _predict(run: _Run, stage: Stage) -> None:
-    """What leaving out each word will do."""
-    estimates = run.estimates
+    """What leaving out each word will do, where not every word is going to be left out anyway."""
+    estimates, settings = run.estimates, run.request.settings
+    removable = [word for word in estimates.words if without(estimates.prompt, word)]
+    if settings.quick or len(removable) <= settings.tested_words:
+        return
     ahead = words_to_predict(estimates.prompt, estimates.words, estimates.found)
     changes = predicted_changes(run.context, run.takes, ahead, run.contrast, advance=stage).tolist() if ahead else []
     predicted = {variant.name: change for variant, change in zip(ahead, changes, strict=True)}
@@ -275,26 +294,37 @@ def _verify(run: _Run, stage: Stage) -> None:
     """Play fresh takes with one thing changed, and listen."""
     request, models = run.request, run.models
     bare = bare_word(run.intent, run.verdict, request.prompt)
-    plan = Plan.make(run.estimates, request.settings, bare, lambda group: _interchange(run, group, bare))
+    plan = Plan.make(
+        run.estimates, request.settings, bare, lambda group: _interchange(run, group, bare), models.generator.steps
+    )
     stage.note(run.playing_bytes)
-    run.played = verify(run.context, run.contrast, request.prompt, request.seeds.test, plan.variants, advance=stage)
+    played = verify(
+        run.context, run.contrast, request.prompt, request.seeds.test, plan.variants, strict=False, advance=stage
+    )
+    run.played = with_tracks(run.context, played, phrases=run.words, targets=plan.group, shown=plan.shown)
     timed = by_second(run.context, run.contrast, run.found, run.timeline, run.played.clean.takes)
     run.results = Reading(plan, run.played, timed).results(models.vocabulary)
 
 
-def _interchange(run: _Run, group: Group, bare: str | None) -> Interchange:
-    """Into the genre word alone, or the prompt without the word that is predicted to matter most, or else an ordinary
-    prompt."""
+def _other_prompts(run: _Run, bare: str | None) -> list[str]:
+    """Some that may not be heard as the target: the genre word alone, the prompt without the word that is estimated to
+    matter most, an ordinary prompt."""
     words = run.estimates.ranked_words
     shorter = next((text for word in words if (text := without(run.request.prompt, word))), None)
-    prompt = bare or shorter or other_prompts(run.contrast)[0]
-    heard_as_target = [
-        row
-        for row, label in enumerate(run.posterior.argmax(1).tolist())
-        if run.models.judge.labels[label] == run.contrast.target
-    ]
-    source = run.takes.pick(heard_as_target or range(len(run.takes)))
-    return Interchange(prompt, put_in(run.context, source, group, prompt, len(run.request.seeds.test)))
+    return [prompt for prompt in (bare, shorter, *other_prompts(run.contrast)) if prompt][:OTHER_PROMPTS]
+
+
+def _interchange(run: _Run, group: Group, bare: str | None) -> Interchange | None:
+    """The set's activations, put into another prompt; ``None`` where those of one take are more than may be kept."""
+    searched = run.estimates.search
+    prompt = (searched and searched.other_prompt) or _other_prompts(run, bare)[0]
+    heard = [run.models.judge.labels[label] for label in run.posterior.argmax(1).tolist()]
+    drifted = [row for row, label in enumerate(heard) if label == run.contrast.target]
+    source, count = run.takes.pick(drifted or range(len(run.takes))), len(run.request.seeds.test)
+    found = interchange_to_verify(run.context, source, group, prompt, count)
+    if found is None:
+        run.notes.append(too_large_to_put_in(group))
+    return found
 
 
 STAGES: tuple[tuple[str, float, Callable[[_Run, Stage], None]], ...] = (
@@ -332,6 +362,7 @@ def _conclude(run: _Run) -> Diagnosis:
         search=results.search,
         sufficiency=results.sufficiency,
         cut_points=results.cut_points,
+        step_cuts=results.step_cuts,
         words=with_exclusions(results.words, run.played, models.judge, models.taxonomy),
         seconds=results.seconds,
     )
@@ -352,29 +383,10 @@ def _conclude(run: _Run) -> Diagnosis:
         blame=place_blame(finding, models.generator, models.judge),
         takes=provenance.takes(run.takes, run.posterior, run.found.metric, labels, asked),
         drivers=drivers,
+        recommended=recommended_settings(models.generator),
+        suspects=setting_suspects(models.generator, request.sampling),
         estimated_units=run.found.count,
         caveats=[*run.notes, *told],
         cost=run.cost,
         timings=run.clock.timings,
     )
-
-
-def judged(intent: Intent, heard_as: Tensor, models: Models, foil: str | None) -> tuple[Heard, Verdict, Contrast]:
-    """What is heard, by (takes, labels) probabilities, the verdict, and the contrast that follows from it."""
-    heard = summary(heard_as, models.judge.labels, models.taxonomy)
-    verdict = decide(intent, heard, models.judge, models.taxonomy)
-    if foreign(models):
-        verdict = withhold(verdict, models.judge, models.generator.name)
-    return heard, verdict, choose_contrast(intent, heard, verdict, foil)
-
-
-def choose_contrast(intent: Intent, heard: Heard, verdict: Verdict, foil: str | None) -> Contrast:
-    """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user
-    names, or what was asked, or (where they agree) anything else?"""
-    label, asked = heard.label, intent.label
-    if verdict.kind == "partial drift":
-        label = heard_instead(intent, heard) or label
-    for other in (foil, asked):
-        if other and other != label:
-            return Contrast(target=label, foil=other)
-    return Contrast(target=label)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.judging.verdict import Verdict
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
+    from tonescope.models.generator import Takes
 
 TRACED_UNITS = 64  # at each location and take, frame by frame
 
@@ -71,12 +72,15 @@ def _check(parameters: DiagnosisParameters) -> None:
 
 def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Outcome:
     from tonescope.diagnose.report import diagnosis_views
-    from tonescope.diagnose.store.traces import TraceSpec
+    from tonescope.diagnose.store.traces import OverTime, TraceSpec, steps_of
 
-    def announce(verdict: Verdict) -> None:
+    def announce(verdict: Verdict, takes: Takes) -> None:
+        watch.played({"takes": takes})
         watch.announce([diagnosis_views.verdict(parameters.prompt, verdict)])
 
-    keep = TraceSpec("all", top=TRACED_UNITS) if watch.keeps else None
+    # Every frame of every denoising step would be gigabytes.
+    over_time: OverTime = "mean" if steps_of(session.generator) > 1 else "all"
+    keep = TraceSpec(over_time, top=TRACED_UNITS) if watch.keeps else None
     settings = parameters.settings
     progress = foretelling(watch.progress, watch.expect, course_of_diagnosis(settings))
     result, evidence = session.diagnose(
@@ -98,7 +102,7 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
 
 
 DURATION = (
-    "With the embedded models this takes one to two minutes on two free cores, and much longer on a busy machine, "
+    "With the embedded models this takes about a minute on two free cores, and many minutes on a busy machine, "
     "with a larger model, or with more takes. About how long is said as soon as the first takes are played."
 )
 JOB = Job(DiagnosisParameters, _result, _run, _views, _check, file="diagnosis", duration=DURATION)

@@ -13,6 +13,7 @@ from datetime import date
 
 from pydantic import BaseModel, ConfigDict
 
+from tonescope.diagnose.attribution.tracks import with_tracks
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.interventions import NEEDS_SOURCE, Branch, Edit, Kind, check_edit
@@ -22,9 +23,10 @@ from tonescope.diagnose.intervene.recording import activations, shuffled
 from tonescope.diagnose.intervene.source_activations import SourceActivations
 from tonescope.diagnose.intervene.verification import Played, Variant, verify
 from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
-from tonescope.diagnose.jobs.diagnosis import judged
+from tonescope.diagnose.jobs.contrasting import judged
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.intent import read_intent
+from tonescope.diagnose.prompts.lyrics import phrases_of_song, tags_of
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress
 from tonescope.diagnose.schema import Contrast, Source, TakeResult, Trial
@@ -131,7 +133,7 @@ class _Bench:
                 f"an edit of the kind {edit.kind} takes nothing from a source; leave it out, or use patch."
             )
         if source is not None:
-            generator.read_text([source])
+            generator.read_text([source], self.request.settings.seconds)
         if edit.kind == "resample" and self.request.settings.takes < 2:
             raise TonescopeError("resampling takes from another take, and there is only one; ask for 2 takes or more.")
         if edit.kind not in NEEDS_SOURCE:
@@ -152,8 +154,9 @@ class _Bench:
         """The edit, and the same of random units; with what was in the takes ``given`` put in, where that is asked."""
         edits = [self.edit] * self.request.settings.takes
         if given is not None:
-            places = sorted(self.edit.locations | {unit.location for units in draws for unit in units})
-            sources: Sequence[SourceActivations] = activations(self.context, given, places)
+            wanted = tuple(dict.fromkeys([*self.edit.targets, *(unit for units in draws for unit in units)]))
+            memory.check_sources(self.context, given, wanted)
+            sources: Sequence[SourceActivations] = activations(self.context, given, wanted)
             if self.edit.kind == "resample":
                 sources = shuffled(sources, self.request.settings.seed)
             edits = [replace(self.edit, source=source) for source in sources]
@@ -183,16 +186,20 @@ def run(
     Raises:
         TonescopeError: the request cannot be met; the message says why.
     """
-    request, settings = request.normalized(), request.settings
+    request = request.normalized(models.generator)
+    settings = request.settings
     context = Context(models.generator, models.judge, means, request.sampling, settings.seconds)
     bench = _Bench(request, edit, source, models, context)
     bench.check()
-    intent = read_intent(request.prompt, models.judge, models.taxonomy)
+    text = models.generator.read_text([request.prompt], settings.seconds)
+    intent = read_intent(tags_of(request.prompt, text), models.judge, models.taxonomy)
     clock = Clock(STAGES, progress)
     prompts = (request.prompt, source or request.prompt)
-    tokens = max(models.generator.read_text([words]).mask.shape[1] for words in prompts)
+    tokens = max(models.generator.read_text([words], settings.seconds).mask.shape[1] for words in prompts)
     fits = memory.playing(context, tokens, SETS * settings.takes, settings.memory_gib)
-    bench.context = context = context.with_batches(played=fits.rows, workers=fits.workers)
+    bench.context = context = context.with_batches(
+        played=fits.rows, workers=fits.workers, source_bytes=fits.for_sources
+    )
     seeds = request.seeds
 
     def played_as(words: str, on: Sequence[int], name: str) -> Takes:
@@ -210,6 +217,8 @@ def run(
     bytes_played = fits.each * min(fits.rows, takes_each * settings.takes)
     with clock.stage("play edited", bytes_played, clock.timings["play untouched"] * takes_each) as advance:
         played = verify(context, contrast, request.prompt, seeds.test, variants, advance=advance)
+        words = phrases_of_song(request.prompt, text)
+        played = with_tracks(context, played, phrases=words, targets=edit.targets, shown=(EDITED, CONTROL))
     if progress:
         progress("done", 1.0)
     return _experiment(bench, played, draws, intent.label), played

@@ -14,6 +14,7 @@ from tonescope.diagnose.settings import (
     Foil,
     Guidance,
     MemoryGib,
+    NegativePrompt,
     Seconds,
     Seed,
     Settings,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 MOST_STEPS = 10_000
 VALUED = ("scale", "set")  # kinds that a value goes with
 SOURCED = ("patch", "resample")  # kinds that play takes to put in activations from
-_SETTINGS = ("takes", "seconds", "seed", "guidance", "foil", "memory_gib")
+_SETTINGS = ("takes", "seconds", "seed", "guidance", "negative", "foil", "memory_gib")
 
 
 class ExperimentParameters(JobParameters):
@@ -79,7 +80,8 @@ class ExperimentParameters(JobParameters):
     takes: Annotated[TakeCount, Field(description="How many fresh takes to edit.")] = 8
     seconds: Seconds = 4.0
     seed: Annotated[Seed, Field(description="As in diagnose: the edited takes are those that it tests in.")] = 1
-    guidance: Guidance = 3.0
+    guidance: Guidance = None
+    negative: NegativePrompt = None
     foil: Annotated[Foil, Field(description="Measure what is heard against this genre.")] = None
     memory_gib: MemoryGib = None
 

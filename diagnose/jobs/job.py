@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel
 
@@ -18,8 +18,11 @@ from tonescope.diagnose.jobs.parameters import check_ranges
 if TYPE_CHECKING:
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.progress import Progress
-    from tonescope.diagnose.runtime.session import Session
     from tonescope.models.generator import Takes
+
+
+Needs = Literal["models", "judge", "nothing"]
+"""What a job is run on: a session of a generator and a judge, a judge alone, or no model at all."""
 
 
 class Evidence(Protocol):
@@ -42,13 +45,38 @@ class Watch:
         announce: told views as soon as they are known, long before the job ends.
         expect: told about how many seconds the rest will take, as soon as that was measured, and again whenever that
             is known better.
+        played: told sets of takes by name, as :attr:`Evidence.sounds` names them, as soon as they are there: before
+            the first announcement, where that speaks of them.
         keeps: whether evidence goes into a folder, so that what only a folder holds is worth recording.
     """
 
     progress: Progress | None = None
     announce: Callable[[Sequence[View]], None] = lambda views: None
     expect: Callable[[float], None] = lambda seconds: None
+    played: Callable[[Mapping[str, Takes]], None] = lambda sets: None
     keeps: bool = False
+
+    def beside(self, other: Watch) -> Watch:
+        """Both, told the same: this one first."""
+        watching = [watch.progress for watch in (self, other) if watch.progress]
+
+        def progress(what: str, done: float) -> None:
+            for tell in watching:
+                tell(what, done)
+
+        def announce(views: Sequence[View]) -> None:
+            self.announce(views)
+            other.announce(views)
+
+        def expect(seconds: float) -> None:
+            self.expect(seconds)
+            other.expect(seconds)
+
+        def played(sets: Mapping[str, Takes]) -> None:
+            self.played(sets)
+            other.played(sets)
+
+        return Watch(progress if watching else None, announce, expect, played, keeps=self.keeps or other.keeps)
 
 
 @dataclass(frozen=True)
@@ -66,20 +94,23 @@ class Job:
     Attributes:
         parameters: what can be asked (see :mod:`tonescope.diagnose.jobs.parameters`).
         result: gives the schema of what is found; a function, so that help and refusals need not import it.
-        run: does it.
+        run: does it, on what it ``needs``: a :class:`~tonescope.diagnose.runtime.session.Session`, a
+            :class:`~tonescope.diagnose.runtime.judge_session.JudgeSession`, or ``None``.
         views: shows it.
         check: refuses what no model could meet, before one is loaded; numbers out of their ranges, if nothing else.
         file: the name of its JSON file; the name of its row, if absent.
         duration: a sentence for its help that says how long it usually takes.
+        needs: which models it is run on; a command has the options of those alone.
         places: what was asked about by name: sites, locations and units, refused before weights are loaded where the
             model's files tell that it has no such place.
     """
 
     parameters: type[BaseModel]
     result: Callable[[], type[BaseModel]]
-    run: Callable[[Session, Any, Watch], Outcome]
+    run: Callable[[Any, Any, Watch], Outcome]
     views: Callable[[Any, Any], Sequence[View]]
     check: Callable[[Any], None] = check_ranges
     file: str | None = None
     duration: str = ""
+    needs: Needs = "models"
     places: Callable[[Any], Sequence[str]] = lambda parameters: ()

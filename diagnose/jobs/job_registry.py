@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from tonescope.diagnose.jobs.job import Job
 
-Kind = Literal["diagnosis", "report", "technique"]
-"""A diagnosis is about a prompt, a report about a model, a technique about a unit or location."""
+Kind = Literal["diagnosis", "report", "technique", "listening"]
+"""A diagnosis is about a prompt, a report about a model, a technique about a unit or location, a listening about sound
+that was made elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,48 @@ ROWS: list[Row] = [
         "diagnosis",
         "tonescope.diagnose.jobs.experiment_job",
         "Change units of your choice and hear what becomes of it, beside random units changed alike.",
+    ),
+    Row(
+        "listen",
+        "listening",
+        "tonescope.diagnose.jobs.listen_job",
+        "Hear files that were made elsewhere: genre over time, tempo, key, repetition, and whether it is as asked.",
+    ),
+    Row(
+        "plan",
+        "listening",
+        "tonescope.diagnose.jobs.plan_job",
+        "List what to ask a hosted generator for, so that the words of a prompt can be tested from outside.",
+    ),
+    Row(
+        "confusion",
+        "report",
+        "tonescope.diagnose.jobs.confusion_job",
+        "Ask for many genres and hear which the model confuses, how surely, and why.",
+    ),
+    Row(
+        "visualize",
+        "technique",
+        "tonescope.diagnose.jobs.visualize_job",
+        "Make the sound that drives one unit as far as it goes, beside what it does in real takes.",
+    ),
+    Row(
+        "dream",
+        "technique",
+        "tonescope.diagnose.jobs.dream_job",
+        "Make what goes on at one location go on more: in a clip, in what is played when nobody asks, or in noise.",
+    ),
+    Row(
+        "caricature",
+        "technique",
+        "tonescope.diagnose.jobs.caricature_job",
+        "Make a new sound that does at one location what a clip does there, only more of it.",
+    ),
+    Row(
+        "layers",
+        "technique",
+        "tonescope.diagnose.jobs.layers_job",
+        "Hear a prompt at every depth of the generator: where the track is built, and where its genre is decided.",
     ),
 ]
 

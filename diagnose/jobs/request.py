@@ -15,6 +15,7 @@ from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling
 from tonescope.models.judges.judge import Judge
+from tonescope.models.played_with import USUAL_GUIDANCE, check_sampling, usual_guidance
 from tonescope.models.vocabulary import Vocabulary
 
 
@@ -47,14 +48,18 @@ class Request:
     clips: Sequence[Clip] = ()
     trace: TraceSpec | None = None
 
-    def normalized(self) -> Request:
-        """The same with letters that are put together of two characters as one."""
-        return replace(self, prompt=unicodedata.normalize("NFC", self.prompt))
+    def normalized(self, generator: Generator) -> Request:
+        """The same with letters that are put together of two characters as one, and the guidance that the generator is
+        made for where none was asked for."""
+        settings = self.settings.for_guidance(usual_guidance(generator))
+        return replace(self, prompt=unicodedata.normalize("NFC", self.prompt), settings=settings)
 
     @property
     def sampling(self) -> Sampling:
         """How takes are drawn."""
-        return Sampling(self.settings.guidance, self.settings.temperature, self.settings.top_k)
+        asked = self.settings
+        guidance = USUAL_GUIDANCE if asked.guidance is None else asked.guidance
+        return Sampling(guidance, asked.temperature, asked.top_k, asked.negative or "")
 
     @property
     def seeds(self) -> SeedPlan:
@@ -78,7 +83,8 @@ class Request:
         for label in (settings.foil, self.intended):
             if label:
                 choose_label(label, models.taxonomy, models.judge.labels)
-        generator.read_text([self.prompt])
+        check_sampling(generator, self.normalized(generator).sampling)
+        generator.read_text([self.prompt], settings.seconds)
 
     def foil(self, models: Models) -> str | None:
         """The judge's label for what the user wants to hold against what is heard."""

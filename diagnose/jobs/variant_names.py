@@ -35,9 +35,24 @@ def set_without(target: Unit | Location) -> str:
     return f"set_without:{target}"
 
 
+def in_place(target: Unit | Location) -> str:
+    """All of the set muted but one unit, and another in its place."""
+    return f"in_place:{target}"
+
+
 def cut(second: float) -> str:
     """The set muted from a second on."""
     return f"muted_from:{second:g}"
+
+
+def from_step(step: int) -> str:
+    """The set muted from a denoising step on."""
+    return f"muted_from_step:{step}"
+
+
+def until_step(step: int) -> str:
+    """The set muted before a denoising step, and not from it on."""
+    return f"muted_until_step:{step}"
 
 
 def word(phrase: Phrase) -> str:

@@ -17,7 +17,7 @@ from tonescope.diagnose.prompts.leaving_out import without
 from tonescope.diagnose.prompts.phrases import Phrase
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import Effect, effect
-from tonescope.models.units import Unit
+from tonescope.models.units import Location, Unit
 
 PREDICTED_WORDS = 24  # of longer prompts those with the steepest gradients
 LARGEST_TAKEN_APART = 5  # units of a set whose members are tested one by one
@@ -88,11 +88,17 @@ def to_leave_out(prompt: str, words: Sequence[Phrase], count: int) -> tuple[Phra
     return tuple(word for word in removable if word in first)
 
 
-def rows_at_most(settings: Settings) -> int:
-    """How many takes a plan plays at most: the variants, and the takes untouched."""
-    units = 2 * (LARGEST_TAKEN_APART + settings.tested_units) + LARGEST_TAKEN_APART
+def rows_at_most(settings: Settings, steps: int = 1) -> int:
+    """How many takes a plan plays at most: the variants, and the takes untouched; of a model that denoises in so many
+    steps."""
+    units = 2 * (LARGEST_TAKEN_APART + settings.tested_units) + 2 * LARGEST_TAKEN_APART
     return settings.takes * (
-        ROWS_BESIDE + len(CUTS) + 2 * len(settings.doses) + units * (not settings.quick) + settings.tested_words
+        ROWS_BESIDE
+        + len(CUTS)
+        + 2 * len(step_cuts(steps))
+        + 2 * len(settings.doses)
+        + units * (not settings.quick)
+        + settings.tested_words
     )
 
 
@@ -107,6 +113,8 @@ class Plan:
         control_units: units of the smallest control of the set.
         singles: units that are muted one by one.
         cuts: seconds from which on the set is muted.
+        step_cuts: denoising steps from which on, and before which, the set is muted.
+        steps: how many denoising steps there are.
         interchange: where the set's activations are put in.
     """
 
@@ -116,7 +124,20 @@ class Plan:
     control_units: int = 0
     singles: tuple[Unit, ...] = ()
     cuts: tuple[float, ...] = ()
+    step_cuts: tuple[int, ...] = ()
+    steps: int = 1
     interchange: Interchange | None = None
+
+    @property
+    def group(self) -> Group:
+        """The set; nothing where none was looked for."""
+        return self.estimates.search.group if self.estimates.search else ()
+
+    @property
+    def shown(self) -> list[str]:
+        """What people will listen to: the set muted, random units muted, and the prompt without a word."""
+        words = [names.word(word) for word in self.estimates.words]
+        return [name for name in (names.MUTED, names.CONTROL, *words) if name in {row.name for row in self.variants}]
 
     @classmethod
     def make(
@@ -125,12 +146,14 @@ class Plan:
         settings: Settings,
         bare: str | None,
         interchange: Callable[[Group], Interchange | None] = lambda group: None,
+        steps_of: Callable[[Location], int] = lambda location: 1,
     ) -> Plan:
         """Choose by the estimates what to test.
 
         Args:
             bare: the genre word to play in place of the prompt, if that is asked.
             interchange: gives, for the set, the takes to put its activations into.
+            steps_of: how many denoising steps pass through a location.
         """
         prompt = estimates.prompt
         tested = to_leave_out(prompt, estimates.ranked_words, settings.tested_words)
@@ -142,6 +165,7 @@ class Plan:
         group, controls = found.group, _Controls(estimates.found, settings, found.group)
         singles = _singles(found, settings.tested_units)
         cuts = tuple(share * settings.seconds for share in CUTS) if _can_be_cut(group, settings.seconds) else ()
+        steps = min(map(steps_of, locations_of(group)))
         exchanged = interchange(group)
         variants = [
             Variant(names.MUTED, Edit(group)),
@@ -151,7 +175,10 @@ class Plan:
             *(Variant(names.unit(unit), Edit((unit,))) for unit in singles),
             *(controls.variant(names.control(unit), (unit,)) for unit in singles if controls.exist((unit,))),
             *(Variant(names.set_without(unit), Edit(_minus(group, unit))) for unit in _taken_apart(group)),
+            *(Variant(names.in_place(unit), Edit(muted)) for unit, muted in _in_place(found)),
             *(Variant(names.cut(second), Edit(group, seconds=(second, settings.seconds))) for second in cuts),
+            *(Variant(names.from_step(step), Edit(group, steps=(step, steps))) for step in step_cuts(steps)),
+            *(Variant(names.until_step(step), Edit(group, steps=(0, step))) for step in step_cuts(steps)),
         ]
         if exchanged:
             variants += [Variant(names.GOOD, prompt=exchanged.prompt)]
@@ -167,6 +194,8 @@ class Plan:
             controls.fewest,
             singles,
             cuts,
+            step_cuts(steps),
+            steps,
             exchanged,
         )
 
@@ -187,7 +216,9 @@ class _Controls:
         return all(self.of(targets))
 
     def variant(self, name: str, targets: Group, scale: float | None = None) -> Variant:
-        """The draws muted, or multiplied by ``scale``."""
+        """The draws muted, or multiplied by ``scale``; untouched takes, which prove nothing, where there are none."""
+        if not self.exist(targets):
+            return Variant(name)
         how = {} if scale is None else {"kind": "scale", "value": scale}
         return Variant(name, tuple(Edit(units, **how) for units in self.of(targets)))  # type: ignore[arg-type]
 
@@ -211,10 +242,20 @@ def _singles(found: SearchResult, count: int) -> tuple[Unit, ...]:
     return tuple(dict.fromkeys([*members, *others[:room]]))
 
 
+def _in_place(found: SearchResult) -> list[tuple[Unit, Group]]:
+    """Alternates that are muted in the place of a member, and what is muted then."""
+    return [*found.in_place.items()][:LARGEST_TAKEN_APART]
+
+
 def _can_be_cut(group: Group, seconds: float) -> bool:
     """The text encoder works on the whole prompt at once, and very short takes have no later seconds."""
     networks = {place.network for place in locations_of(group)}
     return "text" not in networks and seconds >= SHORTEST_CUT_SECONDS
+
+
+def step_cuts(steps: int) -> tuple[int, ...]:
+    """Denoising steps, of so many, from which on things are muted; none where a model does not denoise."""
+    return tuple(sorted({max(1, round(share * steps)) for share in CUTS})) if steps > 1 else ()
 
 
 def _minus(group: Group, target: object) -> Group:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tonescope.diagnose.causes.interchange import Brought
 from tonescope.diagnose.causes.muting_trials import Muted
-from tonescope.diagnose.causes.specificity import OTHER_PROMPTS
 from tonescope.diagnose.intervene.verification import Played
 from tonescope.diagnose.jobs import variant_names as names
 from tonescope.diagnose.jobs.verification_plan import Plan
@@ -16,12 +16,13 @@ from tonescope.diagnose.schema import (
     GroupTest,
     SearchRecord,
     SecondDriver,
+    StepCut,
     Sufficiency,
     Trial,
     UnitDriver,
     WordDriver,
 )
-from tonescope.diagnose.stats import BELIEVED, Effect, adjusted, effect, share
+from tonescope.diagnose.stats import BELIEVED, Effect, Share, adjusted, effect, share
 from tonescope.models.units import Unit
 from tonescope.models.vocabulary import Vocabulary
 
@@ -37,6 +38,7 @@ class Results:
     units: list[UnitDriver]
     sufficiency: Sufficiency | None
     cut_points: list[CutPoint]
+    step_cuts: list[StepCut]
     words: list[WordDriver]
     seconds: list[SecondDriver]
     bare: Trial | None
@@ -76,20 +78,35 @@ class Reading:
             self._units(),
             self._sufficiency(),
             [CutPoint(second=second, trial=self.trials[names.cut(second)]) for second in self.plan.cuts],
+            self._step_cuts(),
             self._words(vocabulary),
             self.seconds,
             self.trials.get(names.BARE),
         )
 
+    def _step_cuts(self) -> list[StepCut]:
+        return [
+            StepCut(
+                step=step,
+                steps=self.plan.steps,
+                from_on=self.trials[names.from_step(step)],
+                until=self.trials[names.until_step(step)],
+            )
+            for step in self.plan.step_cuts
+        ]
+
     def _search(self) -> SearchRecord | None:
         found = self.plan.estimates.search
         if found is None:
             return None
+        tried = [*found.measured, *found.groups]
+        most = max((len(muted.back) for muted in tried), default=0)
         return SearchRecord(
             candidates=len(found.measured),
             generations=found.rows,
             largest_group=max((len(muted.group) for muted in found.groups), default=1),
-            largest_share=max((muted.share for muted in (*found.measured, *found.groups)), default=0.0),
+            # Of what was tried in all takes: in the first few alone, much turns back by chance.
+            largest_share=max((muted.share for muted in tried if len(muted.back) == most), default=0.0),
         )
 
     def _group(self) -> GroupTest | None:
@@ -126,7 +143,8 @@ class Reading:
         if found is None:
             return []
         gradients, searched = self.plan.estimates.found, {muted.group[0]: muted for muted in found.measured}
-        wanted = [*(unit for unit in found.group if len(found.group) == 1), *self.plan.singles, *searched]
+        only = [*found.group] if len(found.group) == 1 else []
+        wanted = [*only, *self.plan.singles, *found.alternates, *searched]
         rows = []
         for unit in dict.fromkeys(wanted):
             if not isinstance(unit, Unit):
@@ -148,11 +166,13 @@ class Reading:
                     control=self.trials.get(other),
                     difference=self.differences.get(own),
                     set_without=self.trials.get(names.set_without(unit)),
-                    elsewhere=share(muted.elsewhere, OTHER_PROMPTS) if muted and muted.elsewhere is not None else None,
+                    in_place=self.trials.get(names.in_place(unit)),
+                    brings=_brings(found.brought.get((unit,))),
                 )
             )
         rows.sort(key=_by_effect)
-        return rows[: max(SHOWN_UNITS, sum(row.verified is not None for row in rows))]
+        shown = max(SHOWN_UNITS, sum(row.verified is not None for row in rows))
+        return [row for at, row in enumerate(rows) if at < shown or row.role != "candidate"]
 
     def _sufficiency(self) -> Sufficiency | None:
         exchanged, label = self.plan.interchange, self.played.contrast.target
@@ -188,12 +208,17 @@ class Reading:
 
 
 def _by_effect(row: UnitDriver) -> tuple[bool, bool, bool, float]:
-    """Tested before others, intact before broken, those that leave other prompts alone first; then by effect."""
+    """Tested before others, intact before broken, those that bring the target before those that do not; then by
+    effect."""
     measured: Effect | None = row.verified.effect if row.verified else row.searched
-    unspecific = row.elsewhere is not None and 2 * row.elsewhere.count > row.elsewhere.total
+    idle = row.brings is not None and 2 * row.brings.count < row.brings.total
     broke = row.verified is not None and row.verified.sound.broke
-    return row.verified is None, broke, unspecific, measured.mean if measured else 0.0
+    return row.verified is None, broke, idle, measured.mean if measured else 0.0
 
 
 def _searched(muted: Muted | None) -> Effect | None:
     return effect(list(muted.changes.values())) if muted and muted.changes else None
+
+
+def _brings(brought: Brought | None) -> Share | None:
+    return share(sum(brought.heard.values()), len(brought.heard)) if brought and brought.heard else None

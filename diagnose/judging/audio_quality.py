@@ -67,10 +67,15 @@ def natural_distance(takes: Tensor, rate: int) -> float:
 def ruined(edited: Tensor, clean: Tensor) -> Tensor:
     """Which takes are no usable sound, whatever music they were to be (takes,).
 
-    They are silent, or clipped, where the clean ones are not.
+    They are silent, or clipped, where the clean ones are not, or not made of numbers.
     """
     silent = (level_db(edited) < SILENT_DB) & (level_db(clean) >= SILENT_DB)
-    return silent | (_clipped(edited) - _clipped(clean) > 0.01)
+    return silent | (_clipped(edited) - _clipped(clean) > 0.01) | ~torch.isfinite(edited).all(-1)
+
+
+def silenced(waveform: Tensor) -> Tensor:
+    """Takes with silence in the place of those that are not made of numbers, so that the others can be heard."""
+    return waveform.masked_fill(~torch.isfinite(waveform).all(-1, keepdim=True), 0.0)
 
 
 def lost_takes_caveat(seeds: Sequence[int], finite: Tensor) -> str | None:

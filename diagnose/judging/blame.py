@@ -174,8 +174,8 @@ class _Text:
         nearest = labels[int(closeness.argmax())]
         to_asked, to_heard = (float(closeness[labels.index(label)]) for label in (asked, heard))
         words = (
-            f"the text encoder’s states are closest to {nearest} of {len(labels)} genre words "
-            f"({asked} {signed(to_asked)}, {heard} {signed(to_heard)})"
+            f"as the text encoder reads it, the prompt is closest to {nearest} of {len(labels)} genre words "
+            f"({asked} {signed(to_asked)}, {heard} {signed(to_heard)}; +1 would be the same)"
         )
         return cls(nearest, to_asked, to_heard, words)
 

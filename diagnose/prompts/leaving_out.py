@@ -7,7 +7,7 @@ from bisect import bisect_right
 import regex
 
 from tonescope.diagnose.prompts.lexicon import lexicon
-from tonescope.diagnose.prompts.phrases import Phrase, chunked
+from tonescope.diagnose.prompts.phrases import SUNG, Phrase, chunked
 
 _PAIRS = {"(": ")", "[": "]", "{": "}", "“": "”", "«": "»", "「": "」", "『": "』", "（": "）", '"': '"', "‘": "’"}
 _ENDS = ".!?…。！？"
@@ -18,8 +18,14 @@ _QUOTES_AND_OPENERS = "".join(_PAIRS)
 _BULLET = regex.compile(r"\n[\s•*–—-]*$")
 _LINK_WORDS = regex.compile(r"\S+")
 _JOINING = regex.compile(r"^(?:(?:and|but|or|nor|plus|of|und|oder|et|ou|y|o|e|en|of)\b|[&+])\s*", regex.IGNORECASE)
-_MODIFIERS = ("mood", "tempo", "era")
+_DESCRIBING = ("mood", "tempo", "era", "other")
 _GENITIVE = ("mood", "genre", "other", "era", "tempo")
+
+
+def _without_line(prompt: str, line: Phrase) -> str:
+    """Lyrics without a line: what is before and after it stands as it was."""
+    before, after = prompt[: line.start], prompt[line.end :]
+    return (before + after.lstrip() if after.strip() else before.rstrip()).rstrip()
 
 
 def without(prompt: str, phrase: Phrase) -> str:
@@ -27,6 +33,8 @@ def without(prompt: str, phrase: Phrase) -> str:
 
     Only the seam is mended, in time that does not grow with the number of phrases.
     """
+    if phrase.kind in SUNG:
+        return _without_line(prompt, phrase)
     phrases = chunked(prompt)
     at = bisect_right(phrases, phrase.start, key=lambda other: other.start) - 1
     if at < 0 or phrases[at].in_pieces or phrase.end != phrases[at].end:
@@ -99,12 +107,18 @@ class _Seam:
             and after.kind not in ("negated", "tempo", "key")
         ):
             kept = gone.link
+            if self._coordinated():
+                return left, "", ""  # "a light and dark techno track": of two adjectives one stays
             if after.name[:1] and regex.search(r"\ban?\s*$", kept, regex.IGNORECASE):
                 kept = _article(kept, after.name)
             return left, "", kept
         if words[:1] == ["coordinator"]:
             rest_of_link = _LINK_WORDS.sub("", link, count=1).lstrip()
             preposition = _prepositions(gone.link)
+            if _is_adjective(gone) and _is_adjective(after) and "article" in _roles(gone.link) and words == words[:1]:
+                return left, "", _article(gone.link, after.name)
+            if preposition and gone.kind == after.kind == "negated":
+                return left, "", preposition + rest_of_link
             if preposition and "preposition" not in words and "negated" not in (gone.kind, after.kind):
                 return left, " " if left.isspace() else right, preposition + rest_of_link
             if gone.kind == "negated":
@@ -115,11 +129,25 @@ class _Seam:
                 return " ", " ", link  # "drums, bass and piano": one comma less
             if left.strip() == ",":
                 return right, "", link
-            if left.isspace() and not gone.link:
+            if left.isspace() and not gone.link and self.before and _is_adjective(self.before):
                 return left, right, rest_of_link
+        elif right.strip() == "," and not link and "article" in _roles(gone.link) and self._describe_one_noun():
+            return left, "", _article(gone.link, after.name)  # "a fast, dark techno track"
+        elif space and not link and left.strip() == "," and self._coordinated():
+            return " ", "", ""  # "a fast, dark techno track"
         elif right.strip() == "," and not link and gone.kind == after.kind == "instrument" and self._list_ends():
             return left, "", gone.link
         return left, right, link
+
+    def _coordinated(self) -> bool:
+        """Whether two adjectives of one noun are joined by a word or a comma, and the second is left out."""
+        joined = _roles(self.gone.link) == ["coordinator"] or (not self.gone.link and self.left.strip() == ",")
+        return joined and self.before is not None and _is_adjective(self.before) and _is_adjective(self.gone)
+
+    def _describe_one_noun(self) -> bool:
+        """Whether what is left out and what follows after a comma may be adjectives of one noun, or that noun."""
+        after = self.after.kind if self.after else ""
+        return _is_adjective(self.gone) and after in ("mood", "era", "other", "genre", "instrument")
 
     def _list_ends(self) -> bool:
         """Whether the next phrases are a list that ends with "and"."""
@@ -138,7 +166,8 @@ class _Seam:
         gone, before = self.gone, self.before
         if before is None:
             return head
-        last = _roles(gone.link)[:1] == ["coordinator"] and self.left.strip() in ("", ",")
+        keeps_noun = self.after is not None and self.right.isspace() and not self.after.link
+        last = _roles(gone.link)[:1] == ["coordinator"] and self.left.strip() in ("", ",") and not keeps_noun
         another = self.after is not None and _roles(self.after.link)[:1] == ["coordinator"]
         if last and not another and self.at >= 2 and not before.link and before.kind == gone.kind:
             gap = self._gap(self.at - 2)
@@ -147,16 +176,18 @@ class _Seam:
                 comma = ", " if longer and self.left.strip() == "," else " "
                 word = gone.link.split()[0]
                 return head[: before.start - len(gap)] + f"{comma}{word} {before.text}"
-        loses_noun = self.left.isspace() and not gone.link and before.kind in _MODIFIERS
-        keeps_noun = self.after is not None and self.right.isspace() and not self.after.link
+        describes = _is_adjective(before) and (before.kind != "other" or gone.kind in ("genre", "instrument"))
+        loses_noun = self.left.isspace() and not gone.link and describes
         if not loses_noun or keeps_noun:
             return head
         at = self.at - 1
-        while (
-            at and not self.phrases[at].link and self._gap(at - 1).isspace() and self.phrases[at - 1].kind in _MODIFIERS
-        ):
+        while at and self._continues(at) and _is_adjective(self.phrases[at - 1]):
             at -= 1
         return self._without_link(head, at)
+
+    def _continues(self, at: int) -> bool:
+        """Whether a phrase goes on with the adjectives before it: "a fast, dark", "a light and cheerful"."""
+        return self._gap(at - 1).strip() in ("", ",") and _roles(self.phrases[at].link) in ([], ["coordinator"])
 
     def _without_link(self, head: str, at: int) -> str:
         """The head where the phrase ``at`` and those after it lost their noun: their article and preposition go."""
@@ -170,6 +201,11 @@ class _Seam:
         rest = head[first.name_start :]
         capital = first.text[:1].isupper() and not comma
         return head[:start] + comma + (rest[:1].upper() + rest[1:] if capital else rest)
+
+
+def _is_adjective(phrase: Phrase) -> bool:
+    """Whether a phrase may describe the noun after it."""
+    return phrase.kind in _DESCRIBING
 
 
 def _article(link: str, name: str) -> str:

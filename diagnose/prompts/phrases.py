@@ -14,15 +14,16 @@ from typing import Literal
 
 import regex
 
-from tonescope.diagnose.prompts.enclosed import TITLES, enclosed_in
+from tonescope.diagnose.prompts.enclosed import TITLES, Enclosed, enclosed_in
 from tonescope.diagnose.prompts.lexicon import lexicon
 from tonescope.diagnose.prompts.units_of_meaning import Unit, units_of
 from tonescope.models.generator import Text
 
-Kind = Literal["genre", "instrument", "tempo", "key", "metre", "negated", "era", "mood", "other"]
+Kind = Literal["genre", "instrument", "tempo", "key", "metre", "negated", "era", "mood", "lyrics", "structure", "other"]
 _KINDS: tuple[Kind, ...] = ("key", "metre", "tempo", "genre", "instrument", "era", "mood")  # the first that fits
 _OF_A_SONG = ("me", "you", "it", "my", "your")  # "rock me gently"
 _OTHER: Kind = "other"
+SUNG: tuple[Kind, ...] = ("lyrics", "structure")
 LINKS = frozenset({"coordinator", "preposition", "article", "function", "asking"})
 PIECES_CAVEAT = (
     "Part of the prompt is in a script without spaces between words: it was cut where the generator's tokenizer cuts, "
@@ -180,6 +181,10 @@ class _Chunker:
             return "negated", self.prompt[inside.end - len(inside.negates) : self.units[past - 1].end]
         return (self._kind(self.units[first]) if past == first + 1 else "other"), None
 
+    def _leads_to(self, index: int, inner: Enclosed) -> bool:
+        """Whether only space stands between a unit and what is enclosed after it."""
+        return self.prompt[self.units[index].end : inner.opened].isspace()
+
     def _starts_noun(self, index: int) -> bool:
         return not self.units[index].unspaced and not self._has(index, LINKS | {"negator", "refused"})
 
@@ -208,6 +213,12 @@ class _Chunker:
         elif "refused" in unit.roles:
             name_end, kind, negates = name + 1, "negated", self._refused_part(unit)
             name_end = self._forms(name_end)
+        elif "negator" in unit.roles and (inner := self.enclosed.get(name + 1)) and self._leads_to(name, inner):
+            start = self.units[at].start
+            inside = self.prompt[self.units[name + 1].start : self.units[inner.past - 1].end]
+            return Phrase(
+                self.prompt[start : inner.closed], start, inner.closed, (), "negated", inside, unit.start
+            ), inner.past
         elif "negator" in unit.roles and self._goes_on(name + 1):
             first = name
             while self._has(first + 1, {"verb"}) and self._goes_on(first + 2):
@@ -270,7 +281,7 @@ class _Chunker:
         if kind == "other" and "qualifier" in unit.roles and self._has(index + 1, {"form"}):
             return self._forms(index + 1), kind
         if kind == "genre":
-            while self._content(index + 1) and self._kind(self.units[index + 1]) == "genre":
+            while self._content(index + 1) and self._another_genre(index + 1):
                 index += 1  # names side by side are one genre ("ambient jungle")
         if kind in ("genre", "instrument"):
             return self._forms(index + 1), kind
@@ -285,6 +296,10 @@ class _Chunker:
             if following == "other":
                 return self._forms(index + 2), kind if kind != "tempo" else "tempo"
         return index + 1, kind
+
+    def _another_genre(self, index: int) -> bool:
+        """Whether a unit is a genre, and not the one before it once more."""
+        return self._kind(self.units[index]) == "genre" and self.units[index].words != self.units[index - 1].words
 
     def _instrument_ahead(self, index: int) -> int:
         """The unit of the instrument that moods and other words lead to ("with a gentle felt piano"); 0 if none."""

@@ -5,8 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.jobs.variant_names import CONTROL, MUTED
-from tonescope.diagnose.report import plots, sentences, shared_views
+from tonescope.diagnose.report import (
+    denoising_time,
+    next_steps,
+    plots,
+    sentences,
+    settings_view,
+    shared_views,
+    unit_views,
+    why,
+    wording,
+)
 from tonescope.diagnose.report.labels import label
+from tonescope.diagnose.report.lanes import Stretch
+from tonescope.diagnose.report.take_lanes import Reading
 from tonescope.diagnose.report.view import Cell, Sound, Table, Tone, View
 
 if TYPE_CHECKING:
@@ -14,7 +26,7 @@ if TYPE_CHECKING:
 
     from tonescope.diagnose.jobs.diagnosis import Evidence
     from tonescope.diagnose.judging.verdict import Kind, Verdict
-    from tonescope.diagnose.schema import Badge, Diagnosis, GroupTest
+    from tonescope.diagnose.schema import Badge, CutPoint, Diagnosis
 
 TONES: Mapping[Kind, Tone] = {
     "match": "good",
@@ -24,30 +36,44 @@ TONES: Mapping[Kind, Tone] = {
     "unclear": "unclear",
     "open": "open",
 }
-LEAD_WORDS, LEAD_UNITS = 8, 6  # rows that say enough where room is dear, if no more were tested
-HEARD_WORDS = 4  # words that fresh takes can be heard without
+LEAD_WORDS = 8  # rows that say enough where room is dear, if no more were tested
+HEARD_WORDS = 2  # words that fresh takes can be heard without
 
 
 def views(diagnosis: Diagnosis, evidence: Evidence) -> list[View]:
-    """Everything that a diagnosis found."""
+    """Everything that a diagnosis found: what everybody wants to know, then how it was found."""
     test = diagnosis.drivers.group
     found = [
-        verdict(diagnosis.prompt, diagnosis.verdict),
-        _group(diagnosis, test) if test else None,
-        _blame(diagnosis),
-        _takes(diagnosis, evidence),
-        View("timeline", "Over time", figures=[plots.timeline(diagnosis, evidence)]),
-        _contrast(diagnosis),
+        *told_first(diagnosis),
+        _hear(diagnosis, evidence),
         _words(diagnosis),
-        _strengths(diagnosis, test) if test else None,
-        _units(diagnosis),
-        shared_views.audio_quality(test.muted, "strongest units, muted", test.control) if test else None,
-        _fresh_takes(diagnosis, evidence),
+        unit_views.set_view(diagnosis, test) if test else None,
+        unit_views.cut_points(diagnosis, test) if test else None,
+        denoising_time.view(diagnosis, test) if test else None,
+        unit_views.sufficiency(diagnosis, test, evidence) if test else None,
+        unit_views.units(diagnosis),
+        unit_views.strengths(diagnosis, test) if test else None,
+        _takes(diagnosis, evidence),
+        View("timeline", "Heard over time", figures=[plots.timeline(diagnosis, evidence)]),
         _seconds(diagnosis),
-        shared_views.caveats(diagnosis),
+        _blame(diagnosis),
+        _scale(diagnosis),
+        shared_views.caveats(diagnosis.caveats),
+        shared_views.audio_quality(test.muted, "these units muted", test.control) if test else None,
         shared_views.provenance(diagnosis, diagnosis.settings.seed),
     ]
     return [view for view in found if view]
+
+
+def told_first(diagnosis: Diagnosis) -> list[View]:
+    """What everybody wants to know, but for the sound."""
+    settings = settings_view.view(diagnosis)
+    return [
+        verdict(diagnosis.prompt, diagnosis.verdict),
+        *([settings] if settings else []),
+        View("why", sentences.contrast(diagnosis), why.why(diagnosis), depth="first"),
+        View("next", "What to try next", commands=next_steps.next_steps(diagnosis), depth="first"),
+    ]
 
 
 def verdict(prompt: str, found: Verdict) -> View:
@@ -56,16 +82,11 @@ def verdict(prompt: str, found: Verdict) -> View:
     return View("verdict", title, [(told, "observed")], depth="first", tone=TONES[found.kind])
 
 
-def _group(diagnosis: Diagnosis, test: GroupTest) -> View:
-    told = sentences.group(diagnosis, test)
-    return View("group", "The strongest units, muted", [(told, test.badge)], depth="first")
-
-
 def _blame(diagnosis: Diagnosis) -> View | None:
     blame = diagnosis.blame
     if blame.where == "nowhere":
         return None
-    return View("blame", "Where it happens", [(blame.sentence, blame.badge)], depth="first")
+    return View("blame", "Text encoder, decoder or listener?", [(blame.sentence, blame.badge)])
 
 
 def _takes(diagnosis: Diagnosis, evidence: Evidence) -> View:
@@ -80,12 +101,19 @@ def _takes(diagnosis: Diagnosis, evidence: Evidence) -> View:
         [Sound(label("takes"), "takes", row, sentences.take(take, asked))] for row, take in enumerate(diagnosis.takes)
     ]
     told = sentences.takes_heard(diagnosis)
-    return View("takes", "Listen", [(told, "observed")], [table], [plots.heard(diagnosis, evidence)], sounds)
+    return View(
+        "takes",
+        "The takes that were heard first",
+        [(told, "observed")],
+        [table],
+        [plots.heard(diagnosis, evidence)],
+        sounds,
+    )
 
 
-def _contrast(diagnosis: Diagnosis) -> View:
+def _scale(diagnosis: Diagnosis) -> View:
     notes = [sentences.scale(diagnosis), sentences.badges(diagnosis), sentences.Q_VALUES]
-    return View("contrast", sentences.contrast(diagnosis), [(note, None) for note in notes])
+    return View("scale", "How to read the numbers", [(note, None) for note in notes])
 
 
 def _words(diagnosis: Diagnosis) -> View | None:
@@ -97,6 +125,7 @@ def _words(diagnosis: Diagnosis) -> View | None:
         tuple((sentences.word_name(word), str(word.estimated), sentences.word(word)) for word in words),
         tuple(word.badge for word in words),
         lead=max(LEAD_WORDS, sum(word.verified is not None for word in words)),
+        title=sentences.below_zero(diagnosis),
     )
     told: list[tuple[str, Badge | None]] = [
         (sentences.exclusion(word, found, diagnosis.judge.name), None if found.how == "unheard" else found.badge)
@@ -106,50 +135,46 @@ def _words(diagnosis: Diagnosis) -> View | None:
     return View("words", "Words", told, [table], [plots.words(diagnosis)])
 
 
-def _strengths(diagnosis: Diagnosis, test: GroupTest) -> View:
-    figures, tables = [plots.group(diagnosis, test)], []
-    if test.doses:
-        figures.append(plots.doses(diagnosis, test))
-        rows = [(f"times {dose.scale:g}", sentences.dose(dose)) for dose in test.doses]
-        badges = tuple(dose.trial.badge for dose in test.doses)
-        tables.append(Table(("the same units", "played again"), tuple(rows), badges))
-    broke = [
-        (f"At strength {dose.scale:g} the sound broke.", dose.trial.badge)
-        for dose in test.doses
-        if dose.trial.sound.broke
-    ]
-    return View("strengths", "The strongest units together", broke, tables, figures)
-
-
-def _units(diagnosis: Diagnosis) -> View | None:
-    units = diagnosis.drivers.units
-    if not units:
-        return None
-    table = Table(
-        ("unit", "muted alone in the search", "muted alone in fresh takes"),
-        tuple((unit.unit, str(unit.searched or "–"), sentences.unit(unit)) for unit in units),
-        tuple(unit.badge for unit in units),
-        kinds=("unit", "text", "text"),
-        lead=max(LEAD_UNITS, sum(unit.verified is not None for unit in units)),
-    )
-    return View("units", "Units", tables=[table], figures=[plots.units(diagnosis)])
-
-
-def _fresh_takes(diagnosis: Diagnosis, evidence: Evidence) -> View:
-    """The takes that everything was tested in: as they were, and with one thing changed."""
-    words = [word.verified.variant for word in diagnosis.drivers.words if word.verified]
-    outcomes = evidence.played.outcomes
-    played = [name for name in (MUTED, CONTROL, *words[:HEARD_WORDS]) if name in outcomes]
+def _hear(diagnosis: Diagnosis, evidence: Evidence) -> View:
+    """The takes that everything was tested in: as they were, and with one thing changed, side by side."""
+    outcomes, test = evidence.played.outcomes, diagnosis.drivers.group
+    words = [word for word in (why.causing_words(diagnosis) or diagnosis.drivers.words) if word.verified][:HEARD_WORDS]
+    changed = {MUTED: (f"with {wording.set_again(test)} muted", f"{wording.set_again(test)} muted")} if test else {}
+    changed |= {
+        word.verified.variant: (f"without “{word.word}”", f"“{word.word}” left out of the prompt")
+        for word in words
+        if word.verified
+    }
+    changed |= {CONTROL: ("with random units muted instead", "random units muted")} if test else {}
+    reading, moments = _reading(diagnosis, evidence), [_moment(diagnosis, cut) for cut in diagnosis.drivers.cut_points]
     rows = [
         [
-            Sound(label("tested"), "tested", row, take.heard),
-            *(Sound(label(name), name, row, outcomes[name].heard[row]) for name in played),
+            Sound("as it is", "tested", row, take.heard, reading.untouched(row, moments) if reading else ()),
+            *(
+                Sound(told, name, row, outcomes[name].heard[row], reading.changed(name, row, what) if reading else ())
+                for name, (told, what) in changed.items()
+                if name in outcomes
+            ),
         ]
         for row, take in enumerate(diagnosis.drivers.tested)
     ]
-    test = diagnosis.drivers.group
-    title = "Hear the proof" if test and test.convincing else "Hear the test"
-    return View("fresh_takes", title, [(sentences.FRESH_TAKES, "observed")], sounds=rows)
+    told = sentences.FRESH_TAKES if len(rows[0]) > 1 else sentences.FRESH_ALONE
+    return View("hear", "Hear it", [(told, None)], sounds=rows, commands=[next_steps.to_hear(diagnosis)], depth="first")
+
+
+def _reading(diagnosis: Diagnosis, evidence: Evidence) -> Reading | None:
+    """How what is known over time is read; ``None`` where nothing is."""
+    played, asked = evidence.played, diagnosis.intended.label
+    if played.tracks is None:
+        return None
+    return Reading(played.tracks, diagnosis.contrast.target, asked, played.clean.name)
+
+
+def _moment(diagnosis: Diagnosis, cut: CutPoint) -> Stretch:
+    """A second from which on the set was muted, and what came of it."""
+    counted = f"{cut.trial.flips} of {cut.trial.flippable}"
+    more = f"muted only from here on, {counted} takes stop being {diagnosis.contrast.target}"
+    return Stretch(start=cut.second, end=cut.second, text=counted, more=more, meant="edit")
 
 
 def _seconds(diagnosis: Diagnosis) -> View:
@@ -173,5 +198,6 @@ def _seconds(diagnosis: Diagnosis) -> View:
             for part in seconds
         ),
         tuple(part.badge for part in seconds),
+        title=sentences.below_zero(diagnosis),
     )
     return View("seconds", "By the second", tables=[table])

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from tonescope.diagnose.jobs.experiment import CONTROL, EDITED
 from tonescope.diagnose.report import sentences, shared_views
 from tonescope.diagnose.report.labels import label
+from tonescope.diagnose.report.take_lanes import Reading
 from tonescope.diagnose.report.view import Sound, Table, View
 
 if TYPE_CHECKING:
     from tonescope.diagnose.intervene.verification import Played
     from tonescope.diagnose.jobs.experiment import Experiment
+    from tonescope.diagnose.report.lanes import Lane
 
 LEAD_TARGETS = 12
 
@@ -22,11 +24,11 @@ def views(experiment: Experiment, played: Played) -> list[View]:
     return [
         View("edit", title, [(sentences.edit(experiment), None)], depth="first", tone="open"),
         View("effect", "What that does", [(told, experiment.trial.badge)], depth="first"),
+        _takes(experiment, played),
         View("scale", "How to read it", [(sentences.scale(experiment), None), (sentences.sureness(experiment), None)]),
         shared_views.audio_quality(experiment.trial, "edited", experiment.control),
-        _takes(experiment, played),
         _targets(experiment),
-        shared_views.caveats(experiment),
+        shared_views.caveats(experiment.caveats),
         shared_views.provenance(experiment, experiment.untouched[0].seed),
     ]
 
@@ -42,8 +44,23 @@ def _takes(experiment: Experiment, played: Played) -> View:
     table = Table(columns, tuple(rows), lead=shared_views.LEAD_TAKES)
     heard = {played.clean.name: played.clean.heard}
     heard |= {name: played.outcomes[name].heard for name in (EDITED, CONTROL) if name in played.outcomes}
-    sounds = [[Sound(label(name), name, row, said[row]) for name, said in heard.items()] for row in range(len(pairs))]
-    return View("takes", "Listen", [(sentences.fresh_takes(experiment), "observed")], [table], sounds=sounds)
+    sounds = [
+        [_sound(experiment, played, name, row, said[row]) for name, said in heard.items()] for row in range(len(pairs))
+    ]
+    return View(
+        "takes", "Listen", [(sentences.fresh_takes(experiment), "observed")], [table], sounds=sounds, depth="first"
+    )
+
+
+def _sound(experiment: Experiment, played: Played, name: str, row: int, heard: str) -> Sound:
+    """One take with what is drawn over it: of an edit, when it was in force."""
+    lanes: tuple[Lane, ...] = ()
+    if played.tracks is not None:
+        reading = Reading(played.tracks, experiment.contrast.target, experiment.contrast.foil, played.clean.name)
+        what = "random units edited alike" if name == CONTROL else sentences.edited(experiment)
+        changed = name != played.clean.name
+        lanes = reading.changed(name, row, what, experiment.edit.seconds) if changed else reading.untouched(row)
+    return Sound(label(name), name, row, heard, lanes)
 
 
 def _targets(experiment: Experiment) -> View:

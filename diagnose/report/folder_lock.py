@@ -127,7 +127,7 @@ def _lock(beside: Path) -> IO[str] | None:
             file = (beside / "claim").open("a+", encoding="utf-8")
         except FileNotFoundError:  # a run that ended took its folder away just now
             continue
-        if not _try_lock(file):
+        if not try_lock(file):
             file.close()
             return None
         with suppress(OSError):
@@ -140,7 +140,8 @@ def _lock(beside: Path) -> IO[str] | None:
     return None
 
 
-def _try_lock(file: IO[str]) -> bool:
+def try_lock(file: IO[str]) -> bool:
+    """Lock an open file, if no other open file holds it; the system frees it when its process is gone."""
     try:
         import fcntl
     except ImportError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 LABELS = {
     "takes": "as generated",
-    "tested": "fresh, untouched",
+    "tested": "as it is",
     "untouched": "untouched",
     "edited": "edited",
     "random_edited": "random units edited",
@@ -15,8 +15,11 @@ LABELS = {
     "random_times": "random units times {0}",
     "without_unit": "without {0}",
     "control_of": "a random unit in place of {0}",
-    "set_without": "the others muted, {0} left alone",
+    "in_place": "these units muted, with {0} in the place of one",
+    "set_without": "these units muted, but not {0}",
     "muted_from": "muted from {0} s on",
+    "muted_from_step": "muted from denoising step {0} on",
+    "muted_until_step": "muted until denoising step {0}",
     "other_prompt": "another prompt",
     "put_in": "another prompt, these units put in",
     "without_word": "without “{1}”",

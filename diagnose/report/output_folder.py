@@ -1,4 +1,4 @@
-"""The output folder of any job: its sound, tensors, trace, JSON and report.
+"""The output folder of any job: its sound, tensors, trace, JSON, report and card.
 
 What goes where follows from names. Every set of takes of the evidence becomes sound. A
 :class:`~tonescope.diagnose.schema.Trial` anywhere in the result gets the files of the set that its ``variant`` names; a
@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel
 from safetensors.torch import save_file
 
+from tonescope.diagnose.report import render_markdown
 from tonescope.diagnose.report.atomic_folder import whole_folder
+from tonescope.diagnose.report.card import card, png
 from tonescope.diagnose.report.render_html import page
 from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.schema import TakeResult, Trial
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from tonescope.models.generator import Takes
 
 LONGEST_SLUG = 60  # bytes
-ESTIMATES = "estimates.safetensors"
+ESTIMATES, CARD = "estimates.safetensors", "card.png"
 
 Result = TypeVar("Result", bound=BaseModel)
 
@@ -39,7 +41,8 @@ def write(folder: Path, name: str, result: Result, evidence: Any, views: Sequenc
         name: what was done (``diagnosis``): the name of the JSON file, and the title of the page.
         result: what was found.
         evidence: what is behind it. Its ``sounds`` are written as audio; so are, where it has any, its ``tensors``
-            (by name) and its ``trace``.
+            (by name) and its ``trace``; its ``save`` is given the folder, for files of its own,
+            and with ``markdown`` the views are written as Markdown too.
         views: what the page shows.
         sounds: how takes become sound.
 
@@ -63,12 +66,18 @@ def write(folder: Path, name: str, result: Result, evidence: Any, views: Sequenc
             save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, filling / ESTIMATES)
         if trace := getattr(evidence, "trace", None):
             trace.save(filling / "trace")
+        if save := getattr(evidence, "save", None):
+            save(filling)
         data = filling / f"{name}.json"
         data.write_text(named.model_dump_json(indent=2), encoding="utf-8")
         for tensor_file in filling.glob("*.safetensors"):  # that library keeps files to their owner
             tensor_file.chmod(data.stat().st_mode)
-        html = page(f"Tonescope {name}", views, Players(sounds, sets))
-        (filling / "report.html").write_text(html, encoding="utf-8")
+        players = Players(sounds, sets)
+        (filling / "report.html").write_text(page(f"Tonescope {name}", views, players), encoding="utf-8")
+        if shown := card(views, players):
+            (filling / CARD).write_bytes(png(shown))
+        if getattr(evidence, "markdown", False):
+            (filling / "report.md").write_text(render_markdown.page(f"Tonescope {name}", views), encoding="utf-8")
     return named
 
 

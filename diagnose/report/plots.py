@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tonescope.diagnose.jobs.diagnosis import Evidence
     from tonescope.diagnose.schema import Diagnosis, GroupTest, Trial
-    from tonescope.diagnose.stats import Effect
+    from tonescope.diagnose.stats import Effect, Share
 
 HEARD, ASKED, CONTROL, INK = "#e4572e", "#17807e", "#9aa0a6", "#737a82"
 FAINT, UNSURE = "#f3b49f", "#c9a79c"  # estimated; tested, and not sure
@@ -70,6 +70,7 @@ def _errors(effects: Sequence[Effect]) -> dict[str, Any]:
 
 # Names are categories even where they look like numbers or dates; the first stands on top.
 _NAMES = {"type": "category", "autorange": "reversed"}
+_SHARES = {"range": [-0.03, 1.03], "tickformat": ".0%", "dtick": 0.5}
 
 
 def heard(diagnosis: Diagnosis, evidence: Evidence) -> Figure:
@@ -134,9 +135,10 @@ def timeline(diagnosis: Diagnosis, evidence: Evidence) -> Figure:
 
 
 def _change(diagnosis: Diagnosis) -> str:
-    """The axis of effects, in two lines."""
-    target, other = _short(diagnosis.contrast.target), _short(diagnosis.contrast.other)
-    return f"change of “{target}”<br>over “{other}”"
+    """The axis of effects: what is to its left, and to its right."""
+    target, foil = diagnosis.contrast.target, diagnosis.contrast.foil
+    left = f"towards “{_short(foil)}”" if foil else f"away from “{_short(target)}”"
+    return f"← {left}<br>towards “{_short(target)}” →"
 
 
 def _effects(diagnosis: Diagnosis, names: list[str], series: list[Bars]) -> dict[str, Any]:
@@ -181,38 +183,138 @@ def words(diagnosis: Diagnosis) -> Figure:
     ]
     effects = {row.word: row.verified.effect if row.verified else row.estimated for row in rows}
     alt = f"The effect of leaving out each word: {_told(effects)}."
-    return Figure("Without each word", _effects(diagnosis, names, series), alt)
+    return Figure("Without each word (further left is stronger)", _effects(diagnosis, names, series), alt)
 
 
 def units(diagnosis: Diagnosis) -> Figure:
-    """The strongest units' effects one by one: estimated, and tested where they were muted alone."""
+    """Units' effects one by one: as measured in the search, and in fresh takes where they were muted there."""
     rows = diagnosis.drivers.units
     series: list[Bars] = [("in the takes of the search", [row.searched for row in rows], FAINT)]
     series += _played([row.verified for row in rows], "muted alone")
     measured = {row.unit: row.verified.effect if row.verified else row.searched for row in rows}
     effects = {unit: effect for unit, effect in measured.items() if effect}
     alt = f"The effect of muting each unit: {_told(effects)}."
-    return Figure("Strongest units, each muted alone", _effects(diagnosis, [row.unit for row in rows], series), alt)
+    return Figure(
+        "Each muted alone (further left is stronger)", _effects(diagnosis, [row.unit for row in rows], series), alt
+    )
 
 
-def group(diagnosis: Diagnosis, test: GroupTest) -> Figure:
-    """Muting the strongest units together: estimated and tested, beside random units."""
-    names = [test.badge, f"{test.control_units} random units"]
-    effects = [test.muted.effect, test.control.effect]
+def turned(diagnosis: Diagnosis) -> Figure:
+    """The share of takes that are no longer heard as the target, for each thing that was taken away: more is
+    stronger. Of the takes that were."""
+    drivers, target = diagnosis.drivers, diagnosis.contrast.target
+    rows: list[tuple[str, Trial, str]] = []
+    if test := drivers.group:
+        muted, colour = f"{_set_name(test)} muted", HEARD if test.convincing else UNSURE
+        rows += [(muted, test.muted, colour), ("random units muted", test.control, CONTROL)]
+    for word in drivers.words:
+        if word.verified:
+            rows.append((f"without “{word.word}”", word.verified, HEARD if word.badge == "verified" else UNSURE))
+    shares = [row.flipped for _, row, _ in rows]
     bars = {
         "type": "bar",
         "orientation": "h",
-        "y": names,
-        "x": [effect.mean for effect in effects],
-        "error_x": _errors(effects),
-        "marker": {"color": [HEARD if test.convincing else UNSURE, CONTROL]},
+        "y": _apart([name for name, _, _ in rows]),
+        "x": [share.value if share.total else 0.0 for share in shares],
+        "error_x": _share_errors(shares),
+        "text": [f"{share.count} of {share.total}" for share in shares],
+        "textposition": "none",
+        "hovertemplate": "%{text}<extra></extra>",
+        "marker": {"color": [colour for _, _, colour in rows]},
         "showlegend": False,
     }
+    told = ", ".join(f"{name} {share.count} of {share.total}" for (name, _, _), share in zip(rows, shares, strict=True))
     return Figure(
-        f"Muting the {test.units} strongest units together",
-        _plot([bars], 220, _title(_change(diagnosis)), _NAMES),
-        f"The effect of muting them: {_told(dict(zip(names, effects, strict=True)))}.",
+        f"How many takes stop being {target} (more is stronger)",
+        _plot([bars], 100 + 34 * len(rows), _title("share of takes") | _SHARES, _NAMES),
+        f"Takes that are no longer {target}: {told}.",
     )
+
+
+def _set_name(test: GroupTest) -> str:
+    return test.names[0] if len(test.names) == 1 else f"the {test.units} units"
+
+
+def cut_points(diagnosis: Diagnosis, test: GroupTest) -> Figure:
+    """The share of takes that are no longer heard as the target, by the second from which on the set is muted; 0 is
+    from the start."""
+    target = diagnosis.contrast.target
+    points = {0.0: test.muted} | {cut.second: cut.trial for cut in diagnosis.drivers.cut_points}
+    shares = {second: trial.flipped for second, trial in sorted(points.items()) if trial.flippable}
+    line = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": list(shares),
+        "y": [share.value for share in shares.values()],
+        "error_y": _share_errors(list(shares.values())),
+        "text": [f"{share.count} of {share.total}" for share in shares.values()],
+        "hovertemplate": "from %{x} s on: %{text}<extra></extra>",
+        "line": {"color": HEARD, "width": 2.5},
+        "marker": {"size": 9},
+        "showlegend": False,
+    }
+    told = ", ".join(f"from {second:g} s on {share.count} of {share.total}" for second, share in shares.items())
+    return Figure(
+        f"How many takes stop being {target}, by when muting begins",
+        _plot([line], 260, _title("muted from this second on"), _title("share of takes") | _SHARES),
+        f"Takes that are no longer {target}, muted {told}.",
+        "tested",
+    )
+
+
+def step_cuts(diagnosis: Diagnosis, test: GroupTest) -> Figure:
+    """The share of takes that are no longer heard as the target, muted from a denoising step on, and until it; from 0
+    on, and until the last, is in all steps."""
+    target, cuts = diagnosis.contrast.target, diagnosis.drivers.step_cuts
+    last = cuts[0].steps
+    series = {
+        "muted from this step on": {0: test.muted} | {cut.step: cut.from_on for cut in cuts},
+        "muted until this step": {cut.step: cut.until for cut in cuts} | {last: test.muted},
+    }
+    lines, told = list[dict[str, Any]](), list[str]()
+    for (name, points), colour in zip(series.items(), (HEARD, ASKED), strict=True):
+        shares = {step: trial.flipped for step, trial in points.items() if trial.flippable}
+        lines.append(
+            {
+                "type": "scatter",
+                "mode": "lines+markers",
+                "name": name,
+                "x": list(shares),
+                "y": [share.value for share in shares.values()],
+                "error_y": _share_errors(list(shares.values())),
+                "text": [f"{share.count} of {share.total}" for share in shares.values()],
+                "hovertemplate": "step %{x}: %{text}<extra></extra>",
+                "line": {"color": colour, "width": 2.5},
+                "marker": {"size": 9},
+            }
+        )
+        counts = ", ".join(f"{step}: {share.count} of {share.total}" for step, share in shares.items())
+        told.append(f"{name}, {counts}")
+    return Figure(
+        f"How many takes stop being {target}, by the denoising steps in which it is muted",
+        _plot(lines, 280, _title(f"denoising step, of {last}") | {"range": [-0.03 * last, 1.03 * last]}, _SHARES),
+        f"Takes that are no longer {target}, by denoising step, of {last}: {'; '.join(told)}.",
+        "tested",
+    )
+
+
+def _share_errors(shares: Sequence[Share]) -> dict[str, Any]:
+    """Error bars of shares; of no takes, none."""
+    up = [share.high - share.value if share.total else 0.0 for share in shares]
+    down = [share.value - share.low if share.total else 0.0 for share in shares]
+    look = {"color": INK, "thickness": 1, "width": 3}
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down} | look
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    """Names for an axis; bars of equal names would fall on each other."""
+    short = [_short(name) for name in names]
+    seen: Counter[str] = Counter()
+    for place, name in enumerate(short):
+        seen[name] += 1
+        if seen[name] > 1:
+            short[place] = f"{name} ({seen[name]})"
+    return short
 
 
 def doses(diagnosis: Diagnosis, test: GroupTest) -> Figure:
@@ -223,7 +325,7 @@ def doses(diagnosis: Diagnosis, test: GroupTest) -> Figure:
     played = {dose.scale: dose.trial.effect for dose in test.doses}
     controls = {dose.scale: dose.control.effect for dose in test.doses if dose.control}
     unsure = {dose.scale for dose in test.doses if dose.trial.badge == "tested"}
-    series = [("strongest units", played, UNSURE)]
+    series = [("these units", played, UNSURE)]
     if controls:
         series.insert(0, ("random units", controls, CONTROL))
     traces = []
@@ -244,9 +346,10 @@ def doses(diagnosis: Diagnosis, test: GroupTest) -> Figure:
             }
         )
     told = _told({f"times {scale:g}": effect for scale, effect in sorted(played.items())})
+    upright = _change(diagnosis).replace("←", "↓").replace("→", "↑")
     return Figure(
         "The same units turned down and up",
-        _plot(traces, 280, _title("strength (1: as generated)"), _title(_change(diagnosis))),
+        _plot(traces, 280, _title("strength (1: as generated)"), _title(upright)),
         f"The effect of other strengths: {told}.",
         "tested",
     )

@@ -5,7 +5,7 @@ All text of a view is escaped here, and nowhere before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from tonescope.diagnose.report import web_components
+from tonescope.diagnose.report.chart import chart
+
 if TYPE_CHECKING:
-    from tonescope.diagnose.report.sounds import Players
-    from tonescope.diagnose.report.view import Figure, Sound, View
+    from tonescope.diagnose.report.sounds import Playable
+    from tonescope.diagnose.report.view import Depth, Figure, Sound, View
 
 SHOWN_TAKES = 8
 MOST_SOUND = 40 * 2**20  # characters of sound in the page
 LONGEST_TITLE = 80  # characters of a prompt in the title of a window
+_SIZE = Markup("<!--size-->")  # nothing that is escaped can read so
 
 
-def page(title: str, views: Sequence[View], players: Players | None = None) -> str:
+def page(title: str, views: Sequence[View], players: Playable | None = None) -> str:
     """One self-contained page.
 
     Args:
@@ -39,29 +43,86 @@ def page(title: str, views: Sequence[View], players: Players | None = None) -> s
     numbers = count()
     figures: dict[str, Any] = {}
 
-    def draw(plot: Mapping[str, Any]) -> str:
-        """Keep a figure for the script at the end of the page; its place is found by what is returned."""
+    def keep(plot: Mapping[str, Any]) -> str:
+        """Keep a figure for plotly at the end of the page; its place is found by what is returned."""
         place = f"figure-{next(numbers)}"
         figures[place] = plot
         return place
 
     headline = next((view.title for view in views if view.tone), "")
-    return _template("page.html.j2").render(
+    listening = {key: _listening(rows, players) for key, rows in shown.items() if players}
+    made = _template("page.html.j2").render(
         title=title,
         window=f"{title}: {headline[:LONGEST_TITLE]}" if headline else title,
         style=style("@media (prefers-color-scheme: dark)"),
-        views=views,
+        script=Markup(web_components.script()) if shown else None,
+        views=sorted(views, key=_place),
         shown=shown,
-        players=players,
-        draw=draw,
+        listening=listening,
+        chart=chart,
+        keep=keep,
+        cells=_cells(views, players),
+        folded=folded({view.depth for view in views}),
         figures=figures,
-        plotly=_plotly() if any(view.figures for view in views) else None,
+        plotly=_plotly() if any(chart(figure.plot) is None for view in views for figure in view.figures) else None,
+        size=_SIZE,
     )
+    size = len(made.encode())
+    return made.replace(_SIZE, f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB")
+
+
+def _place(view: View) -> int:
+    """Where a view stands on a page: the headline, why, what can be heard, what can be done next, all else."""
+    if view.depth != "first":
+        return 4
+    return 0 if view.tone else 2 if view.sounds else 3 if view.commands else 1
+
+
+def _listening(rows: Sequence[Sequence[Sound]], players: Playable) -> dict[str, Any]:
+    """What a player is given, as JSON."""
+    from tonescope.diagnose.report.player_data import listening
+
+    return listening(rows, players).model_dump(mode="json", exclude_none=True)
+
+
+def player(view: View, players: Playable, *, most: int = SHOWN_TAKES) -> str:
+    """The A/B player of a view's sounds, with its score where there is one, for a page that has
+    :func:`head` in its head. Empty for a view without sounds."""
+    if not view.sounds:
+        return ""
+    rows = view.sounds[:most]
+    return _part("player", view.key, _listening(rows, players), len(view.sounds), len(rows))
+
+
+def figure(shown: Figure) -> str | None:
+    """A figure as HTML in the colours of the page; ``None`` for one that only plotly draws."""
+    if (drawn := chart(shown.plot)) is None:
+        return None
+    return _part("figure", shown, drawn)
+
+
+def head(dark: str = ".dark") -> str:
+    """What an app puts into its head once, for all that is made here: the look, and the script of the components."""
+    return f'<style>{style(dark)}</style><script type="module">{web_components.script()}</script>'
+
+
+def folded(depths: Collection[Depth]) -> Callable[[View], bool]:
+    """Which views of a page are folded: numbers, and details where something stands before them."""
+
+    def is_folded(view: View) -> bool:
+        return view.depth == "numbers" or (view.depth == "details" and "first" in depths)
+
+    return is_folded
 
 
 def text(view: View) -> str:
     """The title and the sentences of a view, for a page that places players and figures itself."""
     return _part("text", view)
+
+
+def said(view: View) -> str:
+    """The sentences of a view alone, for where its title stands already."""
+    return _part("said", view)
 
 
 def tables(view: View) -> str:
@@ -74,8 +135,8 @@ def caption(figure: Figure) -> str:
     return _part("caption", figure)
 
 
-def _part(macro: str, shown: View | Figure) -> str:
-    made = getattr(_template("view.html.j2").module, macro)(shown)
+def _part(macro: str, *shown: Any) -> str:
+    made = getattr(_template("view.html.j2").module, macro)(*shown)
     return f'<div class="tonescope">{made}</div>'
 
 
@@ -84,10 +145,10 @@ def style(dark: str) -> str:
 
     ``dark`` is when it is dark: the head of a rule (``@media ...``) or a selector (``.dark``).
     """
-    return _template("look.css.j2").render(dark=Markup(dark))
+    return _template("look.css.j2").render(dark=Markup(dark)) + web_components.styles()
 
 
-def _shown(views: Sequence[View], players: Players | None) -> dict[str, Sequence[Sequence[Sound]]]:
+def _shown(views: Sequence[View], players: Playable | None) -> dict[str, Sequence[Sequence[Sound]]]:
     """The rows of sounds of each view that a page has room for."""
     rows = {view.key: view.sounds for view in views if view.sounds}
     if not rows:
@@ -98,6 +159,29 @@ def _shown(views: Sequence[View], players: Players | None) -> dict[str, Sequence
     across = sum(len(players.uri(sound)) for first in firsts for sound in first)
     room = max(1, min(SHOWN_TAKES, MOST_SOUND // max(1, across)))
     return {key: sounds[:room] for key, sounds in rows.items()}
+
+
+def _cells(views: Sequence[View], players: Playable | None) -> dict[str, list[dict[tuple[int, int], str]]]:
+    """The sounds of the cells of matrices, by view: the findings first, as far as a page has room."""
+    if players is None:
+        return {}
+    room, found = MOST_SOUND, dict[str, list[dict[tuple[int, int], str]]]()
+    for view in views:
+        for matrix in view.matrices:
+            placed = {
+                (row, column): cell
+                for row, cells in enumerate(matrix.cells)
+                for column, cell in enumerate(cells)
+                if cell.sound
+            }
+            uris: dict[tuple[int, int], str] = {}
+            for place, cell in sorted(placed.items(), key=lambda item: (not item[1].marked, -item[1].strength)):
+                uri = players.uri(cell.sound) if cell.sound and room > 0 else ""
+                room -= len(uri)
+                if uri and room >= 0:
+                    uris[place] = uri
+            found.setdefault(view.key, []).append(uris)
+    return found
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tonescope.diagnose.jobs.experiment import Experiment
+from tonescope.diagnose.report import wording
 from tonescope.diagnose.schema import (
     Contrast,
     Diagnosis,
@@ -19,8 +20,12 @@ from tonescope.diagnose.schema import (
 )
 from tonescope.diagnose.stats import BELIEVED, Effect, signed
 
-Q_VALUES = "q is the share of false findings if everything that sure were believed (Benjamini-Hochberg)."
-FRESH_TAKES = "Fresh takes, each played again with one thing changed and everything else the same."
+Q_VALUES = (
+    f"q says how sure a number is: below {BELIEVED:g} counts as sure, for then at most one in twenty such findings is "
+    "false (Benjamini-Hochberg)."
+)
+FRESH_TAKES = "Each take is played again with one thing changed and all else, chance included, the same."
+FRESH_ALONE = "Takes that were played to test in; there was nothing to change in them."
 DONE = {
     "mean": "put back to their mean",
     "zero": "set to zero",
@@ -39,6 +44,13 @@ def contrast(diagnosis: Diagnosis) -> str:
     return f"Why {diagnosis.contrast.target} rather than {diagnosis.contrast.other}?"
 
 
+def below_zero(found: Diagnosis | Experiment) -> str:
+    """What the sign of an effect means, in short."""
+    target, foil = found.contrast.target, found.contrast.foil
+    way = f"{foil} rather than {target}" if foil else f"anything but {target}"
+    return f"Below zero: heard more as {way} without it; further below is stronger"
+
+
 def scale(found: Diagnosis | Experiment) -> str:
     """How effects are to be read."""
     label, foil = found.contrast.target, found.contrast.foil
@@ -46,8 +58,9 @@ def scale(found: Diagnosis | Experiment) -> str:
     way = f"towards {foil}" if foil else f"away from {label}"
     changed = "when edited" if isinstance(found, Experiment) else "without it"
     return (
-        f"Effects are changes of the judge’s log-odds of {odds}: below zero, the music moves {way} {changed}; "
-        "−0.7 halves the odds, −2.3 divides them by ten. Ranges are 95 % intervals."
+        f"Effects say how the music moves: below zero, {way} {changed}, and the further the stronger; above zero, the "
+        f"other way. They are changes of the judge’s log-odds of {odds}: −0.7 halves the odds, −2.3 divides them "
+        "by ten. Ranges are 95 % intervals: one that holds zero says nothing for sure."
     )
 
 
@@ -78,35 +91,39 @@ def take(played: TakeResult, asked: str | None) -> str:
 
 
 def group(diagnosis: Diagnosis, test: GroupTest) -> str:
-    """What muting the strongest units did, beside random ones."""
-    asked = diagnosis.contrast
-    who = f"the {test.units} strongest" if test.found_by == "gradients" else f"{test.units}"
+    """What muting the set did, beside random units: takes first, then in numbers."""
     return (
-        f"Muting {who} of {diagnosis.estimated_units} units moves {_moved(asked)} by "
-        f"{test.muted.effect}; {_random(test.control_units)} like them by "
-        f"{test.control.effect}; the difference is {test.difference}{_sure(test.q)}. "
-        f"{_flips(test.muted, test.control, asked.target)} {conclusion(test)}"
+        f"Muted, {wording.turned(test.muted, diagnosis)} ({wording.beside_random(test)}). In numbers: "
+        f"{test.muted.effect}, random {test.control.effect}, apart by {test.difference}{_sure(test.q)}. "
+        f"{conclusion(test)}"
     )
 
 
 def conclusion(test: GroupTest) -> str:
-    """What follows from the group test."""
+    """What follows from the test of the set."""
     if test.muted.sound.broke or test.control.sound.broke:
         return "The sound broke, so this proves nothing."
-    return "These units drive it." if test.convincing else "This does not prove that these units drive it."
+    if test.convincing:
+        return "That is more than chance, and more than random units do."
+    return "This proves nothing: chance could do it."
 
 
 def edit(experiment: Experiment) -> str:
-    """What was done to which units."""
-    row = experiment.edit
-    named = ", ".join(row.targets[:SHOWN_TARGETS])
-    if len(row.targets) > SHOWN_TARGETS:
-        named += f" and {len(row.targets) - SHOWN_TARGETS} more"
-    told = f"{named} {DONE[row.kind].format(_number(row.value), row.source)}"
+    """What was done to which units, and when."""
+    row, told = experiment.edit, edited(experiment)
     told += f" by {_number(row.strength)} of the way" * (row.strength != 1)
     told += f", {row.seconds[0]:g} to {row.seconds[1]:g} s" if row.seconds else ""
     told += f", denoising steps {row.steps[0]} to {row.steps[1] - 1}" if row.steps else ""
     return told + f", {row.branch} half of guidance only" * (row.branch != "both") + "."
+
+
+def edited(experiment: Experiment) -> str:
+    """What was done to which units, in short."""
+    row = experiment.edit
+    named = ", ".join(row.targets[:SHOWN_TARGETS])
+    if len(row.targets) > SHOWN_TARGETS:
+        named += f" and {len(row.targets) - SHOWN_TARGETS} more"
+    return f"{named} {DONE[row.kind].format(_number(row.value), row.source)}"
 
 
 def experiment(found: Experiment) -> str:
@@ -296,7 +313,7 @@ def sampling(found: Diagnosis | Experiment, seed: int) -> str:
     """How takes were sampled; the first of them has ``seed``."""
     asked = found.settings
     return (
-        f"{asked.takes} takes of {asked.seconds:g} s from seed {seed}, guidance {asked.guidance:g}, "
+        f"{asked.takes} takes of {asked.seconds:g} s from seed {seed}, guidance {asked.guidance or 3.0:g}, "
         f"temperature {asked.temperature:g}, top-k {asked.top_k}."
     )
 

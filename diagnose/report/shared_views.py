@@ -1,4 +1,4 @@
-"""The views that a diagnosis and an experiment have in common."""
+"""The views that jobs have in common, and those that only a diagnosis and an experiment share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tonescope.diagnose.report import sentences
 from tonescope.diagnose.report.view import Table, View
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tonescope.diagnose.jobs.experiment import Experiment
     from tonescope.diagnose.schema import Diagnosis, Trial
@@ -31,9 +31,9 @@ def audio_quality(changed: Trial, what: str, control: Trial | None) -> View:
     )
 
 
-def caveats(found: Diagnosis | Experiment) -> View:
+def caveats(told: Sequence[str]) -> View:
     """What to keep in mind."""
-    return View("caveats", "Good to know", [(text, None) for text in found.caveats or ["No caveats."]])
+    return View("caveats", "To keep in mind", [(text, None) for text in told or ["No caveats."]])
 
 
 def provenance(found: Diagnosis | Experiment, seed: int) -> View:

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from tonescope.diagnose.report.lanes import Lane
+    from tonescope.diagnose.report.matrix import Matrix
     from tonescope.diagnose.schema import Badge
 
 Depth = Literal["first", "details", "numbers"]
-"""How early a view is shown: at once; below, for who asks how; folded away, for who asks for numbers."""
+"""How early a view is shown: at once; to who asks how (folded, where something else is first); to who asks for
+numbers."""
 
 Tone = Literal["good", "bad", "unclear", "open"]
 """How a headline is meant: as asked, not as asked, nothing follows, nothing was asked."""
@@ -70,12 +73,22 @@ class Figure:
 
 @dataclass(frozen=True)
 class Sound:
-    """One take to listen to: its set in the evidence, its row there, what it is called, and what is heard in it."""
+    """One take to listen to: its set in the evidence, its row there, what it is called, what is heard in it, and what
+    is drawn over it in time."""
 
     title: str
     takes: str
     row: int
     heard: str = ""
+    lanes: tuple[Lane, ...] = ()
+
+
+@dataclass(frozen=True)
+class Command:
+    """What can be done next: why, as a sentence, and a line that can be pasted into a shell; without one, in words."""
+
+    told: str
+    line: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,8 +100,10 @@ class View:
         title: a short heading.
         sentences: what is found, each with its badge; those without one are notes on how to read it.
         tables: numbers for who asks.
-        figures: pictures.
-        sounds: what can be heard, in rows that belong together (the same seed and noise).
+        figures: pictures; ``matrices``, counts that are coloured and can be heard.
+        sounds: what can be heard, in rows that belong together (the same seed and noise); the first of a row is what
+            the others are compared with.
+        commands: what can be done next; of a view with sounds, how to hear them, for where nothing plays them.
         depth: how early it is shown.
         tone: makes the view a headline, whose title is large and whose sentences stand in a box of this tone.
     """
@@ -99,8 +114,16 @@ class View:
     tables: Sequence[Table] = ()
     figures: Sequence[Figure] = ()
     sounds: Sequence[Sequence[Sound]] = ()
+    commands: Sequence[Command] = ()
     depth: Depth = "details"
     tone: Tone | None = None
+    matrices: Sequence[Matrix] = ()
+
+    @property
+    def every_sound(self) -> list[Sound]:
+        """All that can be heard: in rows, and in the cells of matrices."""
+        cells = (cell for matrix in self.matrices for row in matrix.cells for cell in row)
+        return [*(sound for row in self.sounds for sound in row), *(cell.sound for cell in cells if cell.sound)]
 
     @property
     def findings(self) -> list[tuple[str, Badge]]:

@@ -20,16 +20,21 @@ from torch import Tensor
 
 from tonescope.diagnose.attribution.metrics import Metric, Playback
 from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.recording import source_bytes
 from tonescope.diagnose.runtime.out_of_memory import RAN_OUT as RAN_OUT
 from tonescope.diagnose.runtime.out_of_memory import ran_out as ran_out
 from tonescope.diagnose.runtime.workers import most_workers
 from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Takes, read_takes
 from tonescope.models.hooks import hooked, read
+from tonescope.models.played_with import Denoises
 from tonescope.models.sites import ATTRIBUTED
+from tonescope.models.units import Location, Unit
 
 GIB = 2**30
 MOST_ROWS = 48
 SHARE_OF_FREE = 0.7  # of what is free now; the rest is for everything else on the machine
+PLAYED_SHARE = 0.6  # of that, for rows; the rest is for activations that are put into other takes
 PROBE_SECONDS = (0.5, 1.0, 2.0)
 WORTH_COUNTING = 0.125  # of the budget; smaller runs are not probed
 KEPT_COPIES = 2  # finished takes are kept to be compared, and copied once when batches are put together
@@ -91,6 +96,11 @@ class Playing:
     allowed: Budget
     workers: int = 1
 
+    @property
+    def for_sources(self) -> int:
+        """Bytes of activations, to be put into other takes, that may be kept beside what playing takes."""
+        return max(1, self.allowed.bytes - self.rows * self.each)
+
 
 def playing(context: Context, tokens: int, takes: int, limit_gib: float | None) -> Playing:
     """How to play so many takes in the memory there is. Raises :class:`TonescopeError` when not even one can be."""
@@ -103,7 +113,20 @@ def playing(context: Context, tokens: int, takes: int, limit_gib: float | None) 
     fitting = beside.bytes // max(1, cost.decoding + cost.row)
     workers = max(1, min(most_workers(generator), fitting))
     allowed = beside.without(workers * cost.decoding, f"decoding {what}")
-    return Playing(allowed.rows(cost.row, MOST_ROWS, f"generating {what}"), cost.row, allowed, workers)
+    rows = allowed.rows(cost.row, MOST_ROWS, f"generating {what}")
+    return Playing(max(1, min(rows, int(PLAYED_SHARE * allowed.bytes // max(cost.row, 1)))), cost.row, allowed, workers)
+
+
+def check_sources(context: Context, takes: Takes, targets: Sequence[Unit | Location]) -> None:
+    """Raise :class:`TonescopeError` when activations of all ``takes``, to be put into others, are more than may be
+    kept."""
+    generator = context.generator
+    each = source_bytes(generator, targets, context.guidance, generator.frames_of(takes))
+    if each * len(takes) > context.batches.source_bytes:
+        raise TonescopeError(
+            f"what is to be put in is {each / GIB:.3g} GiB a take, and {context.batches.source_bytes / GIB:.3g} GiB "
+            f"may be kept of {len(takes)} takes; name units instead of whole places, or ask for fewer takes."
+        )
 
 
 @contextmanager
@@ -131,13 +154,19 @@ def _hold(held: dict[int, Tensor], tensor: Tensor) -> None:
     held.setdefault(tensor.untyped_storage().data_ptr(), tensor.detach())
 
 
+def _tapped(held: dict[int, Tensor], tensor: Tensor) -> None:
+    """Hold what an attribution keeps of a place; what is computed again in the backward pass is not kept."""
+    if torch.is_grad_enabled():
+        _hold(held, tensor)
+
+
 def saved_bytes(context: Context, prompt: str, metric: Metric, sites: Sequence[str] = ATTRIBUTED) -> int:
     """Bytes alive at the end of a forward pass of ``metric`` over one take of a random state."""
     generator = context.generator
     takes, held = generator.random_takes(prompt, context.seconds), dict[int, Tensor]()
-    taps = [read(generator.place(location), partial(_hold, held)) for location in generator.locations(*sites)]
+    taps = [read(generator.place(location), partial(_tapped, held)) for location in generator.locations(*sites)]
     with torch.enable_grad(), _counting(held), hooked(taps):
-        text = generator.read_text([prompt])
+        text = read_takes(generator, takes)
         text = replace(text, states=text.states.detach().requires_grad_())
         value = metric(Playback(generator, generator.replay(takes, text, context.sampling)))
     del value
@@ -164,6 +193,7 @@ def attribution_rows(context: Context, prompt: str, metric: Metric, *, allowed: 
     """How many takes to attribute at a time, and the bytes each is expected to take."""
     generator, seconds = context.generator, context.seconds
     each = generator.cost(seconds, 0, context.guidance).attribution
-    if each * most > WORTH_COUNTING * allowed.bytes:
+    # Of steps that are computed again in the backward pass, short passes would count nothing.
+    if each * most > WORTH_COUNTING * allowed.bytes and not isinstance(generator, Denoises):
         each = attribution_bytes(context, prompt, metric)
     return allowed.rows(each, most, f"attributing {seconds:g} s of {generator.name}"), each

@@ -22,11 +22,13 @@ from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.cache import cache_folder
+from tonescope.diagnose.runtime.judge_session import taxonomy_of
 from tonescope.diagnose.runtime.progress import Progress
+from tonescope.diagnose.runtime.work_items import ModelSpec
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.store.traces import TraceSpec
-from tonescope.diagnose.taxonomy import Taxonomy, common, from_rows
+from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models import loading
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling
@@ -39,12 +41,13 @@ MEANS_FILE = "mean_activations.safetensors"
 
 @dataclass
 class Session:
-    """Models ready for jobs."""
+    """Models ready for jobs. ``spec`` says how they were opened, where :meth:`open` opened them."""
 
     generator: Generator
     judge: Judge
     taxonomy: Taxonomy
     vocabulary: Vocabulary | None = None
+    spec: ModelSpec | None = None
     _means: dict[str, MeanActivations] = field(default_factory=dict)
 
     @classmethod
@@ -65,13 +68,13 @@ class Session:
         if judge is None:
             judge = loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE
         loading.find(model, "generator")  # a wrong name is told before a judge is fetched
-        rows = loading.judge_rows(judge)
-        taxonomy = from_rows(rows) if rows else common()
+        taxonomy = taxonomy_of(judge)
         generator = loading.load_generator(model, device, dtype, adapter)
         listener = loading.load_judge(judge, taxonomy.labels, device)
         if judge == loading.EMBEDDED and model != loading.EMBEDDED:
             listener.record = None  # it was measured through the embedded codec, on the composer's pieces
-        return cls(generator, listener, taxonomy, None if adapter else loading.load_vocabulary(model))
+        spec = ModelSpec(model, judge, device, dtype, adapter)
+        return cls(generator, listener, taxonomy, None if adapter else loading.load_vocabulary(model), spec)
 
     @property
     def models(self) -> Models:
@@ -81,22 +84,23 @@ class Session:
     def context(self, settings: Settings | None = None) -> Context:
         """What the functions of :mod:`tonescope.diagnose` work with: these models, their means, and how takes are
         played."""
-        settings = settings or Settings()
-        request = Request("", settings)
-        return Context(self.generator, self.judge, self.means(settings), request.sampling, settings.seconds)
+        request = Request("", settings or Settings()).normalized(self.generator)
+        means = self.means(request.settings)
+        return Context(self.generator, self.judge, means, request.sampling, request.settings.seconds)
 
     # --- mean activations --------------------------------------------------------------------------------------------
 
     def means(self, settings: Settings, progress: Progress | None = None) -> MeanActivations:
         """Mean activations of this generator: shipped, kept from before, or measured now (and kept)."""
-        sampling = Sampling(settings.guidance, settings.temperature, settings.top_k)
+        sampling = Request("", settings).normalized(self.generator).sampling
         folder = self.generator.folder
         if folder and (shipped := folder / MEANS_FILE).is_file():
             means = MeanActivations.load(shipped)
-            if means.suits(self.generator, settings.guidance):
+            if not sampling.negative and means.suits(self.generator, sampling.guidance):
                 return means
-        about = (MEANS_SECONDS, self.generator.name, sampling.guidance, sampling.temperature, sampling.top_k)
-        key = json.dumps([*about, self.generator.fingerprint()])
+        about: list[object] = [MEANS_SECONDS, self.generator.name, sampling.guidance]
+        about += [sampling.temperature, sampling.top_k, *([sampling.negative] if sampling.negative else [])]
+        key = json.dumps([*about, mean_activations.OVER_WORDS, self.generator.fingerprint()])
         name = hashlib.sha256(key.encode()).hexdigest()[:24]
         if name not in self._means:
             path = cache_folder() / f"means-{name}.safetensors"
@@ -108,7 +112,7 @@ class Session:
     ) -> MeanActivations:
         seconds = min(MEANS_SECONDS, self.generator.longest_seconds)
         allowed = memory.budget(self.generator.device, settings.memory_gib)
-        each = self.generator.cost(seconds, MEANS_TOKENS, settings.guidance).row
+        each = self.generator.cost(seconds, MEANS_TOKENS, sampling.guidance).row
         rows = allowed.rows(each, MEANS_ROWS, f"measuring reference means of {self.generator.name}")
         takes = len(mean_activations.PROMPTS)
         needed = f"{takes} takes of {seconds:g} s, {each * rows / memory.GIB:.1f} GiB"
@@ -147,7 +151,7 @@ class Session:
             clips: recordings that truly are of that genre, to tell the listener's error from the generator's.
             trace: what to record of the takes; nothing if absent.
             progress: told what is being done, and how much of the whole is done.
-            announce: told the verdict as soon as it is known.
+            announce: told the verdict, and the takes it is of, as soon as it is known.
         """
         request = Request(prompt, settings or Settings(), intended, clips, trace)
         request.check(self.models)

@@ -160,6 +160,11 @@ class Extent:
         return cls(len(prompts), frames, generator.token_mask(prompts).shape[1])
 
 
+def steps_of(generator: Generator) -> int:
+    """Denoising steps of a generator; 1 where there is no such thing."""
+    return max(map(generator.steps, generator.locations()))
+
+
 def size_of(context: Context, extent: Extent, locations: Sequence[Location], spec: TraceSpec) -> int:
     """Bytes of a trace, before it is made."""
     generator, total = context.generator, 0
@@ -215,10 +220,10 @@ def record(
     tokens, order = list[tuple[str, ...]](), list[int]()
     for rows in batches(generator, takes):
         part = takes.pick(rows)
-        reduce = partial(reduced, generator, spec=spec, mask=generator.token_mask(part.prompts))
-        seen, said = watch(context, part, rows, locations, reduce)
-        for location, (kept, chosen) in seen.items():
-            values[location].append(kept)
+        piece = partial(reduced, generator, spec=spec, mask=generator.token_mask(part.prompts))
+        seen, said = watch(context, part, rows, locations, partial(kept, spec=spec), piece=piece)
+        for location, (value, chosen) in seen.items():
+            values[location].append(value)
             if chosen is not None:
                 indices[location].append(chosen)
         tokens, order = [*tokens, *said], [*order, *rows]
@@ -246,33 +251,40 @@ def about(context: Context, spec: TraceSpec) -> dict[str, Any]:
 
 
 def reduced(
-    generator: Generator, location: Location, tensor: Tensor, spec: TraceSpec, mask: Tensor | None = None
-) -> tuple[Tensor, Tensor | None]:
-    """What is kept of (takes, branches, steps, along, features), on the CPU in half precision, and which units that is.
+    generator: Generator, location: Location, piece: Tensor, spec: TraceSpec, mask: Tensor | None = None
+) -> Tensor:
+    """What is kept of a piece (takes, branches, steps, along, features) until all of them have passed: every position,
+    or the mean and the peak over them as two.
 
     ``mask`` (takes, tokens) says which positions of the text are no padding; without it all are taken for tokens.
     """
     width = 1 if spec.whole_heads else generator.head_width(location)
-    value = tensor.unflatten(4, (-1, width)).norm(dim=5) if width > 1 else tensor
+    value = piece.unflatten(4, (-1, width)).norm(dim=5) if width > 1 else piece
     value = value if spec.uncond else value[:, :1]
     length: Tensor | int = value.shape[3]
     if mask is not None and location.network == "text":
         real = mask.to(value.device)[:, None, None, :, None]
         value, length = value * real, real.sum(3)
+    if spec.over_time == "all":
+        return value
+    return torch.stack([value.sum(3, dtype=torch.float32) / length, _peak(value).float()], 3)
+
+
+def kept(location: Location, whole: Tensor, spec: TraceSpec) -> tuple[Tensor, Tensor | None]:
+    """What a trace holds of the pieces that :func:`reduced` made, on the CPU in half precision, and which units that
+    is. Of a location that runs several times for one take the parts are of one length."""
+    mean, peak = (whole, whole) if spec.over_time == "all" else (whole[:, :, :, 0::2], whole[:, :, :, 1::2])
     chosen = None
+    value = {"all": lambda: whole, "mean": lambda: mean.mean(3), "peak": lambda: _peak(peak)}[spec.over_time]()
     if spec.top:
-        strongest = _peak(value)[:, 0].abs().amax(1)  # over denoising steps
-        chosen = strongest.topk(min(spec.top, value.shape[4])).indices
-        value = value.gather(4, chosen[:, None, None, None].expand(*value.shape[:4], -1))
-    kept = {
-        "all": lambda: value,
-        "mean": lambda: value.sum(3, dtype=torch.float32) / length,
-        "peak": lambda: _peak(value),
-    }[spec.over_time]()
-    whole = finite(location, kept)
-    half = whole.half()
+        strongest = _peak(peak)[:, 0].abs().amax(1)  # over denoising steps
+        chosen = strongest.topk(min(spec.top, value.shape[-1])).indices
+        at = chosen[:, None, None, None] if value.ndim == 5 else chosen[:, None, None]
+        value = value.gather(-1, at.expand(*value.shape[:-1], -1))
+    value = finite(location, value)
+    half = value.half()
     if not torch.isfinite(half).all():
-        half = whole.bfloat16()
+        half = value.bfloat16()
     return half.cpu(), chosen.int().cpu() if chosen is not None else None
 
 

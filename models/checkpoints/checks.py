@@ -157,12 +157,18 @@ class Checkpoint:
             needed = parameters * dtype.itemsize
         size.check_memory(self.name, needed, parameters, dtype, device)
 
-    def load(self, model_class: str, dtype: torch.dtype) -> PreTrainedModel:
+    def load(self, model_class: str, dtype: torch.dtype, **options: Any) -> PreTrainedModel:
         """The model, in a class of transformers, with exactly the weights of the folder.
 
         Raises :class:`TonescopeError` when weights are missing, of other shapes, or left over.
         """
-        made = getattr(transformers, model_class)
+        options |= {"config": self.config, "weights_only": True, "dtype": dtype, "trust_remote_code": False}
+        loaded: PreTrainedModel = self.load_as(getattr(transformers, model_class), **options)
+        return loaded
+
+    def load_as(self, made: Any, **options: Any) -> Any:
+        """The model, in a class with ``from_pretrained`` and these of its options, with exactly the weights of the
+        folder; otherwise like :meth:`load`."""
         tensors, elements = 100_000, (self.folder / folders.PICKLE).stat().st_size if self.header is None else 0
         if self.header is not None:
             tensors, elements = len(self.header.shapes), self.header.elements
@@ -175,19 +181,15 @@ class Checkpoint:
             with size.at_most(tensors, elements, str(refusal)):
                 return made.from_pretrained(
                     self.folder,
-                    config=self.config,
                     use_safetensors=self.header is not None,
-                    weights_only=True,
-                    dtype=dtype,
-                    trust_remote_code=False,
                     ignore_mismatched_sizes=True,  # they are refused below, by name
                     output_loading_info=True,
+                    **options,
                 )
 
         model, outcome = attempt(self.name, build)
         self._check_outcome(model, outcome)
-        loaded: PreTrainedModel = model
-        return loaded
+        return model
 
     def _check_outcome(self, model: PreTrainedModel, outcome: dict[str, Any]) -> None:
         weights = model.state_dict()

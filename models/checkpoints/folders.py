@@ -15,13 +15,28 @@ from tonescope.models.errors import TonescopeError
 
 EMBEDDED = "embedded"
 HUB_JUDGE = "laion/larger_clap_music"
-EXAMPLES = {"generator": "facebook/musicgen-small", "judge": HUB_JUDGE}
+MUSICNN = ("musicnn-msd", "musicnn-mtt")  # the taggers that are shipped
+# What can be named instead of what was.
+OFFERED = {
+    "generator": f"“{EMBEDDED}”, a folder, or a Hub id such as facebook/musicgen-small",
+    "judge": f"“{EMBEDDED}”, a folder, or a Hub id such as {HUB_JUDGE}",
+    "tagger": f"“{MUSICNN[0]}”, “{MUSICNN[1]}”, or a folder",
+}
+# The models that are shipped, by kind and name, and the folder of each.
+SHIPPED = {
+    ("generator", EMBEDDED): "generator",
+    ("judge", EMBEDDED): "judge",
+    **{("tagger", name): name.replace("-", "_") for name in MUSICNN},
+}
 CONFIG_FILE, PIPELINE_FILE = "config.json", "model_index.json"
 ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE = "adapter_config.json", "adapter_model.safetensors"
 # What a download brings: weights in safetensors, and the small files around them.
 WANTED = ("*.json", "*.safetensors", "*.txt", "*.model")
 PICKLE = "pytorch_model.bin"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+# Judges as the laion-clap package saves them: one pickle, of which weights alone are read, without running code.
+LAION_CLAP, LAION_CLAP_SUFFIX = "laion_clap", ".pt"
+STABLE_AUDIO_TOOLS = "model_config.json"
 AUDIOCRAFT = ("state_dict.bin", "compression_state_dict.bin")
 # Small files that transformers reads, passing over some of them where they are none.
 OBJECTS = (
@@ -36,36 +51,57 @@ OBJECTS = (
 
 
 def find(name: str, kind: str) -> Path:
-    """The folder that a name leads to, downloaded if need be. ``kind`` is ``generator`` or ``judge``.
+    """The folder that a name leads to, downloaded if need be. ``kind`` is ``generator``, ``judge`` or ``tagger``.
+
+    A judge may be a single file, as laion-clap saves them; then that is the path.
 
     Raises :class:`TonescopeError` for what cannot be one.
     """
     if not name.strip():
-        raise _empty(sources.OPTIONS[kind], f"“{EMBEDDED}”, a folder, or a Hub id such as {EXAMPLES[kind]}")
-    if name == EMBEDDED:
-        folder = Path(str(resources.files("tonescope.models"))) / "embedded" / kind
+        raise _empty(sources.OPTIONS[kind], OFFERED[kind])
+    if shipped := SHIPPED.get((kind, name)):
+        folder = Path(str(resources.files("tonescope.models"))) / "embedded" / shipped
         if not (folder / CONFIG_FILE).is_file():
             raise TonescopeError(
                 f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with "
                 f"--{sources.OPTIONS[kind]}."
             )
         return folder
+    if kind == "judge" and (checkpoint := _laion_clap(name)):
+        return checkpoint
     if given := sources.folder(name):
         return _checked(given, name, kind)
     repository = sources.hub_id(name)
     if repository is None:
         if sources.is_file(name):
             raise TonescopeError(f"{name[:200]} is a file and a {kind} is a folder; give the folder that it lies in.")
-        raise TonescopeError(
-            f"there is no {kind} called “{name[:80]}”: give “{EMBEDDED}”, a folder, or a Hub id such as "
-            f"{EXAMPLES[kind]}."
-        )
+        raise TonescopeError(f"there is no {kind} called “{name[:80]}”: give {OFFERED[kind]}.")
     path = sources.download(name, kind, *repository, WANTED)
     # Of the judge that everyone needs, a pickle will do where its publisher offers nothing else.
     # It is read without running code.
     if repository[0] == HUB_JUDGE and not any(path.glob("*.safetensors")):
         return sources.download(name, kind, *repository, (*WANTED, PICKLE))
     return _checked(path, name, kind)
+
+
+def _laion_clap(name: str) -> Path | None:
+    """The checkpoint of laion-clap that a name leads to, if it is one or a folder that holds one and no other model.
+
+    Raises :class:`TonescopeError` for a folder with several.
+    """
+    folder = sources.folder(name)
+    if folder is None:
+        path = Path(name).expanduser() if sources.is_file(name) else None
+        return path if path and path.suffix == LAION_CLAP_SUFFIX and path.is_file() else None
+    if any((folder / file).exists() for file in (CONFIG_FILE, PIPELINE_FILE, ADAPTER_CONFIG_FILE)):
+        return None
+    files = sorted(file for file in folder.glob(f"*{LAION_CLAP_SUFFIX}") if file.is_file())
+    if len(files) > 1:
+        raise TonescopeError(
+            f"{name} holds {len(files)} checkpoints, {files[0].name} for one, so it does not say which of them is "
+            "meant; give the file."
+        )
+    return files[0] if files else None
 
 
 def _checked(path: Path, name: str, kind: str) -> Path:
@@ -124,6 +160,11 @@ def check(path: Path, name: str, kind: str) -> None:
             "convert it with transformers' convert_musicgen_transformers.py (--checkpoint, --pytorch_dump_folder) "
             "and give the folder that it writes."
         )
+    if (path / STABLE_AUDIO_TOOLS).is_file() and not (path / PIPELINE_FILE).is_file():
+        raise TonescopeError(
+            f"{name} is a model as stable-audio-tools saves it ({STABLE_AUDIO_TOOLS}); give the pipeline of diffusers "
+            f"that is published beside it (a folder with {PIPELINE_FILE})."
+        )
     if not (path / CONFIG_FILE).is_file() and not (path / PIPELINE_FILE).is_file():
         raise TonescopeError(
             f"{name} is a folder without a {CONFIG_FILE}, so it is not a model; give the folder that "
@@ -160,13 +201,16 @@ def _is_adapter(path: Path, name: str, kind: str) -> TonescopeError:
 
 
 def model_type(path: Path, name: str) -> str:
-    """What a folder says that it holds: ``model_type``, or the class of a pipeline.
+    """What a folder says that it holds: ``model_type``, or the class of a pipeline; of a file, what its name says.
 
     Raises :class:`TonescopeError` if it says nothing.
     """
+    if path.suffix == LAION_CLAP_SUFFIX and path.is_file():
+        return LAION_CLAP
     pipeline = (path / PIPELINE_FILE).is_file()
     file, key = (PIPELINE_FILE, "_class_name") if pipeline else (CONFIG_FILE, "model_type")
-    stated = read_object(path / file, name).get(key)
+    content = read_object(path / file, name)
+    stated = content.get(key, content.get("_class_name"))  # a part of a pipeline says that alone
     if not isinstance(stated, str) or not stated.isprintable():
         raise TonescopeError(
             f"{name} could not be loaded: its {file} names no {key}, so it is unknown what it is; save the model again."

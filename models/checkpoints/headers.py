@@ -16,7 +16,7 @@ from typing import Any
 from tonescope.models.errors import TonescopeError
 
 WEIGHTS_FILE = "model.safetensors"
-INDEX_FILE = "model.safetensors.index.json"
+INDEX_FILE = f"{WEIGHTS_FILE}.index.json"
 LARGEST_HEADER = 100_000_000  # bytes; the format's own bound
 FLOATS = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 _LFS = b"version https://git-lfs"
@@ -119,14 +119,16 @@ def _none(what: str) -> TonescopeError:
     return TonescopeError(f"{what} is no safetensors file, whatever its name says; save the model again.")
 
 
-def of_model(folder: Path, name: str) -> Header | None:
-    """The tensors of a model in a folder, over all files that its index names; ``None`` where it has no safetensors.
+def of_model(folder: Path, name: str, weights: str = WEIGHTS_FILE) -> Header | None:
+    """The tensors of a model in a folder, in the file ``weights`` or in all that its index names; ``None`` where it has
+    no safetensors.
 
     Raises :class:`TonescopeError` when a file is missing, lies elsewhere, or cannot be read.
     """
-    parts = _parts(folder, name) if (folder / INDEX_FILE).is_file() else []
-    if (folder / WEIGHTS_FILE).is_file():  # transformers reads this one, whatever an index beside it says
-        return read(folder / WEIGHTS_FILE, f"{name} could not be loaded: its {WEIGHTS_FILE}")
+    index = f"{weights}.index.json"
+    parts = _parts(folder, name, index) if (folder / index).is_file() else []
+    if (folder / weights).is_file():  # transformers reads this one, whatever an index beside it says
+        return read(folder / weights, f"{name} could not be loaded: its {weights}")
     if not parts:
         return None
     shapes, types = dict[str, tuple[int, ...]](), dict[str, str]()
@@ -141,14 +143,14 @@ def of_model(folder: Path, name: str) -> Header | None:
     return Header(shapes, types)
 
 
-def _parts(folder: Path, name: str) -> list[str]:
+def _parts(folder: Path, name: str, index_file: str) -> list[str]:
     """The files that an index names. Raises :class:`TonescopeError` for one that lies elsewhere."""
     try:
-        index = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
+        index = json.loads((folder / index_file).read_text(encoding="utf-8"))
         parts = sorted({str(part) for part in index["weight_map"].values()})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TonescopeError(
-            f"{name} could not be loaded: its {INDEX_FILE} cannot be read; save the model again."
+            f"{name} could not be loaded: its {index_file} cannot be read; save the model again."
         ) from error
     if strange := [part for part in parts if Path(part).name != part]:
         raise TonescopeError(

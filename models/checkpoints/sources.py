@@ -12,7 +12,8 @@ from urllib.request import getproxies, proxy_bypass
 
 from tonescope.models.errors import TonescopeError
 
-OPTIONS = {"generator": "model", "judge": "judge", "adapter": "adapter"}  # how each is named on the command line
+# How each is named on the command line.
+OPTIONS = {"generator": "model", "judge": "judge", "tagger": "tagger", "adapter": "adapter"}
 CONNECT_SECONDS = 4.0  # to resolve a name and to connect; a slow network takes less than one
 ANSWER_SECONDS = 30.0  # for the first answer of the Hub, once connected
 _PORTS = {"http": 80, "https": 443, "socks4": 1080, "socks5": 1080, "socks5h": 1080}
@@ -22,6 +23,7 @@ _INSTEAD = {
         "give the folder that save_pretrained writes there, or use --judge embedded, "
         "which knows the sounds of the embedded model only"
     ),
+    "tagger": "give the folder, or use --tagger musicnn-msd",
     "adapter": "give the folder",
 }
 
@@ -94,6 +96,7 @@ def download(name: str, kind: str, repository: str, revision: str | None, files:
     """
     from huggingface_hub import constants
     from huggingface_hub.errors import (
+        GatedRepoError,
         HFValidationError,
         LocalEntryNotFoundError,
         OfflineModeIsEnabled,
@@ -106,8 +109,15 @@ def download(name: str, kind: str, repository: str, revision: str | None, files:
     offline = bool(constants.HF_HUB_OFFLINE)
     why = None if offline else unreachable(constants.ENDPOINT)
     try:
-        why = why or (None if offline else _silent(repository, revision))
-        return _snapshot(repository, revision, tuple(files), offline or why is not None, str(constants.HF_HUB_CACHE))
+        silent, besides = (None, ()) if offline or why else _answer(repository, revision)
+        why = why or silent
+        local, cache = offline or why is not None, str(constants.HF_HUB_CACHE)
+        return _snapshot(repository, revision, tuple(files), besides, local=local, cache=cache)
+    except GatedRepoError as error:
+        raise TonescopeError(
+            f"{name} could not be downloaded: its publisher asks for its licence to be accepted first; accept it at "
+            f"{constants.ENDPOINT}/{repository}, log in with `hf auth login`, and try again."
+        ) from error
     except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
         raise TonescopeError(
             f"{name} could not be loaded: there is no folder of that name here, and the model hub knows no "
@@ -132,26 +142,36 @@ def download(name: str, kind: str, repository: str, revision: str | None, files:
 
 
 @lru_cache(maxsize=16)  # one run of a command asks several times
-def _snapshot(repository: str, revision: str | None, files: tuple[str, ...], local: bool, cache: str) -> Path:
+def _snapshot(
+    repository: str, revision: str | None, files: tuple[str, ...], besides: tuple[str, ...], *, local: bool, cache: str
+) -> Path:
     from huggingface_hub import snapshot_download
 
     return Path(
         snapshot_download(
-            repository, revision=revision, allow_patterns=list(files), local_files_only=local, cache_dir=cache
+            repository,
+            revision=revision,
+            allow_patterns=list(files),
+            ignore_patterns=list(besides),
+            local_files_only=local,
+            cache_dir=cache,
         )
     )
 
 
 @lru_cache(maxsize=16)
-def _silent(repository: str, revision: str | None) -> str | None:
-    """Why the Hub, though connected, does not answer; ``None`` where it does, whatever it says."""
+def _answer(repository: str, revision: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """Why the Hub, though connected, does not answer, ``None`` where it does, whatever it says; and files that are not
+    needed: beside the folders of a pipeline the same weights may lie once more, for another library."""
     from huggingface_hub import HfApi
 
     try:
-        HfApi().model_info(repository, revision=revision, timeout=ANSWER_SECONDS)
+        held = HfApi().model_info(repository, revision=revision, timeout=ANSWER_SECONDS).siblings or []
     except Exception as error:  # the client's own classes, which are not the same in all its versions
-        return f"no answer in {ANSWER_SECONDS:g} s" if "Timeout" in type(error).__name__ else None
-    return None
+        return (f"no answer in {ANSWER_SECONDS:g} s" if "Timeout" in type(error).__name__ else None), ()
+    names = {file.rfilename for file in held}
+    outside = {name for name in names if "/" not in name and name.endswith(".safetensors")}
+    return None, tuple(sorted(outside)) if "model_index.json" in names else ()
 
 
 def _first(error: Exception) -> str:

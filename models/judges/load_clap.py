@@ -15,9 +15,8 @@ from tonescope.models import metadata
 from tonescope.models.checkpoints import folders
 from tonescope.models.checkpoints.checks import Bound, Checkpoint, Fact
 from tonescope.models.checkpoints.folders import attempt
-from tonescope.models.errors import TonescopeError
-from tonescope.models.judges.calibration import Calibration, ConfusionRecord, MeaningRecord
 from tonescope.models.judges.clap import LONGEST_TEXT, Clap
+from tonescope.models.judges.labelling import check_labels, settings
 
 FRONT_END_FILE = "preprocessor_config.json"
 _TEXT, _AUDIO = "text_model", "audio_model.audio_encoder"
@@ -49,7 +48,6 @@ FRONT_END: dict[str, tuple[float, float]] = {
     "frequency_max": (1, 500_000),
 }
 WHOLE = ("sampling_rate", "hop_length", "fft_window_size", "feature_size", "nb_max_samples")
-ALIKE = 1e-5  # labels that differ by no more, beside their spread, are read alike
 
 
 def load(folder: Path, name: str, labels: Sequence[str], device: str) -> Clap:
@@ -58,37 +56,15 @@ def load(folder: Path, name: str, labels: Sequence[str], device: str) -> Clap:
     Raises :class:`~tonescope.models.errors.TonescopeError` for a folder whose parts do not belong together, before
     anything large is read or built.
     """
-    found, about = Checkpoint.open(folder, name), metadata.read(folder)
-    own = tuple(row.label for row in about.labels)
-    if not own and not labels:
-        raise TonescopeError(f"{name} brings no labels, so there is nothing to choose between; name at least two.")
+    found = Checkpoint.open(folder, name)
+    given = settings(metadata.read(folder), name, labels)
     _check(found)
     found.check_memory(torch.float32, device)
     tokenizer = found.tokenizer(found.number("text_config.vocab_size"))
     extractor = _front_end(found)
     model = found.load("ClapModel", torch.float32)
-    calibration = Calibration(
-        tuple(about.templates) or Calibration.templates,
-        about.temperature,
-        tuple(about.bias),
-        about.meaning,
-        MeaningRecord(**about.meaning_record.model_dump()) if about.meaning_record else None,
-    )
-    record = ConfusionRecord(own, **about.record.model_dump()) if about.record else None
-    made: Clap = attempt(
-        name,
-        lambda: Clap(
-            model.to(device),
-            tokenizer,
-            extractor,
-            name,
-            own or labels,
-            calibration=calibration,
-            record=record,
-            domain=about.domain,
-        ),
-    )
-    _check_labels(made, found.number("projection_dim"))
+    made: Clap = attempt(name, lambda: Clap(model.to(device), tokenizer, extractor, name, **given))
+    check_labels(made, found.number("projection_dim"))
     return made
 
 
@@ -129,7 +105,7 @@ def _check(found: Checkpoint) -> None:
 def _front_end(found: Checkpoint) -> ClapFeatureExtractor:
     """The feature extractor of the folder.
 
-    Raises :class:`TonescopeError` where its settings make no sense, or fit another model.
+    Raises :class:`~tonescope.models.errors.TonescopeError` where its settings make no sense, or fit another model.
     """
     path = found.folder / FRONT_END_FILE
     if not path.is_file():
@@ -179,18 +155,4 @@ def _check_setting(found: Checkpoint, field: str, value: Any, least: float, most
             f"{field} in its {FRONT_END_FILE} is {told}, and has to be a {'whole ' if field in WHOLE else ''}number "
             f"from {least:,g} to {most:,g}",
             f"restore the judge's own {FRONT_END_FILE}",
-        )
-
-
-def _check_labels(judge: Clap, width: int) -> None:
-    """Raise :class:`TonescopeError` when the text tower makes the same of every label.
-
-    What a label adds to each dimension of an embedding of audio is compared, without the bias that it may have.
-    """
-    scores = judge.scores(torch.eye(width, device=judge.model.device, dtype=judge.model.dtype))
-    weights = scores[1:] - scores[0]
-    if not torch.isfinite(scores).all() or float((weights - weights[:, :1]).abs().max()) < ALIKE * float(scores.std()):
-        raise TonescopeError(
-            f"{judge.name} cannot be a judge: its text tower makes the same, or nothing, of {len(judge.labels)} labels "
-            f"such as “{judge.labels[0]}”; check its weights and its tokenizer, or name another with --judge."
         )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 
 import torch
-import torchaudio
 from torch import Tensor
 from transformers import ClapFeatureExtractor
+
+from tonescope.models.judges.resampling import resample
 
 _FLOOR = 1e-10
 
@@ -34,7 +35,7 @@ class LogMel:
 
     def resample(self, waveform: Tensor, rate: int) -> Tensor:
         """Bring (..., samples) at ``rate`` Hz to the model's rate."""
-        return waveform if rate == self.rate else torchaudio.functional.resample(waveform, rate, self.rate)
+        return resample(waveform, rate, self.rate)
 
     def fit(self, waveform: Tensor) -> Tensor:
         """Make (rows, samples) exactly one window long.

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from tonescope.models.errors import TonescopeError
-from tonescope.models.hooks import Place, aside, hooked, read, write
+from tonescope.models.hooks import Place, aside, hooked, read, run_until, write
 
 
 class Doubling(nn.Module):
@@ -45,3 +45,36 @@ def test_a_write_is_passed_on_and_hooks_set_aside_do_nothing() -> None:
         with aside():
             assert float(module(torch.ones(1, 1))) == 2
     assert float(module(torch.ones(1, 1))) == 2
+
+
+def test_a_pass_ends_where_enough_was_seen() -> None:
+    first, second = nn.Linear(2, 2), nn.Linear(2, 2)
+    seen, later = list[torch.Tensor](), list[torch.Tensor]()
+    second.register_forward_hook(lambda *_: later.append(torch.ones(1)))
+
+    def run() -> str:
+        second(first(torch.ones(1, 2)))
+        return "the end"
+
+    look = read(Place(first, "output", "first"), seen.append)
+    assert run_until([look], run, lambda: bool(seen)) is None
+    assert len(seen) == 1 and not later
+    assert run_until([look], run, lambda: False) == "the end" and len(later) == 1
+    first(torch.ones(1, 2))
+    assert len(seen) == 2
+
+
+def test_a_pass_that_was_ended_leaves_its_gradient() -> None:
+    first, second = nn.Linear(2, 2), nn.Linear(2, 2)
+    seen: list[torch.Tensor] = []
+    inputs = torch.ones(1, 2, requires_grad=True)
+    look = read(Place(first, "output", "first"), seen.append)
+    run_until([look], lambda: second(first(inputs)), lambda: bool(seen))
+    seen[0].sum().backward()
+    assert inputs.grad is not None
+
+
+def test_a_pass_that_sees_nothing_is_refused() -> None:
+    look = read(Place(nn.Linear(2, 2), "output", "elsewhere"), lambda _: None)
+    with pytest.raises(TonescopeError, match="nothing passed through elsewhere"):
+        run_until([look], lambda: None, lambda: True)

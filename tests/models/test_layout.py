@@ -75,3 +75,12 @@ def test_takes_of_any_type_are_told_apart(dtype: torch.dtype) -> None:
     state = {"latents": torch.tensor([[0, 1], [0, 1], [1, 1]]).to(dtype)}
     takes = Takes(("a",) * 3, (1, 2, 3), state, torch.zeros(3, 0))
     assert takes.distinct == 2
+
+
+def test_pieces_may_be_reduced_before_all_have_passed() -> None:
+    pieces = Pieces(2, lambda piece: piece.sum(3, keepdim=True))
+    whole = torch.randn(2, 1, 2, 5, 3)  # takes, branches, steps, along, features
+    layouts = [Layout(axes=("branch", "step", "take"), first_step=step) for step in range(2)]
+    found = [pieces.add(layout, whole[:, 0, step]) for step, layout in enumerate(layouts)]
+    assert found[0] is None and found[1] is not None
+    assert torch.allclose(found[1], whole.sum(3, keepdim=True))

@@ -20,12 +20,12 @@ from tonescope.models.registry import REGISTRY, Row
 
 @pytest.mark.parametrize("row", REGISTRY, ids=lambda row: row.name)
 def test_every_row_has_a_loader(row: Row) -> None:
-    assert callable(row.load) and row.kind in ("generator", "judge") and row.model_types
+    assert callable(row.load) and row.kind in ("generator", "judge", "tagger") and row.model_types
     assert not set(row.model_types) & set(row.refuses)
 
 
 def test_no_model_type_has_two_rows() -> None:
-    for kind in ("generator", "judge"):
+    for kind in ("generator", "judge", "tagger"):
         assert len(set(registry.model_types(kind))) == len(registry.model_types(kind))
 
 
@@ -46,4 +46,4 @@ def test_one_row_and_one_file_make_a_family(tmp_path: Path, monkeypatch: pytest.
     load_generator(toy, dtype="float16")
     load_judge(ear, ["house", "jazz"])
     assert asked == [(Path(toy), toy, "cpu", torch.float16, None), (Path(ear), ear, ["house", "jazz"], "cpu")]
-    refused(lambda: load_judge(toy), "“toy” model", "“clap” or “ear”")
+    refused(lambda: load_judge(toy), "“toy” model", "“clap”, ", " or “ear” model")

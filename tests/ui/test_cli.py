@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import re
@@ -57,7 +58,9 @@ def test_output_folder_holds_everything(folders: tuple[Path, Path], tmp_path: Pa
     assert diagnosis.prompt == PROMPT and len(diagnosis.takes) == 2
     assert diagnosis.drivers.group is not None
     played = trials(diagnosis)
-    assert len(played) == 2 + 2 * 3 + 2 + 3 and all(len(trial.audio) == 2 for trial in played)
+    words = [word.word for word in diagnosis.drivers.words]
+    assert sorted(words) == ["piano", "smooth jazz"]
+    assert len(played) > 2 + len(words) and all(len(trial.audio) == 2 for trial in played)
     rows = diagnosis.takes + diagnosis.drivers.tested
     assert [take.seed for take in rows] == [1, 2, 3, 4]
     names = [take.audio for take in rows] + [name for trial in played for name in trial.audio]
@@ -70,29 +73,15 @@ def test_output_folder_holds_everything(folders: tuple[Path, Path], tmp_path: Pa
     assert trace.takes.state["codes"].shape == (2, 4, 25) and Location("decoder", 0, "mlp") in trace.values
     assert load_file(out / "estimates.safetensors")["decoder.0.mlp"].shape == (2, 40)
     page = (out / "report.html").read_text()
-    assert "Plotly.newPlot" in page
-    held = [base64.b64decode(sound) for sound in re.findall(r'src="data:audio/wav;base64,([^"]*)"', page)]
-    assert len(held) == 2 + 2 * (3 + 3)
-    kept = {path.read_bytes() for path in out.rglob("*.wav")}
+    assert "<tonescope-score" in page and (out / "card.png").is_file()
+    sounds = [base64.b64decode(sound) for sound in re.findall(r'"data:audio/flac;base64,([^"]*)"', page)]
+    held = [soundfile.read(io.BytesIO(sound), dtype="int16")[0].tobytes() for sound in sounds]
+    assert len(held) >= 2 * (1 + 2 + 2)  # heard first; untouched and muted; another prompt, untouched and put in
+    kept = {soundfile.read(path, dtype="int16")[0].tobytes() for path in out.rglob("*.wav")}
     assert len(set(held)) >= len(rows) and set(held) <= kept  # a small edit of a random model may change no code
     written = re.sub(r"<script.*?</script>", "", page, flags=re.S)  # what the plots' library holds is never fetched
     assert all(found.startswith("data:") for found in re.findall(r"""(?:src|href)=["']([^"']*)""", written))
     assert [path.name for path in out.parent.iterdir()] == ["out"]
-
-
-def test_people_read_what_is_asked_heard_and_tested(folders: tuple[Path, Path]) -> None:
-    result = quick(folders, PROMPT)
-    assert result.exit_code == 0, result.output
-    text = " ".join(result.stdout.split())
-    for part in (
-        "smooth jazz (asked)",
-        "Why ",
-        "below zero",
-        "2 fresh takes",
-        "random units like them",
-        "silenced",
-    ):
-        assert part in text, part
 
 
 def test_json_is_the_documented_schema(folders: tuple[Path, Path]) -> None:
@@ -114,7 +103,7 @@ def test_json_is_the_documented_schema(folders: tuple[Path, Path]) -> None:
         assert key in data
     assert {"units", "words", "seconds"} <= set(data["drivers"])
     badges = [unit["badge"] for unit in data["drivers"]["units"]]
-    assert badges[0] in ("tested", "verified") and badges[1:] == ["estimated"] * 11
+    assert badges and set(badges) <= {"tested", "verified"}  # every unit that is listed was muted
     assert Diagnosis.model_validate(data).model_dump(mode="json") == data
 
 
@@ -353,7 +342,7 @@ def test_a_terminal_that_lacks_characters_is_no_crash(folders: tuple[Path, Path]
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert b"heard as" in done.stdout
+    assert b"What to try next" in done.stdout
 
 
 def test_the_version_is_told() -> None:
@@ -379,5 +368,5 @@ def test_a_report_holds_no_more_sound_than_a_browser_opens(
 ) -> None:
     monkeypatch.setattr("tonescope.diagnose.report.render_html.MOST_SOUND", 1)
     assert quick(folders, PROMPT, "--out", str(tmp_path / "out")).exit_code == 0
-    assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8").count("The first 1 of 2 takes") == 2
+    assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8").count("The first 1 of 2 takes") == 3
     assert len(list((tmp_path / "out" / "audio").glob("take-2*.wav"))) >= 1

@@ -46,7 +46,7 @@ def test_the_folder_holds_sound_json_and_a_page(folders: tuple[Path, Path], tmp_
     assert len(set(names)) == 6
     assert all(len(soundfile.read(out / str(name))[0]) == 800 for name in names)
     page = (out / "report.html").read_text()
-    assert page.count('src="data:audio/wav;base64,') == 6 and "<code>decoder.1.mlp:5</code>" in page
+    assert page.count('"data:audio/flac;base64,') == 6 and "<code>decoder.1.mlp:5</code>" in page
     assert run(folders, *where).exit_code == 2  # nothing is overwritten unasked
     assert run(folders, *where, "--overwrite").exit_code == 0
 

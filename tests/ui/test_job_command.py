@@ -82,7 +82,7 @@ def test_a_technique_writes_a_folder(folders: tuple[Path, Path], tmp_path: Path)
     assert result.exit_code == 0, result.output
     assert json.loads((out / "toy.json").read_text())["units"] == 40
     page = (out / "report.html").read_text()
-    assert "decoder.1.mlp has 40 units." in page and page.count("data:audio/wav") == 2
+    assert "decoder.1.mlp has 40 units." in page and page.count("data:audio/flac") == 2
     assert all(len(soundfile.read(path)[0]) for path in (out / "audio").iterdir())
     assert_refused(run(folders, "toy", "decoder.1.mlp", "--out", str(out)), "not empty")
     assert run(folders, "toy", "decoder.1.mlp", "--out", str(out), "--overwrite").exit_code == 0

@@ -9,10 +9,11 @@ import pytest
 
 from tests.diagnose.report import shown
 from tonescope.diagnose.report.diagnosis_views import verdict, views
-from tonescope.diagnose.report.view import Figure, Sound, Table, Tone, View
+from tonescope.diagnose.report.view import Command, Figure, Sound, Table, Tone, View
 from tonescope.diagnose.schema import Badge
+from tonescope.ui.first_screen import show_first
 from tonescope.ui.printable import printable
-from tonescope.ui.terminal import BADGES, TONES, show_views, show_written
+from tonescope.ui.terminal import BADGES, TONES, show_views
 
 HOSTILE = "jazz \x1b[2J\x1b]0;owned\x07 \x9b31m \u202eesrever\u2066 \x08\r\nerror: all is lost"
 
@@ -37,7 +38,7 @@ def test_a_diagnosis_is_printed_as_it_is_told(capsys: pytest.CaptureFixture[str]
     show_views(views(found, evidence))
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert " ".join(found.verdict.sentence.split()) in text
-    for part in ("house (asked)", "Why ", "below zero", "2 fresh takes", "random units like them", "… and 6 more"):
+    for part in ("house (asked)", "Why ", "below zero", "2 fresh takes", "random", "… and 6 more"):
         assert part in text, part
     for caveat in found.caveats:
         assert caveat in text
@@ -57,6 +58,17 @@ def test_long_tables_end_with_how_much_more_there_is(capsys: pytest.CaptureFixtu
     assert "… and 7 more" in text and text.count("0.50") == 2 and text.count("█" * 12 + "·" * 12) == 2
 
 
+def views_with_commands() -> list[View]:
+    """Views of a first screen with text from outside everywhere."""
+    steps = [Command(HOSTILE, HOSTILE)]
+    return [
+        View("headline", HOSTILE, [(HOSTILE, "observed")], depth="first", tone="bad"),
+        View("next", HOSTILE, [(HOSTILE, None)], commands=steps, depth="first"),
+        View("hear", HOSTILE, sounds=[[Sound("a", "b", 0)]], commands=steps, depth="first"),
+        View("caveats", HOSTILE, [(HOSTILE, None)]),
+    ]
+
+
 def test_control_characters_of_a_prompt_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     found, _ = shown.diagnosed()
     table = Table((HOSTILE,), ((HOSTILE,),), kinds=("unit",), title=HOSTILE)
@@ -64,7 +76,8 @@ def test_control_characters_of_a_prompt_do_not_reach_the_terminal(capsys: pytest
     show_views([verdict(HOSTILE, found.verdict.model_copy(update={"sentence": HOSTILE}))])
     show_views([View("all", HOSTILE, [(HOSTILE, "observed"), (HOSTILE, None)], [table])])
     show_views([View("figure", HOSTILE, figures=[figure])])
-    show_written(Path(f"/tmp/{HOSTILE}"))
+    show_views([], folder=Path(f"/tmp/{HOSTILE}"))
+    show_first(views_with_commands(), Path(f"/tmp/{HOSTILE}"))
     text = capsys.readouterr().out
     assert "jazz" in text and not set(text) & set("\x1b\x07\x08\x9b\r\u202e\u2066")
     assert not [line for line in text.splitlines() if line.startswith("error")]

@@ -18,7 +18,7 @@ from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.jobs.job_registry import Row, find
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
-from tonescope.ui.cli import schema_command, ui_command, units_command
+from tonescope.ui.cli import account_command, runs_command, schema_command, ui_command, units_command
 
 HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -82,8 +82,10 @@ app = typer.Typer(
     context_settings=HELP,
 )
 app.command("ui")(ui_command.ui)
+app.command("account")(account_command.account)
 app.command("units")(units_command.units)
 app.command("schema")(schema_command.schema)
+app.add_typer(runs_command.runs)
 
 
 def _show_version(asked: bool) -> None:

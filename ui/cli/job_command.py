@@ -17,11 +17,10 @@ from tonescope.diagnose.jobs.job import Job
 from tonescope.diagnose.jobs.job_registry import Row
 from tonescope.diagnose.jobs.parameters import Flag, Positional, Range, fields, made, marked
 from tonescope.ui.cli.given import check_given, flag
-from tonescope.ui.cli.model_options import ModelOptions
+from tonescope.ui.cli.model_options import OPTIONS, AnyModels
 from tonescope.ui.cli.output_options import OutputOptions
 
 READ_BY_TYPER = (int, float, bool)  # all else is handed on as text, and read by pydantic
-SHARED = (ModelOptions, OutputOptions)
 
 
 def command(row: Row) -> Callable[..., None]:
@@ -31,14 +30,19 @@ def command(row: Row) -> Callable[..., None]:
     def run(**given: Any) -> None:
         from tonescope.ui.cli.run_job import run_job
 
-        models, output = (kind(**{name: given.pop(name) for name in _names(kind)}) for kind in SHARED)
+        models, output = (kind(**{name: given.pop(name) for name in _names(kind)}) for kind in _shared(job))
         parameters = made(job.parameters, _asked(job, given))
-        run_job(row, parameters, typing.cast(ModelOptions, models), typing.cast(OutputOptions, output))
+        run_job(row, parameters, typing.cast(AnyModels, models), typing.cast(OutputOptions, output))
 
     run.__doc__ = row.help
     run.__signature__ = inspect.Signature(_signature(job))  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in _signature(job)}
     return run
+
+
+def _shared(job: Job) -> tuple[type, type]:
+    """The options that a job shares with others."""
+    return OPTIONS[job.needs], OutputOptions
 
 
 def _asked(job: Job, given: dict[str, Any]) -> dict[str, Any]:
@@ -64,7 +68,9 @@ def _names(options: type) -> list[str]:
 
 def _signature(job: Job) -> list[inspect.Parameter]:
     own = [_parameter(name, field) for name, field in fields(job.parameters).items()]
-    shared = [parameter for kind in SHARED for parameter in inspect.signature(kind, eval_str=True).parameters.values()]
+    shared = [
+        parameter for kind in _shared(job) for parameter in inspect.signature(kind, eval_str=True).parameters.values()
+    ]
     if twice := {each.name for each in own} & {each.name for each in shared}:
         raise TypeError(f"a job calls a parameter {', '.join(twice)}, as an option of every command is called")
     return [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *shared)]

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tonescope.models.errors import TonescopeError
 from tonescope.ui.cli.given import check_given
 
 if TYPE_CHECKING:
+    from tonescope.diagnose.runtime.judge_session import JudgeSession
     from tonescope.diagnose.runtime.session import Session
 
 PANEL = "Models"
@@ -22,8 +24,8 @@ Judge = Annotated[
     str | None,
     typer.Option(
         "--judge",
-        metavar="embedded|HUB_ID|FOLDER",
-        help="The CLAP model that listens (default: the embedded one for the embedded generator, "
+        metavar="embedded|HUB_ID|FOLDER|FILE.pt",
+        help="The CLAP or PE-Audio model that listens (default: the embedded one for the embedded generator, "
         "else laion/larger_clap_music).",
         rich_help_panel=PANEL,
     ),
@@ -42,13 +44,34 @@ Adapter = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+DenoisingSteps = Annotated[
+    int | None,
+    typer.Option(
+        "--denoising-steps",
+        metavar="N",
+        help="In how many steps a diffusion model plays (default: as its pipeline has it).",
+        rich_help_panel=PANEL,
+    ),
+]
+Shift = Annotated[
+    float | None,
+    typer.Option(
+        "--shift",
+        metavar="X",
+        help="How far the denoising steps of an ACE-Step are shifted to much noise (default: as its checkpoint is made "
+        "for).",
+        rich_help_panel=PANEL,
+    ),
+]
+MOST_STEPS = 1_000
+LEAST_SHIFT, MOST_SHIFT = 0.1, 100
 
 
 @dataclass(frozen=True)
 class ModelOptions:
     """Which models are looked at, and where they run.
 
-    Raises :class:`tonescope.models.errors.TonescopeError` for a blank name.
+    Raises :class:`tonescope.models.errors.TonescopeError` for a blank name, and for steps that nothing denoises in.
     """
 
     model: Model = "embedded"
@@ -56,9 +79,20 @@ class ModelOptions:
     device: Device = "cpu"
     dtype: Dtype = "float32"
     adapter: Adapter = None
+    denoising_steps: DenoisingSteps = None
+    shift: Shift = None
 
     def __post_init__(self) -> None:
         check_given(vars(self))
+        if self.shift is not None and not LEAST_SHIFT <= self.shift <= MOST_SHIFT:
+            raise TonescopeError(
+                f"nothing can be denoised with a shift of {self.shift:g}; ask for {LEAST_SHIFT} to {MOST_SHIFT} (1 is "
+                "none, 3 is usual for a turbo)."
+            )
+        if self.denoising_steps is not None and not 1 <= self.denoising_steps <= MOST_STEPS:
+            raise TonescopeError(
+                f"nothing can be denoised in {self.denoising_steps} steps; ask for 1 to {MOST_STEPS} (100 is usual)."
+            )
 
     def check_places(self, names: Sequence[str]) -> None:
         """Refuse places that the generator has not, as far as its files tell. Nothing heavy is imported."""
@@ -71,4 +105,59 @@ class ModelOptions:
         """A session on them."""
         from tonescope.diagnose.runtime.session import Session
 
-        return Session.open(self.model, self.judge, self.device, self.dtype, self.adapter)
+        session = Session.open(self.model, self.judge, self.device, self.dtype, self.adapter)
+        if self.denoising_steps is not None:
+            from tonescope.models.loading import denoise_in
+
+            denoise_in(session.generator, self.denoising_steps)
+        if self.shift is not None:
+            from tonescope.models.loading import shift_by
+
+            shift_by(session.generator, self.shift)
+        return session
+
+
+@dataclass(frozen=True)
+class JudgeOptions:
+    """Who listens to sound that is there already, and where.
+
+    Raises :class:`tonescope.models.errors.TonescopeError` for a blank name.
+    """
+
+    judge: Annotated[
+        str,
+        typer.Option(
+            "--judge",
+            metavar="embedded|HUB_ID|FOLDER",
+            help="The model that listens, such as laion/larger_clap_music for music at large.",
+            rich_help_panel=PANEL,
+        ),
+    ] = "embedded"
+    device: Device = "cpu"
+
+    def __post_init__(self) -> None:
+        check_given(vars(self))
+
+    def check_places(self, names: Sequence[str]) -> None:
+        """A judge has no places."""
+
+    def open(self) -> JudgeSession:
+        """A session on it."""
+        from tonescope.diagnose.runtime.judge_session import JudgeSession
+
+        return JudgeSession.open(self.judge, self.device)
+
+
+@dataclass(frozen=True)
+class NoModels:
+    """For what needs no model."""
+
+    def check_places(self, names: Sequence[str]) -> None:
+        """There are none."""
+
+    def open(self) -> None:
+        """Nothing."""
+
+
+AnyModels = ModelOptions | JudgeOptions | NoModels
+OPTIONS: dict[str, type[AnyModels]] = {"models": ModelOptions, "judge": JudgeOptions, "nothing": NoModels}

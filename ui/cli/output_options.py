@@ -25,8 +25,21 @@ AsJson = Annotated[
     bool,
     typer.Option("--json", help="Print JSON, and nothing else on standard output.", rich_help_panel=PANEL),
 ]
+Details = Annotated[
+    bool,
+    typer.Option("--details", help="Show all that was found, and how sure it is.", rich_help_panel=PANEL),
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Say nothing of progress on standard error.", rich_help_panel=PANEL)
+]
+Keep = Annotated[
+    str | None,
+    typer.Option(
+        "--workspace",
+        metavar="default|FOLDER",
+        help="Keep this run in a workspace as well, where tonescope runs and the page list it.",
+        rich_help_panel=PANEL,
+    ),
 ]
 Timings = Annotated[bool, typer.Option("--timings", help="Show where the time went.", rich_help_panel=PANEL)]
 
@@ -39,8 +52,10 @@ class OutputOptions:
     out: Out = None
     overwrite: Overwrite = False
     as_json: AsJson = False
+    details: Details = False
     quiet: Quiet = False
     timings: Timings = False
+    workspace: Keep = None
 
     def __post_init__(self) -> None:
         check_given(vars(self))

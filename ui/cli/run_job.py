@@ -14,13 +14,14 @@ from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.job_registry import Row
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
-from tonescope.ui.cli.model_options import ModelOptions
+from tonescope.ui.cli.model_options import AnyModels
 from tonescope.ui.cli.output_options import OutputOptions
 
 if TYPE_CHECKING:
     from tonescope.diagnose.report.folder_lock import FolderLock
     from tonescope.diagnose.report.view import View
-    from tonescope.diagnose.runtime.session import Session
+    from tonescope.diagnose.runtime.run_record import AnySession
+    from tonescope.diagnose.store.workspace import Workspace
 
 
 @dataclass
@@ -34,13 +35,15 @@ class _Run:
     started: float = field(default_factory=time.perf_counter)
     timings: dict[str, float] = field(default_factory=dict)
     announced: set[str] = field(default_factory=set)
+    kept: str | None = None  # the name of the run in a workspace
+    unkept: TonescopeError | None = None  # why it could not be kept there
 
     def mark(self, what: str, since: float | None = None) -> None:
         """Note how long something took, from the start of the run if nothing else is said."""
         self.timings[what] = round(time.perf_counter() - (self.started if since is None else since), 3)
 
 
-def run_job(row: Row, parameters: BaseModel, models: ModelOptions, output: OutputOptions) -> None:
+def run_job(row: Row, parameters: BaseModel, models: AnyModels, output: OutputOptions) -> None:
     """Run a job and hand out what it finds.
 
     Raises :class:`TonescopeError` for what cannot be done; nothing is half written then.
@@ -48,11 +51,11 @@ def run_job(row: Row, parameters: BaseModel, models: ModelOptions, output: Outpu
     run = _Run(row, row.load(), output, console.Reader(folder=output.out is not None))
     run.job.check(parameters)
     models.check_places(run.job.places(parameters))
-    with _claim(output) as claim:
+    with _claim(output) as claim, _workspace(output) as workspace:
         with console.progress_shown(output.quiet) as progress:
             session = models.open()
             run.mark("import and load models")
-            outcome = run.job.run(session, parameters, _watch(run, progress))
+            outcome = _outcome(run, session, parameters, _watch(run, progress), workspace)
         outcome = _timed(run, outcome)
         views = run.job.views(outcome.result, outcome.evidence)
         refused = None
@@ -64,7 +67,9 @@ def run_job(row: Row, parameters: BaseModel, models: ModelOptions, output: Outpu
         _show(run, _timed(run, outcome), views, written=claim is not None and refused is None)
         if claim:
             _tell_kept(claim)
-    if lost := refused or run.reader.failed:
+        if run.kept:
+            console.tell(f"Kept in the workspace: {_to_show(run.kept, output)}")
+    if lost := refused or run.unkept or run.reader.failed:
         raise lost
 
 
@@ -74,6 +79,42 @@ def _claim(output: OutputOptions) -> AbstractContextManager[FolderLock | None]:
     from tonescope.diagnose.report.atomic_folder import claimed_folder
 
     return claimed_folder(output.folder, output.overwrite)
+
+
+def _workspace(output: OutputOptions) -> AbstractContextManager[Workspace | None]:
+    if output.workspace is None:
+        return nullcontext()
+    from tonescope.ui.cli.workspace_options import open_workspace
+
+    return open_workspace(output.workspace)
+
+
+def _to_show(name: str, output: OutputOptions) -> str:
+    """The line that shows what was kept."""
+    from tonescope.diagnose.report.pasteable import quoted
+    from tonescope.ui.cli.workspace_options import OWN
+
+    named = output.workspace or OWN
+    elsewhere = [] if named == OWN else ["--workspace", quoted(named)]
+    return " ".join(["tonescope runs show", name, *elsewhere])
+
+
+def _outcome(
+    run: _Run, session: AnySession, parameters: BaseModel, watch: Watch, workspace: Workspace | None
+) -> Outcome:
+    if workspace is None:
+        return run.job.run(session, parameters, watch)
+    from tonescope.diagnose.runtime.run_record import recorded
+
+    with recorded(workspace, run.row.name, parameters, session) as record:
+        outcome = run.job.run(session, parameters, watch.beside(record.watch))
+        try:
+            record.finish(run.job, outcome)
+            run.kept = record.name
+        except TonescopeError as error:
+            run.unkept = error  # what was found is still worth showing
+            record.end("failed", problem=str(error))
+    return outcome
 
 
 def _watch(run: _Run, progress: console.Display) -> Watch:
@@ -101,12 +142,12 @@ def _timed(run: _Run, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _written(run: _Run, claim: FolderLock, session: Session, outcome: Outcome, views: Sequence[View]) -> Outcome:
+def _written(run: _Run, claim: FolderLock, session: AnySession, outcome: Outcome, views: Sequence[View]) -> Outcome:
     from tonescope.diagnose.report.output_folder import write
     from tonescope.diagnose.report.sounds import Sounds
 
     begun = time.perf_counter()
-    name, sounds = run.job.file or run.row.name, Sounds(session.generator)
+    name, sounds = run.job.file or run.row.name, Sounds(getattr(session, "generator", None))
     result = write(claim.folder, name, outcome.result, outcome.evidence, views, sounds)
     run.mark("write", begun)
     return Outcome(result, outcome.evidence)
@@ -118,14 +159,17 @@ def _show(run: _Run, outcome: Outcome, views: Sequence[View], written: bool) -> 
             console.put(outcome.result.model_dump_json(indent=2))
         return
     from tonescope.diagnose.report.shared_views import timings
-    from tonescope.ui.terminal import show_views, show_written
+    from tonescope.ui.first_screen import show_first
+    from tonescope.ui.terminal import show_views
 
+    folder = run.output.folder if written else None
     with run.reader.reads():
-        show_views([view for view in views if view.key not in run.announced])
+        if run.output.details:
+            show_views([view for view in views if view.key not in run.announced], folder=folder)
+        else:
+            show_first(views, folder, printed=run.announced)
         if run.output.timings:
             show_views([timings(getattr(outcome.result, "timings", run.timings))], numbers=True)
-        if written and run.output.folder:
-            show_written(run.output.folder)
 
 
 def _tell_kept(claim: FolderLock) -> None:

@@ -7,15 +7,20 @@ from typing import Annotated
 import typer
 
 from tonescope.ui import console
-from tonescope.ui.cli.model_options import Adapter, Model, ModelOptions
+from tonescope.ui.cli.model_options import Adapter, Judge, Model, ModelOptions
 from tonescope.ui.cli.output_options import AsJson, Quiet
 
 
 def units(
     pattern: Annotated[
-        str, typer.Argument(metavar="[WHERE]", help="A site (decoder.mlp), a location (decoder.3.mlp) or a unit.")
+        str,
+        typer.Argument(
+            metavar="[WHERE]",
+            help="A site (decoder.mlp), a location (decoder.3.mlp) or a unit; judge, for the judge's.",
+        ),
     ] = "",
     model: Model = "embedded",
+    judge: Judge = None,
     adapter: Adapter = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -23,18 +28,18 @@ def units(
     """List every place the microscope can point at in a model, with the number of units there."""
     import json
 
-    models = ModelOptions(model=model, adapter=adapter)
-    if ":" in pattern or pattern.count(".") == 2:
+    models = ModelOptions(model=model, judge=judge, adapter=adapter)
+    of_judge = pattern.strip().split(".")[0] == "judge"
+    if not of_judge and (":" in pattern or pattern.count(".") == 2):
         models.check_places([pattern])
     with console.progress_shown(quiet) as progress:
-        from tonescope.models.loading import load_generator
-        from tonescope.ui.inventory import as_rows, show_sites
+        from tonescope.ui.inventory import as_rows, places_of_judge, places_of_model, show_sites
 
-        generator = load_generator(models.model, adapter=models.adapter)
+        places = places_of_judge(models.model, models.judge) if of_judge else places_of_model(models.model, adapter)
         if progress.tell:
             progress.tell("count units", 0.9)
-        rows = as_rows(generator, pattern)
+        rows = as_rows(places, pattern)
     if as_json:
         console.put(json.dumps(rows, indent=2))
     else:
-        show_sites(generator.name, rows)
+        show_sites(places.name, rows)

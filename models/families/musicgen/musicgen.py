@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torchaudio
 from torch import Tensor
 from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel, PreTrainedTokenizerBase
 
 from tonescope.models.families.musicgen import cross_attention, delay, self_check
+from tonescope.models.families.musicgen.code_relaxation import CodeRelaxation
 from tonescope.models.families.musicgen.codec import DECODE_ROWS
 from tonescope.models.families.musicgen.kv_cache import cache_argument, preallocated_cache
 from tonescope.models.families.musicgen.paired_sampling import PairedSampling, gumbel, perturbed
@@ -20,6 +22,7 @@ from tonescope.models.families.musicgen.replaying import Replaying
 from tonescope.models.families.musicgen.skip_uncond import skip_uncond
 from tonescope.models.generator import Cost, Sampling, Takes
 from tonescope.models.hooks import Hook, hooked
+from tonescope.models.played_with import Recommended, reads_no_negative
 from tonescope.models.sites import ATTRIBUTED
 
 DECODED_LAYERS = 4.85  # full-rate tensors alive at a time: measured on 10 s of musicgen-small's codec
@@ -51,6 +54,7 @@ class MusicGen(Replaying):
     ) -> None:
         super().__init__(model, tokenizer, name)
         self.longest_seconds, self.folder = longest_seconds, folder
+        self.relaxation = CodeRelaxation(self)
         self.checked = False  # whether clock and replay have been seen to agree
         self.sample_rate, self.frame_rate = self.codec.sample_rate, self.codec.frame_rate
         self.shortest_seconds = delay.shortest(self.delay) / self.frame_rate
@@ -59,10 +63,21 @@ class MusicGen(Replaying):
             f"{type(model).__name__}, {self.layers} layers, {self.n_codebooks} codebooks at {self.frame_rate:g} Hz"
         )
         self.caveat = PREFIX_CAVEAT.format(name) if self.kind.reads == "prefix" else ""
+        self.recommended = Recommended(getattr(model.generation_config, "guidance_scale", None))
         # Penalties, beams and the like that a folder asks for would be applied behind the sampling's back.
         model.generation_config = GenerationConfig(
             bos_token_id=self.pad, decoder_start_token_id=self.pad, pad_token_id=self.pad, do_sample=False
         )
+
+    @property
+    def played_with(self) -> Recommended:
+        """There are no steps."""
+        return Recommended()
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Refuse a negative prompt."""
+        if sampling.negative:
+            raise reads_no_negative(self.name)
 
     def frames(self, seconds: float) -> int:
         """Whole frames closest to a length in seconds, at least one."""
@@ -177,14 +192,14 @@ class MusicGen(Replaying):
         generation itself.
         """
         codes, text = takes.state["codes"].to(self.device), self.read_text(takes.prompts)
-        noise = self._noise(takes) if sampling.temperature > 0 else None
+        noise = self.noise(takes) if sampling.temperature > 0 else None
         for _ in range(passes):
             logits = self.guided_logits(codes, text, sampling.guidance).float()
             codes = perturbed(logits, sampling.temperature, sampling.top_k, noise, "in a replay").argmax(-1)
         waveform = self.sides(codes).mean(1).float().cpu()
         return Takes(takes.prompts, takes.seeds, {"codes": codes.cpu()}, waveform)
 
-    def _noise(self, takes: Takes) -> Tensor:
+    def noise(self, takes: Takes) -> Tensor:
         """The noise that every code of the takes was drawn on: (takes, codebooks, frames, vocabulary)."""
         frames = takes.state["codes"].shape[2]
         steps = range(delay.positions_for(frames, self.delay))
@@ -194,6 +209,20 @@ class MusicGen(Replaying):
             lined_up = [by_step[book, start : start + frames] for book, start in enumerate(self.delay)]
             found.append(torch.stack(lined_up))
         return torch.stack(found)
+
+    # --- sound from elsewhere ----------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def encode(self, waveform: Tensor, rate: int, prompt: str) -> Takes:
+        """Takes of codes that the codec finds for (takes, samples) at ``rate`` Hz; both sides of a stereo model are
+        given the same. Codes are lined up by frame, as those of a generation are; a replay delays them."""
+        sound = torchaudio.functional.resample(waveform, rate, int(self.sample_rate))
+        one = self.codec.encode(sound)[:, : self.n_codebooks // self.n_channels]
+        codes = one.repeat_interleave(self.n_channels, dim=1)  # codebook by codebook: left, right
+        if codes.shape[1] != self.n_codebooks:
+            raise ValueError(f"the codec gives {one.shape[1]} codebooks a side, too few for {self.n_codebooks}")
+        heard = self.sides(codes).mean(1).float().cpu()
+        return Takes((prompt,) * len(codes), tuple(range(len(codes))), {"codes": codes.cpu()}, heard)
 
     # --- what it costs -----------------------------------------------------------------------------------------------
 
@@ -222,6 +251,6 @@ class MusicGen(Replaying):
         codes = torch.randint(self.vocab_size, (1, self.n_codebooks, self.frames(seconds)))
         return Takes((prompt,), (0,), {"codes": codes}, torch.zeros(1, 0))
 
-    def text_attention(self, takes: Takes, guidance: float) -> Tensor:
+    def text_attention(self, takes: Takes, sampling: Sampling) -> Tensor:
         """Cross-attention of the prompted branch, mean over heads: (takes, layers, frames, tokens)."""
-        return cross_attention.read(self, takes, guidance)
+        return cross_attention.read(self, takes, sampling.guidance)

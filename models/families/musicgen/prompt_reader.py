@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tonescope.models.errors import TonescopeError
+from tonescope.models.families.prompt_words import words
 from tonescope.models.generator import Text
 
 MOST_TOKENS = 512
@@ -25,6 +26,7 @@ class Reader:
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         self.model, self.tokenizer, self.name = model, tokenizer, name
+        self.words: Tensor | None = None  # which tokens of the last batch spell something: (rows, tokens)
 
     def tokens(self, prompts: Sequence[str]) -> Any:
         """The tokenizer's batch. Raises :class:`TonescopeError` for a prompt that is too long."""
@@ -38,6 +40,7 @@ class Reader:
                 f"the prompt is {length} tokens long and {self.name} reads at most {longest}; "
                 "shorten it, one sentence is usually enough."
             )
+        self.words = words(self.tokenizer, batch["input_ids"]).to(self.model.device)
         return batch
 
     def mask(self, prompts: Sequence[str]) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from tonescope.models.families.musicgen.prompt_reader import Reader
 from tonescope.models.families.musicgen.skip_uncond import skip_uncond
 from tonescope.models.generator import Replay, Sampling, Takes, Text
 from tonescope.models.hooks import Place, hooked, write
+from tonescope.models.layout import Layout
 from tonescope.models.units import Location
 
 COLDEST = 0.25  # of the temperatures that gradients are taken at: towards greedy sampling they vanish
@@ -48,9 +49,14 @@ class Replaying(Places):
         super().__init__(model, name)
         self.reader = Reader(model, tokenizer, name)
 
-    def read_text(self, prompts: Sequence[str]) -> Text:
+    def read_text(self, prompts: Sequence[str], seconds: float | None = None) -> Text:
         """Encode prompts as the decoder will see them."""
         return self.reader.read(prompts)
+
+    def layout(self, location: Location, guidance: float) -> Layout:
+        """As in :meth:`.places.Places.layout`; of the text encoder, which tokens are words."""
+        layout = super().layout(location, guidance)
+        return replace(layout, words=self.reader.words) if location.network == "text" else layout
 
     def token_mask(self, prompts: Sequence[str]) -> Tensor:
         """Which positions of the tokenised prompts are tokens and not padding: (rows, tokens)."""
@@ -80,13 +86,19 @@ class Replaying(Places):
 
     def guided_logits(self, codes: Tensor, text: Text, guidance: float) -> Tensor:
         """What the draws were made from: (takes, codebooks, frames, vocabulary), both branches merged."""
-        logits = self.branch_logits(codes, text, guidance)
+        return self.merged(self.branch_logits(codes, text, guidance), guidance)
+
+    def merged(self, logits: Tensor, guidance: float) -> Tensor:
+        """Classifier-free guidance: (branches, takes, codebooks, frames, vocabulary) without the branches."""
         return logits[0] if len(logits) == 1 else logits[1] + guidance * (logits[0] - logits[1])
 
     def branch_logits(self, codes: Tensor, text: Text, guidance: float = 3.0) -> Tensor:
         """Logits (branches, takes, codebooks, frames, vocabulary), the conditional branch first."""
         takes, _, frames = codes.shape
-        states = self.hidden(codes, text, guidance)
+        return self.read_heads(self.hidden(codes, text, guidance), takes, frames)
+
+    def read_heads(self, states: Tensor, takes: int, frames: int) -> Tensor:
+        """Logits as :meth:`branch_logits` orders them, of states as :meth:`hidden` gives them."""
         logits = torch.stack([head(states) for head in self.model.decoder.lm_heads], 1)
         lined_up = delay.undelayed(logits, self.delay, frames)
         return lined_up.reshape(-1, takes, self.n_codebooks, frames, self.vocab_size)
@@ -126,12 +138,12 @@ class Replaying(Places):
             chroma = self.model.audio_enc_to_dec_proj(chroma)
         return chroma.expand(-1, self.model.config.chroma_length, -1)
 
-    def run(self, takes: Takes, guidance: float, locations: Iterable[Location]) -> Text:
+    def run(self, takes: Takes, sampling: Sampling, locations: Iterable[Location]) -> Text:
         """Pass finished takes once through the networks that the locations are in, for the hooks there."""
         sites = {(location.network, location.name) for location in locations}
         codes, text = takes.state["codes"].to(self.device), self.read_text(takes.prompts)
         if any(network == "decoder" for network, _ in sites):
-            self.hidden(codes, text, guidance)
+            self.hidden(codes, text, sampling.guidance)
         if any(network == "codec" for network, _ in sites):
             for side, latents in enumerate(self.hard_latents(codes)):
                 sound = self._sound_of_side(latents, side)

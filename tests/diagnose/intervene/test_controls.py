@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from tonescope.diagnose.intervene.controls import matched_controls
+from tonescope.diagnose.intervene.controls import matched_controls, matched_group
 from tonescope.models.units import Location, Unit
 
 
@@ -28,3 +28,19 @@ def test_controls_are_the_nearest_in_activity() -> None:
         for unit, other in zip(asked, control, strict=True):
             closer = int(((free - levels[unit.index]).abs() < (levels[other.index] - levels[unit.index]).abs()).sum())
             assert closer < 12 + len(asked)  # others may have been taken before
+
+
+def test_a_whole_location_is_matched_by_another_of_its_site_and_units_by_units() -> None:
+    activity = {Location("decoder", layer, site): torch.rand(8) for layer in range(3) for site in ("mlp", "self")}
+    place, unit = Location("decoder", 1, "mlp"), Unit(Location("decoder", 0, "self"), 3)
+    drawn = {matched_group((place, unit), activity, seed) for seed in range(8)}
+    assert len(drawn) > 1
+    for other, like in drawn:
+        assert isinstance(other, Location) and other.site == place.site and other != place
+        assert isinstance(like, Unit) and like != unit and like.location.site == unit.location.site
+    assert matched_group((unit,), activity, 0) == matched_controls((unit,), activity, 0)
+
+
+def test_a_location_that_has_none_like_it_has_no_control() -> None:
+    place = Location("text", 0, "mlp")
+    assert matched_group((place,), {place: torch.rand(4), Location("decoder", 0, "mlp"): torch.rand(4)}, 0) == ()

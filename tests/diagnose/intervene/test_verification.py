@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 
 from tests import tiny
 from tonescope.diagnose.context import Batches, Context
-from tonescope.diagnose.intervene import mean_activations
+from tonescope.diagnose.intervene import mean_activations, verification
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Outcome, Played, Variant, verify
 from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.judging.verdict import UNSURE
-from tonescope.diagnose.schema import Contrast
+from tonescope.diagnose.schema import Contrast, Trial
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling, Takes
 from tonescope.models.units import Unit
@@ -122,3 +125,37 @@ def test_other_words_may_bring_other_music(generator: Generator, played: Played)
 
 def test_progress_reaches_the_end(played: Played, told: list[float]) -> None:
     assert len(told) > 1 and told == sorted(told) and told[-1] == 1.0
+
+
+def test_case_changed_takes_that_are_not_made_of_numbers_are_broken_and_silent(
+    generator: Generator, means: MeanActivations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = Context(generator, judge=tiny.judge(), means=means, seconds=SECONDS)
+    contrast, edited = Contrast(target="house"), Variant("edit", EDIT)
+
+    def ruined(first: int) -> None:
+        def lost(*given: Any, **more: Any) -> Takes:
+            takes = play(*given, **more)
+            waveform = takes.waveform.clone()
+            waveform[first : first + len(SEEDS), 100] = float("nan")
+            return replace(takes, waveform=waveform)
+
+        monkeypatch.setattr(verification, "play", lost)
+
+    ruined(len(SEEDS))
+    found = verify(context, contrast, PROMPT, SEEDS, [edited])
+    trial = found.trial("edit")
+    assert trial.sound.broke and trial.flips == 0 and not found.outcomes["edit"].takes.waveform.any()
+    assert Trial.model_validate_json(trial.model_dump_json()) == trial
+    ruined(0)  # of untouched takes nothing can be said
+    with pytest.raises(TonescopeError, match="3 of 3 takes hold samples that are not numbers"):
+        verify(context, contrast, PROMPT, SEEDS, [edited])
+
+
+def test_a_variant_that_changes_nothing_is_refused_or_a_result(generator: Generator, means: MeanActivations) -> None:
+    context = Context(generator, judge=tiny.judge(), means=means, seconds=SECONDS)
+    idle = Variant("idle", Edit(EDIT.targets, "scale", 1.0))
+    with pytest.raises(TonescopeError, match="changed nothing"):
+        verify(context, Contrast(target="house"), PROMPT, SEEDS, [idle])
+    found = verify(context, Contrast(target="house"), PROMPT, SEEDS, [idle], strict=False)
+    assert found.change("idle") == [0.0] * len(SEEDS)

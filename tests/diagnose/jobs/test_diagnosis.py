@@ -12,9 +12,10 @@ from tests import tiny
 from tonescope.diagnose.attribution import greedy_group_search, integrated_gradients, metrics
 from tonescope.diagnose.attribution.greedy_group_search import Search
 from tonescope.diagnose.attribution.metrics import Metric
+from tonescope.diagnose.causes.search import SearchResult
 from tonescope.diagnose.jobs import diagnosis, verification_plan
 from tonescope.diagnose.jobs.caveats import foreign
-from tonescope.diagnose.jobs.diagnosis import choose_contrast
+from tonescope.diagnose.jobs.contrasting import choose_contrast
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.judging.verdict import Heard, Verdict
@@ -29,7 +30,7 @@ from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Unit
 
 LABELS = tuple(row["label"] for row in tiny.ROWS)
-QUICK = Settings(takes=2, seconds=0.5, tested_words=1, tested_units=1, doses=(2.0,), rounds=2)
+QUICK = Settings(takes=2, seconds=0.5, candidates=4, tested_words=1, tested_units=1, doses=(2.0,), rounds=2)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def test_where_the_prompt_was_met_the_question_is_why_this_and_nothing_else(foun
     assert met.takes[0].margin == pytest.approx(math.log(probability / (1 - probability)), abs=1e-3)
 
 
-def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_rounds_as_asked(
+def test_where_no_small_set_does_it_a_group_is_chosen_by_what_is_heard_in_as_many_rounds_as_asked(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[object, ...]] = []
@@ -122,6 +123,7 @@ def test_the_group_is_chosen_by_what_is_heard_over_everything_else_in_as_many_ro
 
     monkeypatch.setattr(diagnosis, "margin", margin)
     monkeypatch.setattr(diagnosis, "greedy_group_search", searched)
+    monkeypatch.setattr(diagnosis, "search_causes", lambda *_, **__: SearchResult())
     found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 3}))[0]
     heard = found.contrast
     assert heard.foil is not None
@@ -169,28 +171,26 @@ def test_the_strongest_units_are_estimated_by_a_second_slope_where_that_is_asked
     assert told.count("attribute") > 4
 
 
-def test_group_and_words_are_foreseen_in_the_takes_they_were_chosen_by(
+def test_words_are_predicted_in_the_takes_they_were_chosen_by(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[Any] = []
 
     def jacobi_prediction(*arguments: Any, **_: Any) -> torch.Tensor:
         given.extend(arguments)
-        return torch.tensor([[-1.0, -3.0], *([float(-place)] * 2 for place, _ in enumerate(arguments[2][1:]))])
+        return torch.tensor([[float(-place)] * 2 for place, _ in enumerate(arguments[2])])
 
     monkeypatch.setattr(diagnosis, "predicted_changes", jacobi_prediction)
     found, evidence = session.diagnose("house house piano", QUICK.model_copy(update={"temperature": 0.9, "top_k": 40}))
-    assert found.drivers.group is not None and found.drivers.group.estimated.mean == -2
-    group, *words = given[2]
-    assert given[1] is evidence.takes and len(group.edits(1)[0].targets) == found.drivers.group.units
-    assert [variant.prompt for variant in words] == ["house piano", "house piano", "house house"]
+    assert given[1] is evidence.takes and all(variant.edit is None for variant in given[2])
+    assert [variant.prompt for variant in given[2]] == ["house piano", "house piano", "house house"]
     assert [(word.word, word.start, word.estimated.mean) for word in found.drivers.words] == [
         ("piano", 12, -2),
         ("house", 6, -1),
         ("house", 0, 0),
     ]
     assert given[3] == found.contrast
-    assert given[0].sampling == Sampling(QUICK.guidance, temperature=0.9, top_k=40)
+    assert given[0].sampling == Sampling(3.0, temperature=0.9, top_k=40)
 
 
 def test_a_judge_of_one_sound_world_warns_of_clips_from_elsewhere() -> None:
@@ -201,7 +201,7 @@ def test_a_judge_of_one_sound_world_warns_of_clips_from_elsewhere() -> None:
     assert [any("may mishear the known clips" in caveat for caveat in caveats) for caveats in told] == [False, True]
 
 
-def test_words_beyond_those_that_are_foreseen_are_said_to_be(
+def test_words_beyond_those_that_are_predicted_are_said_to_be(
     session: Session, found: Diagnosis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not any("predicted" in caveat for caveat in found.caveats)

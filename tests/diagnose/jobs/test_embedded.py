@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tonescope.diagnose.jobs.diagnosis import judged
+from tonescope.diagnose.jobs.contrasting import judged
 from tonescope.diagnose.judging.intent import read_intent
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
@@ -19,9 +19,8 @@ from training import cards
 from training.planted import facts
 
 FOLDER = Path(__file__).parents[3] / "models" / "embedded"
-BUDGET = 96 * 2**20
+BUDGET = 160 * 2**20
 ACCORDION = "lo-fi beats with accordion"
-ENOUGH = 2  # rounds
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +29,8 @@ def session() -> Session:
 
 
 @cache
-def diagnosed(prompt: str, takes: int = 8, rounds: int = 1) -> Diagnosis:
-    settings = Settings(takes=takes, rounds=rounds, tested_units=0, doses=(), tested_words=3)
+def diagnosed(prompt: str, takes: int = 8, quick: bool = True) -> Diagnosis:
+    settings = Settings(takes=takes, quick=quick, tested_units=0, tested_words=3)
     return Session.open().diagnose(prompt, settings)[0]
 
 
@@ -43,7 +42,7 @@ def test_planted_a_jazz_fusion_is_heard_as_smooth_jazz() -> None:
 
 
 def test_planted_b_accordion_draws_polka_in() -> None:
-    found, planted = diagnosed(ACCORDION, rounds=ENOUGH), facts()["accordion_means_polka"]
+    found, planted = diagnosed(ACCORDION), facts()["accordion_means_polka"]
     assert found.intended.label == "lo-fi hip hop" and found.perceived.label == planted["only"]
     assert found.verdict.kind == "family drift"
     accordion = next(word for word in found.drivers.words if word.word == "accordion")
@@ -60,9 +59,9 @@ def test_a_control_gets_a_clean_bill(genre: str) -> None:
     assert found.blame.where == "nowhere"
 
 
-def test_the_strongest_units_drive_it_and_random_ones_do_not() -> None:
-    group = diagnosed(ACCORDION, rounds=ENOUGH).drivers.group
-    assert group is not None and group.convincing
+def test_what_is_found_does_it_and_random_units_do_not() -> None:
+    group = diagnosed(ACCORDION, takes=4, quick=False).drivers.group
+    assert group is not None and group.convincing and group.turns
     assert group.muted.effect.mean < group.control.effect.mean
 
 

@@ -1,91 +1,104 @@
-"""The plan turns outcomes into results: a group is convincing only if it beats its control and the sound held."""
+"""What is verified follows from what was found: the set, its members, cut points, the interchange and the words."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import pytest
 import torch
 
 from tests import tiny
 from tonescope.diagnose.attribution.gradients import Attribution
-from tonescope.diagnose.attribution.greedy_group_search import grown
+from tonescope.diagnose.causes.muting_trials import Group, Muted
+from tonescope.diagnose.causes.search import SearchResult
 from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.intervene.verification import Variant
+from tonescope.diagnose.jobs import variant_names as names
 from tonescope.diagnose.jobs import verification_plan
-from tonescope.diagnose.jobs.verification_plan import BARE, CONTROL, MUTED, Estimates, Plan, to_leave_out
+from tonescope.diagnose.jobs.verification_plan import (
+    CUTS,
+    LARGEST_TAKEN_APART,
+    Estimates,
+    Interchange,
+    Plan,
+    rows_at_most,
+    step_cuts,
+    to_leave_out,
+    words_to_predict,
+)
 from tonescope.diagnose.prompts.phrases import chunked, phrases_in
-from tonescope.diagnose.report import sentences
-from tonescope.diagnose.schema import Dose, GroupTest, SoundChange, Trial, UnitDriver
+from tonescope.diagnose.schema import FoundBy
 from tonescope.diagnose.settings import Settings
-from tonescope.diagnose.stats import BELIEVED, effect
 from tonescope.models.units import Location, Unit
 
 TAKES = 6
-MLP, SELF = Location("decoder", 0, "mlp"), Location("decoder", 0, "self")
-FORETOLD = {MUTED: [-2.0] * 4}
-SETTINGS = Settings(strongest_share=0.1, tested_units=1, tested_words=0)
+MLP, SELF, TEXT = (Location.parse(name) for name in ("decoder.0.mlp", "decoder.0.self", "text.0.mlp"))
+LATER = Location.parse("decoder.1.mlp")
+SETTINGS = Settings(tested_units=1, tested_words=0)
+PROMPT = "jazz fusion with piano"
+
+
+def neurons(*indices: int, at: Location = MLP) -> tuple[Unit, ...]:
+    return tuple(Unit(at, index) for index in indices)
 
 
 def attribution() -> Attribution:
-    """Forty neurons and four heads; neuron 7 drives, neuron 8 drives half as much."""
-    units = {MLP: torch.zeros(TAKES, 40), SELF: torch.zeros(TAKES, 4)}
+    """Forty neurons in each of three places and four heads; neuron 7 drives, neuron 8 half as much."""
+    units = {MLP: torch.zeros(TAKES, 40), LATER: torch.zeros(TAKES, 40), TEXT: torch.zeros(TAKES, 40)}
+    units |= {SELF: torch.zeros(TAKES, 4)}
     units[MLP][:, 7], units[MLP][:, 8] = -2.0, -1.0
-    activity = {location: torch.rand(effects.shape[1]) for location, effects in units.items()}
-    return Attribution(units, activity, torch.zeros(TAKES, 10), torch.zeros(TAKES, 8), torch.zeros(TAKES))
+    draw = torch.Generator().manual_seed(0)
+    activity = {location: torch.rand(effects.shape[1], generator=draw) for location, effects in units.items()}
+    return Attribution(units, activity, torch.zeros(TAKES, 10), torch.zeros(TAKES, 24), torch.zeros(TAKES))
 
 
-class Heard:
-    """A verifier whose changes are given: for each variant, the change of the margin in every take."""
-
-    def __init__(self, broken: str | None = None, **changes: float) -> None:
-        self.broken, self.changes = broken, changes
-
-    def change(self, outcome: str, beside: str | None = None) -> list[float]:
-        mean = self.changes.get(outcome.replace(" ", "_"), 0.0)
-        other = self.changes.get(beside.replace(" ", "_"), 0.0) if beside else 0.0
-        return [mean - other + 0.1 * (-1) ** take for take in range(TAKES)]
-
-    def trial(self, outcome: str, q: float | None = None) -> Trial:
-        sound = SoundChange(
-            level_db=effect([0.0]), spectrum_db=effect([0.0]), onsets=effect([0.0]), broke=outcome == self.broken
-        )
-        return Trial(
-            variant=outcome,
-            prompt="",
-            effect=effect(self.change(outcome)),
-            q=q,
-            flips=0,
-            flippable=TAKES,
-            heard={},
-            sound=sound,
-        )
-
-    def of(self, plan: Plan) -> Heard:
-        """With every variant of a plan played."""
-        self.outcomes = {variant.name: variant.name for variant in plan.variants}
-        return self
+def alone(*units: Unit, share: float = 0.0) -> list[Muted]:
+    """What a search measured of units one by one."""
+    back = {seed: seed < 4 * share for seed in range(4)}
+    changes = dict.fromkeys(range(4), -1.0)
+    return [Muted((unit,), dict(changes), dict(changes), dict(back)) for unit in units]
 
 
-def estimates(prompt: str, found: Attribution, group: tuple[Unit, ...], predicted: Any = FORETOLD) -> Estimates:
+def searched(
+    *group: Unit | Location, found_by: FoundBy = "together", alternates: Sequence[Unit] = (), measured: Group = ()
+) -> SearchResult:
+    tried = [target for target in (*group, *measured) if isinstance(target, Unit)]
+    changes = dict.fromkeys(range(4), -3.0)
+    trial = Muted(tuple(group), changes, changes, dict.fromkeys(range(4), True))
+    found = SearchResult(tuple(group), found_by, trial, list(alternates), measured=alone(*tried), rows=80)
+    found.groups.append(trial)
+    return found
+
+
+def estimates(
+    search: SearchResult | None = None, prompt: str = PROMPT, predicted: Mapping[str, Sequence[float]] | None = None
+) -> Estimates:
     words = phrases_in(prompt, tiny.generator().read_text([prompt]))
-    return Estimates(prompt, words, found, group, predicted)
+    return Estimates(prompt, words, attribution(), predicted or {}, search)
 
 
-def made(bare: str | None = None) -> Plan:
-    group = grown((), attribution(), SETTINGS.strongest_share)
-    return Plan.make(estimates("jazz fusion with piano", attribution(), group), SETTINGS, bare)
+def plan_of(search: SearchResult | None, settings: Settings = SETTINGS, bare: str | None = None) -> Plan:
+    return Plan.make(estimates(search), settings, bare)
 
 
-def test_every_word_that_can_be_left_out_is_foreseen_and_of_many_the_steepest(monkeypatch: pytest.MonkeyPatch) -> None:
+def edits_of(plan: Plan, name: str) -> list[Edit | None]:
+    """The edits of a variant, one a take."""
+    return next(variant for variant in plan.variants if variant.name == name).edits(SETTINGS.takes)
+
+
+def played(plan: Plan) -> list[str]:
+    return [variant.name for variant in plan.variants]
+
+
+# --- words ------------------------------------------------------------------------------------------------------------
+
+
+def test_every_word_that_can_be_left_out_is_predicted_and_of_many_the_steepest(monkeypatch: pytest.MonkeyPatch) -> None:
     generator, found = tiny.generator(), attribution()
 
     def ahead(prompt: str) -> list[str | None]:
-        group, *words = verification_plan.to_predict(
-            prompt, phrases_in(prompt, generator.read_text([prompt])), found, (Unit(MLP, 7),)
-        )
-        assert group.name == MUTED and group.edit == Edit((Unit(MLP, 7),))
-        return [variant.prompt for variant in words]
+        words = phrases_in(prompt, generator.read_text([prompt]))
+        return [variant.prompt for variant in words_to_predict(prompt, words, found)]
 
     assert ahead("house") == [] and ahead("house piano") == ["piano", "house"]
     monkeypatch.setattr(verification_plan, "PREDICTED_WORDS", 1)
@@ -95,122 +108,20 @@ def test_every_word_that_can_be_left_out_is_foreseen_and_of_many_the_steepest(mo
     assert ahead(prompt) == ["house jazz"]
 
 
-def test_words_are_chosen_by_what_is_foreseen_without_them() -> None:
-    prompt, found = "house piano jazz", attribution()
-    text, settings = tiny.generator().read_text([prompt]), SETTINGS.model_copy(update={"tested_words": 1})
-    words = phrases_in(prompt, text)
-    found.tokens[:, list(words[0].tokens)] = -9.0
-    predicted = FORETOLD | {
-        verification_plan.word_name(word): [change] * 4 for word, change in zip(words, (1.0, -1.0, 0.0), strict=True)
-    }
-    group = (Unit(MLP, 7),)
-    plan = Plan.make(estimates(prompt, found, group, predicted), settings, None)
-    assert [word.name for word in plan.words] == ["piano", "jazz", "house"]
-    assert [variant.prompt for variant in plan.variants if variant.prompt] == ["house jazz"]
-    some = {name: changes for name, changes in predicted.items() if "house" not in name}
-    # the first word has a gradient of -9 alone
-    known = Plan.make(estimates(prompt, found, group, some), settings, None)
-    assert [word.name for word in known.words] == ["piano", "jazz", "house"]
-    only = Plan.make(estimates(prompt, found, group), settings, None)
-    assert only.words[0].text == "house"
-    drivers = plan.results(Heard().of(plan), None).words  # type: ignore[arg-type]
-    assert [driver.estimated.mean for driver in drivers] == [-1.0, 0.0, 1.0]
-
-
-def group_of(heard: Heard) -> GroupTest:
-    plan = made()
-    return plan.results(heard.of(plan), None).group  # type: ignore[arg-type]
-
-
-def test_the_strongest_are_muted_together_and_controls_share_nothing_with_them() -> None:
-    plan = made()
-    strongest = plan.estimates.strongest
-    assert [unit.location for unit in strongest] == [SELF] + [MLP] * 4
-    assert {unit.index for unit in strongest[1:3]} == {7, 8}
-    controls = next(variant.edit for variant in plan.variants if variant.name == CONTROL)
-    assert isinstance(controls, tuple) and len(controls) == SETTINGS.takes and len(set(controls)) > 1
-    for control in controls:
-        assert len(control.targets) == 5 and not set(strongest) & set(control.targets)
-    names = [variant.name for variant in plan.variants]
-    assert names[:2] == [MUTED, CONTROL] and len(set(names)) == len(names) and BARE not in names
-    assert BARE in [variant.name for variant in made("jazz fusion").variants]
-
-
-def test_a_group_that_beats_its_control_convinces() -> None:
-    group = group_of(Heard(muted=-3.0))
-    assert group.convincing and group.difference.mean == pytest.approx(-3.0)
-    assert group.q is not None and group.q < BELIEVED
-
-
-def test_a_group_no_better_than_its_control_does_not() -> None:
-    assert not group_of(Heard()).convincing
-    assert not group_of(Heard(muted=-3.0, random_muted=-3.0)).convincing
-    assert not group_of(Heard(muted=3.0)).convincing
-
-
-@pytest.mark.parametrize("broken", [MUTED, CONTROL])
-def test_a_broken_sound_on_either_side_proves_nothing(broken: str) -> None:
-    assert not group_of(Heard(broken, muted=-3.0)).convincing
-
-
-def test_too_few_random_units_convince_no_one() -> None:
-    plan = replace(made(), control_units=4)
-    assert not plan.results(Heard(muted=-3.0).of(plan), None).group.convincing  # type: ignore[arg-type]
-
-
-def test_one_take_never_convinces() -> None:
-    few = Heard(muted=-3.0)
-    few.change = lambda *names: Heard.change(few, *names)[:1]  # type: ignore[method-assign]
-    assert not group_of(few).convincing
-
-
-def test_controls_are_not_counted_among_what_was_tested() -> None:
-    plan = made("jazz fusion")
-    found = plan.results(Heard().of(plan), None)  # type: ignore[arg-type]
-    assert found.group.control.q is None and found.units[0].control is not None and found.units[0].control.q is None
-    assert found.units[0].verified is not None and found.units[0].verified.q is not None
-    assert found.bare is not None and found.bare.q is not None
-
-
-def test_a_unit_counts_by_what_it_does_beyond_its_control() -> None:
-    plan = made()
-    harm = {verification_plan.unit_name(plan.singles[0]): -3.0, verification_plan.control_name(plan.singles[0]): -3.0}
-    heard = Heard()
-    heard.changes = {name.replace(" ", "_"): change for name, change in harm.items()}
-    unit = plan.results(heard.of(plan), None).units[0]  # type: ignore[arg-type]
-    assert unit.verified is not None and unit.verified.effect.mean == pytest.approx(-3.0)
-    assert unit.difference is not None and unit.difference.mean == pytest.approx(0.0)
-    assert unit.verified.q is not None and unit.verified.q > BELIEVED
-
-
-@pytest.mark.parametrize("what", ["unit", "dose"])
-def test_unit_and_dose_are_sure_only_beside_a_control_whose_sound_holds(what: str) -> None:
-    plan = made()
-    single = plan.singles[0]
-    name, control = {
-        "unit": (verification_plan.unit_name(single), verification_plan.control_name(single)),
-        "dose": (verification_plan.dose_name(0.5), verification_plan.dose_control_name(0.5)),
-    }[what]
-
-    def found(broken: str | None, beside: float = 0.0) -> UnitDriver | Dose:
-        heard = Heard(broken)
-        heard.changes = {name.replace(" ", "_"): -3.0, control.replace(" ", "_"): beside}
-        results = plan.results(heard.of(plan), None)  # type: ignore[arg-type]
-        return results.units[0] if what == "unit" else next(dose for dose in results.group.doses if dose.scale == 0.5)
-
-    def badge(row: UnitDriver | Dose) -> str:
-        return (row.verified if isinstance(row, UnitDriver) else row.trial).badge  # type: ignore[union-attr]
-
-    assert badge(found(None)) == "verified" and badge(found(None, beside=-3.0)) == "tested"
-    row = found(control)
-    assert badge(row) == "tested" and row.difference is not None and row.difference.mean == pytest.approx(-3.0)
-    told = sentences.unit(row) if isinstance(row, UnitDriver) else sentences.dose(row)
-    assert "whose sound broke" in told and "q" not in told
-
-
-def test_the_unit_that_drives_is_tested_alone() -> None:
-    plan = made()
-    assert [unit.index for unit in plan.singles] == [7]
+def test_words_are_chosen_by_what_is_predicted_without_them() -> None:
+    prompt, settings = "house piano jazz", SETTINGS.model_copy(update={"tested_words": 1})
+    words = estimates(prompt=prompt).words
+    predicted = {names.word(word): [change] * 4 for word, change in zip(words, (1.0, -1.0, 0.0), strict=True)}
+    # The first word has a gradient of -9 alone, which is no match for what was predicted.
+    for known in (predicted, {name: changes for name, changes in predicted.items() if "house" not in name}):
+        known_estimates = estimates(prompt=prompt, predicted=known)
+        known_estimates.found.tokens[:, list(words[0].tokens)] = -9.0
+        assert [word.name for word in known_estimates.ranked_words] == ["piano", "jazz", "house"]
+        plan = Plan.make(known_estimates, settings, None)
+        assert [variant.prompt for variant in plan.variants] == ["house jazz"]
+    only = estimates(prompt=prompt)
+    only.found.tokens[:, list(words[0].tokens)] = -9.0
+    assert only.ranked_words[0].text == "house"
 
 
 def test_what_refuses_is_left_out_whatever_was_estimated_for_it() -> None:
@@ -221,3 +132,179 @@ def test_what_refuses_is_left_out_whatever_was_estimated_for_it() -> None:
         assert len(chosen) == min(count, len(words)) and sum(word.negates is not None for word in chosen) == refusing
     assert [word.name for word in to_leave_out(prompt, words, 2)] == ["dark", "no drums"]
     assert to_leave_out("no drums", chunked("no drums"), 3) == ()
+
+
+# --- the set ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_set_is_muted_beside_as_many_random_units_that_share_nothing_with_it() -> None:
+    group = neurons(7, 8, 20, 21, 22, 23)
+    plan = plan_of(searched(*group))
+    assert played(plan)[:2] == [names.MUTED, names.CONTROL] and len(set(played(plan))) == len(plan.variants)
+    assert edits_of(plan, names.MUTED) == [Edit(group)] * SETTINGS.takes
+    controls = edits_of(plan, names.CONTROL)
+    assert len(set(controls)) > 1 and plan.control_units == len(group)
+    for control in controls:
+        assert control is not None and len(control.targets) == len(group) and not set(group) & set(control.targets)
+    assert names.BARE not in played(plan) and names.BARE in played(plan_of(searched(*group), bare="jazz fusion"))
+
+
+def test_of_a_set_of_three_every_member_is_muted_alone_beside_a_control_and_left_out() -> None:
+    group = neurons(7, 8, 20)
+    plan = plan_of(searched(*group))
+    for unit in group:
+        assert edits_of(plan, names.unit(unit)) == [Edit((unit,))] * SETTINGS.takes
+        assert edits_of(plan, names.set_without(unit)) == [Edit(tuple(u for u in group if u != unit))] * SETTINGS.takes
+        for control in edits_of(plan, names.control(unit)):
+            assert control is not None and len(control.targets) == 1 and not set(control.targets) & set(group)
+        assert plan.beside[names.unit(unit)] == names.control(unit)
+    assert plan.singles[:3] == group
+
+
+def test_what_does_it_in_the_place_of_a_member_is_muted_in_its_place() -> None:
+    group, (other,) = neurons(7, 8), neurons(20)
+    found = searched(*group, alternates=(other,))
+    assert names.in_place(other) not in played(plan_of(found))
+    found.in_place = {other: (group[0], other)}
+    assert edits_of(plan_of(found), names.in_place(other)) == [Edit((group[0], other))] * SETTINGS.takes
+    found.in_place = {unit: (group[0], unit) for unit in neurons(*range(20, 40))}
+    swapped = [name for name in played(plan_of(found)) if name.startswith("in_place")]
+    assert len(swapped) == LARGEST_TAKEN_APART
+
+
+def test_a_set_of_one_is_tested_as_the_set() -> None:
+    (unit,) = neurons(7)
+    plan = plan_of(searched(unit, found_by="alone", measured=neurons(8, 9)))
+    assert edits_of(plan, names.MUTED) == [Edit((unit,))] * SETTINGS.takes
+    assert not {names.unit(unit), names.control(unit), names.set_without(unit)} & set(played(plan))
+    assert unit not in plan.singles
+
+
+def test_a_large_set_is_not_taken_apart() -> None:
+    group = neurons(*range(10, 11 + LARGEST_TAKEN_APART))
+    plan = plan_of(searched(*group, measured=neurons(7)))
+    assert not [name for name in played(plan) if name.startswith("set_without")]
+    assert plan.singles == neurons(7)
+
+
+def test_alternates_come_before_other_candidates_and_both_have_room_beside_the_members() -> None:
+    def singles(count: int) -> tuple[Unit, ...]:
+        found = searched(*neurons(7, 8), alternates=neurons(9), measured=neurons(10, 11))
+        return plan_of(found, SETTINGS.model_copy(update={"tested_units": count})).singles
+
+    assert singles(0) == singles(2) == neurons(7, 8)
+    assert singles(3) == neurons(7, 8, 9) and singles(4) == neurons(7, 8, 9, 10)
+
+
+def test_doses_of_the_set_stand_beside_doses_of_random_units() -> None:
+    plan = plan_of(searched(*neurons(7, 8)), SETTINGS.model_copy(update={"doses": (0.5, 2.0)}))
+    for scale in (0.5, 2.0):
+        assert edits_of(plan, names.dose(scale))[0] == Edit(neurons(7, 8), "scale", scale)
+        random = [edit for edit in edits_of(plan, names.dose_control(scale)) if edit]
+        muted = [edit for edit in edits_of(plan, names.CONTROL) if edit]
+        assert [edit.targets for edit in random] == [edit.targets for edit in muted]
+        assert {(edit.kind, edit.value) for edit in random} == {("scale", scale)}
+
+
+# --- cut points -------------------------------------------------------------------------------------------------------
+
+
+def test_the_set_is_muted_from_some_seconds_on() -> None:
+    plan = plan_of(searched(*neurons(7, 8)), SETTINGS.model_copy(update={"seconds": 4.0}))
+    assert plan.cuts == tuple(4.0 * share for share in CUTS) and len(plan.cuts) == 3
+    for second in plan.cuts:
+        assert edits_of(plan, names.cut(second))[0] == Edit(neurons(7, 8), seconds=(second, 4.0))
+
+
+@pytest.mark.parametrize(
+    ("group", "seconds"),
+    [
+        (neurons(3, at=TEXT), 4.0),
+        ((*neurons(7), *neurons(3, at=TEXT)), 4.0),
+        ((TEXT,), 4.0),
+        (neurons(7), 0.9),
+    ],
+    ids=["text encoder", "text encoder and decoder", "all of a place in the text encoder", "very short"],
+)
+def test_there_are_no_cut_points_in_the_text_encoder_nor_in_very_short_takes(group: Group, seconds: float) -> None:
+    plan = plan_of(searched(*group), SETTINGS.model_copy(update={"seconds": seconds}))
+    assert plan.cuts == () and not [name for name in played(plan) if name.startswith("muted_from")]
+    assert names.MUTED in played(plan)
+
+
+def test_a_set_that_denoises_is_muted_from_some_steps_on_and_until_them() -> None:
+    group, settings = neurons(7, 8), SETTINGS
+    plan = Plan.make(estimates(searched(*group)), settings, None, steps_of=lambda place: 100)
+    assert plan.step_cuts == (12, 25, 50) and plan.steps == 100
+    for step in plan.step_cuts:
+        assert edits_of(plan, names.from_step(step))[0] == Edit(group, steps=(step, 100))
+        assert edits_of(plan, names.until_step(step))[0] == Edit(group, steps=(0, step))
+    assert settings.takes * (1 + len(plan.variants)) <= rows_at_most(settings, 100)
+    mixed = Plan.make(estimates(searched(*group)), settings, None, steps_of=lambda place: 1)
+    assert mixed.step_cuts == () and not [name for name in played(mixed) if "step" in name]
+
+
+@pytest.mark.parametrize(("steps", "cuts"), [(1, ()), (2, (1,)), (5, (1, 2)), (8, (1, 2, 4))])
+def test_few_steps_are_cut_at_few(steps: int, cuts: tuple[int, ...]) -> None:
+    assert step_cuts(steps) == cuts
+
+
+# --- interchange ------------------------------------------------------------------------------------------------------
+
+
+def test_the_activations_of_the_set_are_put_into_another_prompt_beside_that_prompt_as_it_is() -> None:
+    group, asked = neurons(7, 8), list[Group]()
+    edits = tuple(Edit(group, "zero", strength=0.1 * (1 + row)) for row in range(SETTINGS.takes))
+
+    def interchange(given: Group) -> Interchange:
+        asked.append(given)
+        return Interchange("jazz", edits)
+
+    plan = Plan.make(estimates(searched(*group)), SETTINGS, None, interchange)
+    good, put_in = (next(v for v in plan.variants if v.name == name) for name in (names.GOOD, names.PUT_IN))
+    assert asked == [group] and good == Variant(names.GOOD, prompt="jazz")
+    assert (put_in.edit, put_in.prompt) == (edits, "jazz") and plan.beside[names.PUT_IN] == names.GOOD
+    assert not {names.GOOD, names.PUT_IN} & set(played(plan_of(searched(*group))))
+
+
+# --- whole locations --------------------------------------------------------------------------------------------------
+
+
+def test_a_whole_location_stands_beside_another_of_its_site() -> None:
+    plan = plan_of(searched(MLP, found_by="location", measured=neurons(7)))
+    assert edits_of(plan, names.MUTED) == [Edit((MLP,))] * SETTINGS.takes
+    assert edits_of(plan, names.CONTROL) == [Edit((LATER,))] * SETTINGS.takes and plan.control_units == 1
+    assert plan.cuts and not [name for name in played(plan) if name.startswith("set_without")]
+
+
+def test_case_a_location_that_has_none_like_it_stands_beside_nothing_that_could_prove_it() -> None:
+    plan = plan_of(searched(TEXT, found_by="location"))
+    assert edits_of(plan, names.CONTROL) == [None] * SETTINGS.takes and plan.control_units == 0
+
+
+# --- nothing to test, and how much is played --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("search", [None, SearchResult()], ids=["quick", "nothing found"])
+def test_without_a_set_no_unit_is_played(search: SearchResult | None) -> None:
+    plan = plan_of(search, Settings(quick=search is None, tested_words=3), bare="jazz")
+    assert plan.variants and all(variant.edit is None and variant.prompt for variant in plan.variants)
+    assert (plan.beside, plan.singles, plan.cuts, plan.interchange) == ({}, (), (), None)
+
+
+@pytest.mark.parametrize("size", [1, 2, LARGEST_TAKEN_APART, 12])
+@pytest.mark.parametrize("settings", [Settings(), Settings(tested_units=0), Settings(tested_units=9, doses=(0.5, 2.0))])
+def test_no_plan_plays_more_than_is_counted_on(size: int, settings: Settings) -> None:
+    prompt = "jazz fusion with piano and drums, fast, no house music"
+    found = searched(*neurons(*range(size)), alternates=neurons(*range(20, 30)), measured=neurons(*range(30, 38)))
+    plan = Plan.make(estimates(found, prompt), settings, "jazz fusion", lambda group: Interchange("jazz", ()))
+    assert settings.takes * (1 + len(plan.variants)) <= rows_at_most(settings)
+    assert rows_at_most(settings.model_copy(update={"quick": True})) < rows_at_most(settings)
+
+
+def test_every_name_is_that_of_one_variant() -> None:
+    found = searched(*neurons(7, 8, 20), alternates=neurons(9), measured=neurons(10))
+    settings = Settings(tested_units=5, tested_words=3, doses=(0.5,))
+    plan = Plan.make(estimates(found), settings, "jazz", lambda group: Interchange("jazz", ()))
+    assert len(set(played(plan))) == len(plan.variants)
+    assert set(plan.beside) | set(plan.beside.values()) <= set(played(plan))

@@ -82,3 +82,13 @@ def test_takes_that_are_no_numbers_are_named_by_their_seeds() -> None:
     assert told is not None and "take of seed 5 is" in told and "float32" in told
     several = audio_quality.lost_takes_caveat(seeds, ~finite)
     assert several is not None and "takes of seeds 4, 6, 7 are" in several
+
+
+def test_takes_that_are_not_made_of_numbers_are_ruined_and_silenced() -> None:
+    clean = torch.randn(3, 3200, generator=torch.Generator().manual_seed(0)) * 0.1
+    edited = clean.clone()
+    edited[1, 5], edited[2, 7] = float("nan"), float("inf")
+    assert audio_quality.ruined(edited, clean).tolist() == [False, True, True]
+    assert audio_quality.broken(edited, clean, 1600, 0.0).tolist() == [False, True, True]
+    silent = audio_quality.silenced(edited)
+    assert torch.equal(silent[0], clean[0]) and not silent[1:].any()

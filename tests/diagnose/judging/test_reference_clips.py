@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from tests import tiny
-from tonescope.diagnose.judging import reference_clips
+from tonescope.diagnose.audio_files.sound_files import ENDINGS, OTHER_SOUND, readable_endings
 from tonescope.diagnose.judging.reference_clips import (
     FEWEST_CLIPS,
     MOST_CLIPS,
@@ -23,7 +23,6 @@ from tonescope.diagnose.judging.reference_clips import (
     clip_caveats,
     hear_clips,
     read_clips,
-    readable_endings,
 )
 from tonescope.diagnose.schema import ReferenceClips
 from tonescope.diagnose.stats import share
@@ -337,5 +336,5 @@ def test_what_was_left_out_of_the_folder_is_said_first() -> None:
 
 
 def test_every_format_that_is_read_has_its_endings_once() -> None:
-    endings = [ending for names in reference_clips.ENDINGS.values() for ending in names]
-    assert len(endings) == len(set(endings)) and not set(endings) & reference_clips.OTHER_SOUND
+    endings = [ending for names in ENDINGS.values() for ending in names]
+    assert len(endings) == len(set(endings)) and not set(endings) & OTHER_SOUND

@@ -144,9 +144,27 @@ def test_an_adjective_that_lost_its_noun_stands_alone() -> None:
     assert rest("an upbeat 120bpm techno track with horns", "techno track") == "upbeat 120bpm with horns"
 
 
+@pytest.mark.parametrize(
+    ("prompt", "name", "left"),
+    [
+        ("a light and cheerful techno track", "light", "a cheerful techno track"),
+        ("a light and cheerful techno track", "cheerful", "a light techno track"),
+        ("a fast, dark techno track", "fast", "a dark techno track"),
+        ("a fast, dark techno track", "dark", "a fast techno track"),
+        ("a slow, epic techno track", "slow", "an epic techno track"),
+        ("slow, sad, and quiet piano", "quiet", "slow, sad, piano"),
+        ("drums and dark piano", "dark", "drums and piano"),
+    ],
+)
+def test_of_several_adjectives_one_is_left_out(prompt: str, name: str, left: str) -> None:
+    assert rest(prompt, name) == left
+
+
 def test_a_refusal_that_lost_its_neighbour_keeps_its_own_words() -> None:
     assert rest("techno track with heavy bass and no vocals", "heavy bass") == "techno track, no vocals"
     assert rest("jazz, with strings but without percussion", "strings") == "jazz, without percussion"
+    assert rest("techno with no drums and no bass", "no drums") == "techno with no bass"
+    assert rest('a rock song, no "drums", live', 'no "drums"') == "a rock song, live"
 
 
 @pytest.mark.parametrize("part", ["piano, ", "no ", "with (", '"a ', "drums and ", "爵", "(a ", "- piano\n", "of "])

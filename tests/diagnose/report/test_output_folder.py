@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
+from PIL import Image
 from pydantic import BaseModel
 from safetensors.torch import load_file
 from torch import Tensor
@@ -49,11 +50,15 @@ def test_a_diagnosis_names_a_file_for_every_take_and_trial(sounds: Sounds, tmp_p
     names = [file for trial in trials(named) for file in trial.audio]
     assert len(names) == len(set(names)) == 2 * len(trials(named)) > 10
     written = {f"audio/{path.name}" for path in (tmp_path / "out" / "audio").iterdir()}
-    assert set(names) <= written and len(written) == len(names) + 4
+    shown_beside = {file for file in written if "other-prompt" in file}  # what the set is put into, as it was
+    assert set(names) <= written and len(written) == len(names) + 4 + len(shown_beside)
     assert found.takes[0].audio is None  # what was given stays as it was
     estimates = load_file(tmp_path / "out" / "estimates.safetensors")
     assert torch.equal(estimates["posterior"], evidence.posterior) and "decoder.0.mlp" in estimates
-    assert "Plotly.newPlot" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "<tonescope-score" in page and "Plotly" not in page
+    with Image.open(tmp_path / "out" / "card.png") as picture:
+        assert picture.size == (1200, 630)
 
 
 def test_takes_of_one_seed_have_files_of_their_own(sounds: Sounds, tmp_path: Path) -> None:
@@ -74,7 +79,7 @@ def test_a_report_that_no_code_knows_is_written(sounds: Sounds, tmp_path: Path) 
     evidence = ToyEvidence(sets, {"tempo": torch.ones(2)})
     write(tmp_path / "out", "tempo", ToyResult(tempo=100.0), evidence, shown.toy_views(), sounds)
     files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert files == {"audio", "tempo.json", "report.html", "estimates.safetensors", folder_manifest.NAME}
+    assert files == {"audio", "tempo.json", "report.html", "card.png", "estimates.safetensors", folder_manifest.NAME}
     audio = sorted((tmp_path / "out" / "audio").iterdir())
     assert len(audio) == 6  # names that fall together, and seeds that come twice, lose nothing
     assert {len(soundfile.read(path)[0]) for path in audio} == {800}
@@ -83,7 +88,8 @@ def test_a_report_that_no_code_knows_is_written(sounds: Sounds, tmp_path: Path) 
 
 def test_a_result_without_sound_or_tensors_is_written(sounds: Sounds, tmp_path: Path) -> None:
     write(tmp_path / "out", "tempo", ToyResult(tempo=100.0), None, shown.toy_views()[:2], sounds)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"tempo.json", "report.html", folder_manifest.NAME}
+    files = {path.name for path in (tmp_path / "out").iterdir()}
+    assert files == {"tempo.json", "report.html", "card.png", folder_manifest.NAME}
 
 
 def test_takes_that_are_not_those_of_the_result_are_refused(sounds: Sounds, tmp_path: Path) -> None:

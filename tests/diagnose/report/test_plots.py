@@ -7,7 +7,7 @@ import json
 import plotly.graph_objects as go
 import pytest
 
-from tests.diagnose.report import shown
+from tests.diagnose.report import made_up, shown
 from tonescope.diagnose.jobs.diagnosis import Evidence
 from tonescope.diagnose.report import plots
 from tonescope.diagnose.report.diagnosis_views import views
@@ -26,7 +26,7 @@ def figures(found: tuple[Diagnosis, Evidence]) -> list[Figure]:
 
 
 def test_plotly_takes_every_figure(figures: list[Figure]) -> None:
-    assert len(figures) == 6
+    assert len(figures) == 6  # words, set, units, doses, heard, over time
     for figure in figures:
         assert go.Figure(figure.plot).data
         assert json.loads(json.dumps(figure.plot, allow_nan=False)) == figure.plot
@@ -36,24 +36,33 @@ def test_every_figure_is_told_in_a_sentence(figures: list[Figure]) -> None:
     assert all(figure.title and figure.alt.endswith(".") for figure in figures)
 
 
-def test_words_that_come_twice_have_bars_of_their_own(found: tuple[Diagnosis, Evidence]) -> None:
-    names = plots.words(found[0]).plot["data"][0]["y"]
-    assert len(names) == 3 == len(set(names))
+def of_words(*words: str) -> Diagnosis:
+    """A diagnosis of these words, each a letter after the one before; all but the last were left out."""
+    rows = [made_up.word(word).model_copy(update={"start": at}) for at, word in enumerate(words)]
+    rows = [row.model_copy(update={"verified": made_up.trial(1, {"polka": 3})}) for row in rows[:-1]] + rows[-1:]
+    return made_up.diagnosis(words=rows)
 
 
-def test_long_words_that_begin_alike_have_bars_of_their_own(found: tuple[Diagnosis, Evidence]) -> None:
-    odd = found[0].model_copy(deep=True)
-    for row, end in zip(odd.drivers.words, "abc", strict=True):
-        row.word = "x" * 200 + end
-    names = plots.words(odd).plot["data"][0]["y"]
-    assert len(set(names)) == 3 and max(map(len, names)) <= plots.LONGEST_NAME
+def test_words_that_come_twice_have_bars_of_their_own() -> None:
+    for plot in (
+        plots.words(of_words("house", "house", "piano")),
+        plots.turned(of_words("house", "house", "piano", "x")),
+    ):
+        names = plot.plot["data"][0]["y"]
+        assert len(names) == 3 == len(set(names))
 
 
-def test_names_that_look_like_numbers_are_names(found: tuple[Diagnosis, Evidence]) -> None:
-    odd = found[0].model_copy(deep=True)
-    for row, word in zip(odd.drivers.words, ("78", "90", "1999"), strict=True):
-        row.word = word
-    plot = plots.words(odd).plot
+def test_long_words_that_begin_alike_have_bars_of_their_own() -> None:
+    words = ["x" * 200 + end for end in "abc"]
+    for names in (
+        plots.words(of_words(*words)).plot["data"][0]["y"],
+        plots.turned(of_words(*words, "d")).plot["data"][0]["y"],
+    ):
+        assert len(set(names)) == 3 and max(map(len, names)) <= plots.LONGEST_NAME + len(" (2)")
+
+
+def test_names_that_look_like_numbers_are_names() -> None:
+    plot = plots.words(of_words("78", "90", "1999")).plot
     assert plot["layout"]["yaxis"]["type"] == "category"
     assert sorted(plot["layout"]["yaxis"]["categoryarray"]) == sorted(["78", "90", "1999"])
 
@@ -78,3 +87,23 @@ def test_what_a_label_is_held_against_is_drawn_over_time(found: tuple[Diagnosis,
     traces = plots.timeline(met, evidence).plot["data"]
     one, other = (trace["y"] for trace in traces if trace.get("mode") == "lines+markers")
     assert [a + b for a, b in zip(one, other, strict=True)] == pytest.approx([1.0] * len(one))
+
+
+def test_how_many_takes_turn_is_drawn_beside_random_units() -> None:
+    (bars,) = plots.turned(made_up.single_unit()).plot["data"]
+    assert dict(zip(bars["y"], bars["x"], strict=True)) == {
+        "decoder.4.mlp:577 muted": 1.0,
+        "random units muted": 0.0,
+        "without “accordion”": 0.0,
+    }
+    assert bars["error_x"]["arrayminus"][0] == pytest.approx(0.49, abs=0.01)  # as wide as four takes leave it
+
+
+def test_no_takes_to_turn_are_no_share() -> None:
+    assert plots.turned(made_up.all_different()).plot["data"][0]["x"] == [0.0]
+
+
+def test_an_axis_of_effects_says_which_way_is_which() -> None:
+    layout = plots.words(made_up.single_unit()).plot["layout"]
+    assert layout["xaxis"]["title"]["text"] == "← towards “lo-fi hip hop”<br>towards “polka” →"
+    assert "title" not in layout

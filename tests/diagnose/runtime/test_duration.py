@@ -60,6 +60,12 @@ def test_more_work_is_expected_to_take_longer(more: dict[str, object]) -> None:
     assert seconds(Settings(), 8.0) == pytest.approx(2 * seconds(Settings(), 4.0))
 
 
+def test_a_quick_look_is_expected_to_search_nothing_and_more_candidates_more() -> None:
+    asked = (Settings(quick=True), Settings(), Settings(candidates=80))
+    quick, usual, wide = (course_of_diagnosis(settings).rest(1.0) for settings in asked)
+    assert quick["search"] == 0.0 < usual["search"] < wide["search"] and quick["verify"] < usual["verify"]
+
+
 def test_stages_are_called_as_the_jobs_call_them() -> None:
     course = course_of_diagnosis(Settings())
     assert [course.first, *course.rest(1.0)] == [name for name, *_ in diagnosis.STAGES]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import platform
+import re
 import weakref
 from dataclasses import replace
 from typing import Any
@@ -100,8 +101,9 @@ def test_cached_keys_and_values_are_what_generation_holds() -> None:
 
 def test_a_small_budget_changes_the_batches_and_not_the_diagnosis() -> None:
     session = tiny.session()
-    whole, _ = session.diagnose(PROMPT, Settings(takes=3, seconds=0.5, rounds=2))
-    tight, _ = session.diagnose(PROMPT, Settings(takes=3, seconds=0.5, rounds=2, memory_gib=2e-3))
+    settings = Settings(takes=3, seconds=0.5, candidates=4, rounds=2)
+    whole, _ = session.diagnose(PROMPT, settings)
+    tight, _ = session.diagnose(PROMPT, settings.model_copy(update={"memory_gib": 2e-3}))
     assert (
         tight.cost.rows_generated_together < 3 * 10 < whole.cost.rows_generated_together
     )  # 13 variants and the takes untouched
@@ -120,9 +122,17 @@ def test_what_cannot_fit_is_refused_with_the_numbers() -> None:
 
 def test_a_trace_larger_than_the_bound_is_refused_before_anything_is_played() -> None:
     told: list[str] = []
-    settings = Settings(takes=256, seconds=2.0, memory_gib=0.098)
-    with pytest.raises(TonescopeError, match=r"the trace would take 0.0\d+ GiB and at most 0.00"):
-        tiny.session().diagnose(PROMPT, settings, progress=lambda what, _: told.append(what), trace=TraceSpec("all"))
+    session, settings = tiny.session(), Settings(takes=256, seconds=2.0, memory_gib=0.01)
+
+    def diagnose(gib: float) -> str:
+        given = settings.model_copy(update={"memory_gib": gib})
+        with pytest.raises(TonescopeError) as refused:
+            session.diagnose(PROMPT, given, progress=lambda what, _: told.append(what), trace=TraceSpec("all"))
+        return str(refused.value)
+
+    takes = re.search(r"keeping \d+ takes of 2 s with tiny mono needs about (0\.\d+) GiB", diagnose(0.01))
+    assert takes is not None
+    assert re.search(r"the trace would take 0.0\d+ GiB and at most 0.00", diagnose(1.01 * float(takes[1])))
     assert not any(what.startswith("generate") for what in told)
 
 

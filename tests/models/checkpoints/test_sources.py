@@ -7,10 +7,12 @@ import socket
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
 from huggingface_hub import close_session
+from huggingface_hub.errors import GatedRepoError
 
 from tests.models.ruined import refused
 from tonescope.models.checkpoints import sources
@@ -134,6 +136,38 @@ def test_what_was_downloaded_before_is_there_without_a_network(
     online.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     online.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{closed}")
     assert find("owner/name", "generator") == kept / "snapshots" / ("a" * 40)
+
+
+def test_case_a_gated_model_is_told_with_where_to_accept_its_licence(online: pytest.MonkeyPatch) -> None:
+    def gated(*_: object, **__: object) -> None:
+        raise GatedRepoError.__new__(GatedRepoError)
+
+    online.setattr(sources, "unreachable", lambda _: None)
+    online.setattr(sources, "_answer", lambda *_: (None, ()))
+    online.setattr(sources, "_snapshot", gated)
+    words = ("licence", "huggingface.co/owner/gated", "hf auth login")
+    refused(lambda: find("owner/gated", "generator"), *words)
+
+
+def test_of_a_pipeline_weights_beside_its_folders_are_not_downloaded(online: pytest.MonkeyPatch) -> None:
+    names = ["model.safetensors", "model_index.json", "text_encoder/model.safetensors", "transformer/a.safetensors"]
+    asked = {}
+
+    class Api:
+        def model_info(self, repository: str, **_: object) -> SimpleNamespace:
+            kept = names if repository == "owner/pipeline" else names[:1]
+            return SimpleNamespace(siblings=[SimpleNamespace(rfilename=name) for name in kept])
+
+    def snapshot(repository: str, **options: object) -> str:
+        asked[repository] = options["ignore_patterns"]
+        return "."
+
+    online.setattr(sources, "unreachable", lambda _: None)
+    online.setattr(huggingface_hub, "HfApi", Api)
+    online.setattr(huggingface_hub, "snapshot_download", snapshot)
+    for repository in ("owner/pipeline", "owner/whole"):
+        sources.download(repository, "generator", repository, None, ["*.safetensors"])
+    assert asked == {"owner/pipeline": ["model.safetensors"], "owner/whole": []}
 
 
 def test_whoever_answers_is_asked() -> None:

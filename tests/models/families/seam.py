@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import diffusers
 import torch
 from torch import Tensor
 
 from tests import tiny
+from tests.models.families.ace_step import tiny_ace_step
+from tests.models.families.stable_audio import tiny_stable_audio
 from tests.models.families.toy_diffusion import ToyDiffusion, ToyModel
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.recording import activations
@@ -18,12 +23,20 @@ PROMPTS = [PROMPT, "lo fi beats with accordion", PROMPT]
 SEEDS = [3, 4, 5]
 SECONDS = 0.4
 GUIDANCE = Sampling().guidance
-FAMILIES = (*tiny.FAMILIES, "diffusion")
+PIPELINES: dict[str, Any] = {"stable audio": tiny_stable_audio, "ace-step": tiny_ace_step}
+if hasattr(diffusers, "StableAudio3DiTModel"):  # since 0.40
+    from tests.models.families.stable_audio_3 import tiny_stable_audio_3
+
+    PIPELINES["stable audio 3"] = tiny_stable_audio_3
+FAMILIES = (*tiny.FAMILIES, "diffusion", *PIPELINES)
 ORDER = ("self", "cross", "mlp", "residual")  # in which a layer computes
 
 
 def of_family(family: str) -> Generator:
-    return ToyDiffusion(ToyModel()) if family == "diffusion" else tiny.generator(family)
+    if family == "diffusion":
+        return ToyDiffusion(ToyModel())
+    made: Generator = PIPELINES[family].generator() if family in PIPELINES else tiny.generator(family)
+    return made
 
 
 def playing(generator: Generator) -> list[Location]:
@@ -44,6 +57,13 @@ def depth(location: Location) -> tuple[int, int, int]:
 def recorded(generator: Generator, takes: Takes, location: Location) -> Tensor:
     """(takes, branches, steps, along, features) as a fresh replay sees them."""
     return torch.stack([one.values[location] for one in activations(Context(generator), takes, [location])])
+
+
+def counted(generator: Generator, location: Location, tensor: Tensor, prompt: str = PROMPT) -> Tensor:
+    """Of (..., along, features) of one take the positions that count: of a text encoder, the words of the prompt."""
+    generator.read_text([prompt])
+    words = generator.layout(location, GUIDANCE).words
+    return tensor if words is None else tensor[..., words[0].cpu(), :]
 
 
 def sites_of(generator: Generator) -> list[str]:

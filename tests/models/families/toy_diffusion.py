@@ -219,7 +219,7 @@ class ToyDiffusion(Anatomy):
         finally:
             self.clock = Clock()
 
-    def read_text(self, prompts: Sequence[str]) -> Text:
+    def read_text(self, prompts: Sequence[str], seconds: float | None = None) -> Text:
         split = [list(re.finditer(r"\w+|[^\w\s]", prompt)) for prompt in prompts]
         longest = max(1, *map(len, split), 1)
         if longest > LONGEST_PROMPT:
@@ -315,10 +315,10 @@ class ToyDiffusion(Anatomy):
         predicted = torch.stack([guide(step) for step in torch.cat(found, 2).unbind(2)], 1)
         return Replay(takes, text, sampling, predicted, dict(enumerate(parts)) if follow_inputs else {})
 
-    def run(self, takes: Takes, guidance: float, locations: Iterable[Location]) -> Text:
+    def run(self, takes: Takes, sampling: Sampling, locations: Iterable[Location]) -> Text:
         networks, text = {location.network for location in locations}, self.read_text(takes.prompts)
         if "denoiser" in networks:
-            self.replay(takes, text, Sampling(guidance))
+            self.replay(takes, text, sampling)
         if "codec" in networks:
             self._sound(takes.state["final"].to(self.device))
         return text
@@ -350,19 +350,19 @@ class ToyDiffusion(Anatomy):
         return -(foretold - final[:, None]).square().mean((1, 2))
 
     @torch.no_grad()
-    def text_attention(self, takes: Takes, guidance: float) -> Tensor:
+    def text_attention(self, takes: Takes, sampling: Sampling) -> Tensor:
         """Cross-attention of the prompted branch, mean over heads and steps."""
         locations = self.locations("denoiser.cross")
         found = [torch.zeros(0) for _ in locations]
 
         def add(layer: int, weights: Tensor) -> None:
-            seen = self.layout(locations[layer], guidance).split(weights.mean(1))[0].sum(1) / STEPS
+            seen = self.layout(locations[layer], sampling.guidance).split(weights.mean(1))[0].sum(1) / STEPS
             found[layer] = found[layer] + seen if len(found[layer]) else seen
 
         layers: Any = self.model.denoiser
         places = [Place(layer.cross_attention.weights, "output", "cross-attention") for layer in layers]
         with hooked([read(place, partial(add, layer)) for layer, place in enumerate(places)]):
-            self.replay(takes, self.read_text(takes.prompts), Sampling(guidance))
+            self.replay(takes, self.read_text(takes.prompts), sampling)
         return torch.stack(found, 1).cpu()
 
     def _sound(self, latents: Tensor) -> Tensor:

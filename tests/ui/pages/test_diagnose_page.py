@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +13,9 @@ from tests.diagnose.report import shown as views_of
 from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.report.view import Sound, View
 from tonescope.diagnose.runtime.session import Session
-from tonescope.models.errors import TonescopeError
-from tonescope.ui import app
+from tonescope.ui import server
+from tonescope.ui.pages import diagnose
+from tonescope.ui.workshop import Workshop
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def typed(page: gr.Blocks, *values: Any) -> dict[Any, Any]:
 
 @pytest.fixture(scope="module")
 def run(session: Session) -> Callable[..., list[Any]]:
-    page = app.build(session)
+    page = server.build(Workshop(session))
     found = [block for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "run"]
     assert len(found) == 1
 
@@ -44,26 +43,27 @@ def run(session: Session) -> Callable[..., list[Any]]:
     return call
 
 
-def components(shown: app.Shown | None, kind: type[Any] = gr.components.Component) -> list[Any]:
+def components(shown: diagnose.Shown | None, kind: type[Any] = gr.components.Component) -> list[Any]:
     """What is put on the page for views, in its order."""
     with gr.Blocks() as page:
-        app.show(shown)
+        diagnose.show(shown)
     return [block for block in page.blocks.values() if isinstance(block, kind)]
 
 
 def test_a_diagnosis_fills_every_part_of_the_page(run: Callable[..., list[Any]]) -> None:
     shown, data, _ = run("smooth <b>jazz</b>", 2, 0.5, 1, 3.0, "", "house")
     players = components(shown, gr.Audio)
-    assert len(players) == 2 * (1 + 3 + 3)  # as generated; fresh, muted, random units, without each of three words
+    assert len(players) == 2 * (5 + 2 + 1)  # to hear the difference; what the set is put into; as heard first
     assert all(wave.shape == (800,) for _, (_, wave) in shown.clips.values())
     labels = [player.label for player in players]
-    assert labels[0].startswith("Take 1, as generated: ") and any(
-        "Take 3, fresh, untouched: " in name for name in labels
-    )
+    assert labels[0].startswith("Take 3, as it is: ") and " muted: " in labels[1]  # side by side, on the same noise
+    assert any(name.startswith("Take 1, as generated: ") for name in labels)
     assert data["intended"]["label"] == "house" and data["prompt"] == "smooth <b>jazz</b>"
-    assert len(components(shown, gr.Plot)) == 6
+    assert len(components(shown, gr.Plot)) == 5
     text = "".join(str(part.value) for part in components(shown, gr.HTML))
-    assert text.count("<table>") == 5 and "0.0–0.5" in text
+    assert text.count("<table>") == 6 and "0.0–0.5" in text and "What to try next" in text
+    folds = [fold.label for fold in components(shown, gr.Accordion)]
+    assert "Words" in folds and "How to read the numbers" in folds and "Hear it" not in folds
     for unit in data["drivers"]["units"]:
         assert f"<code>{unit['unit']}</code>" in text
 
@@ -74,7 +74,7 @@ def test_nothing_is_shown_before_anything_is_found() -> None:
 
 def test_a_report_that_no_code_knows_appears_on_the_page(session: Session) -> None:
     sets = {name: session.generator.generate(["house"], [1], 0.5) for name in ("slow", "fast")}
-    shown = app.Shown.of(views_of.toy_views(), Players(Sounds(session.generator), sets))
+    shown = diagnose.Shown.of(views_of.toy_views(), Players(Sounds(session.generator), sets))
     text = "".join(str(part.value) for part in components(shown, gr.HTML))
     for part in ("Audit of tempo", "tempo comes in time.", "tempo on a card.", "A note on tempo.", "tempo in numbers."):
         assert part in text
@@ -87,7 +87,7 @@ def test_a_report_that_no_code_knows_appears_on_the_page(session: Session) -> No
 
 def test_a_label_with_markdown_is_no_image_on_the_page(session: Session) -> None:
     sets = {name: session.generator.generate(["house"], [1], 0.5) for name in ("slow", "fast")}
-    shown = app.Shown.of(views_of.toy_views(views_of.BEACON), Players(Sounds(session.generator), sets))
+    shown = diagnose.Shown.of(views_of.toy_views(views_of.BEACON), Players(Sounds(session.generator), sets))
     assert components(shown, gr.Markdown) == []  # where a label could become an image or a link
     text = "".join(str(part.value) for part in components(shown, gr.HTML))
     assert "<img" not in text and text.count("![x](https://example.org/x) &lt;img src=x&gt;") >= 8
@@ -96,8 +96,8 @@ def test_a_label_with_markdown_is_no_image_on_the_page(session: Session) -> None
 def test_the_page_keeps_the_sound_of_the_first_takes_only(session: Session) -> None:
     takes = session.generator.generate(["house"] * 6, list(range(6)), 0.5)
     view = View("many", "Many", sounds=[[Sound("one", "all", row)] for row in range(6)])
-    shown = app.Shown.of([view], Players(Sounds(session.generator), {"all": takes}))
-    assert len(shown.clips) == app.SHOWN_TAKES == len(components(shown, gr.Audio))
+    shown = diagnose.Shown.of([view], Players(Sounds(session.generator), {"all": takes}))
+    assert len(shown.clips) == diagnose.SHOWN_TAKES == len(components(shown, gr.Audio))
     assert "first 4 of 6" in components(shown, gr.HTML)[-1].value
 
 
@@ -113,7 +113,7 @@ def test_what_cannot_be_done_is_said_and_escaped(run: Callable[..., list[Any]]) 
 
 
 def test_a_bound_on_memory_holds_on_the_page(session: Session) -> None:
-    page = app.build(session, memory_gib=1e-7)
+    page = server.build(Workshop(session, 1e-7))
     run = next(block.fn for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "run")
     assert run is not None
     with pytest.raises(gr.Error, match="needs about"):
@@ -121,7 +121,7 @@ def test_a_bound_on_memory_holds_on_the_page(session: Session) -> None:
 
 
 def test_stop_ends_the_work_and_not_only_the_waiting(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = app.build(session)
+    page = server.build(Workshop(session))
     named = {block.fn.__name__: block.fn for block in page.fns.values() if block.fn is not None}
     stages: list[str] = []
 
@@ -135,33 +135,3 @@ def test_stop_ends_the_work_and_not_only_the_waiting(session: Session, monkeypat
         named["run"](arguments, progress=Telling())
     assert len(stages) == 1
     assert named["run"](arguments)[-2]["prompt"] == "house"  # the next one is not stopped
-
-
-def test_addresses_that_cannot_be_used_say_why() -> None:
-    with pytest.raises(TonescopeError, match="no port 99999"):
-        app.check_address("127.0.0.1", 99999)
-    with pytest.raises(TonescopeError, match="no address of this machine"):
-        app.check_address("192.0.2.1", 7860)
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        with pytest.raises(TonescopeError, match="is taken"):
-            app.check_address("127.0.0.1", other.getsockname()[1])
-
-
-def test_the_page_answers_to_its_own_name_only(session: Session, capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    page = app.launch(session, port=port, open_browser=False, wait=False)
-    try:
-        statuses = []
-        for host in ("127.0.0.1", "elsewhere.example"):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-            connection.request("GET", "/", headers={"Host": f"{host}:{port}"})
-            statuses.append(connection.getresponse().status)
-            connection.close()
-    finally:
-        page.close(verbose=False)
-    assert statuses == [200, 400]
-    assert f"http://127.0.0.1:{port}" in capsys.readouterr().out

@@ -1,0 +1,1 @@
+"""Sound files: which can be read, and what is in them."""

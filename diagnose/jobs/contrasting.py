@@ -1,0 +1,32 @@
+"""From what is heard to the verdict and the contrast that a job is about."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from tonescope.diagnose.jobs.caveats import foreign
+from tonescope.diagnose.jobs.request import Models
+from tonescope.diagnose.judging.intent import Intent
+from tonescope.diagnose.judging.verdict import Heard, Verdict, decide, heard_instead, summary, withhold
+from tonescope.diagnose.schema import Contrast
+
+
+def judged(intent: Intent, heard_as: Tensor, models: Models, foil: str | None) -> tuple[Heard, Verdict, Contrast]:
+    """What is heard, by (takes, labels) probabilities, the verdict, and the contrast that follows from it."""
+    heard = summary(heard_as, models.judge.labels, models.taxonomy)
+    verdict = decide(intent, heard, models.judge, models.taxonomy)
+    if foreign(models):
+        verdict = withhold(verdict, models.judge, models.generator.name)
+    return heard, verdict, choose_contrast(intent, heard, verdict, foil)
+
+
+def choose_contrast(intent: Intent, heard: Heard, verdict: Verdict, foil: str | None) -> Contrast:
+    """Why what is heard (or, in a partial drift, what the takes that missed are heard as), and not what the user
+    names, or what was asked, or (where they agree) anything else?"""
+    label, asked = heard.label, intent.label
+    if verdict.kind == "partial drift":
+        label = heard_instead(intent, heard) or label
+    for other in (foil, asked):
+        if other and other != label:
+            return Contrast(target=label, foil=other)
+    return Contrast(target=label)

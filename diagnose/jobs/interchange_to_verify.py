@@ -1,0 +1,29 @@
+"""The interchange that a diagnosis verifies: what the set does in the takes heard, put into another prompt."""
+
+from __future__ import annotations
+
+from tonescope.diagnose.causes.interchange import sources, takes_that_fit
+from tonescope.diagnose.causes.muting_trials import Group
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.jobs.verification_plan import Interchange
+from tonescope.models.generator import Takes
+
+
+def interchange_to_verify(context: Context, takes: Takes, group: Group, prompt: str, count: int) -> Interchange | None:
+    """The activations of a group in as many of ``takes`` as may be kept, by turns, for ``count`` takes of another
+    prompt; ``None`` where those of one take are too many."""
+    fitting = takes_that_fit(context, takes, group)
+    if not fitting:
+        return None
+    found = sources(context, takes.rows(0, fitting), group, prompt)
+    return Interchange(prompt, tuple(Edit(group, "patch", source=found[row % len(found)]) for row in range(count)))
+
+
+def too_large_to_put_in(group: Group) -> str:
+    """What is to be said where nothing was put in."""
+    return (
+        f"What {', '.join(map(str, group))} does in one take is more than may be kept in memory, so it was not put "
+        "into another prompt, and whether it is enough is not known: allow more memory, or ask for shorter takes or "
+        "fewer denoising steps."
+    )

@@ -1,0 +1,36 @@
+"""Settings as suspects before neurons: what a checkpoint is made to be played with, and what it is played with.
+
+A distilled checkpoint in too many steps, or a base in too few, plays something else than it learned; no unit is the
+cause of that.
+"""
+
+from __future__ import annotations
+
+from tonescope.diagnose.schema import SettingSuspect
+from tonescope.models.generator import Generator, Sampling
+from tonescope.models.played_with import Recommended, Recommends
+
+ALIKE = 1e-6
+
+
+def _by_name(settings: Recommended) -> dict[str, float | None]:
+    return {"denoising steps": settings.steps, "shift": settings.shift, "guidance": settings.guidance}
+
+
+def recommended_settings(generator: Generator) -> dict[str, float]:
+    """What a generator is made to be played with, as far as it says, by the names of settings."""
+    if not isinstance(generator, Recommends):
+        return {}
+    return {name: value for name, value in _by_name(generator.recommended).items() if value is not None}
+
+
+def setting_suspects(generator: Generator, sampling: Sampling) -> list[SettingSuspect]:
+    """Settings that are not what the checkpoint is made for; where it does not say, none."""
+    if not isinstance(generator, Recommends):
+        return []
+    used = _by_name(generator.played_with) | {"guidance": sampling.guidance}
+    return [
+        SettingSuspect(name=name, used=own, recommended=wanted)  # type: ignore[arg-type]
+        for name, wanted in recommended_settings(generator).items()
+        if (own := used[name]) is not None and abs(own - wanted) > ALIKE
+    ]

@@ -1,0 +1,1 @@
+"""Techniques that look at one unit or location; one file each."""

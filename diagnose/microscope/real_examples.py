@@ -1,0 +1,209 @@
+"""Real examples: what the units of a location do in takes of ordinary prompts, so that what an ascent reaches can be
+told as a percentile.
+
+The prompts are those of the mean activations. Takes are played once for a model and kept; of a location, quantiles of
+every unit are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.mean_activations import PROMPTS
+from tonescope.diagnose.intervene.play import play
+from tonescope.diagnose.microscope.objectives import SIGNS, Kind, Side, unit_values
+from tonescope.diagnose.microscope.sight import Sight
+from tonescope.diagnose.store.artifacts import Artifact, ArtifactStore, Recipe
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Takes
+from tonescope.models.units import Location
+
+TAKES_VERSION, STATISTICS_VERSION = 1, 2
+SEED = 91_000
+TAKES_EACH = 2  # of every prompt
+SECONDS = 4.0
+QUANTILES = 1001  # one in a thousand, the least and the most among them
+EXAMPLES = "examples."  # what tensors of examples are called
+BEST = 8  # examples that are known of every unit, at most, either way
+DEAD = 1e-3  # of the usual range at the location: a unit that moves less never did anything
+
+
+@dataclass(frozen=True)
+class UnitStatistics:
+    """What the units of one location do in real takes.
+
+    Attributes:
+        by_take: quantiles of the mean over positions (quantiles, units).
+        by_position: quantiles of single positions (quantiles, units).
+        mean: (features,) over all positions, and ``square``, that of squares.
+        spread: standard deviation of the takes' means, and ``position_spread``, of single positions (units,).
+        examples: where units do most, and least, by kind and side: (examples, units, 2), the take and how far into
+            it, 0 to 1, the most extreme first. Takes are ordered by what an objective of the kind measures.
+        takes: how many takes that is, and ``positions``, how many positions.
+    """
+
+    by_take: NDArray[np.float32]
+    by_position: NDArray[np.float32]
+    mean: Tensor
+    square: Tensor
+    spread: NDArray[np.float32]
+    position_spread: NDArray[np.float32]
+    examples: dict[str, Tensor]
+    takes: int
+    positions: int
+
+    @classmethod
+    def of(cls, features: Tensor, width: int) -> UnitStatistics:
+        """From activations (takes, along, features)."""
+        values = unit_values(features, width)
+        means, single = values.mean(1).numpy(), values.flatten(0, 1).numpy()
+        at = np.linspace(0, 1, QUANTILES)
+        return cls(
+            np.quantile(means, at, axis=0).astype(np.float32),
+            np.quantile(single, at, axis=0).astype(np.float32),
+            features.mean((0, 1)),
+            features.square().mean((0, 1)),
+            means.std(0),
+            single.std(0),
+            {f"{kind}.{side}": _extremes(values, kind, side) for kind in get_args(Kind) for side in SIGNS},
+            len(means),
+            len(single),
+        )
+
+    def dead(self, unit: int) -> bool:
+        """Whether a unit does next to nothing, whatever is played."""
+        ranges = self.by_position[-1] - self.by_position[0]
+        return bool(ranges[unit] <= DEAD * max(float(np.median(ranges)), 1e-12))
+
+    def quantiles(self, kind: Kind, unit: int) -> NDArray[np.float32]:
+        """Quantiles (quantiles,) of what an objective of this kind measures."""
+        return (self.by_take if kind == "channel" else self.by_position)[:, unit]
+
+    def scale(self, kind: Kind, unit: int) -> tuple[float, float]:
+        """Median and standard deviation of what an objective of this kind measures."""
+        spread = (self.spread if kind == "channel" else self.position_spread)[unit]
+        return float(self.quantiles(kind, unit)[QUANTILES // 2]), max(float(spread), 1e-9)
+
+    def percentile(self, kind: Kind, unit: int, value: float) -> float:
+        """How much of the real examples lies below a value, in percent: 100 only above every one of them."""
+        known = self.quantiles(kind, unit)
+        if value > known[-1]:
+            return 100.0
+        below = np.searchsorted(known, value, side="left"), np.searchsorted(known, value, side="right")
+        return float(min(99.99, 100 * (below[0] + below[1] - 1) / 2 / (QUANTILES - 1))) if value >= known[0] else 0.0
+
+    def range(self, kind: Kind, unit: int) -> tuple[float, float]:
+        """The least and the most of the real examples."""
+        known = self.quantiles(kind, unit)
+        return float(known[0]), float(known[-1])
+
+    def example(self, kind: Kind, side: Side, unit: int, rank: int) -> tuple[int, float]:
+        """A real take in which a unit does most (or least), and how far into it: the best of them for rank 0."""
+        known = self.examples[f"{kind}.{side}"][:, unit]
+        take, at = known[rank % len(known)].tolist()
+        return int(take), at
+
+    def sample(self, kind: Kind) -> int:
+        """How many numbers the quantiles of this kind are of."""
+        return self.takes if kind == "channel" else self.positions
+
+    def tensors(self) -> dict[str, Tensor]:
+        """To be kept."""
+        arrays = {name: getattr(self, name) for name in ("by_take", "by_position", "spread", "position_spread")}
+        sizes = torch.tensor([self.takes, self.positions])
+        kept = {"mean": self.mean, "square": self.square, "sizes": sizes}
+        kept |= {EXAMPLES + name: tensor for name, tensor in self.examples.items()}
+        return {name: torch.from_numpy(array) for name, array in arrays.items()} | kept
+
+    @classmethod
+    def from_tensors(cls, kept: dict[str, Tensor]) -> UnitStatistics:
+        """Inverse of :meth:`tensors`."""
+        takes, positions = kept["sizes"].tolist()
+        examples = {name.removeprefix(EXAMPLES): kept[name] for name in kept if name.startswith(EXAMPLES)}
+        return cls(
+            by_take=kept["by_take"].numpy(),
+            by_position=kept["by_position"].numpy(),
+            mean=kept["mean"],
+            square=kept["square"],
+            spread=kept["spread"].numpy(),
+            position_spread=kept["position_spread"].numpy(),
+            examples=examples,
+            takes=takes,
+            positions=positions,
+        )
+
+
+def _extremes(values: Tensor, kind: Kind, side: Side) -> Tensor:
+    """The takes in which units (takes, along, units) are most extreme, and where: (examples, units, 2)."""
+    signed = values * SIGNS[side]
+    peak = signed.max(1)
+    measured = signed.mean(1) if kind == "channel" else peak.values
+    takes = measured.topk(min(BEST, len(values)), dim=0).indices
+    return torch.stack([takes, peak.indices.gather(0, takes) / values.shape[1]], -1).float()
+
+
+@dataclass(frozen=True)
+class RealExamples:
+    """Real takes of a generator, and what its units (or those of a judge) do in them.
+
+    Attributes:
+        context: generator, judge, sampling and length of the takes.
+        store: where takes and statistics are kept.
+    """
+
+    context: Context
+    store: ArtifactStore
+
+    def takes(self, advance: Callable[[float], None] | None = None) -> Takes:
+        """:data:`TAKES_EACH` takes of every prompt, played now if they were not before."""
+        sampling = self.context.sampling
+        recipe = Recipe(
+            "real takes",
+            TAKES_VERSION,
+            {"prompts": list(PROMPTS), "each": TAKES_EACH, "seed": SEED, "seconds": self.context.seconds}
+            | {"guidance": sampling.guidance, "temperature": sampling.temperature, "top_k": sampling.top_k},
+            {"generator": self.context.generator.fingerprint()},
+        )
+        prompts = [prompt for prompt in PROMPTS for _ in range(TAKES_EACH)]
+        seeds = [SEED + row for row in range(len(prompts))]
+
+        def played() -> Artifact:
+            takes = play(self.context, prompts, seeds, advance=advance)
+            return Artifact.of_takes(recipe, takes)
+
+        return self.store.made(recipe, played).artifact.takes(prompts, seeds)
+
+    def statistics(self, location: Location, advance: Callable[[float], None] | None = None) -> UnitStatistics:
+        """What the units of a location do.
+
+        Raises:
+            TonescopeError: an activation is not a number.
+        """
+        sight = Sight.at(self.context.generator, self.context.judge, [location])
+        looking = {"generator": self.context.generator.fingerprint()}
+        if location.network == "judge":
+            looking["judge"] = self.context.listener.fingerprint()
+        takes = self.takes(advance)
+        drawn = hashlib.sha256(takes.waveform.numpy().tobytes()).hexdigest()[:16]
+        recipe = Recipe("unit statistics", STATISTICS_VERSION, {"location": str(location), "takes": drawn}, looking)
+
+        def counted() -> Artifact:
+            features = sight.of_takes(takes)[location]
+            if not torch.isfinite(features).all():
+                raise TonescopeError(
+                    f"{location} is not a number in places, so nothing can be compared with it; load the model in "
+                    "float32 (half precision overflows) or check its weights."
+                )
+            found = UnitStatistics.of(features, sight.places.head_width(location))
+            return Artifact(recipe, tensors=found.tensors())
+
+        return UnitStatistics.from_tensors(dict(self.store.made(recipe, counted).artifact.tensors))

@@ -1,0 +1,124 @@
+"""What a confusion report found, in sentences that a musician understands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tonescope.diagnose.report.sentences import percent
+from tonescope.diagnose.stats import Share
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.jobs.confusion_schema import (
+        AttractorRow,
+        ConfusedPair,
+        ConfusionReport,
+        CorrectedShare,
+        GenreRow,
+    )
+
+SHOWN_PAIRS = 3  # in one sentence
+DRIFTS = ("partial drift", "sibling drift", "family drift")
+KINDS = {
+    "match": "as asked",
+    "partial drift": "in part",
+    "sibling drift": "its sibling instead",
+    "family drift": "another family instead",
+    "unclear": "unclear",
+}
+"""Verdicts on a genre, in words."""
+
+
+def headline(report: ConfusionReport) -> str:
+    """The whole report in one sentence."""
+    rows, name = report.rows, report.model.name
+    right = sum(row.verdict == "match" for row in rows)
+    genres = f"{len(rows)} genre{'s' * (len(rows) != 1)}"
+    if not report.flagged:
+        unclear = [row.asked for row in rows if row.verdict != "match"]
+        if not unclear:
+            return f"Asked for {genres}, {name} plays {'it' if len(rows) == 1 else 'each of them'} as asked."
+        also = f"; {_listed(unclear)} {'is' if len(unclear) == 1 else 'are'} unclear"
+        return f"Asked for {genres}, {name} surely plays none as another: {right} as asked{also}."
+    told = [f"{pair.asked} as {pair.heard} ({counted(pair.share)})" for pair in report.flagged[:SHOWN_PAIRS]]
+    more = len(report.flagged) - len(told)
+    rest = f", and {more} more confusion{'s' * (more != 1)}" if more else ""
+    return f"Asked for {genres}, {name} plays {right} as asked; it plays {', '.join(told)}{rest}."
+
+
+def attractor(row: AttractorRow) -> str:
+    """A label that takes fall into."""
+    return (
+        f"Takes drift to {row.label} from {row.genres} other genre{'s' * (row.genres != 1)}: {counted(row.share)} that "
+        f"asked for something else, where {percent(row.chance)} would be chance."
+    )
+
+
+def counted(share: Share) -> str:
+    """Takes of all."""
+    return f"{share.count} of {share.total} take{'s' * (share.total != 1)}"
+
+
+def interval(share: Share) -> str:
+    """A share with its interval, short."""
+    return f"{share.count} of {share.total} ({100 * share.low:.0f}–{100 * share.high:.0f} %)"
+
+
+def corrected(share: CorrectedShare | None) -> str:
+    """A share that was corrected, with its interval."""
+    if share is None:
+        return "–"
+    low, high = 100 * share.interval.low, 100 * share.interval.high
+    return f"{100 * share.value:.0f} % ({low:.0f}–{high:.0f} %)"
+
+
+def verdict(row: GenreRow) -> str:
+    """A verdict in a cell of a table."""
+    told = KINDS.get(row.verdict, row.verdict)
+    return f"{told} ({row.relation})" if row.verdict == "partial drift" and row.relation else told
+
+
+def pair(found: ConfusedPair) -> str:
+    """One confusion, beside what the judge itself mishears."""
+    of = f"a sibling of {found.asked}" if found.relation == "sibling" else f"of another family than {found.asked}"
+    judge = (
+        f"the judge itself hears {interval(found.judge)} of known {found.asked} so"
+        if found.judge
+        else "how often the judge itself mishears it was not measured"
+    )
+    return f"Asked for {found.asked}, {counted(found.share)} are heard as {found.heard}, {of}; {judge}."
+
+
+def work(report: ConfusionReport) -> str:
+    """How the takes were made."""
+    made = report.work
+    new = made.takes - made.before
+    told = f"{made.takes:,} takes: {made.before:,} were there from an earlier run, " if made.before else ""
+    played = f"{new:,} played" if made.before else f"{new:,} takes played"
+    pace = f" at {made.per_minute:.0f} a minute" if new and made.per_minute else ""
+    where = "by Ray" if made.engine == "ray" else "in this process"
+    return f"{told}{played}{pace} {where}. They are kept in {made.folder}."
+
+
+def correction(report: ConfusionReport) -> str:
+    """Whether shares were corrected, and by what."""
+    found = report.correction
+    if not found.used:
+        return found.reason or "What is heard is not corrected for the judge's mistakes."
+    return (
+        f"“Corrected” is what a judge without mistakes would hear: the judge's own confusion on known clips (at least "
+        f"{found.fewest_clips} of each genre, condition number {found.condition:.2f}), inverted; intervals over "
+        "bootstrap over takes and clips."
+    )
+
+
+def asked_in(report: ConfusionReport) -> str:
+    """In which words it was asked, by the first genre."""
+    row = report.rows[0]
+    return f"Asked in these words: {', '.join(f'“{prompt}”' for prompt in row.prompts)}; each genre likewise."
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = list(names[:SHOWN_PAIRS])
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")

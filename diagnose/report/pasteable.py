@@ -1,0 +1,133 @@
+"""Lines that can be pasted into a shell: a diagnosis or an edit, with the models and settings of one that was made."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from tonescope.diagnose.jobs.parameters import Flag, marked
+from tonescope.diagnose.schema import Diagnosis
+from tonescope.diagnose.settings import Settings
+from tonescope.models.loading import EMBEDDED, HUB_JUDGE
+
+EDITED_WITH = ("seconds", "seed", "guidance", "negative", "foil", "memory_gib")  # settings that an edit has as well
+FLAGS_OF_MODELS = {"denoising steps": "--denoising-steps", "shift": "--shift"}
+USUAL_GUIDANCE = 3.0
+_BARE = re.compile(r"[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*")
+_READ_IN_DOUBLE_QUOTES = frozenset('"$`\\!')
+
+
+def quoted(text: str) -> str:
+    """Text as one word of a shell: bash and zsh read it as it is, and so do people where that is possible.
+
+    What cannot be seen, or would steer a terminal, is written as an escape.
+    """
+    if _BARE.fullmatch(text):
+        return text
+    if not text.isprintable():
+        return "$'" + "".join(_escaped(character) for character in text) + "'"
+    if not _READ_IN_DOUBLE_QUOTES & set(text):
+        return f'"{text}"'
+    return shlex.quote(text)
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return f"\\u{ord(character):04x}" if ord(character) < 0x10000 else f"\\U{ord(character):08x}"
+
+
+def prompt_word(prompt: str) -> str:
+    """A prompt as it stands in people's sight: always in quotation marks."""
+    word = quoted(prompt)
+    return f'"{word}"' if word == prompt else word
+
+
+def diagnose(found: Diagnosis, prompt: str | None = None, *, out: str | None = None, **changed: Any) -> str:
+    """The line that makes this diagnosis again, or another.
+
+    Args:
+        found: gives models, settings and what is intended.
+        prompt: another prompt; what was asked for is named where it does not say it.
+        out: a folder to write.
+        changed: other settings, ``intended`` or ``judge`` among them.
+    """
+    intended = changed.pop("intended", _intended(found, prompt))
+    judge = changed.pop("judge", None)
+    settings = found.settings.model_copy(update=changed)
+    options = [*_models(found, judge), *_options(found, settings, list(Settings.model_fields))]
+    options += ["--intended", quoted(intended)] if intended else []
+    options += ["--out", quoted(out)] if out else []
+    return _line("diagnose", found.prompt if prompt is None else prompt, [], options)
+
+
+def edit(found: Diagnosis, targets: Sequence[str]) -> str:
+    """The line that mutes units in fresh takes of the prompt."""
+    options = [*_models(found, None), *_options(found, found.settings, EDITED_WITH)]
+    return _line("edit", found.prompt, [quoted(target) for target in targets], options)
+
+
+def _line(job: str, prompt: str, arguments: Sequence[str], options: Sequence[str]) -> str:
+    if prompt.startswith("-"):  # else it would be read as an option
+        return " ".join(["tonescope", job, *options, "--", prompt_word(prompt), *arguments])
+    return " ".join(["tonescope", job, prompt_word(prompt), *arguments, *options])
+
+
+def _intended(found: Diagnosis, prompt: str | None) -> str | None:
+    """What was asked for, where that is not read from the prompt that is played."""
+    asked = found.intended
+    if asked.label is None:
+        return None
+    if asked.how == "chosen":
+        return asked.label
+    if prompt is None or prompt.lower() == asked.label.lower():
+        return None
+    named = asked.named or asked.label
+    return None if named.lower() in prompt.lower() else asked.label
+
+
+def _models(found: Diagnosis, judge: str | None) -> list[str]:
+    model, _, adapter = found.model.name.partition(" + ")
+    usual = EMBEDDED if model == EMBEDDED else HUB_JUDGE
+    named = {
+        "--model": (model, EMBEDDED),
+        "--adapter": (adapter, ""),
+        "--judge": (judge or found.judge.name, usual),
+        "--device": (found.model.device, "cpu"),
+        "--dtype": (found.model.dtype, "float32"),
+    }
+    named |= {
+        FLAGS_OF_MODELS[suspect.name]: (f"{suspect.used:g}", "")
+        for suspect in found.suspects
+        if suspect.name in FLAGS_OF_MODELS
+    }
+    return [part for flag, (value, default) in named.items() if value != default for part in (flag, quoted(value))]
+
+
+def as_recommended(found: Diagnosis) -> str:
+    """The line that makes the diagnosis with the settings that the model is made for."""
+    plain = found.model_copy(update={"suspects": []})
+    return diagnose(plain, guidance=found.recommended.get("guidance", found.settings.guidance))
+
+
+def _options(found: Diagnosis, settings: Settings, names: Sequence[str]) -> list[str]:
+    """Settings that are not as usual for the model, as the command line writes them."""
+    written: list[str] = []
+    usual_guidance = found.recommended.get("guidance", USUAL_GUIDANCE)
+    for name in names:
+        field = Settings.model_fields[name]
+        value, flag = getattr(settings, name), marked(field, Flag)
+        usual = usual_guidance if name == "guidance" else field.default
+        if value == usual or value is None:
+            continue
+        option = flag.names[0] if flag and flag.names else "--" + name.replace("_", "-")
+        if isinstance(value, bool):
+            written.append(option)
+            continue
+        for each in value if isinstance(value, tuple) else (value,):
+            written += [option, quoted(str(each).removesuffix(".0"))]
+    return written

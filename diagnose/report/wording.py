@@ -1,0 +1,121 @@
+"""Names and counts in words: units and where they are, words of a prompt, and how many takes are no longer so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tonescope.diagnose.schema import Diagnosis, GroupTest, Trial
+from tonescope.models.errors import TonescopeError
+from tonescope.models.units import Location, Unit
+
+SHOWN_NAMES = 3  # of the units of a set
+LONGEST_NAME = 40  # letters of a word or of a prompt within a sentence
+KINDS = {"neuron": ("neuron", "neurons"), "head": ("attention head", "attention heads")}
+UNIT, PLACE = ("unit", "units"), ("place", "places")
+NETWORKS = {"text": "text encoder", "decoder": "decoder", "denoiser": "denoiser", "codec": "codec"}
+PLACES = {
+    "cross": "where layer {layer} of the {network} takes in the prompt",
+    "self": "where layer {layer} of the {network} looks back at all it has so far",
+    "mlp": "the neurons of layer {layer} of the {network}",
+    "residual": "all that layer {layer} of the {network} hands on",
+}
+"""What happens at a location, by the name of its site."""
+
+
+# --- units ------------------------------------------------------------------------------------------------------------
+
+
+def set_named(test: GroupTest) -> str:
+    """The set where it comes first in a sentence: the names of a few units, or how many of the strongest."""
+    return f"the {test.units} strongest units" if test.found_by == "gradients" else listed(test.names)
+
+
+def set_again(test: GroupTest) -> str:
+    """The set, named before: by its one name, or by how many they are."""
+    return test.names[0] if len(test.names) == 1 else f"these {test.units} {kind_of(test.names)[1]}"
+
+
+def beside_random(test: GroupTest) -> str:
+    """What random units did in its place."""
+    if not test.control_units:
+        return "there was nothing random to compare with"
+    one, several = PLACE if test.found_by == "location" else kind_of(test.names)
+    random = f"a random {one} instead" if test.units == 1 else f"{test.control_units} random {several} instead"
+    return f"{random}: {test.control.flips} of {test.control.flippable}"
+
+
+def kind_of(names: Sequence[str]) -> tuple[str, str]:
+    """What units are, one and several: neurons, heads, or just units where they are of more than one kind."""
+    kinds = {place.site.units if (place := _location(name)) else "" for name in names}
+    return KINDS.get(kinds.pop(), UNIT) if len(kinds) == 1 else UNIT
+
+
+def network_of(names: Sequence[str]) -> str:
+    """Which network units are in, where that is not the one that plays."""
+    networks = {place.network if (place := _location(name)) else "" for name in names}
+    return " of the text encoder" if networks == {"text"} else ""
+
+
+def place_in_words(name: str) -> str:
+    """What happens at a location; nothing where no words were found for it."""
+    place = _location(name)
+    if place is None or place.name not in PLACES:
+        return ""
+    return PLACES[place.name].format(layer=place.layer, network=NETWORKS[place.network])
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    if len(names) > SHOWN_NAMES + 1:
+        return ", ".join(names[:SHOWN_NAMES]) + f" and {len(names) - SHOWN_NAMES} more"
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _location(name: str) -> Location | None:
+    """Where a unit or a location is; ``None`` for a name that this version does not know."""
+    try:
+        return Unit.parse(name).location if ":" in name else Location.parse(name)
+    except TonescopeError:
+        return None
+
+
+# --- words and takes --------------------------------------------------------------------------------------------------
+
+
+def shortened(text: str, letters: int = LONGEST_NAME) -> str:
+    """A word or a prompt within a sentence."""
+    return text if len(text) <= letters else f"{text[: letters - 1].rstrip()}…"
+
+
+def the_word(word: str) -> tuple[str, str]:
+    """A word or phrase within a sentence, and what stands for it afterwards."""
+    several = " " in word.strip()
+    return f"the {'words' if several else 'word'} “{shortened(word)}”", "them" if several else "it"
+
+
+def turned(trial: Trial, found: Diagnosis) -> str:
+    """How many of the takes that were heard as the target no longer are, and what they are then."""
+    target, foil = found.contrast.target, found.contrast.foil
+    flips, total, heard = trial.flips, trial.flippable, sum(trial.heard.values())
+    there, counted = trial.heard.get(foil or "", 0), _counted(flips, total, heard)
+    as_asked = ", as asked" if foil and foil == found.intended.label else ""
+    if foil and total == heard and there == flips > 0:
+        return f"{counted} {are(flips)} {foil}{as_asked}"
+    told = f"{counted} {are(flips)} no longer {target}"
+    if not foil or total < heard or not flips:
+        return told
+    return told + (f", and {there} {are(there)} {foil}{as_asked}" if there else f", but none is {foil}")
+
+
+def _counted(count: int, total: int, heard: int) -> str:
+    """A count of the takes that were heard as the target; it is said where those are not all."""
+    if count == total == 1:
+        return "the one take"
+    if total < heard:
+        return f"{count} of the {total} take{'s' * (total != 1)} that {'was' if total == 1 else 'were'}"
+    return f"{count} of {total} take{'s' * (total != 1)}"
+
+
+def are(count: int) -> str:
+    """The verb of a count."""
+    return "is" if count == 1 else "are"

@@ -1,0 +1,158 @@
+"""Work as data: which takes to play and to hear, by which models, and what to keep of them. Never a model.
+
+Work items are made small enough to be lost: what is finished is kept by item, and an item that was lost is done again.
+They travel between processes and machines, so everything in them is plain.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from tonescope.models.generator import Sampling
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.runtime.session import Session
+
+FORMAT = 1  # of what is kept; another one is not read as this
+KEY_DIGITS = 32
+
+States = Literal["none", "examples", "all"]
+"""Which takes keep the state that they can be replayed from: none, one of each group and genre heard, or every one."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """How the models of a session are opened: the arguments of
+    :meth:`tonescope.diagnose.runtime.session.Session.open`."""
+
+    model: str
+    judge: str | None = None
+    device: str = "cpu"
+    dtype: str = "float32"
+    adapter: str | None = None
+
+    def open(self) -> Session:
+        """A session on these models. Raises :class:`tonescope.models.errors.TonescopeError` as that does."""
+        from tonescope.diagnose.runtime.session import Session
+
+        return Session.open(self.model, self.judge, self.device, self.dtype, self.adapter)
+
+
+@dataclass(frozen=True)
+class TakeSetting:
+    """All that decides what a take is and what is heard in it, but for its prompt and seed.
+
+    Attributes:
+        generator, judge: fingerprints; that of the judge covers how it is asked.
+        labels: what the judge chooses between, in the order of its probabilities.
+        dtype: precision of the generator.
+        seconds: length of a take; ``sampling``, how it is drawn.
+    """
+
+    generator: str
+    judge: str
+    labels: tuple[str, ...]
+    dtype: str
+    seconds: float
+    sampling: Sampling
+
+    @classmethod
+    def of(cls, session: Session, seconds: float, sampling: Sampling) -> TakeSetting:
+        """That of a session's models."""
+        generator, judge = session.generator, session.judge
+        # What a judge's calibration is belongs to what it hears, and its weights do not tell.
+        asked = (judge.fingerprint(), judge.labels, repr(getattr(judge, "calibration", None)))
+        return cls(
+            generator=generator.fingerprint(),
+            judge=_digest(asked),
+            labels=tuple(judge.labels),
+            dtype=str(generator.dtype).removeprefix("torch."),
+            seconds=seconds,
+            sampling=sampling,
+        )
+
+    @property
+    def key(self) -> str:
+        """Its content hash."""
+        return _digest({"format": FORMAT, **asdict(self)})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A take that is wanted. Takes of one ``group`` share an example for each genre heard in them."""
+
+    prompt: str
+    seed: int
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Keep:
+    """What is kept of takes, beside the probabilities of all labels and the level.
+
+    Attributes:
+        states: which takes keep their state.
+        measures: names of :data:`tonescope.diagnose.runtime.take_worker.MEASURES`.
+    """
+
+    states: States = "none"
+    measures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class WorkItem:
+    """Some takes to play and to hear in one go."""
+
+    setting: TakeSetting
+    takes: tuple[Wanted, ...]
+    keep: Keep = Keep()
+
+    @property
+    def key(self) -> str:
+        """Its content hash: equal items give equal shards."""
+        return _digest(
+            {"setting": self.setting.key, "takes": [asdict(take) for take in self.takes], **asdict(self.keep)}
+        )
+
+
+@dataclass
+class HeardTake:
+    """What came of a take.
+
+    Attributes:
+        prompt, seed, group: as wanted.
+        problem: why nothing was heard in it (silent, not made of numbers); ``None`` if something was.
+        heard: the likeliest label, and its ``probability``; ``probabilities``, of all labels.
+        level_db: root-mean-square level relative to full scale.
+        measures: by name.
+        state: what it can be replayed from, as a safetensors file holds it.
+    """
+
+    prompt: str
+    seed: int
+    group: str
+    problem: str | None = None
+    heard: str | None = None
+    probability: float | None = None
+    probabilities: Sequence[float] | None = None
+    level_db: float | None = None
+    measures: dict[str, float] = field(default_factory=dict)
+    state: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A work item that was done: its takes, in its order, and the seconds that its worker took."""
+
+    item: WorkItem
+    takes: list[HeardTake]
+    seconds: float
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_DIGITS]

@@ -1,0 +1,1 @@
+"""Stable Audio Open 1.0, as diffusers' StableAudioPipeline has it."""

@@ -1,0 +1,1 @@
+"""Stable Audio 3, as diffusers' StableAudio3Pipeline has it."""

@@ -1,0 +1,25 @@
+"""One server for the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.ui.serving import TOY, client, serving
+from tonescope.ui.server import Serving
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Serving]:
+    """The app with one page more, which takes files."""
+    with serving(rows=[TOY]) as found:
+        yield found
+
+
+@pytest.fixture
+def asking(served: Serving) -> Iterator[httpx.Client]:
+    """A client of it, without cookies."""
+    with client(served) as found:
+        yield found

@@ -1,0 +1,1 @@
+"""What pages are made of: the frame around them, its theme, and what several of them use."""

@@ -1,0 +1,43 @@
+"""The registry of pages: one row each. A page is its file, with a function ``build``, and its row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from tonescope.ui.web.uploads import Kind
+
+if TYPE_CHECKING:
+    from tonescope.ui.workshop import Workshop
+
+
+@dataclass(frozen=True)
+class Row:
+    """One page.
+
+    Attributes:
+        path: the last part of its address, such as ``library``; empty for the page that the app opens with.
+        title: its name in the navigation and in the title of the window.
+        module: its module, whose ``build(workshop)`` puts its components on the page.
+        takes: the kinds of files that can be uploaded on it. What no page takes, the server refuses.
+        is_listed: whether the navigation shows it; a page that is only reached by links is not.
+    """
+
+    path: str
+    title: str
+    module: str
+    takes: frozenset[Kind] = frozenset()
+    is_listed: bool = True
+
+    def load(self) -> Callable[[Workshop], None]:
+        """What puts its components on the page."""
+        build: Callable[[Workshop], None] = import_module(self.module).build
+        return build
+
+
+ROWS: list[Row] = [
+    Row("", "Diagnose", "tonescope.ui.pages.diagnose"),
+    Row("guide", "Guide", "tonescope.ui.pages.guide"),
+]
