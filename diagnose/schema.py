@@ -222,12 +222,14 @@ class StepCut(BaseModel):
 
 class SearchRecord(BaseModel):
     """How the set was searched: candidates that were muted one by one, takes that were played for it, the most units
-    that were muted together, and the largest share of takes that anything tried turned back."""
+    that were muted together, and the largest share of takes that anything tried turned back. ``several``: whether sets
+    of a few units were looked for; not, for a prompt that is played right."""
 
     candidates: int
     generations: int
     largest_group: int
     largest_share: float
+    several: bool = True
 
 
 class Exclusion(BaseModel):

@@ -55,6 +55,7 @@ class SearchResult:
         in_place: for alternates of a set, what was muted: the set without a member, and the alternate.
         brought: what came of putting units' activations into ``other_prompt``.
         rows: takes that were played for it.
+        several: whether units were looked for that only do it together.
     """
 
     group: Group = ()
@@ -69,6 +70,7 @@ class SearchResult:
     in_place: dict[Unit, Group] = field(default_factory=dict)
     other_prompt: str | None = None
     rows: int = 0
+    several: bool = True
 
     def keep(self, muted: Muted, found_by: FoundBy) -> None:
         """This is the set."""
@@ -82,6 +84,7 @@ def search_causes(
     locations: Sequence[Location] = (),
     *,
     short: MutingTrials | None = None,
+    several: bool = True,
     advance: Advance = lambda share: None,
 ) -> SearchResult:
     """Find the smallest set.
@@ -92,18 +95,20 @@ def search_causes(
         others: prompts that are not heard as the target, to put activations into.
         locations: whole locations to try where no units do it; none, where that is not asked.
         short: shorter takes for what is tried first; ``trials``, if absent.
+        several: whether to look for units that only do it together, where none does it alone.
         advance: told the share that is done, where units are found at once.
     """
     course = _Course(trials, short or trials, Interchanges(short or trials, others, ranked))
     singles = course.first([(unit,) for unit in ranked], advance=lambda share: advance(0.6 * share))
-    finalists = sorted(trials.measure([muted.group for muted in singles[:FINALISTS]]), key=_effect)
+    finalists = course.surely([muted.group for muted in singles[:FINALISTS]])
     advance(0.8)
     known = {muted.group for muted in finalists}
-    found = SearchResult(measured=[*finalists, *(muted for muted in singles if muted.group not in known)])
+    rest = [muted for muted in singles if muted.group not in known]
+    found = SearchResult(measured=[*finalists, *rest], several=several)
     found.other_prompt = course.interchanges.prompt
     if trials.heard_as_target and found.other_prompt is not None:
         _alone(course, found, [muted for muted in finalists if muted.turns])
-        if not found.group:
+        if not found.group and several:
             _together(course, found, ranked)
         if len(found.group) > PAIR:
             _where_they_are(course, found, locations)
@@ -129,6 +134,12 @@ class _Course:
     def first(self, groups: Iterable[Group], *, advance: Advance | None = None) -> list[Muted]:
         """Groups in a few short takes, the strongest effect first."""
         return sorted(self.short.measure(groups, self.few, advance=advance), key=_effect)
+
+    def surely(self, groups: Iterable[Group]) -> list[Muted]:
+        """Groups in all short takes, and those that turn them back in all takes, the strongest effect first."""
+        muted = self.short.measure(groups)
+        sure = {each.group: each for each in self.trials.measure([each.group for each in muted if each.turns])}
+        return sorted((sure.get(each.group, each) for each in muted), key=_effect)
 
     def companions(self, group: Group, pool: Sequence[Unit]) -> dict[Unit, Group]:
         """Units that do it in the place of a member."""

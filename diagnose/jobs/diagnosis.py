@@ -254,17 +254,18 @@ def _search(run: _Run, stage: Stage) -> None:
     ranked = Screening.of(run.context, run.takes, run.found).candidates(settings.candidates)
     places = generator.locations(*screened_sites(generator))
     others = _other_prompts(run, bare_word(run.intent, run.verdict, run.request.prompt))
-    found = search_causes(trials, ranked, others, places, short=trials.shortened(), advance=stage)
+    short, played_right = trials.shortened(), run.verdict.kind == "match"
+    found = search_causes(trials, ranked, others, places, short=short, several=not played_right, advance=stage)
     if not found.group:
-        found.group = _strongest(run, stage)
+        found.group = _strongest(run, (short or trials).context, stage)
         before = trials.rows
         found.trial = trials.measure([found.group])[0]
         found.groups, found.rows = [*found.groups, found.trial], found.rows + trials.rows - before
     run.estimates = replace(run.estimates, search=found)
 
 
-def _strongest(run: _Run, stage: Stage) -> tuple[Unit, ...]:
-    """Where no small set does it: the strongest units by gradients."""
+def _strongest(run: _Run, context: Context, stage: Stage) -> tuple[Unit, ...]:
+    """Where no small set does it: the strongest units by gradients, chosen in takes of ``context``."""
     settings, judge, target = run.request.settings, run.models.judge, run.contrast.target
     samples, rollout = settings.gradient_options
     heard_at_all = margin(judge, target, smoothgrad_samples=samples)
@@ -274,7 +275,7 @@ def _strongest(run: _Run, stage: Stage) -> tuple[Unit, ...]:
     seeds = replace(run.request.seeds, skipped=MORE_BLOCKS)
     # What was searched before is nearly all of the stage.
     return greedy_group_search(
-        run.context, run.takes, target, found, rounds, seeds=seeds, advance=lambda share: stage(0.8 + 0.2 * share)
+        context, run.takes, target, found, rounds, seeds=seeds, advance=lambda share: stage(0.8 + 0.2 * share)
     )
 
 

@@ -107,6 +107,7 @@ class Reading:
             largest_group=max((len(muted.group) for muted in found.groups), default=1),
             # Of what was tried in all takes: in the first few alone, much turns back by chance.
             largest_share=max((muted.share for muted in tried if len(muted.back) == most), default=0.0),
+            several=found.several,
         )
 
     def _group(self) -> GroupTest | None:

@@ -66,9 +66,11 @@ def _searched(diagnosis: Diagnosis) -> str:
     searched = diagnosis.drivers.search
     if searched is None:
         return ""
+    together = f", and up to {searched.largest_group} together" if searched.largest_group > 1 else ""
+    left_out = "" if searched.several else " Small sets are looked for where a prompt is not played right."
     return (
-        f"{searched.candidates} units were muted one by one, and up to {searched.largest_group} together, in "
-        f"{searched.generations} takes that were played for it."
+        f"{searched.candidates} units were muted one by one{together}, in {searched.generations} takes that were "
+        f"played for it.{left_out}"
     )
 
 

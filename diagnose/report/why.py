@@ -16,6 +16,7 @@ from tonescope.diagnose.schema import (
     CutPoint,
     Diagnosis,
     GroupTest,
+    SearchRecord,
     Sufficiency,
     Trial,
     UnitDriver,
@@ -117,9 +118,11 @@ def _units(found: Diagnosis, test: GroupTest) -> str:
     if test.found_by == "location":
         place, searched = wording.place_in_words(test.names[0]), found.drivers.search
         told = f"One whole place {does} it: {test.names[0]}{', ' * bool(place)}{place}"
-        told += f" (no set of up to {searched.largest_group} units {does})" if searched else ""
+        told += f" ({_no_units(searched)} {does})" if searched else ""
     elif test.found_by == "gradients":
-        told = f"No small set of units {does} it, but {wording.set_named(test)} {do} together"
+        searched = found.drivers.search
+        none = "No small set of units" if searched is None or searched.several else "No single unit"
+        told = f"{none} {does} it, but {wording.set_named(test)} {do} together"
     else:
         kind = wording.kind_of(test.names)[not one] + wording.network_of(test.names)
         told = f"One {kind} {does} it: " if one else f"{test.units} {kind} {do} it together: "
@@ -173,11 +176,16 @@ def _null(found: Diagnosis) -> Said | None:
             f"turned {share} of the takes.",
             "tested",
         )
+    none = _no_units(searched)
     return (
-        f"No set of up to {searched.largest_group} units {does}: the largest share of takes that anything tried "
-        f"turned is {share}.",
+        f"{none[0].upper()}{none[1:]} {does}: the largest share of takes that anything tried turned is {share}.",
         "tested",
     )
+
+
+def _no_units(searched: SearchRecord) -> str:
+    """Of how many units at once none was found."""
+    return f"no set of up to {searched.largest_group} units" if searched.largest_group > 1 else "no single unit"
 
 
 def _did_not_hold(found: Diagnosis, test: GroupTest) -> Said | None:

@@ -110,7 +110,7 @@ def playing(context: Context, tokens: int, takes: int, limit_gib: float | None) 
         KEPT_COPIES * takes * cost.waveform, f"keeping {takes} takes of {what}"
     )
     # Each worker decodes on its own; where that is too tight, fewer are at work.
-    fitting = beside.bytes // max(1, cost.decoding + cost.row)
+    fitting = int(beside.bytes // max(1, cost.decoding + cost.row / PLAYED_SHARE))
     workers = max(1, min(most_workers(generator), fitting))
     allowed = beside.without(workers * cost.decoding, f"decoding {what}")
     rows = allowed.rows(cost.row, MOST_ROWS, f"generating {what}")

@@ -44,7 +44,7 @@ Result = TypeVar("Result")
 Task = Callable[[], Result]
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-_LIBRARY = "transformers."  # puts on hooks of its own, which change nothing
+_LIBRARIES = ("transformers.", "diffusers.", "torch.nn.utils.")  # put on hooks of their own, which note nothing
 
 
 # --- how many ---------------------------------------------------------------------------------------------------------
@@ -88,8 +88,15 @@ def _asked() -> int | None:
 
 def small(generator: Generator) -> bool:
     """Whether a model is on the CPU and so small that a step of a few rows is no work for several cores."""
-    size = sum(weight.numel() * weight.element_size() for weight in generator.model.parameters())
+    model = _module(generator)
+    size = sum(weight.numel() * weight.element_size() for weight in model.parameters()) if model else math.inf
     return generator.device.type == "cpu" and size <= MOST_BYTES
+
+
+def _module(generator: Generator) -> nn.Module | None:
+    """The model, where it is one of torch."""
+    model = getattr(generator, "model", None)
+    return model if isinstance(model, nn.Module) else None
 
 
 def together_reason(generator: Generator) -> str | None:
@@ -109,7 +116,8 @@ def together_reason(generator: Generator) -> str | None:
         return "half precision makes takes depend on how many are played together"
     if any(getattr(torch_module, f"_global{hooks}", None) for hooks in _HOOKS):
         return "hooks are on every module there is"
-    return next(_put_on(generator.model), None)
+    model = _module(generator)
+    return next(_put_on(model), None) if model else "it is no module of torch"
 
 
 def _put_on(model: nn.Module) -> Iterator[str]:
@@ -118,7 +126,7 @@ def _put_on(model: nn.Module) -> Iterator[str]:
         if "forward" in vars(module):
             yield f"the forward of {name or 'it'} was replaced"
         hooks = (hook for kind in _HOOKS for hook in (vars(module).get(kind) or {}).values())
-        if any(not str(getattr(hook, "__module__", "")).startswith(_LIBRARY) for hook in hooks):
+        if any(not str(getattr(hook, "__module__", "")).startswith(_LIBRARIES) for hook in hooks):
             yield f"somebody’s hooks are on {name or 'it'}"
 
 

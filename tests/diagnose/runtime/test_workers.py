@@ -391,6 +391,6 @@ def test_memory_counts_what_all_workers_hold(generator: MusicGen, monkeypatch: p
         fits = planned(count, plenty)
         assert fits.workers == count
         assert fits.allowed.bytes == plenty - count * cost.decoding - memory.KEPT_COPIES * cost.waveform
-    tight = planned(3, 2 * (cost.row + cost.decoding) + memory.KEPT_COPIES * cost.waveform)
+    tight = planned(3, 2 * (2 * cost.row + cost.decoding) + memory.KEPT_COPIES * cost.waveform)
     assert tight.workers == 2 and tight.rows >= 2
     assert planned(3, cost.row + cost.decoding + memory.KEPT_COPIES * cost.waveform).workers == 1

@@ -42,7 +42,8 @@ def mixed(generator: Generator) -> list[Edit | None]:
         if place.network != "text":
             edits.append(Edit((unit,), "set", 1.5, seconds=(0.1, 0.2)))
         if generator.steps(place) > 1:
-            edits.append(Edit((unit,), "set", 1.5, steps=(1, 3), branch="uncond"))
+            branch = generator.branches(place, GUIDANCE)[-1]
+            edits.append(Edit((unit,), "set", 1.5, steps=(1, 3), branch=branch))
     return edits
 
 
