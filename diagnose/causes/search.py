@@ -27,7 +27,8 @@ from tonescope.diagnose.intervene.play import Advance
 from tonescope.diagnose.schema import FoundBy
 from tonescope.models.units import Location, Unit
 
-FIRST_TAKES = 2  # in which every candidate is muted
+FIRST_TAKES = 2  # in which candidates are muted
+HALVED = 8  # of more candidates than these, not all are muted in the second take
 FINALISTS = 8  # that are measured in all takes
 GROUP_SIZES = (1, 2, 3, 4, 5, 6, 8, 12, 16, 24)
 POOL = 31  # units whose contributions are told apart
@@ -131,9 +132,18 @@ class _Course:
     short: MutingTrials
     interchanges: Interchanges
 
-    def first(self, groups: Iterable[Group], *, advance: Advance | None = None) -> list[Muted]:
-        """Groups in a few short takes, the strongest effect first."""
-        return sorted(self.short.measure(groups, self.few, advance=advance), key=_effect)
+    def first(self, groups: Iterable[Group], *, advance: Advance = lambda share: None) -> list[Muted]:
+        """Groups in a few short takes, the strongest effect first: of many all in one take, and in the others those
+        that turned it back, and the better half."""
+        wanted = list(groups)
+        if len(wanted) > HALVED:
+            muted = sorted(
+                self.short.measure(wanted, self.few[:1], advance=lambda share: advance(share / 2)), key=_effect
+            )
+            likely = [each.group for row, each in enumerate(muted) if each.turns or row < len(muted) / 2]
+            self.short.measure(likely, self.few, advance=lambda share: advance(0.5 + share / 2))
+            return sorted(muted, key=_effect)  # with what was new
+        return sorted(self.short.measure(wanted, self.few, advance=advance), key=_effect)
 
     def surely(self, groups: Iterable[Group]) -> list[Muted]:
         """Groups in all short takes, and those that turn them back in all takes, the strongest effect first."""

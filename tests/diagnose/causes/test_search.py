@@ -61,6 +61,7 @@ class Searched:
         prompts: Sequence[str] = ("jazz",),
         heard_as_target: int = 4,
         shared: Group = (),
+        several: bool = True,
     ) -> None:
         self.trials, self.told = BooleanTrials(cause.turns, effect), list[float]()
         self.trials.heard_as_target = heard_as_target
@@ -73,6 +74,7 @@ class Searched:
                 cast(Sequence[Unit], ranked),
                 prompts,
                 locations,
+                several=several,
                 advance=self.told.append,
             )
 
@@ -210,13 +212,29 @@ def test_what_brings_the_target_and_turns_nothing_back_is_no_cause() -> None:
     assert not searched(Cause(never, any_of(3, 9))).group
 
 
-def test_every_candidate_is_played_in_few_takes_and_the_best_in_all() -> None:
+def test_every_candidate_is_played_in_one_take_the_better_half_in_two_and_the_best_in_all() -> None:
     search = Searched(one(5))
-    alone = {muted.group: len(muted.back) for muted in search.found.measured}
-    assert len(alone) == len(CANDIDATES) and set(alone.values()) == {FIRST_TAKES, len(search.trials.seeds)}
-    assert sum(takes == len(search.trials.seeds) for takes in alone.values()) == FINALISTS
-    more = FINALISTS * (len(search.trials.seeds) - FIRST_TAKES)
-    assert search.found.rows == search.trials.rows == len(CANDIDATES) * FIRST_TAKES + more
+    takes = [len(muted.back) for muted in search.found.measured]
+    assert len(takes) == len(CANDIDATES) and sorted(takes, reverse=True) == takes
+    better, everything = -(-len(CANDIDATES) // 2), len(search.trials.seeds)
+    assert takes.count(everything) == FINALISTS and takes.count(FIRST_TAKES) == better - FINALISTS
+    assert takes.count(1) == len(CANDIDATES) - better
+    assert search.found.rows == search.trials.rows == sum(takes)
+
+
+def test_of_many_those_that_turn_the_first_take_back_are_muted_in_the_second_though_others_move_the_margin_more() -> (
+    None
+):
+    found = searched(one(5), effect=lambda group: 11.0 if unit(5) in group else 0.0, several=False)
+    last = next(muted for muted in found.measured if muted.group == (unit(5),))
+    assert last.effect > 0 and len(last.back) == FIRST_TAKES
+
+
+def test_sets_of_several_units_are_looked_for_only_where_that_is_asked() -> None:
+    cause = stand_ins(4, 17)
+    assert len(searched(cause).group) == 2
+    found = searched(cause, several=False)
+    assert not found.group and not found.several and all(len(muted.group) == 1 for muted in found.groups)
 
 
 @pytest.mark.parametrize("how", [{"heard_as_target": 0}, {"prompts": ()}], ids=["not heard", "no other prompt"])
