@@ -121,7 +121,7 @@ def _units(found: Diagnosis, test: GroupTest) -> str:
         told += f" ({_no_units(searched)} {does})" if searched else ""
     elif test.found_by == "gradients":
         searched = found.drivers.search
-        none = "No small set of units" if searched is None or searched.several else "No single unit"
+        none = _no_few_units(searched).capitalize() if searched else "No small set of units"
         told = f"{none} {does} it, but {wording.set_named(test)} {do} together"
     else:
         kind = wording.kind_of(test.names)[not one] + wording.network_of(test.names)
@@ -176,7 +176,8 @@ def _null(found: Diagnosis) -> Said | None:
             f"turned {share} of the takes.",
             "tested",
         )
-    none = _no_units(searched)
+    fewer = test is not None and 2 * test.muted.flips > test.muted.flippable  # many did, in fresh takes
+    none = _no_few_units(searched) if fewer else _no_units(searched)
     return (
         f"{none[0].upper()}{none[1:]} {does}: the largest share of takes that anything tried turned is {share}.",
         "tested",
@@ -186,6 +187,11 @@ def _null(found: Diagnosis) -> Said | None:
 def _no_units(searched: SearchRecord) -> str:
     """Of how many units at once none was found."""
     return f"no set of up to {searched.largest_group} units" if searched.largest_group > 1 else "no single unit"
+
+
+def _no_few_units(searched: SearchRecord) -> str:
+    """What was looked for in vain before the strongest units were taken."""
+    return "no small set of units" if searched.several else "no single unit"
 
 
 def _did_not_hold(found: Diagnosis, test: GroupTest) -> Said | None:

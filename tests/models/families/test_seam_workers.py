@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -34,6 +35,7 @@ def alike(some: Takes, others: Takes) -> None:
 def mixed(generator: Generator) -> list[Edit | None]:
     """Rows of many kinds: untouched ones, seconds, steps, a branch, a source, whole locations."""
     edits: list[Edit | None] = [None]
+    branch: Literal["cond", "uncond"]
     other = generator.generate(["lo fi house with piano"], [5], SECONDS)  # as long as the longest prompt
     for place in last_of_each_site(generator):
         source = activations(Context(generator), other, [place])[0]
@@ -42,7 +44,7 @@ def mixed(generator: Generator) -> list[Edit | None]:
         if place.network != "text":
             edits.append(Edit((unit,), "set", 1.5, seconds=(0.1, 0.2)))
         if generator.steps(place) > 1:
-            branch = generator.branches(place, GUIDANCE)[-1]
+            branch = "uncond" if "uncond" in generator.branches(place, GUIDANCE) else "cond"
             edits.append(Edit((unit,), "set", 1.5, steps=(1, 3), branch=branch))
     return edits
 
