@@ -5,7 +5,8 @@ untouched, and beside as many random units of the same places and activity. Wher
 new noise alone flips some, and any edit brings new noise: so the rates are those of prompts whose takes are all heard
 alike, of those that are diagnosed and of as many that only screen. Others are listed apart. ``natural`` is how many
 untouched fresh takes are heard as something else. What the set is, the rows tell: units that do it, a whole location,
-or, where no small set does, the strongest units by gradients.
+or, where no small set does, the strongest units by gradients. ``confused`` is of prompts that are not played as they ask:
+most are confusions that were trained into the embedded generator; a small set is one location, or a few units.
 
     python -m benchmarks.causal [--prompts 20] [--takes 8] [--resume]
 """
@@ -33,6 +34,7 @@ from tonescope.diagnose.stats import share
 from tonescope.models.judges.listening import posterior
 
 SCREENING = 2000  # the first seed of takes that only screen
+DRIFTS = ("sibling drift", "family drift", "partial drift")
 
 Row = dict[str, Any]
 
@@ -50,6 +52,7 @@ def measured(session: Session, context: Context, prompt: str, takes: int) -> Row
     heard = hear(posterior(context.listener, waveform, context.rate), context.listener.labels)
     return {
         "prompt": prompt,
+        "verdict": found.verdict.kind,
         "heard": found.contrast.target,
         "alike": len(set(heard)) == 1,
         "found_by": group.found_by,
@@ -98,6 +101,13 @@ def summary(rows: Sequence[Row]) -> Row:
             about[f"{name}natural"] = rate(some, "strays", "fresh")
             about |= {f"{name}mean_{key}": mean(some, key) for key in ("effect", "control")}
             about |= {f"{name}{key}": sum(row[key] for row in some) for key in ("sound_broke", "control_sound_broke")}
+    if confused := [row for row in rows if row["verdict"] in DRIFTS]:
+        small = [row for row in confused if row["found_by"] != "gradients"]
+        about["confused"] = {"prompts": len(confused), "with_small_sets": len(small)}
+        for name, some in (("small", small), ("large", [row for row in confused if row not in small])):
+            if some:
+                flips = {key: rate(some, key, "flippable") for key in ("flips", "control_flips")}
+                about["confused"][name] = {"units": [row["units"] for row in some], **flips}
     return about
 
 

@@ -6,7 +6,8 @@ Every copy is diagnosed as a user would, by its prompt alone. What is asked of t
 - two stand-ins, a pair: is the set that is reported the rewired units, does it hold them;
 - five neurons: are four of them reported as members or alternates;
 - a neuron of the text encoder, an adapter: is the right network, the right location blamed;
-- clean copies: is a small set blamed for what nobody rewired.
+- clean copies: is a small set of units blamed for what nobody rewired. Whole places are counted apart: where one reads
+  the prompt, what it carries is no invention.
 
 The mean activations are those of the generator before it was rewired, as an approximation: all but one of the prompts
 that they are over are not of the source genre. Recipes are made once (``python -m benchmarks.localise --make``), from
@@ -51,6 +52,7 @@ WANTED: dict[Kind, int] = {
 }
 SETTINGS = Settings(takes=4, seconds=SECONDS, tested_words=0)
 SMALL = 5  # units that a set may hold for a clean copy to count as blamed
+UNITS = ("alone", "together")  # how a set of units is found
 
 Row = dict[str, Any]
 
@@ -163,7 +165,8 @@ MEASURES: dict[str, tuple[tuple[Kind, ...], Callable[[Row], bool]]] = {
         ("text", "adapter"),
         lambda row: row["where"] == "text encoder" if row["kind"] == "text" else row["location"] == row["rewired"][0],
     ),
-    "false_blame": (("clean",), lambda row: row["blamed"] and len(row["set"]) <= SMALL),
+    "false_blame": (("clean",), lambda row: row["blamed"] and row["found_by"] in UNITS and len(row["set"]) <= SMALL),
+    "places_named": (("clean",), lambda row: row["blamed"] and row["found_by"] == "location"),
 }
 
 

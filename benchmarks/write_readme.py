@@ -112,6 +112,11 @@ def cores_used(found: Result) -> bool:
     return bool(found["ratio"] >= 1.6 and found["two_at_once"] <= 2.2 and found["alone"] <= 1.03)
 
 
+def cheap_diagnosis(found: Result) -> bool:
+    """A diagnosis costs less than before, a quick one little, and the verdict is as early."""
+    return bool(found["cost_ratio"] <= 0.7 and found["quick_ratio"] <= 0.2 and found["verdict_ratio"] <= 1.05)
+
+
 CLAIMS = (
     Claim(
         "parity",
@@ -152,8 +157,8 @@ CLAIMS = (
         "single units first and verified alone ≥ 95 %; stand-ins and pairs exact ≥ 80 %, contained ≥ 90 %; four of "
         "five ≥ 75 %; right place ≥ 85 %; clean ones blamed ≤ 5 %",
         "first {single_first}, verified {single_verified}; exact {small_sets_exact}, contained {small_sets_contained}; "
-        "four of five {five_found}; place {place_right}; blamed {false_blame}; {generations:.0f} takes played in a "
-        "search",
+        "four of five {five_found}; place {place_right}; blamed {false_blame}, a whole place named in {places_named}; {generations:.0f} takes "
+        "played in a search",
         localised,
     ),
     Claim(
@@ -163,7 +168,7 @@ CLAIMS = (
         "chosen by {chosen_by}: {flip_rate[count]} of {flip_rate[total]} ({flip_rate[low]:.0%}–{flip_rate[high]:.0%}) "
         "against {control_flip_rate[count]} of {control_flip_rate[total]} ({control_flip_rate[low]:.0%}–"
         "{control_flip_rate[high]:.0%}) over {prompts} prompts whose takes are all heard alike{others}; sound broke "
-        "for {sound_broke} prompts",
+        "for {sound_broke} prompts{confused_too}",
         causes,
     ),
     Claim(
@@ -194,6 +199,14 @@ CLAIMS = (
         script="peak_memory",
     ),
     Claim(
+        "cost",
+        "What does a whole diagnosis cost beside the version before causes were searched for, and a quick one; how "
+        "early is the verdict?",
+        "≤ 0.7 ×; ≤ 0.2 ×; as early",
+        "median {cost_ratio:.2f} ×; {quick_ratio:.2f} ×; {verdict_ratio:.2f} ×",
+        cheap_diagnosis,
+    ),
+    Claim(
         "cores",
         "How much faster are 4 takes of 4 s played on two cores than as one batch on two threads? How long do two "
         "diagnoses at once take, in the time of one? How long one alone, in the time it took before?",
@@ -215,9 +228,12 @@ def _rate(found: Result) -> float:
 
 def told(result: Result) -> dict[str, Any]:
     """What sentences say beside the numbers of the result."""
-    return {"curves": curves(result), "others": others(result), "group_prompts": len(result["rows"])} | {
-        name: _counted(result[name]) for name in LOCALISED if name in result
-    }
+    sentences = {"curves": curves(result), "others": others(result), "confused_too": confused(result)}
+    return (
+        sentences
+        | {"group_prompts": len(result["rows"])}
+        | {name: _counted(result[name]) for name in (*LOCALISED, "places_named") if name in result}
+    )
 
 
 def curves(result: Result) -> str:
@@ -245,6 +261,21 @@ def others(result: Result) -> str:
     rates = f"{flips['count']} of {flips['total']} against {random['count']} of {random['total']}"
     stray = f"where {natural['count']} of {natural['total']} untouched takes stray"
     return f", over {result['other_prompts']} others {rates} ({stray})"
+
+
+def confused(result: Result) -> str:
+    """How large the sets are that do it where prompts are not played as they ask, and what they do."""
+    found = result.get("confused")
+    if not found:
+        return ""
+    parts = [f"of {found['prompts']} confused prompts {found['with_small_sets']} have a small set"]
+    for name in ("small", "large"):
+        if sets := found.get(name):
+            size = f"{min(sets['units'])}–{max(sets['units'])} units" if max(sets["units"]) > 1 else "one unit or place"
+            flips, random = sets["flips"], sets["control_flips"]
+            counted = f"{flips['count']} of {flips['total']} against {random['count']} for random ones"
+            parts.append(f"{name} sets ({size}) flip {counted}")
+    return "; " + ", ".join(parts)
 
 
 def table(rows: Sequence[Result]) -> str:
