@@ -5,8 +5,8 @@ untouched, and beside as many random units of the same places and activity. Wher
 new noise alone flips some, and any edit brings new noise: so the rates are those of prompts whose takes are all heard
 alike, of those that are diagnosed and of as many that only screen. Others are listed apart. ``natural`` is how many
 untouched fresh takes are heard as something else. What the set is, the rows tell: units that do it, a whole location,
-or, where no small set does, the strongest units by gradients. ``confused`` is of prompts that are not played as they ask:
-most are confusions that were trained into the embedded generator; a small set is one location, or a few units.
+or, where no small set does, the strongest units by gradients. ``confused`` is of prompts that are not played as they
+ask: most are confusions that were trained into the embedded generator; a small set is one location, or a few units.
 
     python -m benchmarks.causal [--prompts 20] [--takes 8] [--resume]
 """

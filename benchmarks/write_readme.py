@@ -157,8 +157,8 @@ CLAIMS = (
         "single units first and verified alone ≥ 95 %; stand-ins and pairs exact ≥ 80 %, contained ≥ 90 %; four of "
         "five ≥ 75 %; right place ≥ 85 %; clean ones blamed ≤ 5 %",
         "first {single_first}, verified {single_verified}; exact {small_sets_exact}, contained {small_sets_contained}; "
-        "four of five {five_found}; place {place_right}; blamed {false_blame}, a whole place named in {places_named}; {generations:.0f} takes "
-        "played in a search",
+        "four of five {five_found}; place {place_right}; blamed {false_blame}, a whole place named in {places_named}; "
+        "{generations:.0f} takes played in a search",
         localised,
     ),
     Claim(
