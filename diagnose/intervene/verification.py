@@ -24,7 +24,7 @@ from tonescope.diagnose.stats import effect
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import contrast as log_odds
-from tonescope.models.judges.listening import listen
+from tonescope.models.judges.listening import finite_takes, listen
 
 if TYPE_CHECKING:
     from tonescope.diagnose.attribution.tracks import Tracks
@@ -61,13 +61,14 @@ class Outcome:
 @dataclass(frozen=True)
 class Played:
     """The outcome of every variant, and the same takes untouched; ``tracks``, what is known of them over time, where
-    that was looked at."""
+    that was looked at; ``lost``, what to say of takes that are left out, for they are not made of numbers untouched."""
 
     contrast: Contrast
     clean: Outcome
     outcomes: dict[str, Outcome]
     rate: int
     tracks: Tracks | None = None
+    lost: str | None = None
 
     @property
     def sounds(self) -> dict[str, Takes]:
@@ -121,7 +122,7 @@ def verify(
     :func:`tonescope.diagnose.intervene.play.play`.
 
     Raises:
-        TonescopeError: an edit cannot be made, or an untouched take is not made of numbers.
+        TonescopeError: an edit cannot be made, or no untouched take is made of numbers.
     """
     count, everything = len(seeds), [Variant(CLEAN), *variants]
     played = play(
@@ -133,6 +134,9 @@ def verify(
         advance=advance,
     )
     parts = [played.rows(index * count, (index + 1) * count) for index in range(len(everything))]
+    sound = finite_takes(parts[0].waveform)
+    if bool(sound.any()):
+        parts = [part.pick(sound.nonzero()[:, 0].tolist()) for part in parts]
     clean, rate = parts[0].waveform, context.rate
     check_distinct(parts[0])
     usual = audio_quality.natural_distance(clean, rate)
@@ -153,7 +157,8 @@ def verify(
         )
         for variant, takes in zip(everything, parts, strict=True)
     ]
-    return Played(contrast, outcomes[0], {outcome.name: outcome for outcome in outcomes[1:]}, rate)
+    changed = {outcome.name: outcome for outcome in outcomes[1:]}
+    return Played(contrast, outcomes[0], changed, rate, lost=audio_quality.lost_takes_caveat(seeds, sound))
 
 
 def check_distinct(takes: Takes) -> None:

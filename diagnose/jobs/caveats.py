@@ -76,7 +76,7 @@ def _few_takes(found: Found) -> str | None:
     takes = found.request.settings.takes
     if takes >= USEFUL_TAKES:
         return None
-    few = "One take gives no interval" if takes == 1 else f"{takes} takes give a wide interval"
+    few = "One take gives no interval" if takes == 1 else f"{takes} takes give a rough figure"
     return f"{few}; {USEFUL_TAKES} or more give a useful one."
 
 

@@ -302,6 +302,7 @@ def _verify(run: _Run, stage: Stage) -> None:
     played = verify(
         run.context, run.contrast, request.prompt, request.seeds.test, plan.variants, strict=False, advance=stage
     )
+    run.notes += [played.lost] if played.lost else []
     run.played = with_tracks(run.context, played, phrases=run.words, targets=plan.group, shown=plan.shown)
     timed = by_second(run.context, run.contrast, run.found, run.timeline, run.played.clean.takes)
     run.results = Reading(plan, run.played, timed).results(models.vocabulary)

@@ -36,7 +36,7 @@ from tonescope.diagnose.store import provenance
 from tonescope.models import versions
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Takes
-from tonescope.models.judges.listening import posterior
+from tonescope.models.judges.listening import finite_takes, posterior
 from tonescope.models.sites import SITES
 from tonescope.models.units import Location, Unit
 
@@ -206,7 +206,9 @@ def run(
         with clock.stage(name, fits.each * min(fits.rows, len(on))) as advance:
             return play(context, [words] * len(on), on, advance=advance)
 
-    heard = posterior(models.judge, played_as(request.prompt, seeds.explore, "play untouched").waveform, context.rate)
+    explored = played_as(request.prompt, seeds.explore, "play untouched").waveform
+    sound = finite_takes(explored)
+    heard = posterior(models.judge, explored[sound if bool(sound.any()) else slice(None)], context.rate)
     _, _, contrast = judged(intent, heard, models, request.foil(models))
     draws = bench.controls()
     given = None
@@ -262,7 +264,7 @@ def _experiment(bench: _Bench, played: Played, draws: Sequence[tuple[Unit, ...]]
         control=control,
         control_units=fewest,
         difference=difference,
-        caveats=_caveats(bench, fewest, bool(draws)),
+        caveats=[*([played.lost] if played.lost else []), *_caveats(bench, fewest, bool(draws))],
     )
 
 

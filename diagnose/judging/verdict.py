@@ -143,9 +143,9 @@ class _Case:
 
     @property
     def drift(self) -> str:
-        heard, relation = self.heard, "its sibling " if self.sibling else ""
+        heard, related = self.heard, ", a close relative" if self.sibling else ""
         return (
-            f"{heard.share.count} of {self.total} takes are heard as {relation}{heard.label} ({_percent(heard.share)})"
+            f"{heard.share.count} of {self.total} takes are heard as {heard.label}{related} ({_percent(heard.share)})"
         )
 
 
@@ -232,7 +232,7 @@ def withhold(verdict: Verdict, judge: Judge, generator: str) -> Verdict:
 
 
 def _percent(value: Share) -> str:
-    return f"{100 * value.low:.0f}–{100 * value.high:.0f} % of all takes with 95 % confidence"
+    return f"of many takes {100 * value.low:.0f}–{100 * value.high:.0f} % would be, with 95 % confidence"
 
 
 def _sized(heard: Heard) -> str:

@@ -86,7 +86,7 @@ def _blame(diagnosis: Diagnosis) -> View | None:
     blame = diagnosis.blame
     if blame.where == "nowhere":
         return None
-    return View("blame", "Text encoder, decoder or listener?", [(blame.sentence, blame.badge)])
+    return View("blame", "Was it misread, misplayed or misheard?", [(blame.sentence, blame.badge)])
 
 
 def _takes(diagnosis: Diagnosis, evidence: Evidence) -> View:
@@ -145,8 +145,11 @@ def _hear(diagnosis: Diagnosis, evidence: Evidence) -> View:
         for word in words
         if word.verified
     }
-    changed |= {CONTROL: ("with random units muted instead", "random units muted")} if test else {}
-    reading, moments = _reading(diagnosis, evidence), [_moment(diagnosis, cut) for cut in diagnosis.drivers.cut_points]
+    if test:
+        random = wording.random_in_place(test)
+        changed |= {CONTROL: (f"with {random} muted instead", f"{random} muted")}
+    cuts = diagnosis.drivers.cut_points if test and test.turns else []
+    reading, moments = _reading(diagnosis, evidence), [_moment(diagnosis, cut) for cut in cuts]
     rows = [
         [
             Sound("as it is", "tested", row, take.heard, reading.untouched(row, moments) if reading else ()),

@@ -24,7 +24,10 @@ Q_VALUES = (
     f"q says how sure a number is: below {BELIEVED:g} counts as sure, for then at most one in twenty such findings is "
     "false (Benjamini-Hochberg)."
 )
-FRESH_TAKES = "Each take is played again with one thing changed and all else, chance included, the same."
+FRESH_TAKES = (
+    "New takes, on other seeds than those of the verdict. Each is played again on its seed with one thing changed, "
+    "which the button names."
+)
 FRESH_ALONE = "Takes that were played to test in; there was nothing to change in them."
 DONE = {
     "mean": "put back to their mean",
@@ -41,7 +44,8 @@ FEW_TAKES = 4  # the interval of fewer is so wide that next to nothing can be to
 
 def contrast(diagnosis: Diagnosis) -> str:
     """What everything below is about."""
-    return f"Why {diagnosis.contrast.target} rather than {diagnosis.contrast.other}?"
+    target, foil = diagnosis.contrast.target, diagnosis.contrast.foil
+    return f"Why {target} rather than {foil}?" if foil else f"What makes it {target}?"
 
 
 def below_zero(found: Diagnosis | Experiment) -> str:

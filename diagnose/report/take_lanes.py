@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tonescope.diagnose.attribution.tracks import Tracks
 
 HEARD, CHANGED = "What the judge hears", "What was changed"
-DECIDED = "Takes that turn, muted only from here on"
+DECIDED = "Takes that change, muted only from here on"
 ATTENDED, DRIVING = "Words attended to", "What the units do"
 AS_IT_WAS = " (in the take as it is)"
-LOOKS = "Where the model looks in the prompt; that alone does not say what it does."
-FAR = "How far from their mean, where 1 is the farthest; the line is the mean."
+LOOKS = "Where the model looks in the prompt. A word that is looked at more need not shape the sound more."
+FAR = "How far they are from what they do on average over many prompts (the line); 1 is the farthest."
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,10 @@ class Reading:
                     meant=self._meant(label),
                 )
             )
-        note = f"In windows of {found.window:g} s, each drawn around its middle."
+        note = (
+            f"Pieces of {found.window:g} s, each judged by itself and drawn around its middle; the verdict is of the whole "
+            "take."
+        )
         return Stretches(title=HEARD, badge="observed", note=note, stretches=tuple(stretches))
 
     def _attended(self, row: int, when: str = "") -> Heat | None:
@@ -89,7 +92,7 @@ class Reading:
         rows = _rows(self.tracks.activity, row)
         if not rows:
             return None
-        return Curves(title=DRIVING + when, badge="observed", note=FAR, line="their mean", rows=rows)
+        return Curves(title=DRIVING + when, badge="observed", note=FAR, line="their average", rows=rows)
 
 
 def _rows(tracks: Mapping[str, Tensor], row: int) -> tuple[Row, ...]:

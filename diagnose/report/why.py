@@ -89,7 +89,7 @@ def _perhaps(found: Diagnosis) -> list[_Cause]:
     test = found.drivers.group
     if test and _turns(test.muted) and test.muted.flips > test.control.flips and not test.control.sound.broke:
         muted, random = wording.turned(test.muted, found), wording.beside_random(test)
-        told = f"Perhaps because of {wording.set_named(test)}: muted, {muted} ({random}){TOO_FEW}."
+        told = f"Perhaps because of {_strongest(found, test)}: muted, {muted} ({random}){TOO_FEW}."
         causes.append(_Cause(told, test.badge, test.muted))
     return causes
 
@@ -117,17 +117,24 @@ def _units(found: Diagnosis, test: GroupTest) -> str:
     one, does, do = test.units == 1, *(("carries", "carry") if _as_asked(found) else ("does", "do"))
     if test.found_by == "location":
         place, searched = wording.place_in_words(test.names[0]), found.drivers.search
-        told = f"One whole place {does} it: {test.names[0]}{', ' * bool(place)}{place}"
-        told += f" ({_no_units(searched)} {does})" if searched else ""
+        told = f"One place in the model {does} it: {f'{place} ({test.names[0]})' if place else test.names[0]}"
+        told += f"; {_no_few_units(searched)} that was tried {does}" if searched else ""
     elif test.found_by == "gradients":
         searched = found.drivers.search
         none = _no_few_units(searched).capitalize() if searched else "No small set of units"
-        told = f"{none} {does} it, but {wording.set_named(test)} {do} together"
+        told = f"{none} {does} it, but {_strongest(found, test)} {do} together"
     else:
         kind = wording.kind_of(test.names)[not one] + wording.network_of(test.names)
         told = f"One {kind} {does} it: " if one else f"{test.units} {kind} {do} it together: "
         told += wording.listed(test.names) + ", and none of them can be left out" * _all_needed(found, test)
     return f"{told}. Muted, {wording.turned(test.muted, found)} ({wording.beside_random(test)})."
+
+
+def _strongest(found: Diagnosis, test: GroupTest) -> str:
+    """The set; where it is of the strongest units, of how many and what those are."""
+    if test.found_by != "gradients":
+        return wording.set_named(test)
+    return f"the {test.units} strongest of the model’s {found.estimated_units:,} units (neurons and attention heads)"
 
 
 def _all_needed(found: Diagnosis, test: GroupTest) -> bool:
@@ -143,7 +150,7 @@ def _nothing(found: Diagnosis) -> str:
     target, tested = found.contrast.target, found.drivers.tested
     if not any(take.heard == target for take in tested):
         takes = f"none of the {len(tested)} fresh takes" if len(tested) != 1 else "not even the one fresh take"
-        return f"What does it cannot be told: {takes} is heard as {target}, so there was nothing to turn."
+        return f"What does it cannot be told: {takes} is heard as {target}, so there was nothing to change."
     tried = [(f"without “{wording.shortened(row.word)}”", row.verified) for row in found.drivers.words if row.verified]
     if test := found.drivers.group:
         broke = [who for who, trial in (("", test.muted), ("random ", test.control)) if trial.sound.broke]
@@ -156,7 +163,7 @@ def _nothing(found: Diagnosis) -> str:
     how, most = max(played, key=lambda row: row[1].flips / row[1].flippable)
     if not most.flips:
         return f"What does it is not clear: every take stayed {target}, whatever was taken away."
-    return f"What does it is not clear: at most {wording.turned(most, found)} ({how}), too few to point to a cause."
+    return f"There is no clear cause: at most, {how}, {wording.turned(most, found)}."
 
 
 def _null(found: Diagnosis) -> Said | None:
@@ -168,18 +175,19 @@ def _null(found: Diagnosis) -> Said | None:
         return None
     if test and test.found_by in ("alone", "together"):
         return _did_not_hold(found, test)
-    does = "turns it back" if found.contrast.foil else f"stops it being {found.contrast.target}"
+    target, foil = found.contrast.target, found.contrast.foil
+    does = f"makes {foil} likelier than {target}" if foil else f"stops it being {target}"
     share = f"{100 * searched.largest_share:.0f} %"
     if searched.largest_share >= MOST:
         return (
-            f"No small set of units both {does} and brings it to another prompt, though something that was tried "
-            f"turned {share} of the takes.",
+            f"No small set of units both {does} and brings {target} to another prompt, though the best that was tried "
+            f"changed {share} of the takes.",
             "tested",
         )
     fewer = test is not None and 2 * test.muted.flips > test.muted.flippable  # many did, in fresh takes
     none = _no_few_units(searched) if fewer else _no_units(searched)
     return (
-        f"{none[0].upper()}{none[1:]} {does}: the largest share of takes that anything tried turned is {share}.",
+        f"{none[0].upper()}{none[1:]} {does}: the best that was tried in the search did, in {share} of its takes.",
         "tested",
     )
 
@@ -258,16 +266,15 @@ def decided(found: Diagnosis) -> Said | None:
     test, cuts = found.drivers.group, usable_cuts(found.drivers.cut_points)
     if not test or not test.turns or not cuts:
         return None
-    target, start = found.contrast.target, f"from the start, {test.muted.flips}"
     late, mostly = _too_late(cuts, 0.0), _too_late(cuts, 0.5)
+    played = f"muted from the start, {_stop(test.muted, found.contrast.target)}"
     if late and mostly and mostly.second < late.second:
         when, cut = f"decided in {_first(late)}, mostly in {_first(mostly)}", late
-        start = f"from {mostly.second:g} s on, {mostly.trial.flips}; {start}"
+        played += f"; only from {mostly.second:g} s on, {mostly.trial.flips}"
     else:
         cut = late or mostly or cuts[-1]
         when = f"{'mostly ' * (cut is not late)}decided in {_first(cut)}" if late or mostly else "not decided early"
-    played = f"muted only from {cut.second:g} s on, {_stop(cut.trial, target)} ({start})"
-    return f"It is {when}: {played}.", cut.trial.badge
+    return f"It is {when}: {played}; only from {cut.second:g} s on, {cut.trial.flips}.", cut.trial.badge
 
 
 def _first(cut: CutPoint) -> str:
@@ -311,11 +318,12 @@ def brings(row: Sufficiency, test: GroupTest, found: Diagnosis) -> str:
     target, into = found.contrast.target, f"“{wording.shortened(row.prompt)}”"
     before, after, total = row.before.count, row.put_in.count, row.put_in.total
     if row.trial.sound.broke:
-        return f"Put into {into}, {who} broke the sound, so whether {'it is' if one else 'they are'} enough is unknown."
+        return (
+            f"Copied into {into}, {who} broke the sound, so whether {'it is' if one else 'they are'} enough is unknown."
+        )
     if 2 * before >= row.before.total:
         return f"Whether it is enough is unknown: {into} is heard as {target} anyway, in {before} of {total} takes."
     without = f"without {'it' if one else 'them'}, {before} of {total}"
-    if row.brings:
-        return f"Put into {into}, {who} {'makes' if one else 'make'} {after} of {total} takes {target}; {without}."
-    enough = f"{'It is' if one else 'They are'} not enough alone: put into {into}, {who}"
-    return f"{enough} {'makes' if one else 'make'} {after} of {total} takes {target}; {without}."
+    counted = f"with what {who} {'does' if one else 'do'} copied into takes of {into}, {after} of {total} are {target}"
+    enough = "The other way round" if row.brings else f"{'It is' if one else 'They are'} not enough alone"
+    return f"{enough}: {counted}; {without}."

@@ -39,9 +39,13 @@ def beside_random(test: GroupTest) -> str:
     """What random units did in its place."""
     if not test.control_units:
         return "there was nothing random to compare with"
+    return f"{random_in_place(test)} instead: {test.control.flips} of {test.control.flippable}"
+
+
+def random_in_place(test: GroupTest) -> str:
+    """What stands in the place of the set, to compare it with."""
     one, several = PLACE if test.found_by == "location" else kind_of(test.names)
-    random = f"a random {one} instead" if test.units == 1 else f"{test.control_units} random {several} instead"
-    return f"{random}: {test.control.flips} of {test.control.flippable}"
+    return f"a random {one}" if test.units == 1 else f"{test.control_units} random {several}"
 
 
 def kind_of(names: Sequence[str]) -> tuple[str, str]:
@@ -102,6 +106,8 @@ def turned(trial: Trial, found: Diagnosis) -> str:
     if foil and total == heard and there == flips > 0:
         return f"{counted} {are(flips)} {foil}{as_asked}"
     told = f"{counted} {are(flips)} no longer {target}"
+    if total < heard and total > 1:
+        told = f"{flips} of the {total} takes that were {target} no longer {are(flips)}"
     if not foil or total < heard or not flips:
         return told
     return told + (f", and {there} {are(there)} {foil}{as_asked}" if there else f", but none is {foil}")

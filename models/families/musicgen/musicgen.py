@@ -100,24 +100,30 @@ class MusicGen(Replaying):
 
         The noise of a take depends on its seed alone, so rows with the same seed are paired takes. Hooks see
         (rows or twice rows, 1, width) at every step; :meth:`.places.Places.layout` says how that is arranged.
+
+        The waveform of a take whose logits were not numbers, as happens in half precision, is not made of numbers.
         """
         if len(prompts) != len(seeds) or not seeds:
             raise ValueError("generate takes one seed for each prompt")
         self_check.once(self, prompts[0], sampling)
         frames = self.frames(seconds)
         codes = torch.zeros(len(seeds), self.n_codebooks, frames, dtype=torch.long, device=self.device)
+        lost = torch.zeros(len(seeds), dtype=torch.bool)
         groups = self.batches(prompts)
         with hooked(hooks), self.working_on(None):
             for group in groups:
                 self.clock.rows = torch.tensor(group) if len(groups) > 1 else None
                 chosen = [prompts[row] for row in group], [seeds[row] for row in group]
-                codes[group] = self._play(*chosen, frames, sampling)
+                codes[group], lost[group] = self._play(*chosen, frames, sampling)
             self.clock = Clock()
             waveform = self.sides(codes).mean(1).float().cpu() if decode else torch.zeros(len(seeds), 0)
+            waveform[lost] = torch.nan
         return Takes(tuple(prompts), tuple(seeds), {"codes": codes.cpu()}, waveform)
 
-    def _play(self, prompts: Sequence[str], seeds: Sequence[int], frames: int, sampling: Sampling) -> Tensor:
-        """Codes (rows, codebooks, frames) of one batch."""
+    def _play(
+        self, prompts: Sequence[str], seeds: Sequence[int], frames: int, sampling: Sampling
+    ) -> tuple[Tensor, Tensor]:
+        """Codes (rows, codebooks, frames) of one batch, and which rows are lost (rows,)."""
         batch = self.reader.tokens(prompts)
         positions = delay.positions_for(frames, self.delay)
         noise = PairedSampling(seeds, sampling.guidance, self.n_codebooks, sampling.temperature, sampling.top_k)
@@ -133,7 +139,7 @@ class MusicGen(Replaying):
             )
         if captured[0].shape[2] != frames:
             raise RuntimeError(f"{frames} frames were asked for and {captured[0].shape[2]} came out")
-        return captured[0]
+        return captured[0], noise.lost
 
     @contextmanager
     def _steps(self, positions: int) -> Iterator[None]:

@@ -59,9 +59,12 @@ class PairedSampling(LogitsProcessor):
         temperature: divides the logits; 0 means no noise (greedy).
         top_k: keep the k largest logits (0 keeps all).
 
+    Attributes:
+        lost: takes whose logits were not numbers at some step, (takes,): what is drawn for them means nothing.
+
     Raises:
         ValueError: the rows of logits are not one for each take, codebook and guidance half.
-        TonescopeError: the logits are not numbers.
+        TonescopeError: the logits of no take are numbers.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class PairedSampling(LogitsProcessor):
     ) -> None:
         self.seeds, self.guidance, self.n_codebooks = list(seeds), guidance, n_codebooks
         self.temperature, self.top_k = temperature, top_k
+        self.lost = torch.zeros(len(self.seeds), dtype=torch.bool)
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         step, size = input_ids.shape[1] - 1, scores.shape[1]
@@ -85,5 +89,9 @@ class PairedSampling(LogitsProcessor):
         if self.temperature > 0:
             drawn = {seed: gumbel(seed, step, self.n_codebooks, size) for seed in set(self.seeds)}
             noise = torch.cat([drawn[seed] for seed in self.seeds])
+        numbers = torch.isfinite(guided).all(-1).unflatten(0, (len(self.seeds), self.n_codebooks)).all(1)
+        self.lost |= ~numbers.cpu()
+        if not self.lost.all():
+            guided = guided.masked_fill(~numbers.repeat_interleave(self.n_codebooks)[:, None], 0.0)
         guided = perturbed(guided, self.temperature, self.top_k, noise, f"at step {step}")
         return torch.cat([guided, guided]) if doubled else guided

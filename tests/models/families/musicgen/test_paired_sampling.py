@@ -66,3 +66,16 @@ def test_logits_that_are_no_numbers_are_refused() -> None:
     scores[1, 3], scores[0, 2], scores[2, 2] = 0.0, float("inf"), float("inf")  # their difference is no number
     with pytest.raises(TonescopeError, match="not a number at step 0"):
         processor(torch.zeros(4, 1, dtype=torch.long), scores)
+
+
+def test_a_take_whose_logits_are_no_numbers_is_lost_and_the_others_are_drawn_as_before() -> None:
+    scores = torch.randn(3 * BOOKS, SIZE, generator=torch.Generator().manual_seed(0))
+    ids = torch.zeros(3 * BOOKS, 1, dtype=torch.long)
+    whole = PairedSampling([1, 2, 3], 1.0, BOOKS)
+    before = whole(ids, scores.clone())
+    scores[BOOKS, 5] = float("nan")
+    sampler = PairedSampling([1, 2, 3], 1.0, BOOKS)
+    after = sampler(ids, scores)
+    assert sampler.lost.tolist() == [False, True, False] and not whole.lost.any()
+    kept = [*range(BOOKS), *range(2 * BOOKS, 3 * BOOKS)]
+    assert torch.equal(after[kept], before[kept]) and bool(torch.isfinite(after).all())
