@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from tonescope.diagnose.jobs.diagnosis import Evidence
     from tonescope.diagnose.judging.verdict import Kind, Verdict
-    from tonescope.diagnose.schema import Badge, CutPoint, Diagnosis
+    from tonescope.diagnose.schema import CutPoint, Diagnosis
 
 TONES: Mapping[Kind, Tone] = {
     "match": "good",
@@ -127,18 +127,16 @@ def _words(diagnosis: Diagnosis) -> View | None:
         lead=max(LEAD_WORDS, sum(word.verified is not None for word in words)),
         title=sentences.below_zero(diagnosis),
     )
-    told: list[tuple[str, Badge | None]] = [
-        (sentences.exclusion(word, found, diagnosis.judge.name), None if found.how == "unheard" else found.badge)
-        for word in words
-        for found in word.exclusions
-    ]
-    return View("words", "Words", told, [table], [plots.words(diagnosis)])
+    return View("words", "Words", why.refused(diagnosis), [table], [plots.words(diagnosis)])
 
 
 def _hear(diagnosis: Diagnosis, evidence: Evidence) -> View:
     """The takes that everything was tested in: as they were, and with one thing changed, side by side."""
     outcomes, test = evidence.played.outcomes, diagnosis.drivers.group
-    words = [word for word in (why.causing_words(diagnosis) or diagnosis.drivers.words) if word.verified][:HEARD_WORDS]
+    refusing = [word for word in diagnosis.drivers.words if word.exclusions]
+    likely = why.causing_words(diagnosis) or diagnosis.drivers.words
+    words = [word for word in (*refusing, *(word for word in likely if word not in refusing)) if word.verified]
+    words = words[:HEARD_WORDS]
     changed = {MUTED: (f"with {wording.set_again(test)} muted", f"{wording.set_again(test)} muted")} if test else {}
     changed |= {
         word.verified.variant: (f"without “{word.word}”", f"“{word.word}” left out of the prompt")

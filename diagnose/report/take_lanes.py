@@ -78,10 +78,8 @@ class Reading:
                     meant=self._meant(label),
                 )
             )
-        note = (
-            f"Pieces of {found.window:g} s, each judged by itself and drawn around its middle; the verdict is of the whole "
-            "take."
-        )
+        pieces = f"Pieces of {found.window:g} s, each judged by itself and drawn around its middle"
+        note = f"{pieces}; the verdict is of the whole take."
         return Stretches(title=HEARD, badge="observed", note=note, stretches=tuple(stretches))
 
     def _attended(self, row: int, when: str = "") -> Heat | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tonescope.diagnose.report import wording
+from tonescope.diagnose.report import sentences, wording
 from tonescope.diagnose.schema import (
     Badge,
     Contrast,
@@ -37,7 +37,16 @@ def why(found: Diagnosis) -> list[Said]:
     for sentence in (_null, _listener, decided, _brings, _idle):
         said = sentence(found)
         told += [said] if said else []
-    return told
+    return told + refused(found)
+
+
+def refused(found: Diagnosis) -> list[Said]:
+    """Whether naming each thing that the prompt refuses brought it."""
+    return [
+        (sentences.exclusion(word, thing, found.judge.name), None if thing.how == "unheard" else thing.badge)
+        for word in found.drivers.words
+        for thing in word.exclusions
+    ]
 
 
 def causing_words(found: Diagnosis) -> list[WordDriver]:

@@ -69,7 +69,7 @@ def test_a_verdict_that_was_printed_before_is_not_printed_again(capsys: pytest.C
 
 def test_caveats_fill_what_room_there_is_and_the_others_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     show_first(views(made_up.match()), None)
-    assert "4 takes give a wide interval" in capsys.readouterr().out
+    assert "4 takes give a rough figure" in capsys.readouterr().out
     show_first(views(made_up.long_prompt()), None)
     text = capsys.readouterr().out
     assert "and 6 things to keep in mind" in text and "A very long sentence" not in text

@@ -100,7 +100,7 @@ def test_where_the_prompt_was_met_the_question_is_why_this_and_nothing_else(foun
     heard = found.perceived.label
     met = session.diagnose("house house piano", QUICK, intended=heard)[0]
     assert (met.contrast.target, met.contrast.foil) == (heard, None)
-    assert sentences.contrast(met) == f"Why {heard} rather than anything else?"
+    assert sentences.contrast(met) == f"What makes it {heard}?"
     assert met.drivers.seconds[0].foil_probability == pytest.approx(1 - met.drivers.seconds[0].target_probability)
     probability = met.takes[0].probability
     assert met.takes[0].margin == pytest.approx(math.log(probability / (1 - probability)), abs=1e-3)

@@ -141,7 +141,7 @@ def diagnosis(
         "takes": [take(1 + at, target) for at in range(takes)],
         "drivers": Drivers(**drivers),
         "estimated_units": 7740,
-        "caveats": ["4 takes give a wide interval; 8 or more give a useful one."],
+        "caveats": ["4 takes give a rough figure; 8 or more give a useful one."],
         "cost": Cost(generation_gib=1, attribution_gib=1, rows_generated_together=1, takes_attributed_together=1),
         "timings": {},
     }

@@ -10,7 +10,7 @@ import pytest
 from tests.diagnose.report import made_up
 from tests.diagnose.report.made_up import ASKED, HEARD, NEURON, trial
 from tonescope.diagnose.report.why import why
-from tonescope.diagnose.schema import Blame, Diagnosis, UnitDriver
+from tonescope.diagnose.schema import Blame, Diagnosis, Exclusion, UnitDriver
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share
 
@@ -45,7 +45,7 @@ def test_a_word_that_does_it_is_said_with_what_the_takes_are_without_it() -> Non
 
 def test_of_words_and_units_what_turns_more_takes_into_what_was_asked_stands_first() -> None:
     first, second = told(made_up.whole_location())[:2]
-    assert first.startswith("One whole place does it") and second.startswith("Because of the word")
+    assert first.startswith("One place in the model does it") and second.startswith("Because of the word")
     first, second = told(made_up.set_of_three())[:2]
     assert first.startswith("Because of the words “with accordion”") and second.startswith("3 neurons do it together")
     assert "but none is lo-fi hip hop" in first
@@ -58,21 +58,22 @@ def test_only_members_that_are_all_needed_are_said_to_be(needed: int, is_told: b
 
 
 def test_a_place_that_does_it_comes_with_what_smaller_things_did_not() -> None:
-    sentence = one(made_up.whole_location(), "whole place")
-    assert "takes in the prompt" in sentence and "(no set of up to 32 units does)" in sentence
+    sentence = one(made_up.whole_location(), "One place")
+    assert "takes in the prompt (decoder.1.cross); no small set of units that was tried does" in sentence
 
 
 def test_where_no_small_set_does_it_the_largest_share_is_said() -> None:
     sentence = one(made_up.no_small_set(), "No set of")
     assert sentence == (
-        "No set of up to 52 units turns it back: the largest share of takes that anything tried turned is 50 %."
+        "No set of up to 52 units makes lo-fi hip hop likelier than polka: the best that was tried in the search did, "
+        "in 50 % of its takes."
     )
-    assert "What does it is not clear: at most 1 of 4" in told(made_up.no_small_set())[0]
+    assert "There is no clear cause: at most, without “accordion”, 1 of 4" in told(made_up.no_small_set())[0]
 
 
 def test_a_share_that_would_do_it_is_not_said_to_be_too_small() -> None:
     sentence = one(made_up.no_small_set(largest_share=1.0), "No small set")
-    assert "brings it to another prompt" in sentence and "100 %" in sentence
+    assert "brings polka to another prompt" in sentence and "100 %" in sentence
 
 
 def test_the_strongest_units_that_do_it_together_are_no_small_set() -> None:
@@ -83,8 +84,8 @@ def test_the_strongest_units_that_do_it_together_are_no_small_set() -> None:
 
 def test_it_is_decided_by_the_second_from_which_on_nothing_turns() -> None:
     assert one(made_up.single_unit(), "decided") == (
-        "It is decided in the first second, mostly in the first 0.5 s: muted only from 1 s on, 0 of 4 takes stop being "
-        "polka (from 0.5 s on, 1; from the start, 4)."
+        "It is decided in the first second, mostly in the first 0.5 s: muted from the start, 4 of 4 takes stop being "
+        "polka; only from 0.5 s on, 1; only from 1 s on, 0."
     )
 
 
@@ -95,7 +96,7 @@ def test_it_is_decided_by_the_second_from_which_on_nothing_turns() -> None:
         ((1, 1, 1), "It is mostly decided in the first 0.5 s: "),
         ((4, 1, 1), "It is mostly decided in the first second: "),
         ((4, 3, 0), "It is decided in the first 2 s: "),
-        ((4, 0, 0), "It is decided in the first second: muted only from 1 s on, 0 of 4 takes"),
+        ((4, 0, 0), "It is decided in the first second: muted from the start, 4 of 4 takes stop"),
         ((0, 0, 4), "It is not decided early: "),
         ((4, 4, 3), "It is not decided early: "),
         ((4, 4, 2), "It is not decided early: "),
@@ -113,10 +114,10 @@ def test_cuts_that_broke_the_sound_decide_nothing() -> None:
 @pytest.mark.parametrize(
     ("before", "put_in", "broke", "says"),
     [
-        (0, 4, False, f"Put into “{ASKED}”, {NEURON} makes 4 of 4 takes {HEARD}; without it, 0 of 4."),
-        (0, 1, False, f"It is not enough alone: put into “{ASKED}”, {NEURON} makes 1 of 4 takes {HEARD}; without it,"),
+        (0, 4, False, f"The other way round: with what {NEURON} does copied into takes of “{ASKED}”, 4 of 4"),
+        (0, 1, False, f"It is not enough alone: with what {NEURON} does copied into takes of “{ASKED}”, 1"),
         (3, 4, False, f"Whether it is enough is unknown: “{ASKED}” is heard as {HEARD} anyway, in 3 of 4 takes."),
-        (0, 4, True, f"Put into “{ASKED}”, {NEURON} broke the sound"),
+        (0, 4, True, f"Copied into “{ASKED}”, {NEURON} broke the sound"),
     ],
 )
 def test_whether_the_set_brings_it_is_told_beside_takes_without(
@@ -189,7 +190,16 @@ def test_a_listener_that_mishears_is_said_before_anything_is_believed() -> None:
 
 def test_takes_that_were_something_else_before_are_not_counted() -> None:
     group = made_up.group([NEURON], "alone", trial(2, {ASKED: 4}, of=2))
-    assert "2 of the 2 takes that were are no longer polka" in told(changed(made_up.single_unit(), group=group))[0]
+    assert "2 of the 2 takes that were polka no longer are" in told(changed(made_up.single_unit(), group=group))[0]
+
+
+def test_what_a_prompt_refuses_is_told_on_the_first_screen() -> None:
+    found = made_up.quick()
+    refusing = found.drivers.words[0].model_copy(
+        update={"word": "no drums", "exclusions": [Exclusion(thing="drums", how="unheard")]}
+    )
+    said = one(changed(found, words=[refusing]), "whether naming “drums” brought it")
+    assert said.startswith("“no drums”: ") and not [text for text in told(found) if "no drums" in text]
 
 
 @pytest.mark.parametrize("made", made_up.ALL, ids=lambda made: made.__name__)
