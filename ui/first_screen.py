@@ -108,7 +108,7 @@ def _fit(blocks: Sequence[_Block], kept: _Block) -> None:
 
 
 def _rest(caveats: int, others: bool = False) -> Text:
-    told = "The same command with --details shows all the rest"
+    told = "With --details: all the rest"
     if caveats:
         told += f", and {caveats}{' more' * others} thing{'s' * (caveats != 1)} to keep in mind"
     return Text(f"{told}.", style="dim")
