@@ -327,13 +327,15 @@ class SettingSuspect(BaseModel):
 
 
 class Source(BaseModel):
-    """A model or judge as it was used. ``fingerprint`` tells apart weights that share a name."""
+    """A model or judge as it was used. ``fingerprint`` tells apart those that share a name; ``calibration`` says of a
+    judge how it was calibrated, or that it was not."""
 
     name: str
     description: str
     device: str
     dtype: str
     fingerprint: str
+    calibration: str | None = None
 
 
 class Cost(BaseModel):

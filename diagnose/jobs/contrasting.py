@@ -7,13 +7,13 @@ from torch import Tensor
 from tonescope.diagnose.jobs.caveats import foreign
 from tonescope.diagnose.jobs.request import Models
 from tonescope.diagnose.judging.intent import Intent
-from tonescope.diagnose.judging.verdict import Heard, Verdict, decide, heard_instead, summary, withhold
+from tonescope.diagnose.judging.verdict import Heard, Verdict, decide, heard_instead, summary, sure_enough, withhold
 from tonescope.diagnose.schema import Contrast
 
 
 def judged(intent: Intent, heard_as: Tensor, models: Models, foil: str | None) -> tuple[Heard, Verdict, Contrast]:
     """What is heard, by (takes, labels) probabilities, the verdict, and the contrast that follows from it."""
-    heard = summary(heard_as, models.judge.labels, models.taxonomy)
+    heard = summary(heard_as, models.judge.labels, models.taxonomy, sure_enough(models.judge))
     verdict = decide(intent, heard, models.judge, models.taxonomy)
     if foreign(models):
         verdict = withhold(verdict, models.judge, models.generator.name)

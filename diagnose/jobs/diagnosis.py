@@ -345,7 +345,7 @@ STAGES: tuple[tuple[str, float, Callable[[_Run, Stage], None]], ...] = (
 def _conclude(run: _Run) -> Diagnosis:
     """Everything as one result."""
     request, models, results, clean = run.request, run.models, run.results, run.played.clean
-    labels, asked = models.judge.labels, run.intent.label
+    asked = run.intent.label
     finding = Finding(
         request.prompt,
         run.intent,
@@ -357,7 +357,7 @@ def _conclude(run: _Run) -> Diagnosis:
         cause=results.group,
     )
     drivers = Drivers(
-        tested=provenance.takes(clean.takes, clean.posterior, clean.margins, labels, asked),
+        tested=provenance.takes(clean.takes, clean.posterior, clean.margins, models.judge, asked),
         units=results.units,
         group=results.group,
         search=results.search,
@@ -382,7 +382,7 @@ def _conclude(run: _Run) -> Diagnosis:
         verdict=run.verdict,
         contrast=run.contrast,
         blame=place_blame(finding, models.generator, models.judge),
-        takes=provenance.takes(run.takes, run.posterior, run.found.metric, labels, asked),
+        takes=provenance.takes(run.takes, run.posterior, run.found.metric, models.judge, asked),
         drivers=drivers,
         recommended=recommended_settings(models.generator),
         suspects=setting_suspects(models.generator, request.sampling),

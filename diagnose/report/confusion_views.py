@@ -248,7 +248,7 @@ def _provenance(report: ConfusionReport) -> View:
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     told = [
         f"Model {model.name} ({model.description}, {model.fingerprint}); judge {judge.name} ({judge.description}, "
-        f"{judge.fingerprint}).",
+        f"{judge.fingerprint}{f'; {judge.calibration}' if judge.calibration else ''}).",
         f"{asked.takes} takes of {asked.seconds:g} s in {asked.wordings} wordings from seed {asked.seed}, guidance "
         f"{asked.guidance:g}, temperature {asked.temperature:g}, top-k {asked.top_k}.",
         said.work(report),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonescope.diagnose.elsewhere.listen_schema import Aspect, FileResult, Listening
-    from tonescope.diagnose.schema import Badge
+    from tonescope.diagnose.schema import Badge, Source
 
 LEAD_FILES, LEAD_UNITS, LEAD_WINDOWS = 6, 8, 20
 DRAWN = 4  # files whose time is drawn
@@ -275,8 +275,12 @@ def _left_out(found: Listening) -> View | None:
     return View("left_out", "What was left out", tables=[Table(("file", "why"), rows, lead=LEAD_FILES)], depth="first")
 
 
+def _calibrated(judge: Source) -> str:
+    return f", {judge.calibration}" if judge.calibration else ""
+
+
 def _provenance(found: Listening) -> View:
-    told = [f"Judge: {judge.name} ({judge.description})." for judge in found.judges]
+    told = [f"Judge: {judge.name} ({judge.description}{_calibrated(judge)})." for judge in found.judges]
     if found.surrogate is not None:
         told.append(f"Surrogate: {found.surrogate.name} ({found.surrogate.description}).")
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())
