@@ -1,7 +1,7 @@
 """Where calibrations are kept, and which one a judge gets.
 
-One file a judge, in the folder of the user's data, under the key of the judge's identity; a judge's own folder may bring
-one. That of the user comes first.
+One file a judge, in the folder of the user's data, under the key of the judge's identity; a judge's own folder may
+bring one. That of the user comes first.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ def find_file(judge: JudgeIdentity, brought: Path | None = None) -> Path | None:
     if kept is not None and kept.is_file():
         return kept
     own = brought / FILE if brought is not None and brought.is_dir() else None
-    return own if own is not None and own.is_file() and FittedCalibration.load(own).card.judge.key == judge.key else None
+    return (
+        own if own is not None and own.is_file() and FittedCalibration.load(own).card.judge.key == judge.key else None
+    )
 
 
 def calibrate(judge: Judge, named: str, brought: Path | None = None) -> Path | None:

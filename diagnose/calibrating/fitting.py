@@ -8,7 +8,7 @@ are dealt into folds, and each fold is heard by what was fitted on the others (c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -46,7 +46,7 @@ class Examples:
     right: Tensor
     sources: tuple[str, ...]
     neutral: Tensor
-    own: Calibration = Calibration()
+    own: Calibration = field(default_factory=Calibration)
 
     @property
     def labels(self) -> int:
@@ -81,7 +81,9 @@ def grouped_folds(sources: Sequence[str], most: int = FOLDS) -> list[Fold]:
     from sklearn.model_selection import GroupKFold
 
     rows = np.arange(len(sources))
-    return [(fitted, held) for fitted, held in GroupKFold(count, shuffle=True, random_state=0).split(rows, groups=sources)]
+    return [
+        (fitted, held) for fitted, held in GroupKFold(count, shuffle=True, random_state=0).split(rows, groups=sources)
+    ]
 
 
 def neutral_bias(neutral: Tensor) -> Tensor:
@@ -171,7 +173,7 @@ def _check_probe(examples: Examples) -> None:
     alone = sum(len(names) < 2 for names in sources.values())
     if alone:
         raise TonescopeError(
-            f"a probe cannot be tested: {alone} of {len(sources)} labels {'has' if alone == 1 else 'have'} clips of one "
-            "source alone, and it is fitted on some sources and measured on others; add clips of more songs, or leave "
+            f"a probe cannot be tested: {alone} of {len(sources)} labels {'has' if alone == 1 else 'have'} clips of "
+            "one source alone, and it is fitted on some sources and measured on others; add clips of more songs, or leave "
             "--probe out."
         )

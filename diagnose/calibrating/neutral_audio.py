@@ -19,9 +19,7 @@ def neutral_clips(seconds: float) -> Tensor:
     """Clips (clips, samples) at :data:`RATE`: the same ones every time."""
     random = torch.Generator().manual_seed(SEED)
     samples = max(2, round(seconds * RATE))
-    clips = [
-        _at_level(_noise(samples, slope, random), level) for slope in SLOPES.values() for level in LEVELS_DB
-    ]
+    clips = [_at_level(_noise(samples, slope, random), level) for slope in SLOPES.values() for level in LEVELS_DB]
     time = torch.arange(samples) / RATE
     clips += [_at_level(torch.sin(2 * math.pi * frequency * time), LEVELS_DB[0]) for frequency in TONES]
     clips.append(_at_level(_noise(samples, 0.0, random), SILENT_DB))

@@ -26,7 +26,10 @@ def fit_probe(embeddings: Tensor, right: Tensor, labels: int) -> Probe:
     fitted = torch.from_numpy(model.coef_).float(), torch.from_numpy(model.intercept_).float()
     coefficients, intercepts = fitted
     if len(model.classes_) == 2:  # scikit-learn keeps one row for two classes: the log-odds of the second
-        coefficients, intercepts = torch.cat([-coefficients, coefficients]) / 2, torch.cat([-intercepts, intercepts]) / 2
+        coefficients, intercepts = (
+            torch.cat([-coefficients, coefficients]) / 2,
+            torch.cat([-intercepts, intercepts]) / 2,
+        )
     weight = torch.zeros(labels, embeddings.shape[1])
     offset = torch.full((labels,), NEVER)
     places = torch.from_numpy(model.classes_).long()

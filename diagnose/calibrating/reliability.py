@@ -1,4 +1,4 @@
-"""Whether probabilities are true: calibration error, temperature, and from which probability on a judge may be believed.
+"""Whether probabilities are true: calibration error, temperature, and from which probability on to believe a judge.
 
 All of it from probabilities or logits (clips, labels) and the true labels (clips,), as indices.
 """
@@ -55,7 +55,9 @@ def calibration_error(probabilities: Tensor, right: Tensor, bins: int = BINS) ->
     """Expected calibration error (Guo et al. 2017, arXiv:1706.04599): how far probabilities are from how often they
     are right, on average over clips."""
     total = max(1, len(right))
-    return sum(bin.clips / total * abs(bin.accuracy - bin.confidence) for bin in reliability(probabilities, right, bins))
+    return sum(
+        bin.clips / total * abs(bin.accuracy - bin.confidence) for bin in reliability(probabilities, right, bins)
+    )
 
 
 def loss(logits: Tensor, right: Tensor) -> float:
@@ -88,21 +90,20 @@ def coverage_curve(probabilities: Tensor, right: Tensor) -> list[CoveragePoint]:
     wrong: NDArray[np.int64] = (guess[order] != right[order]).long().cumsum(0).numpy()
     last = np.flatnonzero(np.append(sure[1:] != sure[:-1], True))  # equal probabilities are answered together
     total = len(sure)
-    return [
-        CoveragePoint(float(sure[at]), (at + 1) / total, float(wrong[at]) / (at + 1)) for at in last.tolist()
-    ]
+    return [CoveragePoint(float(sure[at]), (at + 1) / total, float(wrong[at]) / (at + 1)) for at in last.tolist()]
 
 
 def abstention_threshold(curve: list[CoveragePoint], clips: int, target_error: float) -> float | None:
-    """The lowest threshold at which no more than ``target_error`` of the clips that are answered are misheard; ``None``
-    where there is none, or where too few are answered to say so."""
+    """The lowest threshold at which no more than ``target_error`` of the clips that are answered are misheard: 0 where
+    all may be answered; ``None`` where there is none, or where too few are answered to say so."""
     allowed = [
-        point.threshold
-        for point in curve
+        place
+        for place, point in enumerate(curve)
         if point.error <= target_error and point.coverage * clips >= FEWEST_ANSWERED - 1e-9
     ]
-    # Just below the clip that it was found at: a probability equal to a threshold is clear.
-    return max(0.0, float(np.nextafter(np.float32(min(allowed)), np.float32(0)))) if allowed else None
+    if not allowed:
+        return None
+    return 0.0 if allowed[-1] == len(curve) - 1 else curve[allowed[-1]].threshold
 
 
 def confusion(guess: Tensor, right: Tensor, labels: int) -> tuple[tuple[int, ...], ...]:

@@ -297,8 +297,13 @@ def _caveats(report: CalibrationReport, clips: LabelledClips, refused: str) -> l
         never = " and is never heard now" if card.probed else ""
         count = report.unmeasured
         told.append(
-            f"{count} of {len(card.judge.labels)} labels of the judge {'has' if count == 1 else 'have'} no clip, so how "
-            f"often {'it is' if count == 1 else 'they are'} misheard stays unknown{never}; --labels names fewer."
+            f"{count} of {len(card.judge.labels)} labels of the judge {'has' if count == 1 else 'have'} no clip, so "
+            f"how often {'it is' if count == 1 else 'they are'} misheard stays unknown{never}; --labels names fewer."
+        )
+    if report.accuracy.low <= 1 / len(report.labels):
+        told.append(
+            f"It hears these {len(report.labels)} labels no better than chance, so nothing that it hears means much; "
+            f"{'name another judge' if card.probed else 'name another judge, or train a probe (--probe)'}."
         )
     if not report.folds:
         told.append(

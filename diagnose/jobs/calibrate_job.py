@@ -70,7 +70,9 @@ def _check(parameters: CalibrateParameters) -> None:
             "folder for each label, or with a metadata.csv."
         )
     if parameters.probe and parameters.bias == "always":
-        raise TonescopeError("a probe learns its own bias, so --bias always has no place beside --probe; leave one out.")
+        raise TonescopeError(
+            "a probe learns its own bias, so --bias always has no place beside --probe; leave one out."
+        )
     if parameters.through is not None:
         from tonescope.models.loading import find
 
@@ -93,6 +95,4 @@ DURATION = (
     "With the embedded judge a hundred clips take about ten seconds, with a larger one about a second each. What is "
     "found is kept for this judge, and used whenever it listens (--calibration none to do without)."
 )
-JOB = Job(
-    CalibrateParameters, _result, _run, _views, _check, file="calibration", duration=DURATION, needs="bare judge"
-)
+JOB = Job(CalibrateParameters, _result, _run, _views, _check, file="calibration", duration=DURATION, needs="bare judge")

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tonescope.diagnose.genre_statistics.corrected_verdicts import CorrectedKind
 from tonescope.diagnose.judging.verdict import Kind
 from tonescope.diagnose.schema import Badge, Source, TakeResult
 from tonescope.diagnose.stats import Interval, Share
@@ -43,7 +44,9 @@ class GenreRow(BaseModel):
         asked: the judge's label; ``typed``, the genre as the prompts name it; ``prompts``, all of them.
         heard: takes by label, the most heard first; ``unsure``, those without a clear genre; ``excluded``, those in
             which nothing could be heard, by reason.
-        matched: takes heard as asked, of all that could be heard; ``corrected``, for the judge's mishearing.
+        matched: takes heard as asked, of all that could be heard; ``corrected``, for the judge's mishearing, of those
+            that are clearly heard; ``corrected_family``, those of its whole family likewise.
+        corrected_verdict: what follows from these two with their intervals; absent where nothing was corrected.
         verdict: as a diagnosis of these takes gives it; ``relation``, of the genre most heard instead.
         judge_error: how often the judge mishears known clips of the genre.
     """
@@ -57,6 +60,8 @@ class GenreRow(BaseModel):
     excluded: dict[str, int]
     matched: Share
     corrected: CorrectedShare | None
+    corrected_family: CorrectedShare | None = None
+    corrected_verdict: CorrectedKind | None = None
     verdict: Kind
     sentence: str
     instead: str | None
@@ -130,12 +135,14 @@ class AttractorRow(BaseModel):
 
 class JudgeCorrection(BaseModel):
     """Whether what is heard was corrected for the judge's own confusion, and what that rests on: the ``condition``
-    number of its matrix and the ``fewest_clips`` of a label; or ``reason``, why it was not."""
+    number of its matrix and the ``fewest_clips`` of a label; or ``reason``, why it was not. ``unmeasured``: so many
+    labels have no clips, and no take is assumed to be of them."""
 
     used: bool
     reason: str | None = None
     condition: float | None = None
     fewest_clips: int | None = None
+    unmeasured: int = 0
 
 
 class CellExample(TakeResult):

@@ -74,6 +74,7 @@ def coverage(report: CalibrationReport) -> Figure:
     return Figure(
         "What it answers, and at which risk",
         _plot(traces, "share of clips that it answers", "share of the answers that is wrong"),
-        f"Answering every clip, {last.error:.0%} are misheard; it answers from a probability of {card.threshold:.2f} on.",
+        f"Answering every clip, {last.error:.0%} are misheard; it answers from a probability of {card.threshold:.2f} "
+        "on.",
         "observed",
     )

@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.judging.told_calibration import told_calibration
+from tonescope.diagnose.judging.verdict import SURE_ENOUGH
 from tonescope.diagnose.report import calibration_figures, shared_views
 from tonescope.diagnose.report.matrix import Matrix, MatrixCell
 from tonescope.diagnose.report.view import Table, View
@@ -65,7 +66,8 @@ def views_of_judge(judge: Judge, taxonomy: Taxonomy) -> list[View]:
         told.append((f"It knows {judge.domain}.", None))
     if isinstance(judge, TwoTowers):
         wordings = judge.calibration.templates
-        told.append((f"A label is asked for in {len(wordings)} wordings: {', '.join(wordings)}.", None))
+        several = f"{len(wordings)} wordings" if len(wordings) > 1 else "one wording"
+        told.append((f"A label is asked for in {several}: {', '.join(wordings)}.", None))
     families: dict[str, list[str]] = {}
     for genre in taxonomy.genres:
         families.setdefault(genre.family, []).append(genre.label)
@@ -95,12 +97,13 @@ def _headline(report: CalibrationReport) -> Said:
     how = "a probe trained on them" if card.probed else "the names of the labels"
     told: Said = [
         (
-            f"By {how}, {report.judge.name} hears {_share(report.accuracy)} rightly, of {labels} labels, in clips that it "
-            f"was not fitted on; before, {_share(report.accuracy_before)}.",
+            f"By {how}, {report.judge.name} hears {_share(report.accuracy)} rightly, of {labels} labels, in clips that "
+            f"it was not fitted on; before, {_share(report.accuracy_before)}.",
             "observed",
         ),
         (
-            f"Its probabilities are off by {card.error_after:.3f} on average (ECE); before, by {card.error_before:.3f}.",
+            f"Its probabilities are off by {card.error_after:.3f} on average (ECE); before, by "
+            f"{card.error_before:.3f}.",
             "observed",
         ),
         (
@@ -127,13 +130,16 @@ def _fitted(report: CalibrationReport) -> Said:
         told.append(
             (
                 f"Above {card.measured_threshold:.2f} no more than {card.target_error:.0%} of the answers are wrong; "
-                f"takes may be of no label at all, so less than 0.4 is never clear.",
+                f"takes may be of no label at all, so less than {SURE_ENOUGH:g} is never clear.",
                 None,
             )
         )
     if report.condition is not None:
         told.append(
-            (f"Reports correct for its mistakes: the condition number of its confusion is {report.condition:.2f}.", None)
+            (
+                f"Reports correct for its mistakes: the condition number of its confusion is {report.condition:.2f}.",
+                None,
+            )
         )
     elif report.not_inverted:
         told.append((report.not_inverted, None))
@@ -242,8 +248,8 @@ def _provenance(report: CalibrationReport) -> View:
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
     parts = f"in {report.folds} parts that share none" if report.folds else "too few to hold any out"
     told = [
-        f"Judge {report.judge.name} ({report.judge.description}, weights {card.judge.weights}), {len(card.judge.labels)} "
-        f"labels in {len(card.judge.wordings)} wordings.",
+        f"Judge {report.judge.name} ({report.judge.description}, weights {card.judge.weights}), "
+        f"{len(card.judge.labels)} labels in {len(card.judge.wordings)} wordings.",
         f"{card.groups} sources, {SOURCES[report.sources]}, {parts}. Clips {card.digest}.",
         f"Bias {asked.bias}, temperature {asked.temperature}, probe {'yes' if asked.probe else 'no'}, at most "
         f"{asked.error:.0%} wrong.",

@@ -174,13 +174,14 @@ def _next(report: ConfusionReport) -> View | None:
 
 def _genres(report: ConfusionReport) -> View:
     table = Table(
-        ("asked for", "verdict", "heard as asked", "corrected", "most heard instead", "unclear", "left out"),
+        ("asked for", "verdict", "heard as asked", "corrected", "so", "most heard instead", "unclear", "left out"),
         tuple(
             (
                 row.asked,
                 said.verdict(row),
                 said.interval(row.matched),
                 said.corrected(row.corrected),
+                said.corrected_verdict(row),
                 f"{row.instead} ({row.heard[row.instead]})" if row.instead else "–",
                 _count(row.unsure) or "–",
                 _count(sum(row.excluded.values())) or "–",
@@ -189,7 +190,10 @@ def _genres(report: ConfusionReport) -> View:
         ),
         tuple(row.badge for row in report.rows),
     )
-    return View("genres", "Genre by genre", [(said.asked_in(report), None)], [table])
+    told: list[tuple[str, Badge | None]] = [(said.asked_in(report), None)]
+    if overruled := said.overruled(report.rows):
+        told.append((overruled, "observed"))
+    return View("genres", "Genre by genre", told, [table])
 
 
 def _pairs(report: ConfusionReport) -> View | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
+from tonescope.diagnose.calibrating.calibration_store import AUTO, NONE
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.interventions import Edit
@@ -22,7 +23,6 @@ from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.cache import cache_folder
-from tonescope.diagnose.calibrating.calibration_store import AUTO, NONE
 from tonescope.diagnose.runtime.judge_session import JudgeSpec, open_second
 from tonescope.diagnose.runtime.progress import Progress
 from tonescope.diagnose.runtime.work_items import ModelSpec

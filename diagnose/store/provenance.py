@@ -38,9 +38,7 @@ def _source(model: Generator | Judge) -> Source:
     )
 
 
-def takes(
-    played: Takes, posterior: Tensor, margins: Tensor, judge: Judge, asked: str | None
-) -> list[TakeResult]:
+def takes(played: Takes, posterior: Tensor, margins: Tensor, judge: Judge, asked: str | None) -> list[TakeResult]:
     """What a judge heard in each take, from (takes, labels) probabilities and (takes,) margins."""
     labels = judge.labels
     found, wanted = [], [labels.index(asked)] if asked else []

@@ -6,7 +6,6 @@ It belongs to one judge: these weights, these labels, asked in these words. For 
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -189,7 +188,7 @@ class FittedCalibration:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(safetensors.torch.save(whole, {HEADER: self.card.model_dump_json()}))
-            os.replace(part, path)
+            part.replace(path)
         except OSError as error:
             raise TonescopeError(
                 f"the calibration cannot be kept in {path.parent} ({error.strerror or error}); free some space, or "

@@ -1,4 +1,4 @@
-"""A group of commands to which the registry of jobs adds its own: made when one is asked for, so that help is instant."""
+"""Commands to which the registry of jobs adds its own: made when one is asked for, so that help is instant."""
 
 from __future__ import annotations
 
