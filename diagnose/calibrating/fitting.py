@@ -174,6 +174,6 @@ def _check_probe(examples: Examples) -> None:
     if alone:
         raise TonescopeError(
             f"a probe cannot be tested: {alone} of {len(sources)} labels {'has' if alone == 1 else 'have'} clips of "
-            "one source alone, and it is fitted on some sources and measured on others; add clips of more songs, or leave "
-            "--probe out."
+            "one source alone, and it is fitted on some sources and measured on others; add clips of more songs, or "
+            "leave --probe out."
         )

@@ -27,6 +27,7 @@ from tonescope.diagnose.jobs.confusion_schema import CellExample, ConfusionRepor
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.parameters import made
 from tonescope.diagnose.jobs.request import Models, Request
+from tonescope.diagnose.jobs.second_opinions import second_opinions
 from tonescope.diagnose.judging.intent import choose_label
 from tonescope.diagnose.judging.verdict import SURE_ENOUGH, UNSURE, sure_enough
 from tonescope.diagnose.prompts.genre_prompts import genre_prompts
@@ -135,6 +136,7 @@ def make_report(
     session: Session, parameters: ConfusionParameters, watch: Watch
 ) -> tuple[ConfusionReport, ConfusionEvidence]:
     """Play, listen, count, explain. Raises :class:`TonescopeError`."""
+    session = session.with_second(parameters.second_judge)
     if parameters.guidance is None:
         parameters = parameters.model_copy(update={"guidance": usual_guidance(session.generator)})
     genres = _genres(session, parameters)
@@ -245,6 +247,7 @@ def _counts(run: _Run, table: TakeTable) -> ConfusionCounts:
 def _report(run: _Run, table: TakeTable, counts: ConfusionCounts, pace: Pace) -> ConfusionReport:
     """Everything but what takes long: explanations and examples."""
     models, parameters = run.models, run.parameters
+    compared = second_opinions(table, models)
     results = Results.of(counts, table.problems(), models)
     return ConfusionReport(
         made=date.today().isoformat(),
@@ -255,7 +258,9 @@ def _report(run: _Run, table: TakeTable, counts: ConfusionCounts, pace: Pace) ->
         rows=[results.genre(genre) for genre in run.genres],
         heard_labels=list(counts.labels),
         correction=results.correction,
-        pairs=results.pairs(),
+        pairs=[compared.beside(pair) for pair in results.pairs()],
+        agreement=compared.agreement,
+        second=None if models.second is None else provenance.of_judge(models.second),
         attractors=results.attractors(),
         shared_units={},
         examples=[],

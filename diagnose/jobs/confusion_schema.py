@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from tonescope.diagnose.genre_statistics.corrected_verdicts import CorrectedKind
+from tonescope.diagnose.judging.judge_agreement import Agreement
 from tonescope.diagnose.judging.verdict import Kind
 from tonescope.diagnose.schema import Badge, Source, TakeResult
 from tonescope.diagnose.stats import Interval, Share
@@ -101,6 +102,7 @@ class ConfusedPair(BaseModel):
         judge: how often the judge hears known clips of ``asked`` as ``heard``; absent where that was not measured.
         p: that the judge's own mishearing gives as many; ``q``, after Benjamini and Hochberg over all pairs.
         flagged: whether it is sure and often enough to be met.
+        second: in how many of these takes a second judge hears the same, where one listens that knows the label.
     """
 
     asked: str
@@ -112,6 +114,7 @@ class ConfusedPair(BaseModel):
     p: float
     q: float
     flagged: bool
+    second: Share | None = None
     why: Explanation | None = None
     badge: Badge = "observed"
 
@@ -168,7 +171,8 @@ class ConfusionReport(BaseModel):
     """Which genres a generator confuses: with ``model``, ``judge`` and ``settings`` it can be made again.
 
     ``rows`` are the genres asked for; ``heard_labels`` all that the judge could have heard; ``pairs`` every pair that
-    takes fell into, the surest first; ``examples`` a take of every cell.
+    takes fell into, the surest first; ``examples`` a take of every cell; ``second`` another judge, and ``agreement``
+    how far it hears the same.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -183,6 +187,8 @@ class ConfusionReport(BaseModel):
     heard_labels: list[str]
     correction: JudgeCorrection
     pairs: list[ConfusedPair]
+    agreement: Agreement | None = None
+    second: Source | None = None
     attractors: list[AttractorRow]
     shared_units: dict[str, list[str]]
     examples: list[CellExample]

@@ -104,7 +104,10 @@ def pair(found: ConfusedPair) -> str:
         if found.judge
         else "how often the judge itself mishears it was not measured"
     )
-    return f"Asked for {found.asked}, {counted(found.share)} are heard as {found.heard}, {of}; {judge}."
+    told = f"Asked for {found.asked}, {counted(found.share)} are heard as {found.heard}, {of}; {judge}."
+    if found.second is None:
+        return told
+    return f"{told} The second judge hears {found.heard} in {found.second.count} of these {found.second.total}."
 
 
 def work(report: ConfusionReport) -> str:
@@ -125,8 +128,8 @@ def correction(report: ConfusionReport) -> str:
         return found.reason or "What is heard is not corrected for the judge's mistakes."
     told = (
         "“Corrected” is what a judge without mistakes would hear: the judge's own confusion on known clips (at least "
-        f"{found.fewest_clips} of each genre, condition number {found.condition:.2f}), inverted and held to shares that "
-        "there can be; intervals by bootstrap over takes and clips."
+        f"{found.fewest_clips} of each genre, condition number {found.condition:.2f}), inverted and held to shares "
+        "that there can be; intervals by bootstrap over takes and clips."
     )
     if not found.unmeasured:
         return told

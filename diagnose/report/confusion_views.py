@@ -34,6 +34,7 @@ def views(report: ConfusionReport, evidence: ConfusionEvidence | None) -> list[V
         _genres(report),
         _pairs(report),
         _attractors(report),
+        shared_views.agreement(report.agreement, "takes"),
         View("scale", "How to read the numbers", [(text, None) for text in (said.correction(report), Q_VALUES)]),
         shared_views.caveats(report.caveats),
         _provenance(report),
@@ -255,6 +256,7 @@ def _provenance(report: ConfusionReport) -> View:
         f"{judge.fingerprint}{f'; {judge.calibration}' if judge.calibration else ''}).",
         f"{asked.takes} takes of {asked.seconds:g} s in {asked.wordings} wordings from seed {asked.seed}, guidance "
         f"{asked.guidance:g}, temperature {asked.temperature:g}, top-k {asked.top_k}.",
+        *([f"Second judge {report.second.name} ({report.second.description})."] if report.second else []),
         said.work(report),
         f"Made {report.made} with {versions}. Schema {report.schema_version}.",
     ]

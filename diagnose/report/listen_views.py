@@ -26,7 +26,13 @@ def views(found: Listening) -> list[View]:
     """Everything that was heard."""
     shown = [_headline(found), _words(found), _asked(found), _files(found), _when(found), _measured(found)]
     shown.append(_words_measured(found))
-    shown += [_tags(found), _agreement(found), _surrogate(found), _misses(found), _left_out(found)]
+    shown += [
+        _tags(found),
+        shared_views.agreement(found.agreement, "file"),
+        _surrogate(found),
+        _misses(found),
+        _left_out(found),
+    ]
     shown += [shared_views.caveats(found.caveats), _provenance(found)]
     return [view for view in shown if view is not None]
 
@@ -171,14 +177,6 @@ def _tags(found: Listening) -> View | None:
         for name, domain in domains.items()
     ]
     return View("tags", "Tags of real music", notes, [Table(("file", "listener", "tags"), rows, lead=LEAD_FILES)])
-
-
-def _agreement(found: Listening) -> View | None:
-    agreed = found.agreement
-    if agreed is None:
-        return None
-    table = Table(("file", agreed.first, agreed.second), tuple(agreed.disagreements), lead=LEAD_FILES)
-    return View("agreement", "Two listeners", [(agreed.sentence, "observed")], [table] if agreed.disagreements else [])
 
 
 def _words(found: Listening) -> View | None:

@@ -93,7 +93,7 @@ class Session:
     @property
     def models(self) -> Models:
         """What requests are put to."""
-        return Models(self.generator, self.judge, self.taxonomy, self.vocabulary)
+        return Models(self.generator, self.judge, self.taxonomy, self.vocabulary, self.second)
 
     def with_second(self, name: str | None) -> Session:
         """The same models, with another judge beside the first; none, without a name. Raises
