@@ -11,6 +11,7 @@ from tonescope.diagnose.jobs.caveats import foreign
 from tonescope.diagnose.jobs.request import Models
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.judge_agreement import Agreement, judge_agreement
+from tonescope.diagnose.judging.told_calibration import told_calibration
 from tonescope.diagnose.judging.verdict import (
     Heard,
     Verdict,
@@ -43,7 +44,9 @@ def compared(waveform: Tensor, rate: int, heard_as: Tensor, seeds: Sequence[int]
     one = hear(heard_as, first.labels, sure_enough(first))
     other = hear(posterior(second, waveform, rate), second.labels, sure_enough(second))
     apart = [(str(seed), a, b) for seed, a, b in zip(seeds, one, other, strict=True) if a != b]
-    return judge_agreement((first.name, second.name), Counter(zip(one, other, strict=True)), "take", apart)
+    found = judge_agreement((first.name, second.name), Counter(zip(one, other, strict=True)), "take", apart)
+    about = f"{second.name}: {second.description}, {told_calibration(second)}."
+    return found and found.model_copy(update={"about_second": about})
 
 
 def choose_contrast(intent: Intent, heard: Heard, verdict: Verdict, foil: str | None) -> Contrast:

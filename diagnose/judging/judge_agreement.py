@@ -21,7 +21,8 @@ Pairs = Mapping[tuple[str, str], int]
 
 class Agreement(BaseModel):
     """How far two judges agree over so many files or takes: the share that both hear alike, and Cohen's κ with its
-    interval. ``disagreements``: which (or how many), what the first hears, what the second."""
+    interval. ``disagreements``: which (or how many), what the first hears, what the second; ``about_second``: what the
+    second judge is, and how it is calibrated."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -33,6 +34,7 @@ class Agreement(BaseModel):
     interval: Interval | None
     disagreements: list[tuple[str, str, str]]
     sentence: str
+    about_second: str = ""
 
 
 def cohens_kappa(first: Sequence[str], second: Sequence[str]) -> float | None:

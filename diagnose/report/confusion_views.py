@@ -251,12 +251,13 @@ def _attractors(report: ConfusionReport) -> View | None:
 def _provenance(report: ConfusionReport) -> View:
     model, judge, asked = report.model, report.judge, report.settings
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    second = report.second
     told = [
         f"Model {model.name} ({model.description}, {model.fingerprint}); judge {judge.name} ({judge.description}, "
         f"{judge.fingerprint}{f'; {judge.calibration}' if judge.calibration else ''}).",
         f"{asked.takes} takes of {asked.seconds:g} s in {asked.wordings} wordings from seed {asked.seed}, guidance "
         f"{asked.guidance:g}, temperature {asked.temperature:g}, top-k {asked.top_k}.",
-        *([f"Second judge {report.second.name} ({report.second.description})."] if report.second else []),
+        *([f"Second judge {second.name} ({second.description}, {second.calibration})."] if second else []),
         said.work(report),
         f"Made {report.made} with {versions}. Schema {report.schema_version}.",
     ]

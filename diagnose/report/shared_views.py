@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tonescope.diagnose.jobs.experiment import Experiment
     from tonescope.diagnose.judging.judge_agreement import Agreement
-    from tonescope.diagnose.schema import Diagnosis, Trial
+    from tonescope.diagnose.schema import Badge, Diagnosis, Trial
 
 LEAD_DISAGREEMENTS = 6
 LEAD_TAKES = 8  # rows of takes that say enough where room is dear
@@ -44,7 +44,8 @@ def agreement(found: Agreement | None, what: str) -> View | None:
         return None
     table = Table((what, found.first, found.second), tuple(found.disagreements), lead=LEAD_DISAGREEMENTS)
     tables = [table] if found.disagreements else []
-    return View("agreement", "Two listeners", [(found.sentence, "observed")], tables)
+    about: list[tuple[str, Badge | None]] = [(found.about_second, None)] if found.about_second else []
+    return View("agreement", "Two listeners", [(found.sentence, "observed"), *about], tables)
 
 
 def provenance(found: Diagnosis | Experiment, seed: int) -> View:
