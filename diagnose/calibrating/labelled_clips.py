@@ -119,6 +119,7 @@ def _labelled(shown: str, found: Collection, labels: Mapping[str, str], taxonomy
     clips: list[LabelledClip] = []
     left_out = list(found.left_out)
     first: dict[str, LabelledClip] = {}
+    unclear: dict[str, str] = {}  # what the same sound is said to be elsewhere, by its hash
     for file in found.files:
         named = labels[file.name]
         label = taxonomy.find(named) if named else None
@@ -133,11 +134,15 @@ def _labelled(shown: str, found: Collection, labels: Mapping[str, str], taxonomy
             continue
         known = first.setdefault(clip.digest, clip)
         if known is not clip:
-            other = "" if known.label == label else f", which is of {known.label}"
-            left_out.append((file.name, f"the same sound as {known.name}{other}"))
+            left_out.append((file.name, f"the same sound as {known.name}"))
+            if known.label != label:
+                unclear.setdefault(clip.digest, label)
             continue
         clips.append(clip)
-    clips, how = _with_sources(clips)
+    for clip in clips:
+        if other := unclear.get(clip.digest):
+            left_out.append((clip.name, f"also among the clips of {other}"))
+    clips, how = _with_sources([clip for clip in clips if clip.digest not in unclear])
     made = LabelledClips(shown, tuple(clips), tuple(left_out), how)
     check_labels(made)
     return made
