@@ -1,4 +1,4 @@
-"""``tonescope judge``: calibrate and show in the terminal; ``--labels`` and ``--calibration`` wherever judges listen."""
+"""``tonescope judge``: calibrate and show in the terminal; ``--labels`` and ``--calibration`` wherever judges hear."""
 
 from __future__ import annotations
 
@@ -40,10 +40,8 @@ def test_calibrate_prints_writes_and_keeps(folders: tuple[Path, Path], clips: Pa
     shown = plain(run(folders, "judge", "calibrate", str(clips), "--probe", "--out", str(out)))
     assert "18 clips of tones" in shown and "a probe trained on them" in shown and "hears so from now on" in shown
     found = CalibrationReport.model_validate_json((out / "calibration.json").read_text())
-    assert (
-        found.timings["in all"] > 0 and (out / FILE).is_file() and "Label by label" in (out / "report.md").read_text()
-    )
-    assert "data-matrix" in (out / "report.html").read_text() or "is ↓ heard →" in (out / "report.html").read_text()
+    assert found.timings["in all"] > 0 and (out / FILE).is_file()
+    assert "Label by label" in (out / "report.md").read_text() and "is ↓ heard →" in (out / "report.html").read_text()
     again = plain(run(folders, "judge", "show"))
     assert "calibrated on 18 clips of tones" in again and "a trained probe" in again and "smooth jazz" in again
     assert "no calibration" in plain(run(folders, "judge", "show", "--calibration", "none"))
