@@ -162,8 +162,8 @@ def _probed(examples: Examples, folds: Sequence[Fold], fits: bool) -> Fit:
     held_logits = torch.empty_like(examples.similarity)
     for fitted, held in folds:
         held_logits[held] = train(fitted)(examples.embeddings[held])
-    held = replace(examples, similarity=held_logits)
-    return replace(_scaled(held, (), folds, None if fits else 1.0), probe=train(np.arange(len(examples.right))))
+    scaled = _scaled(replace(examples, similarity=held_logits), (), folds, None if fits else 1.0)
+    return replace(scaled, probe=train(np.arange(len(examples.right))))
 
 
 def _check_probe(examples: Examples) -> None:

@@ -85,7 +85,10 @@ def hear_labelled(
 
 
 def _embedded(judge: TwoTowers, waveform: Tensor, rate: int, refused: str) -> Tensor:
-    """(1, width), on the CPU. Raises :class:`tonescope.diagnose.audio_files.sound_files.Unusable` where that is no number."""
+    """(1, width), on the CPU.
+
+    Raises :class:`tonescope.diagnose.audio_files.sound_files.Unusable` where that is no number.
+    """
     if not bool(torch.isfinite(waveform).all()):
         raise Unusable(refused)
     found = judge.embed_audio(waveform, rate).float().cpu()

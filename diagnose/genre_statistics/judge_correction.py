@@ -125,7 +125,7 @@ def corrected(
     drawn, drawn_families = [], []
     for start in range(0, draws, CHUNK):
         count = min(CHUNK, draws - start)
-        inverse = np.linalg.inv(_confusions(random, clips, count))
+        inverse: Shares = np.linalg.inv(_confusions(random, clips, count)).astype(np.float64)
         others = _dirichlet(random, takes + 1 / labels, count)
         drawn.append(_drawn(random, takes, inverse, others))
         drawn_families.append(onto_simplex(others @ inverse) @ same)

@@ -60,6 +60,7 @@ def calibrate_judge(
     options: FitOptions = FitOptions(),
     error: float = 0.1,
     through: str | None = None,
+    keeps: bool = True,
     watch: Watch | None = None,
 ) -> tuple[CalibrationReport, CalibrationEvidence]:
     """Calibrate a judge on a folder of clips of known labels; it hears as calibrated from then on.
@@ -71,6 +72,7 @@ def calibrate_judge(
         options: what is fitted.
         error: the share of clear answers that may be wrong.
         through: the name of a generator whose codec the clips pass as well.
+        keeps: whether it is kept for this judge, and used from then on whenever it is opened.
         watch: who watches.
 
     Raises:
@@ -79,11 +81,11 @@ def calibrate_judge(
     asked = {**vars(options), "folder": Path(folder), "error": error, "through": through}
     parameters = made(CalibrateParameters, asked)
     JOB.check(parameters)
-    return make_calibration(session, parameters, watch or Watch())
+    return make_calibration(session, parameters, watch or Watch(), keeps=keeps)
 
 
 def make_calibration(
-    session: JudgeSession, parameters: CalibrateParameters, watch: Watch
+    session: JudgeSession, parameters: CalibrateParameters, watch: Watch, *, keeps: bool = True
 ) -> tuple[CalibrationReport, CalibrationEvidence]:
     """Hear, fit, measure, keep. Raises :class:`TonescopeError`."""
     judge = two_towers(session.judge)
@@ -100,7 +102,7 @@ def make_calibration(
     fitted = FittedCalibration(measured.card, found.probe)
     spent["fit"] = round(time.perf_counter() - started, 3)
     judge.calibrate(fitted)
-    stored, refused = _kept(fitted)
+    stored, refused = _kept(fitted) if keeps else (None, "")
     report = measured.report(session, stored)
     report.caveats = _caveats(report, clips, refused)
     report.timings = spent

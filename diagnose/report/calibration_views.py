@@ -9,7 +9,7 @@ from tonescope.diagnose.judging.told_calibration import told_calibration
 from tonescope.diagnose.judging.verdict import SURE_ENOUGH
 from tonescope.diagnose.report import calibration_figures, shared_views
 from tonescope.diagnose.report.matrix import Matrix, MatrixCell
-from tonescope.diagnose.report.view import Table, View
+from tonescope.diagnose.report.view import Table, Tone, View
 from tonescope.diagnose.stats import Share, share
 from tonescope.models.judges.two_towers import TwoTowers
 
@@ -72,7 +72,7 @@ def views_of_judge(judge: Judge, taxonomy: Taxonomy) -> list[View]:
     for genre in taxonomy.genres:
         families.setdefault(genre.family, []).append(genre.label)
     rows = tuple((family, ", ".join(labels)) for family, labels in families.items())
-    tone = "good" if judge.record else "open"
+    tone: Tone = "good" if judge.record else "open"
     shown = [View("judge", judge.name, told, [Table(("family", "labels"), rows, lead=LEAD_FAMILIES)], tone=tone)]
     if fitted is None:
         return shown

@@ -140,10 +140,10 @@ class HeardTake:
         prompt, seed, group: as wanted.
         problem: why nothing was heard in it (silent, not made of numbers); ``None`` if something was.
         heard: the likeliest label, and its ``probability``; ``probabilities``, of all labels.
-        second: what a second judge hears, where one listens, and its ``second_probability``.
         level_db: root-mean-square level relative to full scale.
         measures: by name.
         state: what it can be replayed from, as a safetensors file holds it.
+        second: what a second judge hears, where one listens, and its ``second_probability``.
     """
 
     prompt: str
@@ -151,13 +151,13 @@ class HeardTake:
     group: str
     problem: str | None = None
     heard: str | None = None
-    second: str | None = None
-    second_probability: float | None = None
     probability: float | None = None
     probabilities: Sequence[float] | None = None
     level_db: float | None = None
     measures: dict[str, float] = field(default_factory=dict)
     state: bytes | None = None
+    second: str | None = None
+    second_probability: float | None = None
 
 
 @dataclass(frozen=True)
