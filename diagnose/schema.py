@@ -329,7 +329,8 @@ class SettingSuspect(BaseModel):
 
 class Source(BaseModel):
     """A model or judge as it was used. ``fingerprint`` tells apart those that share a name; ``calibration`` says of a
-    judge how it was calibrated, or that it was not."""
+    judge how it was calibrated, or that it was not, and ``opened_with`` what else was asked for (``labels``,
+    ``calibration``)."""
 
     name: str
     description: str
@@ -337,6 +338,7 @@ class Source(BaseModel):
     dtype: str
     fingerprint: str
     calibration: str | None = None
+    opened_with: dict[str, str] = {}
 
 
 class Cost(BaseModel):

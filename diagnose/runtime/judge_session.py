@@ -52,7 +52,14 @@ class JudgeSpec:
             judge = loading.load_judge(self.name, taxonomy.labels, device)
             _ask(judge, asked)
         calibrate(judge, self.calibration, loading.find(self.name, "judge"))
+        if isinstance(judge, TwoTowers):
+            judge.opened_with = self._options()
         return judge, taxonomy
+
+    def _options(self) -> dict[str, str]:
+        """What is not as usual."""
+        labels = {} if self.labels is None else {"labels": self.labels}
+        return labels if self.calibration == AUTO else {**labels, "calibration": self.calibration}
 
 
 def _ask(judge: Judge, asked: LabelSet) -> None:

@@ -25,7 +25,8 @@ def of_generator(generator: Generator) -> Source:
 
 def of_judge(judge: Judge) -> Source:
     """The judge as it was used."""
-    return _source(judge).model_copy(update={"calibration": told_calibration(judge)})
+    more = {"calibration": told_calibration(judge), "opened_with": dict(getattr(judge, "opened_with", {}))}
+    return _source(judge).model_copy(update=more)
 
 
 def _source(model: Generator | Judge) -> Source:

@@ -36,6 +36,7 @@ class TwoTowers(ABC):
     Attributes:
         fitted: what clips of known labels say about how it hears; ``None`` for what it was made with. How it reads
             texts stays as it is.
+        opened_with: what was asked for beside its name (``labels``, ``calibration``), so that it can be opened again.
     """
 
     longest_text: int  # tokens that the text tower is given
@@ -56,6 +57,7 @@ class TwoTowers(ABC):
         model.requires_grad_(False)
         self.labels, self.calibration, self.record, self.domain = tuple(labels), calibration, record, domain
         self.fitted: FittedCalibration | None = None
+        self.opened_with: dict[str, str] = {}
         self._label_embeddings = self._embed_labels()
 
     # --- what a model says of itself ----------------------------------------------------------------------------------

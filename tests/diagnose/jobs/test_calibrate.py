@@ -10,6 +10,7 @@ import torch
 
 from tests import tiny
 from tests.diagnose.calibrating import labelled_sounds as sounds
+from tests.diagnose.report import made_up
 from tests.models.judges.toy_judge import ToyJudge
 from tonescope import JudgeSession, TonescopeError, calibrate_judge
 from tonescope.diagnose.calibrating.calibration_store import NONE, kept_file
@@ -17,7 +18,8 @@ from tonescope.diagnose.calibrating.fitting import FitOptions
 from tonescope.diagnose.jobs.calibrate_schema import CalibrationReport
 from tonescope.diagnose.judging.told_calibration import NO_CALIBRATION, told_calibration
 from tonescope.diagnose.judging.verdict import SURE_ENOUGH, UNSURE, hear, sure_enough
-from tonescope.diagnose.report import calibration_views
+from tonescope.diagnose.report import calibration_views, pasteable
+from tonescope.diagnose.store import provenance
 from tonescope.diagnose.taxonomy import from_rows
 from tonescope.models.judges.fitted_calibration import FILE, FittedCalibration
 from tonescope.models.judges.judge import Judge
@@ -182,3 +184,13 @@ def test_what_is_found_is_told_in_sentences_tables_and_a_matrix(clips: Path) -> 
     assert len(shown["labels"].tables[0].rows) == 3 and len(shown["probabilities"].figures) == 2
     restored = CalibrationReport.model_validate_json(report.model_dump_json())
     assert restored == report
+
+
+def test_lines_to_paste_name_labels_and_calibration(folders: tuple[Path, Path]) -> None:
+    judge = JudgeSession.open(str(folders[1]), labels="broad", calibration=NONE).judge
+    assert provenance.of_judge(judge).opened_with == {"labels": "broad", "calibration": "none"}
+    found = made_up.set_of_three().model_copy(update={"judge": provenance.of_judge(judge)})
+    assert "--labels broad --calibration none" in pasteable.diagnose(found)
+    assert "--labels" not in pasteable.diagnose(found, judge="another")
+    usual = JudgeSession.open(str(folders[1])).judge
+    assert provenance.of_judge(usual).opened_with == {}
