@@ -65,7 +65,17 @@ def calibrate(judge: Judge, named: str, brought: Path | None = None) -> Path | N
         raise TonescopeError(
             f"{judge.name} ({judge.description}) embeds no audio, so no calibration fits it; leave --calibration out."
         )
-    path = find_file(judge.identity, brought) if named == AUTO else Path(named).expanduser()
-    if path is not None:
+    if named != AUTO:
+        judge.calibrate(FittedCalibration.load(Path(named).expanduser()))
+        return Path(named).expanduser()
+    path = find_file(judge.identity, brought)
+    if path is None:
+        return None
+    try:
         judge.calibrate(FittedCalibration.load(path))
+    except TonescopeError as error:
+        raise TonescopeError(
+            f"the calibration that is kept for {judge.name} cannot be used ({path}); delete it, run tonescope judge "
+            f"calibrate again, or add --calibration {NONE}."
+        ) from error
     return path

@@ -88,7 +88,7 @@ def read_labelled(folder: Path, taxonomy: Taxonomy) -> LabelledClips:
             "one."
         )
     found = collect([], tables[0]) if tables else _in_folders(folder)
-    labels = _by_column(found, tables[0].name) if tables else _by_folder(found)
+    labels = _by_column(found, tables[0].name) if tables else _by_folder(found, taxonomy)
     return _labelled(shown, found, labels, taxonomy)
 
 
@@ -99,8 +99,13 @@ def _in_folders(folder: Path) -> Collection:
     return Collection(inside, (*found.left_out, *loose))
 
 
-def _by_folder(found: Collection) -> dict[str, str]:
-    return {file.name: file.name.partition("/")[0] for file in found.files}
+def _by_folder(found: Collection, taxonomy: Taxonomy) -> dict[str, str]:
+    """The innermost folder that is a label ("train/house/a.wav"), or the outermost, where none is."""
+    labels = {}
+    for file in found.files:
+        *folders, _ = file.name.split("/")
+        labels[file.name] = next((name for name in reversed(folders) if taxonomy.find(name)), folders[0])
+    return labels
 
 
 def _by_column(found: Collection, table: str) -> dict[str, str]:
@@ -144,11 +149,11 @@ def _labelled(shown: str, found: Collection, labels: Mapping[str, str], taxonomy
             left_out.append((clip.name, f"also among the clips of {other}"))
     clips, how = _with_sources([clip for clip in clips if clip.digest not in unclear])
     made = LabelledClips(shown, tuple(clips), tuple(left_out), how)
-    check_labels(made)
+    check_enough(made)
     return made
 
 
-def check_labels(clips: LabelledClips) -> None:
+def check_enough(clips: LabelledClips) -> None:
     """Raise :class:`TonescopeError` where fewer than two labels have clips."""
     counts = clips.counts
     if len(counts) > 1:

@@ -15,7 +15,7 @@ from tonescope.diagnose.calibrating import reliability
 from tonescope.diagnose.calibrating.calibration_store import keep
 from tonescope.diagnose.calibrating.fitting import Examples, Fit, FitOptions, fit
 from tonescope.diagnose.calibrating.heard_clips import HeardClips, hear_labelled, hear_neutral, two_towers
-from tonescope.diagnose.calibrating.labelled_clips import LabelledClips, check_labels, read_labelled
+from tonescope.diagnose.calibrating.labelled_clips import LabelledClips, check_enough, read_labelled
 from tonescope.diagnose.genre_statistics.judge_correction import clip_counts, condition, why_too_poor
 from tonescope.diagnose.jobs.calibrate_job import JOB, CalibrateParameters
 from tonescope.diagnose.jobs.calibrate_schema import (
@@ -130,7 +130,7 @@ def _heard(judge: TwoTowers, clips: LabelledClips, through: str | None, watch: W
             watch.expect((time.perf_counter() - started) / place * (total - place))
 
     found = hear_labelled(judge, clips.clips, generator, told)
-    check_labels(
+    check_enough(
         LabelledClips(clips.folder, found.clips, (*clips.left_out, *found.left_out), clips.sources)
     )  # of those that could be heard
     return found

@@ -10,6 +10,7 @@ from tonescope.diagnose.taxonomy import Taxonomy, from_rows
 from tonescope.models import loading
 from tonescope.models.errors import TonescopeError
 from tonescope.models.judges.judge import Judge
+from tonescope.models.judges.labelling import check_labels
 from tonescope.models.judges.two_towers import TwoTowers
 
 
@@ -67,6 +68,7 @@ def _ask(judge: Judge, asked: LabelSet) -> None:
     be asked anything."""
     if isinstance(judge, TwoTowers):
         judge.choose_between(asked.taxonomy.labels, asked.templates)
+        check_labels(judge, judge.width)
     elif judge.labels != asked.taxonomy.labels:
         raise TonescopeError(
             f"{judge.name} ({judge.description}) reads no text, so it chooses between its own labels alone; leave "

@@ -52,8 +52,9 @@ class ConfusionRecord:
         reconstructed: the table for the clips after a generator's codec; empty where that was not measured.
         calibration_error: expected calibration error of the probabilities, 0 to 1.
         source: which clips these were; empty for those that the judge was made with.
-        threshold: how probable a label has to be for a clip to count as clearly heard, where that was measured; clips
-            below are in no table then.
+        through: the generator whose codec they passed; empty where that is not known.
+        unclear: clips in which no label was clearly heard, which are in no table.
+        threshold: how probable a label has to be to count as clearly heard, where that was measured.
     """
 
     labels: tuple[str, ...]
@@ -61,6 +62,8 @@ class ConfusionRecord:
     reconstructed: tuple[tuple[int, ...], ...]
     calibration_error: float
     source: str = ""
+    through: str = ""
+    unclear: int = 0
     threshold: float | None = None
 
     @property
@@ -70,8 +73,8 @@ class ConfusionRecord:
 
     @property
     def clips(self) -> int:
-        """How many clips are in the table."""
-        return sum(map(sum, self.counts))
+        """How many clips there were."""
+        return sum(map(sum, self.counts)) + self.unclear
 
     def heard_as(self, label: str, heard: str) -> tuple[int, int] | None:
         """Count and total of clips of a label that were heard as another; ``None`` where not measured."""

@@ -137,6 +137,8 @@ class CalibrationCard(_Strict):
             self.reconstructed,
             self.error_after,
             source=self.source,
+            through=self.through or "",
+            unclear=sum(self.abstained),
             threshold=self.threshold,
         )
 

@@ -126,6 +126,11 @@ class TwoTowers(ABC):
         fitted = self.fitted.card.key if self.fitted else ""
         return sha256(f"{self.identity.key} {self.calibration!r} {fitted}".encode()).hexdigest()[:16]
 
+    @property
+    def width(self) -> int:
+        """Of its embeddings."""
+        return int(self._label_embeddings.shape[-1])
+
     # --- what it can be told ------------------------------------------------------------------------------------------
 
     def choose_between(self, labels: Sequence[str], templates: Sequence[str] = ()) -> None:

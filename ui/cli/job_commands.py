@@ -18,14 +18,14 @@ class JobCommands(TyperGroup):
     """Commands of the registry, and those that are no jobs.
 
     Attributes:
-        group: which rows are its own: those of the first level, if empty.
+        of_group: which rows are its own: those of the first level, if empty.
     """
 
-    group: ClassVar[str] = ""
+    of_group: ClassVar[str] = ""
 
     def rows(self) -> list[Row]:
         """The rows whose commands stand here."""
-        return [row for row in job_registry.ROWS if row.group == self.group]
+        return [row for row in job_registry.ROWS if row.group == self.of_group]
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Jobs first."""

@@ -13,7 +13,7 @@ from tonescope.ui.cli.output_options import AsJson, Quiet
 class JudgeCommands(JobCommands):
     """What can be asked about a judge."""
 
-    group = "judge"
+    of_group = "judge"
 
 
 judge = typer.Typer(
@@ -21,6 +21,7 @@ judge = typer.Typer(
     name="judge",
     help="How well a judge hears: calibrate it on clips of known labels, and show its calibration.",
     context_settings=HELP,
+    no_args_is_help=True,
 )
 
 

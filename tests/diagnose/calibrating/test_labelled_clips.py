@@ -35,6 +35,12 @@ def test_a_folder_for_each_label_is_read_by_any_name_of_the_label(tmp_path: Path
     assert not found.left_out and len({clip.digest for clip in found.clips}) == 18
 
 
+def test_folders_of_splits_may_stand_around_those_of_labels(tmp_path: Path) -> None:
+    sounds.folder_per_label(tmp_path / "train", songs=2)
+    sounds.write(tmp_path / "test" / "house" / "a.wav", sounds.tone(90, 7))
+    assert read(tmp_path).counts == {"house": 5, "smooth jazz": 4, "jazz fusion": 4}
+
+
 def test_numbered_files_of_one_stem_are_one_source(tmp_path: Path) -> None:
     found = read(sounds.folder_per_label(tmp_path))
     assert found.sources == "names" and len({clip.source for clip in found.clips}) == 9

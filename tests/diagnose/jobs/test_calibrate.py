@@ -194,3 +194,13 @@ def test_lines_to_paste_name_labels_and_calibration(folders: tuple[Path, Path]) 
     assert "--labels" not in pasteable.diagnose(found, judge="another")
     usual = JudgeSession.open(str(folders[1])).judge
     assert provenance.of_judge(usual).opened_with == {}
+
+
+def test_a_damaged_file_that_is_kept_is_named_with_the_way_out(clips: Path, folders: tuple[Path, Path]) -> None:
+    report, _ = calibrate_judge(JudgeSession.open(str(folders[1])), clips)
+    assert report.stored is not None
+    Path(report.stored).write_bytes(b"damaged")
+    with pytest.raises(TonescopeError, match="delete it") as refused:
+        JudgeSession.open(str(folders[1]))
+    assert report.stored in str(refused.value) and "--calibration none" in str(refused.value)
+    assert JudgeSession.open(str(folders[1]), calibration=NONE).judge.record is None
