@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -81,14 +82,19 @@ def calibrate_judge(
     asked = {**vars(options), "folder": Path(folder), "error": error, "through": through}
     parameters = made(CalibrateParameters, asked)
     JOB.check(parameters)
-    return make_calibration(session, parameters, watch or Watch(), keeps=keeps)
+    report, evidence = make_calibration(session, parameters, watch or Watch(), keeps=keeps)
+    two_towers(session.judge).calibrate(evidence.fitted)
+    return report, evidence
 
 
 def make_calibration(
     session: JudgeSession, parameters: CalibrateParameters, watch: Watch, *, keeps: bool = True
 ) -> tuple[CalibrationReport, CalibrationEvidence]:
-    """Hear, fit, measure, keep. Raises :class:`TonescopeError`."""
-    judge = two_towers(session.judge)
+    """Hear, fit, measure, keep. The judge of the session, which others may be using, stays as it is.
+
+    Raises :class:`TonescopeError`.
+    """
+    judge = copy(two_towers(session.judge))
     judge.forget_fitted()
     clips = read_labelled(parameters.folder, session.taxonomy)
     started = time.perf_counter()
