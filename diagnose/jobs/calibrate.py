@@ -235,7 +235,11 @@ class _Measured:
     def report(self, session: JudgeSession, stored: str | None) -> CalibrationReport:
         """Everything but caveats and times."""
         right, after, before = self.examples.right, self.found.probabilities, self.before
-        guess, clear = after.argmax(1), after.max(1).values >= self.card.threshold
+        last = slice(
+            len(right) - sum(self.card.clips), len(right)
+        )  # each clip once: after the codec, where there is one
+        hit, hit_before = after.argmax(1) == right, before.argmax(1) == right
+        clear = after.max(1).values[last] >= self.card.threshold
         rows = self._labels(session)
         measured = tuple(row.label for row in rows)
         counted = clip_counts(self.card.record, measured)
@@ -252,9 +256,9 @@ class _Measured:
             labels=rows,
             unmeasured=len(self.judge.labels) - len(rows),
             bias_gain=self.found.bias_gain,
-            accuracy=share(int((guess == right).sum()), len(right)),
-            accuracy_before=share(int((before.argmax(1) == right).sum()), len(right)),
-            clear=share(int((guess[clear] == right[clear]).sum()), int(clear.sum())),
+            accuracy=share(int(hit[last].sum()), sum(self.card.clips)),
+            accuracy_before=share(int(hit_before[last].sum()), sum(self.card.clips)),
+            clear=share(int(hit[last][clear].sum()), int(clear.sum())),
             condition=None if counted is None or poor else condition(counted),
             not_inverted=poor,
             reliability=[ReliabilityBin(**vars(each)) for each in reliability.reliability(after, right)],
