@@ -235,9 +235,7 @@ class _Measured:
     def report(self, session: JudgeSession, stored: str | None) -> CalibrationReport:
         """Everything but caveats and times."""
         right, after, before = self.examples.right, self.found.probabilities, self.before
-        last = slice(
-            len(right) - sum(self.card.clips), len(right)
-        )  # each clip once: after the codec, where there is one
+        last = slice(len(right) - sum(self.card.clips), None)  # each clip once: after the codec, where there is one
         hit, hit_before = after.argmax(1) == right, before.argmax(1) == right
         clear = after.max(1).values[last] >= self.card.threshold
         rows = self._labels(session)

@@ -13,13 +13,9 @@ from training.tables import genres
 
 
 def test_its_clips_are_in_no_other_split() -> None:
-    starts = sorted(clips.SPLITS.values())
+    starts = [start for name, start in clips.SPLITS.items() if name != "calibration"]
     recipes = clips.uniform("calibration", calibrate_judge.CLIPS)
-    assert all(later - earlier >= 10**9 for earlier, later in zip(starts, starts[1:], strict=False))
-    assert (
-        min(recipe.seed for recipe in recipes)
-        >= max(start for name, start in clips.SPLITS.items() if name != "calibration") + 10**9
-    )
+    assert min(recipe.seed for recipe in recipes) >= max(starts) + 10**9
     assert set(Counter(recipe.genre for recipe in recipes).values()) == {calibrate_judge.CLIPS // len(genres())}
 
 
