@@ -16,11 +16,13 @@ from tonescope import JudgeSession, TonescopeError, calibrate_judge
 from tonescope.diagnose.calibrating.calibration_store import NONE, kept_file
 from tonescope.diagnose.calibrating.fitting import FitOptions
 from tonescope.diagnose.jobs.calibrate_schema import CalibrationReport
+from tonescope.diagnose.jobs.caveats import codec_caveat
 from tonescope.diagnose.judging.told_calibration import NO_CALIBRATION, told_calibration
 from tonescope.diagnose.judging.verdict import SURE_ENOUGH, UNSURE, hear, sure_enough
 from tonescope.diagnose.report import calibration_views, pasteable
 from tonescope.diagnose.store import provenance
 from tonescope.diagnose.taxonomy import from_rows
+from tonescope.models.judges.calibration import ConfusionRecord
 from tonescope.models.judges.fitted_calibration import FILE, FittedCalibration
 from tonescope.models.judges.judge import Judge
 from tonescope.models.judges.two_towers import TwoTowers
@@ -204,3 +206,23 @@ def test_a_damaged_file_that_is_kept_is_named_with_the_way_out(clips: Path, fold
         JudgeSession.open(str(folders[1]))
     assert report.stored in str(refused.value) and "--calibration none" in str(refused.value)
     assert JudgeSession.open(str(folders[1]), calibration=NONE).judge.record is None
+
+
+@pytest.mark.parametrize(
+    ("reconstructed", "through", "told"),
+    [
+        (False, "", "on clips as they are"),
+        (True, "another", "after the codec of another"),
+        (True, "tiny mono", None),
+        (True, "", None),
+    ],
+)
+def test_a_codec_that_the_judge_was_not_measured_after_is_a_caveat(
+    reconstructed: bool, through: str, told: str | None
+) -> None:
+    models, table = tiny.session().models, ((9,) * 4,) * 4
+    models.judge.record = ConfusionRecord(
+        models.judge.labels, table, table if reconstructed else (), 0.1, source="clips", through=through
+    )
+    said = codec_caveat(models)
+    assert said is None if told is None else told in str(said) and "--through tiny mono" in str(said)
