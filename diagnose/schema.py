@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from tonescope.diagnose.judging.intent import Intent
+from tonescope.diagnose.judging.judge_agreement import Agreement
 from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import BELIEVED, Effect, Share
@@ -21,7 +22,7 @@ from tonescope.diagnose.trial_schema import SoundChange as SoundChange
 from tonescope.diagnose.trial_schema import Trial as Trial
 from tonescope.diagnose.trial_schema import badge_of
 
-SCHEMA_VERSION = "4.1"
+SCHEMA_VERSION = "4.2"
 
 
 class TakeResult(BaseModel):
@@ -327,13 +328,17 @@ class SettingSuspect(BaseModel):
 
 
 class Source(BaseModel):
-    """A model or judge as it was used. ``fingerprint`` tells apart weights that share a name."""
+    """A model or judge as it was used. ``fingerprint`` tells apart those that share a name; ``calibration`` says of a
+    judge how it was calibrated, or that it was not, and ``opened_with`` what else was asked for (``labels``,
+    ``calibration``)."""
 
     name: str
     description: str
     device: str
     dtype: str
     fingerprint: str
+    calibration: str | None = None
+    opened_with: dict[str, str] = {}
 
 
 class Cost(BaseModel):
@@ -350,6 +355,7 @@ class Diagnosis(BaseModel):
     """The whole finding about one prompt: with ``prompt``, ``model``, ``judge``, ``settings`` and what is
     ``intended`` it can be made again.
 
+    ``agreement`` is that with a second judge, where one listened to the takes that were heard first.
     ``recommended`` are the settings that the model is made to be played with, as far as it says, by name, and
     ``suspects`` those that were others. ``made`` is the day, ``versions`` those of the libraries that decide what is
     played.
@@ -371,6 +377,7 @@ class Diagnosis(BaseModel):
     blame: Blame
     takes: list[TakeResult]
     drivers: Drivers
+    agreement: Agreement | None = None
     recommended: dict[str, float] = {}
     suspects: list[SettingSuspect] = []
     estimated_units: int

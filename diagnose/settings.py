@@ -42,6 +42,11 @@ Guidance = Annotated[
         "else 3)."
     ),
 ]
+SecondJudge = Annotated[
+    str | None,
+    Flag(metavar="embedded|HUB_ID|FOLDER"),
+    Field(description="Another judge, to see how far the two agree."),
+]
 NegativePrompt = Annotated[
     str | None,
     Flag("--negative-prompt", metavar="TEXT"),
@@ -179,6 +184,12 @@ def check_prompt(prompt: str, what: str = "prompt") -> None:
         raise TonescopeError(
             f"the {what} has no word in it, so there is nothing to explain; describe the music in a few words."
         )
+
+
+def check_second(name: str | None) -> None:
+    """Raise :class:`TonescopeError` for a second judge that was named by nothing."""
+    if name is not None and not name.strip():
+        raise TonescopeError("--second-judge was given nothing; give it a value, or leave it out.")
 
 
 def check(prompt: str, settings: Settings) -> None:

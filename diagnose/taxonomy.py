@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
 from typing import Any
 
 
@@ -52,13 +49,8 @@ def from_rows(rows: Sequence[Mapping[str, Any]]) -> Taxonomy:
     return Taxonomy(tuple(Genre(row["label"], row["family"], tuple(row.get("aliases", ()))) for row in rows))
 
 
-@lru_cache(maxsize=1)
 def common() -> Taxonomy:
-    """The genres that a judge of music at large is asked about (``genres.toml``)."""
-    table = tomllib.loads((resources.files(__package__) / "genres.toml").read_text(encoding="utf-8"))
-    rows = [
-        {"label": label, "family": family, "aliases": aliases}
-        for family, labels in table.items()
-        for label, aliases in labels.items()
-    ]
-    return from_rows(rows)
+    """The genres that a judge of music at large is asked about (``label_sets/common.toml``)."""
+    from tonescope.diagnose.label_set_files import COMMON, open_label_set
+
+    return open_label_set(COMMON).taxonomy

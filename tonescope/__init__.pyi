@@ -12,6 +12,7 @@ from .diagnose.attribution.jacobi_prediction import (
 )
 from .diagnose.attribution.metrics import log_probability as log_probability
 from .diagnose.attribution.metrics import margin as margin
+from .diagnose.calibrating.fitting import FitOptions as FitOptions
 from .diagnose.causes.interchange import other_prompts as other_prompts
 from .diagnose.causes.muting_trials import MutingTrials as MutingTrials
 from .diagnose.causes.screening import Screening as Screening
@@ -29,6 +30,7 @@ from .diagnose.intervene.recording import activations as activations
 from .diagnose.intervene.source_activations import SourceActivations as SourceActivations
 from .diagnose.intervene.verification import Variant as Variant
 from .diagnose.intervene.verification import verify as verify
+from .diagnose.jobs.calibrate import calibrate_judge as calibrate_judge
 from .diagnose.jobs.confusion import confusion as confusion
 from .diagnose.jobs.experiment import Experiment as Experiment
 from .diagnose.jobs.listen import listen as listen
@@ -48,6 +50,7 @@ from .diagnose.prompts.leaving_out import without as without
 from .diagnose.prompts.phrases import Phrase as Phrase
 from .diagnose.prompts.phrases import phrases_in as phrases_in
 from .diagnose.report.sounds import Sounds as Sounds
+from .diagnose.runtime.judge_session import JudgeSession as JudgeSession
 from .diagnose.runtime.run_queue import RunQueue as RunQueue
 from .diagnose.runtime.session import Session as Session
 from .diagnose.schema import Contrast as Contrast

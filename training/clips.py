@@ -22,7 +22,7 @@ from training.tables import fingerprint, genres
 SECONDS = 4.0
 SAMPLES = int(SECONDS * SAMPLE_RATE)
 # Seeds of each split start here, so that no piece is ever in two of them.
-SPLITS = {"train": 0, "validation": 1_000_000_000, "test": 2_000_000_000}
+SPLITS = {"train": 0, "validation": 1_000_000_000, "test": 2_000_000_000, "calibration": 3_000_000_000}
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import Advance, play
 from tonescope.diagnose.judging import audio_quality
-from tonescope.diagnose.judging.verdict import hear
+from tonescope.diagnose.judging.verdict import hear, sure_enough
 from tonescope.diagnose.schema import Contrast
 from tonescope.models.generator import Takes
 from tonescope.models.judges import listening
@@ -184,7 +184,7 @@ class MutingTrials:
         judge = self.context.listener
         logits = listening.listen(judge, audio_quality.silenced(waveform), self.context.rate)
         margins = listening.contrast(judge.labels, logits, self.contrast.target, self.contrast.foil)
-        return margins.tolist(), hear(logits.softmax(-1), judge.labels)
+        return margins.tolist(), hear(logits.softmax(-1), judge.labels, sure_enough(judge))
 
 
 def _cheaper(context: Context) -> Iterator[tuple[Context, float]]:

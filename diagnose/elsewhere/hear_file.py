@@ -24,7 +24,7 @@ from tonescope.diagnose.elsewhere.listen_schema import (
     TempoRow,
     WindowRow,
 )
-from tonescope.diagnose.judging.verdict import hear
+from tonescope.diagnose.judging.verdict import hear, sure_enough
 from tonescope.diagnose.stats import share
 from tonescope.models.judges.judge import Judge
 from tonescope.models.judges.listening import TAKES_AT_ONCE, posterior
@@ -115,7 +115,8 @@ def judged(judge: Judge, waveform: Tensor, rate: int) -> Judged:
     rows = torch.cat([posterior(judge, part, rate) for part in _windows(waveform, starts, size)])
     mean = rows.mean(0)
     best = int(mean.argmax())
-    named, names = hear(rows, judge.labels), hear(mean[None], judge.labels)
+    enough = sure_enough(judge)
+    named, names = hear(rows, judge.labels, enough), hear(mean[None], judge.labels, enough)
     windows = [
         WindowRow(
             start=round(start / rate, 3),

@@ -10,8 +10,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tonescope.diagnose.judging.judge_agreement import Agreement
 from tonescope.diagnose.schema import Badge, Source
-from tonescope.diagnose.stats import Effect, Interval, Share
+from tonescope.diagnose.stats import Effect, Share
 
 SCHEMA_VERSION = "1.0"
 
@@ -191,19 +192,6 @@ class LeftOut(Strict):
 
     name: str
     reason: str
-
-
-class Agreement(Strict):
-    """How far two judges agree over files: the share that both hear alike, and Cohen's κ with its interval."""
-
-    first: str
-    second: str
-    files: int
-    alike: Share
-    kappa: float | None
-    interval: Interval | None
-    disagreements: list[tuple[str, str, str]]
-    sentence: str
 
 
 class WordFromOutside(Strict):

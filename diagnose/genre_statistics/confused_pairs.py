@@ -50,12 +50,13 @@ def confused_pairs(counts: ConfusionCounts, clips: Counts | None, assumed_error:
     """The pairs of labels that takes fell into, the surest first.
 
     A pair that neither a take nor a clip fell into has no other p-value than 1, whatever the truth; such tests are left
-    out of the multiplicity, by their margins alone (Tarone 1990; Gilbert 2005). Without clips nothing is left out.
+    out of the multiplicity, by their margins alone (Tarone 1990; Gilbert 2005). Without clips of a label nothing is
+    left out.
 
     Args:
         counts: the takes.
         clips: (labels, labels) the judge's own confusion, in the order of ``counts.labels``; ``None`` if not measured.
-        assumed_error: of a judge that was not measured.
+        assumed_error: of a judge that was not measured, or not on a label.
     """
     found: list[tuple[int, int, int, int, float]] = []
     totals = counts.heard.sum(1)
@@ -64,7 +65,7 @@ def confused_pairs(counts: ConfusionCounts, clips: Counts | None, assumed_error:
             count, total = int(counts.heard[row, column]), int(totals[row])
             if column == own or not total:
                 continue
-            if clips is None:
+            if clips is None or not clips[own].any():
                 found.append((row, column, 0, 0, float(bdtrc(count - 1, total, assumed_error)) if count else 1.0))
                 continue
             heard, of = int(clips[own, column]), int(clips[own].sum())

@@ -9,12 +9,13 @@ from what may be behind them: a bootstrap that does not take a count of none for
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tonescope.diagnose.genre_statistics.confusion_counts import Counts, Shares
+from tonescope.diagnose.genre_statistics.confusion_counts import ConfusionCounts, Counts, Shares
 from tonescope.diagnose.stats import LEVEL
 from tonescope.models.judges.calibration import ConfusionRecord
 
@@ -26,22 +27,51 @@ TINY = 1e-12
 
 
 @dataclass(frozen=True)
-class Corrected:
-    """Shares (rows, labels) of what takes truly are, and the ends of their intervals."""
+class Intervals:
+    """Shares (rows, labels), and the ends of their intervals."""
 
     shares: Shares
     low: Shares
     high: Shares
 
+    def among(self, places: Sequence[int], labels: int) -> Intervals:
+        """The same as columns ``places`` of (rows, labels), with none of what the other labels are."""
+
+        def spread(values: Shares) -> Shares:
+            whole = np.zeros((len(values), labels))
+            whole[:, list(places)] = values
+            return whole
+
+        return Intervals(spread(self.shares), spread(self.low), spread(self.high))
+
+
+@dataclass(frozen=True)
+class Corrected(Intervals):
+    """What takes truly are, by label; ``families`` has, for each label, the share of its whole family."""
+
+    families: Intervals
+
+    def among(self, places: Sequence[int], labels: int) -> Corrected:
+        """See :meth:`Intervals.among`."""
+        return Corrected(**vars(super().among(places, labels)), families=self.families.among(places, labels))
+
 
 def clip_counts(record: ConfusionRecord | None, labels: tuple[str, ...]) -> Counts | None:
-    """(labels, labels) how often clips of a label were heard as another, after the codec; ``None`` where it was not
-    measured for all of the labels."""
+    """(labels, labels) how often clips of a label were heard as another, after the codec where that was measured;
+    ``None`` where it is not known for all of the labels. A label without clips has a row of zeros."""
     if record is None or set(labels) - set(record.labels):
         return None
     order = [record.labels.index(label) for label in labels]
-    counted: Counts = np.array(record.reconstructed, dtype=np.int64)[np.ix_(order, order)]
+    counted: Counts = np.array(record.counts, dtype=np.int64)[np.ix_(order, order)]
     return counted
+
+
+def places_in_question(takes: ConfusionCounts, clips: Counts) -> list[int]:
+    """The labels that takes may truly be of, as columns: those that the judge was measured on, and whatever was asked
+    for or heard. Of a judge that knows many labels, few may have been measured."""
+    met = clips.sum(1) > 0
+    met[takes.diagonal] = True
+    return [int(place) for place in np.flatnonzero(met | (takes.heard.sum(0) > 0))]
 
 
 def condition(clips: Counts) -> float:
@@ -71,12 +101,15 @@ def why_too_poor(clips: Counts | None, labels: tuple[str, ...]) -> str | None:
     return None
 
 
-def corrected(takes: Counts, clips: Counts, *, draws: int = DRAWS, seed: int = 0) -> Corrected:
+def corrected(
+    takes: Counts, clips: Counts, *, families: Sequence[str] = (), draws: int = DRAWS, seed: int = 0
+) -> Corrected:
     """What takes truly are.
 
     Args:
         takes: (rows, labels) how often each label is clearly heard.
         clips: (labels, labels) how often clips of a label were heard as another.
+        families: of each label; each is its own, if absent.
         draws: of what may be behind the counts.
         seed: of its noise.
 
@@ -85,28 +118,44 @@ def corrected(takes: Counts, clips: Counts, *, draws: int = DRAWS, seed: int = 0
         (below 0, above 1), the nearest ones that there are.
     """
     random = np.random.default_rng(seed)
-    totals = takes.sum(1, keepdims=True)
+    totals, labels = takes.sum(1, keepdims=True), takes.shape[1]
+    names = np.array(families or range(labels))
+    same = (names[:, None] == names[None, :]).astype(np.float64)
     plain = onto_simplex((takes / np.maximum(totals, 1)) @ np.linalg.inv(clips / clips.sum(1, keepdims=True)))
-    found = [_drawn(random, takes, clips, min(CHUNK, draws - start)) for start in range(0, draws, CHUNK)]
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(np.concatenate(found), [tail, 1 - tail], axis=0)
+    drawn, drawn_families = [], []
+    for start in range(0, draws, CHUNK):
+        count = min(CHUNK, draws - start)
+        inverse: Shares = np.linalg.inv(_confusions(random, clips, count)).astype(np.float64)
+        others = _dirichlet(random, takes + 1 / labels, count)
+        drawn.append(_drawn(random, takes, inverse, others))
+        drawn_families.append(onto_simplex(others @ inverse) @ same)
     nothing = np.where(totals > 0, 0.0, np.nan)
-    return Corrected(plain + nothing, np.minimum(low, plain) + nothing, np.maximum(high, plain) + nothing)
+    own = _intervals(plain, np.concatenate(drawn), nothing)
+    return Corrected(**vars(own), families=_intervals(plain @ same, np.concatenate(drawn_families), nothing))
 
 
-def _drawn(random: np.random.Generator, takes: Counts, clips: Counts, draws: int) -> Shares:
+def _intervals(plain: Shares, drawn: Shares, nothing: Shares) -> Intervals:
+    """Shares (rows, labels) with quantiles of (draws, rows, labels), which hold them; ``nothing`` is added."""
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    return Intervals(plain + nothing, np.minimum(low, plain) + nothing, np.maximum(high, plain) + nothing)
+
+
+def _drawn(random: np.random.Generator, takes: Counts, inverse: Shares, others: Shares) -> Shares:
     """(draws, rows, labels) corrected shares that may be behind the counts, each cell by itself.
 
     A cell's own share is drawn from its Jeffreys posterior, the other cells fill up the rest: with one posterior for a
     whole row of many labels, a count of none would look far surer than it is.
+
+    Args:
+        inverse: (draws, labels, labels) inverses of the confusions that the judge may have.
+        others: (draws, rows, labels) shares that may be heard.
     """
-    inverse = np.linalg.inv(_confusions(random, clips, draws))
     own = np.diagonal(inverse, axis1=1, axis2=2)[:, None]
-    others = _dirichlet(random, takes + 1 / takes.shape[1], draws)
     rest = 1 - others
     filled = (others @ inverse - others * own) / np.where(rest > TINY, rest, 1.0)
     count, total = takes, takes.sum(1, keepdims=True)
-    share = random.beta(count + 0.5, total - count + 0.5, (draws, *takes.shape))
+    share = random.beta(count + 0.5, total - count + 0.5, others.shape)
     drawn: Shares = np.clip(share * own + (1 - share) * np.where(rest > TINY, filled, 0.0), 0.0, 1.0)
     return drawn
 

@@ -18,7 +18,7 @@ from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import Advance, play
 from tonescope.diagnose.judging import audio_quality
-from tonescope.diagnose.judging.verdict import hear
+from tonescope.diagnose.judging.verdict import hear, sure_enough
 from tonescope.diagnose.schema import Contrast, SoundChange, Trial
 from tonescope.diagnose.stats import effect
 from tonescope.models.errors import TonescopeError
@@ -176,4 +176,4 @@ def _outcome(context: Context, contrast: Contrast, name: str, takes: Takes, brok
     logits = listen(judge, takes.waveform, context.rate)
     margins = log_odds(judge.labels, logits, contrast.target, contrast.foil)
     posterior = logits.softmax(-1)
-    return Outcome(name, takes, posterior, margins, hear(posterior, judge.labels), broke)
+    return Outcome(name, takes, posterior, margins, hear(posterior, judge.labels, sure_enough(judge)), broke)

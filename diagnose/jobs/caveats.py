@@ -47,6 +47,22 @@ def foreign_caveat(models: Models) -> str:
     )
 
 
+def codec_caveat(models: Models) -> str | None:
+    """What is to be said where a judge was measured without the codec that takes pass, or with another."""
+    judge, record, generator = models.judge, models.judge.record, models.generator.name.split(" + ")[0]
+    if record is None or (record.reconstructed and record.through in ("", generator)):
+        return None
+    how = f"after the codec of {record.through}" if record.reconstructed else "as they are"
+    return (
+        f"How often {judge.name} mishears was measured on clips {how}; after the codec of {generator} it may mishear "
+        f"more (tonescope judge calibrate --through {generator})."
+    )
+
+
+def _codec(found: Found) -> str | None:
+    return codec_caveat(found.models)
+
+
 def _untested_versions(_: Found) -> str | None:
     return versions.notice()
 
@@ -182,6 +198,7 @@ CAVEATS: tuple[Caveat, ...] = (
     _sung,
     _many_words,
     _unmeasured_judge,
+    _codec,
     _foreign,
     _foreign_clips,
     _unsure,

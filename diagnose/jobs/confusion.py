@@ -27,8 +27,9 @@ from tonescope.diagnose.jobs.confusion_schema import CellExample, ConfusionRepor
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.parameters import made
 from tonescope.diagnose.jobs.request import Models, Request
+from tonescope.diagnose.jobs.second_opinions import second_opinions
 from tonescope.diagnose.judging.intent import choose_label
-from tonescope.diagnose.judging.verdict import SURE_ENOUGH, UNSURE
+from tonescope.diagnose.judging.verdict import SURE_ENOUGH, UNSURE, sure_enough
 from tonescope.diagnose.prompts.genre_prompts import genre_prompts
 from tonescope.diagnose.runtime.engine import Pace, Production, telling
 from tonescope.diagnose.runtime.session import Session
@@ -58,6 +59,7 @@ class ConfusionEvidence:
     asked: Sequence[Asked]
     seeds: range
     cells: Sequence[Example]
+    enough: float = SURE_ENOUGH
     markdown = True  # a report is passed on as text, too
 
     @cached_property
@@ -75,7 +77,7 @@ class ConfusionEvidence:
 
     def save(self, folder: Path) -> None:
         """Write every take, with what it asked for and what is heard, to ``takes.parquet``."""
-        with take_table(self.shards, self.asked, self.seeds, SURE_ENOUGH) as table:
+        with take_table(self.shards, self.asked, self.seeds, self.enough) as table:
             table.export(folder / "takes.parquet")
 
 
@@ -134,6 +136,7 @@ def make_report(
     session: Session, parameters: ConfusionParameters, watch: Watch
 ) -> tuple[ConfusionReport, ConfusionEvidence]:
     """Play, listen, count, explain. Raises :class:`TonescopeError`."""
+    session = session.with_second(parameters.second_judge)
     if parameters.guidance is None:
         parameters = parameters.model_copy(update={"guidance": usual_guidance(session.generator)})
     genres = _genres(session, parameters)
@@ -144,8 +147,8 @@ def make_report(
         session, parameters, watch, genres, TakeShards(setting, parameters.shards and parameters.shards.expanduser())
     )
     pace = _play(run, setting)
-    started = time.perf_counter()
-    with take_table(run.shards, run.asked, run.seeds, SURE_ENOUGH) as table:
+    started, enough = time.perf_counter(), sure_enough(session.judge)
+    with take_table(run.shards, run.asked, run.seeds, enough) as table:
         counts = _counts(run, table)
         report = _report(run, table, counts, pace)
         chosen = {(pair.asked, pair.heard): table.by_prompt(pair.asked, pair.heard) for pair in report.flagged}
@@ -162,7 +165,7 @@ def make_report(
     report.caveats = confusion_caveats(report, run.models, parameters)
     if watch.progress:
         watch.progress("done", 1.0)
-    return report, ConfusionEvidence(session.generator, run.shards, run.asked, run.seeds, cells)
+    return report, ConfusionEvidence(session.generator, run.shards, run.asked, run.seeds, cells, enough)
 
 
 # --- what is asked ----------------------------------------------------------------------------------------------------
@@ -244,6 +247,7 @@ def _counts(run: _Run, table: TakeTable) -> ConfusionCounts:
 def _report(run: _Run, table: TakeTable, counts: ConfusionCounts, pace: Pace) -> ConfusionReport:
     """Everything but what takes long: explanations and examples."""
     models, parameters = run.models, run.parameters
+    compared = second_opinions(table, models)
     results = Results.of(counts, table.problems(), models)
     return ConfusionReport(
         made=date.today().isoformat(),
@@ -254,7 +258,9 @@ def _report(run: _Run, table: TakeTable, counts: ConfusionCounts, pace: Pace) ->
         rows=[results.genre(genre) for genre in run.genres],
         heard_labels=list(counts.labels),
         correction=results.correction,
-        pairs=results.pairs(),
+        pairs=[compared.beside(pair) for pair in results.pairs()],
+        agreement=compared.agreement,
+        second=None if models.second is None else provenance.of_judge(models.second),
         attractors=results.attractors(),
         shared_units={},
         examples=[],

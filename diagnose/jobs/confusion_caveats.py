@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from tonescope.diagnose.jobs.caveats import MEASURED_SHARE, USEFUL_TAKES, foreign, foreign_caveat
+from tonescope.diagnose.jobs.caveats import MEASURED_SHARE, USEFUL_TAKES, codec_caveat, foreign, foreign_caveat
 from tonescope.diagnose.jobs.confusion_job import ConfusionParameters
 from tonescope.diagnose.jobs.confusion_schema import ConfusionReport
 from tonescope.diagnose.jobs.request import Models
@@ -24,6 +24,10 @@ def _foreign(_: ConfusionReport, models: Models, __: ConfusionParameters) -> str
 
 def _correction(report: ConfusionReport, _: Models, __: ConfusionParameters) -> str | None:
     return report.correction.reason
+
+
+def _codec(_: ConfusionReport, models: Models, __: ConfusionParameters) -> str | None:
+    return codec_caveat(models)
 
 
 def _short(_: ConfusionReport, models: Models, parameters: ConfusionParameters) -> str | None:
@@ -85,6 +89,7 @@ CAVEATS: tuple[Caveat, ...] = (
     _untested,
     _foreign,
     _correction,
+    _codec,
     _short,
     _excluded,
     _few,

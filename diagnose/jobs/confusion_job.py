@@ -13,6 +13,7 @@ from tonescope.diagnose.prompts.genre_prompts import MOST_WORDINGS
 from tonescope.diagnose.runtime.engine_options import EngineParameters
 from tonescope.diagnose.settings import (
     Guidance,
+    SecondJudge,
     Seconds,
     Seed,
     Settings,
@@ -21,6 +22,7 @@ from tonescope.diagnose.settings import (
     TopK,
     check,
     check_prompt,
+    check_second,
 )
 from tonescope.models.errors import TonescopeError
 
@@ -55,6 +57,7 @@ class ConfusionParameters(EngineParameters):
         Range(0, 100, "{} pairs cannot be explained", "each takes about as long as a diagnosis"),
         Field(description="Find out why, for so many of the surest confusions; each takes as long as a diagnosis."),
     ] = 3
+    second_judge: SecondJudge = None
     seconds: Seconds = 4.0
     seed: Seed = 1
     guidance: Guidance = None
@@ -85,6 +88,7 @@ def _check(parameters: ConfusionParameters) -> None:
     check_ranges(parameters)
     parameters.check_engine()
     check("music", parameters.playing)
+    check_second(parameters.second_judge)
     names = parameters.names
     if names is None:
         return

@@ -9,11 +9,13 @@ import numpy as np
 
 from tonescope.diagnose.genre_statistics import attractors, confused_pairs
 from tonescope.diagnose.genre_statistics.confusion_counts import ConfusionCounts, Counts
+from tonescope.diagnose.genre_statistics.corrected_verdicts import CorrectedKind, corrected_verdict
 from tonescope.diagnose.genre_statistics.judge_correction import (
     Corrected,
     clip_counts,
     condition,
     corrected,
+    places_in_question,
     why_too_poor,
 )
 from tonescope.diagnose.jobs.caveats import foreign
@@ -71,11 +73,22 @@ class Results:
     def of(cls, counts: ConfusionCounts, problems: Mapping[tuple[str, str], int], models: Models) -> Results:
         """Correct the counts, where that can be."""
         clips = clip_counts(models.judge.record, counts.labels)
-        poor = why_too_poor(clips, counts.labels)
-        if poor or clips is None:
+        if clips is None:
+            poor = why_too_poor(clips, counts.labels)
             return cls(counts, problems, models, clips, None, JudgeCorrection(used=False, reason=poor))
-        rests_on = JudgeCorrection(used=True, condition=condition(clips), fewest_clips=int(clips.sum(1).min()))
-        return cls(counts, problems, models, clips, corrected(counts.heard, clips), rests_on)
+        places = places_in_question(counts, clips)
+        known = clips[np.ix_(places, places)]
+        if poor := why_too_poor(known, tuple(counts.labels[place] for place in places)):
+            return cls(counts, problems, models, clips, None, JudgeCorrection(used=False, reason=poor))
+        rests_on = JudgeCorrection(
+            used=True,
+            condition=condition(known),
+            fewest_clips=int(known.sum(1).min()),
+            unmeasured=len(counts.labels) - len(places),
+        )
+        families = [models.taxonomy.family(counts.labels[place]) for place in places]
+        right = corrected(counts.heard[:, places], known, families=families)
+        return cls(counts, problems, models, clips, right.among(places, len(counts.labels)), rests_on)
 
     def genre(self, genre: Genre) -> GenreRow:
         """What came of a genre. The verdict is that which a diagnosis of the same takes gives."""
@@ -105,6 +118,8 @@ class Results:
             excluded={why: count for (asked, why), count in self.problems.items() if asked == label},
             matched=counts.share(label, label),
             corrected=self._corrected(label, label),
+            corrected_family=self._corrected(label, label, of_family=True),
+            corrected_verdict=self._corrected_verdict(label),
             verdict=verdict.kind,
             sentence=verdict.sentence,
             instead=instead,
@@ -160,9 +175,19 @@ class Results:
         family = self.models.taxonomy.family
         return "sibling" if family(asked) == family(heard) else "family"
 
-    def _corrected(self, asked: str, heard: str) -> CorrectedShare | None:
+    def _corrected(self, asked: str, heard: str, of_family: bool = False) -> CorrectedShare | None:
+        """The share of a label, or of its whole family."""
         row, column = self.counts.asked.index(asked), self.counts.labels.index(heard)
-        if self.right is None or np.isnan(self.right.shares[row, column]):
+        if self.right is None:
             return None
-        low, high = float(self.right.low[row, column]), float(self.right.high[row, column])
-        return CorrectedShare(value=float(self.right.shares[row, column]), interval=Interval(low=low, high=high))
+        found = self.right.families if of_family else self.right
+        if np.isnan(found.shares[row, column]):
+            return None
+        interval = Interval(low=float(found.low[row, column]), high=float(found.high[row, column]))
+        return CorrectedShare(value=float(found.shares[row, column]), interval=interval)
+
+    def _corrected_verdict(self, asked: str) -> CorrectedKind | None:
+        if self.right is None or foreign(self.models):
+            return None
+        row = self.counts.asked.index(asked)
+        return corrected_verdict(self.right, row, self.counts.labels.index(asked))

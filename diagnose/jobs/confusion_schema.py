@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tonescope.diagnose.genre_statistics.corrected_verdicts import CorrectedKind
+from tonescope.diagnose.judging.judge_agreement import Agreement
 from tonescope.diagnose.judging.verdict import Kind
 from tonescope.diagnose.schema import Badge, Source, TakeResult
 from tonescope.diagnose.stats import Interval, Share
@@ -43,7 +45,9 @@ class GenreRow(BaseModel):
         asked: the judge's label; ``typed``, the genre as the prompts name it; ``prompts``, all of them.
         heard: takes by label, the most heard first; ``unsure``, those without a clear genre; ``excluded``, those in
             which nothing could be heard, by reason.
-        matched: takes heard as asked, of all that could be heard; ``corrected``, for the judge's mishearing.
+        matched: takes heard as asked, of all that could be heard; ``corrected``, for the judge's mishearing, of those
+            that are clearly heard; ``corrected_family``, those of its whole family likewise.
+        corrected_verdict: what follows from these two with their intervals; absent where nothing was corrected.
         verdict: as a diagnosis of these takes gives it; ``relation``, of the genre most heard instead.
         judge_error: how often the judge mishears known clips of the genre.
     """
@@ -57,6 +61,8 @@ class GenreRow(BaseModel):
     excluded: dict[str, int]
     matched: Share
     corrected: CorrectedShare | None
+    corrected_family: CorrectedShare | None = None
+    corrected_verdict: CorrectedKind | None = None
     verdict: Kind
     sentence: str
     instead: str | None
@@ -96,6 +102,7 @@ class ConfusedPair(BaseModel):
         judge: how often the judge hears known clips of ``asked`` as ``heard``; absent where that was not measured.
         p: that the judge's own mishearing gives as many; ``q``, after Benjamini and Hochberg over all pairs.
         flagged: whether it is sure and often enough to be met.
+        second: in how many of these takes a second judge hears the same, where one listens that knows the label.
     """
 
     asked: str
@@ -107,6 +114,7 @@ class ConfusedPair(BaseModel):
     p: float
     q: float
     flagged: bool
+    second: Share | None = None
     why: Explanation | None = None
     badge: Badge = "observed"
 
@@ -130,12 +138,14 @@ class AttractorRow(BaseModel):
 
 class JudgeCorrection(BaseModel):
     """Whether what is heard was corrected for the judge's own confusion, and what that rests on: the ``condition``
-    number of its matrix and the ``fewest_clips`` of a label; or ``reason``, why it was not."""
+    number of its matrix and the ``fewest_clips`` of a label; or ``reason``, why it was not. ``unmeasured``: so many
+    labels have no clips, and no take is assumed to be of them."""
 
     used: bool
     reason: str | None = None
     condition: float | None = None
     fewest_clips: int | None = None
+    unmeasured: int = 0
 
 
 class CellExample(TakeResult):
@@ -161,7 +171,8 @@ class ConfusionReport(BaseModel):
     """Which genres a generator confuses: with ``model``, ``judge`` and ``settings`` it can be made again.
 
     ``rows`` are the genres asked for; ``heard_labels`` all that the judge could have heard; ``pairs`` every pair that
-    takes fell into, the surest first; ``examples`` a take of every cell.
+    takes fell into, the surest first; ``examples`` a take of every cell; ``second`` another judge, and ``agreement``
+    how far it hears the same.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -176,6 +187,8 @@ class ConfusionReport(BaseModel):
     heard_labels: list[str]
     correction: JudgeCorrection
     pairs: list[ConfusedPair]
+    agreement: Agreement | None = None
+    second: Source | None = None
     attractors: list[AttractorRow]
     shared_units: dict[str, list[str]]
     examples: list[CellExample]

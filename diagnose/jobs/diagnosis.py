@@ -24,7 +24,7 @@ from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Played, check_distinct, verify
 from tonescope.diagnose.jobs.caveats import Found, caveats
-from tonescope.diagnose.jobs.contrasting import judged
+from tonescope.diagnose.jobs.contrasting import compared, judged
 from tonescope.diagnose.jobs.interchange_to_verify import interchange_to_verify, too_large_to_put_in
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.jobs.setting_suspects import recommended_settings, setting_suspects
@@ -34,6 +34,7 @@ from tonescope.diagnose.judging.audio_quality import lost_takes_caveat
 from tonescope.diagnose.judging.blame import Finding, bare_word, place_blame
 from tonescope.diagnose.judging.exclusions import with_exclusions
 from tonescope.diagnose.judging.intent import Intent, read_intent
+from tonescope.diagnose.judging.judge_agreement import Agreement
 from tonescope.diagnose.judging.reference_clips import clip_caveats, hear_clips
 from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.prompts.leaving_out import without
@@ -112,6 +113,7 @@ class _Run:
     heard: Heard = field(init=False)
     verdict: Verdict = field(init=False)
     contrast: Contrast = field(init=False)
+    agreement: Agreement | None = None
     clips: ReferenceClips | None = None
     found: Attribution = field(init=False)
     cost: Cost = field(init=False)
@@ -210,6 +212,7 @@ def _listen(run: _Run, _: Stage) -> None:
     run.posterior = posterior(models.judge, run.takes.waveform, context.rate)
     run.timeline = Timeline.listen(models.judge, run.takes, context.rate, context.seconds)
     run.heard, run.verdict, run.contrast = judged(run.intent, run.posterior, models, request.foil(models))
+    run.agreement = compared(run.takes.waveform, context.rate, run.posterior, run.takes.seeds, models)
     if run.announce:
         run.announce(run.verdict, run.takes)
     if request.clips:
@@ -346,7 +349,7 @@ STAGES: tuple[tuple[str, float, Callable[[_Run, Stage], None]], ...] = (
 def _conclude(run: _Run) -> Diagnosis:
     """Everything as one result."""
     request, models, results, clean = run.request, run.models, run.results, run.played.clean
-    labels, asked = models.judge.labels, run.intent.label
+    asked = run.intent.label
     finding = Finding(
         request.prompt,
         run.intent,
@@ -358,7 +361,7 @@ def _conclude(run: _Run) -> Diagnosis:
         cause=results.group,
     )
     drivers = Drivers(
-        tested=provenance.takes(clean.takes, clean.posterior, clean.margins, labels, asked),
+        tested=provenance.takes(clean.takes, clean.posterior, clean.margins, models.judge, asked),
         units=results.units,
         group=results.group,
         search=results.search,
@@ -383,8 +386,9 @@ def _conclude(run: _Run) -> Diagnosis:
         verdict=run.verdict,
         contrast=run.contrast,
         blame=place_blame(finding, models.generator, models.judge),
-        takes=provenance.takes(run.takes, run.posterior, run.found.metric, labels, asked),
+        takes=provenance.takes(run.takes, run.posterior, run.found.metric, models.judge, asked),
         drivers=drivers,
+        agreement=run.agreement,
         recommended=recommended_settings(models.generator),
         suspects=setting_suspects(models.generator, request.sampling),
         estimated_units=run.found.count,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.parameters import Flag, Positional
 from tonescope.diagnose.runtime.duration import course_of_diagnosis, foretelling
-from tonescope.diagnose.settings import Settings, check
+from tonescope.diagnose.settings import SecondJudge, Settings, check, check_second
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +45,8 @@ class DiagnosisParameters(Settings):
         ),
     ] = None
 
+    second_judge: SecondJudge = None
+
     @property
     def settings(self) -> Settings:
         """The settings alone, as results hold them."""
@@ -67,6 +69,7 @@ def _result() -> type[BaseModel]:
 
 def _check(parameters: DiagnosisParameters) -> None:
     check(parameters.prompt, parameters.settings)
+    check_second(parameters.second_judge)
     _ = parameters.clips
 
 
@@ -83,7 +86,7 @@ def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Out
     keep = TraceSpec(over_time, top=TRACED_UNITS) if watch.keeps else None
     settings = parameters.settings
     progress = foretelling(watch.progress, watch.expect, course_of_diagnosis(settings))
-    result, evidence = session.diagnose(
+    result, evidence = session.with_second(parameters.second_judge).diagnose(
         parameters.prompt,
         settings,
         intended=parameters.intended,

@@ -232,8 +232,7 @@ def _experiment(bench: _Bench, played: Played, draws: Sequence[tuple[Unit, ...]]
 
     def told(name: str | None) -> list[TakeResult]:
         outcome = played.outcomes[name] if name else played.clean
-        labels = models.judge.labels
-        return provenance.takes(outcome.takes, outcome.posterior, outcome.margins, labels, asked)
+        return provenance.takes(outcome.takes, outcome.posterior, outcome.margins, models.judge, asked)
 
     fewest = min((len(units) for units in draws), default=0)
     control = played.trial(CONTROL) if draws else None

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from tonescope.models.generator import Takes
 
 
-Needs = Literal["models", "judge", "nothing"]
-"""What a job is run on: a session of a generator and a judge, a judge alone, or no model at all."""
+Needs = Literal["models", "judge", "bare judge", "nothing"]
+"""What a job is run on: a session of a generator and a judge, a judge alone, one that hears as it was made to (no
+calibration of it is looked for), or no model at all."""
 
 
 class Evidence(Protocol):

@@ -9,19 +9,23 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from tonescope.diagnose.jobs.job import Job
 
-Kind = Literal["diagnosis", "report", "technique", "listening"]
+Kind = Literal["diagnosis", "report", "technique", "listening", "judge"]
 """A diagnosis is about a prompt, a report about a model, a technique about a unit or location, a listening about sound
-that was made elsewhere."""
+that was made elsewhere, and what is of the kind judge is about a judge."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One job: its name (of its command and schema), what it does in one line, and the module whose ``JOB`` it is."""
+    """One job: its name (of its command and schema), what it does in one line, and the module whose ``JOB`` it is.
+
+    ``group`` is the command that its own stands under (``tonescope judge calibrate``); none, if empty.
+    """
 
     name: str
     kind: Kind
     module: str
     help: str
+    group: str = ""
 
     def load(self) -> Job:
         """The job itself."""
@@ -59,6 +63,13 @@ ROWS: list[Row] = [
         "report",
         "tonescope.diagnose.jobs.confusion_job",
         "Ask for many genres and hear which the model confuses, how surely, and why.",
+    ),
+    Row(
+        "calibrate",
+        "judge",
+        "tonescope.diagnose.jobs.calibrate_job",
+        "Hear clips of known labels, and find out how often the judge mishears them and how sure it may be.",
+        group="judge",
     ),
     Row(
         "visualize",

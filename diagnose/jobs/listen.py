@@ -15,6 +15,7 @@ from pathlib import Path
 from tonescope.diagnose.audio_files.collecting import Collection, SoundFile, collect
 from tonescope.diagnose.audio_files.sound_files import Unusable, listed
 from tonescope.diagnose.audio_files.sound_recording import Recording, digest, read_header, read_recording
+from tonescope.diagnose.calibrating.calibration_store import AUTO
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.descriptors.repetition import spectral_frames
 from tonescope.diagnose.elsewhere.adherence import adherence, genre_by_tags
@@ -35,7 +36,7 @@ from tonescope.diagnose.elsewhere.surrogate_trace import check_surrogate, trace_
 from tonescope.diagnose.elsewhere.words_from_outside import Answer, compare_words
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.judging.intent import Intent, read_intent
-from tonescope.diagnose.runtime.judge_session import JudgeSession, taxonomy_of
+from tonescope.diagnose.runtime.judge_session import JudgeSession, open_second
 from tonescope.diagnose.runtime.progress import Progress
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings, check_prompt
@@ -115,6 +116,8 @@ def listen(
     prompt: str | None = None,
     metadata: str | Path | None = None,
     judge: str = loading.EMBEDDED,
+    labels: str | None = None,
+    calibration: str = AUTO,
     second_judge: str | None = None,
     surrogate: str | None = None,
     in_domain: bool = False,
@@ -128,6 +131,8 @@ def listen(
         prompt: what all of them were made from.
         metadata: a CSV or JSONL file with a row a file (``file_name``, ``prompt``).
         judge, second_judge: names of judges: ``embedded``, a folder, or a Hub id.
+        labels: a label set that the judge chooses between, built in or a file.
+        calibration: of the judge: a file, ``auto``, or ``none``.
         surrogate: the name of an open generator, to see which of its units respond.
         in_domain: whether the files are of the sounds that the judge knows.
         fresh: whether what was heard before is heard again.
@@ -142,7 +147,7 @@ def listen(
     request = ListenRequest(
         found, prompt, second_judge=second_judge, surrogate=surrogate, in_domain=in_domain, fresh=fresh
     )
-    return run(request, JudgeSession.open(judge), Watch(progress))
+    return run(request, JudgeSession.open(judge, labels=labels, calibration=calibration), Watch(progress))
 
 
 def run(request: ListenRequest, session: JudgeSession, watch: Watch) -> Listening:
@@ -183,14 +188,7 @@ def _prepared(request: ListenRequest, session: JudgeSession, watch: Watch) -> _R
     judges, surrogate = [session.judge], None
     device = str(session.judge.device)
     if request.second_judge is not None:
-        labels = session.judge.labels
-        own = taxonomy_of(request.second_judge).labels if loading.judge_rows(request.second_judge) else labels
-        judges.append(loading.load_judge(request.second_judge, own, device))
-        if not set(judges[1].labels) & set(labels):
-            raise TonescopeError(
-                f"{judges[1].name} and {session.judge.name} have no genre in common, so they cannot be compared; name "
-                "another second judge."
-            )
+        judges.append(open_second(request.second_judge, session.judge, session.taxonomy, device))
     if request.surrogate is not None:
         generator = loading.load_generator(request.surrogate, device)
         check_surrogate(generator)

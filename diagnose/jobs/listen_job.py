@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.parameters import Flag, JobParameters, Positional
+from tonescope.diagnose.settings import SecondJudge, check_prompt, check_second
 from tonescope.models.errors import TonescopeError
 
 if TYPE_CHECKING:
@@ -39,11 +40,7 @@ class ListenParameters(JobParameters):
         Flag(metavar="FOLDER|CSV"),
         Field(description="The answers to a plan (tonescope plan): tests the words of its prompt from outside."),
     ] = None
-    second_judge: Annotated[
-        str | None,
-        Flag(metavar="HUB_ID|FOLDER"),
-        Field(description="Another judge, to see how far the two agree."),
-    ] = None
+    second_judge: SecondJudge = None
     in_domain: Annotated[
         bool,
         Field(description="The files are of the sounds that the judge knows, so that its verdict counts."),
@@ -90,12 +87,9 @@ def _result() -> type[BaseModel]:
 
 
 def _check(parameters: ListenParameters) -> None:
-    from tonescope.diagnose.settings import check_prompt
-
-    for name in ("second_judge", "surrogate"):
-        value = getattr(parameters, name)
-        if value is not None and not value.strip():
-            raise TonescopeError(f"--{name.replace('_', '-')} was given nothing; give it a value, or leave it out.")
+    check_second(parameters.second_judge)
+    if parameters.surrogate is not None and not parameters.surrogate.strip():
+        raise TonescopeError("--surrogate was given nothing; give it a value, or leave it out.")
     if parameters.prompt is not None:
         check_prompt(parameters.prompt)
     _ = parameters.collection

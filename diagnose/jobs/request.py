@@ -21,13 +21,14 @@ from tonescope.models.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class Models:
-    """What a request is put to: who plays, who listens, the genres that can be spoken of, and the words learned in
-    training, where they are known."""
+    """What a request is put to: who plays, who listens, the genres that can be spoken of, the words learned in
+    training, where they are known, and a ``second`` judge to compare with."""
 
     generator: Generator
     judge: Judge
     taxonomy: Taxonomy
     vocabulary: Vocabulary | None = None
+    second: Judge | None = None
 
 
 @dataclass(frozen=True)

@@ -151,9 +151,10 @@ class _Listener:
         if known and known.clips >= FEWEST_CLIPS and not judge.domain:
             misheard = share(known.reconstructed.get(heard, 0), known.clips)
             return cls(misheard, _clips_heard(known, asked, heard))
-        if counted := judge.record.heard_as(asked, heard) if judge.record else None:
+        if judge.record and (counted := judge.record.heard_as(asked, heard)):
             misheard = share(*counted)
-            return cls(misheard, f"codec and judge mistake known {asked} for {heard} in {misheard} clips")
+            who = "codec and judge mistake" if judge.record.reconstructed else "the judge, without the codec, mistakes"
+            return cls(misheard, f"{who} known {asked} for {heard} in {misheard} clips")
         return cls(None, f"how often codec and judge mistake known {asked} for {heard} was not measured")
 
 

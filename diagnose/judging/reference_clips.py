@@ -30,7 +30,7 @@ from tonescope.diagnose.audio_files.sound_recording import (
     loudest_if_cancelling,
     side_name,
 )
-from tonescope.diagnose.judging.verdict import hear
+from tonescope.diagnose.judging.verdict import hear, sure_enough
 from tonescope.diagnose.schema import ReferenceClips
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator
@@ -127,7 +127,7 @@ def read_clips(folder: str | Path, *, seconds: float = PART_SECONDS) -> ClipFold
     clips, left_out = [], []
     for path in paths:
         try:
-            clips.append(_read(path, endings, seconds))
+            clips.append(usable_clip(path, endings, seconds))
         except Unusable as reason:
             left_out.append((printable(path.name), str(reason)))
     if not clips:
@@ -148,15 +148,18 @@ def read_clip(path: str | Path, *, seconds: float = PART_SECONDS) -> Clip:
         )
     endings = readable_endings()
     try:
-        return _read(Path(path).expanduser(), endings, seconds)
+        return usable_clip(Path(path).expanduser(), endings, seconds)
     except Unusable as reason:
         raise TonescopeError(
             f"{printable(str(path))} cannot be used as a clip ({reason}); name a sound file ({', '.join(endings)})."
         ) from reason
 
 
-def _read(path: Path, endings: tuple[str, ...], seconds: float) -> Clip:
-    """Raises :class:`~tonescope.diagnose.audio_files.sound_files.Unusable`."""
+def usable_clip(path: Path, endings: tuple[str, ...], seconds: float = PART_SECONDS) -> Clip:
+    """The middle of a file, so many ``seconds`` or all there is.
+
+    Raises :class:`~tonescope.diagnose.audio_files.sound_files.Unusable` for what cannot be heard.
+    """
     check_file(path, endings)
     return _mono(*_decoded(path, seconds), name=printable(path.name))
 
@@ -216,7 +219,7 @@ def hear_clips(clips: Sequence[Clip], generator: Generator, judge: Judge, second
             continue
         counted += 1
         for counts, heard in ((clean, sound), (reconstructed, again)):
-            counts.update(hear(posterior(judge, heard, rate), judge.labels))
+            counts.update(hear(posterior(judge, heard, rate), judge.labels, sure_enough(judge)))
     return ReferenceClips(
         clips=counted, clean=dict(clean.most_common()), reconstructed=dict(reconstructed.most_common())
     )

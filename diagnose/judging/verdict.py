@@ -50,18 +50,25 @@ class Verdict(BaseModel):
 # --- what is heard ----------------------------------------------------------------------------------------------------
 
 
-def hear(posterior: Tensor, labels: tuple[str, ...]) -> list[str]:
-    """What each take is heard as, of (takes, labels); :data:`UNSURE` where no label reaches :data:`SURE_ENOUGH`."""
+def sure_enough(judge: Judge) -> float:
+    """How probable a label has to be for a take to be clearly heard as it: as the judge's calibration says."""
+    measured = judge.record.threshold if judge.record else None
+    return SURE_ENOUGH if measured is None else measured
+
+
+def hear(posterior: Tensor, labels: tuple[str, ...], enough: float = SURE_ENOUGH) -> list[str]:
+    """What each take is heard as, of (takes, labels); :data:`UNSURE` where no label is probable ``enough``
+    (:func:`sure_enough`)."""
     best = posterior.max(-1)
     return [
-        labels[index] if value >= SURE_ENOUGH else UNSURE
+        labels[index] if value >= enough else UNSURE
         for value, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
     ]
 
 
-def summary(posterior: Tensor, labels: tuple[str, ...], taxonomy: Taxonomy) -> Heard:
-    """What is heard over all takes with these probabilities (takes, labels)."""
-    counts, mean = Counter(hear(posterior, labels)), posterior.mean(0)
+def summary(posterior: Tensor, labels: tuple[str, ...], taxonomy: Taxonomy, enough: float = SURE_ENOUGH) -> Heard:
+    """What is heard over all takes with these probabilities (takes, labels); see :func:`hear`."""
+    counts, mean = Counter(hear(posterior, labels, enough)), posterior.mean(0)
     unsure = counts.pop(UNSURE, 0)
 
     def rank(label: str) -> tuple[int, float]:

@@ -38,7 +38,8 @@ def provenance(found: TechniqueResult) -> View:
     asked = ", ".join(f"{name} {value}" for name, value in sorted(found.asked.items()))
     kept = "was there from before" if found.from_store else "was rendered now"
     told = [
-        f"{found.model.name} ({found.model.description}), heard by {found.judge.name} ({found.judge.description}).",
+        f"{found.model.name} ({found.model.description}), heard by {found.judge.name} ({found.judge.description}"
+        f"{f', {found.judge.calibration}' if found.judge.calibration else ''}).",
         f"Asked: {asked}.",
         f"The artifact {found.artifact} {kept}; rendering took {found.render_seconds:.1f} s.",
         f"Made on {found.made} with {', '.join(f'{name} {number}' for name, number in found.versions.items())}.",

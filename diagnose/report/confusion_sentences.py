@@ -78,6 +78,24 @@ def verdict(row: GenreRow) -> str:
     return f"{told} ({row.relation})" if row.verdict == "partial drift" and row.relation else told
 
 
+def corrected_verdict(row: GenreRow) -> str:
+    """What follows from corrected shares, in a cell of a table."""
+    return KINDS[row.corrected_verdict] if row.corrected_verdict else "–"
+
+
+def overruled(rows: Sequence[GenreRow]) -> str:
+    """Where the correction changes what is to be thought of a genre; empty where it does not."""
+    other = [row for row in rows if row.corrected_verdict and row.corrected_verdict != row.verdict]
+    told = [
+        f"{row.asked}, heard {KINDS.get(row.verdict, row.verdict)}, is {KINDS[str(row.corrected_verdict)]} "
+        f"({corrected(row.corrected)} as asked)"
+        for row in other
+        if row.verdict != "partial drift"  # in part, which the correction has no word for
+    ]
+    more = f"; {len(told) - SHOWN_PAIRS} more in the table" if len(told) > SHOWN_PAIRS else ""
+    return f"Corrected for the judge's mistakes, {'; '.join(told[:SHOWN_PAIRS])}{more}." if told else ""
+
+
 def pair(found: ConfusedPair) -> str:
     """One confusion, beside what the judge itself mishears."""
     of = f"a sibling of {found.asked}" if found.relation == "sibling" else f"of another family than {found.asked}"
@@ -86,7 +104,10 @@ def pair(found: ConfusedPair) -> str:
         if found.judge
         else "how often the judge itself mishears it was not measured"
     )
-    return f"Asked for {found.asked}, {counted(found.share)} are heard as {found.heard}, {of}; {judge}."
+    told = f"Asked for {found.asked}, {counted(found.share)} are heard as {found.heard}, {of}; {judge}."
+    if found.second is None:
+        return told
+    return f"{told} The second judge hears {found.heard} in {found.second.count} of these {found.second.total}."
 
 
 def work(report: ConfusionReport) -> str:
@@ -105,11 +126,15 @@ def correction(report: ConfusionReport) -> str:
     found = report.correction
     if not found.used:
         return found.reason or "What is heard is not corrected for the judge's mistakes."
-    return (
-        f"“Corrected” is what a judge without mistakes would hear: the judge's own confusion on known clips (at least "
-        f"{found.fewest_clips} of each genre, condition number {found.condition:.2f}), inverted; intervals over "
-        "bootstrap over takes and clips."
+    told = (
+        "“Corrected” is what a judge without mistakes would hear: the judge's own confusion on known clips (at least "
+        f"{found.fewest_clips} of each genre, condition number {found.condition:.2f}), inverted and held to shares "
+        "that there can be; intervals by bootstrap over takes and clips."
     )
+    if not found.unmeasured:
+        return told
+    are = "label that has" if found.unmeasured == 1 else "labels that have"
+    return f"{told} No take is assumed to be of the {found.unmeasured} {are} no clips."
 
 
 def asked_in(report: ConfusionReport) -> str:

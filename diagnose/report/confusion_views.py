@@ -34,6 +34,7 @@ def views(report: ConfusionReport, evidence: ConfusionEvidence | None) -> list[V
         _genres(report),
         _pairs(report),
         _attractors(report),
+        shared_views.agreement(report.agreement, "takes"),
         View("scale", "How to read the numbers", [(text, None) for text in (said.correction(report), Q_VALUES)]),
         shared_views.caveats(report.caveats),
         _provenance(report),
@@ -174,13 +175,14 @@ def _next(report: ConfusionReport) -> View | None:
 
 def _genres(report: ConfusionReport) -> View:
     table = Table(
-        ("asked for", "verdict", "heard as asked", "corrected", "most heard instead", "unclear", "left out"),
+        ("asked for", "verdict", "heard as asked", "corrected", "so", "most heard instead", "unclear", "left out"),
         tuple(
             (
                 row.asked,
                 said.verdict(row),
                 said.interval(row.matched),
                 said.corrected(row.corrected),
+                said.corrected_verdict(row),
                 f"{row.instead} ({row.heard[row.instead]})" if row.instead else "–",
                 _count(row.unsure) or "–",
                 _count(sum(row.excluded.values())) or "–",
@@ -189,7 +191,10 @@ def _genres(report: ConfusionReport) -> View:
         ),
         tuple(row.badge for row in report.rows),
     )
-    return View("genres", "Genre by genre", [(said.asked_in(report), None)], [table])
+    told: list[tuple[str, Badge | None]] = [(said.asked_in(report), None)]
+    if overruled := said.overruled(report.rows):
+        told.append((overruled, "observed"))
+    return View("genres", "Genre by genre", told, [table])
 
 
 def _pairs(report: ConfusionReport) -> View | None:
@@ -246,11 +251,13 @@ def _attractors(report: ConfusionReport) -> View | None:
 def _provenance(report: ConfusionReport) -> View:
     model, judge, asked = report.model, report.judge, report.settings
     versions = ", ".join(f"{name} {version}" for name, version in report.versions.items())
+    second = report.second
     told = [
         f"Model {model.name} ({model.description}, {model.fingerprint}); judge {judge.name} ({judge.description}, "
-        f"{judge.fingerprint}).",
+        f"{judge.fingerprint}{f'; {judge.calibration}' if judge.calibration else ''}).",
         f"{asked.takes} takes of {asked.seconds:g} s in {asked.wordings} wordings from seed {asked.seed}, guidance "
         f"{asked.guidance:g}, temperature {asked.temperature:g}, top-k {asked.top_k}.",
+        *([f"Second judge {second.name} ({second.description}, {second.calibration})."] if second else []),
         said.work(report),
         f"Made {report.made} with {versions}. Schema {report.schema_version}.",
     ]

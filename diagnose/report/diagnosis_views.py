@@ -57,6 +57,7 @@ def views(diagnosis: Diagnosis, evidence: Evidence) -> list[View]:
         View("timeline", "Heard over time", figures=[plots.timeline(diagnosis, evidence)]),
         _seconds(diagnosis),
         _blame(diagnosis),
+        shared_views.agreement(diagnosis.agreement, "seed"),
         _scale(diagnosis),
         shared_views.caveats(diagnosis.caveats),
         shared_views.audio_quality(test.muted, "these units muted", test.control) if test else None,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonescope.diagnose.elsewhere.listen_schema import Aspect, FileResult, Listening
-    from tonescope.diagnose.schema import Badge
+    from tonescope.diagnose.schema import Badge, Source
 
 LEAD_FILES, LEAD_UNITS, LEAD_WINDOWS = 6, 8, 20
 DRAWN = 4  # files whose time is drawn
@@ -26,7 +26,13 @@ def views(found: Listening) -> list[View]:
     """Everything that was heard."""
     shown = [_headline(found), _words(found), _asked(found), _files(found), _when(found), _measured(found)]
     shown.append(_words_measured(found))
-    shown += [_tags(found), _agreement(found), _surrogate(found), _misses(found), _left_out(found)]
+    shown += [
+        _tags(found),
+        shared_views.agreement(found.agreement, "file"),
+        _surrogate(found),
+        _misses(found),
+        _left_out(found),
+    ]
     shown += [shared_views.caveats(found.caveats), _provenance(found)]
     return [view for view in shown if view is not None]
 
@@ -173,14 +179,6 @@ def _tags(found: Listening) -> View | None:
     return View("tags", "Tags of real music", notes, [Table(("file", "listener", "tags"), rows, lead=LEAD_FILES)])
 
 
-def _agreement(found: Listening) -> View | None:
-    agreed = found.agreement
-    if agreed is None:
-        return None
-    table = Table(("file", agreed.first, agreed.second), tuple(agreed.disagreements), lead=LEAD_FILES)
-    return View("agreement", "Two listeners", [(agreed.sentence, "observed")], [table] if agreed.disagreements else [])
-
-
 def _words(found: Listening) -> View | None:
     words = found.words
     if words is None:
@@ -275,8 +273,12 @@ def _left_out(found: Listening) -> View | None:
     return View("left_out", "What was left out", tables=[Table(("file", "why"), rows, lead=LEAD_FILES)], depth="first")
 
 
+def _calibrated(judge: Source) -> str:
+    return f", {judge.calibration}" if judge.calibration else ""
+
+
 def _provenance(found: Listening) -> View:
-    told = [f"Judge: {judge.name} ({judge.description})." for judge in found.judges]
+    told = [f"Judge: {judge.name} ({judge.description}{_calibrated(judge)})." for judge in found.judges]
     if found.surrogate is not None:
         told.append(f"Surrogate: {found.surrogate.name} ({found.surrogate.description}).")
     versions = ", ".join(f"{name} {version}" for name, version in found.versions.items())

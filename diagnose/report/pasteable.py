@@ -100,6 +100,8 @@ def _models(found: Diagnosis, judge: str | None) -> list[str]:
         "--device": (found.model.device, "cpu"),
         "--dtype": (found.model.dtype, "float32"),
     }
+    if judge is None:
+        named |= {f"--{name}": (value, "") for name, value in found.judge.opened_with.items()}
     named |= {
         FLAGS_OF_MODELS[suspect.name]: (f"{suspect.used:g}", "")
         for suspect in found.suspects

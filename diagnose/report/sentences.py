@@ -310,7 +310,8 @@ def percent(share: float) -> str:
 def sources(found: Diagnosis | Experiment) -> str:
     """Who played and who listened."""
     model, judge = found.model, found.judge
-    return f"Model {model.name} ({model.description}); judge {judge.name} ({judge.description})."
+    calibration = f", {judge.calibration}" if judge.calibration else ""
+    return f"Model {model.name} ({model.description}); judge {judge.name} ({judge.description}{calibration})."
 
 
 def sampling(found: Diagnosis | Experiment, seed: int) -> str:

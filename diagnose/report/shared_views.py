@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tonescope.diagnose.jobs.experiment import Experiment
-    from tonescope.diagnose.schema import Diagnosis, Trial
+    from tonescope.diagnose.judging.judge_agreement import Agreement
+    from tonescope.diagnose.schema import Badge, Diagnosis, Trial
 
+LEAD_DISAGREEMENTS = 6
 LEAD_TAKES = 8  # rows of takes that say enough where room is dear
 
 
@@ -34,6 +36,16 @@ def audio_quality(changed: Trial, what: str, control: Trial | None) -> View:
 def caveats(told: Sequence[str]) -> View:
     """What to keep in mind."""
     return View("caveats", "To keep in mind", [(text, None) for text in told or ["No caveats."]])
+
+
+def agreement(found: Agreement | None, what: str) -> View | None:
+    """How far two judges agree, over files or takes; nothing where only one listened."""
+    if found is None:
+        return None
+    table = Table((what, found.first, found.second), tuple(found.disagreements), lead=LEAD_DISAGREEMENTS)
+    tables = [table] if found.disagreements else []
+    about: list[tuple[str, Badge | None]] = [(found.about_second, None)] if found.about_second else []
+    return View("agreement", "Two listeners", [(found.sentence, "observed"), *about], tables)
 
 
 def provenance(found: Diagnosis | Experiment, seed: int) -> View:

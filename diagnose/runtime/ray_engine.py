@@ -30,7 +30,8 @@ SILENT_POLLS = 2  # without an answer of the head, after which it counts as dead
 LEAVE_SECONDS = 10.0  # that leaving a cluster may take
 CLIENT = "ray://"
 AUTO = "auto"  # the address of whatever cluster this machine is in
-PLACES = ("model", "judge", "adapter")
+PLACES = ("model", "judge", "adapter", "second")
+FILES = ("labels", "calibration")
 START = "import sys; sys.path[:] = {path!r}; from tonescope.diagnose.runtime.ray_driver import main; main()"
 
 
@@ -56,6 +57,7 @@ class RayEngine:
 
     def __post_init__(self) -> None:
         places: dict[str, Any] = {name: _absolute(getattr(self.spec, name)) for name in PLACES}
+        places |= {name: _absolute_file(getattr(self.spec, name)) for name in FILES}
         self.spec = replace(self.spec, **places)
 
     def run(self, items: Iterator[WorkItem]) -> Iterator[Finished]:
@@ -95,6 +97,12 @@ class RayEngine:
 def _absolute(name: str | None) -> str | None:
     """A folder by its whole path: workers start elsewhere."""
     return str(Path(name).expanduser().resolve()) if name and Path(name).expanduser().is_dir() else name
+
+
+def _absolute_file(name: str | None) -> str | None:
+    """A file by its whole path. What has no ending is a name, and no file."""
+    is_file = name and Path(name).suffix and Path(name).expanduser().is_file()
+    return str(Path(str(name)).expanduser().resolve()) if is_file else name
 
 
 def _place(address: str) -> tuple[str, int]:

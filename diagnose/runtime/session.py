@@ -6,11 +6,12 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from safetensors import SafetensorError
 
+from tonescope.diagnose.calibrating.calibration_store import AUTO, NONE
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.interventions import Edit
@@ -22,7 +23,7 @@ from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.cache import cache_folder
-from tonescope.diagnose.runtime.judge_session import taxonomy_of
+from tonescope.diagnose.runtime.judge_session import JudgeSpec, open_second
 from tonescope.diagnose.runtime.progress import Progress
 from tonescope.diagnose.runtime.work_items import ModelSpec
 from tonescope.diagnose.schema import Diagnosis
@@ -41,13 +42,15 @@ MEANS_FILE = "mean_activations.safetensors"
 
 @dataclass
 class Session:
-    """Models ready for jobs. ``spec`` says how they were opened, where :meth:`open` opened them."""
+    """Models ready for jobs. ``spec`` says how they were opened, where :meth:`open` opened them; ``second`` is another
+    judge, to compare with the first."""
 
     generator: Generator
     judge: Judge
     taxonomy: Taxonomy
     vocabulary: Vocabulary | None = None
     spec: ModelSpec | None = None
+    second: Judge | None = None
     _means: dict[str, MeanActivations] = field(default_factory=dict)
 
     @classmethod
@@ -58,28 +61,47 @@ class Session:
         device: str = "cpu",
         dtype: str = "float32",
         adapter: str | None = None,
+        *,
+        labels: str | None = None,
+        calibration: str = AUTO,
     ) -> Session:
         """Load a generator (with a PEFT adapter on top, if one is named) and a judge, which always hears in float32.
 
         By default the embedded judge listens to the embedded generator, and the Hub's music CLAP to every other.
+
+        Args:
+            labels, calibration: what the judge chooses between, and how it is calibrated; see
+                :class:`tonescope.diagnose.runtime.judge_session.JudgeSpec`.
         """
         loading.check_device(device)
         loading.check_dtype(dtype)
         if judge is None:
             judge = loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE
         loading.find(model, "generator")  # a wrong name is told before a judge is fetched
-        taxonomy = taxonomy_of(judge)
+        loading.find(judge, "judge")
+        foreign = judge == loading.EMBEDDED and model != loading.EMBEDDED
+        # What it brings was measured through the embedded codec, on the composer's pieces.
+        asked = JudgeSpec(judge, labels, NONE if foreign and calibration == AUTO else calibration)
+        asked.check()
         generator = loading.load_generator(model, device, dtype, adapter)
-        listener = loading.load_judge(judge, taxonomy.labels, device)
-        if judge == loading.EMBEDDED and model != loading.EMBEDDED:
-            listener.record = None  # it was measured through the embedded codec, on the composer's pieces
-        spec = ModelSpec(model, judge, device, dtype, adapter)
+        listener, taxonomy = asked.open(device)
+        if foreign and asked.calibration == NONE:
+            listener.record = None
+        spec = ModelSpec(model, judge, device, dtype, adapter, labels, calibration)
         return cls(generator, listener, taxonomy, None if adapter else loading.load_vocabulary(model), spec)
 
     @property
     def models(self) -> Models:
         """What requests are put to."""
-        return Models(self.generator, self.judge, self.taxonomy, self.vocabulary)
+        return Models(self.generator, self.judge, self.taxonomy, self.vocabulary, self.second)
+
+    def with_second(self, name: str | None) -> Session:
+        """The same models, with another judge beside the first; none, without a name. Raises
+        :class:`TonescopeError` for what is no judge, or has no genre in common with the first."""
+        if name is None:
+            return self
+        second = open_second(name, self.judge, self.taxonomy, str(self.judge.device))
+        return replace(self, second=second, spec=self.spec and replace(self.spec, second=name))
 
     def context(self, settings: Settings | None = None) -> Context:
         """What the functions of :mod:`tonescope.diagnose` work with: these models, their means, and how takes are

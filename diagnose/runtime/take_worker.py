@@ -18,6 +18,7 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.runtime.work_items import Finished, HeardTake, TakeSetting, WorkItem
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, State, Takes
+from tonescope.models.judges.judge import Judge
 from tonescope.models.judges.listening import finite_takes, posterior
 
 LARGEST_STATE = 2**20  # bytes of one take; larger ones (of diffusion) are played again where they are wanted
@@ -71,8 +72,15 @@ class TakeWorker:
             take.problem, take.heard = None, judge.labels[int(heard.argmax())]
             take.probability, take.probabilities = float(heard.max()), heard.tolist()
             take.measures = {name: float(values[place]) for name, values in measured.items()}
+        if self.session.second is not None and usable:
+            self._hear_again(self.session.second, waveform, rate, [found[row] for row in usable])
         self._keep_states(item, takes, found)
         return Finished(item, found, time.perf_counter() - started)
+
+    def _hear_again(self, second: Judge, waveform: Tensor, rate: int, takes: Sequence[HeardTake]) -> None:
+        """What a second judge hears in the same takes."""
+        for take, heard in zip(takes, posterior(second, waveform, rate), strict=True):
+            take.second, take.second_probability = second.labels[int(heard.argmax())], float(heard.max())
 
     def _played(self, item: WorkItem, advance: Advance | None) -> Takes:
         setting, generator = item.setting, self.session.generator

@@ -17,7 +17,7 @@ from tonescope.models.generator import Sampling
 if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
 
-FORMAT = 1  # of what is kept; another one is not read as this
+FORMAT = 2  # of what is kept; another one is not read as this
 KEY_DIGITS = 32
 
 States = Literal["none", "examples", "all"]
@@ -27,19 +27,31 @@ States = Literal["none", "examples", "all"]
 @dataclass(frozen=True)
 class ModelSpec:
     """How the models of a session are opened: the arguments of
-    :meth:`tonescope.diagnose.runtime.session.Session.open`."""
+    :meth:`tonescope.diagnose.runtime.session.Session.open`, and the ``second`` judge."""
 
     model: str
     judge: str | None = None
     device: str = "cpu"
     dtype: str = "float32"
     adapter: str | None = None
+    labels: str | None = None
+    calibration: str = "auto"
+    second: str | None = None
 
     def open(self) -> Session:
         """A session on these models. Raises :class:`tonescope.models.errors.TonescopeError` as that does."""
         from tonescope.diagnose.runtime.session import Session
 
-        return Session.open(self.model, self.judge, self.device, self.dtype, self.adapter)
+        opened = Session.open(
+            self.model,
+            self.judge,
+            self.device,
+            self.dtype,
+            self.adapter,
+            labels=self.labels,
+            calibration=self.calibration,
+        )
+        return opened.with_second(self.second)
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,8 @@ class TakeSetting:
     """All that decides what a take is and what is heard in it, but for its prompt and seed.
 
     Attributes:
-        generator, judge: fingerprints; that of the judge covers how it is asked.
+        generator, judge: fingerprints; that of the judge covers how it is asked. ``second`` is that of another judge,
+            empty without one.
         labels: what the judge chooses between, in the order of its probabilities.
         dtype: precision of the generator.
         seconds: length of a take; ``sampling``, how it is drawn.
@@ -59,20 +72,20 @@ class TakeSetting:
     dtype: str
     seconds: float
     sampling: Sampling
+    second: str = ""
 
     @classmethod
     def of(cls, session: Session, seconds: float, sampling: Sampling) -> TakeSetting:
         """That of a session's models."""
         generator, judge = session.generator, session.judge
-        # What a judge's calibration is belongs to what it hears, and its weights do not tell.
-        asked = (judge.fingerprint(), judge.labels, repr(getattr(judge, "calibration", None)))
         return cls(
             generator=generator.fingerprint(),
-            judge=_digest(asked),
+            judge=_digest([judge.fingerprint(), judge.labels]),
             labels=tuple(judge.labels),
             dtype=str(generator.dtype).removeprefix("torch."),
             seconds=seconds,
             sampling=sampling,
+            second="" if session.second is None else _digest([session.second.fingerprint(), session.second.labels]),
         )
 
     @property
@@ -130,6 +143,7 @@ class HeardTake:
         level_db: root-mean-square level relative to full scale.
         measures: by name.
         state: what it can be replayed from, as a safetensors file holds it.
+        second: what a second judge hears, where one listens, and its ``second_probability``.
     """
 
     prompt: str
@@ -142,6 +156,8 @@ class HeardTake:
     level_db: float | None = None
     measures: dict[str, float] = field(default_factory=dict)
     state: bytes | None = None
+    second: str | None = None
+    second_probability: float | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from importlib.metadata import version
 
 from torch import Tensor
 
-from tonescope.diagnose.judging.verdict import hear
+from tonescope.diagnose.judging.told_calibration import told_calibration
+from tonescope.diagnose.judging.verdict import hear, sure_enough
 from tonescope.diagnose.schema import Source, TakeResult
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.judges.judge import Judge
@@ -24,7 +25,8 @@ def of_generator(generator: Generator) -> Source:
 
 def of_judge(judge: Judge) -> Source:
     """The judge as it was used."""
-    return _source(judge)
+    more = {"calibration": told_calibration(judge), "opened_with": dict(getattr(judge, "opened_with", {}))}
+    return _source(judge).model_copy(update=more)
 
 
 def _source(model: Generator | Judge) -> Source:
@@ -37,12 +39,12 @@ def _source(model: Generator | Judge) -> Source:
     )
 
 
-def takes(
-    played: Takes, posterior: Tensor, margins: Tensor, labels: tuple[str, ...], asked: str | None
-) -> list[TakeResult]:
-    """What was heard in each take, from (takes, labels) probabilities and (takes,) margins."""
+def takes(played: Takes, posterior: Tensor, margins: Tensor, judge: Judge, asked: str | None) -> list[TakeResult]:
+    """What a judge heard in each take, from (takes, labels) probabilities and (takes,) margins."""
+    labels = judge.labels
     found, wanted = [], [labels.index(asked)] if asked else []
-    for seed, row, heard, margin_ in zip(played.seeds, posterior, hear(posterior, labels), margins, strict=True):
+    named = hear(posterior, labels, sure_enough(judge))
+    for seed, row, heard, margin_ in zip(played.seeds, posterior, named, margins, strict=True):
         best = row.argsort(descending=True)[:5].tolist()
         found.append(
             TakeResult(

@@ -52,6 +52,16 @@ class Example:
     state: bytes | None
 
 
+@dataclass(frozen=True)
+class SecondHearing:
+    """Takes that asked for a label, what two judges hear in them (``None``: no clear genre), and how many they are."""
+
+    asked: str
+    heard: str | None
+    second: str | None
+    takes: int
+
+
 class TakeTable:
     """The takes of some prompts and seeds, of which each is counted once, wherever it was played.
 
@@ -92,6 +102,13 @@ class TakeTable:
         query = "SELECT asked, problem, count(*) FROM counted WHERE problem IS NOT NULL GROUP BY ALL"
         return {(asked, problem): count for asked, problem, count in self._all(query)}
 
+    def second_hearings(self, unsure_below: float) -> list[SecondHearing]:
+        """Takes by label asked for, by what the first judge hears, and by what the second does."""
+        second = f"CASE WHEN second_probability >= {float(unsure_below)} THEN second END"
+        where = "problem IS NULL AND second IS NOT NULL"
+        rows = self._all(f"SELECT asked, heard, {second}, count(*) FROM counted WHERE {where} GROUP BY ALL")
+        return [SecondHearing(*row) for row in rows]
+
     def count(self) -> int:
         """How many takes there are."""
         return int(self._all("SELECT count(*) FROM counted")[0][0])
@@ -121,7 +138,8 @@ class TakeTable:
 
     def export(self, path: Path) -> None:
         """Every take, with the label it asked for, as one Parquet file."""
-        columns = "asked, prompt, seed, heard, probability, problem, level_db, probabilities, measures"
+        columns = "asked, prompt, seed, heard, probability, second, second_probability, problem, level_db, "
+        columns += "probabilities, measures"
         rows = f"SELECT DISTINCT ON (prompt, seed) {columns} FROM found ORDER BY asked, prompt, seed"
         self._opened.execute(f"COPY ({rows}) TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd)")
 
@@ -131,7 +149,8 @@ class TakeTable:
             self._opened.execute(
                 """
                 CREATE TABLE counted AS SELECT DISTINCT ON (prompt, seed)
-                asked, prompt, seed, problem, heard, probability, has_state FROM found ORDER BY NOT has_state
+                asked, prompt, seed, problem, heard, probability, second, second_probability, has_state
+                FROM found ORDER BY NOT has_state
                 """
             )
             self._is_counted = True

@@ -41,6 +41,8 @@ COLUMNS = {
     "probabilities": "FLOAT[]",
     "level_db": "FLOAT",
     "measures": "MAP(VARCHAR, DOUBLE)",
+    "second": "VARCHAR",
+    "second_probability": "FLOAT",
     "has_state": "BOOLEAN",
     "state": "BLOB",
 }
@@ -169,6 +171,8 @@ def write_shard(path: Path, takes: Sequence[HeardTake], item: WorkItem | None = 
             take.level_db,
             list(take.measures),
             list(take.measures.values()),
+            take.second,
+            take.second_probability,
             take.state is not None,
             take.state,
         ]

@@ -49,23 +49,41 @@ class ConfusionRecord:
     Attributes:
         labels: the rows and columns of the tables.
         clean: the table for the clips as they are.
-        reconstructed: the table for the clips after a generator's codec.
+        reconstructed: the table for the clips after a generator's codec; empty where that was not measured.
         calibration_error: expected calibration error of the probabilities, 0 to 1.
+        source: which clips these were; empty for those that the judge was made with.
+        through: the generator whose codec they passed; empty where that is not known.
+        unclear: clips in which no label was clearly heard, which are in no table.
+        threshold: how probable a label has to be to count as clearly heard, where that was measured.
     """
 
     labels: tuple[str, ...]
     clean: tuple[tuple[int, ...], ...]
     reconstructed: tuple[tuple[int, ...], ...]
     calibration_error: float
+    source: str = ""
+    through: str = ""
+    unclear: int = 0
+    threshold: float | None = None
+
+    @property
+    def counts(self) -> tuple[tuple[int, ...], ...]:
+        """The table for what a generator's codec leaves of clips; for the clips as they are, where that is unknown."""
+        return self.reconstructed or self.clean
+
+    @property
+    def clips(self) -> int:
+        """How many clips there were."""
+        return sum(map(sum, self.counts)) + self.unclear
 
     def heard_as(self, label: str, heard: str) -> tuple[int, int] | None:
-        """Count and total of reconstructed clips of a label that were heard as another; ``None`` if not measured."""
+        """Count and total of clips of a label that were heard as another; ``None`` where not measured."""
         if label not in self.labels or heard not in self.labels:
             return None
-        row = self.reconstructed[self.labels.index(label)]
-        return row[self.labels.index(heard)], sum(row)
+        row = self.counts[self.labels.index(label)]
+        return (row[self.labels.index(heard)], sum(row)) if any(row) else None
 
     def misses(self, label: str) -> tuple[int, int] | None:
-        """Count and total of reconstructed clips of a label heard as anything else; ``None`` where not measured."""
+        """Count and total of clips of a label heard as anything else; ``None`` where not measured."""
         right = self.heard_as(label, label)
         return right and (right[1] - right[0], right[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import Any
 
 import torch
@@ -15,8 +16,10 @@ from torch import Tensor
 from torch.nn.functional import cosine_similarity
 from transformers import PreTrainedTokenizerBase
 
+from tonescope.models.errors import TonescopeError
 from tonescope.models.fingerprint import fingerprint
 from tonescope.models.judges.calibration import Calibration, ConfusionRecord, MeaningRecord
+from tonescope.models.judges.fitted_calibration import FittedCalibration, JudgeIdentity, identity_of
 
 
 class TwoTowers(ABC):
@@ -29,6 +32,11 @@ class TwoTowers(ABC):
         calibration: how the labels are worded, and how logits become probabilities.
         record: how often it mishears, where that was measured.
         domain: the sounds it knows, or empty for music at large.
+
+    Attributes:
+        fitted: what clips of known labels say about how it hears; ``None`` for what it was made with. How it reads
+            texts stays as it is.
+        opened_with: what was asked for beside its name (``labels``, ``calibration``), so that it can be opened again.
     """
 
     longest_text: int  # tokens that the text tower is given
@@ -48,6 +56,8 @@ class TwoTowers(ABC):
         self.model, self.tokenizer, self.name = model.eval(), tokenizer, name
         model.requires_grad_(False)
         self.labels, self.calibration, self.record, self.domain = tuple(labels), calibration, record, domain
+        self.fitted: FittedCalibration | None = None
+        self.opened_with: dict[str, str] = {}
         self._label_embeddings = self._embed_labels()
 
     # --- what a model says of itself ----------------------------------------------------------------------------------
@@ -106,15 +116,51 @@ class TwoTowers(ABC):
         dtype: torch.dtype = self.model.dtype
         return dtype
 
+    @property
+    def identity(self) -> JudgeIdentity:
+        """Which judge a calibration would be of: its weights, its labels, and the words around them."""
+        return identity_of(self.name, fingerprint(self.model), self.labels, self.calibration.templates)
+
     def fingerprint(self) -> str:
-        """Tells apart models that share a name, by a stretch of every weight."""
-        return fingerprint(self.model)
+        """Tells apart judges that share a name: by a stretch of every weight, labels, wordings and calibration."""
+        fitted = self.fitted.card.key if self.fitted else ""
+        return sha256(f"{self.identity.key} {self.calibration!r} {fitted}".encode()).hexdigest()[:16]
+
+    @property
+    def width(self) -> int:
+        """Of its embeddings."""
+        return int(self._label_embeddings.shape[-1])
+
+    # --- what it can be told ------------------------------------------------------------------------------------------
+
+    def choose_between(self, labels: Sequence[str], templates: Sequence[str] = ()) -> None:
+        """Choose between other labels, asked in the words of ``templates``, or in its own.
+
+        What was measured with the labels that it had is put aside: bias, temperature, records. Raises
+        :class:`TonescopeError` for fewer than two labels.
+        """
+        if len(set(labels)) < max(2, len(labels)):
+            raise TonescopeError("a judge chooses between two labels or more, each of them once; name others.")
+        had = self.calibration
+        wordings = tuple(templates) or had.templates
+        self.labels, self.record, self.fitted = tuple(labels), None, None
+        self.calibration = Calibration(wordings, meaning_threshold=had.meaning_threshold)
+        self._label_embeddings = self._embed_labels()
+
+    def calibrate(self, fitted: FittedCalibration) -> None:
+        """Hear as a calibration says. Raises :class:`TonescopeError` for one of another judge."""
+        fitted.check(self.identity)
+        self.fitted, self.record = fitted, fitted.card.record
+
+    def forget_fitted(self) -> None:
+        """Hear as it was made to again; what was measured of it is put aside."""
+        self.fitted, self.record = None, None
 
     # --- opinions -----------------------------------------------------------------------------------------------------
 
     def logits(self, waveform: Tensor, rate: int) -> Tensor:
         """Calibrated logits (takes, labels) of (takes, samples) at ``rate`` Hz; differentiable."""
-        return self.scores(self.embed_audio(waveform, rate))
+        return self.audio_scores(self.embed_audio(waveform, rate))
 
     def read_prompt(self, text: str) -> Tensor:
         """How probable it is that a text means each label (labels,)."""
@@ -129,9 +175,19 @@ class TwoTowers(ABC):
         """Whether no end of a text is cut off before it is read."""
         return len(self.tokenizer(text)["input_ids"]) <= self.longest_text
 
+    def audio_scores(self, embeddings: Tensor) -> Tensor:
+        """Calibrated logits (rows, labels) of embeddings (rows, width) of audio."""
+        if self.fitted is None:
+            return self.scores(embeddings)
+        return self.fitted.logits(embeddings, self.label_similarity(embeddings))
+
+    def label_similarity(self, embeddings: Tensor) -> Tensor:
+        """Similarities (rows, labels) of embeddings (rows, width) with the labels, without any calibration."""
+        return self.similarity(embeddings, self._label_embeddings)
+
     def scores(self, embeddings: Tensor) -> Tensor:
-        """Calibrated logits (rows, labels) of embeddings (rows, width) of audio or text."""
-        logits = self.similarity(embeddings, self._label_embeddings)
+        """Logits (rows, labels) of embeddings (rows, width), with the calibration that the judge was made with."""
+        logits = self.label_similarity(embeddings)
         if self.calibration.bias:
             logits = logits - logits.new_tensor(self.calibration.bias)
         return logits / self.calibration.temperature

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from transformers import EncodecModel
 
+from tonescope.diagnose.calibrating.reliability import calibration_error
 from tonescope.models.judges.clap import Clap
 from tonescope.models.loading import EMBEDDED, load_judge
 from training import clips
@@ -42,19 +43,6 @@ def _fit_temperature(judge: Clap, embeddings: Tensor, right: Tensor) -> float:
     return float(min(candidates, key=lambda value: float(torch.nn.functional.cross_entropy(logits / value, right))))
 
 
-def _calibration_error(probabilities: Tensor, right: Tensor, bins: int = 10) -> float:
-    """Expected calibration error (Guo et al. 2017) of the largest of ``probabilities`` (rows, labels)."""
-    top, guess = probabilities.max(1)
-    total = 0.0
-    for low in np.linspace(0, 1, bins, endpoint=False):
-        inside = (top > low) & (top <= low + 1 / bins)
-        if inside.any():
-            total += float(inside.float().mean()) * abs(
-                float((guess[inside] == right[inside]).float().mean()) - float(top[inside].mean())
-            )
-    return total
-
-
 def _confusion(guess: Tensor, right: Tensor, size: int) -> list[list[int]]:
     """Counts (true label, heard label)."""
     table = torch.zeros(size, size, dtype=torch.long)
@@ -83,7 +71,7 @@ def judge_report(codec: EncodecModel, validation: clips.Clips, test: clips.Clips
 
     clean, rough, right = sets["test"]
     heard = {"clean": judge.scores(clean).argmax(1), "reconstructed": judge.scores(rough).argmax(1)}
-    calibration = _calibration_error(judge.scores(rough).softmax(1), right)
+    calibration = calibration_error(judge.scores(rough).softmax(1), right)
     record = {name: _confusion(guess, right, len(labels)) for name, guess in heard.items()}
     write_metadata(embedded() / "judge", record={**record, "calibration_error": calibration})
     report: dict[str, Any] = {f"accuracy_{name}": counted(guess == right) for name, guess in heard.items()}

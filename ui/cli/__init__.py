@@ -10,38 +10,15 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
-from typer.main import get_command_from_info
-from typer.models import CommandInfo
 
-from tonescope.diagnose.jobs import job_registry
-from tonescope.diagnose.jobs.job_registry import Row, find
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
-from tonescope.ui.cli import account_command, runs_command, schema_command, ui_command, units_command
+from tonescope.ui.cli import account_command, judge_command, runs_command, schema_command, ui_command, units_command
+from tonescope.ui.cli.job_commands import HELP, JobCommands
 
-HELP = {"help_option_names": ["-h", "--help"]}
 
-
-class Commands(TyperGroup):
-    """The commands: those of the registry, which are made when one is asked for, and those that are no jobs."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Jobs first."""
-        return [row.name for row in job_registry.ROWS] + super().list_commands(ctx)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A command with its name and help, enough to list it."""
-        row = find(cmd_name)
-        return _made(row, _stands_in) if row else super().get_command(ctx, cmd_name)
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The whole command, for the one that is run."""
-        if row := find(args[0]):
-            from tonescope.ui.cli.job_command import command
-
-            return row.name, _made(row, command(row), row.load().duration), args[1:]
-        return super().resolve_command(ctx, args)
+class Commands(JobCommands):
+    """The commands of the first level."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run one; a stop by Ctrl-C is told before typer makes something else of it."""
@@ -62,16 +39,6 @@ class Commands(TyperGroup):
         sys.exit(0)
 
 
-def _stands_in() -> None:
-    """Nothing: only its name is listed."""
-
-
-def _made(row: Row, run: Any, duration: str = "") -> Any:
-    text = f"{row.help}\n\n{duration}" if duration else row.help
-    info = CommandInfo(name=row.name, callback=run, help=text, context_settings=HELP)
-    return get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode="rich")
-
-
 app = typer.Typer(
     cls=Commands,
     name="tonescope",
@@ -86,6 +53,7 @@ app.command("account")(account_command.account)
 app.command("units")(units_command.units)
 app.command("schema")(schema_command.schema)
 app.add_typer(runs_command.runs)
+app.add_typer(judge_command.judge)
 
 
 def _show_version(asked: bool) -> None:

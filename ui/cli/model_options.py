@@ -30,6 +30,24 @@ Judge = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        "--labels",
+        metavar="common|broad|FILE.toml",
+        help="What the judge chooses between (default: its own labels where it brings some, else common).",
+        rich_help_panel=PANEL,
+    ),
+]
+Calibration = Annotated[
+    str,
+    typer.Option(
+        "--calibration",
+        metavar="auto|none|FILE",
+        help="How the judge is calibrated: by what tonescope judge calibrate kept for it, not at all, or by a file.",
+        rich_help_panel=PANEL,
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="Where to run: cpu, cuda, cuda:1, mps.", rich_help_panel=PANEL)]
 Dtype = Annotated[
     str,
@@ -81,6 +99,8 @@ class ModelOptions:
     adapter: Adapter = None
     denoising_steps: DenoisingSteps = None
     shift: Shift = None
+    labels: Labels = None
+    calibration: Calibration = "auto"
 
     def __post_init__(self) -> None:
         check_given(vars(self))
@@ -105,7 +125,15 @@ class ModelOptions:
         """A session on them."""
         from tonescope.diagnose.runtime.session import Session
 
-        session = Session.open(self.model, self.judge, self.device, self.dtype, self.adapter)
+        session = Session.open(
+            self.model,
+            self.judge,
+            self.device,
+            self.dtype,
+            self.adapter,
+            labels=self.labels,
+            calibration=self.calibration,
+        )
         if self.denoising_steps is not None:
             from tonescope.models.loading import denoise_in
 
@@ -117,23 +145,27 @@ class ModelOptions:
         return session
 
 
-@dataclass(frozen=True)
-class JudgeOptions:
-    """Who listens to sound that is there already, and where.
+OnlyJudge = Annotated[
+    str,
+    typer.Option(
+        "--judge",
+        metavar="embedded|HUB_ID|FOLDER",
+        help="The model that listens, such as laion/larger_clap_music for music at large.",
+        rich_help_panel=PANEL,
+    ),
+]
 
-    Raises :class:`tonescope.models.errors.TonescopeError` for a blank name.
+
+@dataclass(frozen=True)
+class BareJudgeOptions:
+    """Which judge listens, as it was made to, and where.
+
+    Raises :class:`TonescopeError` for a blank name.
     """
 
-    judge: Annotated[
-        str,
-        typer.Option(
-            "--judge",
-            metavar="embedded|HUB_ID|FOLDER",
-            help="The model that listens, such as laion/larger_clap_music for music at large.",
-            rich_help_panel=PANEL,
-        ),
-    ] = "embedded"
+    judge: OnlyJudge = "embedded"
     device: Device = "cpu"
+    labels: Labels = None
 
     def __post_init__(self) -> None:
         check_given(vars(self))
@@ -143,9 +175,23 @@ class JudgeOptions:
 
     def open(self) -> JudgeSession:
         """A session on it."""
+        return self._opened("none")
+
+    def _opened(self, calibration: str) -> JudgeSession:
         from tonescope.diagnose.runtime.judge_session import JudgeSession
 
-        return JudgeSession.open(self.judge, self.device)
+        return JudgeSession.open(self.judge, self.device, labels=self.labels, calibration=calibration)
+
+
+@dataclass(frozen=True)
+class JudgeOptions(BareJudgeOptions):
+    """Who listens to sound that is there already, and how it is calibrated."""
+
+    calibration: Calibration = "auto"
+
+    def open(self) -> JudgeSession:
+        """A session on it."""
+        return self._opened(self.calibration)
 
 
 @dataclass(frozen=True)
@@ -159,5 +205,10 @@ class NoModels:
         """Nothing."""
 
 
-AnyModels = ModelOptions | JudgeOptions | NoModels
-OPTIONS: dict[str, type[AnyModels]] = {"models": ModelOptions, "judge": JudgeOptions, "nothing": NoModels}
+AnyModels = ModelOptions | BareJudgeOptions | NoModels
+OPTIONS: dict[str, type[AnyModels]] = {
+    "models": ModelOptions,
+    "judge": JudgeOptions,
+    "bare judge": BareJudgeOptions,
+    "nothing": NoModels,
+}

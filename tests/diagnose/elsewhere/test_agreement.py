@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.diagnose.elsewhere.made_up_files import file, heard, judged
-from tonescope.diagnose.elsewhere.agreement import agreement, cohens_kappa
+from tonescope.diagnose.elsewhere.agreement import agreement
+from tonescope.diagnose.judging.judge_agreement import cohens_kappa
 
 
 def test_kappa_takes_off_what_chance_gives() -> None:

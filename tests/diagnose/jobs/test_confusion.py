@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,18 @@ import pytest
 
 from tests import tiny
 from tests.diagnose.jobs import planted_genres
-from tests.diagnose.jobs.planted_genres import NOISE, SILENCE, PlantedGenerator, record
+from tests.diagnose.jobs.planted_genres import LABELS, NOISE, SILENCE, PlantedGenerator, record
 from tonescope import TonescopeError, confusion
 from tonescope.diagnose.jobs import pair_explanations
 from tonescope.diagnose.jobs.confusion import ConfusionEvidence
 from tonescope.diagnose.jobs.confusion_job import ConfusionParameters
 from tonescope.diagnose.jobs.confusion_schema import ConfusedPair, ConfusionReport, Explanation
 from tonescope.diagnose.jobs.job import Watch
+from tonescope.diagnose.report import confusion_views
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.stats import share
 from tonescope.diagnose.store.take_shards import database, parquet
+from tonescope.models.judges.calibration import ConfusionRecord
 
 PLANTED = {"jazz": {"polka": 1.0}, "house": {"techno": 0.4}}
 
@@ -271,3 +274,46 @@ def test_shards_that_are_a_file_are_refused(asked: dict[str, Any], tmp_path: Pat
 def test_evidence_without_examples_has_no_sounds() -> None:
     generator = planted_genres.session().generator
     assert ConfusionEvidence(generator, None, [], range(1), []).sounds == {}  # type: ignore[arg-type]
+
+
+def test_verdicts_are_corrected_for_what_the_judge_mishears(asked: dict[str, Any]) -> None:
+    found = report(planted_genres.session(PLANTED, record({("waltz", "polka"): 9})), asked)
+    rows = {row.asked: row for row in found.rows}
+    assert {label: row.corrected_verdict for label, row in rows.items() if label not in PLANTED} == dict.fromkeys(
+        ("techno", "ambient", "polka", "waltz"), "match"
+    )
+    assert rows["jazz"].corrected_verdict == "family drift" and rows["house"].corrected_verdict in ("match", "unclear")
+    family = rows["house"].corrected_family
+    assert family is not None and family.value > 0.95 and family.interval.low > 0.7
+    unmeasured = report(planted_genres.session(PLANTED), asked)
+    assert all(row.corrected_verdict is None and row.corrected_family is None for row in unmeasured.rows)
+
+
+def test_labels_without_clips_hinder_no_correction_where_no_take_meets_them(asked: dict[str, Any]) -> None:
+    partly = record()
+    rows = zip(LABELS, partly.clean, strict=True)
+    table = tuple((0,) * 6 if label in ("polka", "waltz") else row for label, row in rows)
+    judged = planted_genres.session({"house": {"techno": 0.4}}, ConfusionRecord(LABELS, table, (), 0.0, source="mine"))
+    found = report(judged, asked, genres="house,techno,jazz")
+    assert found.correction.used and found.correction.unmeasured == 2
+    assert flagged(found) == {("house", "techno")}
+    assert found.judge.calibration == "calibrated on 120 clips of mine, ECE 0.000"
+    every = report(judged, asked)
+    assert not every.correction.used and "0 clips of polka" in str(every.correction.reason)
+
+
+def test_a_second_judge_is_compared_take_by_take(asked: dict[str, Any]) -> None:
+    session = planted_genres.session(PLANTED, record())
+    deaf = planted_genres.TonalJudge(name="deaf", labels=("house", "techno", "jazz"))
+    both = report(replace(session, second=deaf), asked)  # type: ignore[arg-type]
+    assert both.second is not None and both.second.calibration == "no calibration"
+    assert both.agreement is not None and both.agreement.compared == 144
+    pairs = {(pair.asked, pair.heard): pair for pair in both.pairs}
+    assert pairs["jazz", "polka"].second is None  # a label that the second does not know
+    told = pairs["house", "techno"].second
+    assert told is not None and told.count == told.total == pairs["house", "techno"].share.count
+    itself = report(replace(session, second=session.judge), asked)
+    assert itself.agreement is not None and itself.agreement.kappa == pytest.approx(1.0)
+    assert not itself.agreement.disagreements
+    assert report(session, asked).agreement is None
+    assert any(view.key == "agreement" for view in confusion_views.views(both, None))
