@@ -17,7 +17,7 @@ from tonescope.models.generator import Sampling
 if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
 
-FORMAT = 1  # of what is kept; another one is not read as this
+FORMAT = 2  # of what is kept; another one is not read as this
 KEY_DIGITS = 32
 
 States = Literal["none", "examples", "all"]
@@ -96,7 +96,7 @@ class Keep:
 
     Attributes:
         states: which takes keep their state.
-        measures: names of :data:`tonescope.diagnose.runtime.take_worker.MEASURES`.
+        measures: names of :data:`tonescope.diagnose.runtime.take_measures.MEASURES`.
     """
 
     states: States = "none"
@@ -128,7 +128,7 @@ class HeardTake:
         problem: why nothing was heard in it (silent, not made of numbers); ``None`` if something was.
         heard: the likeliest label, and its ``probability``; ``probabilities``, of all labels.
         level_db: root-mean-square level relative to full scale.
-        measures: by name.
+        measures: numbers by name; ``vectors``, lists of numbers by name.
         state: what it can be replayed from, as a safetensors file holds it.
     """
 
@@ -141,6 +141,7 @@ class HeardTake:
     probabilities: Sequence[float] | None = None
     level_db: float | None = None
     measures: dict[str, float] = field(default_factory=dict)
+    vectors: dict[str, list[float]] = field(default_factory=dict)
     state: bytes | None = None
 
 
