@@ -61,6 +61,12 @@ ROWS: list[Row] = [
         "Ask for many genres and hear which the model confuses, how surely, and why.",
     ),
     Row(
+        "audit",
+        "report",
+        "tonescope.diagnose.jobs.audit_job",
+        "Ask a whole design of prompts and report what a release team signs: genres, words, defaults, repetition.",
+    ),
+    Row(
         "visualize",
         "technique",
         "tonescope.diagnose.jobs.visualize_job",

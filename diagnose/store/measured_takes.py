@@ -25,10 +25,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PromptSeeds:
-    """A prompt, and the seeds of the takes of it that are wanted."""
+    """A prompt, the seeds of the takes of it that are wanted, and what it asks for (``asked``, ``kind``)."""
 
     prompt: str
     seeds: range
+    asked: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class AuditTakes:
 
     def export(self, path: Path) -> None:
         """Every take as one Parquet file, without states."""
-        columns = "prompt, seed, heard, probability, problem, level_db, probabilities, measures"
+        columns = "asked, kind, prompt, seed, heard, probability, problem, level_db, probabilities, measures"
         with self._opened() as opened:
             opened.execute(
                 f"COPY (SELECT {columns} FROM found ORDER BY place, seed) TO {quoted(str(path))} "
@@ -144,14 +146,19 @@ class _Found:
         if not files:
             raise TonescopeError(f"{self._shards.folder} holds no takes, so there is nothing to report; run it again.")
         opened = self._database.__enter__()
-        rows = [[at, each.prompt, each.seeds[0], each.seeds[-1]] for at, each in enumerate(self._wanted)]
+        rows = [
+            [at, each.prompt, each.seeds[0], each.seeds[-1], each.asked, each.kind]
+            for at, each in enumerate(self._wanted)
+        ]
         try:
-            opened.execute("CREATE TABLE wanted (place BIGINT, prompt VARCHAR, first BIGINT, last BIGINT)")
-            opened.executemany("INSERT INTO wanted VALUES (?, ?, ?, ?)", rows)
+            opened.execute(
+                "CREATE TABLE wanted (place BIGINT, prompt VARCHAR, first BIGINT, last BIGINT, asked VARCHAR, kind VARCHAR)"
+            )
+            opened.executemany("INSERT INTO wanted VALUES (?, ?, ?, ?, ?, ?)", rows)
             opened.execute(
                 f"""
                 CREATE VIEW found AS
-                SELECT DISTINCT ON (place, seed) place, takes.*
+                SELECT DISTINCT ON (place, seed) place, asked, kind, takes.*
                 FROM {parquet(files)} AS takes JOIN wanted USING (prompt)
                 WHERE seed BETWEEN first AND last
                 ORDER BY place, seed, cardinality(measures) DESC, NOT has_state
