@@ -293,3 +293,8 @@ class AuditReport(BaseModel):
     def passed(self) -> bool | None:
         """Whether every threshold was shown to be kept; ``None`` where there are none."""
         return all(row.outcome == "passed" for row in self.thresholds) if self.thresholds else None
+
+    @property
+    def flagged_pairs(self) -> list[ConfusedPair]:
+        """The confusions that are sure."""
+        return [pair for pair in self.pairs if pair.flagged]
