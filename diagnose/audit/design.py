@@ -147,7 +147,7 @@ def _parsed(text: str, shown: str) -> Any:
             return super().compose_node(parent, index)
 
     try:
-        return yaml.load(text, Plain)  # noqa: S506 - a SafeLoader
+        return yaml.load(text, Plain)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""

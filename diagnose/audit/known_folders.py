@@ -39,9 +39,7 @@ class Known:
     notes: tuple[str, ...] = ()
 
 
-def hear_known(
-    folder: Path, taxonomy: Taxonomy, generator: Generator, judge: Judge, seconds: float
-) -> Known:
+def hear_known(folder: Path, taxonomy: Taxonomy, generator: Generator, judge: Judge, seconds: float) -> Known:
     """The recordings of a folder with one folder a genre, as the judge hears them after the generator's codec.
 
     Raises:

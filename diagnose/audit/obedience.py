@@ -79,7 +79,9 @@ def _above(more: Floats, less: Floats) -> Floats:
     return found
 
 
-def pooled_superiority(more: Floats, less: Floats, of_more: Ints, of_less: Ints, groups: Sequence[int]) -> Estimate | None:
+def pooled_superiority(
+    more: Floats, less: Floats, of_more: Ints, of_less: Ints, groups: Sequence[int]
+) -> Estimate | None:
     """:func:`superiority` within groups, and their mean: (takes,) values with the group of each.
 
     The interval is over groups (a bootstrap of their means), where there are three or more.

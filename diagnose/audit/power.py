@@ -79,7 +79,9 @@ def power_of(played: PromptCells, labels: int, clips: int) -> list[PowerRow]:
         with_level = sum(cell.takes for cell in worded if cell.levels[at] == levels[0])
         rest = sum(cell.takes for cell in worded) - with_level
         words = sum(map(len, played.factors.values()))
-        rows.append(_row(f"takes with a word of {factors_name(factor)} against those without it", with_level, rest, words))
+        rows.append(
+            _row(f"takes with a word of {factors_name(factor)} against those without it", with_level, rest, words)
+        )
     return rows
 
 

@@ -93,8 +93,10 @@ def gap(hits: Floats, totals: Floats, group: Ints) -> tuple[Estimate, int, int]:
     counts = np.stack([hits, totals - hits], 1)
     groups = int(group.max()) + 1
     shares = np.array([hits[group == each].sum() / max(totals[group == each].sum(), 1) for each in range(groups)])
-    draws = np.stack([_drawn(counts[group == each], np.zeros(int((group == each).sum()), np.int64))[:, 0]
-                      for each in range(groups)], 1)
+    draws = np.stack(
+        [_drawn(counts[group == each], np.zeros(int((group == each).sum()), np.int64))[:, 0] for each in range(groups)],
+        1,
+    )
     spread = draws.max(1) - draws.min(1)
     value = float(shares.max() - shares.min())
     bias = max(0.0, float(spread.mean()) - value)

@@ -112,9 +112,7 @@ def audit(session: Session, *, watch: Watch | None = None, **asked: Any) -> tupl
     return make_audit(session, parameters, watch or Watch())
 
 
-def make_audit(
-    session: Session, parameters: AuditParameters, watch: Watch
-) -> tuple[AuditReport, AuditEvidence]:
+def make_audit(session: Session, parameters: AuditParameters, watch: Watch) -> tuple[AuditReport, AuditEvidence]:
     """Plan, play, measure, find. Raises :class:`TonescopeError`."""
     if parameters.guidance is None:
         parameters = parameters.model_copy(update={"guidance": usual_guidance(session.generator)})
@@ -172,7 +170,10 @@ def _prepared(session: Session, parameters: AuditParameters, watch: Watch) -> _R
     played = prompt_cells(design, names, parameters.takes_at_most)
     settings = parameters.playing(design.seconds, design.takes)
     words = {name: max(levels, key=len) for name, levels in design.words.items()}
-    longest = max((prompt_of(design, name, place, words) for name in names.values() for place in range(len(design.wordings))), key=len)
+    longest = max(
+        (prompt_of(design, name, place, words) for name in names.values() for place in range(len(design.wordings))),
+        key=len,
+    )
     Request(longest, settings).check(session.models)
     for prompt in design.neutral:
         Request(prompt, settings).check(session.models)

@@ -77,7 +77,9 @@ def _deaf(report: AuditReport, _: Models) -> str | None:
 
 def _damaged(report: AuditReport, _: Models) -> str | None:
     count = report.work.damaged if report.work else 0
-    return f"{count} files of earlier takes were damaged and set aside; these takes were played again." if count else None
+    return (
+        f"{count} files of earlier takes were damaged and set aside; these takes were played again." if count else None
+    )
 
 
 CAVEATS: tuple[Caveat, ...] = (

@@ -29,7 +29,9 @@ def value(found: Estimate) -> Value:
 # --- control ----------------------------------------------------------------------------------------------------------
 
 
-def measured_record(record: ConfusionRecord | None, known: Known | None, labels: Sequence[str]) -> ConfusionRecord | None:
+def measured_record(
+    record: ConfusionRecord | None, known: Known | None, labels: Sequence[str]
+) -> ConfusionRecord | None:
     """The judge's confusion: of the user's known recordings where there are some of a genre, else as it was recorded.
 
     ``None`` where some genre was never measured.
@@ -61,9 +63,7 @@ def control_rows(record: ConfusionRecord | None, known: Known | None, genres: Se
         else:
             continue
         ordered = dict(sorted(heard.items(), key=lambda item: -item[1]))
-        rows.append(
-            ControlRow(genre=genre, right=share(heard.get(genre, 0), sum(heard.values())), heard=dict(ordered))
-        )
+        rows.append(ControlRow(genre=genre, right=share(heard.get(genre, 0), sum(heard.values())), heard=dict(ordered)))
     return rows
 
 

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from tonescope.diagnose.audit.depth_probes import depth_probes
 from tonescope.diagnose.audit.diversity import diversity
 from tonescope.diagnose.audit.obedience import pooled_superiority, superiority, tempo_counts
+from tonescope.diagnose.descriptors.musical_key import Key
+from tonescope.diagnose.elsewhere.prompt_wishes import KeyWish, TempoWish, wishes_of
 from tonescope.diagnose.jobs.audit_data import AuditData
 from tonescope.diagnose.jobs.audit_genres import value
 from tonescope.diagnose.jobs.audit_schema import (
@@ -19,8 +21,6 @@ from tonescope.diagnose.jobs.audit_schema import (
     KeyRow,
     TempoRow,
 )
-from tonescope.diagnose.elsewhere.prompt_wishes import KeyWish, TempoWish, wishes_of
-from tonescope.diagnose.descriptors.musical_key import Key
 from tonescope.diagnose.stats import Share, share
 from tonescope.models.judges.two_towers import TwoTowers
 
@@ -108,9 +108,7 @@ def keys(data: AuditData) -> list[KeyRow]:
         chosen = (data.levels["keys"] == place) & data.takes.usable
         clear = chosen & (data.takes.numbers["key_clear"] > 0) & np.isfinite(data.takes.numbers["key"])
         right = sum(_matches(wish, int(number)) for number in data.takes.numbers["key"][clear].tolist())
-        rows.append(
-            KeyRow(word=name, as_asked=share(right, int(clear.sum())), unclear=int(chosen.sum() - clear.sum()))
-        )
+        rows.append(KeyRow(word=name, as_asked=share(right, int(clear.sum())), unclear=int(chosen.sum() - clear.sum())))
     return rows
 
 

@@ -84,7 +84,9 @@ def passages(
         return _by_sound(sounds, fewest)[:MOST_PASSAGES]
     found = frequent_runs(symbols, _loud(levels, symbols), max(2, round(RUN_SECONDS * frame_rate)), fewest=fewest)
     made = [
-        Passage(tuple(Span(p.take, p.start / frame_rate, p.stop / frame_rate) for p in run.places), True, 0.0, found.chance)
+        Passage(
+            tuple(Span(p.take, p.start / frame_rate, p.stop / frame_rate) for p in run.places), True, 0.0, found.chance
+        )
         for run in found.found[: 3 * MOST_PASSAGES]
     ]
     return [replace(each, confirmed=_confirmed(each, sounds)) for each in made][:MOST_PASSAGES]
@@ -147,9 +149,7 @@ def _around(take: int, pairs: Sequence[Match], used: set[int]) -> list[Span]:
     return [spans[each] for each in sorted(spans)]
 
 
-def in_library(
-    found: Sequence[Passage], sounds: Sequence[Landmarks], files: Mapping[str, Landmarks]
-) -> list[Passage]:
+def in_library(found: Sequence[Passage], sounds: Sequence[Landmarks], files: Mapping[str, Landmarks]) -> list[Passage]:
     """The passages with the names of files that hold them; a file need not be as long as a take."""
     if not files or not found:
         return list(found)
@@ -176,4 +176,3 @@ def takes_in_library(sounds: Sequence[Landmarks], files: Mapping[str, Landmarks]
 def _longest(passage: Passage, sounds: Sequence[Landmarks]) -> Landmarks:
     span = max(passage.spans, key=lambda span: span.end - span.start)
     return sounds[span.take].within(span.start, span.end)
-

@@ -24,7 +24,6 @@ LARGEST_STATE = 2**20  # bytes of one take; larger ones (of diffusion) are playe
 NOT_NUMBERS, SILENT = "not made of numbers", "silent"
 
 
-
 class TakeWorker:
     """Models that do work items.
 

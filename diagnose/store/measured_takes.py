@@ -111,7 +111,9 @@ class AuditTakes:
         """Prompt, seed and state of takes by (place of the prompt, seed), in their order; no state where none was
         kept."""
         values = ", ".join(f"({place}, {seed})" for place, seed in chosen)
-        rows = self._asked(f"SELECT place, seed, state FROM found JOIN (VALUES {values}) AS w(p, s) ON place = p AND seed = s")
+        rows = self._asked(
+            f"SELECT place, seed, state FROM found JOIN (VALUES {values}) AS w(p, s) ON place = p AND seed = s"
+        )
         kept = {(place, seed): state for place, seed, state in rows}
         return [(self._wanted[place].prompt, seed, kept.get((place, seed))) for place, seed in chosen]
 
@@ -152,7 +154,8 @@ class _Found:
         ]
         try:
             opened.execute(
-                "CREATE TABLE wanted (place BIGINT, prompt VARCHAR, first BIGINT, last BIGINT, asked VARCHAR, kind VARCHAR)"
+                "CREATE TABLE wanted (place BIGINT, prompt VARCHAR, first BIGINT, last BIGINT, asked VARCHAR, "
+                "kind VARCHAR)"
             )
             opened.executemany("INSERT INTO wanted VALUES (?, ?, ?, ?, ?, ?)", rows)
             opened.execute(
