@@ -6,7 +6,7 @@ prompts that it was not fitted on, so that it cannot know words by heart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,9 +93,3 @@ def _predicted(values: Floats, target: Ints, groups: Ints, folds: int) -> NDArra
         probe.fit(values[fitted], target[fitted])
         right[tested] = probe.predict(values[tested]) == target[tested]
     return right
-
-
-def places_of(names: Sequence[str]) -> dict[int, str]:
-    """The layers among the names of vectors that shards keep (``depth:3``)."""
-    found = {int(name.partition(":")[2]): name for name in names if name.startswith("depth:")}
-    return dict(sorted(found.items()))

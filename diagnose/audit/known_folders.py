@@ -96,8 +96,8 @@ def read_library(folder: Path) -> tuple[dict[str, Landmarks], list[str]]:
         found[file.name] = landmarks(recording.waveform.numpy(), recording.rate)
     if not found:
         raise TonescopeError(
-            f"{str(folder)[:200]} holds no sound that can be heard{': ' + listed(left_out) if left_out else ''}; name a "
-            "folder of sound files."
+            f"{str(folder)[:200]} holds no sound that can be heard{': ' + listed(left_out) if left_out else ''}; name "
+            "a folder of sound files."
         )
     return found, _told(left_out)
 

@@ -127,7 +127,7 @@ def evenness(counts: Floats) -> Estimate:
 def _drawn(counts: Floats, group: Ints, seed: int = 0) -> Floats:
     """(draws, labels) shares in takes that might have come instead: prompts are drawn anew within their group, and then
     the takes of each."""
-    random, (prompts, _) = np.random.default_rng(seed), counts.shape
+    random = np.random.default_rng(seed)
     totals = counts.sum(1)
     shares = np.where(totals[:, None] > 0, counts / np.maximum(totals, 1)[:, None], 0.0)
     sums = np.zeros((DRAWS, counts.shape[1]))

@@ -121,7 +121,7 @@ def _through_judge(wanted: Mapping[int, float], clips: Counts | None, labels: in
 
 
 def gaps(data: AuditData) -> list[GapRow]:
-    """Adherence of the worst and the best group: of genres in plain takes, of the levels of each factor in the others."""
+    """Adherence of the worst and the best group: of genres in plain takes, of each factor's levels in the others."""
     rows = []
     counts, group = data.prompt_rows("plain")
     genres = [data.labels[place] for place in np.unique(group).tolist()]

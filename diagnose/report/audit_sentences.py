@@ -24,8 +24,8 @@ WORDS = (
     "that ask for what is heard are left out."
 )
 TEMPO = (
-    "A beat can be counted half or twice as fast, so both are told. Whether tempo words work is told by comparing takes "
-    "that ask for fast with takes that ask for slow: one half is no difference."
+    "A beat can be counted half or twice as fast, so both are told. Whether tempo words work is told by comparing "
+    "takes that ask for fast with takes that ask for slow: one half is no difference."
 )
 INSTRUMENTS = (
     "How likely a take that asks for the instrument is nearer to its name than one that does not (0.5: alike)."
@@ -92,8 +92,8 @@ def plan(report: AuditReport) -> str:
     prompts, design = report.design.prompts, report.design
     part = f", {design.played:,} of {design.combinations:,} combinations" if design.combinations else ""
     return (
-        f"{design.takes:,} takes of {report.settings.seconds:g} s: {prompts['plain']} plain prompts, {prompts['neutral']} "
-        f"neutral ones, {prompts['words']:,} with further words{part}. Design “{design.name}”, hash {design.hash}."
+        f"{design.takes:,} takes of {report.settings.seconds:g} s: {prompts['plain']} plain prompts, "
+        f"{prompts['neutral']} neutral ones, {prompts['words']:,} with further words{part}. Design “{design.name}”, hash {design.hash}."
     )
 
 
@@ -175,7 +175,8 @@ def depth(found: DepthResult) -> str:
         return f"No layer tells the genre much better than chance ({percent(found.chance)})."
     return (
         f"From layer {found.decided} on, the genre that will be heard can be read nearly as well as anywhere (best in "
-        f"layer {best.layer}: {best.right} takes of prompts that the probe had not seen; chance {percent(found.chance)})."
+        f"layer {best.layer}: {best.right} takes of prompts that the probe had not seen; chance "
+        f"{percent(found.chance)})."
     )
 
 
