@@ -10,9 +10,7 @@ from tonescope.diagnose.audit.depth_probes import depth_probes
 def planted(decided: int, layers: int = 4) -> tuple[dict[int, np.ndarray], np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     heard, prompt = np.repeat([0, 1, 2], 20), np.tile(np.arange(10), 6)
-    means = {
-        layer: random.normal(size=(60, 6)) + 4 * (layer >= decided) * np.eye(6)[heard] for layer in range(layers)
-    }
+    means = {layer: random.normal(size=(60, 6)) + 4 * (layer >= decided) * np.eye(6)[heard] for layer in range(layers)}
     return means, heard, prompt
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tests.diagnose.jobs import planted_genres
-from tests.diagnose.jobs.planted_genres import LABELS, PlantedGenerator, Planted
+from tests.diagnose.jobs.planted_genres import LABELS, Planted, PlantedGenerator
 from tonescope.diagnose.runtime.session import Session
 from tonescope.models.generator import Takes
 from tonescope.models.judges.calibration import ConfusionRecord
@@ -39,7 +39,9 @@ class AuditedGenerator(PlantedGenerator):
     def symbols(self, takes: Takes) -> Tensor:
         found = torch.stack(
             [
-                torch.randint(0, 1000, (FRAMES,), generator=torch.Generator().manual_seed(_draw(prompt, seed, "symbols")))
+                torch.randint(
+                    0, 1000, (FRAMES,), generator=torch.Generator().manual_seed(_draw(prompt, seed, "symbols"))
+                )
                 for prompt, seed in zip(takes.prompts, takes.seeds, strict=True)
             ]
         )

@@ -132,7 +132,9 @@ def test_thresholds_give_pass_or_fail_and_the_exit_code(asked: dict[str, Any]) -
     rules = "thresholds: {lowest_adherence: 0.5, largest_default: 0.7, most_findings: 0, largest_excluded: 0.01}\n"
     good = report(planted_audit.session({}, record(), default=""), redesigned(asked, DESIGN + rules))
     assert good.passed and JOB.exit_code(good) == 0 and [row.outcome for row in good.thresholds] == ["passed"] * 4
-    bad = report(planted_audit.session(PLANTED, record(), default="techno"), asked | {"shards": asked["design"].parent / "b"})
+    bad = report(
+        planted_audit.session(PLANTED, record(), default="techno"), asked | {"shards": asked["design"].parent / "b"}
+    )
     outcomes = {row.name: row.outcome for row in bad.thresholds}
     assert outcomes["lowest_adherence"] == outcomes["most_findings"] == outcomes["largest_default"] == "failed"
     assert outcomes["largest_excluded"] == "passed" and JOB.exit_code(bad) == NOT_PASSED and bad.passed is False
@@ -251,7 +253,10 @@ seconds: 0.6
     assert all(1 <= row.vendi.value <= 5 for row in made.diversity)
     layers = len(session.generator.locations("decoder.residual"))
     assert made.depth is None or [row.layer for row in made.depth.layers] == list(range(layers))
-    assert {row.instrument for row in made.instruments} == {"piano"} and [row.word for row in made.tempo] == ["slow", "fast"]
+    assert {row.instrument for row in made.instruments} == {"piano"} and [row.word for row in made.tempo] == [
+        "slow",
+        "fast",
+    ]
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------
@@ -264,10 +269,10 @@ seconds: 0.6
         ({"sign": " "}, "--sign takes the name"),
         ({"sign": "a\nb"}, "--sign takes the name"),
         ({"known": Path("/nowhere")}, "--known /nowhere is no folder"),
-        ({"known": Path("")}, "--known names no folder"),
+        ({"known": Path()}, "--known names no folder"),
         ({"library": Path("/etc/hostname")}, "is no folder"),
         ({"design": Path("/nowhere.yaml")}, "is no file that holds a design"),
-        ({"design": Path("")}, "--design names no file"),
+        ({"design": Path()}, "--design names no file"),
         ({"workers": 2}, "--workers is for Ray"),
         ({"engine": "ray"}, "made in memory"),
         ({"nonsense": 1}, "nonsense"),

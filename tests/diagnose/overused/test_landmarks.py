@@ -26,7 +26,9 @@ def shared(first: Landmarks, second: Landmarks) -> int:
 def test_the_same_passage_louder_and_in_noise_has_the_same_landmarks() -> None:
     sound = tune(0)
     plain = landmarks(sound, RATE)
-    noisy = landmarks(0.5 * sound + 0.001 * np.random.default_rng(1).standard_normal(len(sound)).astype(np.float32), RATE)
+    noisy = landmarks(
+        0.5 * sound + 0.001 * np.random.default_rng(1).standard_normal(len(sound)).astype(np.float32), RATE
+    )
     assert len(plain) > 50 and shared(plain, noisy) > 0.6 * len(set(plain.hashes.tolist()))
     assert shared(plain, landmarks(tune(5), RATE)) < 0.2 * len(plain)
 
