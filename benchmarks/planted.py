@@ -1,7 +1,7 @@
 """Does an audit find what was planted, and nothing else?
 
 The embedded generator's facts that its card shows to hold in what it plays, and further facts that adapters plant one
-by one. Every step is kept under ``--work``, so that a run that is stopped goes on: lessons, adapters, takes and reports.
+by one. Every step is kept under ``--work``, so that a run that is stopped goes on: lessons, adapters, takes, reports.
 
 python -m benchmarks.planted --work FOLDER [--facts N] [--sealed] [--takes-at-most N]
 """

@@ -93,7 +93,8 @@ def plan(report: AuditReport) -> str:
     part = f", {design.played:,} of {design.combinations:,} combinations" if design.combinations else ""
     return (
         f"{design.takes:,} takes of {report.settings.seconds:g} s: {prompts['plain']} plain prompts, "
-        f"{prompts['neutral']} neutral ones, {prompts['words']:,} with further words{part}. Design “{design.name}”, hash {design.hash}."
+        f"{prompts['neutral']} neutral ones, {prompts['words']:,} with further words{part}. "
+        f"Design “{design.name}”, hash {design.hash}."
     )
 
 
