@@ -62,9 +62,10 @@ def hear_known(folder: Path, taxonomy: Taxonomy, generator: Generator, judge: Ju
         heard[label] = dict(counted)
         notes += clips.notes
     if not heard:
+        why = f" ({notes[0].partition(': ')[2]})" if notes else ""
         raise TonescopeError(
-            f"{str(folder)[:200]} holds no recordings of genres that the judge knows; put those of each genre into a "
-            f"folder that is called as it, such as “{judge.labels[0]}”."
+            f"{str(folder)[:200]} holds no recordings of genres that the judge knows{why}; put those of each genre "
+            f"into a folder that is called as it, such as “{judge.labels[0]}”."
         )
     return Known(heard, tuple(notes))
 

@@ -46,7 +46,8 @@ from tonescope.models.played_with import usual_guidance
 PLAYED_SHARE = 0.9  # of the progress
 TRIED_TAKES = 8  # of a dry run: what tells how long a take takes
 NUMBERS = ("tempo", "tempo_clarity", "key", "key_clear", "embedding", "depth")
-MEASURED = ("tempo", "key", "embedding", "landmarks", "levels")
+MEASURED = ("embedding", "landmarks", "levels")
+ASKED = {"tempos": "tempo", "keys": "key"}  # what is measured where a factor asks for it
 
 
 @dataclass
@@ -64,9 +65,10 @@ class _Run:
 
     @property
     def keep(self) -> Keep:
+        asked = tuple(measure for factor, measure in ASKED.items() if factor in self.played.factors)
         depth = ("depth",) if self.parameters.depth else ()
         symbolic = isinstance(self.session.generator, Symbolic)
-        return Keep("all" if symbolic else "examples", (*MEASURED, *depth))
+        return Keep("all" if symbolic else "examples", (*MEASURED, *asked, *depth))
 
     @property
     def wanted(self) -> list[Wanted]:

@@ -18,6 +18,7 @@ from tonescope.diagnose.judging.intent import choose_label
 from tonescope.diagnose.stats import BELIEVED, Interval, Share, adjusted, share
 from tonescope.models.judges.calibration import ConfusionRecord
 
+HARDLY = 0.25  # of its share: a genre of which the judge hears less in known recordings is not told
 MOST_WORDS = 400  # rows of the report; every one that is flagged is among them
 
 
@@ -80,7 +81,9 @@ def represented(data: AuditData, clips: Counts | None) -> list[RepresentationRow
     kind = "plain" if named == "equal" else "neutral"
     places = {label: place for place, label in enumerate(data.labels)}
     if named == "equal":
-        wanted = {places[genre]: 1 / len(data.genres) for genre in data.genres}
+        asked = np.bincount(data.asked[data.of_kind("plain")], minlength=len(data.labels))
+        wanted = {places[genre]: float(asked[places[genre]] / asked.sum()) for genre in data.genres}
+        wanted = {place: portion for place, portion in wanted.items() if portion}
     else:
         found: Counter[int] = Counter()
         for name, portion in named.items():
@@ -107,14 +110,14 @@ def represented(data: AuditData, clips: Counts | None) -> list[RepresentationRow
 
 
 def _through_judge(wanted: Mapping[int, float], clips: Counts | None, labels: int) -> dict[int, float]:
-    """The shares that the judge would hear if all were as it should be; none is below a tenth of its own."""
+    """The shares that the judge would hear if all were as it should be; without genres that it hardly hears."""
     if clips is None or not clips.sum(1).all():
         return dict(wanted)
     true = np.zeros(labels)
     for place, portion in wanted.items():
         true[place] = portion
     heard = true @ (clips / clips.sum(1, keepdims=True))
-    return {place: max(float(heard[place]), portion / 10) for place, portion in wanted.items()}
+    return {place: float(heard[place]) for place, portion in wanted.items() if heard[place] >= HARDLY * portion}
 
 
 # --- gaps, defaults, words --------------------------------------------------------------------------------------------

@@ -150,8 +150,8 @@ def reference(report: AuditReport) -> str:
     """What shares are held against."""
     name = report.design.declared["reference"]["name"]
     return (
-        f"Against: {name}. What the judge mishears of known recordings is allowed for; intervals are bootstraps over "
-        "prompts and their takes."
+        f"Against: {name}. What the judge mishears of known recordings is allowed for (genres that it hardly hears "
+        "there are left out); intervals are bootstraps over prompts and their takes."
     )
 
 

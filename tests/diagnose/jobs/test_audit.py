@@ -56,8 +56,8 @@ def test_everything_planted_is_found_and_nothing_else(asked: dict[str, Any]) -> 
         ("misleading word", "accordion", "polka"),
         ("default", "neutral prompts", "techno"),
     }
-    assert made.defaults is not None and made.defaults.top == "techno" and made.defaults.top_share.count == 20
-    assert made.design.takes == sum(made.design.prompts[kind] * 10 for kind in ("plain", "neutral")) + 4 * 60
+    assert made.defaults is not None and made.defaults.top == "techno" and made.defaults.top_share.count == 16
+    assert made.design.takes == sum(made.design.prompts[kind] * 8 for kind in ("plain", "neutral")) + 2 * 60
 
 
 def test_a_generator_that_plays_what_is_asked_is_not_accused(asked: dict[str, Any]) -> None:
@@ -78,13 +78,14 @@ def test_what_the_judge_mishears_as_often_is_not_the_generators(asked: dict[str,
 def test_recordings_of_the_users_own_are_the_control_where_they_are_named(
     asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    time = np.arange(int(0.6 * RATE)) / RATE
+    rate = 10 * RATE
+    time = np.arange(int(0.6 * rate)) / rate
     for label in LABELS:
         (tmp_path / "known" / label).mkdir(parents=True)
         tone = TONES["polka" if label == "jazz" else label]
         for number in range(12):
             sound = 0.5 * np.sin(2 * math.pi * tone * time + number)
-            soundfile.write(tmp_path / "known" / label / f"{number}.wav", sound, RATE)
+            soundfile.write(tmp_path / "known" / label / f"{number}.wav", sound, rate)
     (tmp_path / "known" / "klezmer").mkdir()
     monkeypatch.setattr(AuditedGenerator, "round_trip", lambda self, sound: sound, raising=False)
     session = planted_audit.session({"jazz": {"polka": 1.0}}, default="")
@@ -103,7 +104,8 @@ def test_a_judge_of_another_domain_flags_no_genre(asked: dict[str, Any]) -> None
 
 
 def test_a_passage_that_comes_again_is_found_where_it_comes(asked: dict[str, Any]) -> None:
-    made = report(planted_audit.session({}, record(), default="", repeats={"polka": 0.5}), asked)
+    longer = redesigned(asked, DESIGN.replace("seconds: 0.2", "seconds: 0.8"))
+    made = report(planted_audit.session({}, record(), default="", repeats={"polka": 0.5}), longer)
     passages = [row for row in made.passages if row.by == "symbols and sound"]
     assert passages and passages[0].most_of == "polka" and passages[0].seconds >= 0.5
     assert {("repetition", "polka", "")} == found(made)
@@ -112,7 +114,7 @@ def test_a_passage_that_comes_again_is_found_where_it_comes(asked: dict[str, Any
 
 def test_silent_takes_are_left_out_and_counted(asked: dict[str, Any]) -> None:
     made = report(planted_audit.session({"house": {SILENCE: 0.5}}, record(), default=""), asked)
-    assert set(made.exclusions) == {"silent"} and made.exclusions["silent"] > 20
+    assert set(made.exclusions) == {"silent"} and made.exclusions["silent"] > 10
     assert "house" not in {where for _, where, _ in found(made)}
     assert any("left out of everything: " in caveat for caveat in made.caveats)
 
@@ -121,7 +123,7 @@ def test_a_model_that_plays_nothing_is_refused_in_a_sentence(asked: dict[str, An
     silent = {label: {SILENCE: 1.0} for label in LABELS}
     with pytest.raises(TonescopeError, match="in none of 20 takes anything can be heard"):
         design = DESIGN.replace("all", "[house]").replace("instruments: [accordion, piano]", "instruments: []")
-        design = design.replace("moods: [happy]", "moods: []").replace("takes: 10", "takes: 5")
+        design = design.replace("moods: [happy]", "moods: []").replace("takes: 8", "takes: 5")
         audit(planted_audit.session(silent, default="house", words={"a ": SILENCE}), **redesigned(asked, design))
 
 
@@ -186,7 +188,7 @@ def test_a_stopped_audit_goes_on_where_it_was_and_finds_the_same(asked: dict[str
     session = planted_audit.session(PLANTED, record(), default="")
     generator = session.generator
     assert isinstance(generator, AuditedGenerator)
-    generator.stops_after = 200
+    generator.stops_after = 100
     again = asked | {"shards": tmp_path / "others"}
     with pytest.raises(KeyboardInterrupt):
         report(session, again)
@@ -197,10 +199,10 @@ def test_a_stopped_audit_goes_on_where_it_was_and_finds_the_same(asked: dict[str
 
 
 def test_a_part_of_the_design_is_played_where_there_is_a_bound(asked: dict[str, Any]) -> None:
-    made = report(planted_audit.session({}, record(), default=""), asked, takes_at_most=200)
-    assert made.design.takes == 200 and made.design.played == 15 < made.design.combinations == 60
-    assert any("15 of 60 combinations" in caveat for caveat in made.caveats)
-    with pytest.raises(TonescopeError, match="140 takes, and 100 are the most"):
+    made = report(planted_audit.session({}, record(), default=""), asked, takes_at_most=152)
+    assert made.design.takes == 152 and made.design.played == 20 < made.design.combinations == 60
+    assert any("20 of 60 combinations" in caveat for caveat in made.caveats)
+    with pytest.raises(TonescopeError, match="112 takes, and 100 are the most"):
         report(planted_audit.session({}, record()), asked, takes_at_most=100)
 
 
@@ -209,7 +211,7 @@ def test_a_part_of_the_design_is_played_where_there_is_a_bound(asked: dict[str, 
 
 def test_every_finding_can_be_heard_and_every_take_is_exported(asked: dict[str, Any], tmp_path: Path) -> None:
     session = planted_audit.session(PLANTED, record(), words={"accordion": "polka"}, repeats={"house": 0.6})
-    made, evidence = audit(session, **asked)
+    made, evidence = audit(session, **redesigned(asked, DESIGN.replace("seconds: 0.2", "seconds: 0.8")))
     sounds = evidence.sounds
     assert {take.prompt for take in made.examples} == set(sounds["examples"].prompts)
     assert isinstance(session.generator, AuditedGenerator)
@@ -223,7 +225,7 @@ def test_every_finding_can_be_heard_and_every_take_is_exported(asked: dict[str, 
     evidence.save(tmp_path)
     with database() as opened:
         rows = opened.execute(f"SELECT kind, count(*) FROM {parquet([tmp_path / 'takes.parquet'])} GROUP BY ALL")
-        assert dict(rows.fetchall()) == {"plain": 120, "neutral": 20, "words": 240}
+        assert dict(rows.fetchall()) == {"plain": 96, "neutral": 16, "words": 120}
 
 
 def test_the_report_is_what_its_schema_says(asked: dict[str, Any]) -> None:
