@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from tonescope.diagnose.stats import LEVEL
 
-DRAWS = 2000
+DRAWS, CHUNK = 2000, 100
+MANY = 100  # prompts, from which on drawing among them is enough
 UNDER = 0.8  # of its reference share: the four-fifths rule of disparate impact
 
 Ints = NDArray[np.int64]
@@ -135,12 +136,23 @@ def _drawn(counts: Floats, group: Ints, seed: int = 0) -> Floats:
         rows = np.flatnonzero((group == each) & (totals > 0))
         if not len(rows):
             continue
+        if len(rows) > MANY:
+            sums += _drawn_prompts(random, counts[rows])
+            continue
         # One prompt alone cannot be drawn from; its takes are.
         chosen = rows[random.integers(len(rows), size=(DRAWS, len(rows)))]
         for place in range(len(rows)):
             at = chosen[:, place]
             sums += random.multinomial(totals[at].astype(np.int64), _normal(shares[at]))
     found: Floats = sums / np.maximum(sums.sum(1, keepdims=True), 1)
+    return found
+
+
+def _drawn_prompts(random: np.random.Generator, counts: Floats) -> Floats:
+    """(draws, labels) takes of prompts drawn anew; of many prompts, the takes of each need not be."""
+    even = np.full(len(counts), 1 / len(counts))
+    parts = [random.multinomial(len(counts), even, CHUNK) @ counts for _ in range(0, DRAWS, CHUNK)]
+    found: Floats = np.concatenate(parts)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -131,7 +131,7 @@ class AuditData:
             names=dict(self.played.factors),
         )
 
-    def rows_of(self, vectors: Mapping[tuple[int, int], Sequence[float]]) -> tuple[Ints, Floats]:
+    def rows_of(self, vectors: Mapping[tuple[int, int], NDArray[np.float32]]) -> tuple[Ints, Floats]:
         """The takes (rows,) that have a vector, and these (rows, width)."""
         keys = list(zip(self.takes.prompt.tolist(), self.takes.seed.tolist(), strict=True))
         rows = [at for at, key in enumerate(keys) if key in vectors]

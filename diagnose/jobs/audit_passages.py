@@ -43,7 +43,7 @@ class Compared:
 
 def compared(data: AuditData, library: Mapping[str, Landmarks] | None = None) -> Compared:
     """Passages that come in many takes."""
-    marks, times = data.source.vectors("landmark", most=MOST_TAKES), data.source.vectors("landmark_time")
+    marks, times = (data.source.vectors(name, most=MOST_TAKES) for name in ("landmark", "landmark_time"))
     keys = list(zip(data.takes.prompt.tolist(), data.takes.seed.tolist(), strict=True))
     rows = [at for at, key in enumerate(keys) if key in marks and data.takes.usable[at]]
     sounds = [Landmarks.of(marks[keys[at]], times[keys[at]]) for at in rows]
@@ -77,7 +77,7 @@ def _symbols(
         if state is not None
     ]
     symbols = generator.symbols(Takes.join(parts)).numpy().astype(np.int64)
-    kept = data.source.vectors("levels")
+    kept = data.source.vectors("levels", most=MOST_TAKES)
     levels = np.array([kept[key] for key in keys], np.float64) if all(key in kept for key in keys) else None
     return symbols, levels, float(generator.frame_rate)
 

@@ -6,11 +6,10 @@ landmarks with the same times between them, wherever in a take it comes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 WINDOW_SECONDS, HOP_SECONDS = 0.064, 0.032
 HIGHEST = 8000.0  # Hz
@@ -38,7 +37,7 @@ class Landmarks:
     times: Ints
 
     @classmethod
-    def of(cls, hashes: Sequence[float], times: Sequence[float]) -> Landmarks:
+    def of(cls, hashes: ArrayLike, times: ArrayLike) -> Landmarks:
         """From numbers as shards keep them."""
         return cls(np.asarray(hashes, np.int64), np.asarray(times, np.int64))
 

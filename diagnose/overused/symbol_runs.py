@@ -17,6 +17,7 @@ from tonescope.diagnose.overused.landmarks import Ints
 FEWEST_TAKES = 3
 VARIED = 0.35  # of the symbols of a run that have to differ from one another
 SHUFFLES = 2
+TAKES_AT_ONCE = 64  # whose n-grams are in memory
 _WEIGHTS = 0x9E3779B97F4A7C15  # the golden ratio in 64 bits: a usual multiplier of hashes
 
 
@@ -84,22 +85,33 @@ class _Grams:
 
     @classmethod
     def of(cls, symbols: Ints, loud: NDArray[np.bool_], length: int) -> _Grams:
-        windows = np.lib.stride_tricks.sliding_window_view(symbols, length, axis=1)
-        counts = np.lib.stride_tricks.sliding_window_view(loud, length, axis=1).all(-1)
-        ordered = np.sort(windows, axis=-1)
-        counts &= (ordered[..., 1:] != ordered[..., :-1]).sum(-1) + 1 >= VARIED * length
-        take, start = np.nonzero(counts)
-        hashed = np.zeros(len(take), np.uint64)
-        for place in range(length):
-            hashed = (hashed ^ windows[take, start, place].astype(np.uint64)) * np.uint64(_WEIGHTS)
-            hashed ^= hashed >> np.uint64(29)
-        values, kind = np.unique(hashed, return_inverse=True)
+        parts = [
+            _hashed(symbols[first : first + TAKES_AT_ONCE], loud[first : first + TAKES_AT_ONCE], length)
+            for first in range(0, len(symbols), TAKES_AT_ONCE)
+        ]
+        take = np.concatenate([part[0] + TAKES_AT_ONCE * at for at, part in enumerate(parts)])
+        start = np.concatenate([part[1] for part in parts])
+        values, kind = np.unique(np.concatenate([part[2] for part in parts]), return_inverse=True)
         return cls(take.astype(np.int64), start.astype(np.int64), kind.astype(np.int64), len(values))
 
     def takes_of(self) -> Ints:
         """(kinds,) in how many takes each comes."""
         pairs = np.unique(self.kind * (int(self.take.max(initial=0)) + 1) + self.take)
         return np.bincount(pairs // (int(self.take.max(initial=0)) + 1), minlength=self.kinds)
+
+
+def _hashed(symbols: Ints, loud: NDArray[np.bool_], length: int) -> tuple[Ints, Ints, NDArray[np.uint64]]:
+    """Take, start and hash of every n-gram that counts, of some takes."""
+    windows = np.lib.stride_tricks.sliding_window_view(symbols, length, axis=1)
+    counts = np.lib.stride_tricks.sliding_window_view(loud, length, axis=1).all(-1)
+    ordered = np.sort(windows, axis=-1)
+    counts &= (ordered[..., 1:] != ordered[..., :-1]).sum(-1) + 1 >= VARIED * length
+    take, start = np.nonzero(counts)
+    hashed = np.zeros(len(take), np.uint64)
+    for place in range(length):
+        hashed = (hashed ^ windows[take, start, place].astype(np.uint64)) * np.uint64(_WEIGHTS)
+        hashed ^= hashed >> np.uint64(29)
+    return take.astype(np.int64), start.astype(np.int64), hashed
 
 
 def _runs(grams: _Grams, frequent: NDArray[np.bool_], length: int) -> list[Run]:

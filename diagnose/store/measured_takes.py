@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import duckdb
 
 THREADS = 2
-MOST_VECTORS = 20_000  # takes whose vectors are read at once
+MOST_VECTORS = 8000  # takes whose vectors are read at once
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -99,13 +99,17 @@ class AuditTakes:
             numbers={name: values[:, at] for at, name in enumerate(names)},
         )
 
-    def vectors(self, name: str, *, most: int = MOST_VECTORS) -> dict[tuple[int, int], list[float]]:
+    def vectors(self, name: str, *, most: int = MOST_VECTORS) -> dict[tuple[int, int], NDArray[np.float32]]:
         """The vectors of one name by (place of the prompt, seed), of so many takes at most: of every prompt alike."""
         query = (
             f"SELECT place, seed, vectors[{quoted(name)}] FROM found WHERE map_contains(vectors, {quoted(name)}) "
             f"ORDER BY row_number() OVER (PARTITION BY place ORDER BY seed), place LIMIT {int(most)}"
         )
-        return {(place, seed): list(vector) for place, seed, vector in self._asked(query)}
+        with self._opened() as opened:
+            found = opened.execute(query).fetchnumpy()
+        places, seeds, vectors = found.values()
+        rows = zip(places.tolist(), seeds.tolist(), vectors, strict=True)
+        return {(place, seed): np.asarray(vector, np.float32) for place, seed, vector in rows}
 
     def states(self, chosen: Sequence[tuple[int, int]]) -> list[tuple[str, int, bytes | None]]:
         """Prompt, seed and state of takes by (place of the prompt, seed), in their order; no state where none was
