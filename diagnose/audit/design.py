@@ -23,6 +23,7 @@ from tonescope.models.errors import TonescopeError
 LARGEST_FILE = 1_000_000  # bytes
 MOST_LEVELS, MOST_WORDINGS, MOST_NEUTRAL = 60, 12, 40
 HASH_DIGITS = 16
+ROUNDING = 0.005  # that shares may add up to above 1
 
 WORDS: Mapping[str, str] = {
     "instruments": " with {}",
@@ -193,6 +194,11 @@ def _check(design: Design, shown: str) -> None:
     wrong = [name for name in WORDS if design.factors.get(name) == "all"]
     if wrong:
         raise TonescopeError(f"{shown} says “{wrong[0]}: all”, which only genres can be; list the levels.")
+    shares = design.reference.shares
+    if shares != "equal" and (total := sum(shares.values())) > 1 + ROUNDING:
+        raise TonescopeError(
+            f"{shown} has reference shares that add up to {total:.3g}; write each genre's share of all, 1 or less in sum."
+        )
     if strange := [wording for wording in design.wordings if wording.count("{genre}") != 1]:
         raise TonescopeError(f"{shown} has the wording “{strange[0]}” without one {{genre}}; write where it goes.")
     for name, texts in (("wording", design.wordings), ("neutral prompt", design.neutral)):

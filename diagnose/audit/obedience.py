@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from tonescope.diagnose.audit.representation import DRAWS, Estimate
 from tonescope.diagnose.descriptors.tempo import SAME
@@ -18,6 +19,7 @@ from tonescope.diagnose.stats import LEVEL
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Z = float(ndtri(0.5 + LEVEL / 2))
 OCTAVES = (0.5, 2.0)  # other ways to count a beat
 
 
@@ -72,6 +74,13 @@ def superiority(more: Floats, less: Floats, *, seed: int = 0) -> Estimate | None
         slack = 1 / (1 + min(len(more), len(less)))
         low, high = (max(0.0, 1 - slack), 1.0) if value else (0.0, min(1.0, slack))
     return Estimate(value, float(min(low, value)), float(max(high, value)))
+
+
+def chance_of(found: Estimate, limit: float) -> float:
+    """The p-value that an estimate which lies below a limit is not really below it: of the normal distribution that
+    has its interval."""
+    spread = max((found.high - found.low) / (2 * Z), 1e-6)
+    return float(ndtr((found.value - limit) / spread))
 
 
 def _above(more: Floats, less: Floats) -> Floats:

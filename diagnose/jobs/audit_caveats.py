@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from tonescope.diagnose.audit.known_folders import Known
 from tonescope.diagnose.jobs.audit_schema import AuditReport
+from tonescope.diagnose.jobs.audit_sound import ALL, FOLLOWS
 from tonescope.diagnose.jobs.caveats import MEASURED_SHARE, foreign, foreign_caveat
 from tonescope.diagnose.jobs.request import Models
 from tonescope.models import versions
@@ -70,7 +71,7 @@ def _no_symbols(report: AuditReport, models: Models) -> str | None:
 
 
 def _deaf(report: AuditReport, _: Models) -> str | None:
-    if not report.follows or report.follows[0].genre != "all genres" or report.follows[0].faster.interval.low >= 0.6:
+    if not report.follows or report.follows[0].genre != ALL or report.follows[0].faster.interval.low >= FOLLOWS:
         return None
     return "No genre clearly follows tempo words, so none is said to ignore them."
 

@@ -10,7 +10,7 @@ from tonescope.diagnose.audit.checklist import About, ChecklistRow, checklist
 from tonescope.diagnose.audit.thresholds import Measured, ThresholdRow, Thresholds, decide
 from tonescope.diagnose.jobs.audit_schema import AuditReport, Finding, Value
 from tonescope.diagnose.report.sentences import percent
-from tonescope.diagnose.stats import BELIEVED, Interval, Share, share
+from tonescope.diagnose.stats import Interval, Share, share
 
 DEFAULT_SHARE = 0.5  # of the neutral takes: a genre that has surely more is what comes when none is asked for
 
@@ -92,7 +92,7 @@ def _tempo(report: AuditReport) -> Iterator[Finding]:
                 sentence=f"{_upper(row.genre)} does not follow tempo words: a take that asks for the fast one is the "
                 f"faster in {percent(row.faster.value)} of pairs ({percent(low)} to {percent(high)}).",
                 effect=row.faster,
-                q=BELIEVED / 2,  # by its interval; there is no test of its own
+                q=row.q,
             )
 
 
@@ -106,7 +106,7 @@ def _instruments(report: AuditReport) -> Iterator[Finding]:
                 sentence=f"Asking for {row.instrument} does not bring it: such a take is nearer to it than another in "
                 f"{percent(row.nearer.value)} of pairs ({percent(low)} to {percent(high)}), by {row.listener}.",
                 effect=row.nearer,
-                q=BELIEVED / 2,
+                q=row.q,
             )
 
 
@@ -120,7 +120,7 @@ def _passages(report: AuditReport) -> Iterator[Finding]:
                 sentence=f"The same {row.seconds:g} s come again in {row.most_share} takes of {row.most_of}{across}, "
                 f"found by {row.by}.",
                 effect=of_share(row.most_share),
-                q=BELIEVED / 2,
+                q=0.0,  # chance was counted: no shuffled take shares a run with as many
             )
 
 

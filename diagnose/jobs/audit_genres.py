@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -85,10 +84,10 @@ def represented(data: AuditData, clips: Counts | None) -> list[RepresentationRow
         wanted = {places[genre]: float(asked[places[genre]] / asked.sum()) for genre in data.genres}
         wanted = {place: portion for place, portion in wanted.items() if portion}
     else:
-        found: Counter[int] = Counter()
+        wanted = dict[int, float]()
         for name, portion in named.items():
-            found[places[choose_label(name, data.models.taxonomy, data.labels)]] += portion  # type: ignore[assignment]
-        wanted = {place: portion / sum(found.values()) for place, portion in found.items()}
+            place = places[choose_label(name, data.models.taxonomy, data.labels)]
+            wanted[place] = wanted.get(place, 0.0) + portion
     expected = _through_judge(wanted, clips, len(data.labels))
     counts, group = data.prompt_rows(kind)
     if not counts.sum():

@@ -154,6 +154,7 @@ class FollowRow(BaseModel):
 
     genre: str
     faster: Value
+    q: float
     flagged: bool
 
 
@@ -172,6 +173,7 @@ class InstrumentRow(BaseModel):
     instrument: str
     listener: str
     nearer: Value
+    q: float
     flagged: bool
 
 

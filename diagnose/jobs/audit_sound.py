@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tonescope.diagnose.audit.depth_probes import depth_probes
 from tonescope.diagnose.audit.diversity import diversity
-from tonescope.diagnose.audit.obedience import pooled_superiority, superiority, tempo_counts
+from tonescope.diagnose.audit.obedience import chance_of, pooled_superiority, superiority, tempo_counts
 from tonescope.diagnose.descriptors.musical_key import Key
 from tonescope.diagnose.elsewhere.prompt_wishes import KeyWish, TempoWish, wishes_of
 from tonescope.diagnose.jobs.audit_data import AuditData
@@ -21,9 +21,10 @@ from tonescope.diagnose.jobs.audit_schema import (
     KeyRow,
     TempoRow,
 )
-from tonescope.diagnose.stats import Share, share
+from tonescope.diagnose.stats import BELIEVED, Share, adjusted, share
 from tonescope.models.judges.two_towers import TwoTowers
 
+ALL = "all genres"
 FOLLOWS = 0.6  # how likely a fast take is faster, from which on tempo words work at all
 HEARD = 0.6  # how likely a take is nearer to an instrument's name, from which on it is heard
 FEWEST_TO_COMPARE = 4  # takes of a genre whose diversity is told
@@ -79,17 +80,21 @@ def follows(data: AuditData) -> list[FollowRow]:
     usable = data.takes.usable
     slow, fast = slow & usable, fast & usable
     pooled = pooled_superiority(bpm[fast], bpm[slow], data.asked[fast], data.asked[slow], groups)
-    rows = []
-    if pooled is not None and len(groups) > 1:
-        rows.append(FollowRow(genre="all genres", faster=value(pooled), flagged=False))
+    works = pooled is not None and pooled.low >= FOLLOWS
+    limit = min(FOLLOWS, pooled.low) if works and pooled is not None else 0.5
+    found = []
     for place in groups:
         own = data.asked == place
-        found = superiority(bpm[fast & own], bpm[slow & own])
-        if found is None:
-            continue
-        works = pooled is not None and pooled.low >= FOLLOWS
-        flagged = found.high < 0.5 or (works and pooled is not None and found.high < min(FOLLOWS, pooled.low))
-        rows.append(FollowRow(genre=data.labels[place], faster=value(found), flagged=flagged))
+        faster = superiority(bpm[fast & own], bpm[slow & own])
+        if faster is not None:
+            found.append((data.labels[place], faster))
+    qs = [float(q or 0.0) for q in adjusted([chance_of(faster, limit) for _, faster in found])]
+    rows = [
+        FollowRow(genre=genre, faster=value(faster), q=q, flagged=q < BELIEVED and faster.value < limit)
+        for (genre, faster), q in zip(found, qs, strict=True)
+    ]
+    if pooled is not None and len(groups) > 1:
+        rows.insert(0, FollowRow(genre=ALL, faster=value(pooled), q=1.0, flagged=False))
     return rows
 
 
@@ -145,14 +150,16 @@ class Embedded:
             if nearer is not None:
                 found.append((name, nearer))
         heard = any(nearer.low > HEARD for _, nearer in found)
+        qs = [float(q or 0.0) for q in adjusted([chance_of(nearer, HEARD) for _, nearer in found])]
         return [
             InstrumentRow(
                 instrument=name,
                 listener=f"{judge.name}: its embeddings of the sound and of the word",
                 nearer=value(nearer),
-                flagged=heard and nearer.high < HEARD,
+                q=q,
+                flagged=heard and q < BELIEVED and nearer.value < HEARD,
             )
-            for name, nearer in found
+            for (name, nearer), q in zip(found, qs, strict=True)
         ]
 
     def diversity(self) -> list[DiversityRow]:

@@ -54,6 +54,7 @@ def test_a_prompt_says_every_level_once_and_no_more() -> None:
         (PLAIN + "thresholds: {lowest_adherence: 2}", "lowest_adherence"),
         (PLAIN + "thresholds: {best: 1}", "best"),
         (PLAIN + "about: {poem: x}", "poem"),
+        (PLAIN + "reference: {name: n, shares: {house: 0.9, jazz: 0.6}}", "add up to 1.5"),
         ("name: x\nfactors: {genres: []}", "names no genre"),
         ("name: x\nfactors: {genres: [house, House]}", "names “House” twice"),
         ("name: x\nfactors: {genres: [house], moods: all}", "which only genres can be"),

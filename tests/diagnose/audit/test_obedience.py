@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tonescope.diagnose.audit.obedience import pooled_superiority, superiority, tempo_counts
+from tonescope.diagnose.audit.obedience import chance_of, pooled_superiority, superiority, tempo_counts
+from tonescope.diagnose.audit.representation import Estimate
 
 
 def test_a_tempo_counted_twice_as_fast_is_told_apart_from_one_that_is_wrong() -> None:
@@ -32,3 +33,9 @@ def test_genres_of_different_tempo_are_not_mixed() -> None:
     group = np.array([0, 0, 1, 1, 2, 2])
     found = pooled_superiority(slow + 5, slow, group, group, [0, 1, 2])
     assert found is not None and found.value == pytest.approx(1.0)
+
+
+def test_what_is_surely_below_a_limit_is_unlikely_by_chance() -> None:
+    assert chance_of(Estimate(0.2, 0.1, 0.3), 0.5) < 0.001
+    assert chance_of(Estimate(0.5, 0.3, 0.7), 0.5) == pytest.approx(0.5)
+    assert chance_of(Estimate(0.3, 0.1, 0.5), 0.5) == pytest.approx(0.025, abs=0.001)
