@@ -197,7 +197,7 @@ def _check(design: Design, shown: str) -> None:
     shares = design.reference.shares
     if shares != "equal" and (total := sum(shares.values())) > 1 + ROUNDING:
         raise TonescopeError(
-            f"{shown} has reference shares that add up to {total:.3g}; write each genre's share of all, 1 or less in sum."
+            f"{shown} has reference shares that add up to {total:.3g}; write what part of all each is."
         )
     if strange := [wording for wording in design.wordings if wording.count("{genre}") != 1]:
         raise TonescopeError(f"{shown} has the wording “{strange[0]}” without one {{genre}}; write where it goes.")
