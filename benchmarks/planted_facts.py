@@ -3,7 +3,7 @@
 The embedded generator's facts that its card shows to hold in what it plays, and further facts that adapters plant one
 by one. Every step is kept under ``--work``, so that a run that is stopped goes on: lessons, adapters, takes, reports.
 
-python -m benchmarks.planted --work FOLDER [--facts N] [--sealed] [--takes-at-most N]
+python -m benchmarks.planted_facts --work FOLDER [--facts N] [--sealed] [--takes-at-most N]
 """
 
 from __future__ import annotations
