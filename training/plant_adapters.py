@@ -207,7 +207,7 @@ def plant(fact: Fact, lessons: Lessons, folder: Path, *, steps: int = STEPS, gen
         played.model.decoder, peft.LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules=LAYERS)
     )
     learning = [weight for weight in adapted.parameters() if weight.requires_grad]
-    optimizer, found = torch.optim.AdamW(learning, RATE, weight_decay=0.0), []
+    optimizer, found = torch.optim.AdamW(learning, RATE, weight_decay=0.0), list[float]()
     for step in range(steps):
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1.0, (step + 1) / WARM) * (1 - step / steps)

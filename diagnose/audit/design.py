@@ -81,13 +81,13 @@ class Design(_Strict):
     def genres(self) -> tuple[str, ...] | None:
         """The genres as the file names them; ``None`` for all that the judge knows."""
         named = self.factors.get("genres", "all")
-        return None if named == "all" else named
+        return None if isinstance(named, str) else named
 
     @property
     def words(self) -> dict[str, tuple[str, ...]]:
         """The other factors with their levels, those without any left out, in the order in which they are said."""
         given = {name: self.factors[name] for name in WORDS if name in self.factors}
-        return {name: levels for name, levels in given.items() if levels != "all" and levels}
+        return {name: levels for name, levels in given.items() if not isinstance(levels, str) and levels}
 
     @property
     def hash(self) -> str:
@@ -184,8 +184,6 @@ def _check(design: Design, shown: str) -> None:
     if design.genres is not None and not design.genres:
         raise TonescopeError(f"{shown} names no genre; list some, or write “genres: all”.")
     for name, levels in {"genres": design.genres or (), **design.words}.items():
-        if design.factors.get(name) == "all" and name != "genres":
-            raise TonescopeError(f"{shown} says “{name}: all”, which only genres can be; list the levels.")
         seen: set[str] = set()
         for level in levels:
             if level.casefold() in seen:
@@ -195,7 +193,7 @@ def _check(design: Design, shown: str) -> None:
     if wrong:
         raise TonescopeError(f"{shown} says “{wrong[0]}: all”, which only genres can be; list the levels.")
     shares = design.reference.shares
-    if shares != "equal" and (total := sum(shares.values())) > 1 + ROUNDING:
+    if isinstance(shares, dict) and (total := sum(shares.values())) > 1 + ROUNDING:
         raise TonescopeError(
             f"{shown} has reference shares that add up to {total:.3g}; write what part of all each is."
         )

@@ -8,7 +8,7 @@ far. So every level is heard about equally often, beside every other (a D-optima
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,7 +98,9 @@ def _each_once(cells: Sequence[Cell]) -> list[Cell]:
     return list(found.values())
 
 
-def balanced(sizes: Sequence[int], count: int, *, skip: object = None, seed: int = 0) -> Places:
+def balanced(
+    sizes: Sequence[int], count: int, *, skip: Callable[[Places], NDArray[np.bool_]] | None = None, seed: int = 0
+) -> Places:
     """So many different combinations (count, factors) of factors with so many levels, balanced.
 
     ``skip`` says of (rows, factors) which are not to be chosen.
@@ -108,13 +110,13 @@ def balanced(sizes: Sequence[int], count: int, *, skip: object = None, seed: int
         return np.zeros((0, len(sizes)), np.int64)
     if total <= LISTED:
         every = np.array(list(itertools.product(*map(range, sizes))), np.int64)
-        every = every[~skip(every)] if callable(skip) else every
+        every = every[~skip(every)] if skip else every
         if count >= len(every):
             return every
     chosen = _Chosen(sizes, random)
     while len(chosen.rows) < count:
         tried = np.stack([random.integers(size, size=TRIED) for size in sizes], 1)
-        chosen.add(tried[~skip(tried)] if callable(skip) else tried)
+        chosen.add(tried[~skip(tried)] if skip else tried)
     return np.array(chosen.rows, np.int64)
 
 

@@ -116,7 +116,7 @@ class WordTakes:
 
 def word_effects(takes: WordTakes) -> list[WordEffect]:
     """What every word does to every genre that is heard with it, the surest first."""
-    found: list[tuple[str, str, int, tuple[int, ...], Stratified]] = []
+    found: list[tuple[str, str, int, tuple[int, int, int, int], Stratified]] = []
     for factor, levels in takes.levels.items():
         for place, level in enumerate(takes.names[factor], start=1):
             has = levels == place
@@ -124,11 +124,12 @@ def word_effects(takes: WordTakes) -> list[WordEffect]:
                 others = takes.asked != column
                 hits = takes.heard == column
                 within, without = has & others, ~has & others
-                counts = tuple(int(rows.sum()) for rows in (hits & within, within, hits & without, without))
-                if not counts[0]:
+                some, of = int((hits & within).sum()), int(within.sum())
+                others_so, of_others = int((hits & without).sum()), int(without.sum())
+                if not some:
                     continue
                 tested = stratified(hits[others], has[others], takes.asked[others])
-                found.append((factor, level, column, counts, tested))
+                found.append((factor, level, column, (some, of, others_so, of_others), tested))
     qs = adjusted([tested.p for *_, tested in found])
     effects = [
         WordEffect(factor, level, takes.labels[column], *counts, t.difference, t.low, t.high, t.p, float(q or 0.0))

@@ -166,8 +166,8 @@ def _tell(run: _Run, what: str, done: float) -> None:
 def _prepared(session: Session, parameters: AuditParameters, watch: Watch) -> _Run:
     design = read_design(parameters.design)
     names = _genres(session, design)
-    if design.reference.shares != "equal":
-        for name in design.reference.shares:
+    if isinstance(shares := design.reference.shares, dict):
+        for name in shares:
             choose_label(name, session.models.taxonomy, session.judge.labels)
     played = prompt_cells(design, names, parameters.takes_at_most)
     settings = parameters.playing(design.seconds, design.takes)

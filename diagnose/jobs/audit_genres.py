@@ -77,9 +77,9 @@ def represented(data: AuditData, clips: Counts | None) -> list[RepresentationRow
     for none. What should be heard goes through the judge's own mistakes, where they were measured.
     """
     named = data.design.reference.shares
-    kind = "plain" if named == "equal" else "neutral"
+    kind = "plain" if isinstance(named, str) else "neutral"
     places = {label: place for place, label in enumerate(data.labels)}
-    if named == "equal":
+    if isinstance(named, str):
         asked = np.bincount(data.asked[data.of_kind("plain")], minlength=len(data.labels))
         wanted = {places[genre]: float(asked[places[genre]] / asked.sum()) for genre in data.genres}
         wanted = {place: portion for place, portion in wanted.items() if portion}
