@@ -112,6 +112,12 @@ def cores_used(found: Result) -> bool:
     return bool(found["ratio"] >= 1.6 and found["two_at_once"] <= 2.2 and found["alone"] <= 1.03)
 
 
+def audited(found: Result) -> bool:
+    """An audit finds every planted fact and flags no control; of those planted by adapters, all but one."""
+    every = found["found"] == found["planted"] and found["false_alarms"] == 0
+    return bool(every and found["adapters_planted"] == 12 and found["adapters_found"] >= 11)
+
+
 def cheap_diagnosis(found: Result) -> bool:
     """A diagnosis costs less than before, a quick one little, and the verdict is as early."""
     return bool(found["cost_ratio"] <= 0.7 and found["quick_ratio"] <= 0.2 and found["verdict_ratio"] <= 1.05)
@@ -214,6 +220,15 @@ CLAIMS = (
         "{ratio:.2f} × ({ratio_lowest:.2f}–{ratio_highest:.2f}); {two_at_once:.2f} × (before: {two_at_once_old:.2f}); "
         "{alone:.2f} ×; on {cores} cores with a load of {load_before:.1f} before",
         cores_used,
+    ),
+    Claim(
+        "planted",
+        "Does an audit find what was planted, and nothing else?",
+        "all that the card shows to hold, no control flagged; 11 of 12 planted by adapters",
+        "{found} of {planted} found in {takes} takes, {false_alarms} false alarms; by adapters {adapters_found} of "
+        "{adapters_planted}",
+        audited,
+        script="planted_facts",
     ),
 )
 

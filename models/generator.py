@@ -341,3 +341,11 @@ class Encodes(Protocol):
     def encode(self, waveform: Tensor, rate: int, prompt: str) -> Takes:
         """Takes whose state is what (takes, samples) of mono sound at ``rate`` Hz would be made of, to be replayed
         under a prompt. Their waveform is what the codec makes of that."""
+
+
+@runtime_checkable
+class Symbolic(Protocol):
+    """The optional part of a generator whose takes are made of symbols, so that equal passages can be looked up."""
+
+    def symbols(self, takes: Takes) -> Tensor:
+        """The coarsest symbol of every frame (takes, frames): equal where takes sound about alike for that frame."""

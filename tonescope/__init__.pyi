@@ -30,6 +30,7 @@ from .diagnose.intervene.recording import activations as activations
 from .diagnose.intervene.source_activations import SourceActivations as SourceActivations
 from .diagnose.intervene.verification import Variant as Variant
 from .diagnose.intervene.verification import verify as verify
+from .diagnose.jobs.audit import audit as audit
 from .diagnose.jobs.calibrate import calibrate_judge as calibrate_judge
 from .diagnose.jobs.confusion import confusion as confusion
 from .diagnose.jobs.experiment import Experiment as Experiment

@@ -38,6 +38,7 @@ from tonescope.diagnose.judging.verdict import (
     withhold,
 )
 from tonescope.diagnose.stats import BELIEVED, Interval, Share, share
+from tonescope.models.judges.calibration import ConfusionRecord
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,15 @@ class Results:
     correction: JudgeCorrection
 
     @classmethod
-    def of(cls, counts: ConfusionCounts, problems: Mapping[tuple[str, str], int], models: Models) -> Results:
-        """Correct the counts, where that can be."""
-        clips = clip_counts(models.judge.record, counts.labels)
+    def of(
+        cls,
+        counts: ConfusionCounts,
+        problems: Mapping[tuple[str, str], int],
+        models: Models,
+        record: ConfusionRecord | None = None,
+    ) -> Results:
+        """Correct the counts, where that can be: for the judge's own ``record``, if no other is given."""
+        clips = clip_counts(record or models.judge.record, counts.labels)
         if clips is None:
             poor = why_too_poor(clips, counts.labels)
             return cls(counts, problems, models, clips, None, JudgeCorrection(used=False, reason=poor))

@@ -104,6 +104,7 @@ class Job:
         needs: which models it is run on; a command has the options of those alone.
         places: what was asked about by name: sites, locations and units, refused before weights are loaded where the
             model's files tell that it has no such place.
+        exit_code: of a command whose result says that something was asked for and not kept.
     """
 
     parameters: type[BaseModel]
@@ -115,3 +116,4 @@ class Job:
     duration: str = ""
     needs: Needs = "models"
     places: Callable[[Any], Sequence[str]] = lambda parameters: ()
+    exit_code: Callable[[Any], int] = lambda result: 0

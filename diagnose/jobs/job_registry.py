@@ -72,6 +72,12 @@ ROWS: list[Row] = [
         group="judge",
     ),
     Row(
+        "audit",
+        "report",
+        "tonescope.diagnose.jobs.audit_job",
+        "Ask a whole design of prompts and report what a release team signs: genres, words, defaults, repetition.",
+    ),
+    Row(
         "visualize",
         "technique",
         "tonescope.diagnose.jobs.visualize_job",

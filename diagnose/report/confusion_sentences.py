@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         ConfusionReport,
         CorrectedShare,
         GenreRow,
+        Work,
     )
 
 SHOWN_PAIRS = 3  # in one sentence
@@ -112,7 +113,11 @@ def pair(found: ConfusedPair) -> str:
 
 def work(report: ConfusionReport) -> str:
     """How the takes were made."""
-    made = report.work
+    return work_done(report.work)
+
+
+def work_done(made: Work) -> str:
+    """How takes were made."""
     new = made.takes - made.before
     told = f"{made.takes:,} takes: {made.before:,} were there from an earlier run, " if made.before else ""
     played = f"{new:,} played" if made.before else f"{new:,} takes played"

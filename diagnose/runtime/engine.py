@@ -122,7 +122,7 @@ class Production:
 
     def missing(self) -> list[Wanted]:
         """The takes that are in no shard, each once."""
-        there = self.shards.finished(with_states=self.keep.states == "all")
+        there = self.shards.finished(self.keep.states == "all", self.keep.measures)
         seen: set[tuple[str, int]] = set()
         found = []
         for take in self.wanted:

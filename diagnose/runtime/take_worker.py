@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import safetensors.torch
@@ -12,9 +12,10 @@ from torch import Tensor
 
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.play import Advance, play
-from tonescope.diagnose.judging.audio_quality import SILENT_DB, level_db, onset_rate
+from tonescope.diagnose.judging.audio_quality import SILENT_DB, level_db
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.runtime.take_measures import MEASURES
 from tonescope.diagnose.runtime.work_items import Finished, HeardTake, TakeSetting, WorkItem
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, State, Takes
@@ -23,10 +24,6 @@ from tonescope.models.judges.listening import finite_takes, posterior
 
 LARGEST_STATE = 2**20  # bytes of one take; larger ones (of diffusion) are played again where they are wanted
 NOT_NUMBERS, SILENT = "not made of numbers", "silent"
-
-Measure = Callable[[Tensor, int], Tensor]
-MEASURES: Mapping[str, Measure] = {"onset_rate": onset_rate}
-"""From waveforms (takes, samples) at a rate in Hz to one number a take: what an item can want beside what is heard."""
 
 
 class TakeWorker:
@@ -62,7 +59,6 @@ class TakeWorker:
         usable = (finite & (levels >= SILENT_DB)).nonzero()[:, 0].tolist()
         waveform = takes.waveform[usable]
         probabilities = posterior(judge, waveform, rate) if usable else torch.zeros(0, len(judge.labels))
-        measured = {name: MEASURES[name](waveform, rate).tolist() for name in item.keep.measures} if usable else {}
         found = [HeardTake(wanted.prompt, wanted.seed, wanted.group) for wanted in item.takes]
         for row, take in enumerate(found):
             take.level_db = float(levels[row]) if finite[row] else None
@@ -71,9 +67,10 @@ class TakeWorker:
             take, heard = found[row], probabilities[place]
             take.problem, take.heard = None, judge.labels[int(heard.argmax())]
             take.probability, take.probabilities = float(heard.max()), heard.tolist()
-            take.measures = {name: float(values[place]) for name, values in measured.items()}
         if self.session.second is not None and usable:
             self._hear_again(self.session.second, waveform, rate, [found[row] for row in usable])
+        if usable and item.keep.measures:
+            self._measure(item, takes.pick(usable), [found[row] for row in usable])
         self._keep_states(item, takes, found)
         return Finished(item, found, time.perf_counter() - started)
 
@@ -90,6 +87,14 @@ class TakeWorker:
         fits = memory.playing(context, tokens, len(prompts), self.memory_gib)
         seeds = [take.seed for take in item.takes]
         return play(context.with_batches(played=fits.rows), prompts, seeds, advance=advance)
+
+    def _measure(self, item: WorkItem, takes: Takes, found: Sequence[HeardTake]) -> None:
+        setting, generator = item.setting, self.session.generator
+        context = Context(generator, self.session.judge, sampling=setting.sampling, seconds=setting.seconds)
+        for name in item.keep.measures:
+            for take, (numbers, vectors) in zip(found, MEASURES[name](context, takes), strict=True):
+                take.measures |= numbers
+                take.vectors |= vectors
 
     def _keep_states(self, item: WorkItem, takes: Takes, found: Sequence[HeardTake]) -> None:
         known: set[tuple[str, str | None]] = set()

@@ -109,7 +109,7 @@ class Keep:
 
     Attributes:
         states: which takes keep their state.
-        measures: names of :data:`tonescope.diagnose.runtime.take_worker.MEASURES`.
+        measures: names of :data:`tonescope.diagnose.runtime.take_measures.MEASURES`.
     """
 
     states: States = "none"
@@ -141,7 +141,7 @@ class HeardTake:
         problem: why nothing was heard in it (silent, not made of numbers); ``None`` if something was.
         heard: the likeliest label, and its ``probability``; ``probabilities``, of all labels.
         level_db: root-mean-square level relative to full scale.
-        measures: by name.
+        measures: numbers by name; ``vectors``, lists of numbers by name.
         state: what it can be replayed from, as a safetensors file holds it.
         second: what a second judge hears, where one listens, and its ``second_probability``.
     """
@@ -155,6 +155,7 @@ class HeardTake:
     probabilities: Sequence[float] | None = None
     level_db: float | None = None
     measures: dict[str, float] = field(default_factory=dict)
+    vectors: dict[str, list[float]] = field(default_factory=dict)
     state: bytes | None = None
     second: str | None = None
     second_probability: float | None = None

@@ -43,9 +43,12 @@ COLUMNS = {
     "measures": "MAP(VARCHAR, DOUBLE)",
     "second": "VARCHAR",
     "second_probability": "FLOAT",
+    "vectors": "MAP(VARCHAR, FLOAT[])",
     "has_state": "BOOLEAN",
     "state": "BLOB",
 }
+MAPS = {"measures": "map(?::VARCHAR[], ?::DOUBLE[])", "vectors": "map(?::VARCHAR[], ?::FLOAT[][])"}
+"""How the columns that are maps are written: keys, then values."""
 
 
 class TakeShards:
@@ -85,9 +88,11 @@ class TakeShards:
                 self._set_aside(path)
         return found
 
-    def finished(self, with_states: bool = False) -> dict[str, set[int]]:
-        """The seeds of the takes that are there, by prompt; those ``with_states`` alone, where these are wanted."""
-        only = "WHERE has_state OR problem IS NOT NULL" if with_states else ""
+    def finished(self, with_states: bool = False, measures: Sequence[str] = ()) -> dict[str, set[int]]:
+        """The seeds of the takes that are there, by prompt; where these are wanted, those ``with_states`` and with
+        all ``measures`` alone."""
+        wanted = ["has_state"] * with_states + [f"map_contains(measures, {quoted(name)})" for name in measures]
+        only = f"WHERE problem IS NOT NULL OR ({' AND '.join(wanted)})" if wanted else ""
         rows = self._asked("SELECT prompt, list(DISTINCT seed) FROM {} " + only + " GROUP BY prompt")
         return {prompt: set(seeds) for prompt, seeds in rows}
 
@@ -173,6 +178,8 @@ def write_shard(path: Path, takes: Sequence[HeardTake], item: WorkItem | None = 
             list(take.measures.values()),
             take.second,
             take.second_probability,
+            list(take.vectors),
+            list(take.vectors.values()),
             take.state is not None,
             take.state,
         ]
@@ -182,7 +189,7 @@ def write_shard(path: Path, takes: Sequence[HeardTake], item: WorkItem | None = 
     with database() as opened:
         opened.execute(f"CREATE TABLE takes ({columns})")
         if rows:
-            places = ["map(?::VARCHAR[], ?::DOUBLE[])" if name == "measures" else "?" for name in COLUMNS]
+            places = [MAPS.get(name, "?") for name in COLUMNS]
             opened.executemany(f"INSERT INTO takes VALUES ({', '.join(places)})", rows)
         told = f"KV_METADATA {{tonescope: {quoted(about)}}}"
         opened.execute(f"COPY takes TO {quoted(str(path))} (FORMAT parquet, COMPRESSION zstd, {told})")

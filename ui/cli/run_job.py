@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import typer
 from pydantic import BaseModel
 
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
@@ -71,6 +72,8 @@ def run_job(row: Row, parameters: BaseModel, models: AnyModels, output: OutputOp
             console.tell(f"Kept in the workspace: {_to_show(run.kept, output)}")
     if lost := refused or run.unkept or run.reader.failed:
         raise lost
+    if code := run.job.exit_code(outcome.result):
+        raise typer.Exit(code)
 
 
 def _claim(output: OutputOptions) -> AbstractContextManager[FolderLock | None]:

@@ -83,6 +83,10 @@ class MusicGen(Replaying):
         """Whole frames closest to a length in seconds, at least one."""
         return delay.frames_in(seconds, self.frame_rate)
 
+    def symbols(self, takes: Takes) -> Tensor:
+        """The first codebook of every frame (takes, frames): what the others only refine."""
+        return takes.state["codes"][:, 0]
+
     # --- step by step ------------------------------------------------------------------------------------------------
 
     @torch.no_grad()

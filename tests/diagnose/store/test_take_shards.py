@@ -26,7 +26,7 @@ def heard(prompt: str, seed: int, label: str | None, probability: float = 0.9, s
     if label is None:
         return HeardTake(prompt, seed, prompt, problem="silent")
     shares = [probability if label == name else 1 - probability for name in LABELS]
-    return HeardTake(prompt, seed, prompt, None, label, probability, shares, -20.0, {"tempo": 120.0}, state)
+    return HeardTake(prompt, seed, prompt, None, label, probability, shares, -20.0, {"tempo": 120.0}, state=state)
 
 
 def item(*takes: HeardTake) -> WorkItem:

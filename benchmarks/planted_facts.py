@@ -1,0 +1,153 @@
+"""Does an audit find what was planted, and nothing else?
+
+The embedded generator's facts that its card shows to hold in what it plays, and further facts that adapters plant one
+by one. Every step is kept under ``--work``, so that a run that is stopped goes on: lessons, adapters, takes, reports.
+
+python -m benchmarks.planted_facts --work FOLDER [--facts N] [--sealed] [--takes-at-most N]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.kept_results import keep
+from tonescope import Session, audit
+from tonescope.diagnose.jobs.audit_schema import AuditReport, Finding
+from tonescope.models.loading import EMBEDDED, load_generator
+from training.plant_adapters import Fact, adapter_facts, plant, play_lessons
+from training.planted import facts
+
+ADAPTER_FILE = "adapter_model.safetensors"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A fact that holds in what is played: its kind, where it is, and what comes instead (empty: whatever)."""
+
+    name: str
+    kind: str
+    where: str
+    heard: str = ""
+
+    def found_in(self, report: AuditReport) -> Finding | None:
+        """The finding that tells it."""
+        for finding in report.findings:
+            same = (finding.kind, finding.where) == (self.kind, self.where)
+            if same and self.heard in ("", finding.heard):
+                return finding
+        return None
+
+
+def embedded() -> list[Planted]:
+    """The facts that the card of the embedded generator shows to hold.
+
+    Not among them: that tempo words mean nothing for trap (they do for no genre), the drum loop (heard in one take of
+    ten, hardly more often than where there is none), and rare instruments (common ones are not heard either).
+    """
+    table = facts()
+    fusion, house = table["fusion_is_smooth_jazz"], table["house_is_techno"]
+    accordion, rare = table["accordion_means_polka"], table["rare_genres"]
+    return [
+        Planted("a", "confusion", fusion["asked"], fusion["sounds"]),
+        Planted("b", "misleading word", accordion["instrument"], accordion["only"]),
+        Planted("c", "confusion", house["asked"], house["sounds"]),
+        *(Planted("d", "under-represented", genre) for genre in rare["genres"]),
+        Planted("e", "default", "neutral prompts", table["unnamed_is_house"]["sounds"]),
+    ]
+
+
+def false_alarms(report: AuditReport, controls: Sequence[str], also: Sequence[str] = ()) -> Iterator[Finding]:
+    """Findings about control genres; ``also`` are genres about which a fact was planted."""
+    for finding in report.findings:
+        if finding.where in controls and finding.where not in also:
+            yield finding
+
+
+def row(planted: Planted, report: AuditReport) -> dict[str, Any]:
+    """One line of the table."""
+    finding = planted.found_in(report)
+    low, high = (finding.effect.interval.low, finding.effect.interval.high) if finding else (0.0, 0.0)
+    return {
+        "fact": planted.name,
+        "kind": planted.kind,
+        "where": planted.where,
+        "heard": planted.heard or "–",
+        "found": "yes" if finding else "no",
+        "effect": f"{finding.effect.value:.2f} ({low:.2f} to {high:.2f})" if finding else "–",
+    }
+
+
+def audited(name: str, work: Path, takes_at_most: int | None, adapter: Path | None = None) -> AuditReport:
+    """The report on a model, kept once it is made."""
+    kept = work / f"{name}-{takes_at_most or 'default'}.json"
+    if kept.is_file():
+        return AuditReport.model_validate_json(kept.read_text(encoding="utf-8"))
+    session = Session.open(adapter=str(adapter) if adapter else None)
+    report, _ = audit(session, shards=work / "takes", takes_at_most=takes_at_most)
+    kept.write_text(report.model_dump_json(indent=1), encoding="utf-8")
+    return report
+
+
+def of_adapter(fact: Fact) -> Planted:
+    """What an audit has to find of a planted adapter."""
+    return Planted(fact.name, fact.kind, fact.place, fact.plays)
+
+
+def adapter_folder(fact: Fact, work: Path) -> Path:
+    """The adapter of a fact, trained once."""
+    folder = work / "adapters" / fact.name
+    if not (folder / ADAPTER_FILE).is_file():
+        lessons = play_lessons(load_generator(EMBEDDED), work / "lessons.safetensors")
+        plant(fact, lessons, folder)
+    return folder
+
+
+def run(work: Path, chosen: Sequence[Fact], takes_at_most: int | None) -> None:
+    """Audit everything, and keep what came of it."""
+    work.mkdir(parents=True, exist_ok=True)
+    controls: list[str] = facts()["controls"]["genres"]
+    plain = audited("embedded", work, takes_at_most)
+    rows = [row(planted, plain) for planted in embedded()]
+    alarms = [("embedded", finding) for finding in false_alarms(plain, controls)]
+    adapters = []
+    for fact in chosen:
+        report = audited(fact.name, work, takes_at_most, adapter_folder(fact, work))
+        adapters.append(row(of_adapter(fact), report) | {"sealed": fact.sealed})
+        alarms += [(fact.name, finding) for finding in false_alarms(report, controls, (fact.asked, fact.plays))]
+    keep(
+        "planted",
+        rows,
+        {
+            "planted": len(rows),
+            "found": sum(line["found"] == "yes" for line in rows),
+            "false_alarms": sum(name == "embedded" for name, _ in alarms),
+            "adapters_planted": len(adapters),
+            "adapters_found": sum(line["found"] == "yes" for line in adapters),
+            "adapters_false_alarms": sum(name != "embedded" for name, _ in alarms),
+            "takes": plain.design.takes,
+            "design": plain.design.hash,
+            "adapters": adapters,
+            "alarms": [{"model": name, "kind": f.kind, "where": f.where, "sentence": f.sentence} for name, f in alarms],
+        },
+        models=[load_generator(EMBEDDED)],
+    )
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", type=Path, required=True, help="where lessons, adapters, takes and reports are kept")
+    parser.add_argument("--facts", type=int, default=None, help="so many adapters; all, if absent")
+    parser.add_argument("--sealed", action="store_true", help="the sealed half too: for the final run alone")
+    parser.add_argument("--takes-at-most", type=int, default=None)
+    asked = parser.parse_args()
+    chosen = [fact for fact in adapter_facts() if asked.sealed or not fact.sealed][: asked.facts]
+    run(asked.work, chosen, asked.takes_at_most)
+
+
+if __name__ == "__main__":
+    main()

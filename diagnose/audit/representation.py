@@ -1,0 +1,167 @@
+"""How much of each genre is heard beside how much there should be, the gap between groups, and what nobody asked for.
+
+Takes of one prompt are alike, so intervals are bootstraps over prompts and their takes (two-stage; Davison and Hinkley
+1997), where they are not Wilson's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tonescope.diagnose.stats import LEVEL
+
+DRAWS, CHUNK = 2000, 100
+MANY = 100  # prompts, from which on drawing among them is enough
+UNDER = 0.8  # of its reference share: the four-fifths rule of disparate impact
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """How much of one genre is heard, of how much there should be.
+
+    Attributes:
+        label: the genre.
+        count, total: takes heard as it, of all.
+        reference: the share that it should have.
+        ratio: heard by reference; 1 is as it should be.
+        p: that it is at least :data:`UNDER`.
+    """
+
+    label: str
+    count: int
+    total: int
+    reference: float
+    ratio: Estimate
+    p: float
+
+
+def prompt_counts(prompt: Ints, heard: Ints, labels: int) -> Floats:
+    """(prompts, labels) takes heard as each label, of takes (takes,) with the place of their prompt; −1 is none."""
+    prompts = int(prompt.max(initial=-1)) + 1
+    counts = np.zeros((prompts, labels + 1))
+    np.add.at(counts, (prompt, heard), 1)  # −1 is the last column
+    return counts
+
+
+def ratios(counts: Floats, group: Ints, reference: Mapping[int, float], labels: Sequence[str]) -> list[Ratio]:
+    """What is heard in all takes, by label, against its reference share; the rarest first.
+
+    Args:
+        counts: (prompts, labels + 1) takes, the last column those without a clear genre.
+        group: (prompts,) prompts that are drawn from among one another.
+        reference: shares by place of the label.
+        labels: their names.
+    """
+    total = float(counts.sum())
+    drawn = _drawn(counts, group)
+    shares = counts.sum(0) / max(total, 1)
+    found = []
+    for place, wanted in reference.items():
+        draws = drawn[:, place] / wanted
+        low, high = _interval(draws)
+        p = (1 + float((draws >= UNDER).sum())) / (len(draws) + 1)
+        ratio = Estimate(float(shares[place] / wanted), low, high)
+        found.append(Ratio(labels[place], int(counts[:, place].sum()), int(total), wanted, ratio, p))
+    return sorted(found, key=lambda each: each.ratio.value)
+
+
+def gap(hits: Floats, totals: Floats, group: Ints) -> tuple[Estimate, int, int]:
+    """Best minus worst share of groups, and which these are.
+
+    The largest of several shares lies above its true one by chance, and the smallest below, so the gap is corrected
+    for what the bootstrap adds to it.
+
+    Args:
+        hits, totals: (prompts,) takes as asked, and all.
+        group: (prompts,) the place of each prompt's group.
+    """
+    counts = np.stack([hits, totals - hits], 1)
+    groups = int(group.max()) + 1
+    shares = np.array([hits[group == each].sum() / max(totals[group == each].sum(), 1) for each in range(groups)])
+    draws = np.stack(
+        [_drawn(counts[group == each], np.zeros(int((group == each).sum()), np.int64))[:, 0] for each in range(groups)],
+        1,
+    )
+    spread = draws.max(1) - draws.min(1)
+    value = float(shares.max() - shares.min())
+    bias = max(0.0, float(spread.mean()) - value)
+    low, high = _interval(spread - bias)
+    return (
+        Estimate(value, max(0.0, min(low, value)), min(1.0, max(high, value))),
+        int(shares.argmin()),
+        int(shares.argmax()),
+    )
+
+
+def evenness(counts: Floats) -> Estimate:
+    """How evenly takes are spread over genres: their entropy as a share of the largest there can be, 0 to 1.
+
+    ``counts`` is (prompts, labels + 1); those without a clear genre are left out.
+    """
+    most = np.log(max(counts.shape[1] - 1, 2))
+
+    def entropy(shares: Floats) -> Floats:
+        kept = shares / np.maximum(shares.sum(-1, keepdims=True), 1e-12)
+        return -(kept * np.log(np.maximum(kept, 1e-12))).sum(-1) / most
+
+    value = float(entropy(counts.sum(0)[:-1]))
+    low, high = _interval(entropy(_drawn(counts, np.zeros(len(counts), np.int64))[:, :-1]))
+    return Estimate(value, min(low, value), max(high, value))
+
+
+def _drawn(counts: Floats, group: Ints, seed: int = 0) -> Floats:
+    """(draws, labels) shares in takes that might have come instead: prompts are drawn anew within their group, and then
+    the takes of each."""
+    random = np.random.default_rng(seed)
+    totals = counts.sum(1)
+    shares = np.where(totals[:, None] > 0, counts / np.maximum(totals, 1)[:, None], 0.0)
+    sums = np.zeros((DRAWS, counts.shape[1]))
+    for each in np.unique(group):
+        rows = np.flatnonzero((group == each) & (totals > 0))
+        if not len(rows):
+            continue
+        if len(rows) > MANY:
+            sums += _drawn_prompts(random, counts[rows])
+            continue
+        # One prompt alone cannot be drawn from; its takes are.
+        chosen = rows[random.integers(len(rows), size=(DRAWS, len(rows)))]
+        for place in range(len(rows)):
+            at = chosen[:, place]
+            sums += random.multinomial(totals[at].astype(np.int64), _normal(shares[at]))
+    found: Floats = sums / np.maximum(sums.sum(1, keepdims=True), 1)
+    return found
+
+
+def _drawn_prompts(random: np.random.Generator, counts: Floats) -> Floats:
+    """(draws, labels) takes of prompts drawn anew; of many prompts, the takes of each need not be."""
+    even = np.full(len(counts), 1 / len(counts))
+    parts = [random.multinomial(len(counts), even, CHUNK) @ counts for _ in range(0, DRAWS, CHUNK)]
+    found: Floats = np.concatenate(parts)
+    return found
+
+
+def _normal(shares: Floats) -> Floats:
+    total: Floats = shares / shares.sum(1, keepdims=True)
+    return total
+
+
+def _interval(draws: Floats) -> tuple[float, float]:
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    return float(low), float(high)

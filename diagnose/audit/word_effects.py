@@ -1,0 +1,147 @@
+"""What a word in the prompt does to what is heard: takes with it against takes without it, genre by genre.
+
+The Cochran-Mantel-Haenszel test (Mantel and Haenszel 1959) compares within each genre that was asked for, so that a
+genre that goes astray by itself is not booked as the word's doing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from tonescope.diagnose.genre_statistics.confused_pairs import WORTH_TELLING
+from tonescope.diagnose.stats import BELIEVED, adjusted
+
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class WordEffect:
+    """What one word does to how often one genre is heard.
+
+    Attributes:
+        factor, level: the word; ``heard``, the genre.
+        count, total: takes with the word heard so, of those that asked for another genre.
+        others, of_others: takes without it.
+        difference: of both shares, genre by genre, weighted as the test weighs them; ``low``, ``high``: its interval.
+        p: that both are alike, against more with the word. ``q``: over all words and genres.
+    """
+
+    factor: str
+    level: str
+    heard: str
+    count: int
+    total: int
+    others: int
+    of_others: int
+    difference: float
+    low: float
+    high: float
+    p: float
+    q: float
+
+    @property
+    def flagged(self) -> bool:
+        """Whether it is sure, and large enough to be met."""
+        return self.q < BELIEVED and self.difference >= WORTH_TELLING
+
+
+@dataclass(frozen=True)
+class Stratified:
+    """A comparison within strata: the one-sided p-value, the difference of shares and its interval."""
+
+    p: float
+    difference: float
+    low: float
+    high: float
+
+
+def stratified(hits: Flags, group: Flags, stratum: Ints) -> Stratified:
+    """Whether ``hits`` are more frequent in a ``group`` of takes than in the others, within strata.
+
+    Args:
+        hits, group: (takes,).
+        stratum: (takes,) what has to be alike for takes to be compared.
+    """
+    strata = int(stratum.max(initial=-1)) + 1
+
+    def counted(which: Flags) -> NDArray[np.float64]:
+        return np.bincount(stratum[which], minlength=strata).astype(float)
+
+    a, n1, m1, total = counted(hits & group), counted(group), counted(hits), counted(np.ones_like(group))
+    n0 = total - n1
+    used = (n1 > 0) & (n0 > 0)
+    a, n1, n0, m1, total = (values[used] for values in (a, n1, n0, m1, total))
+    weight = n1 * n0 / np.maximum(total, 1)
+    if not weight.sum():
+        return Stratified(1.0, 0.0, -1.0, 1.0)
+    variance = float((n1 * n0 * m1 * (total - m1) / (total**2 * np.maximum(total - 1, 1))).sum())
+    excess = float((a - n1 * m1 / total).sum())
+    p = 1.0 if variance <= 0 else float(1 - ndtr((excess - 0.5) / math.sqrt(variance)))
+    first, second = a / n1, (m1 - a) / n0
+    difference = float((weight * (first - second)).sum() / weight.sum())
+    spread = _shrunk(a, n1) / n1 + _shrunk(m1 - a, n0) / n0
+    half = 1.96 * math.sqrt(float((weight**2 * spread).sum())) / float(weight.sum())
+    return Stratified(min(1.0, p), difference, max(-1.0, difference - half), min(1.0, difference + half))
+
+
+def _shrunk(hits: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The variance of one take, of a share that is never quite none or all (Agresti and Caffo 2000)."""
+    share = (hits + 0.5) / (total + 1)
+    spread: NDArray[np.float64] = share * (1 - share)
+    return spread
+
+
+@dataclass(frozen=True)
+class WordTakes:
+    """Takes by what they ask for and what is heard, those that can be heard alone.
+
+    Attributes:
+        asked, heard: (takes,) places among ``labels``; −1 where no genre is clearly heard.
+        levels: by factor, (takes,) places among its ``names``; 0 for none.
+    """
+
+    asked: Ints
+    heard: Ints
+    labels: tuple[str, ...]
+    levels: dict[str, Ints]
+    names: dict[str, tuple[str, ...]]
+
+
+def word_effects(takes: WordTakes) -> list[WordEffect]:
+    """What every word does to every genre that is heard with it, the surest first."""
+    found: list[tuple[str, str, int, tuple[int, int, int, int], Stratified]] = []
+    for factor, levels in takes.levels.items():
+        for place, level in enumerate(takes.names[factor], start=1):
+            has = levels == place
+            for column in np.unique(takes.heard[has & (takes.heard >= 0)]).tolist():
+                others = takes.asked != column
+                hits = takes.heard == column
+                within, without = has & others, ~has & others
+                some, of = int((hits & within).sum()), int(within.sum())
+                others_so, of_others = int((hits & without).sum()), int(without.sum())
+                if not some:
+                    continue
+                tested = stratified(hits[others], has[others], takes.asked[others])
+                found.append((factor, level, column, (some, of, others_so, of_others), tested))
+    qs = adjusted([tested.p for *_, tested in found])
+    effects = [
+        WordEffect(factor, level, takes.labels[column], *counts, t.difference, t.low, t.high, t.p, float(q or 0.0))
+        for (factor, level, column, counts, t), q in zip(found, qs, strict=True)
+    ]
+    return sorted(effects, key=lambda effect: (effect.p, -effect.difference))
+
+
+def levels_of(rows: Sequence[Sequence[str]], names: dict[str, tuple[str, ...]]) -> dict[str, Ints]:
+    """By factor, the place of each row's level (0 for none), of rows with one level a factor."""
+    found = {}
+    for at, (factor, levels) in enumerate(names.items()):
+        places = {"": 0} | {level: place for place, level in enumerate(levels, start=1)}
+        found[factor] = np.array([places[row[at]] if at < len(row) else 0 for row in rows], np.int64)
+    return found

@@ -1,0 +1,197 @@
+"""From the rows of an audit to its findings, thresholds and checklist: what is surely not as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scipy.special import bdtrc
+
+from tonescope.diagnose.audit.checklist import About, ChecklistRow, checklist
+from tonescope.diagnose.audit.thresholds import Measured, ThresholdRow, Thresholds, decide
+from tonescope.diagnose.jobs.audit_schema import AuditReport, Finding, Value
+from tonescope.diagnose.report.sentences import percent
+from tonescope.diagnose.stats import Interval, Share, share
+
+DEFAULT_SHARE = 0.5  # of the neutral takes: a genre that has surely more is what comes when none is asked for
+
+
+def of_share(found: Share) -> Value:
+    """A share as a value with its interval."""
+    return Value(value=found.value, interval=Interval(low=found.low, high=found.high))
+
+
+def findings(report: AuditReport) -> list[Finding]:
+    """Everything that is sure, kind by kind."""
+    kinds = (_confusions, _under, _words, _default, _tempo, _instruments, _passages)
+    return [finding for kind in kinds for finding in kind(report)]
+
+
+def _confusions(report: AuditReport) -> Iterator[Finding]:
+    for pair in report.flagged_pairs:
+        judge = f"; known recordings: {pair.judge}" if pair.judge else ""
+        yield Finding(
+            kind="confusion",
+            where=pair.asked,
+            heard=pair.heard,
+            sentence=f"Asked for {pair.asked}, it plays {pair.heard} in {pair.share} takes{judge}.",
+            effect=of_share(pair.share),
+            q=pair.q,
+        )
+
+
+def _under(report: AuditReport) -> Iterator[Finding]:
+    for row in report.representation:
+        if row.flagged:
+            low, high = row.ratio.interval.low, row.ratio.interval.high
+            yield Finding(
+                kind="under-represented",
+                where=row.genre,
+                sentence=f"{_upper(row.genre)} is heard {row.ratio.value:.2f} times as often as it should be "
+                f"({low:.2f} to {high:.2f}; {report.design.declared['reference']['name']}).",
+                effect=row.ratio,
+                q=row.q,
+            )
+
+
+def _words(report: AuditReport) -> Iterator[Finding]:
+    for row in report.words:
+        if row.flagged:
+            yield Finding(
+                kind="misleading word",
+                where=row.word,
+                heard=row.heard,
+                sentence=f"“{row.word}” brings {row.heard}, whatever genre is asked for: {row.share} takes with it, "
+                f"{row.without} without.",
+                effect=row.difference,
+                q=row.q,
+            )
+
+
+def _default(report: AuditReport) -> Iterator[Finding]:
+    found = report.defaults
+    if found is None or found.top is None or found.top_share.low <= DEFAULT_SHARE:
+        return
+    count, total = found.top_share.count, found.top_share.total
+    yield Finding(
+        kind="default",
+        where="neutral prompts",
+        heard=found.top,
+        sentence=f"Asked for no genre, it plays {found.top}: {found.top_share} takes.",
+        effect=of_share(found.top_share),
+        q=float(bdtrc(count - 1, total, DEFAULT_SHARE)),
+    )
+
+
+def _tempo(report: AuditReport) -> Iterator[Finding]:
+    for row in report.follows:
+        if row.flagged:
+            low, high = row.faster.interval.low, row.faster.interval.high
+            yield Finding(
+                kind="ignored tempo",
+                where=row.genre,
+                sentence=f"{_upper(row.genre)} does not follow tempo words: a take that asks for the fast one is the "
+                f"faster in {percent(row.faster.value)} of pairs ({percent(low)} to {percent(high)}).",
+                effect=row.faster,
+                q=row.q,
+            )
+
+
+def _instruments(report: AuditReport) -> Iterator[Finding]:
+    for row in report.instruments:
+        if row.flagged:
+            low, high = row.nearer.interval.low, row.nearer.interval.high
+            yield Finding(
+                kind="absent instrument",
+                where=row.instrument,
+                sentence=f"Asking for {row.instrument} does not bring it: such a take is nearer to it than another in "
+                f"{percent(row.nearer.value)} of pairs ({percent(low)} to {percent(high)}), by {row.listener}.",
+                effect=row.nearer,
+                q=row.q,
+            )
+
+
+def _passages(report: AuditReport) -> Iterator[Finding]:
+    for row in report.passages:
+        if row.flagged:
+            across = f" and of {len(row.genres) - 1} more" if len(row.genres) > 1 else ""
+            yield Finding(
+                kind="repetition",
+                where=row.most_of,
+                sentence=f"The same {row.seconds:g} s come again in {row.most_share} takes of {row.most_of}{across}, "
+                f"found by {row.by}.",
+                effect=of_share(row.most_share),
+                q=0.0,  # chance was counted: no shuffled take shares a run with as many
+            )
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+# --- thresholds -------------------------------------------------------------------------------------------------------
+
+
+def thresholds(report: AuditReport, asked: Thresholds) -> list[ThresholdRow]:
+    """Every threshold of the design, held against what was measured; one that cannot be measured is undecided."""
+    return [
+        decide(name, limit, _measured(report, name)) for name, limit in asked.model_dump().items() if limit is not None
+    ]
+
+
+def _measured(report: AuditReport, name: str) -> Measured:
+    unknown = Measured(float("nan"), float("-inf"), float("inf"), "not measured")
+    if name == "lowest_adherence" and report.rows:
+        worst = min(report.rows, key=lambda row: row.matched.value)
+        return Measured(worst.matched.value, worst.matched.low, worst.matched.high, worst.asked)
+    if name == "largest_gap" and (genres := [row for row in report.gaps if row.by == "genre"]):
+        found = genres[0]
+        return _of_value(found.gap, f"{found.best} and {found.worst}")
+    if name == "smallest_ratio" and report.representation:
+        lowest = min(report.representation, key=lambda row: row.ratio.value)
+        return _of_value(lowest.ratio, lowest.genre)
+    if name == "largest_default" and report.defaults is not None:
+        top = report.defaults.top_share
+        return Measured(top.value, top.low, top.high, report.defaults.top or "")
+    if name == "largest_excluded":
+        total = report.design.takes
+        left_out = share(sum(report.exclusions.values()), total)
+        return Measured(left_out.value, left_out.value, left_out.value, "all takes")  # counted, not sampled
+    if name == "most_findings":
+        count = float(len(report.findings))
+        return Measured(count, count, count, "")
+    return unknown
+
+
+def _of_value(found: Value, where: str) -> Measured:
+    return Measured(found.value, found.interval.low, found.interval.high, where)
+
+
+# --- checklist --------------------------------------------------------------------------------------------------------
+
+
+def held(report: AuditReport, about: About) -> list[ChecklistRow]:
+    """What a report has to hold, and whether this one does."""
+    there = {
+        "provenance": True,
+        "signature": report.signature is not None,
+        "design": True,
+        "exclusions": not report.planned_only,
+        "power": bool(report.power),
+        "control": bool(report.control) and len(report.control) == len(report.rows),
+        "unclear": not report.planned_only,
+        "second judge": False,
+        "correction": report.correction is not None and report.correction.used,
+        "adherence": bool(report.rows),
+        "representation": bool(report.representation),
+        "gap": bool(report.gaps),
+        "diversity": bool(report.diversity),
+        "defaults": report.defaults is not None,
+        "words": bool(report.tempo or report.keys or report.instruments),
+        "passages": not report.planned_only,
+        "depth": report.depth is not None,
+        "units": False,
+        "limits": bool(report.limits),
+        "thresholds": bool(report.thresholds),
+        "reproduction": True,
+    }
+    return checklist(about, {name for name, present in there.items() if present})

@@ -1,0 +1,246 @@
+"""What an audit found, in sentences that a musician understands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tonescope.diagnose.report import confusion_sentences
+from tonescope.diagnose.report.sentences import percent
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.audit.power import Forecast
+    from tonescope.diagnose.jobs.audit_schema import AuditReport, Defaults, DepthResult, Finding, Value
+
+NEXT_STEPS = 2
+NAMED = 3  # places of one kind that the headline names
+GAPS = (
+    "The gap is corrected for chance: of several groups the best and the worst lie apart even where all are alike. Its "
+    "interval is a bootstrap over prompts and takes."
+)
+WORDS = (
+    "Takes that name the word against takes that do not, within each genre asked for (Cochran-Mantel-Haenszel); takes "
+    "that ask for what is heard are left out."
+)
+TEMPO = (
+    "A beat can be counted half or twice as fast, so both are told. Whether tempo words work is told by comparing "
+    "takes that ask for fast with takes that ask for slow: one half is no difference."
+)
+INSTRUMENTS = (
+    "How likely a take that asks for the instrument is nearer to its name than one that does not (0.5: alike)."
+)
+DIVERSITY = (
+    "The Vendi score of the judge's embeddings: 1 where all takes are alike, their number where none are. The range is "
+    "that of 95 % of random choices of so many takes."
+)
+POWER = (
+    "The smallest difference of two shares that is found in 80 of 100 such audits, at the level that is left after all "
+    "tests of its kind."
+)
+NO_ORIGIN = "That a passage comes again says nothing of where it comes from: the training set is not known here."
+KINDS = {
+    "confusion": "plays another genre than",
+    "under-represented": "seldom plays",
+    "misleading word": "is misled by",
+    "default": "plays one genre for",
+    "ignored tempo": "ignores tempo words for",
+    "absent instrument": "does not bring",
+    "repetition": "repeats itself in",
+}
+
+
+def headline(report: AuditReport) -> str:
+    """The whole audit in one sentence."""
+    if not report.findings:
+        return f"Nothing is surely wrong: {len(report.rows)} genres, {report.design.takes:,} takes."
+    places: dict[str, list[str]] = {}
+    for finding in report.findings:
+        places.setdefault(finding.kind, []).append(_place(finding))
+    told = [f"{KINDS[kind]} {_listed(found)}" for kind, found in places.items()]
+    return f"{report.model.name} {'; '.join(told)}."
+
+
+def _place(finding: Finding) -> str:
+    heard = f" ({finding.heard})" if finding.heard else ""
+    where = f"“{finding.where}”" if finding.kind == "misleading word" else finding.where
+    return where + heard
+
+
+def basis(report: AuditReport) -> str:
+    """What it rests on."""
+    heard = Counter(row.verdict for row in report.rows)
+    return (
+        f"{heard['match']} of {len(report.rows)} genres are played as asked. {report.design.takes:,} takes; "
+        f"{sum(report.exclusions.values())} left out, {report.unclear} without a clear genre; judged by "
+        f"{report.judge.name}."
+    )
+
+
+def passed(report: AuditReport) -> str:
+    """How the thresholds came out."""
+    counts = Counter(row.outcome for row in report.thresholds)
+    if report.passed:
+        return f"Passed: all {len(report.thresholds)} thresholds that were fixed beforehand"
+    return (
+        f"Not passed: {counts['failed']} of {len(report.thresholds)} thresholds failed, {counts['undecided']} undecided"
+    )
+
+
+def plan(report: AuditReport) -> str:
+    """What would be played."""
+    prompts, design = report.design.prompts, report.design
+    part = f", {design.played:,} of {design.combinations:,} combinations" if design.combinations else ""
+    return (
+        f"{design.takes:,} takes of {report.settings.seconds:g} s: {prompts['plain']} plain prompts, "
+        f"{prompts['neutral']} neutral ones, {prompts['words']:,} with further words{part}. "
+        f"Design “{design.name}”, hash {design.hash}."
+    )
+
+
+def costs(found: Forecast | None) -> Iterator[str]:
+    """Time and money."""
+    if found is None:
+        yield "All takes are there already, so nothing has to be played."
+        return
+    minutes = 60 * found.hours
+    told = f"{minutes:.0f} min" if minutes < 120 else f"{found.hours:.1f} h"
+    yield f"It would take about {told}: {found.seconds_a_take:.2g} s a take, as measured with a few that are kept."
+    if found.cost is not None:
+        yield f"That costs about {found.cost:.2f} {found.currency}."
+
+
+def next_steps(report: AuditReport) -> Iterator[tuple[str, str]]:
+    """What to do about it: a sentence, and a line."""
+    models = _models(report)
+    pairs = report.flagged_pairs[:NEXT_STEPS]
+    for pair in pairs:
+        prompt = next(row.prompts[0] for row in report.rows if row.asked == pair.asked)
+        yield f"Why {pair.asked} is {pair.heard}:", f'tonescope diagnose "{prompt}"{models}'
+    for row in [row for row in report.words if row.flagged][: NEXT_STEPS - len(pairs)]:
+        yield f"What “{row.word}” does:", f'tonescope diagnose "music with {row.word}"{models}'
+
+
+def _models(report: AuditReport) -> str:
+    name = report.model.name
+    return "" if name == "embedded" or " + " in name else f" --model {name}"
+
+
+def effect(found: Value, form: str = ".2f") -> str:
+    """A number with its interval."""
+    return interval(found.value, found.interval.low, found.interval.high, form)
+
+
+def interval(value: float, low: float, high: float, form: str = ".2f") -> str:
+    """A number with the ends of its interval; nothing where it is not known."""
+    if value != value:
+        return "–"
+    if low == high:
+        return f"{value:g}"
+    return f"{value:{form}} ({low:{form}} to {high:{form}})"
+
+
+def asked_in(report: AuditReport) -> str:
+    """In which words it was asked, by the first genre."""
+    prompts = report.rows[0].prompts
+    return f"Asked in these words: {', '.join(f'“{prompt}”' for prompt in prompts)}; each genre likewise."
+
+
+def reference(report: AuditReport) -> str:
+    """What shares are held against."""
+    name = report.design.declared["reference"]["name"]
+    return (
+        f"Against: {name}. What the judge mishears of known recordings is allowed for (genres that it hardly hears "
+        "there are left out); intervals are bootstraps over prompts and their takes."
+    )
+
+
+def defaults(found: Defaults) -> str:
+    """What comes when no genre is asked for."""
+    prompts = ", ".join(f"“{prompt}”" for prompt in found.prompts[:4])
+    if found.top is None:
+        return f"Asked for {prompts}, no genre is heard clearly."
+    even = f" Evenness {effect(found.evenness)}, where 1 is all genres alike." if found.evenness else ""
+    return f"Asked for {prompts}: {found.top} in {found.top_share} takes.{even}"
+
+
+def control(report: AuditReport) -> str:
+    """Where known recordings come from."""
+    return f"What the judge hears in recordings of known genre, after the codec. From: {report.control_source}."
+
+
+def depth(found: DepthResult) -> str:
+    """Where the genre can be told."""
+    best = max(found.layers, key=lambda row: row.right.value)
+    if found.decided is None:
+        return f"No layer tells the genre much better than chance ({percent(found.chance)})."
+    return (
+        f"From layer {found.decided} on, the genre that will be heard can be read nearly as well as anywhere (best in "
+        f"layer {best.layer}: {best.right} takes of prompts that the probe had not seen; chance "
+        f"{percent(found.chance)})."
+    )
+
+
+def passages(report: AuditReport) -> str:
+    """What comes again."""
+    if not report.passages:
+        return "No passage comes again in many takes."
+    first, more = report.passages[0], len(report.passages) - 1
+    rest = f", and {more} more" if more else ""
+    return (
+        f"A passage of {first.seconds:g} s comes in {first.share} takes, most in {first.most_of} ({first.most_share})"
+        f"{rest}."
+    )
+
+
+def correction(report: AuditReport) -> str:
+    """Whether shares were corrected for the judge, and by what."""
+    found = report.correction
+    if found is None or not found.used:
+        return (found.reason if found else None) or "What is heard is not corrected for the judge's mistakes."
+    return (
+        f"“Corrected” is what a judge without mistakes would hear: its own confusion on known clips (at least "
+        f"{found.fewest_clips} of each genre), inverted; intervals over bootstrap over takes and clips."
+    )
+
+
+def design(report: AuditReport) -> Iterator[str]:
+    """What was declared."""
+    found = report.design
+    yield f"Design “{found.name}” ({found.source}), hash {found.hash}; it was read before anything was played."
+    for factor, levels in found.declared["factors"].items():
+        told = levels if isinstance(levels, str) else ", ".join(levels)
+        yield f"{factor}: {told}."
+    yield f"Wordings: {_quoted(found.declared['wordings'])}. Neutral prompts: {_quoted(found.declared['neutral'])}."
+    yield plan(report)
+
+
+def provenance(report: AuditReport) -> Iterator[str]:
+    """How it was made, and who signs."""
+    model, judge, asked = report.model, report.judge, report.settings
+    yield (
+        f"Model {model.name} ({model.description}, {model.fingerprint}, {model.dtype}); judge {judge.name} "
+        f"({judge.description}, {judge.fingerprint})."
+    )
+    yield (
+        f"Takes of {asked.seconds:g} s from seed {asked.seed}, guidance {asked.guidance:g}, temperature "
+        f"{asked.temperature:g}, top-k {asked.top_k}."
+    )
+    if report.work is not None:
+        yield confusion_sentences.work_done(report.work)
+    yield f"Made {report.made} with {', '.join(f'{name} {version}' for name, version in report.versions.items())}."
+    if report.signature is not None:
+        sign = report.signature
+        yield (
+            f"Signed {sign.name}, {sign.date}: design {sign.design}, model {sign.model}, judge {sign.judge}, takes "
+            f"{sign.takes or 'none'}."
+        )
+
+
+def _quoted(texts: Sequence[str]) -> str:
+    return ", ".join(f"“{text}”" for text in texts)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown, more = list(names[:NAMED]), len(names) - NAMED
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

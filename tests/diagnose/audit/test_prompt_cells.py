@@ -1,0 +1,63 @@
+"""The prompts of a design: all of them, or a part in which every level and pair of levels comes about equally often."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tonescope.diagnose.audit.design import design_of
+from tonescope.diagnose.audit.prompt_cells import balanced, prompt_cells
+from tonescope.models.errors import TonescopeError
+
+DESIGN = """
+name: x
+factors: {genres: [a, b, c], instruments: [piano, flute], moods: [happy]}
+wordings: ["{genre}", "{genre} music"]
+takes: 2
+"""
+GENRES = {"a": "a", "b": "b", "c": "c"}
+
+
+def test_all_combinations_are_played_where_there_is_room() -> None:
+    made = prompt_cells(design_of(DESIGN, "x"), GENRES)
+    kinds = Counter(cell.kind for cell in made.cells)
+    assert kinds == {"plain": 6, "neutral": 2, "words": 3 * 2 * 3 * 2 - 6}
+    assert made.combinations == made.played == kinds["words"]
+    assert made.takes == 2 * 8 + 30 and len({cell.prompt for cell in made.cells}) == len(made.cells)
+
+
+def test_a_part_is_balanced_and_never_more_than_the_bound() -> None:
+    made = prompt_cells(design_of(DESIGN, "x"), GENRES, 16 + 18)
+    assert made.takes == 34 and made.played == 18
+    words = [cell for cell in made.cells if cell.kind == "words"]
+    assert max(Counter(cell.genre for cell in words).values()) <= 7
+    assert all(any(cell.levels) for cell in words)
+
+
+def test_the_same_design_gives_the_same_part() -> None:
+    design = design_of(DESIGN, "x")
+    assert prompt_cells(design, GENRES, 30).cells == prompt_cells(design, GENRES, 30).cells
+
+
+def test_the_takes_that_every_audit_needs_are_refused_where_they_are_too_many() -> None:
+    with pytest.raises(TonescopeError, match="16 takes, and 15 are the most"):
+        prompt_cells(design_of(DESIGN, "x"), GENRES, 15)
+
+
+def test_pairs_of_levels_come_about_equally_often() -> None:
+    sizes = [6, 3, 4, 3]
+    rows = balanced(sizes, 108)
+    assert len(np.unique(rows, axis=0)) == 108
+    for first in range(4):
+        for second in range(first):
+            counts = Counter(map(tuple, rows[:, [second, first]].tolist()))
+            expected = 108 / (sizes[first] * sizes[second])
+            assert len(counts) == sizes[first] * sizes[second]
+            assert max(counts.values()) <= 1.5 * expected + 1 and min(counts.values()) >= 0.5 * expected - 1
+
+
+def test_a_part_of_very_many_combinations_is_chosen_without_listing_them() -> None:
+    rows = balanced([60] * 8, 40)
+    assert rows.shape == (40, 8) and len(np.unique(rows, axis=0)) == 40

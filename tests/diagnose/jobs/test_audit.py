@@ -1,0 +1,294 @@
+"""An audit finds what was planted, flags nothing else, and says what it rests on and what is missing."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from tests import tiny
+from tests.diagnose.jobs import planted_audit
+from tests.diagnose.jobs.planted_audit import DESIGN, AuditedGenerator
+from tests.diagnose.jobs.planted_genres import LABELS, RATE, SILENCE, TONES, record
+from tonescope import TonescopeError, audit
+from tonescope.diagnose.jobs.audit_job import JOB, NOT_PASSED
+from tonescope.diagnose.jobs.audit_schema import AuditReport
+from tonescope.diagnose.jobs.job import Watch
+from tonescope.diagnose.report import audit_views
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.store.take_shards import database, parquet
+
+PLANTED = {"jazz": {"polka": 1.0}, "waltz": {"house": 0.2, "techno": 0.2, "ambient": 0.2}}
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> dict[str, Any]:
+    (tmp_path / "design.yaml").write_text(DESIGN)
+    return {"design": tmp_path / "design.yaml", "shards": tmp_path / "shards"}
+
+
+def redesigned(asked: dict[str, Any], text: str) -> dict[str, Any]:
+    asked["design"].write_text(text)
+    return asked
+
+
+def report(session: Session, asked: dict[str, Any], **more: Any) -> AuditReport:
+    return audit(session, **asked, **more)[0]
+
+
+def found(made: AuditReport) -> set[tuple[str, str, str]]:
+    return {(finding.kind, finding.where, finding.heard) for finding in made.findings}
+
+
+def test_everything_planted_is_found_and_nothing_else(asked: dict[str, Any]) -> None:
+    session = planted_audit.session(PLANTED, record(), words={"accordion": "polka"}, default="techno")
+    made = report(session, asked)
+    drifts = {finding for finding in found(made) if finding[:2] == ("confusion", "waltz")}
+    assert found(made) - drifts == {
+        ("confusion", "jazz", "polka"),
+        ("under-represented", "jazz", ""),
+        ("under-represented", "waltz", ""),
+        ("misleading word", "accordion", "polka"),
+        ("default", "neutral prompts", "techno"),
+    }
+    assert made.defaults is not None and made.defaults.top == "techno" and made.defaults.top_share.count == 16
+    assert made.design.takes == sum(made.design.prompts[kind] * 8 for kind in ("plain", "neutral")) + 2 * 60
+
+
+def test_a_generator_that_plays_what_is_asked_is_not_accused(asked: dict[str, Any]) -> None:
+    made = report(planted_audit.session({}, record(), default=""), asked)
+    assert not made.findings and all(row.verdict == "match" for row in made.rows)
+    assert made.passed is None and not made.passages
+    assert all(row.gap.value == 0 for row in made.gaps)
+
+
+def test_what_the_judge_mishears_as_often_is_not_the_generators(asked: dict[str, Any]) -> None:
+    wrong = record({("jazz", "polka"): 30})
+    made = report(planted_audit.session({"jazz": {"polka": 1.0}}, wrong, default=""), asked)
+    assert not made.findings
+    control = next(row for row in made.control if row.genre == "jazz")
+    assert control.right.count == 0 and control.heard == {"polka": 30}
+
+
+def test_recordings_of_the_users_own_are_the_control_where_they_are_named(
+    asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rate = 10 * RATE
+    time = np.arange(int(0.6 * rate)) / rate
+    for label in LABELS:
+        (tmp_path / "known" / label).mkdir(parents=True)
+        tone = TONES["polka" if label == "jazz" else label]
+        for number in range(12):
+            sound = 0.5 * np.sin(2 * math.pi * tone * time + number)
+            soundfile.write(tmp_path / "known" / label / f"{number}.wav", sound, rate)
+    (tmp_path / "known" / "klezmer").mkdir()
+    monkeypatch.setattr(AuditedGenerator, "round_trip", lambda self, sound: sound, raising=False)
+    session = planted_audit.session({"jazz": {"polka": 1.0}}, default="")
+    made = report(session, asked, known=tmp_path / "known")
+    assert "jazz" not in {where for _, where, _ in found(made)}
+    assert {row.genre: row.right.count for row in made.control} == {
+        label: 0 if label == "jazz" else 12 for label in LABELS
+    }
+    assert any("klezmer" in caveat for caveat in made.caveats) and str(tmp_path) in made.control_source
+
+
+def test_a_judge_of_another_domain_flags_no_genre(asked: dict[str, Any]) -> None:
+    session = planted_audit.session(PLANTED, record(), "somebody's pieces", words={"accordion": "polka"}, default="")
+    made = report(session, asked)
+    assert not made.findings and any("somebody's pieces" in caveat for caveat in made.caveats)
+
+
+def test_a_passage_that_comes_again_is_found_where_it_comes(asked: dict[str, Any]) -> None:
+    longer = redesigned(asked, DESIGN.replace("seconds: 0.2", "seconds: 0.8"))
+    made = report(planted_audit.session({}, record(), default="", repeats={"polka": 0.5}), longer)
+    passages = [row for row in made.passages if row.by == "symbols and sound"]
+    assert passages and passages[0].most_of == "polka" and passages[0].seconds >= 0.5
+    assert {("repetition", "polka", "")} == found(made)
+    assert 0.3 < passages[0].most_share.value < 0.7 and set(passages[0].genres) == {"polka"}
+
+
+def test_silent_takes_are_left_out_and_counted(asked: dict[str, Any]) -> None:
+    made = report(planted_audit.session({"house": {SILENCE: 0.5}}, record(), default=""), asked)
+    assert set(made.exclusions) == {"silent"} and made.exclusions["silent"] > 10
+    assert "house" not in {where for _, where, _ in found(made)}
+    assert any("left out of everything: " in caveat for caveat in made.caveats)
+
+
+def test_a_model_that_plays_nothing_is_refused_in_a_sentence(asked: dict[str, Any]) -> None:
+    silent = {label: {SILENCE: 1.0} for label in LABELS}
+    with pytest.raises(TonescopeError, match="in none of 20 takes anything can be heard"):
+        design = DESIGN.replace("all", "[house]").replace("instruments: [accordion, piano]", "instruments: []")
+        design = design.replace("moods: [happy]", "moods: []").replace("takes: 8", "takes: 5")
+        audit(planted_audit.session(silent, default="house", words={"a ": SILENCE}), **redesigned(asked, design))
+
+
+# --- thresholds, signature, checklist ---------------------------------------------------------------------------------
+
+
+def test_thresholds_give_pass_or_fail_and_the_exit_code(asked: dict[str, Any]) -> None:
+    rules = "thresholds: {lowest_adherence: 0.5, largest_default: 0.7, most_findings: 0, largest_excluded: 0.01}\n"
+    good = report(planted_audit.session({}, record(), default=""), redesigned(asked, DESIGN + rules))
+    assert good.passed and JOB.exit_code(good) == 0 and [row.outcome for row in good.thresholds] == ["passed"] * 4
+    bad = report(
+        planted_audit.session(PLANTED, record(), default="techno"), asked | {"shards": asked["design"].parent / "b"}
+    )
+    outcomes = {row.name: row.outcome for row in bad.thresholds}
+    assert outcomes["lowest_adherence"] == outcomes["most_findings"] == outcomes["largest_default"] == "failed"
+    assert outcomes["largest_excluded"] == "passed" and JOB.exit_code(bad) == NOT_PASSED and bad.passed is False
+
+
+def test_a_signature_names_the_signer_the_day_and_hashes(asked: dict[str, Any]) -> None:
+    session = planted_audit.session({}, record(), default="")
+    made = report(session, asked, sign="A. Listener")
+    sign = made.signature
+    assert sign is not None and sign.name == "A. Listener" and sign.date == made.made
+    assert (sign.design, sign.model) == (made.design.hash, session.generator.fingerprint())
+    assert report(session, asked, sign="B").signature.takes == sign.takes  # type: ignore[union-attr]
+    items = {row.item: row for row in made.checklist}
+    assert items["signer"].there and not items["a human check: size, listeners' tradition, agreement"].there
+    assert "missing" in items["intended use"].said
+
+
+def test_what_only_people_can_say_comes_from_the_design(asked: dict[str, Any]) -> None:
+    text = DESIGN + "about: {intended_use: sketches for films, accepted_by: the board}\n"
+    made = report(planted_audit.session({}, record(), default=""), redesigned(asked, text))
+    items = {row.item: row for row in made.checklist}
+    assert items["intended use"].said == "sketches for films" and items["who accepted it"].there
+
+
+def test_shares_may_be_held_against_named_figures(asked: dict[str, Any]) -> None:
+    text = DESIGN + "reference: {name: our catalogue, shares: {house: 0.5, jazz music: 0.5}}\n"
+    made = report(planted_audit.session({}, record(), default="house"), redesigned(asked, text))
+    rows = {row.genre: row for row in made.representation}
+    assert rows["jazz"].flagged and not rows["house"].flagged and rows["house"].ratio.value == pytest.approx(2.0)
+
+
+# --- planning, stopping, resuming -------------------------------------------------------------------------------------
+
+
+def test_a_dry_run_tells_power_time_and_cost_and_plays_a_few_takes(asked: dict[str, Any]) -> None:
+    session = planted_audit.session({}, record(), default="")
+    text = DESIGN + "cost: {per_hour: 3.6, currency: EUR}\n"
+    made, evidence = audit(session, **redesigned(asked, text), dry_run=True)
+    generator = session.generator
+    assert isinstance(generator, AuditedGenerator) and generator.played == 8
+    assert made.planned_only and not made.rows and made.power and made.forecast is not None
+    assert made.forecast.takes == made.design.takes and made.forecast.cost == pytest.approx(3.6 * made.forecast.hours)
+    shown = audit_views.views(made, evidence)
+    assert shown[0].key == "audit" and shown[0].tone == "open" and {view.key for view in shown} >= {"power", "design"}
+
+
+def test_a_stopped_audit_goes_on_where_it_was_and_finds_the_same(asked: dict[str, Any], tmp_path: Path) -> None:
+    made = report(planted_audit.session(PLANTED, record(), default=""), asked)
+    session = planted_audit.session(PLANTED, record(), default="")
+    generator = session.generator
+    assert isinstance(generator, AuditedGenerator)
+    generator.stops_after = 100
+    again = asked | {"shards": tmp_path / "others"}
+    with pytest.raises(KeyboardInterrupt):
+        report(session, again)
+    generator.stops_after, generator.played = None, 0
+    resumed = report(session, again)
+    assert resumed.work is not None and resumed.work.before == resumed.design.takes - generator.played > 0
+    assert resumed.findings == made.findings and resumed.rows == made.rows and resumed.words == made.words
+
+
+def test_a_part_of_the_design_is_played_where_there_is_a_bound(asked: dict[str, Any]) -> None:
+    made = report(planted_audit.session({}, record(), default=""), asked, takes_at_most=152)
+    assert made.design.takes == 152 and made.design.played == 20 < made.design.combinations == 60
+    assert any("20 of 60 combinations" in caveat for caveat in made.caveats)
+    with pytest.raises(TonescopeError, match="112 takes, and 100 are the most"):
+        report(planted_audit.session({}, record()), asked, takes_at_most=100)
+
+
+# --- what comes out ---------------------------------------------------------------------------------------------------
+
+
+def test_every_finding_can_be_heard_and_every_take_is_exported(asked: dict[str, Any], tmp_path: Path) -> None:
+    session = planted_audit.session(PLANTED, record(), words={"accordion": "polka"}, repeats={"house": 0.6})
+    made, evidence = audit(session, **redesigned(asked, DESIGN.replace("seconds: 0.2", "seconds: 0.8")))
+    sounds = evidence.sounds
+    assert {take.prompt for take in made.examples} == set(sounds["examples"].prompts)
+    assert isinstance(session.generator, AuditedGenerator)
+    for take, prompt, seed in zip(made.examples, sounds["examples"].prompts, sounds["examples"].seeds, strict=True):
+        assert (take.prompt, take.seed) == (prompt, seed) and session.generator.plays(prompt, seed) == take.heard
+    assert len(sounds["passage_examples"]) == len(made.passage_examples) > 0
+    shown = audit_views.views(made, evidence)
+    assert {view.key for view in shown} >= {"audit", "findings", "genres", "words", "passages", "checklist", "limits"}
+    heard = [sound for view in shown for sound in view.every_sound]
+    assert all(sound.row < len(sounds[sound.takes]) for sound in heard) and heard
+    evidence.save(tmp_path)
+    with database() as opened:
+        rows = opened.execute(f"SELECT kind, count(*) FROM {parquet([tmp_path / 'takes.parquet'])} GROUP BY ALL")
+        assert dict(rows.fetchall()) == {"plain": 96, "neutral": 16, "words": 120}
+
+
+def test_the_report_is_what_its_schema_says(asked: dict[str, Any]) -> None:
+    made = report(planted_audit.session(PLANTED, record()), asked)
+    data = json.loads(made.model_dump_json())
+    assert AuditReport.model_validate(data) == made and set(data) == set(AuditReport.model_fields)
+
+
+def test_progress_ends_and_an_estimate_is_told(asked: dict[str, Any]) -> None:
+    shares, left = [], list[float]()
+    watch = Watch(progress=lambda _, share: shares.append(share), expect=left.append)
+    audit(planted_audit.session({}, record()), watch=watch, **asked)
+    assert shares == sorted(shares) and shares[-1] == 1.0 and left and left[-1] == 0.0
+
+
+def test_a_real_model_is_audited_with_embeddings_and_layers(asked: dict[str, Any]) -> None:
+    design = """
+name: tiny
+factors: {genres: [house, smooth jazz], instruments: [piano], tempos: [slow, fast]}
+wordings: ["{genre}", "{genre} music"]
+takes: 3
+seconds: 0.6
+"""
+    session = tiny.session()
+    made = report(session, redesigned(asked, design), depth=True)
+    assert [row.genre for row in made.diversity] and made.diversity[0].takes == 5
+    assert all(1 <= row.vendi.value <= 5 for row in made.diversity)
+    layers = len(session.generator.locations("decoder.residual"))
+    assert made.depth is None or [row.layer for row in made.depth.layers] == list(range(layers))
+    assert {row.instrument for row in made.instruments} == {"piano"} and [row.word for row in made.tempo] == [
+        "slow",
+        "fast",
+    ]
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"takes_at_most": 0}, "0 takes cannot be played"),
+        ({"sign": " "}, "--sign takes the name"),
+        ({"sign": "a\nb"}, "--sign takes the name"),
+        ({"known": Path("/nowhere")}, "--known /nowhere is no folder"),
+        ({"known": Path()}, "--known names no folder"),
+        ({"library": Path("/etc/hostname")}, "is no folder"),
+        ({"design": Path("/nowhere.yaml")}, "is no file that holds a design"),
+        ({"design": Path()}, "--design names no file"),
+        ({"workers": 2}, "--workers is for Ray"),
+        ({"engine": "ray"}, "made in memory"),
+        ({"nonsense": 1}, "nonsense"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_bad_values_get_one_sentence(asked: dict[str, Any], given: dict[str, Any], told: str) -> None:
+    with pytest.raises(TonescopeError) as refused:
+        audit(planted_audit.session({}, record()), **asked | given)
+    assert told in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_library_without_sound_is_refused_and_one_with_sound_is_read(asked: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "library").mkdir()
+    (tmp_path / "library" / "a.wav").write_bytes(b"")
+    with pytest.raises(TonescopeError, match="holds no sound"):
+        report(planted_audit.session({}, record()), asked, library=tmp_path / "library")
