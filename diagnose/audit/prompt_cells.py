@@ -135,7 +135,7 @@ class _Chosen:
         """Take the rarest of some combinations that is new."""
         cost = sum((counts[tried[:, at]] * len(counts) for at, counts in enumerate(self._single)), np.zeros(len(tried)))
         for (first, second), paired in self._pairs.items():
-            cost = cost + counts[tried[:, first], tried[:, second]] * counts.size
+            cost = cost + paired[tried[:, first], tried[:, second]] * paired.size
         for place in np.lexsort((self._random.random(len(tried)), cost)).tolist():
             row = tuple(int(level) for level in tried[place])
             if row not in self._known:
