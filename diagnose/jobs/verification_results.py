@@ -139,7 +139,7 @@ class Reading:
         return Dose(scale=scale, trial=self.trials[name], control=self.trials[other], difference=self.differences[name])
 
     def _units(self) -> list[UnitDriver]:
-        """Those that were muted alone: the tested ones first, then by what they did."""
+        """Those that were muted alone: the tested ones first, those that do it before others, then by what they did."""
         found = self.plan.estimates.search
         if found is None:
             return []
@@ -171,7 +171,7 @@ class Reading:
                     brings=_brings(found.brought.get((unit,))),
                 )
             )
-        rows.sort(key=_by_effect)
+        rows.sort(key=lambda row: (*_standing(row, few=found.found_by != "gradients"), *_by_effect(row)))
         shown = max(SHOWN_UNITS, sum(row.verified is not None for row in rows))
         return [row for at, row in enumerate(rows) if at < shown or row.role != "candidate"]
 
@@ -208,13 +208,17 @@ class Reading:
         ]
 
 
-def _by_effect(row: UnitDriver) -> tuple[bool, bool, bool, float]:
-    """Tested before others, intact before broken, those that bring the target before those that do not; then by
-    effect."""
+def _standing(row: UnitDriver, *, few: bool) -> tuple[bool, bool, bool]:
+    """Tested before others, intact before broken; of a ``few`` units that do it, those before what does something."""
+    broke = row.verified is not None and row.verified.sound.broke
+    return row.verified is None, broke, few and row.role == "candidate"
+
+
+def _by_effect(row: UnitDriver) -> tuple[bool, float]:
+    """Those that bring the target before those that do not; then by effect."""
     measured: Effect | None = row.verified.effect if row.verified else row.searched
     idle = row.brings is not None and 2 * row.brings.count < row.brings.total
-    broke = row.verified is not None and row.verified.sound.broke
-    return row.verified is None, broke, idle, measured.mean if measured else 0.0
+    return idle, measured.mean if measured else 0.0
 
 
 def _searched(muted: Muted | None) -> Effect | None:

@@ -224,6 +224,17 @@ def test_units_stand_in_the_order_of_what_they_did() -> None:
     assert str(third) in shown
 
 
+def test_what_does_it_stands_before_what_does_more_and_is_not_enough() -> None:
+    unit, other, _ = neurons(7, 8, 20)
+    search = searched(*neurons(7, 8, 20))
+    search.group, search.found_by = (unit,), "alone"
+    found = results(Heard({names.unit(other): -8.0, names.MUTED: -4.0}), made(search))
+    assert [row.unit for row in found.units[:2]] == [str(unit), str(other)]
+    search.found_by = "gradients"  # then no few units do it, and each counts by what it does
+    found = results(Heard({names.unit(other): -8.0, names.MUTED: -4.0}), made(search))
+    assert [row.unit for row in found.units[:2]] == [str(other), str(unit)]
+
+
 def test_a_unit_that_brings_nothing_stands_behind_those_that_bring_the_target() -> None:
     unit, other, _ = neurons(7, 8, 20)
     search = searched(*neurons(7, 8, 20))
