@@ -49,9 +49,6 @@ SCALES = (0.5, 0.75, 1.1, 1.6, 2.4, 3.6)
 SURELY = 2  # strengths at which a unit makes a take drift: one alone is chance
 WIDEST = 8  # stand-ins are drawn from: they drift at the most strengths, so that two at once are not too much
 DRAWS = 4  # sets of units
-NEEDED: dict[Kind, int] = {"stand-ins": 1, "pair": 0, "five": 0}
-"""What a unit is said to need alone: the weakest strength at which it made a take drift, or, where it has to do so
-surely, the next."""
 FIRST_TAKES = 4  # that are looked at before the others
 PART = 0.25  # of what five do on average: so much at least does each
 SCAN_SEED = 90_000
@@ -101,9 +98,7 @@ def _calibrated(context: Context, recipe: Recipe, drifting: dict[str, list[float
         return None
     for _ in range(DRAWS):
         names = [pool[index] for index in random.permutation(len(pool))[:count].tolist()]
-        drawn = replace(
-            recipe, units=tuple(names), weights=tuple(drifting[name][NEEDED[recipe.kind]] for name in names)
-        )
+        drawn = replace(recipe, units=tuple(names), weights=tuple(drifting[name][0] for name in names))
         for strength in STRENGTHS[recipe.kind]:
             stronger = replace(drawn, strength=strength)
             if check(context, stronger, known, FIRST_TAKES, muted=False).drift < DRIFT[0] * FIRST_TAKES:
