@@ -69,8 +69,9 @@ def place_blame(finding: Finding, generator: Generator, judge: Judge) -> Blame:
     The user's own clips count for more than the judge's record, but only if there are enough of them, and not if the
     judge knows a single sound world, to which they may be foreign.
     """
+    cause = finding.cause if finding.cause and finding.cause.turns and finding.cause.found_by != "gradients" else None
     if finding.confused is None:
-        return Blame(where="nowhere", sentence=_nothing_to_place(finding), known=finding.known)
+        return _without_confusion(finding, cause)
     case = _Case(
         player=player(generator),
         asked=finding.confused,
@@ -81,13 +82,14 @@ def place_blame(finding: Finding, generator: Generator, judge: Judge) -> Blame:
         untouched=tuple(finding.untouched),
     )
     rule = next(rule for rule in _RULES if rule.holds(case))
-    cause = finding.cause if finding.cause and finding.cause.turns and finding.cause.found_by != "gradients" else None
     where, location = made_in(cause) if cause else (rule.where or case.player, None)
     by_word = finding.bare.badge if rule.proven and finding.bare else "observed"
     return Blame(
         where=where,
         location=location,
-        sentence=_proven_by_muting(cause, where, location, case) if cause else rule.sentence(case),
+        sentence=f"It is made {_by_muting(cause, where, location, case.heard)}; {case.evidence}."
+        if cause
+        else rule.sentence(case),
         badge=cause.badge if cause else by_word,
         nearest=case.text.nearest,
         similarity=(case.text.to_asked, case.text.to_heard),
@@ -97,6 +99,16 @@ def place_blame(finding: Finding, generator: Generator, judge: Judge) -> Blame:
     )
 
 
+def _without_confusion(finding: Finding, cause: GroupTest | None) -> Blame:
+    """Nothing to place; or, where no one genre came, where that is made which some takes are heard as."""
+    if cause is None or finding.verdict.kind != "unclear" or finding.contrast.target == finding.intent.label:
+        return Blame(where="nowhere", sentence=_nothing_to_place(finding), known=finding.known)
+    where, location = made_in(cause)
+    heard = finding.contrast.target
+    sentence = f"No one genre came; what makes takes {heard} is {_by_muting(cause, where, location, heard)}."
+    return Blame(where=where, location=location, sentence=sentence, badge=cause.badge, known=finding.known)
+
+
 def made_in(cause: GroupTest) -> tuple[Where, str]:
     """The network, and the location, that most of a set is in."""
     places = Counter(name.partition(":")[0] for name in cause.names)
@@ -104,12 +116,11 @@ def made_in(cause: GroupTest) -> tuple[Where, str]:
     return _NETWORKS[location.network], str(location)
 
 
-def _proven_by_muting(cause: GroupTest, where: Where, location: str | None, case: _Case) -> str:
+def _by_muting(cause: GroupTest, where: Where, location: str | None, heard: str) -> str:
     muted, control = cause.muted, cause.control
     return (
-        f"It is made in the {where}, at {location}: with what was found there muted, {muted.flips} of "
-        f"{muted.flippable} takes are no longer heard as {case.heard} (with random units, {control.flips} of "
-        f"{control.flippable}); {case.evidence}."
+        f"in the {where}, at {location}: with what was found there muted, {muted.flips} of {muted.flippable} takes are "
+        f"no longer heard as {heard} (with random units, {control.flips} of {control.flippable})"
     )
 
 

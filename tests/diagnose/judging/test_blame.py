@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests import tiny
+from tests.diagnose.report import made_up
 from tonescope.diagnose.judging.blame import Finding, bare_word, place_blame, text_similarities
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.verdict import Verdict
@@ -64,6 +65,21 @@ def bare(right: int, total: int = 8, q: float | None = 0.01) -> Trial:
 
 def test_without_a_drift_nothing_is_blamed(generator: Generator) -> None:
     assert place(generator, judge(0), verdict=MATCH).where == "nowhere"
+
+
+@pytest.mark.parametrize(("kind", "where"), [("unclear", "decoder"), ("match", "nowhere"), ("open", "nowhere")])
+def test_where_no_one_genre_came_what_was_found_by_muting_says_where_it_is_made(
+    generator: Generator, kind: str, where: str
+) -> None:
+    cause = made_up.group(["decoder.1.mlp:5"], "alone", made_up.trial(4, {ASKED: 4}))
+    verdict = MATCH.model_copy(update={"kind": kind})
+    contrast = Contrast(target=HEARD, foil=ASKED)
+    found = place_blame(Finding(ASKED, INTENT, contrast, verdict, None, [HEARD] * 4, cause=cause), generator, judge(0))
+    assert found.where == where and found.location == (None if where == "nowhere" else "decoder.1.mlp")
+    assert ("4 of 4 takes are no longer heard as smooth jazz" in found.sentence) is (where == "decoder")
+    few = cause.model_copy(update={"found_by": "gradients"})
+    unsure = Finding(ASKED, INTENT, contrast, verdict, None, [HEARD] * 4, cause=few)
+    assert place_blame(unsure, generator, judge(0)).where == "nowhere"
 
 
 def test_the_users_own_clips_count_for_more_than_the_judges_record(generator: Generator) -> None:
