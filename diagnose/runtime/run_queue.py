@@ -191,6 +191,11 @@ class RunQueue:
         if not self._thread.is_alive():
             self._worker.release()
 
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing goes on any more, and nothing will."""
+        return not self._thread.is_alive()
+
     def __enter__(self) -> RunQueue:
         return self
 

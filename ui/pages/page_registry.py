@@ -38,6 +38,7 @@ class Row:
 
 
 ROWS: list[Row] = [
-    Row("", "Diagnose", "tonescope.ui.pages.diagnose"),
+    Row("", "Diagnose", "tonescope.ui.pages.diagnose", takes=frozenset({"sound"})),
+    Row("library", "Library", "tonescope.ui.pages.library", takes=frozenset({"run"})),
     Row("guide", "Guide", "tonescope.ui.pages.guide"),
 ]
