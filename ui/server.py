@@ -234,7 +234,6 @@ class Serving:
         self._server.workshop.end_runs()
         self._server.should_exit = True
         self._thread.join(GRACE + PATIENCE)
-        self._server.workshop.close()
         self._listening.close()
         self._resources.close()
 
@@ -266,11 +265,12 @@ def launch(
         TonescopeError: the address, a file or a folder cannot be used.
     """
     options = (options or ServerOptions()).checked()
-    workshop = opened(session, options)
     with ExitStack() as stack:
         listening = listening or listen(host, port)
         stack.callback(listening.close)
         folder = stack.enter_context(temporary_folder())
+        workshop = opened(session, options)
+        stack.callback(workshop.close)
         application = app(session, options, folder=folder, listening=listening, workshop=workshop)
         server = _Server(
             uvicorn.Config(

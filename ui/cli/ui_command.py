@@ -10,7 +10,7 @@ import typer
 from tonescope.ui import console
 from tonescope.ui.cli.given import check_given
 from tonescope.ui.cli.model_options import Adapter, Device, Dtype, Judge, Model, ModelOptions
-from tonescope.ui.cli.workspace_options import OWN, InWorkspace
+from tonescope.ui.cli.workspace_options import OWN, InWorkspace, open_workspace
 
 PANEL = "Server"
 Memory = Annotated[
@@ -74,8 +74,9 @@ def ui(
     from tonescope.ui.web.address import listen
 
     check_memory(memory)
-    # Before models are loaded, so that nobody waits for a port that is taken.
+    # Before models are loaded, so that nobody waits for a port that is taken, or a folder that cannot be used.
     listening = listen(host, port)
+    open_workspace(workspace).close()
     console.tell("Loading models…")
     from tonescope.ui.server import ServerOptions, launch
 

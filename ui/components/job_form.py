@@ -125,6 +125,7 @@ def _component(name: str, about: FieldInfo, choices: Sequence[str] | None, most:
     high = min(allowed.high, most) if allowed and most is not None else allowed.high if allowed else None
     span = f" ({number(allowed.low)} to {number(high)})" if allowed and high is not None else ""
     shown: dict[str, Any] = {
+        "elem_id": f"field-{name}",
         "label": _label(name, about),
         "info": f"{about.description or ''}{span}{LISTED if _is_listed(about) else ''}",
     }

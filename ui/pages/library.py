@@ -65,11 +65,9 @@ def build(workshop: Workshop) -> None:
     file = gr.File(label="Bring a run that was exported", file_types=[".zip"], type="filepath", height=120)
     outputs = [shown, names, note, is_sure]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
-    # A block of a page that is no page of its own has its load event there.
-    gr.on([words.change, words.submit], look, [words], outputs, **private)
     remove.click(delete, [words, names, is_sure], outputs, **private)
     file.upload(take, [words, file], outputs, **private)
-    gr.on(None, look, [words], outputs, **private)
+    gr.on(None, look, [words], outputs, **private)  # when the page is opened, and whenever the words change
 
 
 def _list(page: Page, words: str, workshop: Workshop) -> str:
