@@ -161,7 +161,7 @@ class RunQueue:
             if lost := self._lost.get(name):
                 return lost
             told = RunProgress(run.state, sentence=run.sentence, problem=run.problem)
-            if self._current and self._current.run.name == name and self._current.record:
+            if not run.is_finished and self._current and self._current.run.name == name and self._current.record:
                 now = self._current.record.progress
                 return replace(
                     told, state="running", stage=now.stage, share=now.share, seconds_left=self._left(self._current)

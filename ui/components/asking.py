@@ -46,7 +46,7 @@ def derived(workshop: Workshop, owner: str, name: str, kind: str, value: str) ->
     Args:
         name: the other run, a diagnosis.
         kind: ``foil``, ``word``, ``again``, or one of ``KINDS``.
-        value: the label; ``start:end`` of a word in the prompt; the unit.
+        value: the label; ``start:end`` of a word in the prompt; units, with commas.
 
     Raises:
         TonescopeError: there is no such run, or this cannot be asked of it.
@@ -80,9 +80,9 @@ def _word(run: Run, _: str, place: str) -> tuple[str, dict[str, Any]]:
     return "diagnose", _own(run) | {"prompt": left}
 
 
-def _edited(run: Run, kind: str, unit: str) -> tuple[str, dict[str, Any]]:
+def _edited(run: Run, kind: str, units: str) -> tuple[str, dict[str, Any]]:
     shared = {name: run.parameters[name] for name in SHARED if run.parameters.get(name) is not None}
-    return "edit", shared | {"prompt": run.parameters["prompt"], "where": [unit]} | KINDS[kind]
+    return "edit", shared | {"prompt": run.parameters["prompt"], "where": units.split(",")} | KINDS[kind]
 
 
 _MADE: dict[str, Callable[[Run, str, str], tuple[str, dict[str, Any]]]] = {

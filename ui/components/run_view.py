@@ -22,6 +22,7 @@ from tonescope.diagnose.store.run_files import Content, StoredSounds
 from tonescope.diagnose.store.run_list import Run
 
 MOST_UNITS, MOST_WORDS = 12, 40  # that can be asked about by a button
+MOST_TOGETHER = 50  # units that are changed together by one
 ENDED = {
     "failed": "This run failed.",
     "stopped": "This run was stopped. What was found until then is kept below.",
@@ -196,7 +197,7 @@ def _words(line: str) -> list[str]:
 
 def _without_lines(commands: Sequence[Command]) -> list[Command]:
     """What can be done next, in words: lines for a shell are folded away."""
-    return [replace(command, line="") for command in commands]
+    return [replace(command, told=f"{command.told.rstrip(':.')}.", line="") for command in commands]
 
 
 def _asks(run: Run, result: Mapping[str, Any], labels: Sequence[str]) -> dict[str, list[Ask]]:
@@ -207,10 +208,12 @@ def _asks(run: Run, result: Mapping[str, Any], labels: Sequence[str]) -> dict[st
     drivers = result.get("drivers") or {}
     words = [word for word in drivers.get("words", []) if not word.get("in_pieces")][:MOST_WORDS]
     units = [unit["unit"] for unit in drivers.get("units", [])][:MOST_UNITS]
+    together = (drivers.get("group") or {}).get("names", [])
+    both = [Ask("unit", ",".join(together), "all of the set")] if 1 < len(together) <= MOST_TOGETHER else []
     return {
         "foil": [Ask("foil", label, label) for label in labels if label != heard],
         "word": [Ask("word", f"{word['start']}:{word['end']}", word["word"]) for word in words],
-        "unit": [Ask("unit", unit, unit) for unit in units],
+        "unit": both + [Ask("unit", unit, unit) for unit in units],
     }
 
 
