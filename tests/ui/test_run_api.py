@@ -107,9 +107,7 @@ def test_a_seed_of_ten_to_the_22_is_refused_before(asking: httpx.Client) -> None
         ("diagnose", {"prompt": "house", "colour": "red"}, "colour"),
     ],
 )
-def test_what_reads_this_machine_is_refused(
-    asking: httpx.Client, job: str, given: dict[str, Any], told: str
-) -> None:
+def test_what_reads_this_machine_is_refused(asking: httpx.Client, job: str, given: dict[str, Any], told: str) -> None:
     assert told in refused(asking, "submit", job, given)
 
 

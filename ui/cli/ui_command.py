@@ -69,7 +69,9 @@ def ui(
 ) -> None:
     """Open the app in a browser: type a prompt, listen, look."""
     models = ModelOptions(model, judge, device, dtype, adapter)
-    check_given({"host": host, "root-path": root_path, "allowed-hosts": allowed_hosts, "auth": auth, "workspace": workspace})
+    check_given(
+        {"host": host, "root-path": root_path, "allowed-hosts": allowed_hosts, "auth": auth, "workspace": workspace}
+    )
     from tonescope.diagnose.settings import check_memory
     from tonescope.ui.web.address import listen
 

@@ -54,7 +54,9 @@ def derived(workshop: Workshop, owner: str, name: str, kind: str, value: str) ->
     before = workshop.workspace.runs.get(name)
     made = _MADE.get(kind, _edited if kind in KINDS else None)
     if made is None or (before.job != "diagnose" and kind != "again"):
-        raise TonescopeError(f"“{kind[:40]}” cannot be asked of this run; open a diagnosis, and choose one of its words.")
+        raise TonescopeError(
+            f"“{kind[:40]}” cannot be asked of this run; open a diagnosis, and choose one of its words."
+        )
     job, given = made(before, kind, value)
     return submitted(workshop, owner, job, given)
 

@@ -217,8 +217,6 @@ def _asks(run: Run, result: Mapping[str, Any], labels: Sequence[str]) -> dict[st
     }
 
 
-
-
 @lru_cache(maxsize=1)
 def _template() -> Any:
     made = Environment(

@@ -103,5 +103,3 @@ def _examples() -> str:
 def _html(made: str) -> None:
     """A fragment in its own look; gradio's would draw other lists."""
     gr.HTML(made, apply_default_css=False)
-
-

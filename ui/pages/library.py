@@ -28,7 +28,12 @@ def build(workshop: Workshop) -> None:
     def listed(words: str, request: gr.Request, note: str = "") -> list[Any]:
         page = workspace.runs.page(run_api.owner(request), search=words)
         finished = [(_choice(run), run.name) for run in page.runs if run.is_finished]
-        return [_list(page, words, workshop), gr.update(choices=finished, value=[]), _note(note), gr.update(value=False)]
+        return [
+            _list(page, words, workshop),
+            gr.update(choices=finished, value=[]),
+            _note(note),
+            gr.update(value=False),
+        ]
 
     @told_errors
     def look(words: str, request: gr.Request) -> list[Any]:
@@ -74,7 +79,9 @@ def _list(page: Page, words: str, workshop: Workshop) -> str:
     if not page.runs:
         return f'<div class="tonescope"><p class="soft">{NOT_FOUND if words.strip() else NOTHING}</p></div>'
     rows = "".join(_row(run, workshop) for run in page.runs)
-    more = f'<p class="soft">The newest {len(page.runs)} of {page.total}; search for the others.</p>' if page.more else ""
+    more = (
+        f'<p class="soft">The newest {len(page.runs)} of {page.total}; search for the others.</p>' if page.more else ""
+    )
     return f'<div class="tonescope"><ul class="run-list">{rows}</ul>{more}</div>'
 
 
