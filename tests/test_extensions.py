@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import pytest
-from markupsafe import escape
 import soundfile
+from markupsafe import escape
 from typer.testing import CliRunner, Result
 
 from tests import tiny
@@ -18,15 +17,12 @@ from tests.models.judges import toy_judge
 from tonescope.diagnose.jobs import job_registry as jobs
 from tonescope.diagnose.jobs.job_registry import Row as JobRow
 from tonescope.diagnose.judging.blame import player
-from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.runtime.session import Session
-from tonescope.diagnose.store.workspace import Workspace
 from tonescope.diagnose.schema import Diagnosis
+from tonescope.diagnose.store.workspace import Workspace
 from tonescope.models import registry as models
 from tonescope.models.registry import Row as ModelRow
-from tonescope.ui import server
 from tonescope.ui.cli import app
-from tonescope.ui.pages import diagnose as page
 from tonescope.ui.components import run_view
 from tonescope.ui.workshop import Workshop
 
