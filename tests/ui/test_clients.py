@@ -1,0 +1,27 @@
+"""The clients in examples/ do what they say, on a server of tiny models."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.ui.serving import serving
+from tonescope.ui.server import ServerOptions
+
+
+def test_the_client_over_http_follows_a_run_to_its_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    from examples.clients import http_client
+
+    with serving() as served:
+        found = http_client.main(served.url, "house")
+    assert found["result"]["prompt"] == "house" and found["sentence"] in capsys.readouterr().out
+
+
+def test_the_client_over_mcp_reads_a_result(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("mcp", reason="the package mcp is not installed")
+    from examples.clients import mcp_client
+
+    with serving(ServerOptions(mcp=True)) as served:
+        found = asyncio.run(mcp_client.main(served.url, "house"))
+    assert found["result"]["prompt"] == "house" and found["sentence"] in capsys.readouterr().out
