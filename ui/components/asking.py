@@ -35,8 +35,8 @@ def submitted(workshop: Workshop, owner: str, job: str, given: Mapping[str, Any]
     if job not in OPEN_JOBS:
         raise TonescopeError(f"“{job[:40]}” cannot be run from here; ask for one of {', '.join(OPEN_JOBS)}.")
     if refused := [name for name in OF_THE_SERVER if name in given]:
-        raise TonescopeError(f"{refused[0]} is for who runs this server to set; leave it out.")
-    filled = {name: value for name, value in given.items() if value is not None and value != ""}
+        raise TonescopeError(f"“{refused[0]}” is for who runs this server to set; leave it out.")
+    filled = {name: value for name, value in given.items() if name == "prompt" or (value is not None and value != "")}
     return workshop.queue.submit(job, filled | {"memory_gib": workshop.memory_gib}, owner)
 
 

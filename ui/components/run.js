@@ -28,6 +28,9 @@ function present(selector) {
   });
 }
 
+/** Sentences come escaped; nothing of a document made so is run or fetched. */
+const plain = escaped => new DOMParser().parseFromString(escaped, "text/html").body.textContent;
+
 /** Call a function of the app by its name, as other programs do. */
 async function call(name, ...data) {
   const at = `${base}gradio_api/call/${name}`;
@@ -41,7 +44,7 @@ async function call(name, ...data) {
   const last = (await (await fetch(`${at}/${told.event_id}`)).text()).trim().split("\n\n").pop();
   const [event, ...rest] = last.split("\n");
   const answer = JSON.parse(rest.join("\n").replace(/^data: /, "") || "null");
-  if (event !== "event: complete") throw new Error(answer?.error ?? "This did not work; try again.");
+  if (event !== "event: complete") throw new Error(plain(answer?.error ?? "This did not work; try again."));
   return answer[0];
 }
 

@@ -203,7 +203,7 @@ def _without_lines(commands: Sequence[Command]) -> list[Command]:
 def _asks(run: Run, result: Mapping[str, Any], labels: Sequence[str]) -> dict[str, list[Ask]]:
     """What can be asked about a diagnosis by one click."""
     if run.job != "diagnose":
-        return {}
+        return {"foil": [], "word": [], "unit": []}
     heard = (result.get("contrast") or {}).get("target")
     drivers = result.get("drivers") or {}
     words = [word for word in drivers.get("words", []) if not word.get("in_pieces")][:MOST_WORDS]
