@@ -67,7 +67,7 @@ def build(workshop: Workshop) -> None:
     gr.HTML("", elem_id="run-view", apply_default_css=False)
 
     @told_errors
-    def submit(request: gr.Request, asked: str, uploaded: list[str] | None, *typed: Any) -> list[Any]:
+    def submit_typed(request: gr.Request, asked: str, uploaded: list[str] | None, *typed: Any) -> list[Any]:
         """The name of the run, or what is wrong and where."""
         given = form.read(typed)
         if problems := form.problems(given):
@@ -82,7 +82,7 @@ def build(workshop: Workshop) -> None:
 
     asked = gr.on(
         [button.click, prompt.submit],
-        submit,
+        submit_typed,
         [prompt, clips, *form.typed],
         [name, problem, *form.told],
         concurrency_limit=None,

@@ -38,7 +38,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
 @pytest.fixture(scope="module")
 def submit(workshop: Workshop) -> Any:
     page = server.build(workshop)
-    return next(block.fn for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "submit")
+    return next(block.fn for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "submit_typed")
 
 
 def form() -> JobForm:
