@@ -95,13 +95,16 @@ class RunQueue:
 
     # --- for everybody ------------------------------------------------------------------------------------------------
 
-    def submit(self, job: str, parameters: BaseModel | Mapping[str, Any], owner: str = "") -> Run:
+    def submit(
+        self, job: str, parameters: BaseModel | Mapping[str, Any], owner: str = "", *, name: str | None = None
+    ) -> Run:
         """Put a run in the queue.
 
         Args:
             job: a row of :mod:`tonescope.diagnose.jobs.job_registry`.
             parameters: the job's own, or what they are made of.
             owner: whose it is.
+            name: what it is called, where something is kept for it already (:func:`.run_list.new_name`).
 
         Raises:
             TonescopeError: there is no such job, no model could do this, or the owner has too much waiting.
@@ -122,7 +125,7 @@ class RunQueue:
             if mine >= MOST_WAITING:
                 raise TonescopeError(f"{mine} of your runs are waiting already; stop one, or wait for the first.")
             run = new_run(job, asked, self.session, owner=owner, worker=self._worker.name, state="queued")
-            run = self.workspace.runs.add(run)
+            run = self.workspace.runs.add(run if name is None else replace(run, name=name))
             if not mine:
                 self._turns[owner] = time.monotonic()
             self._waiting.append(_Task(run, loaded, asked, Effort.of(job, run.models, asked)))

@@ -132,7 +132,9 @@ ASSETS: list[tuple[str, str, Callable[[], str]]] = [
     ("look.css", "text/css; charset=utf-8", look),
     ("run.css", "text/css; charset=utf-8", _file("run.css")),
     ("frame.js", "text/javascript; charset=utf-8", _file("frame.js")),
+    ("calls.js", "text/javascript; charset=utf-8", _file("calls.js")),
     ("run.js", "text/javascript; charset=utf-8", _file("run.js")),
+    ("library.js", "text/javascript; charset=utf-8", _file("library.js")),
     ("components.js", "text/javascript; charset=utf-8", web_components.script),
     ("mark.svg", "image/svg+xml", _file("mark.svg")),
 ]

@@ -1,26 +1,51 @@
-"""Clips that a visitor uploaded, as the folder that ``known`` names, for as long as they are read."""
+"""Clips that a visitor uploaded, kept with the run that they are for, and deleted with it."""
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonescope.diagnose.store.run_list import new_name
+from tonescope.models.errors import TonescopeError
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.store.workspace import Workspace
+
+CLIPS = "clips"  # a folder beside what the run found
 
 
 @contextmanager
-def known_clips(uploaded: Sequence[str]) -> Iterator[Path | None]:
-    """A folder with the clips, under names of their number; nothing, where there are none.
+def kept_clips(workspace: Workspace, clips: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """The name of a run that will be, and the folder of its clips, under names of their number.
 
-    Args:
-        uploaded: where the server put them; their kind was checked by what is in them.
+    Nothing is left of them where the block raises: the run was not taken.
+
+    Raises:
+        TonescopeError: they cannot be kept.
     """
-    if not uploaded:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="tonescope-clips-") as folder:
-        for index, path in enumerate(map(Path, uploaded), start=1):
-            ending = path.suffix.lower() if path.suffix[1:].isalnum() else ""
-            shutil.copyfile(path, Path(folder) / f"clip-{index}{ending}")
-        yield Path(folder)
+    name = new_name()
+    files = workspace.files(name)
+    folder = files.folder / CLIPS
+    try:
+        try:
+            folder.mkdir(parents=True, mode=0o700)
+            for index, path in enumerate(clips, start=1):
+                ending = path.suffix.lower() if path.suffix[1:].isalnum() and path.suffix.isascii() else ""
+                shutil.copyfile(path, folder / f"clip-{index}{ending}")
+        except OSError as error:
+            raise TonescopeError(
+                f"the clips cannot be kept ({error.strerror}); free some space, or upload them again."
+            ) from error
+        yield name, folder
+    except BaseException:
+        files.delete()
+        raise
+
+
+def clips_of(workspace: Workspace, name: str) -> list[Path]:
+    """The clips of a run; none, where none were uploaded for it."""
+    folder = workspace.files(name).folder / CLIPS
+    return sorted(folder.iterdir()) if folder.is_dir() else []

@@ -1,52 +1,14 @@
 // The view of a run: it is looked at again and again, so that a page that was reloaded, or slept, catches up.
 
+const {base, call, make, pause, present} = window.tonescope;
 const EVERY = 700, PATIENT = 3000; // ms between two looks; after one that failed
 const ENDED = new Set(["done", "failed", "stopped", "interrupted"]);
 const SKIPPED = "tonescope-guide-skipped";
-const base = document.querySelector(".frame-name")?.getAttribute("href") ?? "/";
+const FIELD = "#prompt textarea, #prompt input";
+const UNIT = /^[a-z]+(\.[a-z0-9_]+)+(:\d+)?$/;
 const nameInAddress = () => new URLSearchParams(location.search).get("run");
 
 let watching = 0; // every new watch ends those before it
-
-function make(tag, attributes = {}, text = "") {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.textContent = text;
-  return made;
-}
-
-const pause = ms => new Promise(done => setTimeout(done, ms));
-
-function present(selector) {
-  return new Promise(found => {
-    const look = () => {
-      const at = document.querySelector(selector);
-      if (at) found(at);
-      else setTimeout(look, 50);
-    };
-    look();
-  });
-}
-
-/** Sentences come escaped; nothing of a document made so is run or fetched. */
-const plain = escaped => new DOMParser().parseFromString(escaped, "text/html").body.textContent;
-
-/** Call a function of the app by its name, as other programs do. */
-async function call(name, ...data) {
-  const at = `${base}gradio_api/call/${name}`;
-  const begun = await fetch(at, {
-    method: "POST",
-    headers: {"Content-Type": "application/json"},
-    body: JSON.stringify({data}),
-  });
-  const told = await begun.json();
-  if (!begun.ok) throw new Error(told.detail ?? "This did not work; try again.");
-  const last = (await (await fetch(`${at}/${told.event_id}`)).text()).trim().split("\n\n").pop();
-  const [event, ...rest] = last.split("\n");
-  const answer = JSON.parse(rest.join("\n").replace(/^data: /, "") || "null");
-  if (event !== "event: complete") throw new Error(plain(answer?.error ?? "This did not work; try again."));
-  return answer[0];
-}
 
 function parts(root) {
   if (!root.querySelector(".run-status")) {
@@ -75,7 +37,15 @@ function fill(at, html) {
   const open = [...at.querySelectorAll("details[open][id]")].map(each => each.id);
   at.innerHTML = html; // made on the server, where all text is escaped
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (!document.getElementById("run-unit")) return;
+  for (const unit of at.querySelectorAll("td code")) {
+    if (!UNIT.test(unit.textContent)) continue;
+    const button = make("button", {type: "button", class: "run-named", title: "Change this, and hear the result"}, unit.textContent);
+    unit.replaceChildren(button);
+  }
 }
+
+const isPlaying = at => [...at.querySelectorAll("tonescope-ab")].some(player => player.data && player.transport.playing);
 
 async function watch(name) {
   const mine = ++watching;
@@ -102,7 +72,13 @@ async function watch(name) {
     if (mine !== watching) return;
     if (!response.ok) {
       at.told.textContent = shown.detail ?? "This run cannot be opened.";
+      at.told.classList.add("run-wrong");
       return;
+    }
+    if (shown.html !== undefined && isPlaying(at.found)) { // nobody is interrupted who listens
+      at.told.textContent = "More is known now; it is shown when you pause.";
+      await pause(EVERY);
+      continue;
     }
     const ended = ENDED.has(shown.state);
     mark = shown.mark;
@@ -116,8 +92,8 @@ async function watch(name) {
     root.dataset.state = shown.state;
     if (!filled) {
       filled = true;
-      const field = await present("#prompt textarea, #prompt input");
-      if (!field.value) type(field, shown.parameters.prompt ?? "");
+      const field = await present(FIELD);
+      if (field !== document.activeElement) type(field, shown.parameters.prompt ?? "");
       document.title = `${shown.title.slice(0, 60)} · Tonescope`;
     }
     if (ended) return;
@@ -151,39 +127,58 @@ async function copy(button) {
   try {
     await navigator.clipboard.writeText(address);
     button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
   } catch { // not allowed here: shown, to be copied by hand
     button.replaceWith(make("code", {}, address));
   }
 }
 
-document.addEventListener("click", async event => {
-  const button = event.target.closest?.("[data-ask],[data-prompt],[data-copy],.run-stop,.run-skip");
-  if (!button) return;
-  if (button.matches(".run-skip")) {
+/** What a button asks with: a value of its own, or what stands in fields. */
+function asked(button) {
+  const {value, from, and} = button.dataset;
+  return [from, and].filter(Boolean).map(id => document.getElementById(id).value.trim()).join(" ") || (value ?? "");
+}
+
+/** Ask the server for a run or to stop one; what is wrong is told above. */
+async function ask(button) {
+  const name = nameInAddress();
+  button.disabled = true;
+  try {
+    if (button.matches(".run-stop")) say((await call("cancel", name)).told);
+    else open((await call("ask", name, button.dataset.ask, asked(button))).run, name);
+  } catch (error) {
+    say(error.message);
+    document.querySelector(".run-told")?.scrollIntoView({block: "center"});
+  } finally {
+    button.disabled = false;
+  }
+}
+
+const CLICKS = {
+  ".run-skip": () => {
     try { localStorage.setItem(SKIPPED, "1"); } catch { /* until the page is left */ }
     document.getElementById("run-guide").hidden = true;
-  } else if (button.dataset.copy !== undefined) {
-    await copy(button);
-  } else if (button.dataset.prompt !== undefined) {
-    const field = await present("#prompt textarea, #prompt input");
+  },
+  "[data-copy]": copy,
+  "[data-prompt]": async button => {
+    const field = await present(FIELD);
     type(field, button.dataset.prompt);
     field.focus();
     field.scrollIntoView({block: "center"});
-  } else {
-    const name = nameInAddress();
-    button.disabled = true;
-    try {
-      if (button.matches(".run-stop")) {
-        say((await call("cancel", name)).told);
-      } else {
-        open((await call("ask", name, button.dataset.ask, button.dataset.value)).run, name);
-      }
-    } catch (error) {
-      say(error.message);
-      document.querySelector(".run-told")?.scrollIntoView({block: "center"});
-    } finally {
-      button.disabled = false;
-    }
+  },
+  ".run-named": button => {
+    const field = document.getElementById("run-unit");
+    field.value = button.textContent;
+    field.focus();
+    field.scrollIntoView({block: "center"});
+  },
+  ".run-stop, [data-ask]": ask,
+};
+
+document.addEventListener("click", event => {
+  for (const [selector, act] of Object.entries(CLICKS)) {
+    const button = event.target.closest?.(selector);
+    if (button) return void act(button);
   }
 });
 addEventListener("popstate", () => watch(nameInAddress()));

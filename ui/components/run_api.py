@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from tonescope.models.played_with import usual_guidance
 from tonescope.ui.components import asking
 from tonescope.ui.components.given_values import text_of
 from tonescope.ui.components.told_errors import told_errors
@@ -19,6 +20,7 @@ from tonescope.ui.workshop import Workshop
 OFTEN = 0.25  # seconds between two looks; a program that left is noticed no later
 NOBODY = "nobody"  # whose runs are that were asked for without a request
 ENDED_ALREADY = "This run had ended already, and is left as it is."
+DELETED = "Deleted for good."
 STOPPING = "Stopped. What was found so far is kept."
 
 
@@ -66,7 +68,7 @@ def build(workshop: Workshop) -> None:
         takes: int = 4,
         seconds: float = min(4.0, workshop.session.generator.longest_seconds),
         seed: int = 1,
-        guidance: float = 3.0,
+        guidance: float = usual_guidance(workshop.session.generator),
         foil: str = "",
         intended: str = "",
         quick: bool = False,
@@ -134,8 +136,9 @@ def build(workshop: Workshop) -> None:
 
         Args:
             run: the name of the diagnosis.
-            kind: foil, word, mute, halve, double, or again.
-            value: the label, start:end of the word in the prompt, or the unit.
+            kind: foil, word, mute, halve, double, scale, next, or again.
+            value: the label; start:end of the word in the prompt; units, with commas, for scale with a factor after a
+                space; for next, the key of a view and which of its commands, as next:0.
         """
         named = (text_of(name, given) for name, given in (("run", run), ("kind", kind), ("value", value)))
         return told(asking.derived(workshop, owner(request), *named).name)
@@ -161,6 +164,16 @@ def build(workshop: Workshop) -> None:
         return told(run) | {"told": ENDED_ALREADY if was_over else STOPPING}
 
     @told_errors
+    def delete(run: str, request: gr.Request | None = None) -> dict[str, Any]:
+        """Delete a run of one's own for good, with all that it played. One that goes on has to be stopped before.
+
+        Args:
+            run: its name.
+        """
+        workshop.workspace.delete(text_of("run", run), owner(request))
+        return {"run": run, "told": DELETED}
+
+    @told_errors
     def result(run: str) -> dict[str, Any]:
         """What a run found, with everything that is known of it; the result is null until it is done.
 
@@ -170,5 +183,5 @@ def build(workshop: Workshop) -> None:
         found = told(text_of("run", run))
         return found | {"result": workshop.workspace.content(run).result if found["state"] == "done" else None}
 
-    for function in (diagnose, edit, submit, ask, status, cancel, result):
+    for function in (diagnose, edit, submit, ask, status, cancel, delete, result):
         gr.api(function, api_name=function.__name__, concurrency_limit=None)

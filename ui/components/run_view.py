@@ -5,7 +5,6 @@ All text of a run is escaped here or in :mod:`tonescope.diagnose.report.render_h
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -16,12 +15,16 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from tonescope.diagnose.report import render_html
-from tonescope.diagnose.report.view import Command, Figure, Sound, View
+from tonescope.diagnose.report.view import Figure, Sound, View
 from tonescope.diagnose.runtime.run_queue import RunProgress
 from tonescope.diagnose.store.run_files import Content, StoredSounds
 from tonescope.diagnose.store.run_list import Run
+from tonescope.ui.components import pasted_line
 
-MOST_UNITS, MOST_WORDS = 12, 40  # that can be asked about by a button
+STARTS = {"diagnose": "Do that", "edit": "Play that, and listen"}
+MOST_TAKES = 32  # in a player
+MOST_UNITS, MOST_WORDS = 12, 40  # that are offered to be asked about
+LONGEST_BUTTON = 60  # characters of a prompt on it
 MOST_TOGETHER = 50  # units that are changed together by one
 ENDED = {
     "failed": "This run failed.",
@@ -69,6 +72,24 @@ class Ask:
     told: str
 
 
+@dataclass(frozen=True)
+class Step:
+    """What to try next: why, the buttons for it, a prompt to type instead, and the line for a shell."""
+
+    told: str
+    asks: Sequence[Ask] = ()
+    prompt: str = ""
+    line: str = ""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who judges on this server: its name, and the labels that it chooses between."""
+
+    name: str
+    labels: Sequence[str]
+
+
 def mark(run: Run, content: Content) -> str:
     """What changes with what is shown of a run."""
     views = content.folder / "views.json"
@@ -98,70 +119,34 @@ def seconds_told(seconds: float) -> str:
     return f"about {round(seconds / 60)} min"
 
 
-def html(run: Run, content: Content, address: str, labels: Sequence[str]) -> str:
+def html(run: Run, content: Content, address: str, listener: Listener, side: str = "") -> str:
     """What was found so far, from the verdict to everything folded.
 
     Args:
         run: which.
         content: its views and sounds.
         address: the run's own.
-        labels: what the judge chooses between.
+        listener: who can be asked about labels.
+        side: put before the names of its parts, where it is shown beside another run: nothing is asked on then.
     """
-    return _made(_Key(run, mark(run, content), address, tuple(labels)), _Held(content))
-
-
-@dataclass(frozen=True)
-class _Key:
-    """What the HTML of a run depends on; parameters never change."""
-
-    run: Run
-    mark: str
-    address: str
-    labels: tuple[str, ...]
-
-    def __hash__(self) -> int:
-        return hash((self.run.name, self.mark, self.address, self.labels))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Key) and self._all == other._all
-
-    @property
-    def _all(self) -> tuple[str, str, str, tuple[str, ...]]:
-        return self.run.name, self.mark, self.address, self.labels
-
-
-class _Held:
-    """Content that a cache does not compare."""
-
-    def __init__(self, content: Content) -> None:
-        self.content = content
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held)
-
-
-@lru_cache(maxsize=16)
-def _made(key: _Key, held: _Held) -> str:
-    content, run = held.content, key.run
-    plays = ServedSounds(content.sounds, key.address)
-    views = sorted(content.views, key=_place)
-    result = content.result or {}
-    return _template().render(
-        run=run,
-        views=views,
-        folded=render_html.folded({view.depth for view in views}),
-        part=render_html,
-        player=lambda view: Markup(render_html.player(view, plays)),
-        figure=_figure,
-        tries=[tried for view in views for tried in _tries(view, run)],
-        without_commands=lambda view: replace(view, commands=_without_lines(view.commands)),
-        asks=_asks(run, result, key.labels),
-        address=key.address,
-        is_whole=content.is_whole,
-        Markup=Markup,
+    plays = ServedSounds(content.sounds, address)
+    views = [replace(view, key=f"{side}{view.key}") for view in sorted(content.views, key=_place)]
+    return str(
+        _template().render(
+            views=views,
+            folded=render_html.folded({view.depth for view in views}),
+            part=render_html,
+            player=lambda view: render_html.player(view, plays, most=MOST_TAKES, with_score=view.depth != "first"),
+            figure=_figure,
+            steps=lambda view: [_step(view, index, run, listener, side) for index in range(len(view.commands))],
+            first_of=lambda view: replace(view, findings=view.findings[:1]) if _is_long(view) else view,
+            rest_of=lambda view: replace(view, findings=view.findings[1:]) if _is_long(view) else None,
+            without_commands=lambda view: replace(view, commands=[]),
+            asks=None if side else _asks(run, content.result or {}, listener.labels),
+            address="" if side else address,
+            is_whole=content.is_whole,
+            Markup=Markup,
+        )
     )
 
 
@@ -172,48 +157,43 @@ def _place(view: View) -> int:
     return 0 if view.tone else 2 if view.sounds else 3 if view.commands else 1
 
 
+def _is_long(view: View) -> bool:
+    """Whether the first sentence is enough to begin with."""
+    return view.depth == "first" and not (view.tone or view.sounds or view.commands) and len(view.findings) > 1
+
+
 def _figure(figure: Figure) -> Markup:
     drawn = render_html.figure(figure)
     return Markup(drawn) if drawn else Markup('<p class="soft">{}</p>').format(figure.alt)
 
 
-def _tries(view: View, run: Run) -> list[tuple[str, str]]:
-    """Other prompts that a view tells to try: why, and the prompt."""
-    asked = str(run.parameters.get("prompt", ""))
-    found = []
-    for command in view.commands:
-        words = _words(command.line)
-        if words[:2] == ["tonescope", "diagnose"] and len(words) > 2 and words[2] not in ("--", asked):
-            found.append((command.told, words[2]))
-    return found
-
-
-def _words(line: str) -> list[str]:
-    try:
-        return shlex.split(line)
-    except ValueError:
-        return []
-
-
-def _without_lines(commands: Sequence[Command]) -> list[Command]:
-    """What can be done next, in words: lines for a shell are folded away."""
-    return [replace(command, told=f"{command.told.rstrip(':.')}.", line="") for command in commands]
+def _step(view: View, index: int, run: Run, listener: Listener, side: str) -> Step:
+    """One of the things that a view tells to do next."""
+    command = view.commands[index]
+    asked = pasted_line.read(command.line, listener.name) if command.line and not side else None
+    told = f"{command.told.rstrip(':.')}."
+    if asked is None:
+        return Step(told, line=command.line)
+    prompt = asked.parameters.get("prompt", "")
+    is_other = asked.job == "diagnose" and prompt != run.parameters.get("prompt")
+    button = f"Diagnose “{prompt[:LONGEST_BUTTON]}”" if is_other else STARTS[asked.job]
+    return Step(told, [Ask("next", f"{view.key}:{index}", button)], prompt if is_other else "", command.line)
 
 
 def _asks(run: Run, result: Mapping[str, Any], labels: Sequence[str]) -> dict[str, list[Ask]]:
     """What can be asked about a diagnosis by one click."""
-    if run.job != "diagnose":
+    if run.job != "diagnose" or not result:
         return {"foil": [], "word": [], "unit": []}
     heard = (result.get("contrast") or {}).get("target")
     drivers = result.get("drivers") or {}
     words = [word for word in drivers.get("words", []) if not word.get("in_pieces")][:MOST_WORDS]
     units = [unit["unit"] for unit in drivers.get("units", [])][:MOST_UNITS]
     together = (drivers.get("group") or {}).get("names", [])
-    both = [Ask("unit", ",".join(together), "all of the set")] if 1 < len(together) <= MOST_TOGETHER else []
+    both = [",".join(together)] if 1 < len(together) <= MOST_TOGETHER else []
     return {
         "foil": [Ask("foil", label, label) for label in labels if label != heard],
         "word": [Ask("word", f"{word['start']}:{word['end']}", word["word"]) for word in words],
-        "unit": both + [Ask("unit", unit, unit) for unit in units],
+        "unit": [Ask("unit", unit, unit) for unit in dict.fromkeys([*both, *together[:MOST_UNITS], *units])],
     }
 
 

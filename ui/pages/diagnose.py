@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
 from tonescope.models.errors import TonescopeError
-from tonescope.ui.components import run_api
+from tonescope.models.loading import EMBEDDED
+from tonescope.ui.components import asking, run_api
 from tonescope.ui.components.job_form import JobForm, told
-from tonescope.ui.components.known_clips import known_clips
 from tonescope.ui.components.told_errors import told_errors
 from tonescope.ui.workshop import Workshop
 
-EXAMPLES = (
-    ("mellow jazz fusion with saxophone", "asks for one genre, and plays another"),
-    ("lo-fi beats with accordion", "one instrument takes over"),
-    ("house music with piano", "a word that pulls elsewhere"),
-    ("swing jazz with trumpet", "as asked, to compare with"),
-    ("a song", "asks for nothing in particular"),
+OF_THE_EMBEDDED = (
+    ("lo-fi beats with accordion", "One instrument turns the genre."),
+    ("mellow jazz fusion with saxophone", "It was taught this genre wrong."),
+    ("gentle bossa nova", "It hardly knows this one."),
+    ("slow music with piano", "Asks for no genre. Which one comes?"),
+    ("swing jazz with trumpet", "Comes as asked, to compare with."),
+)
+OF_ANY_MODEL = (
+    ("lo-fi beats with accordion", "A genre, and an instrument of another."),
+    ("mellow jazz fusion with saxophone", "A genre with near relatives."),
+    ("slow music with piano", "Asks for no genre. Which one comes?"),
 )
 INTRODUCTION = "Type what you would type into the music generator. Tonescope plays it, and says what is heard and why."
 GUIDE = """<section id="run-guide" class="run-guide tonescope" hidden aria-label="First steps"><ol>
@@ -37,16 +44,17 @@ def build(workshop: Workshop) -> None:
     """The page around a workshop."""
     session = workshop.session
     longest = session.generator.longest_seconds
+    examples = OF_THE_EMBEDDED if session.generator.name == EMBEDDED else OF_ANY_MODEL
     run_api.build(workshop)
     _html(f'<div class="tonescope"><p>{INTRODUCTION}</p></div>')
     _html(GUIDE)
     with gr.Row():
         prompt = gr.Textbox(
-            label="Prompt", placeholder=EXAMPLES[0][0], scale=5, min_width=280, elem_id="prompt", max_lines=4
+            label="Prompt", placeholder=examples[0][0], scale=5, min_width=280, elem_id="prompt", max_lines=4
         )
         button = gr.Button("Diagnose", variant="primary", scale=1, min_width=120)
     problem = gr.HTML("", apply_default_css=False)
-    _html(_examples())
+    _html(_examples(examples))
     labels = session.judge.labels
     with gr.Accordion("Advanced", open=False):
         with gr.Row():
@@ -72,10 +80,9 @@ def build(workshop: Workshop) -> None:
         given = form.read(typed)
         if problems := form.problems(given):
             return ["", told(next(iter(problems.values()))), *form.shown(problems)]
+        clips = [Path(clip) for clip in uploaded or []]
         try:
-            with known_clips(uploaded or []) as known:
-                filled = given | {"prompt": asked, "known": known, "memory_gib": workshop.memory_gib}
-                run = workshop.queue.submit("diagnose", filled, run_api.owner(request))
+            run = asking.submitted(workshop, run_api.owner(request), "diagnose", given | {"prompt": asked}, clips)
         except TonescopeError as error:
             return ["", told(str(error)), *form.shown({})]
         return [run.name, "", *form.shown({})]
@@ -92,12 +99,13 @@ def build(workshop: Workshop) -> None:
     asked.then(None, [name], None, js=OPEN, api_visibility="private")
 
 
-def _examples() -> str:
-    chips = "".join(
-        f'<button type="button" data-prompt="{escape(prompt)}" title="{escape(shows)}">{escape(prompt)}</button>'
-        for prompt, shows in EXAMPLES
+def _examples(examples: Sequence[tuple[str, str]]) -> str:
+    rows = "".join(
+        f'<li><button type="button" data-prompt="{escape(prompt)}">{escape(prompt)}</button> '
+        f'<span class="soft">{escape(shows)}</span></li>'
+        for prompt, shows in examples
     )
-    return f'<div class="tonescope"><p class="soft">Try one:</p><div class="run-chips">{chips}</div></div>'
+    return f'<div class="tonescope run-examples"><p class="soft">Try one:</p><ul>{rows}</ul></div>'
 
 
 def _html(made: str) -> None:

@@ -21,11 +21,15 @@ from tonescope.ui.components import run_view
 from tonescope.ui.web.asgi import Application, Receive, Scope, Send, header, refuse, respond
 
 if TYPE_CHECKING:
+    from tonescope.diagnose.store.run_files import Content
+    from tonescope.diagnose.store.run_list import Run
     from tonescope.ui.workshop import Workshop
 
 _ADDRESS = re.compile(r"/run/([\w-]+)(?:/(.+))?")
 _AUDIO = re.compile(r"audio/(early|result)/([0-9]+\.flac)")
-_MARK = re.compile(r"(?:^|&)mark=([\w-]*)")
+_QUERY = re.compile(r"(?:^|&)(mark|side)=([\w-]*)")
+SIDES = ("", "a-", "b-")  # of two runs that are shown beside each other
+REMEMBERED = 16  # runs whose HTML is made once for all who look
 FLAC, JSON = "audio/flac", "application/json"
 Answer = tuple[bytes, str, str | None]
 """A body, its media type, and what a download is called."""
@@ -36,6 +40,7 @@ class RunLayer:
 
     def __init__(self, inner: Application, workshop: Workshop) -> None:
         self.inner, self.workshop = inner, workshop
+        self._made: dict[tuple[str, str, str], str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -79,7 +84,7 @@ class RunLayer:
         workshop = self.workshop
         told = workshop.queue.progress(name)
         run, content = workshop.workspace.runs.get(name), workshop.workspace.content(name)
-        known = _MARK.search(query)
+        asked = dict(_QUERY.findall(query))
         mark = run_view.mark(run, content)
         shown = {
             "name": name,
@@ -91,10 +96,22 @@ class RunLayer:
             "told": run_view.progress_told(told),
             "mark": mark,
         }
-        if known is None or known[1] != mark:
-            labels = workshop.session.judge.labels
-            shown["html"] = run_view.html(run, content, workshop.address(name), labels)
+        if asked.get("mark") != mark:
+            shown["html"] = self._html(run, content, mark, asked.get("side", ""))
         return json.dumps(shown).encode(), JSON, None
+
+    def _html(self, run: Run, content: Content, mark: str, side: str) -> str:
+        """What is shown of a run, made once for each state of it."""
+        key = run.name, mark, side if side in SIDES else ""
+        made = self._made.get(key)
+        if made is None:
+            judge = self.workshop.session.judge
+            listener = run_view.Listener(judge.name, judge.labels)
+            made = run_view.html(run, content, self.workshop.address(run.name), listener, key[2])
+            while len(self._made) >= REMEMBERED:
+                self._made.pop(next(iter(self._made)), None)
+            self._made[key] = made
+        return made
 
     def _report(self, name: str) -> Answer:
         run, content = self.workshop.workspace.runs.get(name), self.workshop.workspace.content(name)
