@@ -20,9 +20,9 @@ from tonescope.diagnose.store.run_list import Run
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import server
-from tonescope.ui.components import run_view
+from tonescope.ui.components import asking, run_api, run_view
 from tonescope.ui.components.job_form import JobForm
-from tonescope.ui.components.known_clips import known_clips
+from tonescope.ui.components.known_clips import clips_of
 from tonescope.ui.pages import diagnose
 from tonescope.ui.workshop import Workshop
 
@@ -87,11 +87,31 @@ def test_an_empty_prompt_is_told_under_it(submit: Any) -> None:
     assert name == "" and "prompt is empty" in told
 
 
-def test_clips_lie_in_a_folder_while_they_are_read(tmp_path: Path) -> None:
-    (tmp_path / "a b;.WAV").write_bytes(b"RIFF")
-    with known_clips([str(tmp_path / "a b;.WAV")]) as folder:
-        assert folder is not None and [path.name for path in folder.iterdir()] == ["clip-1.wav"]
-    assert not folder.exists()
+def test_clips_are_kept_with_their_run_and_go_on_to_runs_made_of_it(
+    workshop: Workshop, submit: Any, tmp_path: Path
+) -> None:
+    import numpy as np
+    import soundfile
+
+    soundfile.write(tmp_path / "a b;.WAV", np.random.default_rng(0).uniform(-0.5, 0.5, 1600), 1600, format="WAV")
+    name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a b;.WAV")], *typed(form(), takes="1"))
+    assert name and not told
+    assert [clip.name for clip in clips_of(workshop.workspace, name)] == ["clip-1.wav"]
+    assert workshop.workspace.runs.get(name).parameters["known"] == str(clips_of(workshop.workspace, name)[0].parent)
+    again = asking.derived(workshop, run_api.NOBODY, name, "again", "").name
+    assert again != name and [clip.name for clip in clips_of(workshop.workspace, again)] == ["clip-1.wav"]
+    for run in (name, again):
+        workshop.queue.wait(run, 30)
+        workshop.workspace.delete(run)
+        assert not workshop.workspace.files(run).folder.exists()
+
+
+def test_clips_of_a_run_that_is_refused_are_not_kept(workshop: Workshop, submit: Any, tmp_path: Path) -> None:
+    before = set((workshop.workspace.folder / "runs").iterdir())
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a.wav")], *typed(form()))
+    assert name == "" and told
+    assert set((workshop.workspace.folder / "runs").iterdir()) == before
 
 
 def test_a_label_with_markdown_is_no_image_on_the_page(tmp_path: Path) -> None:
@@ -105,7 +125,7 @@ def test_a_label_with_markdown_is_no_image_on_the_page(tmp_path: Path) -> None:
     files = {key: StoredSound("audio/1.flac", 1) for key in played_by(views)}
     (tmp_path / VIEWS).write_text("{}")
     content = Content(tmp_path, views, StoredSounds(tmp_path, 1600, files), is_whole=False)
-    text = run_view.html(Run("a" * 22, "toy", {}), content, "/run/a", [])
+    text = run_view.html(Run("a" * 22, "toy", {}), content, "/run/a", run_view.Listener("judge", []))
     assert "<img" not in text and text.count("![x](https://example.org/x) &lt;img src=x&gt;") >= 8
 
 
