@@ -159,20 +159,3 @@ def test_a_renamed_executable_is_no_sound(show: Show, app: str, tmp_path: Path) 
     page.get_by_role("button", name="Advanced").click()
     page.locator("input[type=file]").set_input_files(tmp_path / "a.wav")
     page.get_by_text("choose a sound").first.wait_for()
-
-
-def test_a_run_is_deleted_after_it_was_asked_again(show: Show, app: str) -> None:
-    page = show(app)
-    submit(page, "house")
-    ended(page)
-    page.goto(f"{app}library")
-    page.locator(".run-list li").first.wait_for()
-    page.get_by_role("button", name="Delete").first.click()
-    page.get_by_label("house").check()
-    remove = page.get_by_role("button", name="Delete").last
-    remove.click()
-    page.get_by_text("Tick “Yes").wait_for()
-    page.get_by_label("Yes, delete them").check()
-    remove.click()
-    page.get_by_text("Deleted 1").wait_for()
-    assert page.locator(".run-list li").count() == 0
