@@ -1,7 +1,8 @@
 // The view of a run: it is looked at again and again, so that a page that was reloaded, or slept, catches up.
 
 const {base, call, make, pause, present} = window.tonescope;
-const EVERY = 700, PATIENT = 3000; // ms between two looks; after one that failed
+const SOON = 250, EVERY = 1000, PATIENT = 3000; // ms between two looks: before anything is known, then; unseen
+const FEW = 8; // looks that are soon, of a run that waits
 const ENDED = new Set(["done", "failed", "stopped", "interrupted"]);
 const SKIPPED = "tonescope-guide-skipped";
 const FIELD = "#prompt textarea, #prompt input";
@@ -58,7 +59,7 @@ async function watch(name) {
   if (!name) return;
   showFrom(at.from);
   document.getElementById("run-guide")?.setAttribute("hidden", "");
-  let mark = "-", filled = false;
+  let mark = "-", filled = false, looks = 0;
   while (mine === watching) {
     let response, shown;
     try {
@@ -97,7 +98,8 @@ async function watch(name) {
       document.title = `${shown.title.slice(0, 60)} · Tonescope`;
     }
     if (ended) return;
-    await pause(document.hidden ? PATIENT : EVERY);
+    const isNew = !at.found.childElementCount && (shown.state === "running" || looks++ < FEW);
+    await pause(document.hidden ? PATIENT : isNew ? SOON : EVERY);
   }
 }
 
