@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -115,10 +115,8 @@ def click(session: Session) -> list[dict[str, Any]]:
             raise _Heard
 
         began = time.monotonic()
-        try:
+        with suppress(_Heard):
             session.diagnose(prompt, Settings(), announce=heard)
-        except _Heard:
-            pass
         return time.monotonic() - began
 
     def clicked(page: Any, url: str, prompt: str) -> float:
