@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -175,7 +176,7 @@ def test_two_that_are_ticked_are_compared(show: Show, app: str, workspace: Works
     page.get_by_role("button", name="Compare").click()
     until(page, "document.querySelectorAll('#compare tonescope-ab').length >= 2")
     assert page.locator(".run-side").count() == 2 and page.locator("#run-ask").count() == 0
-    names = page.evaluate("[...document.querySelectorAll('[id]')].map(each => each.id)")
+    names = page.evaluate("[...document.querySelectorAll('[id]')].map(each => each.id).filter(Boolean)")
     assert len(set(names)) == len(names)
     assert violations(page) == []
 
@@ -209,13 +210,23 @@ def test_a_run_goes_out_as_a_file_and_comes_in_again(show: Show, app: str, name:
     assert page.locator(".run-list li").count() == 1
 
 
+def test_a_file_that_is_no_run_is_told_by_its_own_name(show: Show, app: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "mine <b>.zip", "w") as archive:
+        archive.writestr("a.txt", "a")
+    page = show(f"{app}library")
+    page.get_by_text("No run is here yet").wait_for()
+    page.locator("input[type=file]").set_input_files(tmp_path / "mine <b>.zip")
+    page.locator(".run-error").wait_for()
+    assert "/tmp" not in page.locator(".run-error").inner_text()
+
+
 def test_an_upload_of_200_mb_is_told_to_be_too_large(show: Show, app: str, tmp_path: Path) -> None:
     with (tmp_path / "large.wav").open("wb") as file:
         file.truncate(LARGE)
     page = show(app)
     page.get_by_role("button", name="Advanced").click()
     page.locator("input[type=file]").set_input_files(tmp_path / "large.wav")
-    page.get_by_text("File size exceeds").first.wait_for()
+    page.get_by_text("exceed the maximum allowed size").first.wait_for()
 
 
 def test_what_there_is_not_is_told_where_it_would_be(show: Show, app: str) -> None:

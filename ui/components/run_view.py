@@ -139,8 +139,8 @@ def html(run: Run, content: Content, address: str, listener: Listener, side: str
             player=lambda view: render_html.player(view, plays, most=MOST_TAKES, with_score=view.depth != "first"),
             figure=_figure,
             steps=lambda view: [_step(view, index, run, listener, side) for index in range(len(view.commands))],
-            first_of=lambda view: replace(view, findings=view.findings[:1]) if _is_long(view) else view,
-            rest_of=lambda view: replace(view, findings=view.findings[1:]) if _is_long(view) else None,
+            first_of=lambda view: replace(view, sentences=view.sentences[:1]) if _is_long(view) else view,
+            rest_of=lambda view: replace(view, sentences=view.sentences[1:]) if _is_long(view) else None,
             without_commands=lambda view: replace(view, commands=[]),
             asks=None if side else _asks(run, content.result or {}, listener.labels),
             address="" if side else address,
@@ -159,7 +159,7 @@ def _place(view: View) -> int:
 
 def _is_long(view: View) -> bool:
     """Whether the first sentence is enough to begin with."""
-    return view.depth == "first" and not (view.tone or view.sounds or view.commands) and len(view.findings) > 1
+    return view.depth == "first" and not (view.tone or view.sounds or view.commands) and len(view.sentences) > 1
 
 
 def _figure(figure: Figure) -> Markup:

@@ -51,7 +51,7 @@ def build(workshop: Workshop) -> None:
         try:
             run = import_run(workspace, Path(file), owner=run_api.owner(request))
         except TonescopeError as error:
-            return [gr.skip(), gr.skip(), told(str(error))]
+            return [gr.skip(), gr.skip(), told(str(error).replace(file, f"“{Path(file).name}”"))]
         return listed(words, most, request, _note(f"“{run.title[:60]}” is in your library now."))
 
     words = gr.Textbox(label="Search", placeholder="words of a prompt, or of what was found", max_lines=1)

@@ -18,6 +18,7 @@ from tonescope.diagnose.report import render_html
 from tonescope.diagnose.store.run_list import is_name
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import run_view
+from tonescope.ui.components.told_errors import sentence_of
 from tonescope.ui.web.asgi import Application, Receive, Scope, Send, header, refuse, respond
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ class RunLayer:
             body, kind, file = await anyio.to_thread.run_sync(self._answer, name, part, query, origin)
         except TonescopeError as error:
             await refuse(scope, send, 404, str(error))
+            return
+        except Exception as error:
+            await refuse(scope, send, 500, sentence_of(error))
             return
         extra = [(b"content-disposition", f'attachment; filename="{file}"'.encode())] if file else []
         await respond(send, 200, b"" if scope["method"] == "HEAD" else body, kind, extra)
