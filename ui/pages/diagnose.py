@@ -36,6 +36,10 @@ GUIDE = """<section id="run-guide" class="run-guide tonescope" hidden aria-label
 <li>Listen to the takes as they are and with one thing changed: click a name, or press <kbd>1</kbd>, <kbd>2</kbd>.</li>
 <li>Take the prompt that is suggested, or leave out a word, and play that.</li></ol>
 <button type="button" class="run-skip">Skip these steps</button></section>"""
+CLIPS = (
+    "Clips that truly are of the genre asked for tell whether codec and judge mishear it. They stay with the run, and are "
+    "deleted with it."
+)
 ELSEWHERE = ("prompt", "known", "memory_gib")  # not among the fields of the form
 OPEN = "name => { window.tonescopeOpen(name); }"
 
@@ -64,13 +68,7 @@ def build(workshop: Workshop) -> None:
                 choices={"foil": labels, "intended": labels},
                 most={"seconds": longest},
             )
-        clips = gr.File(
-            label="Clips that truly are of the genre asked for",
-            file_count="multiple",
-            file_types=["audio"],
-            type="filepath",
-            height=120,
-        )
+        clips = _clips()
     name = gr.Textbox(visible="hidden", label="Run")
     gr.HTML("", elem_id="run-view", apply_default_css=False)
 
@@ -80,9 +78,9 @@ def build(workshop: Workshop) -> None:
         given = form.read(typed)
         if problems := form.problems(given):
             return ["", told(next(iter(problems.values()))), *form.shown(problems)]
-        clips = [Path(clip) for clip in uploaded or []]
+        files = [Path(file) for file in uploaded or []]
         try:
-            run = asking.submitted(workshop, run_api.owner(request), "diagnose", given | {"prompt": asked}, clips)
+            run = asking.submitted(workshop, run_api.owner(request), "diagnose", given | {"prompt": asked}, files)
         except TonescopeError as error:
             return ["", told(str(error)), *form.shown({})]
         return [run.name, "", *form.shown({})]
@@ -97,6 +95,27 @@ def build(workshop: Workshop) -> None:
         api_visibility="private",
     )
     asked.then(None, [name], None, js=OPEN, api_visibility="private")
+
+
+def _clips() -> gr.State:
+    """What uploads clips and names them; the state holds where they are."""
+    _html(f'<div class="tonescope"><p class="soft">{CLIPS}</p></div>')
+    clips, listed = gr.State([]), gr.HTML("", apply_default_css=False)
+    with gr.Row():
+        chosen = gr.UploadButton("Add clips", file_count="multiple", file_types=["audio"], type="filepath")
+        clear = gr.Button("Leave all clips out", visible=False)
+
+    @told_errors
+    def choose(before: list[str], files: list[str] | None) -> list[Any]:
+        kept = [*before, *(files or [])]
+        names = "".join(f"<li>{escape(Path(file).name)}</li>" for file in kept)
+        return [kept, f'<ul class="tonescope">{names}</ul>', gr.update(visible=bool(kept))]
+
+    outputs = [clips, listed, clear]
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+    chosen.upload(choose, [clips, chosen], outputs, **private)
+    clear.click(lambda: [[], "", gr.update(visible=False)], None, outputs, **private)
+    return clips
 
 
 def _examples(examples: Sequence[tuple[str, str]]) -> str:

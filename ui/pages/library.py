@@ -59,7 +59,7 @@ def build(workshop: Workshop) -> None:
     shown = gr.HTML("", apply_default_css=False, elem_id="library")
     older = gr.Button("Show older ones", visible=False)
     most = gr.State(PAGE)
-    file = gr.File(label="Bring in a run that was exported", file_types=[".zip"], type="filepath", height=120)
+    file = gr.UploadButton("Bring in a run that was exported", file_types=[".zip"], type="filepath")
     outputs = [shown, older, note]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
     older.click(more, [words, most], [*outputs, most], **private)
