@@ -37,8 +37,8 @@ GUIDE = """<section id="run-guide" class="run-guide tonescope" hidden aria-label
 <li>Take the prompt that is suggested, or leave out a word, and play that.</li></ol>
 <button type="button" class="run-skip">Skip these steps</button></section>"""
 CLIPS = (
-    "Clips that truly are of the genre asked for tell whether codec and judge mishear it. They stay with the run, and are "
-    "deleted with it."
+    "Clips that truly are of the genre asked for tell whether codec and judge mishear it. They stay with the run, and "
+    "are deleted with it."
 )
 ELSEWHERE = ("prompt", "known", "memory_gib")  # not among the fields of the form
 OPEN = "name => { window.tonescopeOpen(name); }"
