@@ -19,6 +19,7 @@ from typing import Any
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.ui.server import ServerOptions, launch
+from tonescope.ui.web.owners import COOKIE, visitor_of
 
 SIZES = {"wide": {"width": 1200, "height": 900}, "narrow": {"width": 390, "height": 844}}
 PROMPT = "lo-fi beats with accordion"
@@ -98,6 +99,28 @@ STATES = {
 }
 
 
+def _named(page: Any) -> str:
+    """The run that a page shows."""
+    return str(page.url.partition("run=")[2].partition("&")[0])
+
+
+def _diagnosed(page: Any) -> str:
+    """A whole diagnosis."""
+    ask(page)
+    ended(page, patience=LONGEST)
+    return _named(page)
+
+
+def _kept(visitor: Any, folder: Path) -> str:
+    """One that was made up, as of this visitor."""
+    from tests.browser import stored_run
+
+    mark = next(cookie["value"] for cookie in visitor.cookies() if cookie["name"] == COOKIE)
+    with Workspace.open(folder) as workspace:
+        stored_run.kept(workspace, visitor_of(mark), "mellow jazz fusion")
+        return stored_run.kept(workspace, visitor_of(mark))
+
+
 def main(folder: Path, session: Session, states: list[str], stored: bool) -> None:
     """Take the pictures."""
     from playwright.sync_api import sync_playwright
@@ -111,18 +134,13 @@ def main(folder: Path, session: Session, states: list[str], stored: bool) -> Non
             visitor = browser.new_context(viewport=SIZES["wide"])
             page = visitor.new_page()
             page.goto(served.url)
-            ask(page)
-            ended(page, patience=LONGEST)
-            done = page.url.partition("run=")[2]
+            names = {"done": _kept(visitor, Path(kept) / "runs") if stored else _diagnosed(page)}
+            page.goto(f"{served.url}run/{names['done']}")
+            ended(page)
             page.locator("#run-unit").fill("nowhere.0.mlp:1")
-            page.get_by_role("button", name="Mute").click()
+            page.get_by_role("button", name="Mute", exact=True).click()
             ended(page, "failed")
-            names = {"done": done, "failed": page.url.partition("run=")[2].partition("&")[0]}
-            if stored:
-                from tests.browser import stored_run
-
-                with Workspace.open(options.workspace) as workspace:
-                    names["done"] = stored_run.kept(workspace, workspace.runs.get(done).owner)
+            names["failed"] = _named(page)
             for name, (size, viewport), dark in product(states, SIZES.items(), (False, True)):
                 context = browser.new_context(viewport=viewport, color_scheme="dark" if dark else "light")
                 context.add_cookies(visitor.cookies())

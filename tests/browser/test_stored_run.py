@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from tests.browser.test_frame import violations
 from tests.ui.serving import serving
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.ui.server import ServerOptions
-from tonescope.ui.web.owners import COOKIE
+from tonescope.ui.web.owners import COOKIE, visitor_of
 
 Show = Callable[..., Any]
 PLAYER = "document.querySelector('#run-hear tonescope-ab')"
@@ -51,7 +50,7 @@ def name(workspace: Workspace) -> str:
 def owner(page: Any) -> str:
     """In whose name a page asks."""
     mark = next(each["value"] for each in page.context.cookies() if each["name"] == COOKIE)
-    return f"visitor:{hashlib.sha256(mark.encode()).hexdigest()[:32]}"
+    return visitor_of(mark)
 
 
 def opened(show: Show, app: str, name: str, **how: Any) -> Any:

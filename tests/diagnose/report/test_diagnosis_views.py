@@ -95,7 +95,6 @@ def test_when_it_is_decided_is_a_table_and_a_figure_from_the_start_on() -> None:
     assert line["x"] == [0.0, 0.5, 1.0, 2.0] and line["y"] == [1.0, 0.25, 0.0, 0.0]
 
 
-
 def test_where_no_take_could_turn_nothing_is_drawn_over_time() -> None:
     """A figure without a point is none: the whole report failed on it."""
     made = made_up.single_unit()
