@@ -94,7 +94,7 @@ STATES = {
     "opened": State("run/{done}", _opened),
     "library": State("library", lambda page: page.locator(LISTED).first.wait_for()),
     "ticked": State("library", _ticked),
-    "compare": State("compare?a={done}&b={done}", lambda page: page.locator(".run-side .ts-play").nth(1).wait_for()),
+    "compare": State("compare?a={done}&b={done}", lambda page: page.locator("#b-hear-player .ts-play").wait_for()),
     "guide": State("guide", lambda page: page.locator(".frame-reading").wait_for()),
 }
 

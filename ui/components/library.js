@@ -8,7 +8,7 @@ const ticked = () => [...document.querySelectorAll("#library input:checked")];
 function bar() {
   const found = document.getElementById("library-bar");
   if (found) return found;
-  const at = make("div", {id: "library-bar", class: "run-status tonescope", hidden: ""});
+  const at = make("div", {id: "library-bar", class: "library-bar run-status tonescope", hidden: ""});
   at.append(
     make("p", {class: "run-told", role: "status", "aria-live": "polite"}),
     make("button", {type: "button", "data-library": "compare"}, "Compare"),

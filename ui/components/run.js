@@ -52,6 +52,7 @@ async function watch(name) {
   const mine = ++watching;
   const root = await present("#run-view");
   const at = parts(root);
+  document.documentElement.toggleAttribute("data-run", Boolean(name)); // what leads to a first run steps aside
   at.status.hidden = !name;
   at.found.replaceChildren();
   at.told.textContent = name ? "Opening…" : "";

@@ -50,7 +50,7 @@ def build(workshop: Workshop) -> None:
     longest = session.generator.longest_seconds
     examples = OF_THE_EMBEDDED if session.generator.name == EMBEDDED else OF_ANY_MODEL
     run_api.build(workshop)
-    _html(f'<div class="tonescope"><p>{INTRODUCTION}</p></div>')
+    _html(f'<div class="tonescope run-first"><p>{INTRODUCTION}</p></div>')
     _html(GUIDE)
     with gr.Row():
         prompt = gr.Textbox(

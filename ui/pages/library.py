@@ -76,14 +76,18 @@ def _list(page: Page, words: str, workshop: Workshop) -> str:
 
 
 def _row(run: Run, workshop: Workshop) -> str:
-    address, title = escape(workshop.address(run.name)), escape(run.title[:LONGEST_TITLE])
-    said = run.problem or run.sentence or SAID.get(run.state, "")
+    address, title = escape(workshop.address(run.name)), escape(_shortened(run.title, LONGEST_TITLE))
+    said = _shortened(run.problem or run.sentence or SAID.get(run.state, ""), LONGEST_SAID)
     export = f' · <a href="{address}/run.zip" download>Export</a>' if run.state == "done" else ""
     return (
         f'<li><input type="checkbox" value="{escape(run.name)}" aria-label="Tick {title}"{_off(run)}>'
-        f'<div><p><a href="{address}">{title}</a></p><p>{escape(said[:LONGEST_SAID])}</p>'
+        f'<div><p><a href="{address}">{title}</a></p><p>{escape(said)}</p>'
         f'<p class="soft">{_when(run)} · {escape(run.job)} · {run.state}{export}</p></div></li>'
     )
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _off(run: Run) -> str:
