@@ -147,7 +147,10 @@ async function ask(button) {
   const name = nameInAddress();
   button.disabled = true;
   try {
-    if (button.matches(".run-stop")) say((await call("cancel", name)).told);
+    if (button.matches(".run-stop")) {
+      const {told} = await call("cancel", name);
+      if (!ENDED.has(document.getElementById("run-view").dataset.state)) say(told); // else it says so already
+    }
     else open((await call("ask", name, button.dataset.ask, asked(button))).run, name);
   } catch (error) {
     say(error.message);

@@ -28,9 +28,24 @@ LONGEST_BUTTON = 60  # characters of a prompt on it
 MOST_TOGETHER = 50  # units that are changed together by one
 ENDED = {
     "failed": "This run failed.",
-    "stopped": "This run was stopped. What was found until then is kept below.",
-    "interrupted": "Tonescope was ended during this run. What was found until then is kept; start it again.",
+    "stopped": "This run was stopped.",
+    "interrupted": "Tonescope was ended during this run; start it again.",
 }
+KEPT = "What was found until then is kept below."
+STAGES = {
+    "": "starting",
+    "generate": "playing the first takes",
+    "listen": "listening to them",
+    "attribute": "looking for what could have done it",
+    "search": "trying it out, one by one",
+    "choose": "choosing what does most",
+    "predict": "predicting what each word does",
+    "verify": "playing fresh takes, with and without it",
+    "play the source": "playing the other prompt",
+    "play untouched": "playing the takes as they are",
+    "play edited": "playing them with the change",
+}
+"""What stages are called here; others keep their names."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +115,17 @@ def mark(run: Run, content: Content) -> str:
     return f"{run.state}-{content.folder.name}-{changed}"
 
 
-def progress_told(told: RunProgress) -> str:
-    """How far a run is, in one sentence."""
+def progress_told(told: RunProgress, is_found: bool = False) -> str:
+    """How far a run is, in one sentence; ``is_found``: whether anything is shown of it."""
     if told.state == "queued":
         place = "It is next" if told.place == 1 else f"Place {told.place} in the queue" if told.place else "It waits"
         starts = "" if told.starts_in is None else f"; it starts in {seconds_told(told.starts_in)}"
         return f"{place}{starts}."
     if told.state == "running":
         left = "" if told.seconds_left is None else f", {seconds_told(told.seconds_left)} left"
-        return f"{round(100 * told.share)} %{left}. Now: {told.stage or 'start'}."
-    return f"{ENDED.get(told.state, '')} {told.problem}".strip()
+        return f"{round(100 * told.share)} %{left}. Now: {STAGES.get(told.stage, told.stage)}."
+    kept = KEPT if is_found and told.state in ENDED else ""
+    return " ".join(filter(None, [ENDED.get(told.state, ""), told.problem, kept]))
 
 
 def seconds_told(seconds: float) -> str:

@@ -97,7 +97,7 @@ class RunLayer:
             "parameters": {key: value for key, value in run.parameters.items() if key not in ("known", "memory_gib")},
             "state": told.state,
             "share": told.share,
-            "told": run_view.progress_told(told),
+            "told": run_view.progress_told(told, bool(content.views)),
             "mark": mark,
         }
         if asked.get("mark") != mark:

@@ -134,13 +134,19 @@ def test_a_label_with_markdown_is_no_image_on_the_page(tmp_path: Path) -> None:
     [
         (RunProgress("queued", place=1, starts_in=20), "It is next; it starts in about 20 s."),
         (RunProgress("queued", place=3), "Place 3 in the queue."),
-        (RunProgress("running", stage="play", share=0.5, seconds_left=200), "50 %, about 3 min left. Now: play."),
-        (RunProgress("failed", problem="It is full; free some."), "This run failed. It is full; free some."),
+        (
+            RunProgress("running", stage="attribute", share=0.5, seconds_left=200),
+            "50 %, about 3 min left. Now: looking for what could have done it.",
+        ),
+        (
+            RunProgress("failed", problem="It is full; free some."),
+            "This run failed. It is full; free some. What was found until then is kept below.",
+        ),
         (RunProgress("done"), ""),
     ],
 )
 def test_how_far_a_run_is_is_told_in_a_sentence(progress: RunProgress, told: str) -> None:
-    assert run_view.progress_told(progress) == told
+    assert run_view.progress_told(progress, is_found=progress.state == "failed") == told
 
 
 def test_a_workspace_that_cannot_be_used_is_told(tmp_path: Path) -> None:
