@@ -15,10 +15,10 @@ from gradio_client import Client
 ADDRESS = "http://127.0.0.1:7860/"
 
 
-def main(address: str, prompt: str) -> dict[str, Any]:
-    """Print each stage and the verdict; give all that was found."""
+def main(address: str, prompt: str, **settings: Any) -> dict[str, Any]:
+    """Print each stage and the verdict; give all that was found. ``settings`` as the function ``diagnose`` lists them."""
     client = Client(address, verbose=False)
-    job = client.submit(prompt=prompt, quick=True, api_name="/diagnose")
+    job = client.submit(prompt=prompt, **({"quick": True} | settings), api_name="/diagnose")
     told: dict[str, Any] = {}
     try:
         for told in job:
