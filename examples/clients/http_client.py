@@ -16,7 +16,7 @@ ADDRESS = "http://127.0.0.1:7860/"
 
 
 def main(address: str, prompt: str, **settings: Any) -> dict[str, Any]:
-    """Print each stage and the verdict; give all that was found. ``settings`` as the function ``diagnose`` lists them."""
+    """Print each stage and the verdict; give all that was found; ``settings`` are those of ``diagnose``."""
     client = Client(address, verbose=False)
     job = client.submit(prompt=prompt, **({"quick": True} | settings), api_name="/diagnose")
     told: dict[str, Any] = {}
