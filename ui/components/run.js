@@ -57,6 +57,7 @@ async function watch(name) {
   at.found.replaceChildren();
   at.told.textContent = name ? "Opening…" : "";
   at.stop.hidden = at.again.hidden = at.progress.hidden = true;
+  delete root.dataset.state; // that of another run
   if (!name) return;
   showFrom(at.from);
   document.getElementById("run-guide")?.setAttribute("hidden", "");
@@ -84,6 +85,7 @@ async function watch(name) {
     }
     const ended = ENDED.has(shown.state);
     mark = shown.mark;
+    at.told.setAttribute("aria-live", shown.state === "running" ? "off" : "polite"); // not every per cent is read out
     if (at.told.textContent !== shown.told) at.told.textContent = shown.told;
     at.told.classList.toggle("run-wrong", shown.state === "failed");
     at.progress.hidden = at.stop.hidden = ended;
