@@ -18,16 +18,16 @@ from tonescope.ui.components.told_errors import told_errors
 from tonescope.ui.workshop import Workshop
 
 OF_THE_EMBEDDED = (
-    ("lo-fi beats with accordion", "One instrument turns the genre."),
-    ("mellow jazz fusion with saxophone", "It was taught this genre wrong."),
-    ("gentle bossa nova", "It hardly knows this one."),
-    ("slow music with piano", "Asks for no genre. Which one comes?"),
-    ("swing jazz with trumpet", "Comes as asked, to compare with."),
+    ("lo-fi beats with accordion", "polka", "One instrument turns the genre."),
+    ("mellow jazz fusion with saxophone", "smooth jazz", "It was taught this genre wrong."),
+    ("a song", "house", "Names no genre, and one comes all the same."),
+    ("swing jazz with trumpet", "swing jazz", "Comes as asked, to compare with."),
 )
+"""Prompts of the embedded model, what they are heard as, and what each shows."""
 OF_ANY_MODEL = (
-    ("lo-fi beats with accordion", "A genre, and an instrument of another."),
-    ("mellow jazz fusion with saxophone", "A genre with near relatives."),
-    ("slow music with piano", "Asks for no genre. Which one comes?"),
+    ("lo-fi beats with accordion", "", "A genre, and an instrument of another."),
+    ("mellow jazz fusion with saxophone", "", "A genre with near relatives."),
+    ("a song", "", "Names no genre. Which one comes?"),
 )
 INTRODUCTION = "Type what you would type into the music generator. Tonescope plays it, and says what is heard and why."
 GUIDE = """<section id="run-guide" class="run-guide tonescope" hidden aria-label="First steps"><ol>
@@ -118,11 +118,11 @@ def _clips() -> gr.State:
     return clips
 
 
-def _examples(examples: Sequence[tuple[str, str]]) -> str:
+def _examples(examples: Sequence[tuple[str, str, str]]) -> str:
     rows = "".join(
         f'<li><button type="button" data-prompt="{escape(prompt)}">{escape(prompt)}</button> '
         f'<span class="soft">{escape(shows)}</span></li>'
-        for prompt, shows in examples
+        for prompt, _, shows in examples
     )
     return f'<div class="tonescope run-examples"><p class="soft">Try one:</p><ul>{rows}</ul></div>'
 

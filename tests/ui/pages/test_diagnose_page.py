@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,9 @@ from tonescope.ui.components.job_form import JobForm
 from tonescope.ui.components.known_clips import clips_of
 from tonescope.ui.pages import diagnose
 from tonescope.ui.workshop import Workshop
+
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +56,15 @@ def typed(made: JobForm, **given: Any) -> list[Any]:
 
 def test_every_parameter_of_the_command_line_has_a_field() -> None:
     assert {field.name for field in form().fields} | set(diagnose.ELSEWHERE) == set(DiagnosisParameters.model_fields)
+
+
+def test_the_examples_show_what_was_measured() -> None:
+    """Each was played by the embedded model in a benchmark whose result is kept."""
+    rows = json.loads((ROOT / "benchmarks" / "results" / "causal.json").read_text(encoding="utf-8"))["rows"]
+    measured = {row["prompt"]: row["heard"] for row in rows if "prompt" in row}
+    assert {prompt: measured[prompt] for prompt, _, _ in diagnose.OF_THE_EMBEDDED} == {
+        prompt: heard for prompt, heard, _ in diagnose.OF_THE_EMBEDDED
+    }
 
 
 def test_what_is_not_touched_is_what_is_usual() -> None:
