@@ -58,6 +58,7 @@ class JobForm:
         without: Collection[str],
         choices: Mapping[str, Sequence[str]],
         most: Mapping[str, float],
+        first: Sequence[str] = (),
     ) -> JobForm:
         """Put the fields on the page.
 
@@ -65,9 +66,11 @@ class JobForm:
             without: parameters that have no field.
             choices: what can be chosen, by parameter.
             most: the largest number that this server's model takes, by parameter.
+            first: parameters that come before the others, in this order.
         """
         found = []
-        for name, about in parameters.model_fields.items():
+        for name in dict.fromkeys([*first, *parameters.model_fields]):
+            about = parameters.model_fields[name]
             if name not in without and _kind(about) is not Path:
                 with gr.Column(min_width=240):
                     typed = _component(name, about, choices.get(name), most.get(name))

@@ -41,6 +41,7 @@ CLIPS = (
     "are deleted with it."
 )
 ELSEWHERE = ("prompt", "known", "memory_gib")  # not among the fields of the form
+FIRST = ("takes", "seconds", "quick", "intended", "foil", "negative")  # what musicians look for
 OPEN = "name => { window.tonescopeOpen(name); }"
 
 
@@ -67,6 +68,7 @@ def build(workshop: Workshop) -> None:
                 without=ELSEWHERE,
                 choices={"foil": labels, "intended": labels},
                 most={"seconds": longest},
+                first=FIRST,
             )
         clips = _clips()
     name = gr.Textbox(visible="hidden", label="Run")

@@ -27,7 +27,6 @@ from tonescope.ui.components.known_clips import clips_of
 from tonescope.ui.pages import diagnose
 from tonescope.ui.workshop import Workshop
 
-
 ROOT = Path(__file__).parents[3]
 
 
