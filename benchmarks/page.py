@@ -38,6 +38,7 @@ PEOPLE, RUNS, REPEATS = 8, 50, 5
 PROMPTS = ("lo-fi beats with accordion", "swing jazz with trumpet", "gentle bossa nova", "slow music with piano")
 SHORT = {"takes": 2, "seconds": 1.0, "quick": True}
 WARM = 10  # runs before memory is looked at
+TOLD_EVERY = 10  # runs, of those whose memory is listed
 LOOKED_EVERY = 0.3  # seconds
 LONG_WAIT = 5.0  # seconds; of a shorter wait, what was told is not held against what it was
 ENDED = '#run-view:is([data-state="stopped"], [data-state="done"])'
@@ -258,7 +259,9 @@ def main() -> None:
     paths = {part: PARTS / f"{part}.json" for part in MEASURES}
     if all(path.exists() for path in paths.values()):
         rows = {part: json.loads(path.read_text(encoding="utf-8")) for part, path in paths.items()}
-        told = [{"part": part, **row} for part, some in rows.items() for row in some]
+        told = [
+            {"part": part, **row} for part, some in rows.items() for row in some if row.get("run", 0) % TOLD_EVERY == 0
+        ]
         models = (session.generator, session.judge)
         keep("page", told, claims(rows), packages=("gradio", "playwright"), models=models)
 
