@@ -47,7 +47,7 @@ LONGEST_TEXT = 20_000  # characters of a title, or of a sentence
 CHUNK = 2**20
 SENT = ("name", "job", "parameters", "models", "title", "sentence", "created", "started", "ended")
 """What is sent of a run: neither whose it is, nor who worked on it."""
-OF_THIS_MACHINE = ("known", "memory_gib")  # parameters that mean nothing elsewhere
+OF_THIS_MACHINE = ("known", "memory_gib", "second_judge")  # parameters that mean nothing elsewhere
 
 _FILE = re.compile(rf"{re.escape(VIEWS)}|{re.escape(RESULT)}|{AUDIO}/[0-9]{{1,6}}{re.escape(SOUND_ENDING)}")
 _SEALED = (1980, 1, 1, 0, 0, 0)  # the date of every entry: the same run is the same file

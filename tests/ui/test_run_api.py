@@ -91,6 +91,7 @@ def test_a_seed_of_ten_to_the_22_is_refused_before(asking: httpx.Client) -> None
     [
         ("listen", {"files": ["/etc/passwd"]}, "cannot be run from here"),
         ("diagnose", {"prompt": "house", "known": "/etc"}, "“known” is for who runs"),
+        ("diagnose", {"prompt": "house", "second_judge": "/etc"}, "“second_judge” is for who runs"),
         ("diagnose", {"prompt": "house", "memory_gib": 1000}, "“memory_gib” is for who runs"),
         ("diagnose", {"prompt": "house", "takes": 0}, "0 takes"),
         ("diagnose", {"prompt": "house", "colour": "red"}, "colour"),

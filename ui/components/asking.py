@@ -15,7 +15,7 @@ from tonescope.ui.components.known_clips import clips_of, kept_clips
 from tonescope.ui.components.pasted_line import OPEN_JOBS
 from tonescope.ui.workshop import Workshop
 
-OF_THE_SERVER = ("known", "memory_gib")  # parameters that no visitor sets by name
+OF_THE_SERVER = ("known", "memory_gib", "second_judge")  # name files and models, or bounds: no visitor sets them
 SHARED = ("takes", "seconds", "seed", "guidance", "negative", "foil")  # that an edit takes over from a diagnosis
 KINDS: dict[str, dict[str, Any]] = {
     "mute": {"kind": "mean"},

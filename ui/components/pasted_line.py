@@ -13,7 +13,10 @@ from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.jobs.parameters import Flag, Positional, fields, marked
 
 OPEN_JOBS = ("diagnose", "edit")  # that visitors may start; others read files of this machine
-OF_MODELS = ("--model", "--adapter", "--device", "--dtype", "--denoising-steps", "--shift")  # those of the server hold
+OF_MODELS = frozenset(
+    ("--model", "--adapter", "--device", "--dtype", "--denoising-steps", "--shift", "--labels", "--calibration")
+)
+"""Options that say which models; those of the server hold."""
 UNREADABLE = "$'"  # how a shell's words are written that hold what cannot be seen
 
 

@@ -40,7 +40,7 @@ CLIPS = (
     "Clips that truly are of the genre asked for tell whether codec and judge mishear it. They stay with the run, and "
     "are deleted with it."
 )
-ELSEWHERE = ("prompt", "known", "memory_gib")  # not among the fields of the form
+ELSEWHERE = ("prompt", *asking.OF_THE_SERVER)  # not among the fields of the form
 FIRST = ("takes", "seconds", "quick", "intended", "foil", "negative")  # what musicians look for
 OPEN = "name => { window.tonescopeOpen(name); }"
 

@@ -14,6 +14,7 @@ import pytest
 from tests import tiny
 from tests.diagnose.report import shown as views_of
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
+from tonescope.diagnose.jobs.experiment_job import ExperimentParameters
 from tonescope.diagnose.report.view_data import as_data
 from tonescope.diagnose.runtime.run_queue import RunProgress
 from tonescope.diagnose.store.run_files import VIEWS, Content, StoredSound, StoredSounds, played_by
@@ -55,6 +56,26 @@ def typed(made: JobForm, **given: Any) -> list[Any]:
 
 def test_every_parameter_of_the_command_line_has_a_field() -> None:
     assert {field.name for field in form().fields} | set(diagnose.ELSEWHERE) == set(DiagnosisParameters.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "harmless"),
+    [
+        (
+            DiagnosisParameters,
+            "prompt intended takes seconds seed guidance negative temperature top_k foil quick candidates "
+            "strongest_share rounds careful two_point_units tested_units tested_words doses",
+        ),
+        (
+            ExperimentParameters,
+            "prompt where kind value source between steps branch strength takes seconds seed guidance negative foil",
+        ),
+    ],
+    ids=["diagnose", "edit"],
+)
+def test_a_new_parameter_is_looked_at_before_visitors_can_set_it(parameters: Any, harmless: str) -> None:
+    """Who may name a folder, a file or a model, makes the server open it."""
+    assert set(parameters.model_fields) - set(asking.OF_THE_SERVER) == set(harmless.split())
 
 
 def test_the_examples_show_what_was_measured() -> None:
