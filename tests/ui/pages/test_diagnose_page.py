@@ -47,7 +47,9 @@ def submit(workshop: Workshop) -> Any:
 
 def form() -> JobForm:
     with gr.Blocks():
-        return JobForm.build(DiagnosisParameters, without=diagnose.ELSEWHERE, choices={}, most={"seconds": 2.0})
+        return JobForm.build(
+            DiagnosisParameters, without=diagnose.ELSEWHERE, choices={}, most={"seconds": 2.0}, first=diagnose.FIRST
+        )
 
 
 def typed(made: JobForm, **given: Any) -> list[Any]:
