@@ -59,6 +59,15 @@ def parity_holds(found: Result) -> bool:
     return bool(found["max_abs_difference"] <= 1e-5)
 
 
+def quick_page(found: Result) -> bool:
+    """The page costs next to nothing, and serves many people rightly."""
+    waits = found["waiting_off"] is not None and found["waiting_off"] <= 0.25
+    right = not (found["errors"] or found["mixed"]) and found["memory_growth_mib"] <= 0.05 * found["memory_mib"]
+    return bool(waits and right and found["click_ratio"] <= 1.15 and found["first_paint_ms"] <= 1000) and (
+        found["score_ms"] <= 50
+    )
+
+
 def cheap(found: Result) -> bool:
     """Trace and attribution cost at most a quarter of a generation, and less than the other libraries' surely."""
     rivals = found["rivals_over_ours"].values()
@@ -130,6 +139,16 @@ CLAIMS = (
         "≤ 1e-5",
         "largest difference {max_abs_difference:.1e}",
         parity_holds,
+    ),
+    Claim(
+        "page",
+        "What does the page add to a diagnosis, and does it serve many people at once?",
+        "verdict ≤ 1.15 times as late, no errors, nothing mixed, waits within 25 %, memory flat, paint ≤ 1 s, "
+        "score ≤ 50 ms",
+        "{click_ratio:.2f} times; {people} people and {runs} runs: {errors} errors, {mixed} mixed, waits off by "
+        "{waiting_off:.0%}, memory {memory_growth_mib:+.0f} MiB; paint {first_paint_ms:.0f} ms, score "
+        "{score_ms:.0f} ms",
+        quick_page,
     ),
     Claim(
         "overhead",

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 import pytest
 import soundfile
+from markupsafe import escape
 from typer.testing import CliRunner, Result
 
 from tests import tiny
@@ -17,14 +17,13 @@ from tests.models.judges import toy_judge
 from tonescope.diagnose.jobs import job_registry as jobs
 from tonescope.diagnose.jobs.job_registry import Row as JobRow
 from tonescope.diagnose.judging.blame import player
-from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
+from tonescope.diagnose.store.workspace import Workspace
 from tonescope.models import registry as models
 from tonescope.models.registry import Row as ModelRow
-from tonescope.ui import server
 from tonescope.ui.cli import app
-from tonescope.ui.pages import diagnose as page
+from tonescope.ui.components import run_view
 from tonescope.ui.workshop import Workshop
 
 PROMPT = "bright drums with piano"
@@ -143,36 +142,23 @@ def test_technique_and_report_work_on_the_toys(toys: tuple[str, str], tmp_path: 
         assert json.loads(CliRunner().invoke(app, ["schema", name]).stdout)["properties"]
 
 
-def test_the_page_shows_what_was_found(toys: tuple[str, str]) -> None:
-    session = Session.open(*toys)
-    built = server.build(Workshop(session))
-    diagnose = next(block for block in built.fns.values() if block.fn is not None and block.fn.__name__ == "run")
-    values = dict(zip(diagnose.inputs, (PROMPT, 2, 0.5, 1, 3.0, "", "bright"), strict=True))
-    shown, data, _ = diagnose.fn(values)  # type: ignore[misc]
-    assert data["intended"]["label"] == "bright" and len(_on_page(shown, gr.Audio)) >= 4
-    text = "".join(str(part.value) for part in _on_page(shown, gr.HTML))
-    assert f"<code>{data['drivers']['units'][0]['unit']}</code>" in text
-    assert all(wave.shape == (800, 2) for _, (_, wave) in shown.clips.values())
-
-
 @pytest.mark.parametrize(
-    ("row", "given"), zip(JOBS, ({"where": "denoiser.1.mlp"}, {}), strict=True), ids=("toy", "toys")
+    ("job", "given"),
+    [
+        ("diagnose", {"prompt": PROMPT, "takes": 2, "seconds": 0.5, "intended": "bright"}),
+        ("toy", {"where": "denoiser.1.mlp"}),
+        ("toys", {}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_the_page_shows_views_of_technique_and_report(
-    toys: tuple[str, str], row: JobRow, given: dict[str, str]
-) -> None:
-    from tonescope.diagnose.jobs.job import Watch
-
-    session, job = Session.open(*toys), row.load()
-    outcome = job.run(session, job.parameters(**given), Watch())
-    views = job.views(outcome.result, outcome.evidence)
-    sets = outcome.evidence.sounds if outcome.evidence else {}
-    shown = page.Shown.of(views, Players(Sounds(session.generator), sets))
-    text = "".join(str(part.value) for part in _on_page(shown, gr.HTML))
-    assert views[-1].title in text and len(_on_page(shown, gr.Audio)) == sum(len(view.sounds) for view in views)
-
-
-def _on_page(shown: page.Shown, kind: type[Any]) -> list[Any]:
-    with gr.Blocks() as built:
-        page.show(shown)
-    return [block for block in built.blocks.values() if isinstance(block, kind)]
+def test_the_page_shows_what_was_found(toys: tuple[str, str], tmp_path: Path, job: str, given: dict[str, Any]) -> None:
+    with Workspace.open(tmp_path / "runs") as workspace:
+        workshop = Workshop(Session.open(*toys), workspace)
+        name = workshop.queue.submit(job, given).name
+        run = workshop.queue.wait(name)
+        assert run.state == "done", run.problem
+        content = workspace.content(name)
+        text = run_view.html(run, content, workshop.address(name), workshop.session.judge.labels)
+        workshop.close()
+    assert all(str(escape(view.title)) in text for view in content.views)
+    assert all(f"/audio/result/{Path(sound.file).name}" in text for sound in content.sounds.files.values())

@@ -22,6 +22,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 
 from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.store.workspace import Workspace
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
 from tonescope.ui.components.frame import NAME, Frame, Link
@@ -35,12 +36,13 @@ from tonescope.ui.web.hosts import HostLayer, Hosts
 from tonescope.ui.web.owners import OwnerLayer
 from tonescope.ui.web.root_path import RootPathLayer
 from tonescope.ui.web.routes import MOST_UPLOAD, RouteLayer
+from tonescope.ui.web.run_addresses import RunLayer
 from tonescope.ui.web.security_headers import HeaderLayer
 from tonescope.ui.web.sign_in import SignInLayer, SignIns
 from tonescope.ui.web.temporary import temporary_folder
 from tonescope.ui.web.uploads import UploadLayer
 from tonescope.ui.web.without_proxies import without_proxies
-from tonescope.ui.workshop import Workshop
+from tonescope.ui.workshop import PATIENCE, Workshop
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 with without_proxies():
@@ -51,7 +53,6 @@ with without_proxies():
 
 KEPT_SECONDS = 3600  # how long the pages' sounds stay on disk
 GRACE = 2  # seconds that open connections get at the end
-PATIENCE = 20.0  # seconds that a run gets to notice that it has to end
 MCP_MISSING = 'the tools for programs need a package more; install it with: pip install "tonescope[mcp]"'
 
 
@@ -65,6 +66,7 @@ class ServerOptions:
         accounts: a file of people who may use it; without one, all who reach it.
         mcp: whether pages' functions are also tools for programs that speak MCP.
         memory_gib: how much more memory a run may use; without it, most of what is free.
+        workspace: the folder that keeps runs; without one, the user's own.
     """
 
     root_path: str = ""
@@ -72,6 +74,7 @@ class ServerOptions:
     accounts: Path | None = None
     mcp: bool = False
     memory_gib: float | None = None
+    workspace: Path | None = None
 
     def checked(self) -> ServerOptions:
         """The same, put right; raises :class:`TonescopeError` for what cannot be served."""
@@ -81,6 +84,11 @@ class ServerOptions:
         if self.accounts is not None:
             Accounts(self.accounts)
         return replace(self, root_path=check_root_path(self.root_path))
+
+
+def opened(session: Session, options: ServerOptions) -> Workshop:
+    """A workshop on its workspace; raises :class:`TonescopeError` where that cannot be used."""
+    return Workshop(session, Workspace.open(options.workspace), options.memory_gib, options.root_path)
 
 
 def build(workshop: Workshop, rows: Sequence[page_registry.Row] | None = None) -> gr.Blocks:
@@ -116,7 +124,7 @@ def app(
     """
     options = (options or ServerOptions()).checked()
     rows = list(page_registry.ROWS)
-    workshop = workshop or Workshop(session, options.memory_gib)
+    workshop = workshop or opened(session, options)
     # Read when it was imported, from an environment that named another folder, which may be someone else's.
     gradio.routes.DEFAULT_TEMP_DIR = str(folder)
     frame = Frame([Link(row.path, row.title, row.is_listed) for row in rows], options.root_path)
@@ -124,6 +132,7 @@ def app(
     hosts = Hosts.of(options.allowed_hosts, listening is None or listening.is_local)
     served = _mounted(build(workshop, rows), options)
     layers: Application = DressLayer(served, frame, {row.path: row.title for row in rows})
+    layers = RunLayer(layers, workshop)
     layers = UploadLayer(layers, folder, taken)
     layers = BodyLayer(layers)
     layers = OwnerLayer(layers, options.root_path)
@@ -198,7 +207,7 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End; what runs is told first, since connections wait for it."""
-        self.workshop.close()
+        self.workshop.end_runs()
         super().handle_exit(sig, frame)
 
 
@@ -222,7 +231,7 @@ class Serving:
 
     def close(self) -> None:
         """End it and what runs in it. It can be called twice."""
-        self._server.workshop.close()
+        self._server.workshop.end_runs()
         self._server.should_exit = True
         self._thread.join(GRACE + PATIENCE)
         self._listening.close()
@@ -256,11 +265,12 @@ def launch(
         TonescopeError: the address, a file or a folder cannot be used.
     """
     options = (options or ServerOptions()).checked()
-    workshop = Workshop(session, options.memory_gib)
     with ExitStack() as stack:
         listening = listening or listen(host, port)
         stack.callback(listening.close)
         folder = stack.enter_context(temporary_folder())
+        workshop = opened(session, options)
+        stack.callback(workshop.close)
         application = app(session, options, folder=folder, listening=listening, workshop=workshop)
         server = _Server(
             uvicorn.Config(
@@ -324,9 +334,6 @@ def _ended_by_signals() -> Iterator[None]:
 
 def _wait_for(workshop: Workshop) -> None:
     """Let what still runs notice that it has to end."""
-    until = time.monotonic() + PATIENCE
-    while workshop.is_busy and time.monotonic() < until:
-        time.sleep(0.05)
-    if workshop.is_busy:
+    if not workshop.close():
         console.tell("A run did not end in time; it is left behind.")
         os._exit(0)

@@ -93,8 +93,10 @@ class Lines:
 
 
 def chart(plot: Plot) -> Bars | Lines | None:
-    """A figure as bars or lines; ``None`` for one that is neither."""
+    """A figure as bars or lines; ``None`` for one that is neither, or has nothing in it."""
     traces = plot.get("data", [])
+    if not any(len(trace.get("x", [])) for trace in traces):
+        return None
     if any(trace.get("type") == "bar" and trace.get("orientation") == "h" for trace in traces):
         fits = all(trace.get("type") == "bar" or trace.get("mode") == "markers" for trace in traces)
         return _bars(plot) if fits and all(map(_is_name, _ys(traces))) else None

@@ -33,7 +33,8 @@ def view(diagnosis: Diagnosis, test: GroupTest) -> View | None:
     )
     said = when(test, cuts)
     told: list[tuple[str, Badge | None]] = [*([said] if said else []), (NOTE, None)]
-    return View("denoising_time", "When in the denoising it matters", told, [table], [plots.step_cuts(diagnosis, test)])
+    drawn = [plots.step_cuts(diagnosis, test)] if any(trial.flippable for _, trial in rows) else ()
+    return View("denoising_time", "When in the denoising it matters", told, [table], drawn)
 
 
 def _counted(trial: Trial) -> str:

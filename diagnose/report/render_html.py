@@ -85,13 +85,18 @@ def _listening(rows: Sequence[Sequence[Sound]], players: Playable) -> dict[str, 
     return listening(rows, players).model_dump(mode="json", exclude_none=True)
 
 
-def player(view: View, players: Playable, *, most: int = SHOWN_TAKES) -> str:
-    """The A/B player of a view's sounds, with its score where there is one, for a page that has
-    :func:`head` in its head. Empty for a view without sounds."""
+def player(view: View, players: Playable, *, most: int = SHOWN_TAKES, with_score: bool = True) -> str:
+    """The A/B player of a view's sounds, for a page that has :func:`head` in its head: with its score where there is
+    one, unless that stands elsewhere (:func:`score`). Empty for a view without sounds."""
     if not view.sounds:
         return ""
     rows = view.sounds[:most]
-    return _part("player", view.key, _listening(rows, players), len(view.sounds), len(rows))
+    return _part("player", view.key, _listening(rows, players), len(view.sounds), len(rows), with_score)
+
+
+def score(view: View) -> str:
+    """The score of a player that stands elsewhere on the page; empty where nothing is drawn over its sounds."""
+    return _part("score", view.key) if any(sound.lanes for row in view.sounds for sound in row) else ""
 
 
 def figure(shown: Figure) -> str | None:

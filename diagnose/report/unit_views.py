@@ -161,7 +161,7 @@ def cut_points(diagnosis: Diagnosis, test: GroupTest) -> View | None:
         "When it is decided",
         [*([decided] if decided else []), (note, None)],
         [table],
-        [plots.cut_points(diagnosis, test)],
+        [plots.cut_points(diagnosis, test)] if any(cut.trial.flippable for cut in cuts) else (),
     )
 
 

@@ -95,13 +95,16 @@ class RunQueue:
 
     # --- for everybody ------------------------------------------------------------------------------------------------
 
-    def submit(self, job: str, parameters: BaseModel | Mapping[str, Any], owner: str = "") -> Run:
+    def submit(
+        self, job: str, parameters: BaseModel | Mapping[str, Any], owner: str = "", *, name: str | None = None
+    ) -> Run:
         """Put a run in the queue.
 
         Args:
             job: a row of :mod:`tonescope.diagnose.jobs.job_registry`.
             parameters: the job's own, or what they are made of.
             owner: whose it is.
+            name: what it is called, where something is kept for it already (:func:`.run_list.new_name`).
 
         Raises:
             TonescopeError: there is no such job, no model could do this, or the owner has too much waiting.
@@ -122,7 +125,7 @@ class RunQueue:
             if mine >= MOST_WAITING:
                 raise TonescopeError(f"{mine} of your runs are waiting already; stop one, or wait for the first.")
             run = new_run(job, asked, self.session, owner=owner, worker=self._worker.name, state="queued")
-            run = self.workspace.runs.add(run)
+            run = self.workspace.runs.add(run if name is None else replace(run, name=name))
             if not mine:
                 self._turns[owner] = time.monotonic()
             self._waiting.append(_Task(run, loaded, asked, Effort.of(job, run.models, asked)))
@@ -161,7 +164,7 @@ class RunQueue:
             if lost := self._lost.get(name):
                 return lost
             told = RunProgress(run.state, sentence=run.sentence, problem=run.problem)
-            if self._current and self._current.run.name == name and self._current.record:
+            if not run.is_finished and self._current and self._current.run.name == name and self._current.record:
                 now = self._current.record.progress
                 return replace(
                     told, state="running", stage=now.stage, share=now.share, seconds_left=self._left(self._current)
@@ -190,6 +193,11 @@ class RunQueue:
         self._thread.join(timeout)
         if not self._thread.is_alive():
             self._worker.release()
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing goes on any more, and nothing will."""
+        return not self._thread.is_alive()
 
     def __enter__(self) -> RunQueue:
         return self

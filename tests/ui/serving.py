@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
@@ -11,6 +12,7 @@ import httpx
 import pytest
 
 from tests import tiny
+from tonescope.diagnose.store.workspace import VARIABLE
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import server
 from tonescope.ui.pages import page_registry
@@ -58,13 +60,14 @@ class DiskFull(OSError):
 @contextmanager
 def serving(options: ServerOptions | None = None, *, rows: Sequence[Row] = (), **named: Any) -> Iterator[Serving]:
     """The app of a tiny session, with some pages more, while the block lasts."""
-    with pytest.MonkeyPatch.context() as patch:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, f"{folder}/runs")
         patch.setattr(page_registry, "ROWS", [*page_registry.ROWS, *rows])
         served = server.launch(
             tiny.session(), port=0, open_browser=False, wait=False, options=options or ServerOptions(), **named
         )
-    with served:
-        yield served
+        with served:
+            yield served
 
 
 def client(served: Serving, **named: Any) -> httpx.Client:

@@ -10,6 +10,7 @@ import typer
 from tonescope.ui import console
 from tonescope.ui.cli.given import check_given
 from tonescope.ui.cli.model_options import Adapter, Device, Dtype, Judge, Model, ModelOptions
+from tonescope.ui.cli.workspace_options import OWN, InWorkspace, open_workspace
 
 PANEL = "Server"
 Memory = Annotated[
@@ -57,6 +58,7 @@ def ui(
     dtype: Dtype = "float32",
     adapter: Adapter = None,
     memory: Memory = None,
+    workspace: InWorkspace = OWN,
     port: Port = 7860,
     host: Host = "127.0.0.1",
     root_path: RootPath = "/",
@@ -67,16 +69,20 @@ def ui(
 ) -> None:
     """Open the app in a browser: type a prompt, listen, look."""
     models = ModelOptions(model, judge, device, dtype, adapter)
-    check_given({"host": host, "root-path": root_path, "allowed-hosts": allowed_hosts, "auth": auth})
+    check_given(
+        {"host": host, "root-path": root_path, "allowed-hosts": allowed_hosts, "auth": auth, "workspace": workspace}
+    )
     from tonescope.diagnose.settings import check_memory
     from tonescope.ui.web.address import listen
 
     check_memory(memory)
-    # Before models are loaded, so that nobody waits for a port that is taken.
+    # Before models are loaded, so that nobody waits for a port that is taken, or a folder that cannot be used.
     listening = listen(host, port)
+    open_workspace(workspace).close()
     console.tell("Loading models…")
     from tonescope.ui.server import ServerOptions, launch
 
     names = tuple(name for name in allowed_hosts.split(",") if name.strip() and name.strip() != "localhost")
-    options = ServerOptions(root_path, names, Path(auth) if auth else None, mcp, memory).checked()
+    folder = None if workspace == OWN else Path(workspace)
+    options = ServerOptions(root_path, names, Path(auth) if auth else None, mcp, memory, folder).checked()
     launch(models.open(), open_browser=open_browser, options=options, listening=listening)

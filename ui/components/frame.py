@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from tonescope.diagnose.report import render_html
+from tonescope.diagnose.report import render_html, web_components
 
 NAME = "Tonescope"
 ADDRESS = "/tonescope"  # under which the frame's own files are
@@ -130,7 +130,12 @@ def look() -> str:
 ASSETS: list[tuple[str, str, Callable[[], str]]] = [
     ("frame.css", "text/css; charset=utf-8", _file("frame.css")),
     ("look.css", "text/css; charset=utf-8", look),
+    ("run.css", "text/css; charset=utf-8", _file("run.css")),
     ("frame.js", "text/javascript; charset=utf-8", _file("frame.js")),
+    ("calls.js", "text/javascript; charset=utf-8", _file("calls.js")),
+    ("run.js", "text/javascript; charset=utf-8", _file("run.js")),
+    ("library.js", "text/javascript; charset=utf-8", _file("library.js")),
+    ("components.js", "text/javascript; charset=utf-8", web_components.script),
     ("mark.svg", "image/svg+xml", _file("mark.svg")),
 ]
 """Files that every page loads or links: name, media type, and what makes them."""

@@ -56,7 +56,12 @@ def _told() -> Iterator[None]:
 
 
 def as_shown(error: Exception) -> gr.Error:
-    """What a page shows of an error. A defect is told on the terminal, where it can be reported from."""
+    """What a page shows of an error."""
+    return gr.Error(escape(sentence_of(error)), print_exception=False)
+
+
+def sentence_of(error: Exception) -> str:
+    """An error in one sentence. A defect is told on the terminal, where it can be reported from."""
     if isinstance(error, TonescopeError):
         sentence = str(error)
     elif ran_out(error):
@@ -66,4 +71,4 @@ def as_shown(error: Exception) -> gr.Error:
     else:
         console.tell(f"error: {console.defect(error)}")
         sentence = DEFECT
-    return gr.Error(escape(sentence[:1].upper() + sentence[1:]), print_exception=False)
+    return sentence[:1].upper() + sentence[1:]

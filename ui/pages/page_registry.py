@@ -38,6 +38,8 @@ class Row:
 
 
 ROWS: list[Row] = [
-    Row("", "Diagnose", "tonescope.ui.pages.diagnose"),
+    Row("", "Diagnose", "tonescope.ui.pages.diagnose", takes=frozenset({"sound"})),
+    Row("library", "Library", "tonescope.ui.pages.library", takes=frozenset({"run"})),
+    Row("compare", "Compare", "tonescope.ui.pages.compare", is_listed=False),
     Row("guide", "Guide", "tonescope.ui.pages.guide"),
 ]

@@ -22,6 +22,11 @@ def owner_of(request: Any) -> str | None:
     return getattr(getattr(request, "state", None), "owner", None) if request is not None else None
 
 
+def visitor_of(mark: str) -> str:
+    """The owner whose browser holds a mark."""
+    return f"visitor:{hashlib.sha256(mark.encode()).hexdigest()[:32]}"
+
+
 class OwnerLayer:
     """Put the owner into ``scope["state"]["owner"]``, and a mark into browsers that have none.
 
@@ -40,7 +45,7 @@ class OwnerLayer:
         is_new = mark is None or not (len(mark) == _LENGTH and mark.isascii() and mark.isalnum())
         if mark is None or is_new:
             mark = secrets.token_hex(_LENGTH // 2)
-        state["owner"] = f"user:{user}" if user else f"visitor:{hashlib.sha256(mark.encode()).hexdigest()[:32]}"
+        state["owner"] = f"user:{user}" if user else visitor_of(mark)
 
         async def answer(message: Message) -> None:
             if is_new and user is None and message["type"] == "http.response.start":

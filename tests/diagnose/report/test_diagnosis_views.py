@@ -95,6 +95,17 @@ def test_when_it_is_decided_is_a_table_and_a_figure_from_the_start_on() -> None:
     assert line["x"] == [0.0, 0.5, 1.0, 2.0] and line["y"] == [1.0, 0.25, 0.0, 0.0]
 
 
+def test_where_no_take_could_turn_nothing_is_drawn_over_time() -> None:
+    """A figure without a point is none: the whole report failed on it."""
+    made = made_up.single_unit()
+    nothing = [cut.model_copy(update={"trial": made_up.trial(0, {}, of=0)}) for cut in made_up.cuts(0, 0, 0)]
+    drivers = made.drivers.model_copy(update={"cut_points": nothing})
+    group = drivers.group
+    assert group is not None
+    view = unit_views.cut_points(made.model_copy(update={"drivers": drivers}), group)
+    assert view is not None and not view.figures and view.tables
+
+
 def test_tables_hold_every_row_with_its_badge(found: tuple[Diagnosis, Evidence], views: dict[str, View]) -> None:
     drivers = found[0].drivers
     for key, rows in (("words", drivers.words), ("units", drivers.units), ("seconds", drivers.seconds)):

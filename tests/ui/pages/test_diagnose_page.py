@@ -1,8 +1,11 @@
-"""The page: what its functions give for what is typed, without a browser."""
+"""The page and its form, without a browser: every parameter has a field, and what is wrong stands beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -10,128 +13,178 @@ import pytest
 
 from tests import tiny
 from tests.diagnose.report import shown as views_of
-from tonescope.diagnose.report.sounds import Players, Sounds
-from tonescope.diagnose.report.view import Sound, View
-from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
+from tonescope.diagnose.jobs.experiment_job import ExperimentParameters
+from tonescope.diagnose.report.view_data import as_data
+from tonescope.diagnose.runtime.run_queue import RunProgress
+from tonescope.diagnose.store.run_files import VIEWS, Content, StoredSound, StoredSounds, played_by
+from tonescope.diagnose.store.run_list import Run
+from tonescope.diagnose.store.workspace import Workspace
+from tonescope.models.errors import TonescopeError
 from tonescope.ui import server
+from tonescope.ui.components import asking, run_api, run_view
+from tonescope.ui.components.job_form import JobForm
+from tonescope.ui.components.known_clips import clips_of
 from tonescope.ui.pages import diagnose
 from tonescope.ui.workshop import Workshop
 
-
-@pytest.fixture(scope="module")
-def session() -> Session:
-    return tiny.session()
-
-
-def typed(page: gr.Blocks, *values: Any) -> dict[Any, Any]:
-    """What is typed into the fields of a page, from the first to the last."""
-    inputs = next(block.inputs for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "run")
-    return dict(zip(inputs, values, strict=True))
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
-def run(session: Session) -> Callable[..., list[Any]]:
-    page = server.build(Workshop(session))
-    found = [block for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "run"]
-    assert len(found) == 1
-
-    def call(*inputs: Any) -> list[Any]:
-        values = found[0].fn(typed(page, *inputs))
-        assert len(values) == len(found[0].outputs)
-        return values
-
-    return call
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    with Workspace.open(tmp_path_factory.mktemp("w") / "runs") as workspace:
+        made = Workshop(tiny.session(), workspace, memory_gib=1e-7)
+        yield made
+        made.close()
 
 
-def components(shown: diagnose.Shown | None, kind: type[Any] = gr.components.Component) -> list[Any]:
-    """What is put on the page for views, in its order."""
-    with gr.Blocks() as page:
-        diagnose.show(shown)
-    return [block for block in page.blocks.values() if isinstance(block, kind)]
+@pytest.fixture(scope="module")
+def submit(workshop: Workshop) -> Any:
+    page = server.build(workshop)
+    return next(block.fn for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "submit_typed")
 
 
-def test_a_diagnosis_fills_every_part_of_the_page(run: Callable[..., list[Any]]) -> None:
-    shown, data, _ = run("smooth <b>jazz</b>", 2, 0.5, 1, 3.0, "", "house")
-    players = components(shown, gr.Audio)
-    assert len(players) == 2 * (5 + 2 + 1)  # to hear the difference; what the set is put into; as heard first
-    assert all(wave.shape == (800,) for _, (_, wave) in shown.clips.values())
-    labels = [player.label for player in players]
-    assert labels[0].startswith("Take 3, as it is: ") and " muted: " in labels[1]  # side by side, on the same noise
-    assert any(name.startswith("Take 1, as generated: ") for name in labels)
-    assert data["intended"]["label"] == "house" and data["prompt"] == "smooth <b>jazz</b>"
-    assert len(components(shown, gr.Plot)) == 5
-    text = "".join(str(part.value) for part in components(shown, gr.HTML))
-    assert text.count("<table>") == 6 and "0.0–0.5" in text and "What to try next" in text
-    folds = [fold.label for fold in components(shown, gr.Accordion)]
-    assert "Words" in folds and "How to read the numbers" in folds and "Hear it" not in folds
-    for unit in data["drivers"]["units"]:
-        assert f"<code>{unit['unit']}</code>" in text
+def form() -> JobForm:
+    with gr.Blocks():
+        return JobForm.build(
+            DiagnosisParameters, without=diagnose.ELSEWHERE, choices={}, most={"seconds": 2.0}, first=diagnose.FIRST
+        )
 
 
-def test_nothing_is_shown_before_anything_is_found() -> None:
-    assert components(None) == []
+def typed(made: JobForm, **given: Any) -> list[Any]:
+    return [given.get(field.name, field.typed.value) for field in made.fields]
 
 
-def test_a_report_that_no_code_knows_appears_on_the_page(session: Session) -> None:
-    sets = {name: session.generator.generate(["house"], [1], 0.5) for name in ("slow", "fast")}
-    shown = diagnose.Shown.of(views_of.toy_views(), Players(Sounds(session.generator), sets))
-    text = "".join(str(part.value) for part in components(shown, gr.HTML))
-    for part in ("Audit of tempo", "tempo comes in time.", "tempo on a card.", "A note on tempo.", "tempo in numbers."):
-        assert part in text
-    assert [player.label for player in components(shown, gr.Audio)] == [
-        "Take 1, slow tempo: heard as tempo",
-        "Take 1, fast",
-    ]
-    assert len(components(shown, gr.Plot)) == 1
+def test_every_parameter_of_the_command_line_has_a_field() -> None:
+    assert {field.name for field in form().fields} | set(diagnose.ELSEWHERE) == set(DiagnosisParameters.model_fields)
 
 
-def test_a_label_with_markdown_is_no_image_on_the_page(session: Session) -> None:
-    sets = {name: session.generator.generate(["house"], [1], 0.5) for name in ("slow", "fast")}
-    shown = diagnose.Shown.of(views_of.toy_views(views_of.BEACON), Players(Sounds(session.generator), sets))
-    assert components(shown, gr.Markdown) == []  # where a label could become an image or a link
-    text = "".join(str(part.value) for part in components(shown, gr.HTML))
+@pytest.mark.parametrize(
+    ("parameters", "harmless"),
+    [
+        (
+            DiagnosisParameters,
+            "prompt intended takes seconds seed guidance negative temperature top_k foil quick candidates "
+            "strongest_share rounds careful two_point_units tested_units tested_words doses",
+        ),
+        (
+            ExperimentParameters,
+            "prompt where kind value source between steps branch strength takes seconds seed guidance negative foil",
+        ),
+    ],
+    ids=["diagnose", "edit"],
+)
+def test_a_new_parameter_is_looked_at_before_visitors_can_set_it(parameters: Any, harmless: str) -> None:
+    """Who may name a folder, a file or a model, makes the server open it."""
+    assert set(parameters.model_fields) - set(asking.OF_THE_SERVER) == set(harmless.split())
+
+
+def test_the_examples_show_what_was_measured() -> None:
+    """Each was played by the embedded model in a benchmark whose result is kept."""
+    rows = json.loads((ROOT / "benchmarks" / "results" / "causal.json").read_text(encoding="utf-8"))["rows"]
+    measured = {row["prompt"]: row["heard"] for row in rows if "prompt" in row}
+    assert {prompt: measured[prompt] for prompt, _, _ in diagnose.OF_THE_EMBEDDED} == {
+        prompt: heard for prompt, heard, _ in diagnose.OF_THE_EMBEDDED
+    }
+
+
+def test_what_is_not_touched_is_what_is_usual() -> None:
+    made = form()
+    given = made.read(typed(made))
+    assert not made.problems(given)
+    asked = DiagnosisParameters(prompt="x", **given)
+    assert asked == DiagnosisParameters(prompt="x", seconds=2.0)  # no longer than the model plays
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("seed", "1" + 22 * "0"), ("takes", "many"), ("doses", "0, x"), ("guidance", "nan")]
+)
+def test_what_cannot_be_used_is_told_beside_its_field(name: str, value: str) -> None:
+    made = form()
+    problems = made.problems(made.read(typed(made, **{name: value})))
+    assert list(problems) == [name]
+    assert [bool(told) for told in made.shown(problems)] == [field.name == name for field in made.fields]
+
+
+def test_several_values_are_typed_with_commas() -> None:
+    made = form()
+    assert made.read(typed(made, doses="0, 0.5"))["doses"] == ["0", "0.5"]
+
+
+def test_a_bound_on_memory_holds_on_the_page(workshop: Workshop, submit: Any) -> None:
+    name = submit(SimpleNamespace(), "house", None, *typed(form(), takes="1", seconds="0.5"))[0]
+    assert "needs about" in workshop.queue.wait(name, 30).problem
+
+
+def test_an_empty_prompt_is_told_under_it(submit: Any) -> None:
+    name, told, *_ = submit(SimpleNamespace(), " ", None, *typed(form()))
+    assert name == "" and "prompt is empty" in told
+
+
+def test_clips_are_kept_with_their_run_and_go_on_to_runs_made_of_it(
+    workshop: Workshop, submit: Any, tmp_path: Path
+) -> None:
+    import numpy as np
+    import soundfile
+
+    soundfile.write(tmp_path / "a b;.WAV", np.random.default_rng(0).uniform(-0.5, 0.5, 1600), 1600, format="WAV")
+    name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a b;.WAV")], *typed(form(), takes="1"))
+    assert name and not told
+    assert [clip.name for clip in clips_of(workshop.workspace, name)] == ["clip-1.wav"]
+    assert workshop.workspace.runs.get(name).parameters["known"] == str(clips_of(workshop.workspace, name)[0].parent)
+    again = asking.derived(workshop, run_api.NOBODY, name, "again", "").name
+    assert again != name and [clip.name for clip in clips_of(workshop.workspace, again)] == ["clip-1.wav"]
+    for run in (name, again):
+        workshop.queue.wait(run, 30)
+        workshop.workspace.delete(run)
+        assert not workshop.workspace.files(run).folder.exists()
+
+
+def test_clips_of_a_run_that_is_refused_are_not_kept(workshop: Workshop, submit: Any, tmp_path: Path) -> None:
+    before = set((workshop.workspace.folder / "runs").iterdir())
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a.wav")], *typed(form()))
+    assert name == "" and told
+    assert set((workshop.workspace.folder / "runs").iterdir()) == before
+
+
+def test_a_label_with_markdown_is_no_image_on_the_page(tmp_path: Path) -> None:
+    import numpy as np
+    import soundfile
+
+    views = views_of.toy_views(views_of.BEACON)
+    assert as_data(views)
+    (tmp_path / "audio").mkdir()
+    soundfile.write(tmp_path / "audio" / "1.flac", np.zeros(800), 1600)
+    files = {key: StoredSound("audio/1.flac", 1) for key in played_by(views)}
+    (tmp_path / VIEWS).write_text("{}")
+    content = Content(tmp_path, views, StoredSounds(tmp_path, 1600, files), is_whole=False)
+    text = run_view.html(Run("a" * 22, "toy", {}), content, "/run/a", run_view.Listener("judge", []))
     assert "<img" not in text and text.count("![x](https://example.org/x) &lt;img src=x&gt;") >= 8
 
 
-def test_the_page_keeps_the_sound_of_the_first_takes_only(session: Session) -> None:
-    takes = session.generator.generate(["house"] * 6, list(range(6)), 0.5)
-    view = View("many", "Many", sounds=[[Sound("one", "all", row)] for row in range(6)])
-    shown = diagnose.Shown.of([view], Players(Sounds(session.generator), {"all": takes}))
-    assert len(shown.clips) == diagnose.SHOWN_TAKES == len(components(shown, gr.Audio))
-    assert "first 4 of 6" in components(shown, gr.HTML)[-1].value
+@pytest.mark.parametrize(
+    ("progress", "told"),
+    [
+        (RunProgress("queued", place=1, starts_in=20), "It is next; it starts in about 20 s."),
+        (RunProgress("queued", place=3), "Place 3 in the queue."),
+        (
+            RunProgress("running", stage="attribute", share=0.5, seconds_left=200),
+            "50 %, about 3 min left. Now: looking for what could have done it.",
+        ),
+        (
+            RunProgress("failed", problem="It is full; free some."),
+            "This run failed. It is full; free some. What was found until then is kept below.",
+        ),
+        (RunProgress("done"), ""),
+    ],
+)
+def test_how_far_a_run_is_is_told_in_a_sentence(progress: RunProgress, told: str) -> None:
+    assert run_view.progress_told(progress, is_found=progress.state == "failed") == told
 
 
-def test_an_empty_seed_is_the_first(run: Callable[..., list[Any]]) -> None:
-    assert run("house", 1, 0.5, None, 3.0, None, None)[-2]["settings"]["seed"] == 1
-
-
-def test_what_cannot_be_done_is_said_and_escaped(run: Callable[..., list[Any]]) -> None:
-    with pytest.raises(gr.Error, match="prompt is empty"):
-        run(" ", 2, 0.5, 1, 3.0, "", "")
-    with pytest.raises(gr.Error, match="&lt;i&gt;"):
-        run("house", 2, 0.5, 1, 3.0, "<i>", "")
-
-
-def test_a_bound_on_memory_holds_on_the_page(session: Session) -> None:
-    page = server.build(Workshop(session, 1e-7))
-    run = next(block.fn for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "run")
-    assert run is not None
-    with pytest.raises(gr.Error, match="needs about"):
-        run(typed(page, "house", 1, 0.5, 1, 3.0, "", ""))
-
-
-def test_stop_ends_the_work_and_not_only_the_waiting(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = server.build(Workshop(session))
-    named = {block.fn.__name__: block.fn for block in page.fns.values() if block.fn is not None}
-    stages: list[str] = []
-
-    class Telling(gr.Progress):
-        def __call__(self, progress: Any, desc: str | None = None, **_: Any) -> None:
-            stages.append(str(desc))
-            named["halt"]()
-
-    arguments = typed(page, "house", 1, 0.5, 1, 3.0, "", "")
-    with pytest.raises(gr.Error, match="was stopped"):
-        named["run"](arguments, progress=Telling())
-    assert len(stages) == 1
-    assert named["run"](arguments)[-2]["prompt"] == "house"  # the next one is not stopped
+def test_a_workspace_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(TonescopeError, match="is a file"):
+        server.opened(tiny.session(), server.ServerOptions(workspace=tmp_path / "file"))

@@ -1,0 +1,162 @@
+"""A form made of a job's parameters: one field a parameter, as the command line has one option a parameter.
+
+What cannot be used is told beside the field that it was typed into.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+import gradio as gr
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from tonescope.diagnose.jobs.parameters import Flag, Range, made, marked, number
+from tonescope.models.errors import TonescopeError
+
+LISTED = " (several, with commas)"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One parameter on a page: what is typed into, and what is told beside it."""
+
+    name: str
+    about: FieldInfo
+    typed: Any
+    told: Any
+
+    def value(self, typed: Any) -> Any:
+        """What was typed, as parameters read it; ``None`` stands for what is usual."""
+        if typed is None or typed == "":
+            return None
+        return [part.strip() for part in typed.split(",")] if _is_listed(self.about) else typed
+
+
+@dataclass(frozen=True)
+class JobForm:
+    """The fields of a job's parameters, but for those that a page has elsewhere.
+
+    Attributes:
+        parameters: the job's.
+        fields: in their order.
+    """
+
+    parameters: type[BaseModel]
+    fields: Sequence[Field]
+
+    @classmethod
+    def build(
+        cls,
+        parameters: type[BaseModel],
+        *,
+        without: Collection[str],
+        choices: Mapping[str, Sequence[str]],
+        most: Mapping[str, float],
+        first: Sequence[str] = (),
+    ) -> JobForm:
+        """Put the fields on the page.
+
+        Args:
+            without: parameters that have no field.
+            choices: what can be chosen, by parameter.
+            most: the largest number that this server's model takes, by parameter.
+            first: parameters that come before the others, in this order.
+        """
+        found = []
+        for name in dict.fromkeys([*first, *parameters.model_fields]):
+            about = parameters.model_fields[name]
+            if name not in without and _kind(about) is not Path:
+                with gr.Column(min_width=240):
+                    typed = _component(name, about, choices.get(name), most.get(name))
+                    found.append(Field(name, about, typed, gr.HTML("", apply_default_css=False)))
+        return cls(parameters, found)
+
+    @property
+    def typed(self) -> list[Any]:
+        """Everything that is typed into."""
+        return [field.typed for field in self.fields]
+
+    @property
+    def told(self) -> list[Any]:
+        """Everything that is told beside it."""
+        return [field.told for field in self.fields]
+
+    def read(self, typed: Sequence[Any]) -> dict[str, Any]:
+        """What was really typed, by parameter."""
+        values = {field.name: field.value(value) for field, value in zip(self.fields, typed, strict=True)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def problems(self, given: Mapping[str, Any]) -> dict[str, str]:
+        """What cannot be used, as a sentence by parameter."""
+        found = {}
+        for field in self.fields:
+            if field.name in given:
+                try:
+                    self._check(field, given[field.name])
+                except TonescopeError as error:
+                    found[field.name] = str(error)
+        return found
+
+    def _check(self, field: Field, value: Any) -> None:
+        required = {name: "x" for name, about in self.parameters.model_fields.items() if about.is_required()}
+        read = getattr(made(self.parameters, required | {field.name: value}), field.name)
+        if (allowed := marked(field.about, Range)) is not None:
+            for each in read if isinstance(read, list | tuple) else [read]:
+                allowed.check(each)
+
+    def shown(self, problems: Mapping[str, str]) -> list[str]:
+        """What is told beside each field."""
+        return [told(problems.get(field.name, "")) for field in self.fields]
+
+
+def told(problem: str) -> str:
+    """A problem as it stands beside a field."""
+    if not problem:
+        return ""
+    return f'<p class="run-error" role="alert">{escape(problem[:1].upper() + problem[1:])}</p>'
+
+
+def _component(name: str, about: FieldInfo, choices: Sequence[str] | None, most: float | None) -> Any:
+    """What a parameter is typed into. Numbers are typed as text, so that nothing is rounded or cut in silence."""
+    allowed, kind = marked(about, Range), _kind(about)
+    high = min(allowed.high, most) if allowed and most is not None else allowed.high if allowed else None
+    span = f" ({number(allowed.low)} to {number(high)})" if allowed and high is not None else ""
+    shown: dict[str, Any] = {
+        "elem_id": f"field-{name}",
+        "label": _label(name, about),
+        "info": f"{about.description or ''}{span}{LISTED if _is_listed(about) else ''}",
+    }
+    if choices is not None:
+        return gr.Dropdown(["", *choices], value="", **shown)
+    if kind is bool:
+        return gr.Checkbox(bool(about.default), **shown)
+    default = about.default if about.default not in (None, ()) else ""
+    if kind is float and most is not None and default != "":
+        default = min(default, most)
+    usual = f"{default:g}" if isinstance(default, float) else str(default)
+    return gr.Textbox(usual, max_lines=1, max_length=200, **shown)
+
+
+def _label(name: str, about: FieldInfo) -> str:
+    """The name of the command line's option, in words."""
+    written = marked(about, Flag)
+    named = written.names[0].removeprefix("--") if written and written.names else name
+    return named.replace("_", " ").replace("-", " ").capitalize()
+
+
+def _is_listed(about: FieldInfo) -> bool:
+    return get_origin(about.annotation) in (tuple, list)
+
+
+def _kind(about: FieldInfo) -> Any:
+    """The type without its ``None``."""
+    kind = about.annotation
+    if get_origin(kind) in (Union, types.UnionType):
+        kind = next(each for each in get_args(kind) if each is not type(None))
+    return kind

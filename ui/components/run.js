@@ -1,0 +1,202 @@
+// The view of a run: it is looked at again and again, so that a page that was reloaded, or slept, catches up.
+
+const {base, call, make, pause, present} = window.tonescope;
+const SOON = 250, EVERY = 1000, PATIENT = 3000; // ms between two looks: before anything is known, then; unseen
+const FEW = 8; // looks that are soon, of a run that waits
+const ENDED = new Set(["done", "failed", "stopped", "interrupted"]);
+const SKIPPED = "tonescope-guide-skipped";
+const FIELD = "#prompt textarea, #prompt input";
+const UNIT = /^[a-z]+(\.[a-z0-9_]+)+(:\d+)?$/;
+const nameInAddress = () => new URLSearchParams(location.search).get("run");
+
+let watching = 0; // every new watch ends those before it
+
+function parts(root) {
+  if (!root.querySelector(".run-status")) {
+    const status = make("div", {class: "run-status tonescope", hidden: ""});
+    status.append(
+      make("p", {class: "run-from", hidden: ""}),
+      make("p", {class: "run-told", role: "status", "aria-live": "polite"}),
+      make("progress", {class: "run-progress", max: "1", "aria-label": "Progress of this run", hidden: ""}),
+      make("button", {class: "run-stop", type: "button", hidden: ""}, "Stop"),
+      make("button", {class: "run-again", type: "button", "data-ask": "again", "data-value": "", hidden: ""}, "Start again"),
+    );
+    root.replaceChildren(status, make("div", {class: "run-found"}));
+  }
+  const at = name => root.querySelector(`.run-${name}`);
+  return {status: at("status"), from: at("from"), told: at("told"), progress: at("progress"), stop: at("stop"),
+    again: at("again"), found: at("found")};
+}
+
+function showFrom(at) {
+  const before = new URLSearchParams(location.search).get("from");
+  at.hidden = !before;
+  if (before) at.replaceChildren(make("a", {href: `${base}?run=${encodeURIComponent(before)}`}, "← Back to the run before"));
+}
+
+function fill(at, html) {
+  const open = [...at.querySelectorAll("details[open][id]")].map(each => each.id);
+  at.innerHTML = html; // made on the server, where all text is escaped
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+  if (!document.getElementById("run-unit")) return;
+  for (const unit of at.querySelectorAll("td code")) {
+    if (!UNIT.test(unit.textContent)) continue;
+    const button = make("button", {type: "button", class: "run-named", title: "Change this, and hear the result"}, unit.textContent);
+    unit.replaceChildren(button);
+  }
+}
+
+const isPlaying = at => [...at.querySelectorAll("tonescope-ab")].some(player => player.data && player.transport.playing);
+
+async function watch(name) {
+  const mine = ++watching;
+  const root = await present("#run-view");
+  const at = parts(root);
+  document.documentElement.toggleAttribute("data-run", Boolean(name)); // what leads to a first run steps aside
+  at.status.hidden = !name;
+  at.found.replaceChildren();
+  at.told.textContent = name ? "Opening…" : "";
+  at.stop.hidden = at.again.hidden = at.progress.hidden = true;
+  delete root.dataset.state; // that of another run
+  if (!name) return;
+  showFrom(at.from);
+  document.getElementById("run-guide")?.setAttribute("hidden", "");
+  let mark = "-", filled = false, looks = 0;
+  while (mine === watching) {
+    let response, shown;
+    try {
+      response = await fetch(`${base}run/${encodeURIComponent(name)}/state?mark=${mark}`);
+      shown = await response.json();
+    } catch {
+      at.told.textContent = "The server does not answer; it is asked again. The run is not lost.";
+      await pause(PATIENT);
+      continue;
+    }
+    if (mine !== watching) return;
+    if (!response.ok) {
+      at.told.textContent = shown.detail ?? "This run cannot be opened.";
+      at.told.classList.add("run-wrong");
+      return;
+    }
+    if (shown.html !== undefined && isPlaying(at.found)) { // nobody is interrupted who listens
+      at.told.textContent = "More is known now; it is shown when you pause.";
+      await pause(EVERY);
+      continue;
+    }
+    const ended = ENDED.has(shown.state);
+    mark = shown.mark;
+    at.told.setAttribute("aria-live", shown.state === "running" ? "off" : "polite"); // not every per cent is read out
+    if (at.told.textContent !== shown.told) at.told.textContent = shown.told;
+    at.told.classList.toggle("run-wrong", shown.state === "failed");
+    at.progress.hidden = at.stop.hidden = ended;
+    at.progress.value = shown.share;
+    at.again.hidden = !ended || shown.state === "done";
+    at.status.hidden = ended && !shown.told && at.from.hidden;
+    if (shown.html !== undefined) fill(at.found, shown.html);
+    root.dataset.state = shown.state;
+    if (!filled) {
+      filled = true;
+      const field = await present(FIELD);
+      if (field !== document.activeElement) type(field, shown.parameters.prompt ?? "");
+      document.title = `${shown.title.slice(0, 60)} · Tonescope`;
+    }
+    if (ended) return;
+    const isNew = !at.found.childElementCount && (shown.state === "running" || looks++ < FEW);
+    await pause(document.hidden ? PATIENT : isNew ? SOON : EVERY);
+  }
+}
+
+function type(field, text) {
+  field.value = text;
+  field.dispatchEvent(new Event("input", {bubbles: true}));
+}
+
+/** Go to a run without loading the page anew. */
+function open(name, from = null) {
+  const query = new URLSearchParams({run: name, ...(from ? {from} : {})});
+  history.pushState({}, "", `${base}?${query}`);
+  watch(name);
+  document.getElementById("run-view")?.scrollIntoView({block: "start", behavior: "smooth"});
+}
+window.tonescopeOpen = name => name && open(name);
+
+function say(text) {
+  const at = document.querySelector(".run-told");
+  if (!at) return;
+  at.closest(".run-status").hidden = false;
+  at.textContent = text;
+}
+
+async function copy(button) {
+  const address = new URL(button.dataset.copy, location.href).href;
+  try {
+    await navigator.clipboard.writeText(address);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy link"; }, 2000);
+  } catch { // not allowed here: shown, to be copied by hand
+    button.replaceWith(make("code", {}, address));
+  }
+}
+
+/** What a button asks with: a value of its own, or what stands in fields. */
+function asked(button) {
+  const {value, from, and} = button.dataset;
+  return [from, and].filter(Boolean).map(id => document.getElementById(id).value.trim()).join(" ") || (value ?? "");
+}
+
+/** Ask the server for a run or to stop one; what is wrong is told above. */
+async function ask(button) {
+  const name = nameInAddress();
+  button.disabled = true;
+  try {
+    if (button.matches(".run-stop")) {
+      const {told} = await call("cancel", name);
+      if (!ENDED.has(document.getElementById("run-view").dataset.state)) say(told); // else it says so already
+    }
+    else open((await call("ask", name, button.dataset.ask, asked(button))).run, name);
+  } catch (error) {
+    say(error.message);
+    document.querySelector(".run-told")?.scrollIntoView({block: "center"});
+  } finally {
+    button.disabled = false;
+  }
+}
+
+const CLICKS = {
+  ".run-skip": () => {
+    try { localStorage.setItem(SKIPPED, "1"); } catch { /* until the page is left */ }
+    document.getElementById("run-guide").hidden = true;
+  },
+  "[data-copy]": copy,
+  "[data-prompt]": async button => {
+    const field = await present(FIELD);
+    type(field, button.dataset.prompt);
+    field.focus();
+    field.scrollIntoView({block: "center"});
+  },
+  ".run-named": button => {
+    const field = document.getElementById("run-unit");
+    field.value = button.textContent;
+    field.focus();
+    field.scrollIntoView({block: "center"});
+  },
+  ".run-stop, [data-ask]": ask,
+};
+
+document.addEventListener("click", event => {
+  for (const [selector, act] of Object.entries(CLICKS)) {
+    const button = event.target.closest?.(selector);
+    if (button) return void act(button);
+  }
+});
+addEventListener("popstate", () => watch(nameInAddress()));
+
+const page = document.querySelector("nav a[aria-current]")?.getAttribute("href");
+if (page === base) {
+  if (nameInAddress()) watch(nameInAddress());
+  else {
+    let skipped = false;
+    try { skipped = localStorage.getItem(SKIPPED) === "1"; } catch { /* shown again */ }
+    if (!skipped) present("#run-guide").then(guide => { if (!nameInAddress()) guide.hidden = false; });
+  }
+}

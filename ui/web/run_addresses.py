@@ -1,0 +1,140 @@
+"""What lies under the address of a run: where it is shown, how far it is, its sounds, and its downloads.
+
+A name is the link: who has it may look. Nothing that is sent becomes part of a path but a name that is one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from tonescope.diagnose.report import render_html
+from tonescope.diagnose.store.run_list import is_name
+from tonescope.models.errors import TonescopeError
+from tonescope.ui.components import run_view
+from tonescope.ui.components.asking import OF_THE_SERVER
+from tonescope.ui.components.told_errors import sentence_of
+from tonescope.ui.web.asgi import Application, Receive, Scope, Send, header, refuse, respond
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.store.run_files import Content
+    from tonescope.diagnose.store.run_list import Run
+    from tonescope.ui.workshop import Workshop
+
+_ADDRESS = re.compile(r"/run/([\w-]+)(?:/(.+))?")
+_AUDIO = re.compile(r"audio/(early|result)/([0-9]+\.flac)")
+_QUERY = re.compile(r"(?:^|&)(mark|side)=([\w-]*)")
+SIDES = ("", "a-", "b-")  # of two runs that are shown beside each other
+REMEMBERED = 16  # runs whose HTML is made once for all who look
+FLAC, JSON = "audio/flac", "application/json"
+Answer = tuple[bytes, str, str | None]
+"""A body, its media type, and what a download is called."""
+
+
+class RunLayer:
+    """Answer what is asked of runs; all else passes."""
+
+    def __init__(self, inner: Application, workshop: Workshop) -> None:
+        self.inner, self.workshop = inner, workshop
+        self._made: dict[tuple[str, str, str], str] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        found = _ADDRESS.fullmatch(scope["path"])
+        if found is None:
+            await self.inner(scope, receive, send)
+            return
+        name, part = found[1], found[2]
+        if part is None:
+            where = f"{self.workshop.root_path}/?run={name if is_name(name) else ''}"
+            await respond(send, 303, b"", "text/plain", [(b"location", where.encode())])
+            return
+        origin = f"{scope.get('scheme', 'http')}://{header(scope, 'host') or ''}"
+        query = scope["query_string"].decode("latin-1")
+        try:
+            body, kind, file = await anyio.to_thread.run_sync(self._answer, name, part, query, origin)
+        except TonescopeError as error:
+            await refuse(scope, send, 404, str(error))
+            return
+        except Exception as error:
+            await refuse(scope, send, 500, sentence_of(error))
+            return
+        extra = [(b"content-disposition", f'attachment; filename="{file}"'.encode())] if file else []
+        await respond(send, 200, b"" if scope["method"] == "HEAD" else body, kind, extra)
+
+    def _answer(self, name: str, part: str, query: str, origin: str) -> Answer:
+        if sound := _AUDIO.fullmatch(part):
+            path = self.workshop.workspace.files(name).folder / sound[1] / "audio" / sound[2]
+            if not path.is_file():
+                raise TonescopeError("this sound is no longer there; open the run again.")
+            return path.read_bytes(), FLAC, None
+        makes: dict[str, Callable[[str], Answer]] = {
+            "state": lambda name: self._state(name, query),
+            "report.html": self._report,
+            "card.png": lambda name: self._card(name, origin),
+            "run.zip": self._archive,
+        }
+        if part not in makes:
+            raise TonescopeError("Tonescope has nothing at this address.")
+        return makes[part](name)
+
+    def _state(self, name: str, query: str) -> Answer:
+        """How far it is; what is shown of it only where that is not what the page has already."""
+        workshop = self.workshop
+        told = workshop.queue.progress(name)
+        run, content = workshop.workspace.runs.get(name), workshop.workspace.content(name)
+        asked = dict(_QUERY.findall(query))
+        mark = run_view.mark(run, content)
+        shown = {
+            "name": name,
+            "job": run.job,
+            "title": run.title,
+            "parameters": {key: value for key, value in run.parameters.items() if key not in OF_THE_SERVER},
+            "state": told.state,
+            "share": told.share,
+            "told": run_view.progress_told(told, bool(content.views)),
+            "mark": mark,
+        }
+        if asked.get("mark") != mark:
+            shown["html"] = self._html(run, content, mark, asked.get("side", ""))
+        return json.dumps(shown).encode(), JSON, None
+
+    def _html(self, run: Run, content: Content, mark: str, side: str) -> str:
+        """What is shown of a run, made once for each state of it."""
+        key = run.name, mark, side if side in SIDES else ""
+        made = self._made.get(key)
+        if made is None:
+            judge = self.workshop.session.judge
+            listener = run_view.Listener(judge.name, judge.labels)
+            made = run_view.html(run, content, self.workshop.address(run.name), listener, key[2])
+            while len(self._made) >= REMEMBERED:
+                self._made.pop(next(iter(self._made)), None)
+            self._made[key] = made
+        return made
+
+    def _report(self, name: str) -> Answer:
+        run, content = self.workshop.workspace.runs.get(name), self.workshop.workspace.content(name)
+        made = render_html.page("Tonescope", content.views, content.sounds)
+        return made.encode(), "text/html; charset=utf-8", f"tonescope-{run.name[:8]}.html"
+
+    def _card(self, name: str, origin: str) -> Answer:
+        from tonescope.diagnose.report import card
+
+        content = self.workshop.workspace.content(name)
+        made = card.card(content.views, content.sounds, address=origin + self.workshop.address(name))
+        if made is None:
+            raise TonescopeError("there is nothing to put on a card yet; wait for the verdict.")
+        return card.png(made), "image/png", f"tonescope-{name[:8]}.png"
+
+    def _archive(self, name: str) -> Answer:
+        from tonescope.diagnose.store.run_archive import export_run
+
+        with tempfile.TemporaryDirectory(prefix="tonescope-export-") as folder:
+            written = export_run(self.workshop.workspace, name, Path(folder) / "run.zip")
+            return written.read_bytes(), "application/zip", f"tonescope-{name[:8]}.zip"
