@@ -158,7 +158,8 @@ def test_the_page_shows_what_was_found(toys: tuple[str, str], tmp_path: Path, jo
         run = workshop.queue.wait(name)
         assert run.state == "done", run.problem
         content = workspace.content(name)
-        text = run_view.html(run, content, workshop.address(name), workshop.session.judge.labels)
+        judge = workshop.session.judge
+        text = run_view.html(run, content, workshop.address(name), run_view.Listener(judge.name, judge.labels))
         workshop.close()
     assert all(str(escape(view.title)) in text for view in content.views)
     assert all(f"/audio/result/{Path(sound.file).name}" in text for sound in content.sounds.files.values())

@@ -36,7 +36,11 @@ def kept(workspace: Workspace, owner: str = "", prompt: str = PROMPT, **about: A
         json.dumps({"format": FORMAT, "views": as_data(views), "sounds": told, "rate": plays.rate}), encoding="utf-8"
     )
     (folder / RESULT).write_text(json.dumps(_result(prompt)), encoding="utf-8")
-    told_of = {"job": "diagnose", "parameters": {"prompt": prompt, "takes": 1, "seconds": 0.5}, "title": prompt}
+    told_of: dict[str, Any] = {
+        "job": "diagnose",
+        "parameters": {"prompt": prompt, "takes": 1, "seconds": 0.5},
+        "title": prompt,
+    }
     told_of |= {"sentence": views[0].sentences[0][0], "state": "done", "share": 1.0, "owner": owner}
     told_of |= {"created": time.time(), "started": time.time() - 60, "ended": time.time(), "models": "made up"}
     workspace.runs.add(Run(name, **(told_of | about)))

@@ -62,7 +62,9 @@ def test_json_is_alone_on_standard_output_and_as_its_schema_says(folders: tuple[
     data = json.loads(result.stdout)
     schema = json.loads(CliRunner().invoke(app, ["schema", "audit"]).stdout)
     assert set(data) == set(schema["properties"])
-    assert re.fullmatch(r"tonescope audit --design .*design.yaml --guidance [0-9.]+ --model .* --judge .*", data["command"])
+    assert re.fullmatch(
+        r"tonescope audit --design .*design.yaml --guidance [0-9.]+ --model .* --judge .*", data["command"]
+    )
 
 
 def test_a_dry_run_tells_the_plan_and_plays_a_few_takes(folders: tuple[Path, Path], design: Path) -> None:

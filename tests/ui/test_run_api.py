@@ -14,7 +14,7 @@ from tests.ui.serving import call, client, serving
 from tonescope.ui.server import Serving
 
 SHORT = {"takes": 1, "seconds": 0.5, "quick": True}
-LONG = {"takes": 16, "seconds": 2.0}
+LONG: dict[str, Any] = {"takes": 16, "seconds": 2.0}
 
 
 @pytest.fixture(scope="module")

@@ -103,7 +103,7 @@ def _edited(_: Workshop, run: Run, kind: str, units: str) -> Asked:
 
 
 def _scaled(_: Workshop, run: Run, __: str, asked: str) -> Asked:
-    units, _, factor = asked.strip().rpartition(" ")
+    units, factor = asked.strip().rpartition(" ")[::2]
     return "edit", _shared(run) | {"where": _named(units), "kind": "scale", "value": factor}
 
 
