@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.audit.power import Forecast
     from tonescope.diagnose.jobs.audit_schema import AuditReport, Defaults, DepthResult, Finding, Value
 
-NEXT_STEPS = 2
+NEXT_STEPS = 1
 NAMED = 3  # places of one kind that the headline names
 GAPS = (
     "The gap is corrected for chance: of several groups the best and the worst lie apart even where all are alike. Its "
@@ -53,15 +53,17 @@ KINDS = {
 def headline(report: AuditReport) -> str:
     """The whole audit in one sentence."""
     if not report.findings:
-        return f"Nothing is surely wrong: {len(report.rows)} genres, {report.design.takes:,} takes."
+        return f"Nothing is surely wrong with {len(report.rows)} genres."
     places: dict[str, list[str]] = {}
     for finding in report.findings:
-        places.setdefault(finding.kind, []).append(_place(finding))
+        places.setdefault(finding.kind, []).append(place(finding))
     told = [f"{KINDS[kind]} {_listed(found)}" for kind, found in places.items()]
-    return f"{report.model.name} {'; '.join(told)}."
+    whole = "; ".join(told)
+    return f"It {whole}."
 
 
-def _place(finding: Finding) -> str:
+def place(finding: Finding) -> str:
+    """Where a finding is, and what is heard there instead."""
     heard = f" ({finding.heard})" if finding.heard else ""
     where = f"“{finding.where}”" if finding.kind == "misleading word" else finding.where
     return where + heard
@@ -71,9 +73,8 @@ def basis(report: AuditReport) -> str:
     """What it rests on."""
     heard = Counter(row.verdict for row in report.rows)
     return (
-        f"{heard['match']} of {len(report.rows)} genres are played as asked. {report.design.takes:,} takes; "
-        f"{sum(report.exclusions.values())} left out, {report.unclear} without a clear genre; judged by "
-        f"{report.judge.name}."
+        f"{heard['match']} of {len(report.rows)} genres are played as asked. {report.design.takes:,} takes, "
+        f"{sum(report.exclusions.values())} left out, {report.unclear} without a clear genre."
     )
 
 

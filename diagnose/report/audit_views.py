@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.jobs.audit_schema import AuditExample, AuditReport
     from tonescope.diagnose.schema import Badge
 
-SHOWN_FINDINGS = 6  # on the first page
+SHOWN_FINDINGS = 4  # on the first screen of a terminal
 LEAD = 12  # rows of a table that say enough where room is dear
 EXAMPLES, PASSAGES = "examples", "passage_examples"
 
@@ -70,14 +70,15 @@ def _summary(report: AuditReport) -> View:
     clean = not report.findings and report.passed is not False
     tone: Tone = "bad" if report.findings or failed else "good" if clean else "unclear"
     table = Table(
-        ("what", "where", "heard instead", "how much (95 %)"),
-        tuple(
-            (row.kind, row.where, row.heard or "–", said.effect(row.effect)) for row in report.findings[:SHOWN_FINDINGS]
-        ),
-        tuple(row.badge for row in report.findings[:SHOWN_FINDINGS]),
+        ("what", "where", "how much (95 %)"),
+        tuple((row.kind, said.place(row), said.effect(row.effect)) for row in report.findings),
+        tuple(row.badge for row in report.findings),
+        lead=SHOWN_FINDINGS,
     )
+    told: Told = [(said.headline(report), "observed")]
+    told += [(f"{said.passed(report)}.", "observed")] if report.thresholds else []
+    told.append((said.basis(report), None))
     tables = [table] if report.findings else []
-    told: Told = [(said.headline(report), "observed"), (said.basis(report), None)]
     return View("audit", f"Audit of {report.model.name}", told, tables, depth="first", tone=tone)
 
 
@@ -91,7 +92,7 @@ def _thresholds(report: AuditReport) -> View | None:
             for row in report.thresholds
         ),
     )
-    return View("thresholds", said.passed(report), [], [table], depth="first")
+    return View("thresholds", said.passed(report), [], [table])
 
 
 def _next(report: AuditReport) -> View | None:
