@@ -296,7 +296,7 @@ def test_the_schema_describes_what_is_printed(folders: tuple[Path, Path]) -> Non
     ],
 )
 def test_running_out_of_memory_says_how_to_use_less(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    def burst(*_: object) -> Session:
+    def burst(*_: object, **__: object) -> Session:
         raise error
 
     monkeypatch.setattr(Session, "open", burst)
@@ -304,7 +304,7 @@ def test_running_out_of_memory_says_how_to_use_less(error: Exception, monkeypatc
 
 
 def test_other_faults_are_not_called_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    def burst(*_: object) -> Session:
+    def burst(*_: object, **__: object) -> Session:
         raise RuntimeError("a fault of ours")
 
     monkeypatch.setattr(Session, "open", burst)

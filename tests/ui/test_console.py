@@ -84,7 +84,7 @@ def test_case_control_characters_of_a_name_do_not_reach_the_terminal(folders: tu
 
 
 def broken(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Result:
-    def burst(*_: object) -> Session:
+    def burst(*_: object, **__: object) -> Session:
         raise error
 
     monkeypatch.setattr(Session, "open", burst)

@@ -66,6 +66,7 @@ def test_listen_says_which_calibration_it_used(folders: tuple[Path, Path], clips
     assert "calibrated on 18 clips of tones" in after["judges"][0]["calibration"]
     assert after["files"][0]["heard"]["judged"][0]["heard"] == "house"
     off = json.loads(run(folders, "listen", sound, "--json", "--calibration", "none").stdout)
+    assert off["judges"][0].pop("opened_with") == {"calibration": "none"} and not before["judges"][0].pop("opened_with")
     assert off["judges"] == before["judges"] and off["files"] == before["files"]
 
 

@@ -8,13 +8,14 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import Any, TypeVar
-
-import gradio as gr
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tonescope.diagnose.runtime.out_of_memory import RAN_OUT, ran_out
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
+
+if TYPE_CHECKING:
+    import gradio as gr
 
 DISK_FULL = "the disk of the machine that Tonescope runs on is full; free some space there, and try again."
 DEFECT = (
@@ -47,6 +48,8 @@ def told_errors(function: Function) -> Function:
 
 @contextmanager
 def _told() -> Iterator[None]:
+    import gradio as gr  # not before the server has told it where proxies are
+
     try:
         yield
     except gr.Error:
@@ -57,6 +60,8 @@ def _told() -> Iterator[None]:
 
 def as_shown(error: Exception) -> gr.Error:
     """What a page shows of an error."""
+    import gradio as gr
+
     return gr.Error(escape(sentence_of(error)), print_exception=False)
 
 

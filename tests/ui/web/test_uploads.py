@@ -43,8 +43,8 @@ def test_sounds_are_taken(asking: httpx.Client, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"MZ" + b"\0" * 200, b"\x7fELF" + b"\0" * 200, b"<html><script>1</script>", b"", b"RIFF....AVI ", b"PK\x03\x04"],
-    ids=["exe", "elf", "html", "empty", "avi", "zip"],
+    [b"MZ" + b"\0" * 200, b"\x7fELF" + b"\0" * 200, b"<html><script>1</script>", b"", b"RIFF....AVI "],
+    ids=["exe", "elf", "html", "empty", "avi"],
 )
 def test_case_a_renamed_executable_is_refused_and_deleted(asking: httpx.Client, served: Serving, body: bytes) -> None:
     before = everything_in(os.environ["GRADIO_TEMP_DIR"])
