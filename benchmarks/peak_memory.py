@@ -137,12 +137,11 @@ def attribution(bench: Bench) -> tuple[float, Peak]:
 
 
 def diagnosis(bench: Bench, *, takes: int = 1, limit: float | None = None) -> tuple[float, Peak]:
-    """A diagnosis, without the candidates, rounds and variants that only repeat what others take."""
+    """A diagnosis, without the search for units, which plays batch after batch of the size that is planned here, and
+    without the variants that only repeat what others take."""
     generator, judge, seconds = bench.generator, bench.judge, bench.seconds
     taxonomy = from_rows([{"label": label, "family": label, "aliases": []} for label in judge.labels])
-    settings = Settings(
-        takes=takes, seconds=seconds, candidates=4, rounds=2, tested_units=0, tested_words=0, memory_gib=limit
-    )
+    settings = Settings(takes=takes, seconds=seconds, quick=True, tested_words=1, memory_gib=limit)
     request, models, means = Request(PROMPT, settings), Models(generator, judge, taxonomy), zero_means(generator)
     with Peak.watched() as peak:
         result, _ = diagnose(request, models, means)
