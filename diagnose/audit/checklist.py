@@ -74,7 +74,7 @@ ITEMS: tuple[Item, ...] = (
     Item("power: the smallest gap that could have been seen", "power"),
     Item("the judge, and its confusion on known clips of every genre", "control", remedy="--known FOLDER"),
     Item("takes without a clear genre", "unclear"),
-    Item("a second judge, with their agreement", "second judge", remedy="tonescope listen --second-judge"),
+    Item("a second judge, with their agreement", "second judge", remedy="tonescope confusion --second-judge"),
     Item("requested → heard, corrected for the judge's mistakes", "correction", remedy="a measured judge"),
     Item("adherence of every genre with its interval, attractors", "adherence"),
     Item("under-representation against a named reference", "representation"),

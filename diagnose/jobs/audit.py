@@ -32,7 +32,7 @@ from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.parameters import made
 from tonescope.diagnose.jobs.request import Request
 from tonescope.diagnose.judging.intent import choose_label
-from tonescope.diagnose.judging.verdict import SURE_ENOUGH
+from tonescope.diagnose.judging.verdict import sure_enough
 from tonescope.diagnose.runtime.engine import Pace, Production, telling
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.runtime.work_items import Keep, TakeSetting, Wanted
@@ -130,7 +130,7 @@ def make_audit(session: Session, parameters: AuditParameters, watch: Watch) -> t
         run.timed("hear known recordings", started)
     pace = _play(run)
     started = time.perf_counter()
-    source = AuditTakes(run.shards, run.seeds, session.judge.labels, SURE_ENOUGH)
+    source = AuditTakes(run.shards, run.seeds, session.judge.labels, sure_enough(session.judge))
     data = AuditData(run.design, run.played, source.read(NUMBERS), source, session.models)
     if not data.confusion.totals.any():
         raise TonescopeError(
@@ -202,7 +202,7 @@ def _planned(run: _Run) -> AuditReport:
     """The report before anything was played."""
     parameters, design, models = run.parameters, run.design, run.session.models
     record = models.judge.record
-    clips = min((sum(row) for row in record.reconstructed), default=0) if record else 0
+    clips = min((sum(row) for row in record.counts), default=0) if record else 0
     kinds = [cell.kind for cell in run.played.cells]
     assert parameters.guidance is not None
     return AuditReport(

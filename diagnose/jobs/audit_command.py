@@ -37,6 +37,7 @@ def _models(spec: ModelSpec | None) -> list[tuple[str, str]]:
     rows = [("--adapter", spec.adapter), ("--judge", spec.judge)]
     rows += [("--device", None if spec.device == "cpu" else spec.device)]
     rows += [("--dtype", None if spec.dtype == "float32" else spec.dtype)]
+    rows += [("--labels", spec.labels), ("--calibration", None if spec.calibration == "auto" else spec.calibration)]
     found = [(flag, given) for flag, given in rows if given is not None]
     if spec.model == "embedded":
         return [(flag, given) for flag, given in found if given != "embedded"]

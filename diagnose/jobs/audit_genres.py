@@ -43,7 +43,7 @@ def measured_record(
         if label in known.heard:
             rows.append(tuple(known.heard[label].get(heard, 0) for heard in labels))
         elif record is not None and not set(labels) - set(record.labels):
-            own = record.reconstructed[record.labels.index(label)]
+            own = record.counts[record.labels.index(label)]
             rows.append(tuple(own[record.labels.index(heard)] for heard in labels))
         else:
             return None
@@ -58,7 +58,7 @@ def control_rows(record: ConfusionRecord | None, known: Known | None, genres: Se
         if known is not None and genre in known.heard:
             heard: Mapping[str, int] = known.heard[genre]
         elif record is not None and genre in record.labels:
-            own = record.reconstructed[record.labels.index(genre)]
+            own = record.counts[record.labels.index(genre)]
             heard = {label: count for label, count in zip(record.labels, own, strict=True) if count}
         else:
             continue

@@ -221,7 +221,7 @@ def provenance(report: AuditReport) -> Iterator[str]:
     model, judge, asked = report.model, report.judge, report.settings
     yield (
         f"Model {model.name} ({model.description}, {model.fingerprint}, {model.dtype}); judge {judge.name} "
-        f"({judge.description}, {judge.fingerprint})."
+        f"({judge.description}, {judge.fingerprint}{f'; {judge.calibration}' if judge.calibration else ''})."
     )
     yield (
         f"Takes of {asked.seconds:g} s from seed {asked.seed}, guidance {asked.guidance:g}, temperature "
