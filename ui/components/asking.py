@@ -45,7 +45,10 @@ def submitted(workshop: Workshop, owner: str, job: str, given: Mapping[str, Any]
     if not clips:
         return workshop.queue.submit(job, filled, owner)
     with kept_clips(workshop.workspace, clips) as (name, folder):
-        return workshop.queue.submit(job, filled | {"known": folder}, owner, name=name)
+        try:
+            return workshop.queue.submit(job, filled | {"known": folder}, owner, name=name)
+        except TonescopeError as error:  # where the server keeps them is nobody's business
+            raise TonescopeError(str(error).replace(str(folder), "what was uploaded")) from error
 
 
 def derived(workshop: Workshop, owner: str, name: str, kind: str, value: str) -> Run:

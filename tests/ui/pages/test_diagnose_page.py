@@ -128,7 +128,7 @@ def test_clips_are_kept_with_their_run_and_go_on_to_runs_made_of_it(
     import numpy as np
     import soundfile
 
-    soundfile.write(tmp_path / "a b;.WAV", np.random.default_rng(0).uniform(-0.5, 0.5, 1600), 1600, format="WAV")
+    soundfile.write(tmp_path / "a b;.WAV", np.random.default_rng(0).uniform(-0.5, 0.5, 32000), 16000, format="WAV")
     name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a b;.WAV")], *typed(form(), takes="1"))
     assert name and not told
     assert [clip.name for clip in clips_of(workshop.workspace, name)] == ["clip-1.wav"]
@@ -145,7 +145,8 @@ def test_clips_of_a_run_that_is_refused_are_not_kept(workshop: Workshop, submit:
     before = set((workshop.workspace.folder / "runs").iterdir())
     (tmp_path / "a.wav").write_bytes(b"RIFF")
     name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a.wav")], *typed(form()))
-    assert name == "" and told
+    assert name == "" and "What was uploaded holds no sound that can be used" in told
+    assert str(workshop.workspace.folder) not in told
     assert set((workshop.workspace.folder / "runs").iterdir()) == before
 
 
