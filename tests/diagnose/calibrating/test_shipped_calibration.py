@@ -13,11 +13,6 @@ from tonescope.models.judges.fitted_calibration import FILE, FittedCalibration
 from tonescope.models.judges.two_towers import TwoTowers
 from tonescope.models.loading import EMBEDDED, find
 
-FOLDER = find(EMBEDDED, "judge")
-pytestmark = pytest.mark.skipif(
-    FOLDER is None or not (FOLDER / FILE).is_file(), reason="python -m training.calibrate_judge makes what is shipped"
-)
-
 
 @pytest.fixture(scope="module")
 def judge() -> TwoTowers:
