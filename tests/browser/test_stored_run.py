@@ -55,8 +55,8 @@ def owner(page: Any) -> str:
 
 def opened(show: Show, app: str, name: str, **how: Any) -> Any:
     page = show(f"{app}run/{name}", **how)
-    until(page, DONE)
-    until(page, f"!!{PLAYER}?.data")
+    until(page, DONE, 60)
+    until(page, f"!!{PLAYER}?.data", 60)
     return page
 
 
@@ -132,7 +132,7 @@ def test_a_unit_in_a_table_is_changed_by_a_click(show: Show, app: str, name: str
     until(page, "location.search.includes('from=')")
     until(page, "['done', 'failed'].includes(document.getElementById('run-view').dataset.state)", 60)
     page.get_by_role("link", name="Back to the run before").click()
-    until(page, DONE)
+    until(page, DONE, 60)
 
 
 def test_another_label_is_asked_about(show: Show, app: str, name: str) -> None:
