@@ -78,6 +78,24 @@ ROWS: list[Row] = [
         "Ask a whole design of prompts and report what a release team signs: genres, words, defaults, repetition.",
     ),
     Row(
+        "index",
+        "report",
+        "tonescope.diagnose.jobs.index_job",
+        "Listen to a corpus with every unit of some locations: examples, statistics and histograms of each.",
+    ),
+    Row(
+        "tuning",
+        "technique",
+        "tonescope.diagnose.jobs.tuning_job",
+        "What one unit responds to: tempo, pitch, chords, drums, instruments and more, or a clip or prompt of yours.",
+    ),
+    Row(
+        "show",
+        "technique",
+        "tonescope.diagnose.jobs.show_job",
+        "Everything about one unit, the units of a location, or the map of the model, from an index.",
+    ),
+    Row(
         "visualize",
         "technique",
         "tonescope.diagnose.jobs.visualize_job",
