@@ -177,7 +177,9 @@ def _chord(value: str, draw: Draw) -> Sound:
 
 def _mode(value: str, draw: Draw) -> Sound:
     root, voice, steps = float(draw.random.integers(54, 66)), draw.voice(), MODES[value]
-    notes = [root + steps[draw.random.integers(len(steps))] for _ in range(int(draw.seconds / 0.2) + 1)]
+    order = [float(draw.random.random()) for _ in range(16)]  # all steps of the mode in an order by chance, then again
+    ranked = sorted(range(len(steps)), key=order.__getitem__)
+    notes = [root + steps[ranked[at % len(steps)]] for at in range(int(draw.seconds / 0.2) + 1)]
     return draw.phrase(notes, voice, 0.2) + 0.6 * draw.play(instruments()["organ"], root - 12)
 
 

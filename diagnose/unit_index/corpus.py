@@ -48,7 +48,7 @@ class About:
 class Entry:
     """A recording of a corpus: its name, what is known of it, and how it is read.
 
-    ``read`` raises :class:`.sound_files.Unusable` for what cannot be heard.
+    ``read`` raises :class:`~tonescope.diagnose.audio_files.sound_files.Unusable` for what cannot be heard.
     """
 
     name: str

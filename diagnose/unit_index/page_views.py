@@ -60,7 +60,8 @@ class PageEvidence:
 def shown(
     session: Session, asked: ShowParameters, workspace: Workspace | None, watch: Watch
 ) -> tuple[ShowResult, PageEvidence]:
-    """What is asked for. Raises :class:`TonescopeError` for a place that there is not, or that no index is over."""
+    """What is asked for. Raises :class:`tonescope.models.errors.TonescopeError` for a place that there is not, or that
+    no index is over."""
     scope, place = Microscope.of(session, watch.progress), asked.place.strip()
     shelf = Shelf.open(session, asked.index, workspace)
     result = ShowResult(

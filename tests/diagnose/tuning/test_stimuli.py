@@ -22,13 +22,13 @@ def feature(name: str, family: Family, instances: int = 3) -> np.ndarray:
 @pytest.mark.parametrize("family", SOUNDS, ids=[family.name for family in SOUNDS])
 def test_every_value_is_a_sound_of_its_own(family: Family) -> None:
     assert family.sound in MAKERS
-    sounds = render(family, 2, 0.5, 8000)
-    assert sounds.shape == (len(family.values), 2, 4000) and bool(torch.isfinite(sounds).all())
+    sounds = render(family, 2, SECONDS, RATE)
+    assert sounds.shape == (len(family.values), 2, 32_000) and bool(torch.isfinite(sounds).all())
     assert float(sounds.abs().max()) <= 1 and bool((sounds.abs().amax(-1) > 1e-3).all())
     flat = sounds.flatten(0, 1)
     alike = torch.cdist(flat, flat) + 10 * torch.eye(len(flat))
     assert float(alike.min()) > 1e-3, "no two are the same"
-    assert torch.equal(sounds, render(family, 2, 0.5, 8000))
+    assert torch.equal(sounds, render(family, 2, SECONDS, RATE))
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_a_planted_word_is_preferred(made: Microscope) -> None:
 
 
 def test_ones_own_clip_and_prompt(made: Microscope, tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "own.wav", 0.2 * np.sin(np.arange(1600) * 0.3), 1600)
+    soundfile.write(tmp_path / "own.wav", 0.2 * np.sin(np.arange(8000) * 0.1), 8000)
     unit = made.unit("decoder.1.mlp:3")
     curves = Tuning(made, WISH).curves([unit.location], [LOUD])[unit.location]
     own = of_clip(made, unit, read_clip(tmp_path / "own.wav"), curves)
