@@ -96,10 +96,22 @@ ROWS: list[Row] = [
         "Everything about one unit, the units of a location, or the map of the model, from an index.",
     ),
     Row(
+        "find",
+        "report",
+        "tonescope.diagnose.jobs.find_job",
+        "Find units by what they respond to (kick, slow tempo, accordion), or by a statistic.",
+    ),
+    Row(
         "visualize",
         "technique",
         "tonescope.diagnose.jobs.visualize_job",
         "Make the sound that drives one unit as far as it goes, beside what it does in real takes.",
+    ),
+    Row(
+        "words",
+        "technique",
+        "tonescope.diagnose.jobs.words_job",
+        "Which words and short prompts drive one unit most, measured in takes of them.",
     ),
     Row(
         "dream",

@@ -167,7 +167,7 @@ class Curves:
         scored_on = [self.of_concept(concept, 1) for concept in concepts]
         chosen, scored = (np.stack([score for score, _ in each]) for each in (chosen_on, scored_on))
         best, units = chosen.argmax(0), np.arange(self.responses.shape[2])
-        by_hand = np.array([self._best_by_hand(concept) for concept in concepts])
+        by_hand = np.array([self.best_by_hand(concept) for concept in concepts])
         held_out = self.responses.shape[1] // 2
         counts = tuple((len(one.there) * held_out, len(one.absent) * held_out) for one in concepts)
         return Telling(best, chosen[best, units], scored[best, units], by_hand[best], counts)
@@ -184,7 +184,7 @@ class Curves:
             return units, np.zeros(0)
         return units, auc(self.features[rows, half::2].reshape(len(mask), -1), mask)
 
-    def _best_by_hand(self, concept: Concept) -> float:
+    def best_by_hand(self, concept: Concept) -> float:
         """The feature and direction that is best in every other instance, scored in the rest."""
         first, second = self.of_concept(concept, 0)[1], self.of_concept(concept, 1)[1]
         if not len(first):

@@ -69,10 +69,6 @@ class Sample:
         score = auc(self.values[kept][:, unit : unit + 1], some)
         return float(score[0]), float(auc_p(score, int(some.sum()), int((~some).sum()))[0])
 
-    def telling(self, there: NDArray[np.bool_], half: int) -> NDArray[np.float64]:
-        """How well all units tell every other recording apart (``half`` 0 or 1): (units,)."""
-        return auc(self.values[half::2], there[half::2])
-
 
 def heard_labels(index: UnitIndex, judge: Judge) -> dict[int, str] | None:
     """What the judge hears in the recordings of the sample, by number: kept from before, or the corpus is read once

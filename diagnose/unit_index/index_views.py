@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -13,7 +14,7 @@ from tonescope.diagnose.report.view import Command, Table, View
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Source
 from tonescope.diagnose.store import provenance
-from tonescope.diagnose.unit_index.index_reading import UnitIndex
+from tonescope.diagnose.unit_index.index_reading import UnitIndex, index_root
 from tonescope.models.units import Location
 
 SCHEMA_VERSION = "1.0"
@@ -152,7 +153,8 @@ def _broken(found: IndexResult) -> View:
 
 def _next(found: IndexResult) -> list[Command]:
     best = max(found.locations, key=lambda row: row.units - row.dead)
-    elsewhere = f" --index {quoted(found.folder)}"
+    usual = Path(found.folder).parent == index_root()
+    elsewhere = "" if usual else f" --index {quoted(found.folder)}"
     return [
         Command("See everything about one unit:", f"tonescope show {best.location}:0{elsewhere}"),
         Command("Find units by what they respond to:", f"tonescope find kick{elsewhere}"),
