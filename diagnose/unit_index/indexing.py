@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tonescope.diagnose.runtime.progress import Progress
 from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.unit_index.composed_corpus import NAME
 from tonescope.diagnose.unit_index.index_build import Identity, IndexBuild, IndexEngine
 from tonescope.diagnose.unit_index.index_build import Progress as Pace
 from tonescope.diagnose.unit_index.index_reading import UnitIndex, index_root
@@ -25,6 +26,22 @@ if TYPE_CHECKING:
 SAMPLE = 128  # random recordings that quantile examples are chosen from
 LONGEST_WINDOW = 10.0  # seconds, if nobody says another length
 TOLD = 20  # times that progress is told in other words, where each is a line
+
+
+def index(session: Session, corpus: str = NAME, progress: Progress | None = None, **asked: Any) -> UnitIndex:
+    """An index of a corpus (a folder, an id of the Hub, or the one that comes with Tonescope), from Python.
+
+    >>> with tonescope.index(session, "my-clips", location=["decoder.mlp"]) as found:
+    ...     found.page(Unit.parse("decoder.3.mlp:117"))
+
+    ``asked`` are the options of ``tonescope index``. Raises :class:`TonescopeError` as :func:`build_index` does.
+    """
+    from tonescope.diagnose.jobs.index_job import JOB, IndexParameters
+    from tonescope.diagnose.jobs.parameters import made
+
+    parameters = made(IndexParameters, {"corpus": corpus, **asked})
+    JOB.check(parameters)
+    return build_index(session, parameters, progress)
 
 
 @dataclass(frozen=True)
