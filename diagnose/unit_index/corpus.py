@@ -86,7 +86,7 @@ class FolderCorpus:
     def open(cls, name: str) -> FolderCorpus:
         """Raises :class:`TonescopeError` for what is no folder, or holds no sound."""
         folder = Path(name).expanduser()
-        corpus = cls(folder, name)
+        corpus = cls(folder, str(folder.absolute()))  # an index is opened from elsewhere as well
         if next(corpus.entries(), None) is None:
             raise TonescopeError(
                 f"{printable(name)[:200]} holds no sound files (wav, flac, ogg, mp3) and no Parquet files of sound; "

@@ -66,7 +66,7 @@ def matches(query: str, labels: Sequence[str]) -> Matches:
         (family, concept)
         for family in families().values()
         for concept in concepts_of(family)
-        if family.needs != "stereo" and asked in {word.lower() for word in (*concept.words, concept.name)}
+        if family.needs == "sound" and asked in {word.lower() for word in (*concept.words, concept.name)}
     ]
     label = next((one for one in labels if one.lower() == asked), None)
     words = words_of(asked)
