@@ -24,7 +24,9 @@ def outcome(session: Session, made: Made) -> tuple[WordsResult, TechniqueEvidenc
     """Result and evidence of an artifact."""
     artifact = made.artifact
     found = TextVisualized.model_validate(artifact.result)
-    result = WordsResult(**told(session, made, _caveats(found)), found=found)
+    about = told(session, made, _caveats(found))
+    about["asked"] = {**about["asked"], "words": f"{len(found.scanned)} words"}
+    result = WordsResult(**about, found=found)
     sounds = {}
     if WAVEFORM in artifact.tensors:
         count = len(artifact.tensors[WAVEFORM])

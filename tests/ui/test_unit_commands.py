@@ -11,8 +11,9 @@ from tests import tiny
 from tests.diagnose.microscope.tiny_microscope import SECONDS
 from tests.diagnose.unit_index.made_corpus import folder_of_tones
 from tests.ui.test_index_command import run
-from tonescope.diagnose.microscope import real_examples
 from tonescope.diagnose.microscope.microscope import Microscope
+from tonescope.diagnose.runtime.cache import cache_folder
+from tonescope.diagnose.store.artifacts import ArtifactStore
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +32,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[str]
 
 @pytest.fixture(autouse=True)
 def _short_real_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(real_examples, "SECONDS", SECONDS)
-    monkeypatch.setattr(Microscope, "real_seconds", SECONDS)
+    monkeypatch.setattr(Microscope, "of", classmethod(_of))
+
+
+def _of(kind: type[Microscope], session: object, progress: object = None) -> Microscope:
+    store = ArtifactStore(cache_folder() / "artifacts")
+    return kind(session.generator, session.judge, store, real_seconds=SECONDS)  # type: ignore[attr-defined]
 
 
 def test_a_unit_is_shown(made: tuple[list[str], list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
