@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from tests.diagnose.report.made_up import diagnosis
+from tests.diagnose.report.made_up import single_unit
 from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks, read_file, with_bookmarks
 from tonescope.diagnose.store.workspace import BOOKMARKS, Workspace
 from tonescope.models.errors import TonescopeError
@@ -102,7 +102,7 @@ def test_a_workspace_with_bookmarks_alone_is_one(tmp_path: Path) -> None:
 
 
 def test_a_diagnosis_names_bookmarked_units_it_meets(folder: Path) -> None:
-    found = diagnosis()
+    found = single_unit()
     unit = found.drivers.units[0].unit
     assert with_bookmarks(found, folder / "nowhere").bookmarks == []
     with Bookmarks(folder) as kept:
