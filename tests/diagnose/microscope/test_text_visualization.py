@@ -43,12 +43,12 @@ def test_words_are_scanned_and_the_best_are_measured(made: Microscope, name: str
 def test_a_planted_word_is_found(tmp_path: Path) -> None:
     generator = tiny.generator()
     scope = microscope(tmp_path, generator)
-    embedding = generator.model.text_encoder.get_input_embeddings().weight
-    embedding.data[tiny.WORDS.index("accordion")] *= 20
-    word = shown(scope, "text.0.mlp:1", replace(QUICK, length=1)).scanned
-    found = {name: value for name, value in word}
-    spread = max(found.values()) - min(found.values())
-    assert abs(found["accordion"] - sorted(found.values())[2]) > 0.3 * spread
+    encoder = generator.model.text_encoder
+    meaning = encoder.get_input_embeddings().weight[tiny.WORDS.index("accordion")].detach()
+    encoder.encoder.block[0].layer[1].DenseReluDense.wi.weight.data[1] = 5 * meaning / meaning.norm()
+    found = shown(scope, "text.0.mlp:1", replace(QUICK, length=2))
+    assert found.scanned[0][0] == "accordion" and found.scanned[0][1] > 2 * found.scanned[1][1]
+    assert "accordion" in found.driven[0].prompt
 
 
 def test_nothing_is_looked_for_twice(made: Microscope) -> None:
