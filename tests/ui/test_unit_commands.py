@@ -50,6 +50,7 @@ def test_a_unit_is_shown(made: tuple[list[str], list[str]], tmp_path: Path, caps
     assert run("show", "decoder.1.mlp:3", *models, *index, "--out", str(tmp_path / "out")) == 0
     report = (tmp_path / "out" / "report.html").read_text()
     assert "no clear name" in report and "tone0" in report and "CC0" in report
+    capsys.readouterr()
     assert run("show", "decoder.1.mlp", *models, *index, "--sort", "most", "--most", "3", "--json") == 0
     rows = json.loads(capsys.readouterr().out)["location"]
     assert len(rows) == 3 and rows[0]["most"] >= rows[1]["most"] >= rows[2]["most"]
