@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
@@ -22,7 +22,7 @@ from tonescope.diagnose.store.workspace import BOOKMARKS, default_folder
 from tonescope.models.errors import TonescopeError
 from tonescope.models.units import Unit
 
-FORMAT = "tonescope bookmarks 1"
+FORMAT: Final = "tonescope bookmarks 1"
 LARGEST_FILE = 16 * 2**20  # bytes
 MOST = 100_000
 LONGEST_NAME, LONGEST_NOTES, LONGEST_TAG, MOST_TAGS = 200, 20_000, 60, 50
