@@ -351,14 +351,23 @@ class Cost(BaseModel):
     takes_attributed_together: int
 
 
+class MetBookmark(BaseModel):
+    """A unit among the causes that somebody saved before: what it was called, its notes and tags."""
+
+    unit: str
+    name: str
+    notes: str = ""
+    tags: list[str] = []
+
+
 class Diagnosis(BaseModel):
     """The whole finding about one prompt: with ``prompt``, ``model``, ``judge``, ``settings`` and what is
     ``intended`` it can be made again.
 
     ``agreement`` is that with a second judge, where one listened to the takes that were heard first.
     ``recommended`` are the settings that the model is made to be played with, as far as it says, by name, and
-    ``suspects`` those that were others. ``made`` is the day, ``versions`` those of the libraries that decide what is
-    played.
+    ``suspects`` those that were others. ``bookmarks`` are units among the causes that were saved before. ``made`` is
+    the day, ``versions`` those of the libraries that decide what is played.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -381,6 +390,7 @@ class Diagnosis(BaseModel):
     recommended: dict[str, float] = {}
     suspects: list[SettingSuspect] = []
     estimated_units: int
+    bookmarks: list[MetBookmark] = []
     caveats: list[str]
     cost: Cost
     timings: dict[str, float]

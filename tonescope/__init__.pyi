@@ -47,6 +47,8 @@ from .diagnose.microscope.microscope import Microscope as Microscope
 from .diagnose.microscope.objectives import Objective as Objective
 from .diagnose.microscope.objectives import channel as channel
 from .diagnose.microscope.objectives import neuron as neuron
+from .diagnose.microscope.text_visualization import WordsWish as WordsWish
+from .diagnose.microscope.text_visualization import text_visualization as text_visualization
 from .diagnose.prompts.leaving_out import without as without
 from .diagnose.prompts.phrases import Phrase as Phrase
 from .diagnose.prompts.phrases import phrases_in as phrases_in
@@ -57,6 +59,8 @@ from .diagnose.runtime.session import Session as Session
 from .diagnose.schema import Contrast as Contrast
 from .diagnose.schema import Diagnosis as Diagnosis
 from .diagnose.settings import Settings as Settings
+from .diagnose.store.bookmarks import Bookmark as Bookmark
+from .diagnose.store.bookmarks import Bookmarks as Bookmarks
 from .diagnose.store.run_archive import export_run as export_run
 from .diagnose.store.run_archive import import_run as import_run
 from .diagnose.store.run_list import Run as Run
@@ -64,6 +68,10 @@ from .diagnose.store.traces import Trace as Trace
 from .diagnose.store.traces import TraceSpec as TraceSpec
 from .diagnose.store.traces import record as record
 from .diagnose.store.workspace import Workspace as Workspace
+from .diagnose.tuning.responses import Tuning as Tuning
+from .diagnose.tuning.responses import TuningWish as TuningWish
+from .diagnose.unit_index.index_reading import UnitIndex as UnitIndex
+from .diagnose.unit_index.indexing import index as index
 from .models.errors import TonescopeError as TonescopeError
 from .models.generator import Encodes as Encodes
 from .models.generator import Generator as Generator

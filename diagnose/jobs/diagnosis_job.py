@@ -75,6 +75,7 @@ def _check(parameters: DiagnosisParameters) -> None:
 
 def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Outcome:
     from tonescope.diagnose.report import diagnosis_views
+    from tonescope.diagnose.store.bookmarks import with_bookmarks
     from tonescope.diagnose.store.traces import OverTime, TraceSpec, steps_of
 
     def announce(verdict: Verdict, takes: Takes) -> None:
@@ -95,7 +96,7 @@ def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Out
         progress=progress,
         announce=announce,
     )
-    return Outcome(result, evidence)
+    return Outcome(with_bookmarks(result), evidence)
 
 
 def _views(result: Any, evidence: Any) -> Sequence[View]:

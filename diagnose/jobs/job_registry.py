@@ -78,10 +78,40 @@ ROWS: list[Row] = [
         "Ask a whole design of prompts and report what a release team signs: genres, words, defaults, repetition.",
     ),
     Row(
+        "index",
+        "report",
+        "tonescope.diagnose.jobs.index_job",
+        "Listen to a corpus with every unit of some locations: examples, statistics and histograms of each.",
+    ),
+    Row(
+        "tuning",
+        "technique",
+        "tonescope.diagnose.jobs.tuning_job",
+        "What one unit responds to: tempo, pitch, chords, drums, instruments and more, or a clip or prompt of yours.",
+    ),
+    Row(
+        "show",
+        "technique",
+        "tonescope.diagnose.jobs.show_job",
+        "Everything about one unit, the units of a location, or the map of the model, from an index.",
+    ),
+    Row(
+        "find",
+        "report",
+        "tonescope.diagnose.jobs.find_job",
+        "Find units by what they respond to (kick, slow tempo, accordion), or by a statistic.",
+    ),
+    Row(
         "visualize",
         "technique",
         "tonescope.diagnose.jobs.visualize_job",
         "Make the sound that drives one unit as far as it goes, beside what it does in real takes.",
+    ),
+    Row(
+        "words",
+        "technique",
+        "tonescope.diagnose.jobs.words_job",
+        "Which words and short prompts drive one unit most, measured in takes of them.",
     ),
     Row(
         "dream",

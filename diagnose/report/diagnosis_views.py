@@ -53,6 +53,7 @@ def views(diagnosis: Diagnosis, evidence: Evidence) -> list[View]:
         unit_views.sufficiency(diagnosis, test, evidence) if test else None,
         unit_views.units(diagnosis),
         unit_views.strengths(diagnosis, test) if test else None,
+        unit_views.bookmarks(diagnosis),
         _takes(diagnosis, evidence),
         View("timeline", "Heard over time", figures=[plots.timeline(diagnosis, evidence)]),
         _seconds(diagnosis),

@@ -207,3 +207,14 @@ def strengths(diagnosis: Diagnosis, test: GroupTest) -> View | None:
         if dose.trial.sound.broke
     ]
     return View("strengths", "The same units turned down and up", broke, [table], [plots.doses(diagnosis, test)])
+
+
+def bookmarks(diagnosis: Diagnosis) -> View | None:
+    """Units among the causes that somebody saved before."""
+    if not diagnosis.bookmarks:
+        return None
+    told = [
+        (f"{met.unit} is your bookmark “{met.name}”" + (f": {met.notes}" if met.notes else "."), None)
+        for met in diagnosis.bookmarks
+    ]
+    return View("bookmarks", "Units that you know", told)

@@ -116,13 +116,11 @@ def first_line(error: Exception) -> str:
 
 
 class _Actor:
-    """What runs on a worker: models opened there by their spec, and a :class:`.take_worker.TakeWorker` on them."""
+    """What runs on a worker: models opened there by their spec, and the worker of the setting on them."""
 
     def __init__(self, order: Order, neighbours: int) -> None:
-        from tonescope.diagnose.runtime.take_worker import TakeWorker
-
         session = order.spec.open()
-        self.worker = TakeWorker(session, order.memory_gib or _part(session.generator.device, neighbours))
+        self.worker = order.setting.worker(session, order.memory_gib or _part(session.generator.device, neighbours))
         self.worker.check(order.setting)
 
     def do(self, item: WorkItem) -> Finished | str:

@@ -16,6 +16,7 @@ from tonescope.models.generator import Sampling
 
 if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
+    from tonescope.diagnose.runtime.take_worker import TakeWorker
 
 FORMAT = 2  # of what is kept; another one is not read as this
 KEY_DIGITS = 32
@@ -92,6 +93,12 @@ class TakeSetting:
     def key(self) -> str:
         """Its content hash."""
         return _digest({"format": FORMAT, **asdict(self)})
+
+    def worker(self, session: Session, memory_gib: float | None = None) -> TakeWorker:
+        """What does items of this setting, on the models of a session."""
+        from tonescope.diagnose.runtime.take_worker import TakeWorker
+
+        return TakeWorker(session, memory_gib)
 
 
 @dataclass(frozen=True)

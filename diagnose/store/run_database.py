@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -60,6 +61,20 @@ REFUSALS = {
 """What is told for SQLite's primary result codes."""
 
 
+@dataclass(frozen=True)
+class Form:
+    """What a database of ours holds: the mark and version in the header of its file, its tables, and what it is
+    called."""
+
+    application_id: int
+    version: int
+    tables: str
+    called: str
+
+
+RUNS = Form(APPLICATION_ID, SCHEMA_VERSION, SCHEMA, "the list of runs")
+
+
 class RunDatabase:
     """The open database of a workspace, shared by the threads of this process.
 
@@ -67,15 +82,15 @@ class RunDatabase:
         TonescopeError: it cannot be used, with the reason.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self._lock = path, RLock()
-        with _told(path):
+    def __init__(self, path: Path, form: Form = RUNS) -> None:
+        self.path, self._form, self._lock = path, form, RLock()
+        with _told(path, form):
             self._connection = sqlite3.connect(
                 path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
             self._connection.row_factory = sqlite3.Row
         try:
-            with _told(path):
+            with _told(path, form):
                 self._prepare()
         except BaseException:
             self._connection.close()
@@ -85,23 +100,23 @@ class RunDatabase:
         """Refuse what is not ours, before anything is written; make what is new."""
         theirs, version = self._pragma("application_id"), self._pragma("user_version")
         tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if theirs != APPLICATION_ID and (theirs or tables):
+        if theirs != self._form.application_id and (theirs or tables):
             raise TonescopeError(f"{self.path} belongs to another program; name another folder for the workspace.")
-        if version > SCHEMA_VERSION:
+        if version > self._form.version:
             raise TonescopeError(
                 f"the workspace {self.path.parent} was written by a newer Tonescope (version {version} of its list, "
-                f"and {SCHEMA_VERSION} is known here); update Tonescope, or name another folder."
+                f"and {self._form.version} is known here); update Tonescope, or name another folder."
             )
         if tables and (found := self._pragma("quick_check(1)")) != "ok":
-            raise TonescopeError(f"the list of runs {self.path} {DAMAGED} ({str(found)[:80]}).")
+            raise TonescopeError(f"{self._form.called} {self.path} {DAMAGED} ({str(found)[:80]}).")
         self._use_write_ahead_log()
         self._connection.execute("PRAGMA synchronous = NORMAL")
-        if version < SCHEMA_VERSION:
+        if version < self._form.version:
             with self.transaction() as connection:
-                for statement in filter(str.strip, SCHEMA.split(";")):
+                for statement in filter(str.strip, self._form.tables.split(";")):
                     connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                connection.execute(f"PRAGMA application_id = {self._form.application_id}")
+                connection.execute(f"PRAGMA user_version = {self._form.version}")
 
     def _use_write_ahead_log(self) -> None:
         """The change needs the file alone for a moment, and SQLite does not wait for that by itself."""
@@ -121,7 +136,7 @@ class RunDatabase:
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Write in the block, all of it or nothing. Raises :class:`TonescopeError` where that cannot be."""
-        with self._lock, _told(self.path):
+        with self._lock, _told(self.path, self._form):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
@@ -134,7 +149,7 @@ class RunDatabase:
 
     def rows(self, query: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """What a query finds."""
-        with self._lock, _told(self.path):
+        with self._lock, _told(self.path, self._form):
             return self._connection.execute(query, values).fetchall()
 
     def close(self) -> None:
@@ -144,12 +159,12 @@ class RunDatabase:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _told(path: Path, form: Form) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
         told = REFUSALS.get(_code(error), "cannot be used; name another folder for the workspace")
-        raise TonescopeError(f"the list of runs {path} {told} ({str(error)[:80]}).") from error
+        raise TonescopeError(f"{form.called} {path} {told} ({str(error)[:80]}).") from error
 
 
 def _code(error: sqlite3.Error) -> int:

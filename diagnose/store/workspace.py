@@ -3,6 +3,7 @@
 ::
 
     runs.sqlite   the list (:mod:`.run_list`)
+    bookmarks.sqlite  units that were saved (:mod:`.bookmarks`)
     runs/NAME/    the files of a run (:mod:`.run_files`)
     workers/      locks of the processes that work on runs (:mod:`.worker_lock`)
 
@@ -24,6 +25,7 @@ from tonescope.diagnose.store.worker_lock import WorkerLock, is_held
 from tonescope.models.errors import TonescopeError
 
 VARIABLE = "TONESCOPE_WORKSPACE"
+BOOKMARKS = "bookmarks.sqlite"
 RUNS, WORKERS, PROBE = "runs", "workers", ".tonescope-"
 
 
@@ -156,4 +158,4 @@ def _make(folder: Path) -> None:
 
 def _is_ours(path: Path) -> bool:
     """Whether something in a folder can be of a workspace that another process just makes."""
-    return path.name in (RUNS, WORKERS) or path.name.startswith((NAME, PROBE))
+    return path.name in (RUNS, WORKERS) or path.name.startswith((NAME, PROBE, BOOKMARKS))

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
 from transformers import ClapModel
 
 from tonescope.models.anatomy import Anatomy
@@ -46,3 +51,12 @@ class ClapPlaces(Anatomy):
     def layout(self, location: Location, guidance: float) -> Layout:
         """Rows are windows of audio, positions are patches of the spectrogram: bands within times within bands."""
         return Layout()
+
+    def moments(self, location: Location, along: int) -> Tensor:
+        """How far into the window each position is, 0 to 1 (along,): the spectrogram is cut in time into as many strips
+        as fit on a square below one another, so rows of patches are bands within strips, and columns are times."""
+        config: Any = self.model.config.audio_config  # type: ignore[union-attr]
+        strips = config.spec_size // config.num_mel_bins
+        side = math.isqrt(along)
+        strip = torch.arange(side).div(max(1, side // strips), rounding_mode="floor").clamp_max(strips - 1)
+        return ((strip[:, None] + (torch.arange(side) + 0.5) / side) / strips).flatten()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
 
 from tonescope.models.errors import TonescopeError
 from tonescope.models.hooks import Place
@@ -36,6 +39,21 @@ class Places(Protocol):
 
     def layout(self, location: Location, guidance: float) -> Layout:
         """How the tensor that passes through a location right now is arranged."""
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """The optional part of places whose positions are not in the order of time."""
+
+    def moments(self, location: Location, along: int) -> Tensor:
+        """How far into the sound that is heard at once each of so many positions is, 0 to 1 (along,)."""
+
+
+def moments_of(places: object, location: Location, along: int) -> Tensor:
+    """How far into what passes each position is, 0 to 1 (along,): evenly, where the places say nothing else."""
+    if isinstance(places, Timed):
+        return places.moments(location, along)
+    return (torch.arange(along) + 0.5) / along
 
 
 def places_of(judge: Judge) -> Places:

@@ -13,7 +13,15 @@ import typer
 
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
-from tonescope.ui.cli import account_command, judge_command, runs_command, schema_command, ui_command, units_command
+from tonescope.ui.cli import (
+    account_command,
+    bookmarks_command,
+    judge_command,
+    runs_command,
+    schema_command,
+    ui_command,
+    units_command,
+)
 from tonescope.ui.cli.job_commands import HELP, JobCommands
 
 
@@ -54,6 +62,7 @@ app.command("units")(units_command.units)
 app.command("schema")(schema_command.schema)
 app.add_typer(runs_command.runs)
 app.add_typer(judge_command.judge)
+app.add_typer(bookmarks_command.bookmarks)
 
 
 def _show_version(asked: bool) -> None:

@@ -15,6 +15,7 @@ from transformers import GenerationConfig, LogitsProcessorList, PreTrainedModel,
 from tonescope.models.families.musicgen import cross_attention, delay, self_check
 from tonescope.models.families.musicgen.code_relaxation import CodeRelaxation
 from tonescope.models.families.musicgen.codec import DECODE_ROWS
+from tonescope.models.families.musicgen.decoder_wiring import DecoderWiring
 from tonescope.models.families.musicgen.kv_cache import cache_argument, preallocated_cache
 from tonescope.models.families.musicgen.paired_sampling import PairedSampling, gumbel, perturbed
 from tonescope.models.families.musicgen.places import Clock
@@ -54,7 +55,7 @@ class MusicGen(Replaying):
     ) -> None:
         super().__init__(model, tokenizer, name)
         self.longest_seconds, self.folder = longest_seconds, folder
-        self.relaxation = CodeRelaxation(self)
+        self.relaxation, self.wiring = CodeRelaxation(self), DecoderWiring(self)
         self.checked = False  # whether clock and replay have been seen to agree
         self.sample_rate, self.frame_rate = self.codec.sample_rate, self.codec.frame_rate
         self.shortest_seconds = delay.shortest(self.delay) / self.frame_rate

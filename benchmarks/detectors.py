@@ -1,0 +1,129 @@
+"""Do the lenses find units that detect what the composer knows to be there?
+
+For "kick", each tempo end and each instrument of the stimuli, the unit that tells it best in synthetic stimuli is taken
+to composed pieces that nobody looked at: area under the curve against what the composer put into them, beside the best
+single feature made by hand (chosen on other pieces), and beside the same unit with the facts shuffled.
+
+    python -m benchmarks.detectors [--pieces 190] [--location decoder.mlp]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.kept_results import keep
+from tonescope.diagnose.microscope.microscope import Microscope
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.tuning.curve_statistics import auc, concepts_of
+from tonescope.diagnose.tuning.hand_features import FEATURES, hand_features
+from tonescope.diagnose.tuning.responses import Tuning, mean_response
+from tonescope.diagnose.tuning.stimuli import families
+from tonescope.diagnose.unit_index.listening_pass import ROWS, ListeningPass
+from tonescope.models.units import Location, Unit
+from training.default_corpus import FIRST_SEED, Facts, pieces
+from training.renderer import SAMPLE_RATE
+
+FIRST = FIRST_SEED + 1_000_000  # pieces that are in no corpus
+SLOW, FAST = 95.0, 125.0  # beats a minute: pieces in between count as neither
+FEWEST = 8
+SHUFFLES = 20
+INSTRUMENTS = ("piano", "guitar", "bass", "organ", "accordion", "strings", "brass", "flute", "clarinet")
+
+Known = Callable[[Facts], bool | None]
+"""Whether a piece has something; ``None`` where it counts as neither."""
+
+
+def _plays(group: str) -> Known:
+    from training.tables import instruments
+
+    return lambda facts: any(instruments()[name].group == group for name in facts.instruments)
+
+
+def _tempo(facts: Facts) -> bool | None:
+    return True if facts.tempo >= FAST else False if facts.tempo <= SLOW else None
+
+
+DETECTORS: dict[str, tuple[str, str, Known]] = {
+    "kick": ("kick", "kick", lambda facts: bool(facts.kicks)),
+    "fast tempo": ("tempo", "fast tempo", _tempo),
+    "slow tempo": ("tempo", "slow tempo", lambda facts: None if _tempo(facts) is None else not _tempo(facts)),
+    **{name: ("instrument", name, _plays(name)) for name in INSTRUMENTS},
+}
+
+
+def responses(session: Session, scope: ListeningPass, sounds: torch.Tensor) -> dict[Location, NDArray[np.float64]]:
+    """Mean response of every unit in every piece: (pieces, units)."""
+    parts = [scope.of_sound(sounds[start : start + ROWS], mean_response) for start in range(0, len(sounds), ROWS)]
+    return {place: torch.cat([part[place] for part in parts]).double().numpy() for place in scope.locations}
+
+
+def best_unit(tuning: Tuning, places: list[Location], family: str, concept: str) -> tuple[Unit, float]:
+    """The unit that tells a concept best in all stimuli."""
+    curves = tuning.curves(places, [families()[family]])
+    wanted = next(one for one in concepts_of(families()[family]) if one.name == concept)
+    found = []
+    for place in places:
+        one = curves[place][0]
+        both = (one.of_concept(wanted, 0)[0] + one.of_concept(wanted, 1)[0]) / 2
+        found.append((float(both.max()), Unit(place, int(both.argmax()))))
+    score, unit = max(found)
+    return unit, score
+
+
+def main() -> None:
+    """Measure, print and keep."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pieces", type=int, default=190)
+    parser.add_argument("--location", default="decoder.mlp")
+    asked = parser.parse_args()
+    session = Session.open()
+    scope = ListeningPass.at(session.generator, session.judge, [asked.location])
+    made = list(islice(pieces(asked.pieces, FIRST), asked.pieces))
+    sounds = torch.from_numpy(np.stack([sound for _, sound, _ in made]))
+    assert session.generator.sample_rate == SAMPLE_RATE
+    facts, known = [one for *_, one in made], responses(session, scope, sounds)
+    by_hand, tuning = hand_features(sounds, SAMPLE_RATE), Tuning(Microscope.of(session))
+    rows: list[dict[str, Any]] = []
+    for name, (family, concept, tells) in DETECTORS.items():
+        told = [tells(one) for one in facts]
+        kept = np.array([one is not None for one in told])
+        there = np.array([bool(one) for one in told])[kept]
+        if min(there.sum(), (~there).sum()) < FEWEST:
+            continue
+        unit, score = best_unit(tuning, list(scope.locations), family, concept)
+        values, features = known[unit.location][kept][:, [unit.index]], by_hand[kept]
+        first = auc(features[::2], there[::2])
+        best = int(np.abs(first - 0.5).argmax())
+        other = float(auc(features[1::2][:, [best]], there[1::2])[0])
+        shuffled = [float(auc(values, np.random.default_rng(at).permutation(there))[0]) for at in range(SHUFFLES)]
+        rows.append(
+            {
+                "detector": name,
+                "unit": str(unit),
+                "stimuli_auc": score,
+                "auc": float(auc(values, there)[0]),
+                "baseline_auc": other if first[best] >= 0.5 else 1 - other,
+                "baseline": FEATURES[best],
+                "shuffled_auc": float(np.mean(shuffled)),
+                "with": int(there.sum()),
+                "without": int((~there).sum()),
+            }
+        )
+    about = {
+        "auc": {row["detector"]: row["auc"] for row in rows},
+        "baseline_auc": {row["detector"]: row["baseline_auc"] for row in rows},
+        "pieces": asked.pieces,
+        "location": asked.location,
+    }
+    keep("detectors", rows, about, models=(session.generator, session.judge))
+
+
+if __name__ == "__main__":
+    main()

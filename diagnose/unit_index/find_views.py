@@ -1,0 +1,126 @@
+"""Units that were found, as result and views."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from tonescope.diagnose.microscope.microscope import Microscope
+from tonescope.diagnose.report import shared_views
+from tonescope.diagnose.report.view import Command, Table, View
+from tonescope.diagnose.runtime.progress import Progress
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.schema import Source
+from tonescope.diagnose.stats import BELIEVED
+from tonescope.diagnose.store import provenance
+from tonescope.diagnose.unit_index.finder import Finder, FoundUnit, matches
+from tonescope.diagnose.unit_index.naming import NAMED_AUC
+from tonescope.diagnose.unit_index.unit_page import Shelf
+from tonescope.models.errors import TonescopeError
+from tonescope.models.units import Location
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.jobs.find_job import FindParameters
+
+SCHEMA_VERSION = "1.0"
+
+
+class FindResult(BaseModel):
+    """Units by what was asked for. ``sure`` is how many of them tell it apart, by a score that may be believed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: str = SCHEMA_VERSION
+    made: str
+    versions: dict[str, str]
+    model: Source
+    judge: Source
+    query: str
+    corpus: str
+    sure: int
+    units: list[FoundUnit]
+    caveats: list[str]
+    timings: dict[str, float] = {}
+
+
+def found_units(session: Session, asked: FindParameters, progress: Progress | None = None) -> FindResult:
+    """Units of the newest index, or of one that is named.
+
+    Raises :class:`TonescopeError` for a query that means nothing, and where there is no index.
+    """
+    matches(asked.query, session.judge.labels)
+    shelf = Shelf.open(session, asked.index)
+    if not shelf.indexes:
+        raise TonescopeError(
+            f"there is no index of {session.generator.name} to find units in; build one with `tonescope "
+            "index`, or name "
+            "its folder with --index."
+        )
+    chosen = [Location.parse(name.strip()) for name in asked.location]
+    index = shelf.index(chosen[0]) if chosen else shelf.indexes[0]
+    if strange := [place for place in chosen if str(place) not in index.locations]:
+        shelf.index(strange[0])
+        raise TonescopeError(f"{strange[0]} is in another index than {chosen[0]}; ask for one after the other.")
+    locations = chosen or [Location.parse(name) for name in index.locations]
+    with index:
+        rows = Finder(index, Microscope.of(session, progress)).find(asked.query, locations, asked.most)
+    sure = sum(row.q is not None and row.q < BELIEVED and row.score >= NAMED_AUC for row in rows)
+    return FindResult(
+        made=date.today().isoformat(),
+        versions=provenance.versions(),
+        model=provenance.of_generator(session.generator),
+        judge=provenance.of_judge(session.judge),
+        query=asked.query,
+        corpus=str(index.about["corpus"]),
+        sure=sure,
+        units=rows,
+        caveats=_caveats(rows),
+    )
+
+
+def _caveats(rows: list[FoundUnit]) -> list[str]:
+    caveats = []
+    if any(row.by == "stimuli" for row in rows):
+        caveats.append("Stimuli are synthetic and simple; whether a unit does the same in music, its page shows.")
+    if any(row.by_hand is not None and row.by_hand >= row.score for row in rows):
+        caveats.append("Some of these do no better than a single feature made by hand, such as level or treble.")
+    return caveats
+
+
+def views(found: FindResult) -> list[View]:
+    """Everything that was found."""
+    rows = found.units
+    if rows and rows[0].by == "statistic":
+        told = f"The units with the highest {rows[0].concept}, in {found.corpus}."
+        if rows[0].concept == "sparsest":
+            told = f"The units that do much at the fewest positions, in {found.corpus}."
+    elif found.sure:
+        told = (
+            f"{found.sure} of the {len(rows)} units shown tell “{found.query}” apart in sounds that they "
+            "were not chosen "
+            f"on; the best in {100 * rows[0].score:.0f} % of pairs."
+        )
+    else:
+        told = f"No unit tells “{found.query}” apart surely; these come nearest."
+    cells = tuple(
+        (
+            row.unit,
+            row.by,
+            row.concept,
+            f"{row.score:.3g}",
+            "" if row.by_hand is None else f"{row.by_hand:.2f}",
+            "" if row.q is None else f"{row.q:.2g}",
+        )
+        for row in rows
+    )
+    table = Table(("unit", "by", "concept", "score", "by hand", "q"), cells, kinds=("unit", *("text",) * 5), lead=12)
+    commands = [Command("See everything about one:", f"tonescope show {rows[0].unit}")] if rows else []
+    provenance_told = f"{found.model.name}, heard by {found.judge.name}; made on {found.made}."
+    return [
+        View("found", f"“{found.query}”", [(told, "tested")], depth="first", tone="open"),
+        View("units", "Units", tables=[table], depth="first", commands=commands),
+        shared_views.caveats(found.caveats),
+        View("provenance", "How this was made", [(provenance_told, None)], depth="numbers"),
+    ]

@@ -1,0 +1,244 @@
+"""The page of a unit, of a location, and the map of a model, as data: everything that is known, put together from the
+index, the curves, the weights and the runs that are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel
+
+from tonescope.diagnose.audio_files.decoding import resampled
+from tonescope.diagnose.audio_files.sound_files import Unusable
+from tonescope.diagnose.microscope.microscope import Microscope
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.store.runs_of_units import CauseIn, runs_of_unit
+from tonescope.diagnose.store.workspace import Workspace
+from tonescope.diagnose.tuning.responses import Tuning
+from tonescope.diagnose.tuning.stimuli import families
+from tonescope.diagnose.tuning.tuning_views import CurveRow, rows_of
+from tonescope.diagnose.unit_index.index_reading import UnitExample, UnitIndex, UnitStatistics, find_indexes, index_of
+from tonescope.diagnose.unit_index.index_sample import entries_of
+from tonescope.diagnose.unit_index.naming import NO_NAME, Candidate, kept_names, name_of, name_units
+from tonescope.diagnose.unit_index.unit_wiring import UnitWiring, wiring_of_unit
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Takes
+from tonescope.models.units import Location, Unit
+
+EXCERPT = 4.0  # seconds of an example that can be heard, around the one in which the unit does most
+HEARD = 6  # top examples that can be heard
+Made = UnitStatistics | UnitExample | Candidate | CauseIn
+
+
+class LabelRow(BaseModel):
+    """A label that a source proposes, with its score on held-out sounds, and whether it may be said."""
+
+    source: str
+    label: str
+    score: float
+    by_hand: float | None
+    q: float
+    holds: bool
+
+
+class UnitRow(BaseModel):
+    """A unit on the page of its location."""
+
+    unit: str
+    mean: float
+    variance: float
+    least: float
+    most: float
+    density: float
+    dead: bool
+    name: str
+
+
+class PlaceRow(BaseModel):
+    """A location on the map of a model. What the index does not hold is absent."""
+
+    location: str
+    meaning: str
+    units: int
+    indexed: bool
+    dead: int | None = None
+    density: float | None = None
+    named: int | None = None
+
+
+class UnitPage(BaseModel):
+    """Everything about one unit. ``name`` is what may be said of it, or that nothing may."""
+
+    unit: str
+    name: str
+    labels: list[LabelRow]
+    named: bool
+    statistics: dict[str, float | bool | str | dict[str, float]]
+    histogram: list[tuple[float, float, int]]
+    examples: list[dict[str, str | float | int | None]]
+    curves: list[CurveRow]
+    wiring: UnitWiring | None
+    runs: list[dict[str, str]]
+    corpus: str
+    recordings: int
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where pages are put together from.
+
+    Attributes:
+        session: the models.
+        indexes: those of these models, the newest first.
+        workspace: whose runs are looked through, if any.
+    """
+
+    session: Session
+    indexes: Sequence[UnitIndex]
+    workspace: Workspace | None = None
+
+    @classmethod
+    def open(cls, session: Session, folder: Path | None, workspace: Workspace | None = None) -> Shelf:
+        """With the index in a folder, or all that are kept.
+
+        Raises :class:`TonescopeError` for a folder that holds none, or one of other models.
+        """
+        generator, judge = session.generator.fingerprint(), session.judge.fingerprint()
+        if folder is None:
+            return cls(session, find_indexes(generator, judge), workspace)
+        index = UnitIndex.open(folder.expanduser())
+        if not index.is_of(generator, judge):
+            raise TonescopeError(
+                f"the index in {folder} is of {index.about['model']} with {index.about['judge']}, and not of these "
+                "models; name its models with --model and --judge, or another index."
+            )
+        return cls(session, [index], workspace)
+
+    def index(self, location: Location) -> UnitIndex:
+        """One that is over a location. Raises :class:`TonescopeError` where there is none."""
+        found = index_of(location, self.indexes)
+        if found is None:
+            raise TonescopeError(
+                f"no index of {self.session.generator.name} is over {location}, so there are no examples of it; build "
+                f"one with `tonescope index --location {location}`, or name its folder with --index."
+            )
+        return found
+
+    # --- pages -------------------------------------------------------------------------------------------------------
+
+    def unit(self, name: str, scope: Microscope, *, full: bool = False) -> UnitPage:
+        """The page of a unit.
+
+        Args:
+            full: whether curves and names are computed where they are not known yet.
+
+        Raises :class:`TonescopeError` for a unit that there is not, or that no index is over.
+        """
+        unit = scope.unit(name)
+        index = self.index(unit.location)
+        found, tuning = index.page(unit), Tuning(scope)
+        sounding = [family for family in families().values() if family.needs == "sound"]
+        if full:
+            curves = tuning.curves([unit.location], sounding)[unit.location]
+            candidates: list[Candidate] | None = name_units(index, unit.location, curves, self.session.judge)
+        else:
+            curves, candidates = tuning.kept(unit.location, sounding), kept_names(index, unit.location)
+        own = [one for one in candidates or () if one.unit == unit.index]
+        best = name_of(own)
+        runs = runs_of_unit(self.workspace, str(unit), self.session.generator.fingerprint()) if self.workspace else []
+        return UnitPage(
+            unit=str(unit),
+            name="dead" if found.statistics.dead else best.told if best else NO_NAME,
+            labels=[LabelRow(**_without(one, "unit"), holds=one.holds) for one in own],
+            named=candidates is not None,
+            statistics=_statistics(found.statistics),
+            histogram=[(low, high, count) for low, high, count in found.histogram],
+            examples=[{**_without(one, "about"), **vars(one.about)} for one in found.examples],
+            curves=rows_of(curves, unit.index) if curves else [],
+            wiring=wiring_of_unit(self.session.generator, unit),
+            runs=[{name: str(value) for name, value in vars(one).items()} for one in runs],
+            corpus=str(index.about["corpus"]),
+            recordings=int(index.about["recordings"]),
+        )
+
+    def location(self, location: Location, sort: str, most: int) -> list[UnitRow]:
+        """The page of a location: its units, sorted by a statistic."""
+        index = self.index(location)
+        names = {one.unit: one for one in named_units(index, location)}
+        return [
+            UnitRow(
+                **{
+                    name: getattr(row, name)
+                    for name in ("unit", "mean", "variance", "least", "most", "density", "dead")
+                },
+                name=_called(row, names.get(Unit.parse(row.unit).index)),
+            )
+            for row in index.location_page(location, sort=sort, most=most)
+        ]
+
+    def map(self) -> list[PlaceRow]:
+        """Every location of the models, and what the indexes say of each."""
+        generator = self.session.generator
+        places = [*generator.locations()]
+        judge = getattr(self.session.judge, "places", None)
+        places += judge.locations() if judge is not None else []
+        known = {name: (index, row) for index in reversed(self.indexes) for name, row in index.map().items()}
+        rows = []
+        for place in places:
+            owner = judge if place.network == "judge" and judge is not None else generator
+            row = PlaceRow(location=str(place), meaning=place.site.meaning, units=owner.units(place), indexed=False)
+            if str(place) in known:
+                index, (_, dead, density) = known[str(place)]
+                row.indexed, row.dead, row.density = True, dead, round(density, 5)
+                row.named = len(named_units(index, place)) if kept_names(index, place) is not None else None
+            rows.append(row)
+        return rows
+
+    # --- sound -------------------------------------------------------------------------------------------------------
+
+    def sounds(self, page: UnitPage) -> Takes | None:
+        """Excerpts of the top examples around the second in which the unit does most; ``None`` where the corpus is gone
+        or another. What can no longer be read is silence."""
+        index = self.index(Unit.parse(page.unit).location)
+        chosen = [one for one in page.examples if one["kind"] == "top"][:HEARD]
+        entries = entries_of(index, [int(one["recording"] or 0) for one in chosen])
+        if not entries:
+            return None
+        rate = int(self.session.generator.sample_rate)
+        size = round(EXCERPT * rate)
+        rows = torch.zeros(len(chosen), size)
+        for row, one in enumerate(chosen):
+            try:
+                recording = entries[int(one["recording"] or 0)].read()
+            except (KeyError, Unusable):
+                continue
+            sound = resampled(recording.waveform, recording.rate, rate)
+            start = max(0, min(round(float(one["second"] or 0) * rate) - size // 2, len(sound) - size))
+            part = sound[start : start + size]
+            rows[row, : len(part)] = part
+        names = tuple(str(one["name"]) for one in chosen)
+        return Takes(names, tuple(range(1, len(chosen) + 1)), {}, rows)
+
+
+def named_units(index: UnitIndex, location: Location) -> list[Candidate]:
+    """The units of a location that have a name, with it; none where names are not known yet."""
+    by_unit: dict[int, list[Candidate]] = {}
+    for one in kept_names(index, location) or ():
+        by_unit.setdefault(one.unit, []).append(one)
+    return [best for candidates in by_unit.values() if (best := name_of(candidates)) is not None]
+
+
+def _called(row: UnitStatistics, name: Candidate | None) -> str:
+    return "dead" if row.dead else name.told if name else ""
+
+
+def _without(made: Made, *names: str) -> dict[str, Any]:
+    return {name: value for name, value in vars(made).items() if name not in names}
+
+
+def _statistics(row: UnitStatistics) -> dict[str, float | bool | str | dict[str, float]]:
+    plain = {name: value for name, value in vars(row).items() if name not in ("unit", "quantiles")}
+    return {**plain, "quantiles": {f"{share:g}": value for share, value in row.quantiles.items()}}

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.diagnose.microscope.tiny_microscope import microscope
+from tests.diagnose.unit_index.planted_index import DEAD, KICK, PLACE, STIMULUS, planted_curves, planted_index
+from tonescope.diagnose.tuning.responses import Tuning
+from tonescope.diagnose.unit_index.finder import Finder, matches
+from tonescope.models.errors import TonescopeError
+from tonescope.models.units import Unit
+
+
+@pytest.fixture
+def finder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Finder:
+    curves = {one.family.name: one for one in planted_curves()}
+    monkeypatch.setattr(
+        Tuning,
+        "curves",
+        lambda self, places, families: {place: [curves[one.name] for one in families] for place in places},
+    )
+    return Finder(planted_index(tmp_path / "index"), microscope(tmp_path / "artifacts"))
+
+
+def test_planted_units_are_found_by_stimuli_and_by_captions(finder: Finder) -> None:
+    rows = finder.find("kick", [PLACE], 5)
+    best = {row.by: row for row in reversed(rows)}
+    assert best["stimuli"].unit == str(Unit(PLACE, STIMULUS)) and best["captions"].unit == str(Unit(PLACE, KICK))
+    assert best["stimuli"].score > 0.95 and (best["stimuli"].q or 1) < 1e-3 and best["stimuli"].by_hand is not None
+    assert rows == sorted(rows, key=lambda row: (-row.score, row.unit))
+
+
+def test_the_best_of_many_by_chance_is_not_flattered(finder: Finder) -> None:
+    rows = finder.find("slow tempo", [PLACE], 10)
+    assert all(row.by == "stimuli" for row in rows) and all((row.q or 0) > 0.01 for row in rows)
+
+
+def test_units_are_found_by_a_statistic(finder: Finder) -> None:
+    most = finder.find("most", [PLACE], 3)
+    assert most[0].unit == str(Unit(PLACE, KICK)) and [row.score for row in most] == sorted(
+        (row.score for row in most), reverse=True
+    )
+    assert str(Unit(PLACE, DEAD)) not in {row.unit for row in finder.find("sparsest", [PLACE], 100)}
+
+
+def test_words_that_mean_nothing_are_refused(finder: Finder) -> None:
+    with pytest.raises(TonescopeError, match="too few recordings"):
+        finder.find("zither", [PLACE], 3)
+    with pytest.raises(TonescopeError, match="nothing is known"):
+        finder.find("how do you do", [PLACE], 3)
+
+
+def test_a_query_can_mean_several_things() -> None:
+    found = matches("Bass  Drum", ["house"])
+    assert [concept.name for _, concept in found.concepts] == ["kick"] and found.word is None
+    assert matches("house", ["house"]).label == "house" and matches("house", []).word == "house"
+    assert matches("density", []).statistic == "density"
