@@ -76,6 +76,10 @@ ROWS: list[Row] = [
         "report",
         "tonescope.diagnose.jobs.audit_job",
         "Ask a whole design of prompts and report what a release team signs: genres, words, defaults, repetition.",
+        "predictor",
+        "report",
+        "tonescope.diagnose.jobs.predictor_job",
+        "Play a few hundred prompts, and fit what predicts the genre from the text, for lint and suggest.",
     ),
     Row(
         "visualize",
