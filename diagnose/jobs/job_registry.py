@@ -47,6 +47,12 @@ ROWS: list[Row] = [
         "Change units of your choice and hear what becomes of it, beside random units changed alike.",
     ),
     Row(
+        "lint",
+        "diagnosis",
+        "tonescope.diagnose.jobs.lint_job",
+        "Say what a prompt will probably play and which of its words may not work, without playing anything.",
+    ),
+    Row(
         "listen",
         "listening",
         "tonescope.diagnose.jobs.listen_job",

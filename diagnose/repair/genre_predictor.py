@@ -40,7 +40,7 @@ class PredictorRecord(BaseModel):
         labels: what it chooses between.
         prompts, takes: how many it was fitted on.
         accuracy: prompts whose most heard genre was predicted, each by a fit without that prompt;
-            ``baseline_accuracy``, the same by the genre that the prompt names (the one heard most, where it names none).
+            ``baseline_accuracy``, the same by the genre that it names (where it names none, the one heard most).
         calibration_error: expected calibration error over takes of held-out prompts, in ten bins.
         log_loss: nats a take, held out; ``base_log_loss``, of the shares of genres alone.
         temperature: by which logits are divided, fitted on held-out predictions.

@@ -15,8 +15,8 @@ def views(report: PredictorReport) -> list[View]:
     record = report.record
     rows = tuple((label, str(count)) for label, count in report.heard.items())
     made = (
-        f"{record.takes:,} takes of {record.prompts} prompts, {record.seconds:g} s each at guidance {record.guidance:g}, "
-        f"played by {report.model} and heard by {report.judge}."
+        f"{record.takes:,} takes of {record.prompts} prompts, {record.seconds:g} s each at guidance "
+        f"{record.guidance:g}, played by {report.model} and heard by {report.judge}."
     )
     loss = (
         f"A held-out take costs {record.log_loss:.2f} nats, {record.base_log_loss:.2f} by the shares of genres alone; "

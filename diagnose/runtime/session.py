@@ -21,6 +21,7 @@ from tonescope.diagnose.jobs.diagnosis import Announce, Evidence, diagnose
 from tonescope.diagnose.jobs.experiment import Experiment, run
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.reference_clips import Clip
+from tonescope.diagnose.repair.live_feedback import Feedback, LiveFeedback
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.diagnose.runtime.judge_session import JudgeSpec, open_second
@@ -52,6 +53,7 @@ class Session:
     spec: ModelSpec | None = None
     second: Judge | None = None
     _means: dict[str, MeanActivations] = field(default_factory=dict)
+    _feedback: LiveFeedback | None = None
 
     @classmethod
     def open(
@@ -198,6 +200,15 @@ class Session:
         request.check(self.models)
         means = self.means(request.settings, progress)
         return run(request, edit, self.models, means, source=source, progress=progress)
+
+    def lint(self, prompt: str, *, intended: str | None = None) -> Feedback:
+        """What can be said of a prompt before it is played; see :mod:`tonescope.diagnose.repair.live_feedback`.
+
+        Quick enough for every keystroke. A predictor that was made after the first call is found by a new session.
+        """
+        if self._feedback is None:
+            self._feedback = LiveFeedback(self.generator, self.judge, self.taxonomy, self.vocabulary)
+        return self._feedback.on(prompt, intended)
 
 
 def _kept(path: Path) -> MeanActivations | None:
