@@ -84,9 +84,7 @@ class Track:
             heard = hear(posterior, context.listener.labels)
             for row, at in enumerate(places):
                 one = slice(row, row + 1)
-                found[at] = Listened(
-                    takes.rows(row, row + 1), margins[one], heard[one], posterior[one], ruined[one]
-                )
+                found[at] = Listened(takes.rows(row, row + 1), margins[one], heard[one], posterior[one], ruined[one])
         return [found[at] for at in range(len(rows))]
 
     def all_of(self, rewrite: Rewrite, seeds: Sequence[int]) -> Listened:
@@ -103,7 +101,8 @@ class Track:
     def measure(self, runners: Sequence[Runner], seeds: Sequence[int]) -> None:
         """Play each candidate on each seed that it was not played on."""
         rows = [(runner, seed) for runner in runners for seed in seeds if seed not in runner.heard]
-        for (runner, seed), one in zip(rows, self.listen([(runner.rewrite, seed) for runner, seed in rows]), strict=True):
+        listened = self.listen([(runner.rewrite, seed) for runner, seed in rows])
+        for (runner, seed), one in zip(rows, listened, strict=True):
             usable = not bool(one.ruined[0])
             runner.margins[seed] = max(-BOUND, min(BOUND, float(one.margins[0]))) if usable else -BOUND
             runner.heard[seed] = usable and one.heard[0] == self.intended
@@ -112,8 +111,8 @@ class Track:
 def halvings(candidates: int, budget: int) -> list[tuple[int, int]]:
     """The rounds of a race: (candidates, takes of each in all so far), as ``budget`` takes allow.
 
-    Each round costs about as much as every other, halves the candidates and doubles their takes. The first has one take
-    of each of as many candidates as that leaves, and no more than there are.
+    Each round halves the candidates and doubles their takes, until two are left; the first has one take of each of as
+    many candidates as that allows.
     """
     best: list[tuple[int, int]] = []
     for first in range(min(candidates, budget), 0, -1):
@@ -124,7 +123,7 @@ def halvings(candidates: int, budget: int) -> list[tuple[int, int]]:
                 break
             left -= cost
             rounds.append((count, takes))
-            if count == 1:
+            if count <= 2:
                 break
             count, takes, before = math.ceil(count / 2), takes * 2, takes
         if rounds and (rounds[-1][0] <= 2 or first <= 2):

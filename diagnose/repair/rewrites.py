@@ -22,7 +22,9 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling
 from tonescope.models.played_with import Denoises, check_sampling
 
-Change = Literal["drop", "replace", "add", "reorder", "wording", "guidance", "temperature", "top_k", "negative", "random"]
+Change = Literal[
+    "none", "drop", "replace", "add", "reorder", "wording", "guidance", "temperature", "top_k", "negative", "random"
+]
 MOST_GUIDANCE = 20.0
 SETTINGS: tuple[Change, ...] = ("guidance", "temperature", "top_k", "negative")
 
@@ -162,7 +164,13 @@ def _worded(wish: Wish) -> Iterator[Rewrite]:
         if "{rest}" in wording and not rest:
             continue
         prompt = wording.replace("{genre}", wish.intended).replace("{rest}", rest)
-        yield Rewrite("wording", f"as “{wording.replace('{rest}', '…').replace('{genre}', wish.intended)}”", prompt, wish.sampling)
+        told = wording.replace("{rest}", "…").replace("{genre}", wish.intended)
+        yield Rewrite("wording", f"as “{told}”", prompt, wish.sampling)
+
+
+def as_typed(wish: Wish) -> Rewrite:
+    """The prompt as it is: what everything is compared with."""
+    return Rewrite("none", "as it was typed", wish.prompt, wish.sampling)
 
 
 def bare(wish: Wish) -> Rewrite:

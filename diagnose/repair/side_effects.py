@@ -21,8 +21,8 @@ MOST_INSTRUMENTS = 4
 
 
 class TempoChange(BaseModel):
-    """Median beats a minute before and after, over takes with a beat, and whether these are one tempo but for the octave
-    that it is counted in; absent where there is no beat."""
+    """Median beats a minute before and after, over takes with a beat, and whether these are one tempo but for the
+    octave that it is counted in; absent where there is no beat."""
 
     before: float | None
     after: float | None
