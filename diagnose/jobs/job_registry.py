@@ -53,6 +53,18 @@ ROWS: list[Row] = [
         "Say what a prompt will probably play and which of its words may not work, without playing anything.",
     ),
     Row(
+        "suggest",
+        "diagnosis",
+        "tonescope.diagnose.jobs.suggest_job",
+        "Look for a prompt that plays the genre that is meant, and prove it by listening; or say why there is none.",
+    ),
+    Row(
+        "contrast",
+        "diagnosis",
+        "tonescope.diagnose.jobs.contrast_job",
+        "Compare two prompts on the same noise: which phrase makes the difference, and where it takes effect.",
+    ),
+    Row(
         "listen",
         "listening",
         "tonescope.diagnose.jobs.listen_job",

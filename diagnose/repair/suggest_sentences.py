@@ -18,12 +18,12 @@ def concluded(found: Suggestion) -> str:
         return f"The prompt plays {asked} as it is: {before}. Nothing has to be repaired."
     if found.conclusion in ("fixed", "better") and best is not None:
         how = "plays" if found.conclusion == "fixed" else "plays more often, and not yet mostly,"
-        return f"{_named(best)} {how} {asked}: {best.matched} fresh takes, and the prompt as it is {before}."
+        return f"{_named(best)} {how} {asked}: {best.matched} fresh takes, the prompt as it is {before}."
     if found.conclusion == "genre missing":
         word = found.bare or best or found.original
         return (
-            f"No prompt will do: even “{word.prompt}” is heard as {asked} in {word.matched} fresh takes only. The genre "
-            "is missing in the model, not in the prompt."
+            f"No prompt will do: even “{word.prompt}” is heard as {asked} in {word.matched} fresh takes only. The "
+            "genre is missing in the model, not in the prompt."
         )
     tried = len(found.tried)
     said = f"the best of them in {best.matched} fresh takes" if best else "none could be played"

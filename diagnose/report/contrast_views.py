@@ -128,8 +128,8 @@ def _listener(found: PromptContrast) -> list[str]:
 def _made(found: PromptContrast) -> View:
     settings = found.settings
     told = (
-        f"{found.model.name}, heard by {found.judge.name}; {settings.takes} fresh takes of {settings.seconds:g} s each, "
-        f"after the first {settings.takes} from seed {settings.seed} on; made on {found.made}."
+        f"{found.model.name}, heard by {found.judge.name}; {settings.takes} fresh takes of {settings.seconds:g} s "
+        f"each, after the first {settings.takes} from seed {settings.seed} on; made on {found.made}."
     )
     return View("provenance", "How this was made", [(told, None)], depth="numbers")
 

@@ -98,14 +98,9 @@ def _steering(found: Suggestion) -> View:
     rows = tuple((dose, str(share)) for dose, share in trial.doses.items())
     rows += tuple((f"{dose}, random units", str(share)) for dose, share in trial.random_doses.items())
     if trial.steering is not None and trial.steering.spectrum_db is not None:
-        steering = trial.steering
-        told.append(
-            (
-                f"What it costs: the sound broke in {steering.ruined} of {steering.matched.total if steering.matched else 0} "
-                f"takes, and the spectrum is {steering.spectrum_db.mean:.1f} dB away.",
-                "tested",
-            )
-        )
+        broke, spectrum = trial.steering.ruined, trial.steering.spectrum_db
+        cost = f"What it costs: the sound broke in {broke} of {spectrum.takes} takes"
+        told.append((f"{cost}, and the spectrum is {spectrum.mean:.1f} dB away.", "tested"))
     tables = [Table(("activations times", f"heard as {found.intended}"), rows)] if rows else []
     return View("steering", "Steering, as an alternative", told, tables, depth="first")  # type: ignore[arg-type]
 
@@ -134,7 +129,7 @@ def _next(found: Suggestion) -> View:
 
 def _made(found: Suggestion) -> View:
     told = (
-        f"{found.model.name}, heard by {found.judge.name}; takes of {found.settings.seconds:g} s; the fresh ones have the "
-        f"seeds {found.seeds[0]} to {found.seeds[1]}; made on {found.made}."
+        f"{found.model.name}, heard by {found.judge.name}; takes of {found.settings.seconds:g} s; the fresh ones "
+        f"have the seeds {found.seeds[0]} to {found.seeds[1]}; made on {found.made}."
     )
     return View("provenance", "How this was made", [(told, None)], depth="numbers")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -23,7 +23,17 @@ ORNAMENTS = ("", "calm", "dark", "sad", "fast", "slow", "with flute", "with banj
 
 @dataclass
 class WordReader(PlantedGenerator):
-    """A state a word, the same wherever it stands; plays what the last genre word in the prompt says, as planted."""
+    """A state a word, the same wherever it stands.
+
+    Attributes:
+        spoilers: words that bring a genre, whatever else is asked for.
+        missing: genres that it cannot play, and what it plays instead.
+        usual: what it plays when nobody asks.
+    """
+
+    spoilers: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    usual: str = "polka"
 
     def read_text(self, prompts: Sequence[str], seconds: float | None = None) -> Text:
         words = [prompt.lower().replace(",", " ").split() or [""] for prompt in prompts]
@@ -38,6 +48,12 @@ class WordReader(PlantedGenerator):
                 mask[row, at] = True
         return Text(states, mask, tuple(map(tuple, words)), ())
 
+    def plays(self, prompt: str, seed: int) -> str:
+        words = set(prompt.lower().replace(",", " ").split())
+        spoiled = next((genre for word, genre in self.spoilers.items() if word in words), None)
+        asked = next((label for label in LABELS if label in words), self.usual)
+        return spoiled or self.missing.get(asked, asked)
+
     def batches(self, prompts: Sequence[str]) -> list[list[int]]:
         return [list(range(len(prompts)))]
 
@@ -51,10 +67,10 @@ def heard(wrong: Mapping[str, str] | None = None, takes: int = 4) -> dict[str, d
     }
 
 
-def session() -> Session:
+def session(spoilers: Mapping[str, str] | None = None, missing: Mapping[str, str] | None = None) -> Session:
     """The planted session, whose generator reads words."""
     made = planted_session()
-    made.generator = WordReader()
+    made.generator = WordReader(spoilers=spoilers or {}, missing=missing or {})  # type: ignore[assignment]
     return made
 
 
