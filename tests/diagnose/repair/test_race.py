@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from tests.diagnose.repair.word_states import session
@@ -18,9 +20,7 @@ def test_a_race_never_costs_more_than_its_budget(candidates: int, budget: int) -
     for count, takes in rounds:
         cost, before = cost + count * (takes - before), takes
     assert rounds and cost <= budget and rounds[0][0] <= candidates
-    assert all(
-        later[0] < earlier[0] and later[1] > earlier[1] for earlier, later in zip(rounds, rounds[1:], strict=False)
-    )
+    assert all(later[0] < earlier[0] and later[1] > earlier[1] for earlier, later in pairwise(rounds))
 
 
 def test_the_candidate_that_is_heard_as_meant_wins_and_losers_are_played_less() -> None:
