@@ -23,7 +23,7 @@ from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Played, Variant, check_distinct, verify
 from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
-from tonescope.diagnose.jobs.request import Request
+from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.verdict import UNSURE, hear
 from tonescope.diagnose.prompts.leaving_out import without
 from tonescope.diagnose.prompts.phrases import Phrase, chunked
@@ -237,7 +237,7 @@ def prompt_contrast(
             caveats.append(f"Layers {name} were not put in: what they do is more than may be kept in memory.")
             continue
         edits = tuple(Edit(some, "patch", source=source) for source in sources(context, given, some, first))
-        variants.append(Variant(f"layers:{name}", edits))
+        variants.append(Variant(f"layers:{name}", edits, first))  # other music may rightly come, as of other words
     with clock.stage("play what makes the difference") as advance:
         played = verify(context, asked, first, seeds.test, variants, strict=False, advance=advance)
     if watch.progress:
@@ -255,11 +255,11 @@ def _fitted(context: Context, prompts: Sequence[str], places: int, settings: Set
     return context.with_batches(played=fits.rows, workers=fits.workers, source_bytes=fits.for_sources)
 
 
-def _held(request: Request, heard: Tensor, labels: Sequence[str], models: object) -> Contrast:
+def _held(request: Request, heard: Tensor, labels: Sequence[str], models: Models) -> Contrast:
     """What the second prompt is heard as, against what the first is; where that is one genre, against all others."""
     half = len(heard) // 2
     first, second = _most(heard[:half], labels), _most(heard[half:], labels)
-    foil = request.foil(models)  # type: ignore[arg-type]
+    foil = request.foil(models)
     if foil and foil != second:
         return Contrast(target=second, foil=foil)
     return Contrast(target=second, foil=first if first != second else None)

@@ -20,7 +20,8 @@ def concluded(found: Suggestion) -> str:
         how = "plays" if found.conclusion == "fixed" else "plays more often, and not yet mostly,"
         return f"{_named(best)} {how} {asked}: {best.matched} fresh takes, the prompt as it is {before}."
     if found.conclusion == "genre missing":
-        word = found.bare or best or found.original
+        alone = found.original if found.prompt.strip().casefold() == asked else best or found.original
+        word = found.bare or alone
         return (
             f"No prompt will do: even “{word.prompt}” is heard as {asked} in {word.matched} fresh takes only. The "
             "genre is missing in the model, not in the prompt."

@@ -97,12 +97,16 @@ def no_word(reading: Reading) -> Iterator[Found]:
         yield Found(0, len(reading.prompt))
 
 
-def too_long(reading: Reading) -> Iterator[Found]:
-    """More than is read, or more phrases or words than can each matter."""
-    limits, phrases, words = reading.book.limits, len(reading.phrases), len(reading.words)
+def unreadable(reading: Reading) -> Iterator[Found]:
+    """What the generator refuses to read: too long for its text encoder, or no text."""
     if reading.unreadable:
         yield Found(0, len(reading.prompt), reading.unreadable)
-    elif phrases > limits["phrases"]:
+
+
+def too_long(reading: Reading) -> Iterator[Found]:
+    """More phrases or words than can each matter."""
+    limits, phrases, words = reading.book.limits, len(reading.phrases), len(reading.words)
+    if phrases > limits["phrases"]:
         yield Found(reading.phrases[limits["phrases"]].start, len(reading.prompt), f"{phrases} phrases")
     elif words > limits["words"]:
         yield Found(reading.words[limits["words"]][1], len(reading.prompt), f"{words} words")
@@ -231,6 +235,7 @@ CHECKS: Mapping[str, Callable[[Reading], Iterator[Found]]] = {
     check.__name__: check
     for check in (
         no_word,
+        unreadable,
         too_long,
         unlearned_words,
         unread_letters,

@@ -15,7 +15,7 @@ from tonescope.diagnose.repair.steering import Steering, apply_steering
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator
 
-UNITS = ["decoder.1.mlp:5", "decoder.2.self:1", "text.0.mlp:3"]
+UNITS = ["decoder.1.mlp:5", "decoder.2.self:1", "decoder.0.cross:2"]
 
 
 def steering(generator: Generator, units: list[str] = UNITS, factor: float = 3.0) -> Steering:
@@ -57,6 +57,7 @@ def test_case_a_steering_of_another_model_or_place_changes_nothing() -> None:
     for wrong, told in (
         (steering(tiny.generator(seed=1)), "another model"),
         (steering(generator, ["decoder.1.mlp:5", "decoder.1.residual:3"]), "more than one linear layer"),
+        (steering(generator, ["text.0.mlp:3"]), "in the text encoder"),
         (steering(generator, ["decoder.1.mlp:999"]), "has units 0 to 39"),
     ):
         with pytest.raises(TonescopeError, match=told):

@@ -55,10 +55,16 @@ def test_the_fresh_takes_are_none_that_anything_was_chosen_by() -> None:
 
 
 def test_a_rewrite_that_only_won_by_chance_is_not_called_better() -> None:
-    made = session(missing={"house": "techno", "jazz": "techno"})
-    lucky = [Rewrite("add", "lucky", "techno with luck", Sampling()), Rewrite("add", "other", "techno too", Sampling())]
-    result = found(made, "house with banjo", candidates=lucky)
-    assert result.conclusion == "genre missing" and "missing in the model" in result.sentence
+    made, race_seeds = session(), range(129, 129 + 64)
+    made.generator.plays = lambda prompt, seed: (  # type: ignore[attr-defined]
+        "house" if ("luck" in prompt and seed in race_seeds) or (prompt == "house" and seed % 2) else "techno"
+    )
+    tried = [Rewrite("add", what, f"techno with {what}", Sampling()) for what in ("banjo", "luck")]
+    result = found(made, "techno house", candidates=tried, intended="house")
+    winner = result.tried[0]
+    assert winner.told == "luck" and winner.heard == winner.takes  # as sure as can be, in the race
+    assert result.best is not None and result.best.matched.count == 0 and result.conclusion == "no better"
+    assert "None of 2 rewrites was surely better" in result.sentence
 
 
 def test_a_genre_that_the_model_lacks_is_told_from_a_prompt_that_is_bad() -> None:

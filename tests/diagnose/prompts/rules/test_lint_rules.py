@@ -12,7 +12,7 @@ from tonescope.diagnose.taxonomy import common
 from tonescope.models.vocabulary import Vocabulary
 
 WORDS = Vocabulary(frozenset(["house", "with", "piano", "drums", "bass", "jazz", "techno", "a", "lovely", "song"]))
-NEEDS_TOKENS = {"unread-letters"}
+NEEDS_TOKENS = {"unread-letters", "unreadable"}
 
 
 def read(prompt: str, vocabulary: Vocabulary | None = WORDS) -> Reading:
