@@ -41,6 +41,9 @@ def with_steering(
     if not names:
         told = "No set of units was found that surely does it, so there is nothing to steer by."
         return _added(found, evidence, SteeringTrial(told=told), {})
+    if any(name.startswith("text.") for name in names):
+        told = "What does it lies in the text encoder, which is not steered: the words are the place to change."
+        return _added(found, evidence, SteeringTrial(told=told), {})
     targets = tuple(session.generator.unit(name) if ":" in name else session.generator.location(name) for name in names)
     return _added(found, evidence, *_measured(session, request, found, targets))
 

@@ -3,8 +3,8 @@ do.
 
 A neuron or a head of the network that plays is read by one linear layer. Multiplying it is multiplying that layer's
 columns, so steering is a change of weights: it holds wherever the model plays, and costs nothing. It acts at all
-positions: in a model whose prompt is a prefix, at the prompt's as well, where an edit leaves these alone. Units of the text
-encoder are not steered: an edit acts at the words alone, and weights would act at every token.
+positions: in a model whose prompt is a prefix, at the prompt's as well, where an edit leaves these alone. Units of the
+text encoder are not steered: an edit acts at the words alone, and weights would act at every token.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ def apply_steering(generator: Generator, steering: Steering) -> None:
         columns = edit.columns(generator, location)
         if location.network == "text":
             raise TonescopeError(
-                f"{location} is in the text encoder, which a steering file leaves as it is; use units of the network that "
-                "plays, or tonescope edit --kind scale."
+                f"{location} is in the text encoder, which a steering file leaves as it is; use units of the network "
+                "that plays, or tonescope edit --kind scale."
             )
         if place.side != "input" or not isinstance(place.module, nn.Linear):
             raise TonescopeError(
