@@ -16,6 +16,7 @@ from tonescope.diagnose.repair.suggest_schema import FIXED, SteeringTrial, Sugge
 from tonescope.diagnose.repair.suggestion import BLOCK, SuggestEvidence
 from tonescope.diagnose.schema import Contrast
 from tonescope.diagnose.stats import Share, effect, share
+from tonescope.models.generator import Takes
 from tonescope.models.units import Location, Unit
 
 if TYPE_CHECKING:
@@ -49,16 +50,16 @@ def with_steering(
 
 
 def _added(
-    found: Suggestion, evidence: SuggestEvidence, trial: SteeringTrial, sounds: dict[str, object]
+    found: Suggestion, evidence: SuggestEvidence, trial: SteeringTrial, sounds: dict[str, Takes]
 ) -> tuple[Suggestion, SuggestEvidence]:
     evidence.steering = trial
-    evidence.sounds |= sounds  # type: ignore[arg-type]
+    evidence.sounds |= sounds
     return found.model_copy(update={"steering": trial}), evidence
 
 
 def _measured(
     session: Session, request: Request, found: Suggestion, targets: TARGETS
-) -> tuple[SteeringTrial, dict[str, object]]:
+) -> tuple[SteeringTrial, dict[str, Takes]]:
     """The best dose of a few, chosen in some takes and told of others."""
     settings = request.normalized(session.generator).settings
     context = session.context(settings)
@@ -82,7 +83,7 @@ def _measured(
     steered = told.outcomes["steered"]
     before, after = _matched(told.clean, found.intended), _matched(steered, found.intended)
     control = _matched(told.outcomes["random_steered"], found.intended) if random else None
-    sounds: dict[str, object] = {"steered": steered.takes}
+    sounds: dict[str, Takes] = {"steered": steered.takes}
     trial = SteeringTrial(
         told=_told(found, best, before, after, control),
         doses=doses,

@@ -18,7 +18,7 @@ from tonescope.models.generator import Generator
 UNITS = ["decoder.1.mlp:5", "decoder.2.self:1", "decoder.0.cross:2"]
 
 
-def steering(generator: Generator, units: list[str] = UNITS, factor: float = 3.0) -> Steering:
+def steering(generator: Generator, units: list[str] = UNITS, factor: float = 80.0) -> Steering:
     return Steering(
         made="2026-01-01",
         model=generator.name,
