@@ -28,7 +28,7 @@ def views(found: Feedback) -> list[View]:
     ]
     if found.prediction:
         made += [_pulls(found.prediction, found.asked), _record(found.prediction, found.judge)]
-    return [*made, _next(found)]
+    return [*made, *_next(found)]
 
 
 def _findings(findings: list[LintFinding]) -> View:
@@ -72,7 +72,7 @@ def _record(prediction: Prediction, judge: str) -> View:
     return View("record", "How far to believe it", told)  # type: ignore[arg-type]
 
 
-def _next(found: Feedback) -> View:
+def _next(found: Feedback) -> list[View]:
     commands = []
     if not found.prediction and found.no_prediction.endswith("takes)."):
         commands.append(Command("Make a predictor for this model", "tonescope predictor"))
@@ -81,4 +81,4 @@ def _next(found: Feedback) -> View:
         commands.append(
             Command("Look for a better prompt, by listening", f"tonescope suggest {quoted(found.prompt)}{intended}")
         )
-    return View("next", "What to do next", commands=commands, depth="first")
+    return [View("next", "What to do next", commands=commands, depth="first")] if commands else []

@@ -37,7 +37,7 @@ def views(found: Suggestion, evidence: SuggestEvidence) -> list[View]:
         made.append(View("beside", "What else changed", told, depth="first"))
     if found.steering is not None:
         made.append(_steering(found))
-    return [*made, _heard(found), _tried(found), _next(found), shared_views.caveats(found.caveats), _made(found)]
+    return [*made, _heard(found), _tried(found), *_next(found), shared_views.caveats(found.caveats), _made(found)]
 
 
 def _sets(found: Suggestion) -> list[tuple[str, str, Verified]]:
@@ -105,7 +105,7 @@ def _steering(found: Suggestion) -> View:
     return View("steering", "Steering, as an alternative", told, tables, depth="first")  # type: ignore[arg-type]
 
 
-def _next(found: Suggestion) -> View:
+def _next(found: Suggestion) -> list[View]:
     commands = []
     if found.best is not None and found.conclusion in ("fixed", "better"):
         intended = quoted(found.intended)
@@ -124,7 +124,7 @@ def _next(found: Suggestion) -> View:
     if found.steering is not None and found.steering.steering is not None:
         line = f"tonescope diagnose {prompt_word(found.prompt)} --steer FOLDER/steering.json"
         commands.append(Command("Diagnose it steered", line))
-    return View("next", "What to do next", commands=commands, depth="first")
+    return [View("next", "What to do next", commands=commands, depth="first")] if commands else []
 
 
 def _made(found: Suggestion) -> View:
