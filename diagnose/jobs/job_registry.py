@@ -94,6 +94,8 @@ ROWS: list[Row] = [
         "report",
         "tonescope.diagnose.jobs.audit_job",
         "Ask a whole design of prompts and report what a release team signs: genres, words, defaults, repetition.",
+    ),
+    Row(
         "predictor",
         "report",
         "tonescope.diagnose.jobs.predictor_job",
