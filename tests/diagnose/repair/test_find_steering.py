@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests import tiny
+from tonescope.diagnose.intervene.verification import verify
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.request import Request
 from tonescope.diagnose.repair import find_steering
@@ -58,7 +59,6 @@ def test_doses_are_chosen_in_some_takes_and_proven_in_others_beside_random_units
     made: tuple[Session, Suggestion, SuggestEvidence], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     played: list[tuple[int, ...]] = []
-    verify = find_steering.verify
 
     def noted(context, contrast, prompt, seeds, variants, **about):
         played.append(tuple(seeds))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
 from tests import tiny
 from tonescope.diagnose.jobs.contrast_job import JOB, ContrastParameters
-from tonescope.diagnose.jobs.job import Outcome, Watch
+from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.repair.prompt_contrast import bands, differing
 from tonescope.models.errors import TonescopeError
 
@@ -15,7 +17,7 @@ FIRST, SECOND = "house with piano", "slow house with drums"
 
 
 @pytest.fixture(scope="module")
-def outcome() -> Outcome:
+def outcome() -> Any:
     return JOB.run(tiny.session(), ContrastParameters(first=FIRST, second=SECOND, takes=2, seconds=0.5), Watch())
 
 
@@ -35,7 +37,7 @@ def test_layers_that_read_the_text_are_covered_once() -> None:
     assert len(places) == len(set(places)) == 3 and list(found) == ["0", "1", "2"]
 
 
-def test_the_difference_is_that_of_paired_takes_and_every_phrase_and_layer_has_its_part(outcome: Outcome) -> None:
+def test_the_difference_is_that_of_paired_takes_and_every_phrase_and_layer_has_its_part(outcome: Any) -> None:
     result, played = outcome.result, outcome.evidence.played
     change = played.outcomes["second"].margins - played.clean.margins
     assert result.difference.mean == pytest.approx(float(change.mean()), abs=1e-5)
@@ -45,7 +47,7 @@ def test_the_difference_is_that_of_paired_takes_and_every_phrase_and_layer_has_i
         assert row.part is None or row.part == pytest.approx(row.effect.mean / result.difference.mean)
 
 
-def test_a_phrase_counts_by_how_far_it_moves_toward_the_second_prompt(outcome: Outcome) -> None:
+def test_a_phrase_counts_by_how_far_it_moves_toward_the_second_prompt(outcome: Any) -> None:
     played = outcome.evidence.played
     rows = {(row.phrase, row.added): row for row in outcome.result.phrases}
     left_out = played.outcomes[f"without:second:{rows['drums', False].prompt}"]
@@ -53,7 +55,7 @@ def test_a_phrase_counts_by_how_far_it_moves_toward_the_second_prompt(outcome: O
     assert rows["drums", False].effect.mean == pytest.approx(float(expected.mean()), abs=1e-5)
 
 
-def test_what_is_found_is_told_in_words_first(outcome: Outcome) -> None:
+def test_what_is_found_is_told_in_words_first(outcome: Any) -> None:
     views = JOB.views(outcome.result, outcome.evidence)
     assert views[0].key == "contrast" and len(views[0].sentences) == 3 and views[0].depth == "first"
     assert {sound.takes for view in views for sound in view.every_sound} == {"first", "second"}
