@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.parameters import JobParameters, Positional, Range, check_ranges
+from tonescope.diagnose.repair.take_budget import check_budget
 from tonescope.diagnose.settings import (
     Guidance,
     MemoryGib,
@@ -70,6 +71,7 @@ def _result() -> type[BaseModel]:
 def _check(parameters: SuggestParameters) -> None:
     check(parameters.prompt, parameters.settings)
     check_ranges(parameters)
+    check_budget(parameters.budget)
 
 
 def _run(session: Session, parameters: SuggestParameters, watch: Watch) -> Outcome:

@@ -26,6 +26,7 @@ from tonescope.diagnose.repair.rewrites import SETTINGS, Rewrite, Wish, as_typed
 from tonescope.diagnose.repair.side_effects import side_effects
 from tonescope.diagnose.repair.suggest_schema import FIXED, Conclusion, SteeringTrial, Suggestion, Tried, Verified
 from tonescope.diagnose.repair.suggest_sentences import concluded
+from tonescope.diagnose.repair.take_budget import EXPLORED, FEWEST_FRESH, MOST_FRESH, VERIFIED_SETS, check_budget
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import effect, share
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
     from tonescope.diagnose.jobs.job import Watch
     from tonescope.diagnose.runtime.session import Session
 
-EXPLORED = 4  # takes of the prompt as it is, to know what is heard instead
-VERIFIED_SETS = 3  # in fresh takes: as it is, the best, the bare genre word
-FEWEST_FRESH, MOST_FRESH = 4, 16
-FEWEST_TAKES = EXPLORED + VERIFIED_SETS * FEWEST_FRESH + 4  # and two candidates in two takes
 BLOCK = 64  # seeds that one purpose may use
 SETTINGS_TRIED = 4  # that no predictor can screen
 MISSING = 0.25  # of fresh takes; where the bare genre word is heard as the genre no more often, the model lacks it
@@ -58,16 +55,6 @@ class SuggestEvidence:
         """Write ``steering.json``, where there is a steering."""
         if self.steering and self.steering.steering:
             self.steering.steering.save(folder / "steering.json")
-
-
-def check_budget(budget: int) -> None:
-    """Raise :class:`TonescopeError` for a budget too small for one comparison."""
-    if budget < FEWEST_TAKES:
-        raise TonescopeError(
-            f"a budget of {budget} takes is too small for one comparison; {FEWEST_TAKES} are the fewest ({EXPLORED} of "
-            f"the prompt, two of each of two candidates, and {FEWEST_FRESH} fresh ones each of the prompt, the best "
-            "and the genre word), 120 are usual."
-        )
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from tests.ui.test_cli import assert_refused
 from tonescope.diagnose.repair.steering import Steering
-from tonescope.diagnose.repair.suggestion import FEWEST_TAKES
+from tonescope.diagnose.repair.take_budget import FEWEST_TAKES
 from tonescope.models.loading import load_generator
 from tonescope.ui.cli import app
 

@@ -13,7 +13,8 @@ from tonescope.diagnose.jobs.request import Request
 from tonescope.diagnose.repair import find_steering
 from tonescope.diagnose.repair.find_steering import CHOSEN_IN, DOSES, PROVEN_IN, with_steering
 from tonescope.diagnose.repair.suggest_schema import Suggestion
-from tonescope.diagnose.repair.suggestion import FEWEST_TAKES, SuggestEvidence, suggest
+from tonescope.diagnose.repair.suggestion import SuggestEvidence, suggest
+from tonescope.diagnose.repair.take_budget import FEWEST_TAKES
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share

@@ -12,7 +12,8 @@ from tonescope.diagnose.jobs.request import Request
 from tonescope.diagnose.jobs.suggest_job import JOB, SuggestParameters
 from tonescope.diagnose.repair.rewrites import Rewrite
 from tonescope.diagnose.repair.suggest_schema import Suggestion
-from tonescope.diagnose.repair.suggestion import FEWEST_TAKES, suggest
+from tonescope.diagnose.repair.suggestion import suggest
+from tonescope.diagnose.repair.take_budget import FEWEST_TAKES
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.models.errors import TonescopeError
