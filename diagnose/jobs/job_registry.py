@@ -47,6 +47,24 @@ ROWS: list[Row] = [
         "Change units of your choice and hear what becomes of it, beside random units changed alike.",
     ),
     Row(
+        "lint",
+        "diagnosis",
+        "tonescope.diagnose.jobs.lint_job",
+        "Say what a prompt will probably play and which of its words may not work, without playing anything.",
+    ),
+    Row(
+        "suggest",
+        "diagnosis",
+        "tonescope.diagnose.jobs.suggest_job",
+        "Look for a prompt that plays the genre that is meant, and prove it by listening; or say why there is none.",
+    ),
+    Row(
+        "contrast",
+        "diagnosis",
+        "tonescope.diagnose.jobs.contrast_job",
+        "Compare two prompts on the same noise: which phrase makes the difference, and where it takes effect.",
+    ),
+    Row(
         "listen",
         "listening",
         "tonescope.diagnose.jobs.listen_job",
@@ -100,6 +118,12 @@ ROWS: list[Row] = [
         "report",
         "tonescope.diagnose.jobs.find_job",
         "Find units by what they respond to (kick, slow tempo, accordion), or by a statistic.",
+    ),
+    Row(
+        "predictor",
+        "report",
+        "tonescope.diagnose.jobs.predictor_job",
+        "Play a few hundred prompts, and fit what predicts the genre from the text, for lint and suggest.",
     ),
     Row(
         "visualize",

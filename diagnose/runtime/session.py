@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 
@@ -21,6 +22,8 @@ from tonescope.diagnose.jobs.diagnosis import Announce, Evidence, diagnose
 from tonescope.diagnose.jobs.experiment import Experiment, run
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.reference_clips import Clip
+from tonescope.diagnose.repair.live_feedback import Feedback, LiveFeedback
+from tonescope.diagnose.repair.steering import Steering, apply_steering
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.diagnose.runtime.judge_session import JudgeSpec, open_second
@@ -35,6 +38,11 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling
 from tonescope.models.judges.judge import Judge
 from tonescope.models.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.repair.prompt_contrast import ContrastEvidence, PromptContrast
+    from tonescope.diagnose.repair.suggest_schema import Suggestion
+    from tonescope.diagnose.repair.suggestion import SuggestEvidence
 
 MEANS_SECONDS, MEANS_ROWS, MEANS_TOKENS = 4.0, 6, 16
 MEANS_FILE = "mean_activations.safetensors"
@@ -52,6 +60,7 @@ class Session:
     spec: ModelSpec | None = None
     second: Judge | None = None
     _means: dict[str, MeanActivations] = field(default_factory=dict)
+    _feedback: LiveFeedback | None = None
 
     @classmethod
     def open(
@@ -198,6 +207,50 @@ class Session:
         request.check(self.models)
         means = self.means(request.settings, progress)
         return run(request, edit, self.models, means, source=source, progress=progress)
+
+    def lint(self, prompt: str, *, intended: str | None = None) -> Feedback:
+        """What can be said of a prompt before it is played; see :mod:`tonescope.diagnose.repair.live_feedback`.
+
+        Quick enough for every keystroke. A predictor that was made after the first call is found by a new session.
+        """
+        if self._feedback is None:
+            self._feedback = LiveFeedback(self.generator, self.judge, self.taxonomy, self.vocabulary)
+        return self._feedback.on(prompt, intended)
+
+    def suggest(
+        self,
+        prompt: str,
+        settings: Settings | None = None,
+        *,
+        intended: str | None = None,
+        budget: int = 120,
+        progress: Progress | None = None,
+    ) -> tuple[Suggestion, SuggestEvidence]:
+        """Look for a better prompt, in ``budget`` takes; see :mod:`tonescope.diagnose.repair.suggestion`."""
+        from tonescope.diagnose.jobs.job import Watch
+        from tonescope.diagnose.repair.suggestion import suggest
+
+        return suggest(self, Request(prompt, settings or Settings(), intended), Watch(progress), budget=budget)
+
+    def contrast(
+        self, first: str, second: str, settings: Settings | None = None, *, progress: Progress | None = None
+    ) -> tuple[PromptContrast, ContrastEvidence]:
+        """What makes two prompts differ; see :mod:`tonescope.diagnose.repair.prompt_contrast`."""
+        from tonescope.diagnose.jobs.job import Watch
+        from tonescope.diagnose.repair.prompt_contrast import prompt_contrast
+
+        return prompt_contrast(self, Request(first, settings or Settings(takes=8)), second, Watch(progress))
+
+    # --- steering ----------------------------------------------------------------------------------------------------
+
+    def steer(self, path: Path) -> None:
+        """Play steered from now on, as a file says; see :mod:`tonescope.diagnose.repair.steering`.
+
+        Raises:
+            TonescopeError: the file is no steering, or one for another model.
+        """
+        apply_steering(self.generator, Steering.load(path))
+        self.spec, self._feedback, self._means = None, None, {}  # all of the model as it was
 
 
 def _kept(path: Path) -> MeanActivations | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -81,6 +82,15 @@ Shift = Annotated[
         rich_help_panel=PANEL,
     ),
 ]
+Steer = Annotated[
+    str | None,
+    typer.Option(
+        "--steer",
+        metavar="FILE",
+        help="Play steered, as a file of tonescope suggest --steering says: some units multiplied, all the time.",
+        rich_help_panel=PANEL,
+    ),
+]
 MOST_STEPS = 1_000
 LEAST_SHIFT, MOST_SHIFT = 0.1, 100
 
@@ -101,6 +111,7 @@ class ModelOptions:
     shift: Shift = None
     labels: Labels = None
     calibration: Calibration = "auto"
+    steer: Steer = None
 
     def __post_init__(self) -> None:
         check_given(vars(self))
@@ -142,6 +153,8 @@ class ModelOptions:
             from tonescope.models.loading import shift_by
 
             shift_by(session.generator, self.shift)
+        if self.steer is not None:
+            session.steer(Path(self.steer).expanduser())
         return session
 
 

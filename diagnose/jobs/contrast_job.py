@@ -1,0 +1,82 @@
+"""``contrast`` as a job: two prompts on the same noise, and what makes the difference."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from tonescope.diagnose.jobs.job import Job, Outcome, Watch
+from tonescope.diagnose.jobs.parameters import JobParameters, Positional, check_ranges
+from tonescope.diagnose.settings import (
+    Foil,
+    Guidance,
+    MemoryGib,
+    NegativePrompt,
+    Seconds,
+    Seed,
+    Settings,
+    TakeCount,
+    check,
+    check_prompt,
+)
+from tonescope.models.errors import TonescopeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tonescope.diagnose.report.view import View
+    from tonescope.diagnose.runtime.session import Session
+
+_SETTINGS = ("takes", "seconds", "seed", "guidance", "negative", "foil", "memory_gib")
+
+
+class ContrastParameters(JobParameters):
+    """What ``contrast`` can be asked."""
+
+    first: Annotated[str, Positional("PROMPT_A"), Field(description="The first prompt.")]
+    second: Annotated[str, Positional("PROMPT_B"), Field(description="The second; it is told what makes it different.")]
+    takes: TakeCount = 8
+    seconds: Seconds = 4.0
+    seed: Seed = 1
+    guidance: Guidance = None
+    negative: NegativePrompt = None
+    foil: Foil = None
+    memory_gib: MemoryGib = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings as results hold them."""
+        return Settings(**{name: getattr(self, name) for name in _SETTINGS})
+
+
+def _result() -> type[BaseModel]:
+    from tonescope.diagnose.repair.prompt_contrast import PromptContrast
+
+    return PromptContrast
+
+
+def _check(parameters: ContrastParameters) -> None:
+    check(parameters.first, parameters.settings)
+    check_prompt(parameters.second, "second prompt")
+    check_ranges(parameters)
+    if parameters.takes < 2:
+        raise TonescopeError("one take of each prompt shows no difference from chance; ask for 2 takes or more.")
+
+
+def _run(session: Session, parameters: ContrastParameters, watch: Watch) -> Outcome:
+    from tonescope.diagnose.jobs.request import Request
+    from tonescope.diagnose.repair.prompt_contrast import prompt_contrast
+
+    request = Request(parameters.first, parameters.settings)
+    return Outcome(*prompt_contrast(session, request, parameters.second, watch))
+
+
+def _views(result: Any, evidence: Any) -> Sequence[View]:
+    from tonescope.diagnose.report import contrast_views
+
+    return contrast_views.views(result)
+
+
+DURATION = "With the embedded models 8 takes need about a minute on two free cores."
+JOB = Job(ContrastParameters, _result, _run, _views, _check, duration=DURATION)

@@ -1,0 +1,91 @@
+"""The linter: every rule, put to a prompt that may still be in the making. Nothing is played, nothing is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import BaseModel
+
+from tonescope.diagnose.prompts.leaving_out import without
+from tonescope.diagnose.prompts.rules.lint_rules import Level, Rule, effect_of
+from tonescope.diagnose.prompts.rules.rule_checks import CHECKS, Found, Reading
+from tonescope.diagnose.settings import LONGEST_PROMPT
+
+LEVELS: tuple[Level, ...] = ("problem", "warning", "note")
+SHOWN = 60  # characters of a stretch
+LEFT_OUT = ("negation", "superstition", "vocals", "artist-name")  # rules whose finding may be left out of the prompt
+
+
+class LintFinding(BaseModel):
+    """What a rule found.
+
+    Attributes:
+        rule: its name; ``level``, how much it matters.
+        start, end: the characters of the prompt that it is about; ``what``, those characters.
+        sentence: what was found; ``reason``, why it matters; ``effect``, what is known of what it does on this model.
+        basis: whether the effect is measured, or the rule a convention.
+        instead: the prompt without it, where leaving it out is enough.
+    """
+
+    rule: str
+    level: Level
+    start: int
+    end: int
+    what: str
+    sentence: str
+    reason: str
+    effect: str
+    basis: Literal["measured", "convention"]
+    instead: str | None = None
+
+
+def lint(reading: Reading, generator: str | None = None) -> list[LintFinding]:
+    """What the rules find in a prompt, what matters most first.
+
+    Args:
+        reading: the prompt, and what is known of it. Of a prompt of more than ``LONGEST_PROMPT`` characters only that
+            it is too long is said.
+        generator: fingerprint of the model that will play it, for measured effects.
+    """
+    rules = reading.book.rules
+    if len(reading.prompt) > LONGEST_PROMPT:
+        rule = next(rule for rule in rules if rule.id == "too-long")
+        known = f"{len(reading.prompt):,} characters, and text encoders read a few hundred words at most"
+        return [_finding(reading, rule, Found(LONGEST_PROMPT, len(reading.prompt), known), generator)]
+    found = [_finding(reading, rule, one, generator) for rule in rules for one in _found(reading, rule)]
+    return sorted(found, key=lambda finding: LEVELS.index(finding.level))
+
+
+def _found(reading: Reading, rule: Rule) -> Iterator[Found]:
+    if rule.pattern is not None:
+        return (Found(match.start(), match.end()) for match in rule.pattern.finditer(reading.prompt))
+    return CHECKS[str(rule.check)](reading)
+
+
+def _finding(reading: Reading, rule: Rule, found: Found, generator: str | None) -> LintFinding:
+    what = reading.prompt[found.start : found.end].strip()
+    shown = found.what or (what if len(what) <= SHOWN else f"{what[:SHOWN]}…")
+    return LintFinding(
+        rule=rule.id,
+        level=rule.level,
+        start=found.start,
+        end=found.end,
+        what=what[:LONGEST_PROMPT],
+        sentence=rule.told.format(what=shown, known=found.known),
+        reason=rule.reason,
+        effect=effect_of(rule, generator),
+        basis=rule.basis,
+        instead=_instead(reading, found) if rule.id in LEFT_OUT else None,
+    )
+
+
+def _instead(reading: Reading, found: Found) -> str | None:
+    """The prompt without the phrases that a finding touches; ``None`` where nothing is left."""
+    prompt = reading.prompt
+    touched = [phrase for phrase in reading.phrases if phrase.start < found.end and phrase.end > found.start]
+    if any(phrase.kind == "genre" for phrase in touched):
+        return None
+    for phrase in reversed(touched):
+        prompt = without(prompt, phrase)
+    return prompt or None

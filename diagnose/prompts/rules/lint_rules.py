@@ -1,0 +1,156 @@
+"""The rules of the linter as data (``lint_rules.toml``), and what each was measured to do (``rule_effects.json``)."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Literal
+
+import regex
+from pydantic import BaseModel, ConfigDict
+
+from tonescope.diagnose.stats import Effect, Share
+
+EFFECTS_FILE = "rule_effects.json"
+Level = Literal["problem", "warning", "note"]
+Basis = Literal["measured", "convention"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule.
+
+    Attributes:
+        id: its name.
+        level: how much it matters.
+        told: the sentence about what it found; ``reason``, why that matters.
+        test, clean: a prompt in which it finds something, and one in which it does not.
+        basis: whether its effect is measured on the embedded model, or it is a convention.
+        check: the name of a function of :mod:`tonescope.diagnose.prompts.rules.rule_checks`; or ``pattern``.
+        pairs: (with what it finds, without, the genre meant), to measure its effect by.
+    """
+
+    id: str
+    level: Level
+    told: str
+    reason: str
+    test: str
+    clean: str
+    basis: Basis
+    check: str | None = None
+    pattern: regex.Pattern[str] | None = None
+    pairs: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class RuleBook:
+    """All rules, and the numbers and names that their functions need.
+
+    Attributes:
+        rules: in the order in which findings of one level are shown.
+        limits: numbers by name; ``tempos``, usual beats a minute by genre.
+        before, before_capital, after: what stands around a name of a person.
+    """
+
+    rules: tuple[Rule, ...]
+    limits: dict[str, int]
+    tempos: dict[str, tuple[float, float]]
+    before: tuple[str, ...]
+    before_capital: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class RuleEffect(BaseModel):
+    """What a rule's findings do on one model: paired takes of the rule's pairs.
+
+    Attributes:
+        present, absent: takes heard as the genre meant, with what the rule finds in the prompt and without.
+        effect: change of the judge's log-odds of that genre, with its interval.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    present: Share
+    absent: Share
+    effect: Effect
+
+    @property
+    def sentence(self) -> str:
+        """What was measured, in one sentence."""
+        told = f"Measured on this model: {self.present} takes are as meant with it, {self.absent} without"
+        interval = self.effect.interval
+        if interval is None or interval.low <= 0 <= interval.high:
+            return f"{told}; no effect was found."
+        return f"{told}: it {'helps' if self.effect.mean > 0 else 'harms'} ({self.effect} nats)."
+
+
+class RuleEffects(BaseModel):
+    """Effects by rule, on the model with this fingerprint."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str
+    generator: str
+    judge: str
+    made: str
+    takes: int
+    seconds: float
+    effects: dict[str, RuleEffect]
+
+    def told(self, rule: Rule, generator: str | None) -> str:
+        """What is known of a rule's effect on a model."""
+        if rule.basis == "convention":
+            return "A convention: its effect was not measured."
+        if generator != self.generator or rule.id not in self.effects:
+            return "Its effect on this model is untested."
+        return self.effects[rule.id].sentence
+
+
+@lru_cache(maxsize=1)
+def rule_book() -> RuleBook:
+    """The rules that are shipped."""
+    table = tomllib.loads((resources.files(__package__) / "lint_rules.toml").read_text(encoding="utf-8"))
+    names = table["names"]
+    return RuleBook(
+        rules=tuple(_rule(row) for row in table["rules"]),
+        limits=table["limits"],
+        tempos={genre: (float(low), float(high)) for genre, (low, high) in table["tempos"].items()},
+        before=_longest_first(names["before"]),
+        before_capital=_longest_first(names["before_capital"]),
+        after=_longest_first(names["after"]),
+    )
+
+
+def _longest_first(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=lambda name: -len(name)))
+
+
+def _rule(row: dict[str, object]) -> Rule:
+    about = dict(row)
+    if pattern := about.pop("pattern", None):
+        about["pattern"] = regex.compile(str(pattern), regex.IGNORECASE)
+    about["pairs"] = tuple(tuple(pair) for pair in about.pop("pairs", ()))  # type: ignore[attr-defined]
+    return Rule(**about)  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=1)
+def rule_effects() -> RuleEffects | None:
+    """What ``benchmarks/lint_effects.py`` measured; ``None`` where that was not run."""
+    file = resources.files(__package__) / EFFECTS_FILE
+    return RuleEffects.model_validate(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else None
+
+
+def effect_of(rule: Rule, generator: str | None) -> str:
+    """What is known of a rule's effect on the model with this fingerprint."""
+    measured = rule_effects()
+    if measured is not None:
+        return measured.told(rule, generator)
+    return (
+        "A convention: its effect was not measured."
+        if rule.basis == "convention"
+        else "Its effect on this model is untested."
+    )

@@ -1,0 +1,206 @@
+"""Feedback while a prompt is typed: what the linter finds, what will probably be heard, and which phrase pulls where.
+
+Nothing is played. The prompt and all its variants without one phrase are one batch of the text encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from tonescope.diagnose.judging.intent import Intent, choose_label, read_intent
+from tonescope.diagnose.prompts.leaving_out import without
+from tonescope.diagnose.prompts.linter import LintFinding, lint
+from tonescope.diagnose.prompts.phrases import SUNG, Phrase, chunked
+from tonescope.diagnose.prompts.rules.rule_checks import Reading
+from tonescope.diagnose.repair.genre_predictor import GenrePredictor, PredictorRecord, find_predictor
+from tonescope.diagnose.settings import LONGEST_PROMPT
+from tonescope.diagnose.taxonomy import Taxonomy
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Generator, Text
+from tonescope.models.judges.judge import Judge
+from tonescope.models.vocabulary import Vocabulary
+
+MOST_PHRASES = 12  # that are left out, one by one
+SHOWN_GENRES = 5
+SURE, LIKELY = 0.75, 0.5  # probabilities from which on a genre is told so
+MAKE_ONE = "tonescope predictor"
+
+
+class PhrasePull(BaseModel):
+    """What leaving out a phrase does to the prediction.
+
+    Attributes:
+        phrase: its words; ``start``, ``end``, its characters.
+        toward: the genre that it makes likelier the most, ``by`` so much probability.
+        intended_by: what it does to the probability of the genre that is asked for.
+    """
+
+    phrase: str
+    start: int
+    end: int
+    toward: str
+    by: float
+    intended_by: float | None
+
+
+class Prediction(BaseModel):
+    """What will probably be heard.
+
+    Attributes:
+        genre: the likeliest; ``probability``, how likely; ``genres``, the likeliest few.
+        intended: the probability of the genre that is asked for.
+        pulls: phrases, those that matter most first.
+        record: how well the predictor predicts; ``other_judge``, whether other ears heard what it was fitted on.
+    """
+
+    genre: str
+    probability: float
+    genres: dict[str, float]
+    intended: float | None
+    pulls: list[PhrasePull]
+    record: PredictorRecord
+    other_judge: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """The prediction in words, no surer than it is."""
+        how = (
+            "will most likely" if self.probability >= SURE else "will probably" if self.probability >= LIKELY else "may"
+        )
+        return f"{self.genre} {how} be heard ({100 * self.probability:.0f} %)."
+
+
+class Feedback(BaseModel):
+    """What can be said of a prompt before it is played.
+
+    Attributes:
+        prompt: as it was typed; ``asked``, the genre that counts as asked for.
+        findings: what the linter found.
+        prediction: what will be heard; ``no_prediction``, why there is none, and what to do.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: str
+    model: str
+    judge: str
+    asked: str | None
+    findings: list[LintFinding]
+    prediction: Prediction | None
+    no_prediction: str = ""
+    timings: dict[str, float] = {}
+
+
+@dataclass
+class LiveFeedback:
+    """What gives feedback on any prompt: made once for a pair of models, then quick.
+
+    Args:
+        generator, judge, taxonomy: who plays, who listens, what is told apart.
+        vocabulary: the words of the generator's captions, where known.
+        predictor: what predicts; looked for, if absent.
+    """
+
+    generator: Generator
+    judge: Judge
+    taxonomy: Taxonomy
+    vocabulary: Vocabulary | None = None
+    predictor: GenrePredictor | None = None
+
+    def __post_init__(self) -> None:
+        self.fingerprint = self.generator.fingerprint()
+        self.predictor = self.predictor or find_predictor(self.generator, self.judge)
+        self._judge_fingerprint = self.judge.fingerprint()
+
+    def on(self, prompt: str, intended: str | None = None) -> Feedback:
+        """Feedback on a prompt, whatever it is.
+
+        Raises:
+            TonescopeError: the judge does not know the genre that was meant.
+        """
+        chosen = choose_label(intended, self.taxonomy, self.judge.labels) if intended else None
+        text, unreadable = self._read(prompt)
+        sings = bool(text and text.lyrics_from)
+        labels = tuple(self.judge.labels)
+        reading = Reading(prompt, self.taxonomy, labels, text, unreadable, self.vocabulary, sings)
+        findings = lint(reading, self.fingerprint)
+        readable = text is not None and any(map(str.isalnum, prompt))
+        asked = self._asked(prompt, chosen) if readable else None
+        label = asked.label if asked else chosen
+        prediction = self._predicted(prompt, label) if readable and self.predictor else None
+        return Feedback(
+            prompt=prompt,
+            model=self.generator.name,
+            judge=self.judge.name,
+            asked=label,
+            findings=findings,
+            prediction=prediction,
+            no_prediction="" if prediction else self._why_none(readable),
+        )
+
+    def _read(self, prompt: str) -> tuple[Text | None, str]:
+        """The prompt as it is read, or why it is not."""
+        if not prompt.strip() or len(prompt) > LONGEST_PROMPT:
+            return None, ""
+        try:
+            prompt.encode()
+            with torch.no_grad():
+                return self.generator.read_text([prompt]), ""
+        except (TonescopeError, UnicodeEncodeError) as error:
+            return None, str(error).rstrip(".") if isinstance(
+                error, TonescopeError
+            ) else "it holds bytes that are no text"
+
+    def _asked(self, prompt: str, chosen: str | None) -> Intent:
+        return read_intent(prompt, self.judge, self.taxonomy, chosen)
+
+    def _why_none(self, readable: bool) -> str:
+        if not readable:
+            return "Nothing can be predicted of a prompt that cannot be read."
+        return (
+            f"What {self.generator.name} will play cannot be predicted: nobody has listened to enough of its takes "
+            f"yet; {MAKE_ONE} does (a few hundred takes)."
+        )
+
+    def _predicted(self, prompt: str, asked: str | None) -> Prediction:
+        predictor = self.predictor
+        assert predictor is not None
+        phrases, variants = variants_without(prompt)
+        rows = predictor.predict(self.generator, [prompt, *variants])
+        labels, whole = predictor.labels, rows[0]
+        best = whole.argsort(descending=True)[:SHOWN_GENRES].tolist()
+        at = labels.index(asked) if asked in labels else None
+        pulls = []
+        for phrase, row in zip(phrases, rows[1:], strict=True):
+            change = whole - row
+            toward = int(change.argmax())
+            pulls.append(
+                PhrasePull(
+                    phrase=phrase.name,
+                    start=phrase.start,
+                    end=phrase.end,
+                    toward=labels[toward],
+                    by=float(change[toward]),
+                    intended_by=None if at is None else float(change[at]),
+                )
+            )
+        return Prediction(
+            genre=labels[best[0]],
+            probability=float(whole[best[0]]),
+            genres={labels[index]: float(whole[index]) for index in best},
+            intended=None if at is None else float(whole[at]),
+            pulls=sorted(pulls, key=lambda pull: -pull.by),
+            record=predictor.record,
+            other_judge=predictor.record.judge != self._judge_fingerprint,
+        )
+
+
+def variants_without(prompt: str) -> tuple[list[Phrase], list[str]]:
+    """The first phrases of a prompt, and the prompt without each; one without which nothing is left does not count."""
+    phrases: Sequence[Phrase] = [phrase for phrase in chunked(prompt) if phrase.kind not in SUNG][:MOST_PHRASES]
+    left = [(phrase, shorter) for phrase in phrases if (shorter := without(prompt, phrase)).strip()]
+    return [phrase for phrase, _ in left], [shorter for _, shorter in left]

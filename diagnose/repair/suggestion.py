@@ -1,0 +1,308 @@
+"""Repair: candidates for a better prompt are screened by a predictor, raced in paired takes, and what wins is heard
+once more in fresh takes, beside the prompt as it is and the bare genre word.
+
+Nothing is called better that was not heard to be, in takes that it was not chosen by.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tonescope.diagnose.context import Context, SeedPlan
+from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
+from tonescope.diagnose.jobs.request import Request
+from tonescope.diagnose.judging.intent import read_intent
+from tonescope.diagnose.judging.verdict import UNSURE
+from tonescope.diagnose.prompts.lyrics import tags_of
+from tonescope.diagnose.repair.genre_predictor import find_predictor
+from tonescope.diagnose.repair.race import Listened, Runner, Track, race
+from tonescope.diagnose.repair.rewrites import SETTINGS, Rewrite, Wish, as_typed, bare, rewrites
+from tonescope.diagnose.repair.side_effects import side_effects
+from tonescope.diagnose.repair.suggest_schema import FIXED, Conclusion, SteeringTrial, Suggestion, Tried, Verified
+from tonescope.diagnose.repair.suggest_sentences import concluded
+from tonescope.diagnose.repair.take_budget import EXPLORED, FEWEST_FRESH, MOST_FRESH, VERIFIED_SETS, check_budget
+from tonescope.diagnose.runtime import memory
+from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.stats import effect, share
+from tonescope.diagnose.store import provenance
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Takes
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.jobs.job import Watch
+    from tonescope.diagnose.runtime.session import Session
+
+BLOCK = 64  # seeds that one purpose may use
+SETTINGS_TRIED = 4  # that no predictor can screen
+MISSING = 0.25  # of fresh takes; where the bare genre word is heard as the genre no more often, the model lacks it
+BATTLED = 32  # candidates in the race, at most
+
+
+@dataclass
+class SuggestEvidence:
+    """The fresh takes behind a suggestion, by the name of what was played."""
+
+    sounds: dict[str, Takes] = field(default_factory=dict)
+    steering: SteeringTrial | None = None
+
+    def save(self, folder: Path) -> None:
+        """Write ``steering.json``, where there is a steering."""
+        if self.steering and self.steering.steering:
+            self.steering.steering.save(folder / "steering.json")
+
+
+@dataclass
+class Repair:
+    """A repair under way.
+
+    Attributes:
+        session: the models; ``request``, what is played; ``budget``, takes at most.
+        watch: who watches.
+    """
+
+    session: Session
+    request: Request
+    budget: int
+    watch: Watch
+
+    def __post_init__(self) -> None:
+        self.models = self.session.models
+        self.request = self.request.normalized(self.models.generator)
+        self.request.check(self.models)
+        check_budget(self.budget)
+        self.seeds = SeedPlan(self.request.settings.seed, BLOCK)
+        self.intended = self._intended()
+        self.fresh = max(FEWEST_FRESH, min(MOST_FRESH, self.budget // 6))
+        self.timings: dict[str, float] = {}
+        context = Context(
+            self.models.generator, self.models.judge, None, self.request.sampling, self.request.settings.seconds
+        )
+        tokens = int(self.models.generator.token_mask([self.request.prompt]).shape[1]) + 16
+        fits = memory.playing(context, tokens, self.budget, self.request.settings.memory_gib)
+        self.track = Track(
+            context.with_batches(played=fits.rows, workers=fits.workers), self.intended, told=self._progress
+        )
+
+    def _intended(self) -> str:
+        """The genre that is meant. Raises :class:`TonescopeError` where nothing says it."""
+        prompt, settings = self.request.prompt, self.request.settings
+        text = self.models.generator.read_text([prompt], settings.seconds)
+        intent = read_intent(tags_of(prompt, text), self.models.judge, self.models.taxonomy, self.request.intended)
+        if intent.label is None:
+            raise TonescopeError(
+                f"{intent.why_open[0].lower()}{intent.why_open[1:]}, so nothing can be called better; say which genre "
+                "is meant with --intended."
+            )
+        return intent.label
+
+    def _progress(self, played: int) -> None:
+        if self.watch.progress:
+            self.watch.progress("play and listen", min(0.99, played / self.budget))
+
+    def wish(self, instead: str | None) -> Wish:
+        """What is meant."""
+        return Wish(self.request.prompt, self.request.sampling, self.intended, self.models.taxonomy, instead)
+
+    def instead(self) -> str | None:
+        """What is mostly heard in a few takes of the prompt as it is, where that is another genre."""
+        seeds = self.seeds.explore[:EXPLORED]
+        found = self.track.all_of(as_typed(self.wish(None)), seeds)
+        others = Counter(label for label in found.heard if label not in (self.intended, UNSURE))
+        return others.most_common(1)[0][0] if others else None
+
+    def screened(self, candidates: Sequence[Rewrite]) -> tuple[list[Rewrite], dict[str, float]]:
+        """Candidates, the most promising first, and what is predicted of each prompt. Settings, of which nothing is
+        predicted, are dealt between the first."""
+        predictor = find_predictor(self.models.generator, self.models.judge)
+        if predictor is None:
+            return _in_turns(candidates), {}
+        prompts = list(dict.fromkeys([self.request.prompt, *(one.prompt for one in candidates)]))
+        at = predictor.labels.index(self.intended)
+        values = predictor.predict(self.models.generator, prompts, self.request.settings.seconds)[:, at].tolist()
+        predicted = dict(zip(prompts, values, strict=True))
+        texts = sorted(
+            (one for one in candidates if one.change not in SETTINGS), key=lambda one: -predicted[one.prompt]
+        )
+        settings = [one for one in candidates if one.change in SETTINGS][:SETTINGS_TRIED]
+        order: list[Rewrite] = []
+        for number, one in enumerate(texts):
+            order.append(one)
+            if number % 2 and settings:
+                order.append(settings.pop(0))
+        return [*order, *settings], predicted
+
+    def verified(
+        self, rewrite: Rewrite, listened: Listened, before: Listened | None, predicted: dict[str, float]
+    ) -> Verified:
+        """A candidate in fresh takes, beside the prompt as it is."""
+        ruined = listened.ruined.tolist()
+        right = sum(label == self.intended and not bad for label, bad in zip(listened.heard, ruined, strict=True))
+        change, beside = None, None
+        if before is not None:
+            judge, rate = self.models.judge, self.track.context.rate
+            change = effect((listened.margins - before.margins).tolist())
+            sounds = before.takes.waveform, listened.takes.waveform
+            beside = side_effects(self.request.prompt, *sounds, judge, rate)
+        return Verified(
+            told=rewrite.told,
+            prompt=rewrite.prompt,
+            change=rewrite.change,
+            guidance=rewrite.sampling.guidance,
+            temperature=rewrite.sampling.temperature,
+            top_k=rewrite.sampling.top_k,
+            negative=rewrite.sampling.negative,
+            predicted=predicted.get(rewrite.prompt) if rewrite.sampling == self.request.sampling else None,
+            matched=share(right, len(listened.heard)),
+            heard=dict(Counter(listened.heard).most_common()),
+            ruined=sum(ruined),
+            effect=change,
+            side_effects=beside,
+        )
+
+    def timed(self, name: str, since: float) -> float:
+        """Note how long a stage took, and give the time."""
+        now = time.perf_counter()
+        self.timings[name] = round(now - since, 3)
+        return now
+
+
+def _in_turns(candidates: Sequence[Rewrite]) -> list[Rewrite]:
+    """One of each kind of change, then a second of each, and so on."""
+    places: Counter[str] = Counter()
+    turns = []
+    for one in candidates:
+        turns.append((places[one.change], one))
+        places[one.change] += 1
+    return [one for _, one in sorted(turns, key=lambda turn: turn[0])]
+
+
+def suggest(
+    session: Session,
+    request: Request,
+    watch: Watch,
+    *,
+    budget: int,
+    candidates: Sequence[Rewrite] | None = None,
+) -> tuple[Suggestion, SuggestEvidence]:
+    """Look for a prompt that plays what is meant.
+
+    Args:
+        request: the prompt, the genre meant where it does not say it, and how takes are played.
+        budget: takes at most, in all.
+        candidates: those to try; made from the prompt, if absent.
+
+    Raises:
+        TonescopeError: nothing says what is meant, the judge does not know it, or the budget is too small.
+    """
+    repair = Repair(session, request, budget, watch)
+    now = time.perf_counter()
+    instead = repair.instead()
+    now = repair.timed("hear it as it is", now)
+    wish = repair.wish(instead)
+    offered = rewrites(wish, session.generator) if candidates is None else list(candidates)
+    order, predicted = repair.screened(offered)
+    now = repair.timed("screen", now)
+    left = budget - repair.track.played - VERIFIED_SETS * repair.fresh
+    runners = race(repair.track, order[:BATTLED], repair.seeds.round(1), left)
+    now = repair.timed("race", now)
+    winner = runners[0].rewrite if runners else None
+    suggestion, evidence = _fresh(repair, wish, winner, runners, predicted)
+    repair.timed("fresh takes", now)
+    suggestion.candidates = len(offered)
+    suggestion.instead = instead
+    suggestion.sentence = concluded(suggestion)
+    suggestion.timings = repair.timings
+    if watch.progress:
+        watch.progress("done", 1.0)
+    return suggestion, evidence
+
+
+def _fresh(
+    repair: Repair, wish: Wish, winner: Rewrite | None, runners: Sequence[Runner], predicted: dict[str, float]
+) -> tuple[Suggestion, SuggestEvidence]:
+    """The prompt as it is, the winner and the bare genre word, in takes that nothing was chosen by."""
+    seeds = repair.seeds.test[: repair.fresh]
+    first, word = as_typed(wish), bare(wish)
+    untouched = repair.track.all_of(first, seeds)
+    original = repair.verified(first, untouched, None, predicted)
+    sounds, best, alone = {"untouched": untouched.takes}, None, None
+    if winner is not None:
+        listened = repair.track.all_of(winner, seeds)
+        best = repair.verified(winner, listened, untouched, predicted)
+        sounds["best"] = listened.takes
+    same = (word.prompt, word.sampling)
+    if same not in ((first.prompt, first.sampling), (winner.prompt, winner.sampling) if winner else None):
+        listened = repair.track.all_of(word, seeds)
+        alone = repair.verified(word, listened, untouched, predicted)
+        sounds["bare_genre_word"] = listened.takes
+    models, settings = repair.models, repair.request.settings
+    suggestion = Suggestion(
+        made=date.today().isoformat(),
+        versions=provenance.versions(),
+        model=provenance.of_generator(models.generator),
+        judge=provenance.of_judge(models.judge),
+        settings=settings,
+        prompt=wish.prompt,
+        intended=repair.intended,
+        instead=None,
+        conclusion=conclusion(original, best, alone),
+        sentence="",
+        original=original,
+        best=best,
+        bare=alone,
+        tried=[_tried(runner, predicted, wish) for runner in runners],
+        candidates=0,
+        takes=repair.track.played,
+        budget=repair.budget,
+        seeds=(seeds[0], seeds[-1]),
+        screened=bool(predicted),
+        caveats=_caveats(repair, predicted, settings),
+    )
+    return suggestion, SuggestEvidence(sounds)
+
+
+def conclusion(original: Verified, best: Verified | None, alone: Verified | None) -> Conclusion:
+    """What follows from fresh takes."""
+    if original.matched.value >= FIXED:
+        return "plays as meant"
+    if best is not None and best.matched.count > original.matched.count and best.matched.value >= FIXED:
+        return "fixed"
+    surely = best is not None and best.effect is not None and best.effect.interval is not None
+    if best is not None and surely and best.effect.interval.low > 0 and best.matched.count > original.matched.count:  # type: ignore[union-attr]
+        return "better"
+    heard = [one.matched.value for one in (original, best, alone) if one is not None]
+    return "genre missing" if max(heard) <= MISSING else "no better"
+
+
+def _tried(runner: Runner, predicted: dict[str, float], wish: Wish) -> Tried:
+    rewrite, sampling = runner.rewrite, runner.rewrite.sampling
+    return Tried(
+        change=rewrite.change,
+        told=rewrite.told,
+        prompt=rewrite.prompt,
+        guidance=sampling.guidance,
+        temperature=sampling.temperature,
+        top_k=sampling.top_k,
+        negative=sampling.negative,
+        predicted=predicted.get(rewrite.prompt) if sampling == wish.sampling else None,
+        takes=len(runner.heard),
+        heard=sum(runner.heard.values()),
+    )
+
+
+def _caveats(repair: Repair, predicted: dict[str, float], settings: Settings) -> list[str]:
+    said = {
+        "Nothing predicts what this model plays, so candidates were tried in turns; tonescope predictor makes a "
+        "predictor, and the same budget then goes further.": not predicted,
+        f"With {repair.fresh} fresh takes of each only large differences are sure; a budget of "
+        f"{6 * MOST_FRESH} has {MOST_FRESH}.": repair.fresh < MOST_FRESH,
+        "What was heard in the race flatters its winner; only the fresh takes count.": True,
+        foreign_caveat(repair.models): foreign(repair.models),
+    }
+    return [sentence for sentence, holds in said.items() if holds]

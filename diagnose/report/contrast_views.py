@@ -1,0 +1,150 @@
+"""Two prompts beside each other, as views: in words first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tonescope.diagnose.report import shared_views
+from tonescope.diagnose.report.view import Sound, Table, View
+from tonescope.diagnose.stats import signed
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.repair.prompt_contrast import LayerShare, PhraseShare, PromptContrast
+
+LEAD = 6
+MOSTLY = 0.5  # of the difference, that one part makes
+
+
+def views(found: PromptContrast) -> list[View]:
+    """Everything that was found."""
+    title = f"“{found.first}” and “{found.second}”"
+    told = [
+        (heard(found), "observed"),
+        (by_phrase(found), _badge(found.phrases)),
+        (by_layer(found), _badge(found.layers)),
+    ]
+    return [
+        View("contrast", title, told, depth="first", tone="open"),  # type: ignore[arg-type]
+        _listen(found),
+        View("phrases", "Which phrase makes the difference", tables=[_phrases(found)]),
+        View("layers", "Where in the network it takes effect", tables=[_layers(found)]),
+        View("listener", "What else a listener hears", [(line, "tested") for line in _listener(found)]),
+        shared_views.caveats(found.caveats),
+        _made(found),
+    ]
+
+
+def _badge(rows: list[PhraseShare] | list[LayerShare]) -> str:
+    return "verified" if any(row.sure for row in rows) else "tested"
+
+
+def heard(found: PromptContrast) -> str:
+    """What a listener hears, in one sentence."""
+    first, second = found.matched
+    target, change = found.contrast.target, found.difference
+    if found.contrast.foil is None:
+        same = f"Both prompts are mostly heard as {target}: {first} takes of the first, {second} of the second."
+        return (
+            same
+            if change.interval is None or change.interval.low <= 0 <= change.interval.high
+            else (f"{same} The second is heard as it {'more' if change.mean > 0 else 'less'} surely ({change} nats).")
+        )
+    return (
+        f"On the same noise, {target} is heard in {first} takes of the first prompt ({_counts(found.heard_first)}) and "
+        f"in {second} of the second ({_counts(found.heard_second)})."
+    )
+
+
+def by_phrase(found: PromptContrast) -> str:
+    """Which phrase makes the difference."""
+    if not found.phrases:
+        return "The prompts have the same phrases: order, punctuation or spelling makes the difference."
+    best = found.phrases[0]
+    how = f"added to the {'first' if best.side == 'second' else 'second'} prompt" if best.added else "left out"
+    if not best.sure:
+        return "No single phrase surely makes the difference in these takes."
+    part = "" if best.part is None else f", {_percent(best.part)} of the difference"
+    whose = "second" if best.side == "second" else "first"
+    return f"“{best.phrase}” of the {whose} prompt makes it: {how}, it moves what is heard by {best.effect} nats{part}."
+
+
+def by_layer(found: PromptContrast) -> str:
+    """Where it takes effect."""
+    sure = sorted((row for row in found.layers if row.sure and row.effect.mean > 0), key=lambda row: -row.effect.mean)
+    if not found.layers:
+        return "Where in the network it takes effect was not measured."
+    if not sure:
+        return (
+            "No single stretch of layers carries it: putting in what one of them reads changes too little to be sure."
+        )
+    best = sure[0]
+    part = "" if best.part is None else f" ({_percent(best.part)} of the difference)"
+    mostly = best.part is not None and best.part >= MOSTLY
+    how = "It takes effect mostly" if mostly else "It is spread over layers; most of one stretch comes"
+    return f"{how} where layer {best.layers} reads the text{part}, of {len(found.layers)} stretches that were put in."
+
+
+def _listen(found: PromptContrast) -> View:
+    rows = [
+        [Sound(found.first, "first", row), Sound(found.second, "second", row)] for row in range(found.settings.takes)
+    ]
+    return View("takes", "Listen", [("Each row has the same seed and noise.", None)], sounds=rows, depth="first")
+
+
+def _phrases(found: PromptContrast) -> Table:
+    rows = tuple(
+        (
+            one.phrase,
+            f"{one.side}, {'added' if one.added else 'left out'}",
+            one.prompt,
+            str(one.effect),
+            _part(one.part),
+            _q(one.q),
+        )
+        for one in found.phrases
+    )
+    return Table(("phrase", "of, how", "played", "toward the second (nats)", "part", "q"), rows, lead=LEAD)
+
+
+def _layers(found: PromptContrast) -> Table:
+    rows = tuple((one.layers, str(one.effect), _part(one.part), _q(one.q)) for one in found.layers)
+    return Table(("layers", "toward the second (nats)", "part", "q"), rows)
+
+
+def _listener(found: PromptContrast) -> list[str]:
+    other = found.listener
+    tempo = other.tempo
+    told = []
+    if tempo.before is not None and tempo.after is not None:
+        same = "the same" if tempo.same else "another"
+        told.append(f"Tempo: {same} (median {tempo.before:.0f} and {tempo.after:.0f} beats a minute).")
+    for one in other.instruments:
+        told.append(f"{one.instrument}: the second is {signed(one.effect.mean)} nearer to it, by the judge.")
+    told.append(f"Level {signed(other.level_db.mean, '.1f')} dB; spectrum {other.spectrum_db.mean:.1f} dB apart.")
+    return told
+
+
+def _made(found: PromptContrast) -> View:
+    settings = found.settings
+    told = (
+        f"{found.model.name}, heard by {found.judge.name}; {settings.takes} fresh takes of {settings.seconds:g} s "
+        f"each, after the first {settings.takes} from seed {settings.seed} on; made on {found.made}."
+    )
+    return View("provenance", "How this was made", [(told, None)], depth="numbers")
+
+
+def _counts(heard: Mapping[str, int]) -> str:
+    return ", ".join(f"{label} {count}" for label, count in list(heard.items())[:3])
+
+
+def _percent(part: float) -> str:
+    return f"{100 * part:.0f} %"
+
+
+def _part(part: float | None) -> str:
+    return "" if part is None else _percent(part)
+
+
+def _q(q: float | None) -> str:
+    return "" if q is None else f"{q:.3f}"

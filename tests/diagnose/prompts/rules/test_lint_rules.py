@@ -1,0 +1,78 @@
+"""Every rule finds something in its own test prompt, nothing in the clean one, and says what is known of its effect."""
+
+from __future__ import annotations
+
+import pytest
+
+from tonescope.diagnose.prompts.linter import lint
+from tonescope.diagnose.prompts.rules.lint_rules import Rule, RuleEffect, RuleEffects, rule_book
+from tonescope.diagnose.prompts.rules.rule_checks import CHECKS, Reading
+from tonescope.diagnose.stats import effect, share
+from tonescope.diagnose.taxonomy import common
+from tonescope.models.vocabulary import Vocabulary
+
+WORDS = Vocabulary(frozenset(["house", "with", "piano", "drums", "bass", "jazz", "techno", "a", "lovely", "song"]))
+NEEDS_TOKENS = {"unread-letters", "unreadable"}
+
+
+def read(prompt: str, vocabulary: Vocabulary | None = WORDS) -> Reading:
+    return Reading(prompt, common(), common().labels, vocabulary=vocabulary)
+
+
+def found(rule: str, prompt: str) -> list[str]:
+    return [finding.what for finding in lint(read(prompt)) if finding.rule == rule]
+
+
+RULES = [rule for rule in rule_book().rules if rule.id not in NEEDS_TOKENS]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_finds_its_test_prompt_and_leaves_the_clean_one(rule: Rule) -> None:
+    assert found(rule.id, rule.test), rule.test
+    assert not found(rule.id, rule.clean), rule.clean
+
+
+def test_every_rule_has_a_check_or_a_pattern_and_measured_ones_have_pairs() -> None:
+    rules = rule_book().rules
+    assert len({rule.id for rule in rules}) == len(rules) >= 11
+    for rule in rules:
+        assert (rule.pattern is None) != (rule.check is None) and (rule.check is None or rule.check in CHECKS)
+        assert bool(rule.pairs) == (rule.basis == "measured"), rule.id
+        assert all(label in prompt or rule.id == "no-genre" for prompt, _, label in rule.pairs)
+
+
+@pytest.mark.parametrize(
+    ("rule", "prompt", "what"),
+    [
+        ("superstition", "techno, MASTERPIECE, 320 kbps", ["MASTERPIECE", "320 kbps"]),
+        ("superstition", "techno at 140 bpm", []),
+        ("negation", "techno without drums", ["without drums"]),
+        ("two-genres", "polka polka polka", []),
+        ("two-genres", "techno, no polka", []),
+        ("artist-name", "a song like Gunnar Testperson", ["Gunnar Testperson"]),
+        ("artist-name", "music in the style of smooth jazz", []),
+        ("artist-name", "drums like thunder", []),
+        ("vocals", "soul without vocals", []),
+        ("vocals", "a choir singing over techno", ["choir", "singing"]),
+        ("tempo-against-genre", "drum and bass at 87 bpm", []),
+        ("tempo-against-genre", "slow drum and bass", ["slow"]),
+        ("dangling-word", "house and and piano", ["and and"]),
+        ("unlearned-word", "house with piano in 1984", []),
+    ],
+)
+def test_what_a_rule_finds_is_what_it_names(rule: str, prompt: str, what: list[str]) -> None:
+    assert found(rule, prompt) == what
+
+
+def test_an_effect_is_told_for_the_model_it_was_measured_on_alone() -> None:
+    measured = RuleEffect(present=share(3, 16), absent=share(15, 16), effect=effect([-3.0, -2.5, -3.5, -3.0]))
+    effects = RuleEffects(
+        model="m", generator="one", judge="j", made="2026-01-01", takes=4, seconds=4.0, effects={"negation": measured}
+    )
+    negation = next(rule for rule in rule_book().rules if rule.id == "negation")
+    convention = next(rule for rule in rule_book().rules if rule.basis == "convention")
+    assert "3 of 16" in effects.told(negation, "one") and "harms" in effects.told(negation, "one")
+    assert effects.told(negation, "another") == "Its effect on this model is untested."
+    assert effects.told(convention, "one").startswith("A convention")
+    nothing = RuleEffect(present=share(8, 16), absent=share(8, 16), effect=effect([1.0, -1.0, 0.5, -0.5]))
+    assert "no effect was found" in nothing.sentence

@@ -1,0 +1,82 @@
+"""What will be heard is predicted from text states alone, as well as is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.diagnose.jobs.planted_genres import LABELS
+from tests.diagnose.repair.word_states import heard, predictor, session
+from tonescope.diagnose.jobs.job import Watch
+from tonescope.diagnose.jobs.predictor_job import JOB, PredictorParameters
+from tonescope.diagnose.repair.fit_predictor import fit
+from tonescope.diagnose.repair.genre_predictor import RECORD_FILE, GenrePredictor, find_predictor, kept_folder, pooled
+from tonescope.diagnose.repair.predictor_prompts import predictor_prompts
+from tonescope.models.errors import TonescopeError
+
+
+def test_a_planted_confusion_is_predicted_and_the_named_genre_is_not() -> None:
+    found, reader = predictor({"house": "techno"}), session().generator
+    probabilities = found.predict(reader, ["house for a wedding", "polka for a wedding"])
+    assert [LABELS[at] for at in probabilities.argmax(1)] == ["techno", "polka"]
+    assert torch.allclose(probabilities.sum(1), torch.ones(2))
+
+
+def test_its_accuracy_is_measured_on_prompts_it_was_not_fitted_on_and_stands_beside_the_named_genre() -> None:
+    record = predictor({"house": "techno"}).record
+    assert record.accuracy.total == record.baseline_accuracy.total == record.prompts == 60
+    assert record.accuracy.count > record.baseline_accuracy.count == 50  # "house" names another genre than is heard
+    noise = {prompt: {LABELS[at % 6]: 4} for at, prompt in enumerate(sorted(heard(), key=lambda text: text[::-1]))}
+    made = session()
+    random = fit(made.generator, made.judge, made.taxonomy, noise, seconds=1.0, guidance=3.0).record
+    assert random.accuracy.value < 0.5 and random.log_loss > record.log_loss
+
+
+def test_padding_changes_nothing_in_what_is_read() -> None:
+    reader = session().generator
+    together = pooled(reader, ["house", "house with a very long tail of words"])
+    assert torch.allclose(together[0], pooled(reader, ["house"])[0])
+
+
+def test_what_is_saved_is_found_again_for_these_models_alone(tmp_path: Path) -> None:
+    found, made = predictor(), session()
+    found.save(kept_folder(made.generator, made.judge.labels))
+    again = find_predictor(made.generator, made.judge)
+    assert again is not None and again.record == found.record and torch.equal(again.weight, found.weight)
+    made.judge.labels = made.judge.labels[:3]  # type: ignore[misc]
+    assert find_predictor(made.generator, made.judge) is None
+    (tmp_path / RECORD_FILE).write_text("{}")
+    with pytest.raises(TonescopeError, match="no genre predictor that can be read"):
+        GenrePredictor.load(tmp_path)
+
+
+def test_too_few_prompts_and_takes_that_are_all_one_genre_are_refused() -> None:
+    made = session()
+    few = dict(list(heard().items())[:12])
+    with pytest.raises(TonescopeError, match="cannot be fitted on 12 prompts"):
+        fit(made.generator, made.judge, made.taxonomy, few, seconds=1.0, guidance=3.0)
+    one = {prompt: {"house": 2} for prompt in heard()}
+    with pytest.raises(TonescopeError, match="heard as one genre"):
+        fit(made.generator, made.judge, made.taxonomy, one, seconds=1.0, guidance=3.0)
+
+
+def test_any_beginning_of_the_prompts_asks_for_every_kind() -> None:
+    made = session()
+    prompts = predictor_prompts(LABELS, made.taxonomy, 400)
+    assert len(prompts) == len(set(prompts)) > 100 and not any("{" in prompt for prompt in prompts)
+    first = predictor_prompts(LABELS, made.taxonomy, 50)
+    assert prompts[:50] == first and "music" in first
+    assert all(any(label in prompt for prompt in first) for label in LABELS)
+
+
+def test_the_job_plays_what_is_missing_and_goes_on_from_what_is_there(tmp_path: Path) -> None:
+    made = session()
+    asked = PredictorParameters(prompts=60, takes=1, seconds=0.5, shards=tmp_path / "takes", into=tmp_path / "kept")
+    first = JOB.run(made, asked, Watch()).result
+    played = made.generator.played  # type: ignore[attr-defined]
+    again = JOB.run(made, asked, Watch()).result
+    assert made.generator.played == played == 60 and again.record == first.record  # type: ignore[attr-defined]
+    assert GenrePredictor.load(tmp_path / "kept").record.takes == 60
+    assert any("predictor names" in text for view in JOB.views(again, None) for text, _ in view.sentences)

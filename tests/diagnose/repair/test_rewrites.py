@@ -1,0 +1,43 @@
+"""Candidates: of every kind, each once, readable, and never the prompt as it is."""
+
+from __future__ import annotations
+
+from tests import tiny
+from tests.diagnose.repair.word_states import session
+from tonescope.diagnose.repair.rewrites import Wish, random_rewrites, rewrites
+from tonescope.models.generator import Sampling
+
+PROMPT = "calm house with banjo and flute"
+
+
+def wish(prompt: str = PROMPT, intended: str = "house") -> Wish:
+    return Wish(prompt, Sampling(), intended, session().taxonomy, "polka")
+
+
+def test_every_kind_of_change_is_tried_and_each_candidate_once() -> None:
+    found = rewrites(wish(), session().generator)
+    kinds = {one.change for one in found}
+    assert kinds == {"drop", "replace", "add", "reorder", "wording", "guidance", "temperature", "top_k"}
+    places = [(one.prompt, one.sampling) for one in found]
+    assert len(places) == len(set(places)) and (PROMPT, Sampling()) not in places
+
+
+def test_the_genre_that_is_meant_is_never_dropped_and_another_is_replaced() -> None:
+    dropped = [one.prompt for one in rewrites(wish(), session().generator) if one.change == "drop"]
+    assert dropped and all("house" in prompt for prompt in dropped)
+    replaced = [one.prompt for one in rewrites(wish("polka with banjo", "house"), session().generator)]
+    assert "house with banjo" in replaced
+
+
+def test_what_cannot_be_read_or_played_is_no_candidate() -> None:
+    generator = tiny.generator()  # reads no negative prompt
+    assert not [one for one in rewrites(wish(), generator) if one.change == "negative"]
+    long = "house " + ", ".join(f"word{at}" for at in range(38))
+    assert all(len(one.prompt.replace(",", " ").split()) <= 40 for one in rewrites(wish(long), session().generator))
+
+
+def test_random_changes_are_as_many_as_asked_for_and_come_again_from_their_seed() -> None:
+    reader = session().generator
+    found = random_rewrites(wish(), reader, 6, seed=3)
+    assert len(found) == 6 == len({one.prompt for one in found})
+    assert found == random_rewrites(wish(), reader, 6, seed=3) != random_rewrites(wish(), reader, 6, seed=4)

@@ -1,0 +1,102 @@
+"""A repair: what helps is found, proven in fresh takes, and never claimed where it was not heard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.diagnose.repair.word_states import session
+from tonescope.diagnose.jobs.job import Watch
+from tonescope.diagnose.jobs.request import Request
+from tonescope.diagnose.jobs.suggest_job import JOB, SuggestParameters
+from tonescope.diagnose.repair.rewrites import Rewrite
+from tonescope.diagnose.repair.suggest_schema import Suggestion
+from tonescope.diagnose.repair.suggestion import suggest
+from tonescope.diagnose.repair.take_budget import FEWEST_TAKES
+from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.settings import Settings
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Sampling
+
+SHORT = Settings(seconds=0.5)
+
+
+def found(made: Session, prompt: str, budget: int = 60, intended: str | None = None, **about: object) -> Suggestion:
+    result, _ = suggest(made, Request(prompt, SHORT, intended), Watch(), budget=budget, **about)  # type: ignore[arg-type]
+    return result
+
+
+def test_a_word_that_spoils_a_prompt_is_found_and_the_repair_is_proven_in_fresh_takes() -> None:
+    made = session(spoilers={"banjo": "polka"})
+    result = found(made, "house with banjo")
+    assert result.conclusion == "fixed" and result.instead == "polka" and result.best is not None
+    assert "banjo" not in result.best.prompt and "house" in result.best.prompt
+    assert result.original.matched.count == 0 and result.best.matched.value == 1
+    assert result.best.matched.total == result.seeds[1] - result.seeds[0] + 1
+    assert result.best.prompt in result.sentence and result.takes <= 60
+
+
+def test_the_fresh_takes_are_none_that_anything_was_chosen_by() -> None:
+    made = session(spoilers={"banjo": "polka"})
+    played: list[tuple[str, int]] = []
+    generate = made.generator.generate
+
+    def noted(prompts, seeds, *rest, **about):
+        played.extend(zip(prompts, seeds, strict=True))
+        return generate(prompts, seeds, *rest, **about)
+
+    made.generator.generate = noted  # type: ignore[method-assign]
+    result = found(made, "house with banjo")
+    assert result.best is not None
+    fresh = range(result.seeds[0], result.seeds[1] + 1)
+    in_fresh = {prompt for prompt, seed in played if seed in fresh}
+    assert in_fresh <= {"house with banjo", result.best.prompt, "house"}
+    assert [seed for prompt, seed in played if prompt == result.best.prompt and seed in fresh] == list(fresh)
+
+
+def test_a_rewrite_that_only_won_by_chance_is_not_called_better() -> None:
+    made, race_seeds = session(), range(129, 129 + 64)
+    made.generator.plays = lambda prompt, seed: (  # type: ignore[attr-defined]
+        "house" if ("luck" in prompt and seed in race_seeds) or (prompt == "house" and seed % 2) else "techno"
+    )
+    tried = [Rewrite("add", what, f"techno with {what}", Sampling()) for what in ("banjo", "luck")]
+    result = found(made, "techno house", candidates=tried, intended="house")
+    winner = result.tried[0]
+    assert winner.told == "luck" and winner.heard == winner.takes  # as sure as can be, in the race
+    assert result.best is not None and result.best.matched.count == 0 and result.conclusion == "no better"
+    assert "None of 2 rewrites was surely better" in result.sentence
+
+
+def test_a_genre_that_the_model_lacks_is_told_from_a_prompt_that_is_bad() -> None:
+    hopeless = found(session(missing={"jazz": "house"}), "calm jazz with flute")
+    assert hopeless.conclusion == "genre missing" and "not in the prompt" in hopeless.sentence
+    fine = found(session(), "calm jazz with flute")
+    assert fine.conclusion == "plays as meant" and "Nothing has to be repaired" in fine.sentence
+
+
+def test_case_a_budget_too_small_for_one_comparison_says_what_would_do() -> None:
+    made = session()
+    with pytest.raises(TonescopeError, match=f"{FEWEST_TAKES} are the fewest"):
+        found(made, "house", budget=FEWEST_TAKES - 1)
+    assert made.generator.played == 0  # type: ignore[attr-defined]
+    assert found(made, "house with banjo", budget=FEWEST_TAKES).takes <= FEWEST_TAKES
+
+
+def test_case_without_a_genre_that_is_meant_nothing_can_be_called_better() -> None:
+    with pytest.raises(TonescopeError, match="--intended"):
+        found(session(), "a lovely tune")
+    with pytest.raises(TonescopeError, match="does not know"):
+        found(session(), "a lovely tune", intended="gamelan")
+    assert found(session(), "a lovely tune", intended="jazz").conclusion == "fixed"
+
+
+def test_what_was_found_is_shown_with_sounds_before_and_after(tmp_path: Path) -> None:
+    made = session(spoilers={"banjo": "polka"})
+    outcome = JOB.run(made, SuggestParameters(prompt="house with banjo", seconds=0.5, budget=40), Watch())
+    views = {view.key: view for view in JOB.views(outcome.result, outcome.evidence)}
+    assert [sound.takes for sound in views["takes"].sounds[0]][:2] == ["untouched", "best"]
+    assert any("contrast" in command.line for command in views["next"].commands)
+    assert outcome.result.conclusion in ("fixed", "better")  # type: ignore[attr-defined]
+    outcome.evidence.save(tmp_path)
+    assert not list(tmp_path.iterdir())  # no steering, no file
