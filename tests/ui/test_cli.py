@@ -13,12 +13,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner, Result
 
+from tonescope.diagnose.jobs import diagnosis_job
+from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.report.output_folder import trials
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
@@ -214,6 +217,27 @@ def test_an_output_folder_that_cannot_be_written(
 def test_known_clips_are_read_before_anything_is_played(folders: tuple[Path, Path], tmp_path: Path) -> None:
     assert_refused(quick(folders, PROMPT, "--known", str(tmp_path)), "holds no sound")
     assert_refused(quick(folders, PROMPT, "--known", str(tmp_path / "none")), "cannot be read")
+
+
+def test_case_what_is_wrong_with_known_clips_is_in_the_result(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """Cases "a clip .m4a beside .wav", "fewer clips than can show anything", "no genre in the prompt"."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 16_000)
+    soundfile.write(tmp_path / "a.wav", noise, 8_000)
+    (tmp_path / "b.m4a").write_bytes(b"no matter what")
+    for prompt, told in (("house", ("b.m4a", "1 known clip")), ("some music", ("no genre",))):
+        caveats = " ".join(json.loads(quick(folders, prompt, "--known", str(tmp_path), "--json").stdout)["caveats"])
+        assert all(word in caveats for word in told), caveats
+
+
+def test_case_how_long_it_will_take_is_told_before_the_search(folders: tuple[Path, Path]) -> None:
+    generator, judge = folders
+    seen: list[str | float] = []
+    watch = Watch(progress=lambda what, _: seen.append(what.partition(" ")[0]), expect=seen.append)
+    settings = {"takes": 2, "seconds": 0.5, "rounds": 1, "candidates": 4}
+    parameters = diagnosis_job.JOB.parameters.model_validate({"prompt": PROMPT, **settings})
+    diagnosis_job.JOB.run(Session.open(str(generator), str(judge)), parameters, watch)
+    first = next(index for index, told in enumerate(seen) if isinstance(told, float))
+    assert first < seen.index("search") and all(told >= 0 for told in seen if isinstance(told, float))
 
 
 def test_ctrl_c_leaves_nothing_behind(

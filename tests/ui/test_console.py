@@ -158,12 +158,16 @@ def test_case_output_to_a_full_disk_is_one_sentence(arguments: list[str]) -> Non
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full")
-def test_case_json_to_a_full_disk_leaves_the_folder_whole(folders: tuple[Path, Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", [True, False])
+def test_case_json_to_a_full_disk_leaves_the_folder_whole(
+    folders: tuple[Path, Path], tmp_path: Path, folder: bool
+) -> None:
     out = tmp_path / "out"
     with FULL.open("w") as full:
-        done = program("diagnose", "jazz", *models(folders), "--json", "--out", str(out), stdout=full)
+        written = ["--out", str(out)] if folder else []
+        done = program("diagnose", "jazz", *models(folders), "--json", *written, stdout=full)
     assert done.returncode == 2 and "standard output cannot be written" in done.stderr, done.stderr
-    assert "Traceback" not in done.stderr and (out / "report.html").is_file()
+    assert "Traceback" not in done.stderr and (out / "report.html").is_file() == folder
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes as POSIX has them")
