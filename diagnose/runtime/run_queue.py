@@ -104,7 +104,8 @@ class RunQueue:
             job: a row of :mod:`tonescope.diagnose.jobs.job_registry`.
             parameters: the job's own, or what they are made of.
             owner: whose it is.
-            name: what it is called, where something is kept for it already (:func:`.run_list.new_name`).
+            name: what it is called, where something is kept for it already
+                (:func:`~tonescope.diagnose.store.run_list.new_name`).
 
         Raises:
             TonescopeError: there is no such job, no model could do this, or the owner has too much waiting.
