@@ -138,8 +138,9 @@ def test_tools_for_programs_without_their_package_name_it(monkeypatch: pytest.Mo
     assert MCP_MISSING.count(".") == 0
 
 
-def test_a_session_of_ones_own_is_served_from_python() -> None:
+def test_a_session_of_ones_own_is_served_from_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import tonescope
 
+    monkeypatch.setenv("TONESCOPE_WORKSPACE", str(tmp_path))
     with tonescope.launch(tiny.session(), port=0, open_browser=False, wait=False) as served, client(served) as asking:
         assert asking.get("/").status_code == 200
