@@ -149,6 +149,12 @@ class Settings(BaseModel):
     ] = ()
     memory_gib: MemoryGib = None
 
+    @classmethod
+    def of(cls, parameters: BaseModel) -> Self:
+        """What the parameters of a job say of it; the rest is as usual."""
+        shared = cls.model_fields.keys() & type(parameters).model_fields.keys()
+        return cls(**{name: getattr(parameters, name) for name in shared})
+
     def for_guidance(self, usual: float) -> Self:
         """The same with the guidance that is ``usual`` for a model, where none was asked for."""
         return self if self.guidance is not None else self.model_copy(update={"guidance": usual})

@@ -121,8 +121,8 @@ def _exit_code(result: Any) -> int:
 
 
 DURATION = (
-    "With the embedded models and the default design about ten minutes on two free cores; --dry-run tells how long "
-    "before. Takes are kept as they are played: a run that was stopped goes on where it was. The exit code is "
-    f"{NOT_PASSED} where a threshold of the design failed, or could not be decided with so many takes."
+    "--dry-run tells how long it will take. Takes are kept as they are played: a run that was stopped goes on where it "
+    f"was. The exit code is {NOT_PASSED} where a threshold of the design failed, or could not be decided with so many "
+    "takes."
 )
 JOB = Job(AuditParameters, _result, _run, _views, _check, duration=DURATION, exit_code=_exit_code)

@@ -91,8 +91,5 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
     return calibration_views.views(result)
 
 
-DURATION = (
-    "With the embedded judge a hundred clips take about ten seconds, with a larger one about a second each. What is "
-    "found is kept for this judge, and used whenever it listens (--calibration none to do without)."
-)
+DURATION = "What is found is kept for this judge, and used whenever it listens (--calibration none to do without)."
 JOB = Job(CalibrateParameters, _result, _run, _views, _check, file="calibration", duration=DURATION, needs="bare judge")

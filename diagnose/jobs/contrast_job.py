@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
 
-_SETTINGS = ("takes", "seconds", "seed", "guidance", "negative", "foil", "memory_gib")
-
 
 class ContrastParameters(JobParameters):
     """What ``contrast`` can be asked."""
@@ -47,7 +45,7 @@ class ContrastParameters(JobParameters):
     @property
     def settings(self) -> Settings:
         """The settings as results hold them."""
-        return Settings(**{name: getattr(self, name) for name in _SETTINGS})
+        return Settings.of(self)
 
 
 def _result() -> type[BaseModel]:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 MOST_STEPS = 10_000
 VALUED = ("scale", "set")  # kinds that a value goes with
 SOURCED = ("patch", "resample")  # kinds that play takes to put in activations from
-_SETTINGS = ("takes", "seconds", "seed", "guidance", "negative", "foil", "memory_gib")
 
 
 class ExperimentParameters(JobParameters):
@@ -88,7 +87,7 @@ class ExperimentParameters(JobParameters):
     @property
     def settings(self) -> Settings:
         """The settings as results hold them."""
-        return Settings(**{name: getattr(self, name) for name in _SETTINGS})
+        return Settings.of(self)
 
 
 def _result() -> type[BaseModel]:

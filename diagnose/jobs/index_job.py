@@ -112,7 +112,7 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
 
 DURATION = (
     "What was looked at is kept: an index that was stopped goes on where it was, and a larger --limit looks at what is "
-    "new. The corpus that comes with Tonescope takes some minutes on two cores."
+    "new."
 )
 JOB = Job(
     IndexParameters,

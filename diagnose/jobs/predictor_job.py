@@ -67,7 +67,7 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
 
 
 DURATION = (
-    "With the embedded models the takes of 300 prompts need about three minutes on two free cores. Takes are kept as "
-    "they are played, and those of reports in the same setting are used: a run that was stopped goes on where it was."
+    "Every prompt is played. Takes are kept as they are, and those of reports in the same setting are used: a run that "
+    "was stopped goes on where it was."
 )
 JOB = Job(PredictorParameters, _result, _run, _views, _check, duration=DURATION)

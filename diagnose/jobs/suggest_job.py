@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
 
 BUDGET, MOST_BUDGET = 120, 2000
-_SETTINGS = ("seconds", "seed", "guidance", "negative", "temperature", "top_k", "memory_gib")
 
 
 class SuggestParameters(JobParameters):
@@ -59,7 +58,7 @@ class SuggestParameters(JobParameters):
     @property
     def settings(self) -> Settings:
         """The settings as results hold them."""
-        return Settings(**{name: getattr(self, name) for name in _SETTINGS})
+        return Settings.of(self)
 
 
 def _result() -> type[BaseModel]:

@@ -12,8 +12,10 @@ from tests import tiny
 from tonescope.diagnose.attribution import greedy_group_search, integrated_gradients, metrics
 from tonescope.diagnose.attribution.greedy_group_search import Search
 from tonescope.diagnose.attribution.metrics import Metric
+from tonescope.diagnose.causes import muting_trials
 from tonescope.diagnose.causes.search import SearchResult
-from tonescope.diagnose.jobs import diagnosis, verification_plan
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.jobs import contrasting, diagnosis, verification_plan
 from tonescope.diagnose.jobs.caveats import foreign
 from tonescope.diagnose.jobs.contrasting import choose_contrast
 from tonescope.diagnose.judging.intent import Intent
@@ -21,7 +23,7 @@ from tonescope.diagnose.judging.reference_clips import Clip
 from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.report import sentences
 from tonescope.diagnose.runtime.session import Session
-from tonescope.diagnose.schema import Diagnosis
+from tonescope.diagnose.schema import Contrast, Diagnosis
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share
 from tonescope.models.errors import TonescopeError
@@ -104,6 +106,34 @@ def test_where_the_prompt_was_met_the_question_is_why_this_and_nothing_else(foun
     assert met.drivers.seconds[0].foil_probability == pytest.approx(1 - met.drivers.seconds[0].target_probability)
     probability = met.takes[0].probability
     assert met.takes[0].margin == pytest.approx(math.log(probability / (1 - probability)), abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["match", "family drift"])
+def test_units_are_chosen_in_shorter_takes_and_sets_looked_for_only_where_it_is_not_played_right(
+    session: Session, monkeypatch: pytest.MonkeyPatch, kind: Any
+) -> None:
+    seen: dict[str, Any] = {}
+    plain_search, plain_judged = greedy_group_search.greedy_group_search, contrasting.judged
+
+    def chosen(context: Context, *given: Any, **more: Any) -> tuple[Unit, ...]:
+        seen["seconds"] = context.seconds
+        return plain_search(context, *given, **more)
+
+    def looked(*_: Any, **more: Any) -> SearchResult:
+        seen["several"] = more["several"]
+        return SearchResult()
+
+    def judged(*given: Any) -> tuple[Heard, Verdict, Contrast]:
+        heard, verdict, contrast = plain_judged(*given)
+        return heard, verdict.model_copy(update={"kind": kind}), contrast
+
+    monkeypatch.setattr(diagnosis, "greedy_group_search", chosen)
+    monkeypatch.setattr(diagnosis, "search_causes", looked)
+    monkeypatch.setattr(diagnosis, "judged", judged)
+    monkeypatch.setattr(muting_trials, "SHORTEST_SECONDS", 0.2)
+    monkeypatch.setattr(muting_trials, "MOST", 0.0)  # whatever is heard in shorter takes
+    session.diagnose("house house piano", QUICK)
+    assert seen == {"seconds": QUICK.seconds / 2, "several": kind != "match"}
 
 
 def test_where_no_small_set_does_it_a_group_is_chosen_by_what_is_heard_in_as_many_rounds_as_asked(
