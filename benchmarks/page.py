@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -147,11 +147,11 @@ def people(session: Session) -> list[dict[str, Any]]:
     """Many at once on one model."""
     rows: list[dict[str, Any]] = []
     with served(session) as (running, _):
-        with visitor(running) as client:
+        with closing(visitor(running)) as client:
             followed(client, PROMPTS[0])  # how long one takes is learned from it
 
         def one(number: int) -> None:
-            with visitor(running) as client:
+            with closing(visitor(running)) as client:
                 try:
                     rows.append(followed(client, f"{PROMPTS[number % len(PROMPTS)]} number {number}"))
                 except (RuntimeError, httpx.HTTPError, KeyError):
@@ -168,7 +168,7 @@ def people(session: Session) -> list[dict[str, Any]]:
 def memory(session: Session) -> list[dict[str, Any]]:
     """Resident memory after each of many runs."""
     process, rows = psutil.Process(), list[dict[str, Any]]()
-    with served(session) as (running, _), visitor(running) as client:
+    with served(session) as (running, _), closing(visitor(running)) as client:
         for turn in range(RUNS):
             ok = followed(client, PROMPTS[turn % len(PROMPTS)])["ok"]
             rows.append({"run": turn + 1, "ok": ok, "memory_mib": process.memory_info().rss / 2**20})

@@ -18,6 +18,7 @@ from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations, places
+from tonescope.diagnose.runtime.workers import on_threads, threads_now
 from tonescope.diagnose.store.traces import Extent, Trace, TraceSpec, about, check_size, joined, kept, reduced
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes, read_takes
@@ -115,10 +116,11 @@ def attribute(
     locations = places(generator, sites)
     if trace:
         check_size(context, Extent.of(generator, takes.prompts, generator.frames_of(takes)), locations, trace)
-    parts = [
-        _Pass(context, takes.rows(start, start + rows), locations, trace, rollout_steps).run(metric, at)
-        for start in range(0, len(takes), rows)
-    ]
+    with on_threads(threads_now()):
+        parts = [
+            _Pass(context, takes.rows(start, start + rows), locations, trace, rollout_steps).run(metric, at)
+            for start in range(0, len(takes), rows)
+        ]
     sizes = torch.tensor([len(part.metric) for part in parts], dtype=torch.float)
     weights = (sizes / sizes.sum()).tolist()
     return Attribution(

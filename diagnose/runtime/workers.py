@@ -191,14 +191,18 @@ def split(rows: int, together: int, workers: int) -> list[slice]:
 
 
 def threads_for(generator: Generator, parts: Sequence[slice], workers: int) -> int:
-    """Threads of torch for each worker: its share, or one where it has a few rows of a small model.
-
-    Then a second thread gains nothing, and beside other programs loses much: at every operation one waits for the
-    other to get its core back.
-    """
+    """Threads of torch for each worker: its share of :func:`threads_now`, or one where it has a few rows of a small
+    model, for then a second thread gains nothing."""
     if small(generator) and max((part.stop - part.start for part in parts), default=0) <= FEW_ROWS:
         return 1
-    return max(1, torch.get_num_threads() // max(1, min(workers, len(parts))))
+    return max(1, threads_now() // max(1, min(workers, len(parts))))
+
+
+def threads_now() -> int:
+    """Threads of torch that have a core each, now; all, where somebody asked for a number of workers. With more, at
+    every operation one would wait for another to get its core back."""
+    most = torch.get_num_threads()
+    return most if most == 1 or _asked() else max(1, min(most, idle_cores()))
 
 
 # --- at work ----------------------------------------------------------------------------------------------------------

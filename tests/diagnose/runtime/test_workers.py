@@ -162,6 +162,7 @@ def test_cores_are_no_more_than_torch_was_told() -> None:
 def test_a_few_rows_of_a_small_model_have_one_thread_and_many_have_their_share(
     generator: MusicGen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(workers, "idle_cores", lambda: 4)
     with on_threads(4):
         assert threads_for(generator, split(4, 48, 1), 1) == 1
         assert threads_for(generator, split(16, 48, 2), 2) == 1
@@ -169,6 +170,16 @@ def test_a_few_rows_of_a_small_model_have_one_thread_and_many_have_their_share(
         assert threads_for(generator, split(40, 48, 1), 1) == 4
         monkeypatch.setattr(workers, "MOST_BYTES", 1000)
         assert threads_for(generator, split(4, 48, 1), 1) == 4
+
+
+def test_threads_are_no_more_than_idle_cores_unless_somebody_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(workers.ASKED, raising=False)
+    with on_threads(4):
+        for idle, threads in ((0, 1), (1, 1), (3, 3), (9, 4)):
+            monkeypatch.setattr(workers, "idle_cores", lambda idle=idle: idle)
+            assert workers.threads_now() == threads
+        monkeypatch.setenv(workers.ASKED, "1")
+        assert workers.threads_now() == 4
 
 
 @pytest.mark.parametrize(
