@@ -6,6 +6,10 @@ process, made by fork: they have its models without copying the weights, nobody 
 caches, and they are gone when their takes are there. Python threads would not do: between the operations of a step they
 wait for one interpreter as long as they compute. How rows are split changes takes as little as the size of a batch
 does.
+
+A copy has no thread but the one that made it. What another thread held at that moment, such as the lock of a module
+that was being imported, is held forever there. So a copy that gives no answer for much longer than the caller needed is
+ended, and the caller does its tasks.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import multiprocessing
 import os
 import pickle
 import signal
-import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -39,12 +43,15 @@ ASKED = "TONESCOPE_WORKERS"
 MOST_BYTES = 256 * 2**20  # of weights: larger ones are read from memory at every step, once for each worker
 LOOK_SECONDS = 0.05  # at who else is at work
 FEW_ROWS = 8  # of a small model, which more threads than one play no faster
+PATIENCE = 30.0  # seconds that a copy may need more than the caller
+SLOWER = 5.0  # times that it may need longer: other programs may have its core
 
 Result = TypeVar("Result")
 Task = Callable[[], Result]
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-_LIBRARIES = ("transformers.", "diffusers.", "torch.nn.utils.")  # put on hooks of their own, which note nothing
+_HARMLESS = ("transformers.", "diffusers.", "torch.nn.utils.", "tonescope.diagnose.runtime.stopping")
+"""Where hooks are from that note nothing; a stop is noticed by the caller, who ends the others."""
 
 
 # --- how many ---------------------------------------------------------------------------------------------------------
@@ -106,8 +113,6 @@ def together_reason(generator: Generator) -> str | None:
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         return "this system cannot copy a process"
-    if threading.current_thread() is not threading.main_thread():
-        return "only the main thread can copy a process safely"
     if multiprocessing.current_process().daemon:
         return "it is a worker itself"
     if generator.device.type != "cpu" or torch.cuda.is_initialized():
@@ -126,7 +131,7 @@ def _put_on(model: nn.Module) -> Iterator[str]:
         if "forward" in vars(module):
             yield f"the forward of {name or 'it'} was replaced"
         hooks = (hook for kind in _HOOKS for hook in (vars(module).get(kind) or {}).values())
-        if any(not str(getattr(hook, "__module__", "")).startswith(_LIBRARIES) for hook in hooks):
+        if any(not str(getattr(hook, "__module__", "")).startswith(_HARMLESS) for hook in hooks):
             yield f"somebody’s hooks are on {name or 'it'}"
 
 
@@ -218,6 +223,7 @@ class _Helper(Generic[Result]):
     def __init__(self, tasks: Sequence[Task[Result]]) -> None:
         context = multiprocessing.get_context("fork")
         self.answers, answer = context.Pipe(duplex=False)
+        self.stands = False  # it gave no answer
         self.process = context.Process(target=self._work, args=(tasks, answer), daemon=True)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until the copy ignores it
         try:
@@ -245,8 +251,17 @@ class _Helper(Generic[Result]):
             except BaseException as error:
                 answer.send_bytes(_packed(error))
 
-    def result(self) -> Result:
-        """The result of the next task, waited for; what the task raised is raised."""
+    def result(self, task: Task[Result], patience: float) -> Result:
+        """The result of the next task, waited for; what the task raised is raised. Without an answer it is done here,
+        as are those after it."""
+        if self.stands or not self.answers.poll(patience):
+            if not self.stands:
+                warnings.warn(
+                    "a process that played some of the takes stood still; they are played again.", stacklevel=4
+                )
+                self.stands = True
+                self.process.kill()
+            return task()
         try:
             found, error = self.answers.recv()
         except (EOFError, OSError) as gone:
@@ -306,9 +321,12 @@ def in_parallel(
     """
     count, results = max(1, min(workers, len(tasks))), list[Result]()
     with on_threads(threads), _helping(tasks, count) as helpers:
-        for task in tasks[:: 1 + len(helpers)]:
-            results.append(task())
-            results += [helper.result() for helper in helpers[: len(tasks) - len(results)]]
+        for first in range(0, len(tasks), 1 + len(helpers)):
+            mine, *others = tasks[first : first + 1 + len(helpers)]
+            started = time.monotonic()
+            results.append(mine())
+            patience = PATIENCE + SLOWER * (time.monotonic() - started)
+            results += [helper.result(task, patience) for helper, task in zip(helpers, others, strict=False)]
             done(len(results))
     return results
 
