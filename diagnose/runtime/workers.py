@@ -35,13 +35,13 @@ import torch
 from torch import nn
 from torch.nn.modules import module as torch_module
 
+from tonescope.diagnose.runtime.idle_cores import idle_cores
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator
 
 ASKED = "TONESCOPE_WORKERS"
 """The environment variable that says how many workers there are; 1 keeps all rows together."""
 MOST_BYTES = 256 * 2**20  # of weights: larger ones are read from memory at every step, once for each worker
-LOOK_SECONDS = 0.05  # at who else is at work
 FEW_ROWS = 8  # of a small model, which more threads than one play no faster
 PATIENCE = 30.0  # seconds that a copy may need more than the caller
 SLOWER = 5.0  # times that it may need longer: other programs may have its core
@@ -142,13 +142,6 @@ def cores() -> int:
     siblings = max(1, logical // (psutil.cpu_count(logical=False) or logical))
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else logical
     return max(1, int(min(torch.get_num_threads(), math.ceil(bound / siblings), granted())))
-
-
-def idle_cores() -> int:
-    """Cores that this process is bound to and nobody uses while it waits for a moment."""
-    each = psutil.cpu_percent(LOOK_SECONDS, percpu=True)
-    mine = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(len(each))
-    return round(sum(1 - busy / 100 for core, busy in enumerate(each) if core in mine))
 
 
 def granted(groups: Path = Path("/sys/fs/cgroup"), mine: Path = Path("/proc/self/cgroup")) -> float:

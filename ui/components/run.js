@@ -1,8 +1,8 @@
 // The view of a run: it is looked at again and again, so that a page that was reloaded, or slept, catches up.
 
 const {base, call, make, pause, present} = window.tonescope;
-const SOON = 250, EVERY = 1000, PATIENT = 3000; // ms between two looks: before anything is known, then; unseen
-const FEW = 8; // looks that are soon, of a run that waits
+const SOON = 100, EVERY = 1000, PATIENT = 3000; // ms between two looks: before anything is known, then; unseen
+const FEW = 20; // looks that are soon, of a run that waits
 const ENDED = new Set(["done", "failed", "stopped", "interrupted"]);
 const SKIPPED = "tonescope-guide-skipped";
 const FIELD = "#prompt textarea, #prompt input";

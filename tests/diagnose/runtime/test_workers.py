@@ -128,12 +128,6 @@ def test_busy_cores_are_left_to_others(
     assert workers_now(generator, 8) == 6 and workers_now(generator, 8, most=5) == 5
 
 
-def test_idle_cores_are_those_of_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("psutil.cpu_percent", lambda *_, **__: [0.0, 100.0, 20.0, 0.0])
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
-    assert workers.idle_cores() == 2
-
-
 def test_large_models_are_played_together_unless_somebody_asks(
     generator: MusicGen, monkeypatch: pytest.MonkeyPatch, four_cores: None
 ) -> None:
