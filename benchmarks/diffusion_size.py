@@ -44,7 +44,7 @@ from tonescope.models.units import Location, Unit
 RESULTS = Path(__file__).parent / "results" / "diffusion_size.json"
 GUIDANCE, SECONDS, TOKENS, BUDGET_GIB = 7.0, 4.0, 128, 20.0
 TINY_STEPS = 40
-GENERATIONS_OF_AN_ATTRIBUTION = 4  # forward, what is computed again, and a backward pass that is worth two
+GENERATIONS_OF_A_GRADIENT = 4  # forward, what is computed again, and a backward pass that is worth two
 
 
 def full_size() -> StableAudio:
@@ -91,11 +91,12 @@ def memory_on_paper(generator: StableAudio) -> dict[str, float]:
 def generations_on_paper(settings: Settings) -> dict[str, float]:
     """Generations of full length and steps that a diagnosis takes at most, by stage. Trials count by their steps."""
     cheap = max(FEWEST_STEPS, -(-STEPS // STEP_DIVISOR)) / STEPS
+    followed = GENERATIONS_OF_A_GRADIENT * StableAudio.steps_followed / STEPS
     trials = 2 * settings.candidates + 4 * (1 + 8)  # every candidate in two takes; some groups in four
     return {
         "reference means, once a model": len(PROMPTS) * 2,
         "takes": settings.takes,
-        "attribution": settings.takes * GENERATIONS_OF_AN_ATTRIBUTION * 3,  # and two more estimates of the screening
+        "attribution": round(settings.takes * followed * 3, 1),  # and two more estimates of the screening
         "search, where a unit does it alone": round(trials * cheap + 4 * 8 + 4 * 3, 1),
         "the same with trials of all steps": trials + 4 * 8 + 4 * 3,
         "verification": rows_at_most(settings, STEPS),

@@ -125,6 +125,7 @@ class Replay:
             through.
         inputs: with ``follow_inputs``, where finished parts of the take enter the network, as leaves that catch a
             gradient.
+        followed: the share of the denoising steps that gradients pass through; all, where nothing is denoised.
     """
 
     takes: Takes
@@ -132,6 +133,7 @@ class Replay:
     sampling: Sampling
     predicted: Tensor
     inputs: dict[Any, Tensor] = field(default_factory=dict)
+    followed: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -269,8 +271,14 @@ class Generator(Protocol):
 
     # --- replaying ---------------------------------------------------------------------------------------------------
 
-    def replay(self, takes: Takes, text: Text, sampling: Sampling, *, follow_inputs: bool = False) -> Replay:
-        """Teacher forcing: finished takes once more, in one parallel pass; hooks fire, gradients pass."""
+    def replay(
+        self, takes: Takes, text: Text, sampling: Sampling, *, follow_inputs: bool = False, few_steps: bool = False
+    ) -> Replay:
+        """Teacher forcing: finished takes once more, in one parallel pass; hooks fire, gradients pass.
+
+        With ``few_steps`` a model that denoises may compute a few of its steps, evenly spread, and take the others as
+        they were played: where nothing is edited, and every step need not be seen.
+        """
 
     def run(self, takes: Takes, sampling: Sampling, locations: Iterable[Location]) -> Text:
         """Pass finished takes once through the networks that the locations are in, for the hooks there."""

@@ -87,6 +87,7 @@ def attribute(
     at: Edit | None = None,
     trace: TraceSpec | None = None,
     rollout_steps: int = 0,
+    few_steps: bool = False,
 ) -> Attribution:
     """Estimate the effect of every unit, every token and every frame on ``metric``, ``context.batches.attributed``
     takes at a time.
@@ -103,6 +104,8 @@ def attribute(
         trace: which activations to record in the same pass.
         rollout_steps: for how many steps to follow what a changed prediction does to later ones, which a replay holds
             fixed and a generation does not. Each step costs one more backward pass.
+        few_steps: whether of a model that denoises a few steps stand for all, where nothing is edited, traced or rolled
+            out. Not for a metric that replays under a second prompt.
 
     Raises:
         TonescopeError: the context has no means of these sites or guidance branches, a gradient is not a number, a
@@ -118,7 +121,7 @@ def attribute(
         check_size(context, Extent.of(generator, takes.prompts, generator.frames_of(takes)), locations, trace)
     with on_threads(threads_now()):
         parts = [
-            _Pass(context, takes.rows(start, start + rows), locations, trace, rollout_steps).run(metric, at)
+            _Pass(context, takes.rows(start, start + rows), locations, trace, rollout_steps).run(metric, at, few_steps)
             for start in range(0, len(takes), rows)
         ]
     sizes = torch.tensor([len(part.metric) for part in parts], dtype=torch.float)
@@ -174,8 +177,9 @@ class _Pass:
         self.activity: dict[Location, Tensor] = {}
         self.mask = self.generator.token_mask(takes.prompts) if trace else None
         self.noted: dict[Location, float] = {}  # the share of the takes that :attr:`activity` is of
+        self.followed = 1.0  # the share of the denoising steps that gradients pass through
 
-    def run(self, metric: Metric, at: Edit | None) -> Attribution:
+    def run(self, metric: Metric, at: Edit | None, few_steps: bool) -> Attribution:
         generator, takes, context = self.generator, self.takes, self.context
         hooks = [write(generator.place(location), self._tap(location)) for location in self.locations]
         anchor = self._clean_latents() if at else None
@@ -190,7 +194,10 @@ class _Pass:
             states = text.states if text.states.requires_grad else text.states.detach().requires_grad_()
             states.retain_grad()
             rollout = self.rollout_steps > 0
-            replay = generator.replay(takes, replace(text, states=states), context.sampling, follow_inputs=rollout)
+            few = few_steps and at is None and self.trace is None
+            given = takes, replace(text, states=states), context.sampling
+            replay = generator.replay(*given, follow_inputs=rollout, few_steps=few)
+            self.followed = replay.followed
             playback = Playback(generator, replay, anchor)
             value = metric(playback)
             for latents in playback.latents:
@@ -203,7 +210,7 @@ class _Pass:
                 torch.autograd.backward([replay.predicted], [gradient], retain_graph=step < self.rollout_steps)
         if states.grad is None:
             raise ValueError("the metric does not depend on the prompt of the takes")
-        tokens = -(states.detach().float() * states.grad.float()).sum(2) / self.loss_scale
+        tokens = -(states.detach().float() * states.grad.float()).sum(2) / (self.loss_scale * self.followed)
         if not all(torch.isfinite(effects).all() for effects in (*self.units.values(), tokens, value)):
             raise TonescopeError(
                 "the gradient is not a number, so nothing can be attributed; "
@@ -212,13 +219,18 @@ class _Pass:
         spec = self.trace
         facts = about(context, spec) if spec else None
         return Attribution(
-            {location: (effects / self.loss_scale).cpu() for location, effects in self.units.items()},
-            {location: level.float().cpu() for location, level in self.activity.items()},
+            {place: (effects / (self.loss_scale * self._seen(place))).cpu() for place, effects in self.units.items()},
+            {place: (level / self._seen(place, "denoiser")).float().cpu() for place, level in self.activity.items()},
             self._by_frame(playback),
             tokens.float().cpu(),
             value.detach().float().cpu(),
             Trace(takes, text.tokens, self.recorded, self.indices, facts) if facts else None,
         )
+
+    def _seen(self, location: Location, *networks: str) -> float:
+        """The share of what happens at a location that was seen, where gradients pass through some denoising steps:
+        all in the codec, which comes after them."""
+        return self.followed if location.network in (networks or ("denoiser", "text")) else 1.0
 
     @torch.no_grad()
     def _clean_latents(self) -> tuple[Tensor, ...]:
@@ -276,7 +288,7 @@ class _Pass:
             steps = slice(layout.first_step, layout.first_step + layout.steps)
             baseline = mean[:, None, steps, None]  # (branches, 1, steps, 1, features)
             # A metric may replay under a second prompt as well; the takes' own comes first.
-            if self.noted.get(location, 0) < ALL_PIECES:
+            if self.noted.get(location, 0) < ALL_PIECES * self._seen(location, "denoiser"):
                 self._note(pieces, location, layout, tensor.detach())
             # The gradient hook holds a detached tensor: the tensor itself would keep its whole graph alive.
             activation, tapped = tensor.detach(), tensor if tensor.requires_grad else tensor.detach().requires_grad_()

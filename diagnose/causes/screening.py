@@ -49,7 +49,9 @@ class Screening:
         screened."""
         generator, sites = context.generator, screened_sites(context.generator)
         early = generator.frames(EARLY_SECONDS)
-        own, at_first = (attribute(context, takes, own_log_probability(n), sites=sites) for n in (None, early))
+        own, at_first = (
+            attribute(context, takes, own_log_probability(n), sites=sites, few_steps=True) for n in (None, early)
+        )
         slopes = [{place: e.mean(0).abs() for place, e in found.units.items()} for found in (margin, own, at_first)]
         return cls((*slopes, written(context, takes, sites)))
 

@@ -237,7 +237,9 @@ def _attribute(run: _Run, stage: Stage) -> None:
     samples, rollout = settings.gradient_options
     metric = margin(judge, contrast.target, contrast.foil, smoothgrad_samples=samples)
     sites = screened_sites(run.models.generator)
-    run.found = attribute(run.context, run.takes, metric, sites=sites, trace=request.trace, rollout_steps=rollout)
+    run.found = attribute(
+        run.context, run.takes, metric, sites=sites, trace=request.trace, rollout_steps=rollout, few_steps=True
+    )
     if settings.two_point_units:
         # A pass of its own for so many neurons and as many heads, each as long as the one for all, and a replay.
         run.found = two_point_integrated_gradients(
@@ -272,7 +274,7 @@ def _strongest(run: _Run, context: Context, stage: Stage) -> tuple[Unit, ...]:
     settings, judge, target = run.request.settings, run.models.judge, run.contrast.target
     samples, rollout = settings.gradient_options
     heard_at_all = margin(judge, target, smoothgrad_samples=samples)
-    found = attribute(run.context, run.takes, heard_at_all, rollout_steps=rollout)
+    found = attribute(run.context, run.takes, heard_at_all, rollout_steps=rollout, few_steps=True)
     memory.give_back()
     rounds = Search(settings.strongest_share, settings.rounds, smoothgrad_samples=samples, rollout_steps=rollout)
     seeds = replace(run.request.seeds, skipped=MORE_BLOCKS)

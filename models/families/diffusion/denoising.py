@@ -49,6 +49,7 @@ class Denoising(LatentPlaces):
     rows_together, rows_kept = 32, 2
     """Rows of a replay that go through the denoiser together, guidance halves counted, but one step at least; and with
     gradients, where each of the published model keeps some 6 GB."""
+    steps_followed = 6  # that gradients are followed through, where a few will do
 
     # --- what a family says ------------------------------------------------------------------------------------------
 
@@ -132,6 +133,24 @@ class Denoising(LatentPlaces):
             found = self.denoise(rows, times, spread)
         canonical = found.to(self.latent_dtype).unflatten(0, (branches, steps, takes)).transpose(1, 2)
         return canonical.flip(0) if branches == 2 and self.order[0] == "uncond" else canonical
+
+    def _few_steps(self, sampling: Sampling) -> list[int]:
+        """The middles of so many equal stretches of the denoising; none, where all have to be followed."""
+        steps, few = self.solver.steps, self.steps_followed
+        if few >= steps or (sampling.guidance > 1 and self.guide(sampling.guidance).has_memory):
+            return []
+        return [(2 * index + 1) * steps // (2 * few) for index in range(few)]
+
+    def _predict_few(self, latents: Tensor, told: Told, sampling: Sampling, takes: Takes, chosen: list[int]) -> Tensor:
+        """What is predicted at the ``chosen`` steps, guidance merged; at the others, what was when the takes were
+        played."""
+        predicted = list(takes.state["predicted"].to(self.device, self.latent_dtype).unbind(1))
+        guide = self.guide(sampling.guidance)
+        for step in chosen:
+            given = (latents[:, step : step + 1], step, sampling, tuple(told), *told.values())
+            found = checkpoint(self._branches, *given, use_reentrant=True, preserve_rng_state=False)
+            predicted[step] = guide(found[:, :, 0])
+        return torch.stack(predicted, 1)
 
     def _predict(self, latents: Tensor, told: Told, sampling: Sampling) -> tuple[list[Tensor], Tensor]:
         """What is predicted at every step of latents (takes, steps, width, frames), guidance merged, a few steps at a
@@ -261,11 +280,16 @@ class Denoising(LatentPlaces):
 
     # --- replaying ---------------------------------------------------------------------------------------------------
 
-    def replay(self, takes: Takes, text: Text, sampling: Sampling, *, follow_inputs: bool = False) -> Replay:
+    def replay(
+        self, takes: Takes, text: Text, sampling: Sampling, *, follow_inputs: bool = False, few_steps: bool = False
+    ) -> Replay:
         """All steps of finished takes as rows, a few at a time; ``predicted`` is (takes, steps, width, frames)."""
         told = self.told(text, takes.state["seconds"], sampling)
         with torch.no_grad():
             latents = self.trajectory(takes)[:, :-1]
+        if few_steps and not follow_inputs and (chosen := self._few_steps(sampling)):
+            predicted = self._predict_few(latents, told, sampling, takes, chosen)
+            return Replay(takes, text, sampling, predicted, followed=len(chosen) / self.solver.steps)
         if follow_inputs:
             latents.requires_grad_()
         parts, predicted = self._predict(latents, told, sampling)

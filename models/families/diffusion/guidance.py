@@ -13,6 +13,9 @@ class LinearGuidance:
         scale: 1 or less means that there is one branch.
     """
 
+    has_memory = False
+    """Whether what is done at a step depends on the steps before."""
+
     def __init__(self, scale: float) -> None:
         self.scale = scale
 
@@ -29,6 +32,7 @@ class ProjectedGuidance(LinearGuidance):
     prediction."""
 
     MOMENTUM, LONGEST = -0.75, 2.5
+    has_memory = True
 
     def __init__(self, scale: float) -> None:
         super().__init__(scale)

@@ -75,7 +75,9 @@ class Replaying(Places):
 
     # --- the decoder -------------------------------------------------------------------------------------------------
 
-    def replay(self, takes: Takes, text: Text, sampling: Sampling, *, follow_inputs: bool = False) -> CodeReplay:
+    def replay(
+        self, takes: Takes, text: Text, sampling: Sampling, *, follow_inputs: bool = False, few_steps: bool = False
+    ) -> CodeReplay:
         """One parallel pass over finished codes. Top-k is left out: an edit moves codes across its threshold in jumps,
         which no gradient can predict."""
         codes, inputs = takes.state["codes"].to(self.device), dict[Any, Tensor]()

@@ -303,7 +303,7 @@ class ToyDiffusion(Anatomy):
         found = self.model.velocity(rows, noise, states, mask)
         return found.unflatten(0, (-1, steps, takes)).transpose(1, 2).flip(0)  # type: ignore[no-any-return]
 
-    def replay(self, takes: Takes, text: Text, sampling: Sampling, *, follow_inputs: bool = False) -> Replay:
+    def replay(self, takes: Takes, text: Text, sampling: Sampling, *, follow_inputs: bool = False, **_: bool) -> Replay:
         """Takes and steps are rows, a few steps at a time; guidance then goes through all. Guided velocities are
         ``predicted``: (takes, steps, latent width, frames)."""
         parts = takes.state["latents"].to(self.device).split(STEPS_TOGETHER, 1)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from torch import Tensor
 
+from tests.models.families.ace_step import tiny_ace_step
 from tests.models.families.seam import PROMPT, SECONDS, sites_of
 from tests.models.families.stable_audio import tiny_stable_audio as tiny_audio
 from tests.models.judges.toy_judge import ToyJudge
-from tonescope.diagnose.attribution.gradients import attribute
-from tonescope.diagnose.attribution.metrics import margin
+from tonescope.diagnose.attribution.gradients import Attribution, attribute
+from tonescope.diagnose.attribution.metrics import Metric, margin, own_log_probability
 from tonescope.diagnose.causes import muting_trials
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
+from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.schema import Contrast
 from tonescope.diagnose.store.traces import TraceSpec, record
@@ -52,6 +57,68 @@ def test_a_pass_in_parts_estimates_what_one_at_once_does(
         assert torch.allclose(parts.activity[place], whole.activity[place], rtol=1e-4), place
     assert torch.allclose(parts.tokens, whole.tokens, rtol=1e-3, atol=1e-5)
     assert float(whole.tokens.abs().max()) > 1e-4
+
+
+def _estimated(context: Context, metric: Metric, **how: Any) -> tuple[Attribution, int]:
+    """What is estimated, and how many steps the denoiser was asked at with gradients."""
+    takes = context.generator.generate([PROMPT] * 2, [1, 2], SECONDS)
+    first, steps = context.generator.place(Location("denoiser", 0, "mlp")), list[int]()
+
+    def note(tensor: Tensor) -> None:
+        if torch.is_grad_enabled():
+            steps.append(len(tensor) // len(takes))
+
+    with hooked([read(first, note)]):
+        found = attribute(context, takes, metric, **{"sites": sites_of(context.generator)} | how)
+    return found, sum(steps)
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["heard", "own"])
+def test_a_few_steps_stand_for_all(heard: bool) -> None:
+    generator, metric = tiny_audio.generator(steps=48), own_log_probability()
+    if heard:
+        metric = margin(ToyJudge(), "dark", "bright")
+    least = 0.9 if heard else 0.7  # what a random denoiser expects of its own takes varies from step to step
+    means = mean_activations.measure(generator, SECONDS, Sampling(), prompts=("jazz", "house"))
+    context = Context(generator, ToyJudge(), means, seconds=SECONDS)
+    sites = [site for site in sites_of(generator) if heard or not site.startswith("codec")]
+    whole, all_asked = _estimated(context, metric, sites=sites)
+    few, asked = _estimated(context, metric, sites=sites, few_steps=True)
+    assert asked * 48 == all_asked * generator.steps_followed
+    assert torch.allclose(few.metric, whole.metric) and torch.allclose(few.frames, whole.frames, atol=1e-5)
+    for place, effects in whole.units.items():
+        if place.network == "codec":
+            assert torch.allclose(few.units[place], effects, rtol=1e-4, atol=1e-6), place
+        else:
+            assert _alike(few.units[place], effects) > least, place
+        assert torch.allclose(few.activity[place], whole.activity[place], rtol=0.25), place
+    assert _alike(few.tokens, whole.tokens) > least
+    assert 0.5 < float(few.tokens.abs().sum() / whole.tokens.abs().sum()) < 2
+
+
+def _alike(some: Tensor, others: Tensor) -> float:
+    return float(torch.corrcoef(torch.stack([some.flatten(), others.flatten()]))[0, 1])
+
+
+def test_where_all_steps_are_few_or_have_to_be_seen_all_are_followed(context: Context) -> None:
+    metric = margin(context.listener, "dark", "bright")
+    context.generator.steps_followed = STEPS  # type: ignore[attr-defined]
+    try:
+        assert torch.equal(_estimated(context, metric, few_steps=True)[0].tokens, _estimated(context, metric)[0].tokens)
+    finally:
+        del context.generator.steps_followed  # type: ignore[attr-defined]
+    for how in (
+        {"trace": TraceSpec("all")},
+        {"rollout_steps": 1},
+        {"at": Edit((Unit(Location("denoiser", 0, "mlp"), 0),))},
+    ):
+        whole, few = (_estimated(context, metric, few_steps=few, **how)[0] for few in (False, True))
+        assert torch.allclose(few.tokens, whole.tokens, rtol=1e-4, atol=1e-6)
+
+
+def test_guidance_that_remembers_earlier_steps_is_followed_through_all() -> None:
+    generator = tiny_ace_step.generator(steps=12)
+    assert not generator._few_steps(Sampling(guidance=4.0)) and len(generator._few_steps(Sampling(guidance=1.0))) == 6
 
 
 def test_what_is_saved_for_the_backward_pass_is_that_of_one_part(context: Context) -> None:
