@@ -47,9 +47,9 @@ TINY_STEPS = 40
 GENERATIONS_OF_A_GRADIENT = 4  # forward, what is computed again, and a backward pass that is worth two
 
 
-def full_size() -> StableAudio:
-    """A Stable Audio Open 1.0 of the published size without numbers."""
-    with torch.device("meta"):
+def full_size(device: str = "meta", steps: int = STEPS) -> StableAudio:
+    """A Stable Audio Open 1.0 of the published size: on ``meta`` without numbers, elsewhere with random weights."""
+    with torch.device(device):
         text = T5Config(d_model=768, d_kv=64, d_ff=3072, num_layers=12, num_heads=12, vocab_size=32_128)
         networks = Parts(
             transformer=StableAudioDiTModel(),
@@ -59,7 +59,7 @@ def full_size() -> StableAudio:
         )
     tokenizer = tiny.tokenizer()
     tokenizer.model_max_length = TOKENS
-    return StableAudio(networks, tokenizer, CosineDPMSolverMultistepScheduler(), "full size", steps=STEPS)
+    return StableAudio(networks, tokenizer, CosineDPMSolverMultistepScheduler(), "full size", steps=steps)
 
 
 def memory_on_paper(generator: StableAudio) -> dict[str, float]:

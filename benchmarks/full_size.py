@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
+from torch import Tensor
 from transformers import (
     ClapConfig,
     ClapFeatureExtractor,
@@ -17,10 +18,12 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from tonescope.diagnose.causes.screening import SCREENED
+from tonescope.diagnose.causes.screening import screened_sites
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.models.families.musicgen.musicgen import MusicGen
+from tonescope.models.generator import Generator
 from tonescope.models.judges.clap import Clap
+from tonescope.models.units import Location
 
 SIZES = tomllib.loads(Path(__file__).with_name("full_size.toml").read_text(encoding="utf-8"))
 WEIGHTS = 586_884_674  # of musicgen-small
@@ -58,14 +61,15 @@ def full_size_judge(labels: Sequence[str] = LABELS, seed: int = 1) -> Clap:
     return Clap(model, tokenizer(), extractor, "random larger_clap_music", labels)
 
 
-def zero_means(generator: MusicGen) -> MeanActivations:
+def zero_means(generator: Generator, guidance: float = 3.0) -> MeanActivations:
     """Means of zero: measuring them is done once for a model and is not part of a diagnosis."""
-    guidance = 3.0
-    means = {
-        location: torch.zeros(len(generator.branches(location, guidance)), 1, generator.features(location))
-        for location in generator.locations(*SCREENED)
-    }
-    return MeanActivations(means, {"guidance": guidance})
+
+    def zeros(location: Location) -> Tensor:
+        branches = len(generator.branches(location, guidance))
+        return torch.zeros(branches, generator.steps(location), generator.features(location))
+
+    places = generator.locations(*screened_sites(generator))
+    return MeanActivations({location: zeros(location) for location in places}, {"guidance": guidance})
 
 
 def parameters(model: torch.nn.Module) -> int:
