@@ -42,6 +42,7 @@ from tonescope.models.generator import Generator
 ASKED = "TONESCOPE_WORKERS"
 """The environment variable that says how many workers there are; 1 keeps all rows together."""
 MOST_BYTES = 256 * 2**20  # of weights: larger ones are read from memory at every step, once for each worker
+FEWEST_ROWS = 2  # for a worker: one row is played no faster than two, and copying the process takes a moment
 FEW_ROWS = 8  # of a small model, which more threads than one play no faster
 PATIENCE = 30.0  # seconds that a copy may need more than the caller
 SLOWER = 5.0  # times that it may need longer: other programs may have its core
@@ -76,11 +77,12 @@ def most_workers(generator: Generator) -> int:
 
 def workers_now(generator: Generator, rows: int, most: int | None = None) -> int:
     """How many workers should play so many rows now: no more than ``most`` and :func:`most_workers`, and unless
-    somebody asked for so many, no more than there are idle cores.
+    somebody asked for so many, no more than have :data:`FEWEST_ROWS` each, and than there are idle cores.
 
     Rows in two groups are more work than in one: where others want the cores, everybody would wait for longer.
     """
     allowed = min(rows, most or rows, most_workers(generator))
+    allowed = allowed if _asked() else min(allowed, max(1, rows // FEWEST_ROWS))
     return allowed if allowed <= 1 or _asked() else max(1, min(allowed, idle_cores()))
 
 

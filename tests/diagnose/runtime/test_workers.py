@@ -122,7 +122,7 @@ def test_busy_cores_are_left_to_others(
     for idle, expected in ((0, 1), (1, 1), (3, 3), (9, 4)):
         monkeypatch.setattr(workers, "idle_cores", lambda idle=idle: idle)
         assert workers_now(generator, 8) == expected
-    assert workers_now(generator, 8, most=2) == 2 and workers_now(generator, 3) == 3 and workers_now(generator, 1) == 1
+    assert workers_now(generator, 8, most=2) == 2 and workers_now(generator, 5) == 2 and workers_now(generator, 3) == 1
     ask(6)
     monkeypatch.setattr(workers, "idle_cores", lambda: 0)
     assert workers_now(generator, 8) == 6 and workers_now(generator, 8, most=5) == 5
