@@ -9,6 +9,7 @@ import pytest
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a test that reaches for the network is wrong
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # on models this small a second thread only waits
+os.environ.setdefault("TONESCOPE_WORKERS", "1")  # the other cores belong to the tests beside this one
 
 from tests import tiny
 
