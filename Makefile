@@ -4,6 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PROMPT ?= lo-fi beats with accordion
 
+# Two processes test side by side, each whole files on one thread: what a file makes once is made once.
+TEST_PROCESSES ?= 2
+TEST := -m pytest -n $(TEST_PROCESSES) --dist loadfile
+test compat-lowest compat-newest: export OMP_NUM_THREADS := 1
+test compat-lowest compat-newest: export TONESCOPE_WORKERS := 1
+
 # What has to hold on the lowest and on the newest versions that pyproject.toml allows: all but what training needs.
 COMPAT_TESTS := tests/models tests/diagnose tests/ui --ignore=tests/diagnose/jobs/test_embedded.py
 COMPAT_ENV := .venv-compat
@@ -20,7 +26,7 @@ ui: $(VENV)/installed  ## open the page
 	$(BIN)/tonescope ui
 
 test: setup check  ## lint, types, tests
-	$(BIN)/python -m pytest
+	$(BIN)/python $(TEST)
 
 check: setup
 	$(BIN)/ruff check .
@@ -46,7 +52,7 @@ compat-lowest compat-newest: compat-%: setup
 	$(BIN)/uv pip sync --quiet --python $(COMPAT_ENV)/$* compat/$*.txt
 	$(BIN)/uv pip install --quiet --python $(COMPAT_ENV)/$* --no-deps --editable .
 	$(BIN)/uv pip check --quiet --python $(COMPAT_ENV)/$*
-	OMP_NUM_THREADS=1 $(COMPAT_ENV)/$*/bin/python -m pytest $(COMPAT_TESTS)
+	$(COMPAT_ENV)/$*/bin/python $(TEST) $(COMPAT_TESTS)
 
 # laion-clap runs with another numpy, so in an environment of its own; it is kept from asking a model hub.
 laion: setup  ## checkpoints of laion-clap, compared with that package on random weights

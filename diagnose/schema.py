@@ -97,7 +97,7 @@ class UnitDriver(BaseModel):
     and the ``q`` of ``verified`` belongs to it; it is absent where the sound of the control broke. ``set_without`` is
     what the set does without this member, ``in_place`` what it does with this alternate in the place of a member.
     ``brings`` is in how many takes of another prompt the target is heard once its activations are put in: none, and it
-    is not what makes the confusion.
+    is not what makes the confusion. One that was muted in the search alone is ``observed``, and not ``tested``.
     """
 
     unit: str
@@ -116,7 +116,7 @@ class UnitDriver(BaseModel):
     def badge(self) -> Badge:
         if trial := self.in_place or self.verified:
             return trial.badge
-        return "tested" if self.searched else "estimated"
+        return "observed" if self.searched else "estimated"
 
     @property
     def needed(self) -> bool | None:

@@ -22,7 +22,7 @@ PLAIN = (1, 0)
 TakeCount = Annotated[
     int,
     Range(1, MOST_TAKES, "{} takes cannot be made", "8 or more give a useful interval"),
-    Field(description="How many times to generate; more takes, narrower intervals."),
+    Field(description="How many times to generate; 8 or more give useful intervals."),
 ]
 Seconds = Annotated[
     float,

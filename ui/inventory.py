@@ -93,5 +93,5 @@ def show_sites(name: str, rows: list[dict[str, Any]]) -> None:
     total = sum(row["units"] for row in rows)
     output.print(
         f"\n{total:,} units at {len(rows)} locations. "
-        f"A unit is written LOCATION:NUMBER, for example {rows[0]['location']}:0."
+        f"A unit is written LOCATION:NUMBER, for example {rows[0]['location']}:0. Layers and units count from 0."
     )

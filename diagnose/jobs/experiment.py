@@ -126,11 +126,11 @@ class _Bench:
         self.request.check(self.models)
         if edit.kind == "patch" and source is None:
             raise TonescopeError(
-                "a patch puts in what another prompt makes of the units; name that prompt as the source."
+                "a patch puts in what another prompt makes of the units; name that prompt with --source."
             )
         if source is not None and edit.kind not in NEEDS_SOURCE:
             raise TonescopeError(
-                f"an edit of the kind {edit.kind} takes nothing from a source; leave it out, or use patch."
+                f"an edit of the kind {edit.kind} takes nothing from a source; leave --source out, or use patch."
             )
         if source is not None:
             generator.read_text([source], self.request.settings.seconds)

@@ -42,7 +42,10 @@ class ExperimentParameters(JobParameters):
     where: Annotated[
         list[str],
         Positional("WHERE"),
-        Field(description="Units (decoder.3.mlp:117), locations (decoder.3.mlp) or sites (decoder.mlp)."),
+        Field(
+            description="Units (decoder.3.mlp:117), locations (decoder.3.mlp) or sites (decoder.mlp). "
+            "Layers count from 0."
+        ),
     ]
     kind: Annotated[
         str, Field(description="What becomes of them: mean (muted), zero, scale, set, patch, resample.")
@@ -76,9 +79,11 @@ class ExperimentParameters(JobParameters):
         Range(-100, 100, "an edit cannot go {} times the way", "1 is all the way"),
         Field(description="How far to go; 1 is all the way."),
     ] = 1.0
-    takes: Annotated[TakeCount, Field(description="How many fresh takes to edit.")] = 8
+    takes: Annotated[TakeCount, Field(description="How many fresh takes to edit; 8 or more give useful intervals.")] = 8
     seconds: Seconds = 4.0
-    seed: Annotated[Seed, Field(description="As in diagnose: the edited takes are those that it tests in.")] = 1
+    seed: Annotated[
+        Seed, Field(description="As in diagnose: with as many --takes, the edited takes are those that it tests in.")
+    ] = 1
     guidance: Guidance = None
     negative: NegativePrompt = None
     foil: Annotated[Foil, Field(description="Measure what is heard against this genre.")] = None

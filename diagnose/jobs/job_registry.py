@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from tonescope.diagnose.jobs.job import Job
 
 Kind = Literal["diagnosis", "report", "technique", "listening", "judge"]
-"""A diagnosis is about a prompt, a report about a model, a technique about a unit or location, a listening about sound
-that was made elsewhere, and what is of the kind judge is about a judge."""
+"""A diagnosis is about a prompt, a report about a model, a technique about units or locations, a listening about sound
+that was made elsewhere, and what is of the kind judge is about a judge. Help lists commands by it."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ ROWS: list[Row] = [
     ),
     Row(
         "index",
-        "report",
+        "technique",
         "tonescope.diagnose.jobs.index_job",
         "Listen to a corpus with every unit of some locations: examples, statistics and histograms of each.",
     ),
@@ -115,7 +115,7 @@ ROWS: list[Row] = [
     ),
     Row(
         "find",
-        "report",
+        "technique",
         "tonescope.diagnose.jobs.find_job",
         "Find units by what they respond to (kick, slow tempo, accordion), or by a statistic.",
     ),

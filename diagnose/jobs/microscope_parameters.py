@@ -16,10 +16,14 @@ MOST_STEPS = 4096
 MOST_SAMPLES = 8
 
 LocationName = Annotated[
-    str, Positional("LOCATION"), Field(description="A location: decoder.3.mlp, codec.4.encoder, judge.5.mlp.")
+    str,
+    Positional("LOCATION"),
+    Field(description="A location: decoder.3.mlp, codec.4.encoder, judge.5.mlp. Layers count from 0."),
 ]
 UnitName = Annotated[
-    str, Positional("UNIT"), Field(description="A unit: decoder.3.mlp:117, codec.4.encoder:7, judge.5.mlp:30.")
+    str,
+    Positional("UNIT"),
+    Field(description="A unit: decoder.3.mlp:117, codec.4.encoder:7, judge.5.mlp:30. All count from 0."),
 ]
 Samples = Annotated[
     int, Range(1, MOST_SAMPLES, "{} samples cannot be made", "2 are usual"), Field(description="How many to make.")

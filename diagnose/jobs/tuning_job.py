@@ -95,7 +95,7 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
 
 
 DURATION = (
-    "The first time at a location some 700 short sounds are passed through the models (two to four minutes on two "
+    "The first time at a location some 700 short sounds are passed through the models (about a minute on two free "
     "cores); all of its units are known then."
 )
 JOB = Job(

@@ -8,26 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from tonescope.diagnose.microscope.microscope import Heard
+from tonescope.diagnose.report.figure_look import COLOURS, as_written, plotted, titled
 from tonescope.diagnose.report.lanes import Curves, Lane, Row, Stretch, Stretches
-from tonescope.diagnose.report.plots import ASKED, CONTROL, GRID, HEARD, INK, as_written
 from tonescope.diagnose.report.view import Figure
-
-COLOURS = (HEARD, ASKED, CONTROL)
-
-
-def _plot(traces: list[dict[str, Any]], height: int, x: str, y: str, **axes: Any) -> dict[str, Any]:
-    axis = {"gridcolor": GRID, "zerolinecolor": INK, "automargin": True}
-    layout = {
-        "height": height,
-        "font": {"family": "Inter, system-ui, sans-serif", "size": 13, "color": INK},
-        "margin": {"l": 8, "r": 16, "t": 28, "b": 40},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0.0},
-        "xaxis": axis | {"title": {"text": x, "font": {"size": 13}}},
-        "yaxis": axis | {"title": {"text": y, "font": {"size": 13}}} | axes,
-    }
-    return {"data": traces, "layout": layout}
 
 
 def lines(title: str, series: Mapping[str, Sequence[float]], x: str, y: str, told: str, **axes: Any) -> Figure:
@@ -43,7 +26,7 @@ def lines(title: str, series: Mapping[str, Sequence[float]], x: str, y: str, tol
         }
         for at, (name, values) in enumerate(series.items())
     ]
-    return Figure(title, _plot(traces, 260, x, y, **axes), told, "observed")
+    return Figure(title, plotted(traces, 260, titled(x), titled(y) | axes), told, "observed")
 
 
 def curve(values: Tensor, names: Sequence[str], what: str) -> Figure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tonescope.diagnose.report.plots import ASKED, GRID, HEARD, INK
+from tonescope.diagnose.report.figure_look import ASKED, HEARD, INK, plotted, titled
 from tonescope.diagnose.report.view import Figure
 
 if TYPE_CHECKING:
@@ -15,20 +15,8 @@ HEIGHT = 260
 
 
 def _plot(traces: list[dict[str, Any]], x: str, y: str) -> dict[str, Any]:
-    def axis(title: str) -> dict[str, Any]:
-        about = {"text": title, "font": {"size": 13}}
-        return {"title": about, "gridcolor": GRID, "zerolinecolor": INK, "automargin": True, "range": [0, 1]}
-
-    layout = {
-        "height": HEIGHT,
-        "font": {"family": "Inter, system-ui, sans-serif", "size": 13, "color": INK},
-        "margin": {"l": 8, "r": 16, "t": 28, "b": 40},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "xaxis": axis(x),
-        "yaxis": axis(y),
-    }
-    return {"data": traces, "layout": layout}
+    shares = {"range": [0, 1]}
+    return plotted(traces, HEIGHT, titled(x) | shares, titled(y) | shares)
 
 
 def _line(name: str, colour: str, points: Sequence[tuple[float, float]]) -> dict[str, Any]:

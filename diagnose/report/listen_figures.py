@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tonescope.diagnose.report.plots import GRID, HEARD, INK, as_written
+from tonescope.diagnose.report.figure_look import HEARD, as_written, plotted, titled
 from tonescope.diagnose.report.view import Figure
 
 if TYPE_CHECKING:
     from tonescope.diagnose.elsewhere.listen_schema import FileResult, SurrogateTrace
 
-
-def _plot(traces: list[dict[str, Any]], x: str, y: str, height: int = 240) -> dict[str, Any]:
-    """Traces over seconds, readable on light and dark pages."""
-
-    def axis(title: str) -> dict[str, Any]:
-        return {
-            "title": {"text": title, "font": {"size": 13}},
-            "gridcolor": GRID,
-            "zerolinecolor": INK,
-            "automargin": True,
-        }
-
-    layout = {
-        "height": height,
-        "font": {"family": "Inter, system-ui, sans-serif", "size": 13, "color": INK},
-        "margin": {"l": 8, "r": 16, "t": 28, "b": 40},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "xaxis": axis(x),
-        "yaxis": axis(y),
-    }
-    return {"data": traces, "layout": layout}
+HEIGHT = 240
 
 
 def timeline(file: FileResult) -> Figure:
@@ -52,7 +31,7 @@ def timeline(file: FileResult) -> Figure:
     told = ", ".join(f"{window.heard} from {window.start:.3g} s" for window in windows[:12])
     return Figure(
         f"{file.name}: what is heard when",
-        _plot(traces, "seconds", "probability"),
+        plotted(traces, HEIGHT, titled("seconds"), titled("probability")),
         f"What is heard when: {told}.",
         "observed",
     )
@@ -71,7 +50,7 @@ def likelihood(name: str, trace: SurrogateTrace) -> Figure:
     values = [row.log_probability for row in trace.seconds]
     return Figure(
         f"{name}: how likely {trace.surrogate} finds each second",
-        _plot([line], "seconds", "log-probability of a code (nats)"),
+        plotted([line], HEIGHT, titled("seconds"), titled("log-probability of a code (nats)")),
         f"Log-probability between {min(values):.2f} and {max(values):.2f} nats a code.",
         "observed",
     )

@@ -1,15 +1,11 @@
-"""The figures of a diagnosis, as plotly's dictionaries: drawn once for the page and for the report.
-
-Backgrounds are transparent and ink is grey, so that a figure can be read on light and on dark pages. Titles stand
-outside, where they wrap.
-"""
+"""The figures of a diagnosis, as plotly's dictionaries: drawn once for the page and for the report."""
 
 from __future__ import annotations
 
 from collections import Counter
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+from tonescope.diagnose.report.figure_look import ASKED, CONTROL, HEARD, INK, as_written, plotted, titled
 from tonescope.diagnose.report.sentences import percent
 from tonescope.diagnose.report.view import Figure
 from tonescope.diagnose.stats import signed
@@ -21,9 +17,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.schema import Diagnosis, GroupTest, Trial
     from tonescope.diagnose.stats import Effect, Share
 
-HEARD, ASKED, CONTROL, INK = "#e4572e", "#17807e", "#9aa0a6", "#737a82"
 FAINT, UNSURE = "#f3b49f", "#c9a79c"  # estimated; tested, and not sure
-GRID = "rgba(128, 136, 144, 0.25)"
 SHOWN_GENRES = 7
 FEWEST_WORDS = 10
 LONGEST_NAME = 28  # letters of an axis
@@ -32,34 +26,8 @@ Bars = tuple[str, list["Effect | None"], str]
 """A series of bars: its name, an effect for each place where there is one, and its colour."""
 
 
-def as_written(text: str) -> str:
-    """Text as it is: plotly would read tags in it."""
-    return escape(text, quote=False)
-
-
 def _short(text: str) -> str:
     return as_written(text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…")
-
-
-def _plot(traces: list[dict[str, Any]], height: int, xaxis: dict[str, Any], yaxis: dict[str, Any]) -> dict[str, Any]:
-    """Traces with the look that all figures share; ``xaxis`` and ``yaxis`` are what is their own."""
-    axis = {"gridcolor": GRID, "zerolinecolor": INK, "automargin": True}
-    layout = {
-        "height": height,
-        "font": {"family": "Inter, system-ui, sans-serif", "size": 13, "color": INK},
-        "margin": {"l": 8, "r": 16, "t": 28, "b": 40},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0.0},
-        "xaxis": axis | xaxis,
-        "yaxis": axis | yaxis,
-        "barcornerradius": 3,
-    }
-    return {"data": traces, "layout": layout}
-
-
-def _title(text: str) -> dict[str, Any]:
-    return {"title": {"text": text, "font": {"size": 13}}}
 
 
 def _errors(effects: Sequence[Effect]) -> dict[str, Any]:
@@ -106,7 +74,7 @@ def heard(diagnosis: Diagnosis, evidence: Evidence) -> Figure:
     told = ", ".join(f"{labels[index]} {percent(float(mean[index]))}" for index in best)
     return Figure(
         "What is heard",
-        _plot([bars, *dots], 90 + 30 * len(best), _title("probability") | {"range": [0, 1.02]}, _NAMES),
+        plotted([bars, *dots], 90 + 30 * len(best), titled("probability") | {"range": [0, 1.02]}, _NAMES),
         f"Mean probability over {len(evidence.posterior)} takes: {told}.",
         "observed",
     )
@@ -128,7 +96,7 @@ def timeline(diagnosis: Diagnosis, evidence: Evidence) -> Figure:
         told.append(f"{name} goes from {percent(mean[0])} to {percent(mean[-1])}, at most {percent(max(mean))}")
     return Figure(
         "Heard over time",
-        _plot(traces, 280, _title("seconds"), _title("probability") | {"range": [0, 1.02]}),
+        plotted(traces, 280, titled("seconds"), titled("probability") | {"range": [0, 1.02]}),
         f"From {times[0]:.1f} to {times[-1]:.1f} s, {'; '.join(told)}.",
         "observed",
     )
@@ -161,7 +129,7 @@ def _effects(diagnosis: Diagnosis, names: list[str], series: list[Bars]) -> dict
         )
     # Places stand in the order of the table, even where the first series lacks some.
     order = {"categoryorder": "array", "categoryarray": names}
-    return _plot(traces, 120 + 34 * len(names), _title(_change(diagnosis)), _NAMES | order)
+    return plotted(traces, 120 + 34 * len(names), titled(_change(diagnosis)), _NAMES | order)
 
 
 def _told(effects: dict[str, Effect]) -> str:
@@ -226,7 +194,7 @@ def turned(diagnosis: Diagnosis) -> Figure:
     told = ", ".join(f"{name} {share.count} of {share.total}" for (name, _, _), share in zip(rows, shares, strict=True))
     return Figure(
         f"How many takes stop being {target} (more is stronger)",
-        _plot([bars], 100 + 34 * len(rows), _title("share of takes") | _SHARES, _NAMES),
+        plotted([bars], 100 + 34 * len(rows), titled("share of takes") | _SHARES, _NAMES),
         f"Takes that are no longer {target}: {told}.",
     )
 
@@ -256,7 +224,7 @@ def cut_points(diagnosis: Diagnosis, test: GroupTest) -> Figure:
     told = ", ".join(f"from {second:g} s on {share.count} of {share.total}" for second, share in shares.items())
     return Figure(
         f"How many takes stop being {target}, by when muting begins",
-        _plot([line], 260, _title("muted from this second on"), _title("share of takes") | _SHARES),
+        plotted([line], 260, titled("muted from this second on"), titled("share of takes") | _SHARES),
         f"Takes that are no longer {target}, muted {told}.",
         "tested",
     )
@@ -292,7 +260,7 @@ def step_cuts(diagnosis: Diagnosis, test: GroupTest) -> Figure:
         told.append(f"{name}, {counts}")
     return Figure(
         f"How many takes stop being {target}, by the denoising steps in which it is muted",
-        _plot(lines, 280, _title(f"denoising step, of {last}") | {"range": [-0.03 * last, 1.03 * last]}, _SHARES),
+        plotted(lines, 280, titled(f"denoising step, of {last}") | {"range": [-0.03 * last, 1.03 * last]}, _SHARES),
         f"Takes that are no longer {target}, by denoising step, of {last}: {'; '.join(told)}.",
         "tested",
     )
@@ -349,7 +317,7 @@ def doses(diagnosis: Diagnosis, test: GroupTest) -> Figure:
     upright = _change(diagnosis).replace("←", "↓").replace("→", "↑")
     return Figure(
         "The same units turned down and up",
-        _plot(traces, 280, _title("strength (1: as generated)"), _title(upright)),
+        plotted(traces, 280, titled("strength (1: as generated)"), titled(upright)),
         f"The effect of other strengths: {told}.",
         "tested",
     )

@@ -71,9 +71,9 @@ def scale(found: Diagnosis | Experiment) -> str:
 def badges(diagnosis: Diagnosis) -> str:
     """What the badges mean."""
     return (
-        "Observed: measured in these takes. Estimated: computed from gradients, or predicted without playing. Tested: "
-        f"played again with one thing changed, in {len(diagnosis.drivers.tested)} fresh takes beside the same takes "
-        "untouched. Verified: tested, and sure."
+        "Observed: measured in these takes, in which the search mutes units, too. Estimated: computed from gradients, "
+        "or predicted without playing. Tested: played again with one thing changed, in "
+        f"{len(diagnosis.drivers.tested)} fresh takes beside the same takes untouched. Verified: tested, and sure."
     )
 
 

@@ -134,7 +134,7 @@ def units(diagnosis: Diagnosis) -> View | None:
     )
     target = diagnosis.contrast.target
     idle: list[tuple[str, Badge | None]] = [
-        (f"{unit.unit} is not enough: {why.brought_alone(unit, target)}. It may hold the whole prompt.", "tested")
+        (f"{unit.unit} is not enough: {why.brought_alone(unit, target)}. It may hold the whole prompt.", "observed")
         for unit in rows
         if unit.role == "candidate" and why.idle(unit)
     ]

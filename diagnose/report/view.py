@@ -62,7 +62,7 @@ class Figure:
     """A plotly figure as its JSON-like dictionary (``data`` and ``layout``), without a title of its own.
 
     ``alt`` is the sentence that says what is to be seen in it, for who cannot see it. Text in ``plot`` that came from
-    outside goes through :func:`tonescope.diagnose.report.plots.as_written`: plotly reads tags.
+    outside goes through :func:`tonescope.diagnose.report.figure_look.as_written`: plotly reads tags.
     """
 
     title: str

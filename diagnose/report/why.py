@@ -238,7 +238,7 @@ def _idle(found: Diagnosis) -> Said | None:
     row = next((row for row in found.drivers.units if row.role == "candidate" and idle(row)), None)
     if row is None or (test and test.turns and test.found_by in ("alone", "together")):
         return None
-    return f"{row.unit} turns takes too, but {brought_alone(row, target)}: it is not enough.", "tested"
+    return f"{row.unit} turns takes too, but {brought_alone(row, target)}: it is not enough.", "observed"
 
 
 def brought_alone(row: UnitDriver, target: str) -> str:

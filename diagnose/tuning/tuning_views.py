@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from tonescope.diagnose.microscope.figures import COLOURS
 from tonescope.diagnose.report import shared_views
-from tonescope.diagnose.report.plots import GRID, INK, as_written
+from tonescope.diagnose.report.figure_look import COLOURS, as_written, plotted, titled
 from tonescope.diagnose.report.view import Figure, Table, View
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Source
@@ -227,21 +226,11 @@ def _figure(row: CurveRow) -> Figure:
         "marker": {"color": COLOURS[0]},
         "name": "mean response",
     }
-    axis = {"gridcolor": GRID, "zerolinecolor": INK, "automargin": True}
-    layout = {
-        "height": 60 + 22 * len(names),
-        "font": {"family": "Inter, system-ui, sans-serif", "size": 13, "color": INK},
-        "margin": {"l": 8, "r": 16, "t": 8, "b": 40},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "xaxis": axis | {"title": {"text": "mean response", "font": {"size": 13}}},
-        "yaxis": axis | {"categoryarray": [as_written(name) for name in reversed(names)], "type": "category"},
-    }
+    order = {"categoryarray": [as_written(name) for name in reversed(names)], "type": "category"}
+    plot = plotted([trace], 60 + 22 * len(names), titled("mean response"), order, above=8)
     best = names[int(np.argmax(means))]
     told = f"{row.family} in {row.unit}: the most at {best} ({max(means):.3g}), the least {min(means):.3g}."
-    return Figure(
-        f"{row.family[:1].upper()}{row.family[1:]} ({row.unit})", {"data": [trace], "layout": layout}, told, "observed"
-    )
+    return Figure(f"{row.family[:1].upper()}{row.family[1:]} ({row.unit})", plot, told, "observed")
 
 
 def own_view(own: Sequence[OwnStimulus]) -> View:

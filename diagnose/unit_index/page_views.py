@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from tonescope.diagnose.jobs.job import Watch
-from tonescope.diagnose.microscope.figures import COLOURS
 from tonescope.diagnose.microscope.microscope import Microscope
-from tonescope.diagnose.report.plots import GRID, INK
+from tonescope.diagnose.report.figure_look import COLOURS, plotted, titled
 from tonescope.diagnose.report.view import Command, Figure, Sound, Table, View
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Source
@@ -192,19 +191,10 @@ def _histogram(page: UnitPage) -> Figure:
         "marker": {"color": COLOURS[0]},
         "name": "share of positions",
     }
-    axis = {"gridcolor": GRID, "zerolinecolor": INK, "automargin": True}
-    layout = {
-        "height": 240,
-        "font": {"family": "Inter, system-ui, sans-serif", "size": 13, "color": INK},
-        "margin": {"l": 8, "r": 16, "t": 8, "b": 40},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "xaxis": axis | {"title": {"text": "value", "font": {"size": 13}}},
-        "yaxis": axis | {"title": {"text": "share of positions", "font": {"size": 13}}},
-    }
+    plot = plotted([trace], 240, titled("value"), titled("share of positions"), above=8)
     most = max(page.histogram, key=lambda row: row[2], default=(0.0, 0.0, 0))
     told = f"Most positions ({100 * most[2] / total:.0f} %) lie between {most[0]:.3g} and {most[1]:.3g}."
-    return Figure("Histogram", {"data": [trace], "layout": layout}, told, "observed")
+    return Figure("Histogram", plot, told, "observed")
 
 
 def _labels(page: UnitPage) -> View:

@@ -75,13 +75,19 @@ def find(name: str, kind: str) -> Path:
     if repository is None:
         if sources.is_file(name):
             raise TonescopeError(f"{name[:200]} is a file and a {kind} is a folder; give the folder that it lies in.")
-        raise TonescopeError(f"there is no {kind} called “{name[:80]}”: give {OFFERED[kind]}.")
+        raise TonescopeError(f"{_nowhere(name, kind)}: give {OFFERED[kind]}.")
     path = sources.download(name, kind, *repository, WANTED)
     # Of the judge that everyone needs, a pickle will do where its publisher offers nothing else.
     # It is read without running code.
     if repository[0] == HUB_JUDGE and not any(path.glob("*.safetensors")):
         return sources.download(name, kind, *repository, (*WANTED, PICKLE))
     return _checked(path, name, kind)
+
+
+def _nowhere(name: str, kind: str) -> str:
+    """That a name leads nowhere; one that is written as a path was meant as a folder."""
+    path = "/" in name or name.startswith((".", "~"))
+    return f"there is no folder “{name[:200]}”, so no {kind}" if path else f"there is no {kind} called “{name[:80]}”"
 
 
 def _laion_clap(name: str) -> Path | None:
@@ -121,7 +127,7 @@ def find_adapter(name: str) -> Path:
         repository = sources.hub_id(name)
         if repository is None:
             raise TonescopeError(
-                f"there is no adapter called “{name[:80]}”: give the folder that save_pretrained wrote, or a Hub id."
+                f"{_nowhere(name, 'adapter')}: give the folder that save_pretrained wrote, or a Hub id."
             )
         path = sources.download(name, "adapter", *repository, (ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE))
     if not (path / ADAPTER_CONFIG_FILE).is_file() and (path / headers.WEIGHTS_FILE).is_file():

@@ -15,6 +15,7 @@ from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.jobs.job_registry import Row
 from tonescope.diagnose.jobs.parameters import Range, fields, marked
 from tonescope.ui.cli import app
+from tonescope.ui.cli.job_commands import APP, PANELS
 
 TOYS = [
     Row("toy", "technique", "tests.ui.toy_technique", "Count the units of a location."),
@@ -41,6 +42,21 @@ def test_help_lists_every_row_without_importing_its_job() -> None:
         shown = " ".join(CliRunner().invoke(app, [group, "--help"], env={"COLUMNS": "200"}).stdout.split())
         assert all(row.help in shown for row in job_registry.ROWS if row.group == group)
     assert not any(row.module in sys.modules for row in TOYS)
+
+
+def test_help_lists_every_command_under_the_panel_of_its_kind() -> None:
+    lines = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).stdout.splitlines()
+    titles = [line.strip("╭─╮ ") for line in lines if line.startswith("╭")]
+    assert titles == ["Options", *dict.fromkeys(PANELS.values())]
+    under: dict[str, list[str]] = {}
+    for line in lines:
+        if line.startswith("╭"):
+            title = line.strip("╭─╮ ")
+        elif line.startswith("│ "):
+            under.setdefault(title, []).append(line.split()[1])
+    for row in job_registry.ROWS:
+        assert row.group or row.name in under[PANELS[row.kind]], row.name
+    assert {"ui", "runs", "judge"} <= set(under[APP]) and "units" in under[PANELS["technique"]]
 
 
 def test_help_of_a_job_says_what_its_fields_say() -> None:

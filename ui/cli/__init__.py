@@ -22,7 +22,7 @@ from tonescope.ui.cli import (
     ui_command,
     units_command,
 )
-from tonescope.ui.cli.job_commands import HELP, JobCommands
+from tonescope.ui.cli.job_commands import APP, HELP, PANELS, JobCommands
 
 
 class Commands(JobCommands):
@@ -56,13 +56,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings=HELP,
 )
-app.command("ui")(ui_command.ui)
-app.command("account")(account_command.account)
-app.command("units")(units_command.units)
-app.command("schema")(schema_command.schema)
-app.add_typer(runs_command.runs)
-app.add_typer(judge_command.judge)
-app.add_typer(bookmarks_command.bookmarks)
+app.command("units", rich_help_panel=PANELS["technique"])(units_command.units)
+app.command("ui", rich_help_panel=APP)(ui_command.ui)
+app.add_typer(runs_command.runs, rich_help_panel=APP)
+app.add_typer(bookmarks_command.bookmarks, rich_help_panel=APP)
+app.add_typer(judge_command.judge, rich_help_panel=APP)
+app.command("account", rich_help_panel=APP)(account_command.account)
+app.command("schema", rich_help_panel=APP)(schema_command.schema)
 
 
 def _show_version(asked: bool) -> None:

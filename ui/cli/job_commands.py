@@ -9,16 +9,25 @@ from typer.main import get_command_from_info
 from typer.models import CommandInfo
 
 from tonescope.diagnose.jobs import job_registry
-from tonescope.diagnose.jobs.job_registry import Row
+from tonescope.diagnose.jobs.job_registry import Kind, Row
 
 HELP = {"help_option_names": ["-h", "--help"]}
+APP = "App, workspace and settings"
+PANELS: dict[Kind, str] = {
+    "diagnosis": "A prompt",
+    "report": "A whole model",
+    "listening": "Audio made elsewhere",
+    "technique": "Inside the model",
+    "judge": APP,
+}
+"""The titles that help lists commands under, in their order, by the kind of job; what is no job names its own."""
 
 
 class JobCommands(TyperGroup):
     """Commands of the registry, and those that are no jobs.
 
     Attributes:
-        of_group: which rows are its own: those of the first level, if empty.
+        of_group: which rows are its own: those of the first level, if empty, which are listed under :data:`PANELS`.
     """
 
     of_group: ClassVar[str] = ""
@@ -28,8 +37,15 @@ class JobCommands(TyperGroup):
         return [row for row in job_registry.ROWS if row.group == self.of_group]
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Jobs first."""
-        return [row.name for row in self.rows()] + super().list_commands(ctx)
+        """Jobs first, panel by panel."""
+        names = [row.name for row in self.rows()] + super().list_commands(ctx)
+        return sorted(names, key=self._panel_order)
+
+    def _panel_order(self, name: str) -> int:
+        row = self._row(name)
+        panel = PANELS[row.kind] if row else getattr(self.commands[name], "rich_help_panel", None)
+        titles = list(dict.fromkeys(PANELS.values()))
+        return titles.index(panel) if panel in titles else len(titles)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """A command with its name and help, enough to list it."""
@@ -54,5 +70,6 @@ def _stands_in() -> None:
 
 def _made(row: Row, run: Any, duration: str = "") -> Any:
     text = f"{row.help}\n\n{duration}" if duration else row.help
-    info = CommandInfo(name=row.name, callback=run, help=text, context_settings=HELP)
+    panel = None if row.group else PANELS[row.kind]
+    info = CommandInfo(name=row.name, callback=run, help=text, context_settings=HELP, rich_help_panel=panel)
     return get_command_from_info(info, pretty_exceptions_short=True, rich_markup_mode="rich")

@@ -16,7 +16,8 @@ def units(
         str,
         typer.Argument(
             metavar="[WHERE]",
-            help="A site (decoder.mlp), a location (decoder.3.mlp) or a unit; judge, for the judge's.",
+            help="A site (decoder.mlp), a location (decoder.3.mlp: layers count from 0) or a unit; judge, for the "
+            "judge's.",
         ),
     ] = "",
     model: Model = "embedded",

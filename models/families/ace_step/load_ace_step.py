@@ -7,11 +7,10 @@ from pathlib import Path
 import torch
 
 from tonescope.models import metadata
-from tonescope.models.adapters import add_adapter
 from tonescope.models.checkpoints.checks import Bound, Fact
-from tonescope.models.checkpoints.folders import attempt
 from tonescope.models.checkpoints.headers import WEIGHTS_FILE
 from tonescope.models.families.ace_step.ace_step import AceStep
+from tonescope.models.families.diffusion.latent_places import Parts
 from tonescope.models.families.diffusion.pipeline_folder import (
     FLOW,
     OOBLECK,
@@ -90,13 +89,9 @@ def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str 
     _, tokenizer = found.tokenizer("text_encoder", "vocab_size")
     scheduler = found.scheduler((FLOW,))
     model = found.networks("text_encoder", dtype, SINCE)
-    if adapter is not None:
-        model, name = add_adapter(model, adapter), f"{name} + {adapter}"
-    own = folder if adapter is None else None
-    asked = {"steps": about.denoising_steps, "shift": about.shift}
-    made: AceStep = attempt(
-        name,
-        lambda: AceStep(model.to(device), tokenizer, scheduler, name, folder=own, **asked),  # type: ignore[arg-type]
-    )
-    made.told_by(about)
-    return made
+
+    def made(networks: Parts, name: str, own: Path | None) -> AceStep:
+        steps, shift = about.denoising_steps, about.shift
+        return AceStep(networks, tokenizer, scheduler, name, steps=steps, shift=shift, folder=own)
+
+    return found.generator(made, model, about, device, adapter)

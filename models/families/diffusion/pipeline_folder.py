@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
+from tonescope.models.adapters import add_adapter
 from tonescope.models.checkpoints import folders, headers, size
 from tonescope.models.checkpoints.checks import Bound, Checkpoint, Fact
 from tonescope.models.errors import TonescopeError
+from tonescope.models.families.diffusion.latent_diffusion import LatentDiffusion
 from tonescope.models.families.diffusion.latent_places import Parts
+from tonescope.models.metadata import Metadata
+
+Made = TypeVar("Made", bound=LatentDiffusion)
 
 WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 SCHEDULER_FILE = "scheduler_config.json"
@@ -156,6 +161,23 @@ class PipelineFolder:
             else:
                 found[name] = self.load(name, getattr(diffusers, row.kind), precision)
         return Parts(**found)
+
+    def generator(
+        self,
+        make: Callable[[Parts, str, Path | None], Made],
+        networks: Parts,
+        about: Metadata,
+        device: str,
+        adapter: str | None,
+    ) -> Made:
+        """What a family makes of its networks on a device, a name and a folder. With an adapter, which is merged into
+        the networks, it is named after both, and of no folder."""
+        name, own = self.name, self.folder if adapter is None else None
+        if adapter is not None:
+            networks, name = add_adapter(networks, adapter), f"{name} + {adapter}"
+        made: Made = folders.attempt(name, lambda: make(networks.to(device), name, own))
+        made.told_by(about)
+        return made
 
     def tokenizer(self, text: str, words: str) -> tuple[Checkpoint, Any]:
         """Where the tokenizer is, and the tokenizer, whose words the text encoder called ``text`` counts in ``words``

@@ -7,36 +7,32 @@ they read it aside, so that hooks see the prompted rows alone here too. The unco
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tonescope.models.families.zero_prompts import After, Before, fewer_rows
 from tonescope.models.hooks import aside
 
 STATES, READ = "hidden_states", "encoder_hidden_states"
 
 
-@contextmanager
-def prompted_rows(attentions: Iterable[nn.Module], *, others_read: bool = False) -> Iterator[None]:
+def prompted_rows(attentions: Iterable[nn.Module], *, others_read: bool = False) -> AbstractContextManager[None]:
     """Within the block, these modules work on the second half of their rows, and give zeros for the first; or, where
     the ``others_read``, what those read.
 
     A module is called with its states by position or as ``hidden_states``, what it reads as ``encoder_hidden_states``,
     and gives one tensor.
     """
-    handles = []
-    for attention in attentions:
+
+    def around() -> tuple[Before, After]:
         halves = _Halves(others_read)
-        handles.append(attention.register_forward_pre_hook(halves.before, with_kwargs=True))
-        handles.append(attention.register_forward_hook(halves.after))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+        return halves.before, halves.after
+
+    return fewer_rows(attentions, around)
 
 
 class _Halves:

@@ -16,8 +16,8 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen.classes import CLASSES
 from tonescope.models.families.musicgen.codec import Codec
 from tonescope.models.families.musicgen.delay import delays, positions_for
-from tonescope.models.families.musicgen.skip_uncond import reads_nothing
 from tonescope.models.families.text_encoders import TEXT_PATHS
+from tonescope.models.families.zero_prompts import reads_nothing
 from tonescope.models.layout import Branch, Layout
 from tonescope.models.units import Location
 

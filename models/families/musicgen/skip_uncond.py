@@ -6,34 +6,22 @@ zero as well, whatever the queries are: that half of the work is left out, and t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tonescope.models.families.zero_prompts import fewer_rows
+
 _BY_ROW = ("hidden_states", "key_value_states", "attention_mask")
 
 
-def reads_nothing(attention: nn.Module) -> bool:
-    """Whether attention to a prompt of zeros is exactly zero: no part of it has a bias."""
-    return all(getattr(part, "bias", None) is None for part in attention.modules())
-
-
-@contextmanager
-def skip_uncond(attentions: Iterable[nn.Module]) -> Iterator[None]:
+def skip_uncond(attentions: Iterable[nn.Module]) -> AbstractContextManager[None]:
     """Within the block, these modules work on the first half of their rows, the prompted one, and give zeros for the
     second."""
-    handles = []
-    for attention in attentions:
-        handles.append(attention.register_forward_pre_hook(_prompted_half, with_kwargs=True))
-        handles.append(attention.register_forward_hook(_with_zeros))
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    return fewer_rows(attentions, lambda: (_prompted_half, _with_zeros))
 
 
 def _prompted_half(_: nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

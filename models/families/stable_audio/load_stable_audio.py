@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 
 from tonescope.models import metadata
-from tonescope.models.adapters import add_adapter
 from tonescope.models.checkpoints.checks import Bound, Fact
-from tonescope.models.checkpoints.folders import attempt
 from tonescope.models.checkpoints.headers import WEIGHTS_FILE
+from tonescope.models.families.diffusion.latent_places import Parts
 from tonescope.models.families.diffusion.pipeline_folder import (
     OOBLECK,
     SCHEDULER,
@@ -99,12 +98,9 @@ def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str 
         )
     scheduler = found.scheduler(SCHEDULERS)
     model = found.networks("text_encoder", dtype, "0.30")
-    if adapter is not None:
-        model, name = add_adapter(model, adapter), f"{name} + {adapter}"
-    steps = about.denoising_steps or STEPS
-    own = folder if adapter is None else None
-    made: StableAudio = attempt(
-        name, lambda: StableAudio(model.to(device), tokenizer, scheduler, name, steps=steps, folder=own)
-    )
-    made.told_by(about)
-    return made
+
+    def made(networks: Parts, name: str, own: Path | None) -> StableAudio:
+        steps = about.denoising_steps or STEPS
+        return StableAudio(networks, tokenizer, scheduler, name, steps=steps, folder=own)
+
+    return found.generator(made, model, about, device, adapter)

@@ -3,7 +3,6 @@ arXiv 2407.14358)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tonescope.models.families.diffusion.padded_prompts import PaddedPrompts
 from tonescope.models.families.diffusion.solver import SdeSolver
 from tonescope.models.families.stable_audio.blocks import LACKS, PATHS
 from tonescope.models.families.text_encoders import TEXT_PATHS
+from tonescope.models.families.zero_prompts import reads_nothing
 from tonescope.models.generator import Sampling, Text
 from tonescope.models.played_with import Recommended
 
@@ -28,11 +28,6 @@ CAVEAT = (
     "{} always computes {:.1f} s and plays the beginning of them; time and length are one position before the audio, "
     "where units are neither estimated nor muted."
 )
-
-
-def reads_nothing(parts: Sequence[nn.Module]) -> bool:
-    """Whether what these make of zeros is zero: none has a bias."""
-    return all(getattr(module, "bias", None) is None for part in parts for module in part.modules())
 
 
 class StableAudio(LatentDiffusion):
@@ -82,7 +77,7 @@ class StableAudio(LatentDiffusion):
     def _skipped(self) -> list[nn.Module]:
         transformer = self.model.transformer
         attentions = [block.attn2 for block in transformer.transformer_blocks]
-        return attentions if reads_nothing([transformer.cross_attention_proj, *attentions]) else []
+        return attentions if reads_nothing(transformer.cross_attention_proj, *attentions) else []
 
     def skipped_attention(self) -> list[nn.Module]:
         """Cross-attention of every layer: unconditional rows are told zeros."""

@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 
 from tonescope.models import metadata
-from tonescope.models.adapters import add_adapter
 from tonescope.models.checkpoints.checks import Bound, Fact
-from tonescope.models.checkpoints.folders import attempt
 from tonescope.models.checkpoints.headers import WEIGHTS_FILE
+from tonescope.models.families.diffusion.latent_places import Parts
 from tonescope.models.families.diffusion.pipeline_folder import (
     FLOW,
     SCHEDULER,
@@ -90,15 +89,11 @@ def load(folder: Path, name: str, device: str, dtype: torch.dtype, adapter: str 
     _, tokenizer = found.tokenizer("text_encoder", "encoder.vocab_size")
     scheduler = found.scheduler((FLOW,))
     model = found.networks("text_encoder", dtype, SINCE)
-    if adapter is not None:
-        model, name = add_adapter(model, adapter), f"{name} + {adapter}"
-    own = folder if adapter is None else None
-    steps = about.denoising_steps
-    made: StableAudio3 = attempt(
-        name, lambda: StableAudio3(model.to(device), tokenizer, scheduler, name, steps=steps, folder=own)
-    )
-    made.told_by(about)
-    return made
+
+    def made(networks: Parts, name: str, own: Path | None) -> StableAudio3:
+        return StableAudio3(networks, tokenizer, scheduler, name, steps=about.denoising_steps, folder=own)
+
+    return found.generator(made, model, about, device, adapter)
 
 
 def _check_levels(found: PipelineFolder) -> None:

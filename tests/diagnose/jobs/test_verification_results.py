@@ -167,6 +167,12 @@ def test_members_alternates_and_candidates_are_told_apart() -> None:
     assert {row.role for unit, row in rows.items() if unit in {str(unit) for unit in neurons(10, 11)}} == {"candidate"}
 
 
+def test_what_was_muted_in_the_search_alone_is_observed_and_not_tested() -> None:
+    rows = rows_of(results(Heard()))
+    badges = {row.verified is not None: row.badge for row in rows.values() if row.searched and not row.in_place}
+    assert badges[False] == "observed" and badges[True] in ("tested", "verified")
+
+
 def test_of_each_member_is_told_what_it_does_alone_and_what_the_set_does_without_it() -> None:
     first, second, third = neurons(7, 8, 20)
     flips = {names.set_without(first): 0, names.set_without(second): 2, names.set_without(third): TAKES}

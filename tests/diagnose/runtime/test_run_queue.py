@@ -25,7 +25,7 @@ from tonescope.diagnose.store.run_list import Run, State, new_name
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.models.errors import TonescopeError
 
-SOON = 30.0  # seconds: what takes longer hangs
+SOON = 120.0  # seconds: what takes longer hangs, on a busy machine too
 
 
 class Gate:

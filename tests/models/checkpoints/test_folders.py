@@ -32,6 +32,16 @@ def test_an_empty_shell_variable_is_no_name(option: str, load: Callable[[str], o
     refused(lambda: load(value), f"--{option} was given nothing")
 
 
+@pytest.mark.parametrize("name", ["./none/of/it", "~/none", "/no/such/folder", "none/of/it"])
+def test_a_path_that_leads_nowhere_is_told_as_a_folder_that_is_not_there(name: str) -> None:
+    refused(lambda: check_names(model=name), f"there is no folder “{name}”, so no generator: give “embedded”, a folder")
+    refused(lambda: check_names(adapter=name), f"there is no folder “{name}”, so no adapter: give the folder that")
+
+
+def test_a_name_that_is_no_path_is_told_as_a_name() -> None:
+    refused(lambda: check_names(judge="none"), "there is no judge called “none”: give “embedded”")
+
+
 @pytest.mark.parametrize("option", ["--model", "--judge", "--adapter"])
 def test_an_empty_value_ends_the_command_with_code_2(folders: tuple[Path, Path], option: str) -> None:
     models = {"--model": str(folders[0]), "--judge": str(folders[1])} | {option: ""}

@@ -71,6 +71,7 @@ def test_other_lines_stay_as_they_are(file: Path) -> None:
         "ann:scrypt$x$8$1$é$é",
         "a b:" + hashed(PASSWORD),
     ],
+    ids=["alone", "nothing", "plain", "short", "odd", "costly", "negative", "parallel", "no number", "two words"],
 )
 def test_a_line_that_is_no_account_is_told_by_its_number(tmp_path: Path, line: str) -> None:
     path = tmp_path / "people"

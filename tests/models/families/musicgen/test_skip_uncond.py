@@ -5,7 +5,8 @@ from torch import nn
 
 from tests import tiny
 from tonescope.models.families.musicgen.musicgen import MusicGen
-from tonescope.models.families.musicgen.skip_uncond import reads_nothing, skip_uncond
+from tonescope.models.families.musicgen.skip_uncond import skip_uncond
+from tonescope.models.families.zero_prompts import reads_nothing
 from tonescope.models.generator import Sampling
 from tonescope.models.hooks import Place, hooked, read
 from tonescope.models.units import Location
