@@ -82,13 +82,12 @@ def row(planted: Planted, report: AuditReport) -> dict[str, Any]:
 
 
 def audited(name: str, work: Path, takes_at_most: int | None, adapter: Path | None = None) -> AuditReport:
-    """The report on a model, kept once it is made."""
-    kept = work / f"{name}-{takes_at_most or 'default'}.json"
-    if kept.is_file():
-        return AuditReport.model_validate_json(kept.read_text(encoding="utf-8"))
+    """The report on a model. Takes are kept, and counted anew whenever it is made."""
     session = Session.open(adapter=str(adapter) if adapter else None)
     report, _ = audit(session, shards=work / "takes", takes_at_most=takes_at_most)
-    kept.write_text(report.model_dump_json(indent=1), encoding="utf-8")
+    reports = work / "reports"
+    reports.mkdir(parents=True, exist_ok=True)
+    (reports / f"{name}.json").write_text(report.model_dump_json(indent=1), encoding="utf-8")
     return report
 
 
@@ -101,7 +100,7 @@ def adapter_folder(fact: Fact, work: Path) -> Path:
     """The adapter of a fact, trained once."""
     folder = work / "adapters" / fact.name
     if not (folder / ADAPTER_FILE).is_file():
-        lessons = play_lessons(load_generator(EMBEDDED), work / "lessons.safetensors")
+        lessons = play_lessons(load_generator(EMBEDDED), folder.parent / "lessons.safetensors")
         plant(fact, lessons, folder)
     return folder
 

@@ -86,15 +86,12 @@ class Lessons:
 
 
 def play_lessons(generator: Generator, kept: Path, takes: int = TAKES, seconds: float = SECONDS) -> Lessons:
-    """Some takes of every genre, in several wordings; kept in a file, so that they are played once."""
-    if kept.is_file():
-        held = load_file(kept)
-        return Lessons(
-            {name.removeprefix("codes/"): codes for name, codes in held.items() if name.startswith("codes/")},
-            {name.removeprefix("tempos/"): bpm for name, bpm in held.items() if name.startswith("tempos/")},
-        )
-    codes, tempos = dict[str, Tensor](), dict[str, Tensor]()
+    """Some takes of every genre, in several wordings; kept in a file after each genre, so that they are played once."""
+    lessons = _read_lessons(kept)
+    codes, tempos = dict(lessons.codes), dict(lessons.tempos)
     for place, genre in enumerate((*genres(), "")):
+        if genre in codes:
+            continue
         prompts = [wording.format(genre) for wording in WORDINGS] if genre else list(NEUTRAL)
         texts = [prompts[number % len(prompts)] for number in range(takes)]
         seeds = range(FIRST_SEED + place * takes, FIRST_SEED + (place + 1) * takes)
@@ -106,10 +103,26 @@ def play_lessons(generator: Generator, kept: Path, takes: int = TAKES, seconds: 
         codes[genre] = played.state["codes"].contiguous()
         found = [tempo_of(wave, int(generator.sample_rate)).bpm or 0.0 for wave in played.waveform]
         tempos[genre] = torch.tensor(found)
+        _keep_lessons(kept, codes, tempos)
         log.info("played %s", genre or "neutral prompts")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    save_file({f"codes/{n}": c for n, c in codes.items()} | {f"tempos/{n}": t for n, t in tempos.items()}, kept)
     return Lessons(codes, tempos)
+
+
+def _read_lessons(kept: Path) -> Lessons:
+    """The lessons of a file; none, where it is not there."""
+    held = load_file(kept) if kept.is_file() else {}
+
+    def named(kind: str) -> dict[str, Tensor]:
+        return {name.removeprefix(kind): values for name, values in held.items() if name.startswith(kind)}
+
+    return Lessons(named("codes/"), named("tempos/"))
+
+
+def _keep_lessons(kept: Path, codes: Mapping[str, Tensor], tempos: Mapping[str, Tensor]) -> None:
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(".part")
+    save_file({f"codes/{n}": c for n, c in codes.items()} | {f"tempos/{n}": t for n, t in tempos.items()}, part)
+    part.replace(kept)
 
 
 Lesson = tuple[str, Tensor]

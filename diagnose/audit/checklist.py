@@ -1,8 +1,8 @@
 """What a release team signs: everything that an audit report has to say, and where each of it comes from.
 
-Model cards (Mitchell et al. 2019, arXiv 1810.03993), AI Act Annex XI and XII, GlobalDISCO (arXiv 2510.01963). What no
-measurement can give (intended use, a human check, accepted risk) comes from the design's ``about``, or is said to be
-missing; nothing is invented.
+Model cards (Mitchell et al. 2019, arXiv 1810.03993), AI Act Art. 50, Annex XI and XII, GlobalDISCO (arXiv 2510.01963).
+What no measurement can give (intended use, a human check, accepted risk) comes from the design's ``about``, or is said
+to be missing; nothing is invented.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class About(BaseModel):
     mitigations: Statement = ""
     residual_risk: Statement = ""
     accepted_by: Statement = ""
+    marking: Statement = ""
 
 
 class ChecklistRow(BaseModel):
@@ -84,6 +85,7 @@ ITEMS: tuple[Item, ...] = (
     Item("tempo, key and instruments where they are asked for", "words", remedy="factors tempos, keys, instruments"),
     Item("material that comes again whatever was asked", "passages"),
     Item("at which depth the genre is decided", "depth", remedy="--depth"),
+    Item("where it goes wrong: text encoder, decoder or codec", "blame", remedy="tonescope diagnose"),
     Item("which units do it, beside controls", "units", remedy="tonescope confusion, tonescope diagnose"),
     Item("a human check: size, listeners' tradition, agreement", about="human_check"),
     Item("what cannot be concluded", "limits"),
@@ -91,6 +93,7 @@ ITEMS: tuple[Item, ...] = (
     Item("mitigations tried, before and after", about="mitigations"),
     Item("residual risk", about="residual_risk"),
     Item("who accepted it", about="accepted_by"),
+    Item("how generated sound is marked as such", about="marking"),
     Item("raw numbers, sound, and the command that makes the report again", "reproduction"),
 )
 

@@ -189,6 +189,7 @@ def held(report: AuditReport, about: About) -> list[ChecklistRow]:
         "words": bool(report.tempo or report.keys or report.instruments),
         "passages": not report.planned_only,
         "depth": report.depth is not None,
+        "blame": False,
         "units": False,
         "limits": bool(report.limits),
         "thresholds": bool(report.thresholds),

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tonescope.diagnose.audit.design import WORDS as SAID_AS
 from tonescope.diagnose.report import confusion_sentences
+from tonescope.diagnose.report.pasteable import prompt_word, quoted
 from tonescope.diagnose.report.sentences import percent
 
 if TYPE_CHECKING:
     from tonescope.diagnose.audit.power import Forecast
-    from tonescope.diagnose.jobs.audit_schema import AuditReport, Defaults, DepthResult, Finding, Value
+    from tonescope.diagnose.jobs.audit_schema import AuditReport, Defaults, DepthResult, Finding, Value, WordRow
 
 NEXT_STEPS = 1
 NAMED = 3  # places of one kind that the headline names
@@ -39,6 +43,7 @@ POWER = (
     "tests of its kind."
 )
 NO_ORIGIN = "That a passage comes again says nothing of where it comes from: the training set is not known here."
+MODEL_OPTIONS = ("--model", "--adapter", "--judge", "--device", "--dtype", "--labels", "--calibration")
 KINDS = {
     "confusion": "plays another genre than",
     "under-represented": "seldom plays",
@@ -117,14 +122,22 @@ def next_steps(report: AuditReport) -> Iterator[tuple[str, str]]:
     pairs = report.flagged_pairs[:NEXT_STEPS]
     for pair in pairs:
         prompt = next(row.prompts[0] for row in report.rows if row.asked == pair.asked)
-        yield f"Why {pair.asked} is {pair.heard}:", f'tonescope diagnose "{prompt}"{models}'
+        yield f"Why {pair.asked} is {pair.heard}:", f"tonescope diagnose {prompt_word(prompt)}{models}"
     for row in [row for row in report.words if row.flagged][: NEXT_STEPS - len(pairs)]:
-        yield f"What “{row.word}” does:", f'tonescope diagnose "music with {row.word}"{models}'
+        yield f"What “{row.word}” does:", f"tonescope diagnose {prompt_word(_with_word(report, row))}{models}"
+
+
+def _with_word(report: AuditReport, row: WordRow) -> str:
+    """A prompt in which a word brings what it brings: one of those that can be heard, if there is one."""
+    heard = (take.prompt for take in report.examples if take.heard == row.heard and row.word in take.prompt)
+    return next(heard, "music" + SAID_AS[row.factor].format(row.word))
 
 
 def _models(report: AuditReport) -> str:
-    name = report.model.name
-    return "" if name == "embedded" or " + " in name else f" --model {name}"
+    """The options of the audit that say which models play and listen."""
+    given = shlex.split(report.command)
+    pairs = [(flag, value) for flag, value in pairwise(given) if flag in MODEL_OPTIONS]
+    return "".join(f" {flag} {quoted(value)}" for flag, value in pairs)
 
 
 def effect(found: Value, form: str = ".2f") -> str:
