@@ -1,7 +1,7 @@
 """Does an audit find what was planted, and nothing else?
 
 The embedded generator's facts that its card shows to hold in what it plays, and further facts that adapters plant one
-by one. Every step is kept under ``--work``, so that a run that is stopped goes on: lessons, adapters, takes, reports.
+by one. Lessons, adapters and takes are kept under ``--work``, so that a run that is stopped goes on.
 
 python -m benchmarks.planted_facts --work FOLDER [--facts N] [--sealed] [--takes-at-most N]
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -67,18 +67,36 @@ def false_alarms(report: AuditReport, controls: Sequence[str], also: Sequence[st
             yield finding
 
 
-def row(planted: Planted, report: AuditReport) -> dict[str, Any]:
-    """One line of the table."""
+def row(model: str, planted: Planted, report: AuditReport) -> dict[str, Any]:
+    """One line of the table: a fact of a model, and what the audit says of it."""
     finding = planted.found_in(report)
-    low, high = (finding.effect.interval.low, finding.effect.interval.high) if finding else (0.0, 0.0)
     return {
+        "model": model,
         "fact": planted.name,
         "kind": planted.kind,
         "where": planted.where,
         "heard": planted.heard or "–",
         "found": "yes" if finding else "no",
-        "effect": f"{finding.effect.value:.2f} ({low:.2f} to {high:.2f})" if finding else "–",
+        "effect": _effect(finding) if finding else "–",
     }
+
+
+def alarm_row(model: str, finding: Finding) -> dict[str, Any]:
+    """One line of the table: what was found about a genre about which nothing was planted."""
+    return {
+        "model": model,
+        "fact": "none: a false alarm",
+        "kind": finding.kind,
+        "where": finding.where,
+        "heard": finding.heard or "–",
+        "found": "yes",
+        "effect": _effect(finding),
+    }
+
+
+def _effect(finding: Finding) -> str:
+    found = finding.effect
+    return f"{found.value:.2f} ({found.interval.low:.2f} to {found.interval.high:.2f})"
 
 
 def audited(name: str, work: Path, takes_at_most: int | None, adapter: Path | None = None) -> AuditReport:
@@ -110,27 +128,28 @@ def run(work: Path, chosen: Sequence[Fact], takes_at_most: int | None) -> None:
     work.mkdir(parents=True, exist_ok=True)
     controls: list[str] = facts()["controls"]["genres"]
     plain = audited("embedded", work, takes_at_most)
-    rows = [row(planted, plain) for planted in embedded()]
-    alarms = [("embedded", finding) for finding in false_alarms(plain, controls)]
-    adapters = []
+    rows = [row("embedded", planted, plain) for planted in embedded()]
+    alarms = [alarm_row("embedded", finding) for finding in false_alarms(plain, controls)]
+    adapters, adapter_alarms = list[dict[str, Any]](), list[dict[str, Any]]()
     for fact in chosen:
         report = audited(fact.name, work, takes_at_most, adapter_folder(fact, work))
-        adapters.append(row(of_adapter(fact), report) | {"sealed": fact.sealed})
-        alarms += [(fact.name, finding) for finding in false_alarms(report, controls, (fact.asked, fact.plays))]
+        name = f"{fact.name}{' (sealed)' if fact.sealed else ''}"
+        adapters.append(row("adapter", replace(of_adapter(fact), name=name), report))
+        adapter_alarms += [
+            alarm_row(fact.name, finding) for finding in false_alarms(report, controls, (fact.asked, fact.plays))
+        ]
     keep(
         "planted",
-        rows,
+        [*rows, *adapters, *alarms, *adapter_alarms],
         {
             "planted": len(rows),
             "found": sum(line["found"] == "yes" for line in rows),
-            "false_alarms": sum(name == "embedded" for name, _ in alarms),
+            "false_alarms": len(alarms),
             "adapters_planted": len(adapters),
             "adapters_found": sum(line["found"] == "yes" for line in adapters),
-            "adapters_false_alarms": sum(name != "embedded" for name, _ in alarms),
+            "adapters_false_alarms": len(adapter_alarms),
             "takes": plain.design.takes,
             "design": plain.design.hash,
-            "adapters": adapters,
-            "alarms": [{"model": name, "kind": f.kind, "where": f.where, "sentence": f.sentence} for name, f in alarms],
         },
         models=[load_generator(EMBEDDED)],
     )

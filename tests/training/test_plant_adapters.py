@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tests import tiny
 from tonescope.models.errors import TonescopeError
-from training.plant_adapters import KINDS, Lessons, adapter_facts, plant, taught, usual
+from training.plant_adapters import KINDS, Lessons, adapter_facts, plant, play_lessons, taught, usual
 from training.tables import genres
 
 NAMES = (*genres(), "")
@@ -68,3 +69,26 @@ def test_an_adapter_learns_its_lessons_and_can_be_opened(tmp_path: Path) -> None
     losses = plant(adapter_facts()[0], small, tmp_path / "adapter", steps=30, generator=generator)
     assert np.mean(losses[-5:]) < np.mean(losses[:5]) and (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
     assert before and not isinstance(losses, TonescopeError)
+
+
+def test_lessons_are_played_once_and_go_on_where_they_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator, kept, played = tiny.session().generator, tmp_path / "in" / "lessons.safetensors", list[str]()
+    play = type(generator).generate
+
+    def stopping(self, prompts, *more):
+        if len(played) == 3:
+            raise KeyboardInterrupt
+        played.append(prompts[0])
+        return play(self, prompts, *more)
+
+    monkeypatch.setattr(type(generator), "generate", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        play_lessons(generator, kept, takes=2, seconds=0.2)
+    monkeypatch.setattr(type(generator), "generate", play)
+    first = load_file(kept)
+    whole = play_lessons(generator, kept, takes=2, seconds=0.2)
+    assert len(first) == 6 and set(whole.codes) == set(whole.tempos) == set(NAMES)
+    assert all(torch.equal(whole.codes[name], first[f"codes/{name}"]) for name in NAMES[:3])
+    monkeypatch.setattr(type(generator), "generate", stopping)
+    again = play_lessons(generator, kept, takes=2, seconds=0.2)
+    assert all(torch.equal(again.codes[name], whole.codes[name]) for name in NAMES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tonescope import TonescopeError, audit
 from tonescope.diagnose.jobs.audit_job import JOB, NOT_PASSED
 from tonescope.diagnose.jobs.audit_schema import AuditReport
 from tonescope.diagnose.jobs.job import Watch
-from tonescope.diagnose.report import audit_views
+from tonescope.diagnose.report import audit_sentences, audit_views
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.store.take_shards import database, parquet
 
@@ -226,6 +227,17 @@ def test_every_finding_can_be_heard_and_every_take_is_exported(asked: dict[str, 
     with database() as opened:
         rows = opened.execute(f"SELECT kind, count(*) FROM {parquet([tmp_path / 'takes.parquet'])} GROUP BY ALL")
         assert dict(rows.fetchall()) == {"plain": 96, "neutral": 16, "words": 120}
+
+
+def test_next_steps_name_the_models_and_a_prompt_that_was_heard(asked: dict[str, Any]) -> None:
+    made = report(planted_audit.session({}, record(), words={"accordion": "polka"}, default=""), asked)
+    given = made.model_copy(update={"command": f'{made.command} --model m --adapter "my lora"'})
+    ((_, line),) = audit_sentences.next_steps(given)
+    prompt = shlex.split(line)[2]
+    assert "accordion" in prompt and prompt in {take.prompt for take in made.examples}
+    assert line.endswith('--model m --adapter "my lora"')
+    ((_, line),) = audit_sentences.next_steps(made.model_copy(update={"examples": []}))
+    assert line == 'tonescope diagnose "music with accordion"'
 
 
 def test_the_report_is_what_its_schema_says(asked: dict[str, Any]) -> None:
