@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, islice
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,17 +104,27 @@ def _loud(levels: NDArray[np.float64] | None, symbols: Ints) -> NDArray[np.bool_
 def _confirmed(passage: Passage, sounds: Sequence[Landmarks]) -> float:
     """The share of pairs whose sound agrees where their symbols do, beyond what the same takes share elsewhere."""
     parts = {span.take: sounds[span.take].within(span.start, span.end) for span in passage.spans}
-    pairs = list(islice(combinations(passage.spans, 2), PAIRS))
+    random = np.random.default_rng(len(sounds))
+    pairs = _pairs(passage.spans, random)
     if not pairs:
         return 0.0
     own = [common_landmarks(parts[a.take], parts[b.take], b.start - a.start) for a, b in pairs]
-    random = np.random.default_rng(len(sounds))
     chance = []
     for a, b in pairs:
         mixed = Landmarks(parts[b.take].hashes, random.permutation(parts[b.take].times))
         chance.append(common_landmarks(parts[a.take], mixed, b.start - a.start))
     least = max(2.0, float(np.quantile(chance, CHANCE_QUANTILE)) + 1)
     return float(np.mean([count >= least for count in own]))
+
+
+def _pairs(spans: Sequence[Span], random: np.random.Generator) -> list[tuple[Span, Span]]:
+    """All pairs, or so many of them at random that no single take is in all."""
+    count = len(spans)
+    if count * (count - 1) // 2 <= PAIRS:
+        return list(combinations(spans, 2))
+    first = random.integers(count, size=PAIRS)
+    second = (first + random.integers(1, count, size=PAIRS)) % count
+    return [(spans[a], spans[b]) for a, b in zip(first.tolist(), second.tolist(), strict=True)]
 
 
 def _by_sound(sounds: Sequence[Landmarks], fewest: int) -> list[Passage]:

@@ -45,26 +45,27 @@ POWER = (
 NO_ORIGIN = "That a passage comes again says nothing of where it comes from: the training set is not known here."
 MODEL_OPTIONS = ("--model", "--adapter", "--judge", "--device", "--dtype", "--labels", "--calibration")
 KINDS = {
-    "confusion": "plays another genre than",
-    "under-represented": "seldom plays",
-    "misleading word": "is misled by",
-    "default": "plays one genre for",
-    "ignored tempo": "ignores tempo words for",
-    "absent instrument": "does not bring",
-    "repetition": "repeats itself in",
+    "confusion": ("plays", "{heard} for {where}"),
+    "under-represented": ("seldom plays", "{where}"),
+    "misleading word": ("is misled by", "“{where}” (to {heard})"),
+    "default": ("plays", "{heard} where no genre is asked for"),
+    "ignored tempo": ("ignores tempo words for", "{where}"),
+    "absent instrument": ("does not bring", "{where}"),
+    "repetition": ("repeats one passage in", "{where}"),
 }
+"""What a model does, and how each of its findings is said after that."""
 
 
 def headline(report: AuditReport) -> str:
     """The whole audit in one sentence."""
     if not report.findings:
         return f"Nothing is surely wrong with {len(report.rows)} genres."
-    places: dict[str, list[str]] = {}
+    told: dict[str, list[str]] = {}
     for finding in report.findings:
-        places.setdefault(finding.kind, []).append(place(finding))
-    told = [f"{KINDS[kind]} {_listed(found)}" for kind, found in places.items()]
-    whole = "; ".join(told)
-    return f"It {whole}."
+        said = KINDS[finding.kind][1].format(where=finding.where, heard=finding.heard)
+        told.setdefault(finding.kind, []).append(said)
+    parts = [f"{KINDS[kind][0]} {_listed(list(dict.fromkeys(found)))}" for kind, found in told.items()]
+    return f"It {'; '.join(parts)}."
 
 
 def place(finding: Finding) -> str:
