@@ -138,6 +138,18 @@ def word_effects(takes: WordTakes) -> list[WordEffect]:
     return sorted(effects, key=lambda effect: (effect.p, -effect.difference))
 
 
+def brought(takes: WordTakes, effects: Sequence[tuple[str, str, str]]) -> Flags:
+    """(takes,) which are heard as the genre that a word in their prompt brings, of ``effects`` (factor, level, heard).
+
+    What such a take is like is the word's doing, and says nothing of the genre that it asked for.
+    """
+    found = np.zeros(len(takes.heard), bool)
+    for factor, level, heard in effects:
+        place, column = takes.names[factor].index(level) + 1, takes.labels.index(heard)
+        found |= (takes.levels[factor] == place) & (takes.heard == column) & (takes.asked != column)
+    return found
+
+
 def levels_of(rows: Sequence[Sequence[str]], names: dict[str, tuple[str, ...]]) -> dict[str, Ints]:
     """By factor, the place of each row's level (0 for none), of rows with one level a factor."""
     found = {}

@@ -283,7 +283,7 @@ def _heard(run: _Run, report: AuditReport, data: AuditData, known: Known | None)
     models, labels = run.session.models, run.session.judge.labels
     record = audit_genres.measured_record(models.judge.record, known, labels)
     results = Results.of(data.confusion, data.problems, models, record)
-    embedded = audit_sound.Embedded(data)
+    embedded, words = audit_sound.Embedded(data), audit_genres.words(data)
     wordings = range(len(run.design.wordings))
     genres = [
         Genre(label, name, tuple(prompt_of(run.design, name, place, {}) for place in wordings))
@@ -301,9 +301,9 @@ def _heard(run: _Run, report: AuditReport, data: AuditData, known: Known | None)
             "representation": audit_genres.represented(data, results.clips),
             "gaps": audit_genres.gaps(data),
             "defaults": audit_genres.defaults(data),
-            "words": audit_genres.words(data),
+            "words": words,
             "tempo": audit_sound.tempos(data),
-            "follows": audit_sound.follows(data),
+            "follows": audit_sound.follows(data, words),
             "keys": audit_sound.keys(data),
             "instruments": embedded.instruments(),
             "diversity": embedded.diversity(),

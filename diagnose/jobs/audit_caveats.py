@@ -73,7 +73,7 @@ def _no_symbols(report: AuditReport, models: Models) -> str | None:
 def _deaf(report: AuditReport, _: Models) -> str | None:
     if not report.follows or report.follows[0].genre != ALL or report.follows[0].faster.interval.low >= FOLLOWS:
         return None
-    return "No genre clearly follows tempo words, so none is said to ignore them."
+    return "No genre clearly follows tempo words, so none is said to ignore them unless it does the contrary."
 
 
 def _damaged(report: AuditReport, _: Models) -> str | None:

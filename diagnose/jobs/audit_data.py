@@ -122,7 +122,10 @@ class AuditData:
     @cached_property
     def word_takes(self) -> WordTakes:
         """Takes that ask for a genre, with words or without, for the tests of words."""
-        chosen = self.of_kind("plain", "words")
+        return self.with_levels(self.of_kind("plain", "words"))
+
+    def with_levels(self, chosen: Flags) -> WordTakes:
+        """Some takes by what they ask for, word by word."""
         return WordTakes(
             asked=self.asked[chosen],
             heard=self.takes.heard[chosen],

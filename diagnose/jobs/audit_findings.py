@@ -13,6 +13,7 @@ from tonescope.diagnose.report.sentences import percent
 from tonescope.diagnose.stats import Interval, Share, share
 
 DEFAULT_SHARE = 0.5  # of the neutral takes: a genre that has surely more is what comes when none is asked for
+EVEN = 0.5  # of pairs: no difference
 
 
 def of_share(found: Share) -> Value:
@@ -86,11 +87,12 @@ def _tempo(report: AuditReport) -> Iterator[Finding]:
     for row in report.follows:
         if row.flagged:
             low, high = row.faster.interval.low, row.faster.interval.high
+            how = "turns tempo words round" if high < EVEN else "does not follow tempo words"
             yield Finding(
                 kind="ignored tempo",
                 where=row.genre,
-                sentence=f"{_upper(row.genre)} does not follow tempo words: a take that asks for the fast one is the "
-                f"faster in {percent(row.faster.value)} of pairs ({percent(low)} to {percent(high)}).",
+                sentence=f"{_upper(row.genre)} {how}: a take that asks for the fast one is the faster in "
+                f"{percent(row.faster.value)} of pairs ({percent(low)} to {percent(high)}).",
                 effect=row.faster,
                 q=row.q,
             )

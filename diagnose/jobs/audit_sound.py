@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tonescope.diagnose.audit.depth_probes import depth_probes
 from tonescope.diagnose.audit.diversity import diversity
 from tonescope.diagnose.audit.obedience import chance_of, pooled_superiority, superiority, tempo_counts
+from tonescope.diagnose.audit.word_effects import brought
 from tonescope.diagnose.descriptors.musical_key import Key
 from tonescope.diagnose.elsewhere.prompt_wishes import KeyWish, TempoWish, wishes_of
 from tonescope.diagnose.jobs.audit_data import AuditData
@@ -20,6 +23,7 @@ from tonescope.diagnose.jobs.audit_schema import (
     InstrumentRow,
     KeyRow,
     TempoRow,
+    WordRow,
 )
 from tonescope.diagnose.stats import BELIEVED, Share, adjusted, share
 from tonescope.models.judges.two_towers import TwoTowers
@@ -65,10 +69,12 @@ def tempos(data: AuditData) -> list[TempoRow]:
     return rows
 
 
-def follows(data: AuditData) -> list[FollowRow]:
+def follows(data: AuditData, words: Sequence[WordRow] = ()) -> list[FollowRow]:
     """Whether takes that asked for the fastest tempo are faster than those that asked for the slowest, by genre.
 
     A genre is flagged where the others follow and it does not, or where it does the contrary. The first row is all.
+    Takes that a word drags to another genre (``words``, those that are sure) are left out: their tempo is that of the
+    other genre.
     """
     wishes = _tempo_wishes(data)
     if "tempo" not in data.takes.numbers or len(wishes) < 2:
@@ -77,8 +83,9 @@ def follows(data: AuditData) -> list[FollowRow]:
     bpm, levels = data.takes.numbers["tempo"], data.levels["tempos"]
     slow, fast = (levels == place for place in (order[0], order[-1]))
     groups = [data.labels.index(genre) for genre in data.genres]
-    usable = data.takes.usable
-    slow, fast = slow & usable, fast & usable
+    sure = [(row.factor, row.word, row.heard) for row in words if row.flagged]
+    kept = data.takes.usable & ~brought(data.with_levels(np.ones(len(data.takes), bool)), sure)
+    slow, fast = slow & kept, fast & kept
     pooled = pooled_superiority(bpm[fast], bpm[slow], data.asked[fast], data.asked[slow], groups)
     works = pooled is not None and pooled.low >= FOLLOWS
     limit = min(FOLLOWS, pooled.low) if works and pooled is not None else 0.5

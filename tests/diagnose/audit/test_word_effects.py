@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tonescope.diagnose.audit.word_effects import WordTakes, levels_of, stratified, word_effects
+from tonescope.diagnose.audit.word_effects import WordTakes, brought, levels_of, stratified, word_effects
 
 LABELS = ("a", "b", "c", "d")
 
@@ -56,6 +56,14 @@ def test_groups_that_never_meet_cannot_be_compared() -> None:
     group = np.array([True, True, False, False])
     found = stratified(group, group, np.array([0, 0, 1, 1]))
     assert (found.p, found.difference) == (1.0, 0.0)
+
+
+def test_takes_that_a_word_drags_away_are_known() -> None:
+    asked, level = sampled()
+    heard = np.where(level == 2, 3, asked)
+    dragged = brought(takes(heard, asked, level), [("instruments", "flute", "d")])
+    assert (dragged == ((level == 2) & (asked != 3))).all() and not brought(takes(heard, asked, level), []).any()
+    assert not brought(takes(asked, asked, level), [("instruments", "flute", "d")]).any()
 
 
 def test_levels_are_told_by_their_place_and_none_is_zero() -> None:
