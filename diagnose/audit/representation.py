@@ -1,7 +1,8 @@
 """How much of each genre is heard beside how much there should be, the gap between groups, and what nobody asked for.
 
-Takes of one prompt are alike, so intervals are bootstraps over prompts and their takes (two-stage; Davison and Hinkley
-1997), where they are not Wilson's.
+Intervals that are not Wilson's are bootstraps (Davison and Hinkley 1997). Takes of one prompt are alike, so prompts are
+drawn where there are many. A genre has a few declared wordings, and three of them can be drawn in ten ways only: there
+takes are drawn, and what is said is said of these wordings.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tonescope.diagnose.stats import LEVEL
+from tonescope.diagnose.stats import LEVEL, share
 
 DRAWS, CHUNK = 2000, 100
-MANY = 100  # prompts, from which on drawing among them is enough
+MANY = 20  # prompts of a group, from which on they are drawn, and not takes
 UNDER = 0.8  # of its reference share: the four-fifths rule of disparate impact
 
 Ints = NDArray[np.int64]
@@ -75,6 +76,8 @@ def ratios(counts: Floats, group: Ints, reference: Mapping[int, float], labels: 
     for place, wanted in reference.items():
         draws = drawn[:, place] / wanted
         low, high = _interval(draws)
+        if not counts[:, place].any():  # no draw has what no take has: the interval is Wilson's
+            high = share(0, int(total)).high / wanted
         p = (1 + float((draws >= UNDER).sum())) / (len(draws) + 1)
         ratio = Estimate(float(shares[place] / wanted), low, high)
         found.append(Ratio(labels[place], int(counts[:, place].sum()), int(total), wanted, ratio, p))
@@ -126,39 +129,29 @@ def evenness(counts: Floats) -> Estimate:
 
 
 def _drawn(counts: Floats, group: Ints, seed: int = 0) -> Floats:
-    """(draws, labels) shares in takes that might have come instead: prompts are drawn anew within their group, and then
-    the takes of each."""
+    """(draws, labels) shares in takes that might have come instead, as many of each group as there are.
+
+    ``counts`` is (prompts, labels), ``group`` (prompts,).
+    """
     random = np.random.default_rng(seed)
-    totals = counts.sum(1)
-    shares = np.where(totals[:, None] > 0, counts / np.maximum(totals, 1)[:, None], 0.0)
     sums = np.zeros((DRAWS, counts.shape[1]))
     for each in np.unique(group):
-        rows = np.flatnonzero((group == each) & (totals > 0))
-        if not len(rows):
-            continue
-        if len(rows) > MANY:
-            sums += _drawn_prompts(random, counts[rows])
-            continue
-        # One prompt alone cannot be drawn from; its takes are.
-        chosen = rows[random.integers(len(rows), size=(DRAWS, len(rows)))]
-        for place in range(len(rows)):
-            at = chosen[:, place]
-            sums += random.multinomial(totals[at].astype(np.int64), _normal(shares[at]))
+        rows = counts[(group == each) & (counts.sum(1) > 0)]
+        if len(rows) >= MANY:
+            sums += _drawn_prompts(random, rows)
+        elif len(rows):
+            together = rows.sum(0)
+            sums += random.multinomial(round(float(together.sum())), together / together.sum(), DRAWS)
     found: Floats = sums / np.maximum(sums.sum(1, keepdims=True), 1)
     return found
 
 
 def _drawn_prompts(random: np.random.Generator, counts: Floats) -> Floats:
-    """(draws, labels) takes of prompts drawn anew; of many prompts, the takes of each need not be."""
+    """(draws, labels) takes of prompts that are drawn anew, each with all of its takes."""
     even = np.full(len(counts), 1 / len(counts))
     parts = [random.multinomial(len(counts), even, CHUNK) @ counts for _ in range(0, DRAWS, CHUNK)]
     found: Floats = np.concatenate(parts)
     return found
-
-
-def _normal(shares: Floats) -> Floats:
-    total: Floats = shares / shares.sum(1, keepdims=True)
-    return total
 
 
 def _interval(draws: Floats) -> tuple[float, float]:

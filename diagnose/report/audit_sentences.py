@@ -21,7 +21,7 @@ NEXT_STEPS = 1
 NAMED = 3  # places of one kind that the headline names
 GAPS = (
     "The gap is corrected for chance: of several groups the best and the worst lie apart even where all are alike. Its "
-    "interval is a bootstrap over prompts and takes."
+    "interval is a bootstrap over the takes of these prompts; over prompts, where there are many."
 )
 WORDS = (
     "Takes that name the word against takes that do not, within each genre asked for (Cochran-Mantel-Haenszel); takes "
@@ -166,7 +166,7 @@ def reference(report: AuditReport) -> str:
     name = report.design.declared["reference"]["name"]
     return (
         f"Against: {name}. What the judge mishears of known recordings is allowed for (genres that it hardly hears "
-        "there are left out); intervals are bootstraps over prompts and their takes."
+        "there are left out); intervals are bootstraps over the takes of these prompts."
     )
 
 
