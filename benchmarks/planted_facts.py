@@ -1,24 +1,32 @@
 """Does an audit find what was planted, and nothing else?
 
 The embedded generator's facts that its card shows to hold in what it plays, and further facts that adapters plant one
-by one. Lessons, adapters and takes are kept under ``--work``, so that a run that is stopped goes on.
+by one. Takes and adapters are kept under ``--work``, so that a run that is stopped goes on; the lessons of the adapters
+are the takes of the first audit.
 
-python -m benchmarks.planted_facts --work FOLDER [--facts N] [--sealed] [--takes-at-most N]
+python -m benchmarks.planted_facts --work FOLDER [--fact NAME] [--sealed] [--design FILE] [--takes-at-most N]
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
+import torch
+from torch import Tensor
+
 from benchmarks.kept_results import keep
 from tonescope import Session, audit
+from tonescope.diagnose.jobs.audit_evidence import AuditEvidence
 from tonescope.diagnose.jobs.audit_schema import AuditReport, Finding
 from tonescope.models.loading import EMBEDDED, load_generator
-from training.plant_adapters import Fact, adapter_facts, plant, play_lessons
+from training.plant_adapters import Fact, Lessons, adapter_facts, plant
 from training.planted import facts
 
 ADAPTER_FILE = "adapter_model.safetensors"
@@ -99,14 +107,48 @@ def _effect(finding: Finding) -> str:
     return f"{found.value:.2f} ({found.interval.low:.2f} to {found.interval.high:.2f})"
 
 
-def audited(name: str, work: Path, takes_at_most: int | None, adapter: Path | None = None) -> AuditReport:
-    """The report on a model. Takes are kept, and counted anew whenever it is made."""
-    session = Session.open(adapter=str(adapter) if adapter else None)
-    report, _ = audit(session, shards=work / "takes", takes_at_most=takes_at_most)
-    reports = work / "reports"
-    reports.mkdir(parents=True, exist_ok=True)
-    (reports / f"{name}.json").write_text(report.model_dump_json(indent=1), encoding="utf-8")
-    return report
+@dataclass(frozen=True)
+class Bench:
+    """Where everything is kept (``work``), and what audits are asked: a design, and so many takes at most."""
+
+    work: Path
+    design: Path | None = None
+    takes_at_most: int | None = None
+
+    def audited(self, name: str, adapter: Path | None = None) -> tuple[AuditReport, AuditEvidence]:
+        """The report on a model. Takes are kept, and counted anew whenever it is made."""
+        session = Session.open(adapter=str(adapter) if adapter else None)
+        takes = self.work / "takes"
+        report, evidence = audit(session, shards=takes, design=self.design, takes_at_most=self.takes_at_most)
+        reports = self.work / "reports"
+        reports.mkdir(parents=True, exist_ok=True)
+        (reports / f"{name}.json").write_text(report.model_dump_json(indent=1), encoding="utf-8")
+        return report, evidence
+
+    def adapter(self, fact: Fact, lessons: Lessons) -> Path:
+        """The adapter of a fact, trained once."""
+        folder = self.work / "adapters" / fact.name
+        if not (folder / ADAPTER_FILE).is_file():
+            plant(fact, lessons, folder)
+        return folder
+
+
+def lessons_of(report: AuditReport, evidence: AuditEvidence) -> Lessons:
+    """What the generator plays by itself, from the audit's own takes: those that name a genre alone, or none."""
+    assert evidence.source is not None and report.defaults is not None
+    asked = {prompt: row.asked for row in report.rows for prompt in row.prompts}
+    asked |= dict.fromkeys(report.defaults.prompts, "")
+    takes = evidence.source.read(("tempo",))
+    keys = list(zip(takes.prompt.tolist(), takes.seed.tolist(), strict=True))
+    codes, tempos = defaultdict[str, list[Tensor]](list), defaultdict[str, list[float]](list)
+    for (prompt, _, state), bpm in zip(evidence.source.states(keys), takes.numbers["tempo"].tolist(), strict=True):
+        if prompt in asked and state is not None:
+            codes[asked[prompt]].append(safetensors.torch.load(state)["codes"][0])
+            tempos[asked[prompt]].append(0.0 if math.isnan(bpm) else bpm)
+    return Lessons(
+        {genre: torch.stack(rows) for genre, rows in codes.items()},
+        {genre: torch.tensor(rows) for genre, rows in tempos.items()},
+    )
 
 
 def of_adapter(fact: Fact) -> Planted:
@@ -114,25 +156,16 @@ def of_adapter(fact: Fact) -> Planted:
     return Planted(fact.name, fact.kind, fact.place, fact.plays)
 
 
-def adapter_folder(fact: Fact, work: Path) -> Path:
-    """The adapter of a fact, trained once."""
-    folder = work / "adapters" / fact.name
-    if not (folder / ADAPTER_FILE).is_file():
-        lessons = play_lessons(load_generator(EMBEDDED), folder.parent / "lessons.safetensors")
-        plant(fact, lessons, folder)
-    return folder
-
-
-def run(work: Path, chosen: Sequence[Fact], takes_at_most: int | None) -> None:
+def run(bench: Bench, chosen: Sequence[Fact]) -> None:
     """Audit everything, and keep what came of it."""
-    work.mkdir(parents=True, exist_ok=True)
     controls: list[str] = facts()["controls"]["genres"]
-    plain = audited("embedded", work, takes_at_most)
+    plain, evidence = bench.audited("embedded")
+    lessons = lessons_of(plain, evidence)
     rows = [row("embedded", planted, plain) for planted in embedded()]
     alarms = [alarm_row("embedded", finding) for finding in false_alarms(plain, controls)]
     adapters, adapter_alarms = list[dict[str, Any]](), list[dict[str, Any]]()
     for fact in chosen:
-        report = audited(fact.name, work, takes_at_most, adapter_folder(fact, work))
+        report, _ = bench.audited(fact.name, bench.adapter(fact, lessons))
         name = f"{fact.name}{' (sealed)' if fact.sealed else ''}"
         adapters.append(row("adapter", replace(of_adapter(fact), name=name), report))
         adapter_alarms += [
@@ -159,12 +192,14 @@ def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="where lessons, adapters, takes and reports are kept")
-    parser.add_argument("--facts", type=int, default=None, help="so many adapters; all, if absent")
+    parser.add_argument("--fact", action="append", default=[], help="this adapter alone, or these; all, if absent")
+    parser.add_argument("--design", type=Path, default=None, help="of all audits; the default one, if absent")
     parser.add_argument("--sealed", action="store_true", help="the sealed half too: for the final run alone")
     parser.add_argument("--takes-at-most", type=int, default=None)
     asked = parser.parse_args()
-    chosen = [fact for fact in adapter_facts() if asked.sealed or not fact.sealed][: asked.facts]
-    run(asked.work, chosen, asked.takes_at_most)
+    chosen = [fact for fact in adapter_facts() if asked.sealed or not fact.sealed]
+    chosen = [fact for fact in chosen if not asked.fact or fact.name in asked.fact]
+    run(Bench(asked.work, asked.design, asked.takes_at_most), chosen)
 
 
 if __name__ == "__main__":
