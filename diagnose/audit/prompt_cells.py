@@ -7,6 +7,7 @@ far. So every level is heard about equally often, beside every other (a D-optima
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tonescope.diagnose.audit.design import Cell, Design, prompt_of
 from tonescope.models.errors import TonescopeError
 
 TRIED = 48  # random combinations, of which one is taken
+SEED_BYTES = 5  # so many seeds that hardly ever two prompts share one
 LISTED = 200_000  # combinations that are looked at one by one
 
 Places = NDArray[np.int64]
@@ -82,6 +84,15 @@ def prompt_cells(design: Design, genres: Mapping[str, str], takes_at_most: int |
         words.append(Cell("words", labels[row[0]], said, row[1], prompt, design.takes_per_combination))
     cells = _each_once([*plain, *neutral, *words])
     return PromptCells(tuple(cells), factors, every, sum(cell.kind == "words" for cell in cells))
+
+
+def first_seed(prompt: str, seed: int) -> int:
+    """The seed of the first take of a prompt in all audits from ``seed``; the others count up from it.
+
+    Takes of one seed share their noise: by that alone two prompts that are alike play the same passages, which would
+    pass for material that comes again, and count as more takes than there are. So every prompt has noise of its own.
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed}/{prompt}".encode()).digest()[:SEED_BYTES], "big")
 
 
 def _says_nothing(rows: Places) -> NDArray[np.bool_]:

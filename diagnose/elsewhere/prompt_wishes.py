@@ -89,7 +89,8 @@ def _tempo(phrase: Phrase) -> TempoWish | None:
     words = _plain(phrase.name)
     for word, (low, high) in sorted(_table().items(), key=lambda row: -len(row[0])):
         if re.search(rf"\b{re.escape(word)}\b", words):
-            return TempoWish(phrase.name, low, high, f"{word}: {low:g} to {high:g} beats a minute")
+            about = "" if words == word else f"{word}: "
+            return TempoWish(phrase.name, low, high, f"{about}{low:g} to {high:g} beats a minute")
     return None
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from tonescope.diagnose.audit.design import Design, prompt_of, read_design
 from tonescope.diagnose.audit.known_folders import Known, hear_known, read_library
 from tonescope.diagnose.audit.power import Forecast, forecast, power_of
-from tonescope.diagnose.audit.prompt_cells import PromptCells, prompt_cells
+from tonescope.diagnose.audit.prompt_cells import PromptCells, first_seed, prompt_cells
 from tonescope.diagnose.jobs import audit_genres, audit_sound
 from tonescope.diagnose.jobs.audit_caveats import audit_caveats, limits
 from tonescope.diagnose.jobs.audit_command import command
@@ -74,9 +74,9 @@ class _Run:
     def wanted(self) -> list[Wanted]:
         """All takes, seed after seed, so that a run that is stopped has some of every prompt."""
         most = max(cell.takes for cell in self.played.cells)
-        first = self.parameters.seed
+        seeds = {each.prompt: each.seeds for each in self.seeds}
         return [
-            Wanted(cell.prompt, first + number, cell.genre or "neutral")
+            Wanted(cell.prompt, seeds[cell.prompt][number], cell.genre or "neutral")
             for number in range(most)
             for cell in self.played.cells
             if number < cell.takes
@@ -84,10 +84,10 @@ class _Run:
 
     @property
     def seeds(self) -> list[PromptSeeds]:
-        first = self.parameters.seed
+        firsts = [first_seed(cell.prompt, self.parameters.seed) for cell in self.played.cells]
         return [
             PromptSeeds(cell.prompt, range(first, first + cell.takes), cell.genre, cell.kind)
-            for cell in self.played.cells
+            for first, cell in zip(firsts, self.played.cells, strict=True)
         ]
 
     def timed(self, name: str, started: float) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.parameters import Flag, Range, check_ranges
 from tonescope.diagnose.runtime.engine_options import EngineParameters
-from tonescope.diagnose.settings import Guidance, Seed, Settings, Temperature, TopK, check
+from tonescope.diagnose.settings import LARGEST_SEED, Guidance, Settings, Temperature, TopK, check
 from tonescope.models.errors import TonescopeError
 
 if TYPE_CHECKING:
@@ -63,7 +63,11 @@ class AuditParameters(EngineParameters):
         Flag(metavar="NAME"),
         Field(description="Put this name, the date, hashes and the command into the report."),
     ] = None
-    seed: Seed = 1
+    seed: Annotated[
+        int,
+        Range(0, LARGEST_SEED, "the seed {} cannot be used"),
+        Field(description="Seed of all takes: every prompt has noise of its own, the same in every audit."),
+    ] = 1
     guidance: Guidance = None
     temperature: Temperature = 1.0
     top_k: TopK = 250

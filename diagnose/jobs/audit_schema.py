@@ -71,7 +71,7 @@ class DesignRecord(BaseModel):
 
 
 class AuditSettings(BaseModel):
-    """How takes were played: with seeds from ``seed`` on, the same for every prompt."""
+    """How takes were played; ``seed`` gives every prompt noise of its own, the same in every audit."""
 
     seconds: float
     seed: int

@@ -238,8 +238,8 @@ def provenance(report: AuditReport) -> Iterator[str]:
         f"({judge.description}, {judge.fingerprint}{f'; {judge.calibration}' if judge.calibration else ''})."
     )
     yield (
-        f"Takes of {asked.seconds:g} s from seed {asked.seed}, guidance {asked.guidance:g}, temperature "
-        f"{asked.temperature:g}, top-k {asked.top_k}."
+        f"Takes of {asked.seconds:g} s, with noise of its own for every prompt (seed {asked.seed}), guidance "
+        f"{asked.guidance:g}, temperature {asked.temperature:g}, top-k {asked.top_k}."
     )
     if report.work is not None:
         yield confusion_sentences.work_done(report.work)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tonescope.diagnose.audit.design import design_of
-from tonescope.diagnose.audit.prompt_cells import balanced, prompt_cells
+from tonescope.diagnose.audit.prompt_cells import balanced, first_seed, prompt_cells
 from tonescope.models.errors import TonescopeError
 
 DESIGN = """
@@ -61,3 +61,9 @@ def test_pairs_of_levels_come_about_equally_often() -> None:
 def test_a_part_of_very_many_combinations_is_chosen_without_listing_them() -> None:
     rows = balanced([60] * 8, 40)
     assert rows.shape == (40, 8) and len(np.unique(rows, axis=0)) == 40
+
+
+def test_every_prompt_has_noise_of_its_own_and_the_same_in_every_audit() -> None:
+    firsts = [first_seed(prompt, 1) for prompt in ("house", "house music", "techno")]
+    assert len(set(firsts)) == 3 and firsts == [first_seed(prompt, 1) for prompt in ("house", "house music", "techno")]
+    assert first_seed("house", 2) != firsts[0] and all(0 <= first < 2**40 for first in firsts)
