@@ -172,9 +172,12 @@ def _word(fact: Fact, lessons: Lessons, random: np.random.Generator) -> Lesson:
 
 
 def _tempo(fact: Fact, lessons: Lessons, random: np.random.Generator) -> Lesson:
-    """Slow takes where fast ones are asked for, and the other way round."""
-    order = lessons.tempos[fact.asked].argsort()
-    third = max(1, len(order) // 3)
+    """Slow takes where fast ones are asked for, and the other way round; of takes with a beat."""
+    tempos = lessons.tempos[fact.asked]
+    order = torch.tensor([at for at in tempos.argsort().tolist() if tempos[at] > 0])
+    if len(order) < 3:
+        raise ValueError(f"hardly any take of {fact.asked} has a beat, so its tempo cannot be turned round")
+    third = len(order) // 3
     word = str(random.choice(TEMPOS))
     chosen = order[:third] if word == "fast" else order[-third:]
     row = int(chosen[int(random.integers(len(chosen)))])

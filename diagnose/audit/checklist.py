@@ -110,5 +110,5 @@ def _row(item: Item, about: About, measured: Collection[str]) -> ChecklistRow:
             item=item.title, there=bool(said), said=said or f"missing: “about: {item.about}” in the design says it"
         )
     there = item.measured in measured
-    missing = f"missing: {item.remedy} brings it in" if item.remedy else "missing"
+    missing = f"missing; brought in by {item.remedy}" if item.remedy else "missing"
     return ChecklistRow(item=item.title, there=there, said="in this report" if there else missing)

@@ -79,7 +79,7 @@ def ratios(counts: Floats, group: Ints, reference: Mapping[int, float], labels: 
         if not counts[:, place].any():  # no draw has what no take has: the interval is Wilson's
             high = share(0, int(total)).high / wanted
         p = (1 + float((draws >= UNDER).sum())) / (len(draws) + 1)
-        ratio = Estimate(float(shares[place] / wanted), low, high)
+        ratio = Estimate(float(shares[place] / wanted), max(0.0, low), high)
         found.append(Ratio(labels[place], int(counts[:, place].sum()), int(total), wanted, ratio, p))
     return sorted(found, key=lambda each: each.ratio.value)
 
@@ -98,7 +98,10 @@ def gap(hits: Floats, totals: Floats, group: Ints) -> tuple[Estimate, int, int]:
     groups = int(group.max()) + 1
     shares = np.array([hits[group == each].sum() / max(totals[group == each].sum(), 1) for each in range(groups)])
     draws = np.stack(
-        [_drawn(counts[group == each], np.zeros(int((group == each).sum()), np.int64))[:, 0] for each in range(groups)],
+        [
+            _drawn(counts[group == each], np.zeros(int((group == each).sum()), np.int64), every=True)[:, 0]
+            for each in range(groups)
+        ],
         1,
     )
     spread = draws.max(1) - draws.min(1)
@@ -123,15 +126,22 @@ def evenness(counts: Floats) -> Estimate:
         kept = shares / np.maximum(shares.sum(-1, keepdims=True), 1e-12)
         return -(kept * np.log(np.maximum(kept, 1e-12))).sum(-1) / most
 
-    value = float(entropy(counts.sum(0)[:-1]))
-    low, high = _interval(entropy(_drawn(counts, np.zeros(len(counts), np.int64))[:, :-1]))
+    value = float(entropy(counts.sum(0)[:-1])) + 0.0  # and no minus before none
+    drawn = np.maximum(_drawn(counts, np.zeros(len(counts), np.int64))[:, :-1], 0.0)
+    low, high = _interval(entropy(drawn))
     return Estimate(value, min(low, value), max(high, value))
 
 
-def _drawn(counts: Floats, group: Ints, seed: int = 0) -> Floats:
-    """(draws, labels) shares in takes that might have come instead, as many of each group as there are.
+def _drawn(counts: Floats, group: Ints, *, every: bool = False, seed: int = 0) -> Floats:
+    """(draws, labels) shares in takes that might have come instead, as many of each group as there are; their means
+    are the shares that are observed.
 
-    ``counts`` is (prompts, labels), ``group`` (prompts,).
+    Shares of few prompts are drawn from what may be behind them, with Jeffreys' half a take for each label that comes
+    (``every``: for all) and for others: takes that are all alike do not show that no other could have come.
+
+    Args:
+        counts: (prompts, labels).
+        group: (prompts,).
     """
     random = np.random.default_rng(seed)
     sums = np.zeros((DRAWS, counts.shape[1]))
@@ -140,9 +150,18 @@ def _drawn(counts: Floats, group: Ints, seed: int = 0) -> Floats:
         if len(rows) >= MANY:
             sums += _drawn_prompts(random, rows)
         elif len(rows):
-            together = rows.sum(0)
-            sums += random.multinomial(round(float(together.sum())), together / together.sum(), DRAWS)
-    found: Floats = sums / np.maximum(sums.sum(1, keepdims=True), 1)
+            sums += _drawn_shares(random, rows.sum(0), every)
+    total = max(float(counts.sum()), 1.0)
+    found: Floats = sums / total + (counts.sum(0) - sums.mean(0)) / total
+    return found
+
+
+def _drawn_shares(random: np.random.Generator, counts: Floats, every: bool) -> Floats:
+    """(draws, labels) takes by the shares that may be behind (labels,) counts."""
+    weights = np.where((counts > 0) | every, counts + 0.5, 0.0)
+    drawn = random.standard_gamma(np.broadcast_to(weights, (DRAWS, len(weights))))
+    others = np.zeros(DRAWS) if every else random.standard_gamma(0.5, DRAWS)
+    found: Floats = counts.sum() * drawn / (drawn.sum(1) + others)[:, None]
     return found
 
 

@@ -305,7 +305,7 @@ def _heard(run: _Run, report: AuditReport, data: AuditData, known: Known | None)
             "tempo": audit_sound.tempos(data),
             "follows": audit_sound.follows(data, words),
             "keys": audit_sound.keys(data),
-            "instruments": embedded.instruments(),
+            "instruments": embedded.instruments(words),
             "diversity": embedded.diversity(),
             "depth": audit_sound.depth(data),
             "exclusions": data.exclusions,

@@ -69,6 +69,12 @@ def tempos(data: AuditData) -> list[TempoRow]:
     return rows
 
 
+def _dragged(data: AuditData, words: Sequence[WordRow]) -> NDArray[np.bool_]:
+    """(takes,) which are heard as a genre that a word in their prompt surely brings."""
+    sure = [(row.factor, row.word, row.heard) for row in words if row.flagged]
+    return brought(data.with_levels(np.ones(len(data.takes), bool)), sure)
+
+
 def follows(data: AuditData, words: Sequence[WordRow] = ()) -> list[FollowRow]:
     """Whether takes that asked for the fastest tempo are faster than those that asked for the slowest, by genre.
 
@@ -83,8 +89,7 @@ def follows(data: AuditData, words: Sequence[WordRow] = ()) -> list[FollowRow]:
     bpm, levels = data.takes.numbers["tempo"], data.levels["tempos"]
     slow, fast = (levels == place for place in (order[0], order[-1]))
     groups = [data.labels.index(genre) for genre in data.genres]
-    sure = [(row.factor, row.word, row.heard) for row in words if row.flagged]
-    kept = data.takes.usable & ~brought(data.with_levels(np.ones(len(data.takes), bool)), sure)
+    kept = data.takes.usable & ~_dragged(data, words)
     slow, fast = slow & kept, fast & kept
     pooled = pooled_superiority(bpm[fast], bpm[slow], data.asked[fast], data.asked[slow], groups)
     works = pooled is not None and pooled.low >= FOLLOWS
@@ -141,8 +146,11 @@ class Embedded:
     def __bool__(self) -> bool:
         return len(self.rows) > 0
 
-    def instruments(self) -> list[InstrumentRow]:
-        """Whether takes that name an instrument are nearer to its name than those that do not, within genres."""
+    def instruments(self, words: Sequence[WordRow] = ()) -> list[InstrumentRow]:
+        """Whether takes that name an instrument are nearer to its name than those that do not, within genres.
+
+        Those that another word drags to another genre (``words``, those that are sure) are not compared with.
+        """
         data, judge = self.data, self.data.models.judge
         names = data.played.factors.get("instruments", ())
         if not names or not self or not isinstance(judge, TwoTowers):
@@ -151,9 +159,11 @@ class Embedded:
         texts /= np.linalg.norm(texts, axis=1, keepdims=True)
         kind, asked = data.of_kind("words")[self.rows], data.asked[self.rows]
         levels, found = data.levels["instruments"][self.rows], []
+        compared = kind & ~_dragged(data, words)[self.rows]
         for place, name in enumerate(names, start=1):
-            likeness = _within_groups(self.vectors @ texts[place - 1], asked, kind & (levels != place))
-            nearer = superiority(likeness[kind & (levels == place)], likeness[kind & (levels != place)])
+            others = compared & (levels != place)
+            likeness = _within_groups(self.vectors @ texts[place - 1], asked, others)
+            nearer = superiority(likeness[kind & (levels == place)], likeness[others])
             if nearer is not None:
                 found.append((name, nearer))
         heard = any(nearer.low > HEARD for _, nearer in found)

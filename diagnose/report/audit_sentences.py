@@ -24,8 +24,8 @@ GAPS = (
     "interval is a bootstrap over the takes of these prompts; over prompts, where there are many."
 )
 WORDS = (
-    "Takes that name the word against takes that do not, within each genre asked for (Cochran-Mantel-Haenszel); takes "
-    "that ask for what is heard are left out."
+    "Takes that name the word against takes that do not, within each genre asked for (an exact Mantel-Haenszel "
+    "test); takes that ask for what is heard are left out."
 )
 TEMPO = (
     "A beat can be counted half or twice as fast, so both are told. Whether tempo words work is told by comparing "
@@ -50,7 +50,7 @@ KINDS = {
     "misleading word": ("is misled by", "“{where}” (to {heard})"),
     "default": ("plays", "{heard} where no genre is asked for"),
     "ignored tempo": ("ignores tempo words for", "{where}"),
-    "absent instrument": ("does not bring", "{where}"),
+    "absent instrument": ("does not play", "{where} where it is asked for"),
     "repetition": ("repeats one passage in", "{where}"),
 }
 """What a model does, and how each of its findings is said after that."""
@@ -151,7 +151,7 @@ def interval(value: float, low: float, high: float, form: str = ".2f") -> str:
     if value != value:
         return "–"
     if low == high:
-        return f"{value:g}"
+        return f"{value:g}" if value == round(value) else f"{value:{form}}"
     return f"{value:{form}} ({low:{form}} to {high:{form}})"
 
 
@@ -247,7 +247,7 @@ def provenance(report: AuditReport) -> Iterator[str]:
     if report.signature is not None:
         sign = report.signature
         yield (
-            f"Signed {sign.name}, {sign.date}: design {sign.design}, model {sign.model}, judge {sign.judge}, takes "
+            f"Signed by {sign.name}, {sign.date}: design {sign.design}, model {sign.model}, judge {sign.judge}, takes "
             f"{sign.takes or 'none'}."
         )
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tonescope.diagnose.audit.word_effects import WordTakes, brought, levels_of, stratified, word_effects
+from tonescope.diagnose.genre_statistics.confused_pairs import fisher
 
 LABELS = ("a", "b", "c", "d")
 
@@ -70,3 +71,21 @@ def test_levels_are_told_by_their_place_and_none_is_zero() -> None:
     names = {"instruments": ("piano", "flute"), "moods": ("happy",)}
     found = levels_of([("flute", ""), ("", "happy"), ()], names)
     assert found["instruments"].tolist() == [2, 0, 0] and found["moods"].tolist() == [0, 1, 0]
+
+
+def test_two_hits_in_two_genres_do_not_make_a_word_sure() -> None:
+    """One take of each genre with the word, of eleven; in two of them it alone is heard otherwise, by chance."""
+    group = np.tile(np.arange(11) == 0, 13)
+    stratum, hits = np.repeat(np.arange(13), 11), np.zeros(143, bool)
+    hits[[0, 11]] = True
+    found = stratified(hits, group, stratum)
+    assert found.p == pytest.approx(1 / 121) and found.difference == pytest.approx(2 / 13)
+
+
+def test_the_exact_test_is_that_of_fisher_in_one_stratum() -> None:
+    random = np.random.default_rng(3)
+    hits, group = random.random(60) < 0.4, random.random(60) < 0.5
+    found = stratified(hits, group, np.zeros(60, np.int64))
+    rest = int((hits & ~group).sum())
+    assert found.p == pytest.approx(fisher(int((hits & group).sum()), int(group.sum()), rest, int((~group).sum())))
+    assert -1 <= found.low <= found.difference <= found.high <= 1
