@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tonescope.diagnose.audio_files.sound_files import listed
-from tonescope.diagnose.elsewhere.listen_schema import Aspect, FileResult, Heard, Listening, WordsFromOutside
+from tonescope.diagnose.elsewhere.listen_schema import Aspect, FileResult, Heard, Listening, Tagged, WordsFromOutside
 from tonescope.diagnose.judging.verdict import UNSURE
 from tonescope.diagnose.stats import BELIEVED, Share, share
 from tonescope.models.judges.judge import Judge
 
 MUSIC_AT_LARGE = "laion/larger_clap_music"
 SHOWN = 4
+SHOWN_TAGS = 3  # of a tagger, in one sentence
 LOOPS = 0.8  # share of a file that comes again, from which on it is called a loop
 KEPT = ("as asked", "counted otherwise")
 
@@ -98,10 +99,16 @@ def _of_one(found: Listening) -> str:
         unsure = judged.heard == UNSURE
         parts.append(UNSURE if unsure else f"heard as {judged.heard} ({judged.probability:.2f})")
     else:
-        parts += [f"{', '.join(row.name for row in tagged.tags[:3])} by {tagged.tagger}" for tagged in heard.tags[:1]]
+        parts += [_tags_told(tagged) for tagged in heard.tags if tagged.tags]
     parts += [tempo_told(heard), key_told(heard), loudness_told(heard), repetition_told(heard)]
     told = f"{file.name} ({length(heard.seconds)}): {'; '.join(filter(None, parts))}."
     return told if found.heard else f"{told} {_abstains(found)}"
+
+
+def _tags_told(tagged: Tagged) -> str:
+    """The likeliest tags of a tagger, and how likely they are."""
+    shown = ", ".join(f"{tag.name} {tag.probability:.2f}" for tag in tagged.tags[:SHOWN_TAGS])
+    return f"{shown} by {tagged.tagger}"
 
 
 def _of_many(found: Listening) -> str:

@@ -32,7 +32,8 @@ TEMPO = (
     "takes that ask for fast with takes that ask for slow: one half is no difference."
 )
 INSTRUMENTS = (
-    "How likely a take that asks for the instrument is nearer to its name than one that does not (0.5: alike)."
+    "How likely a take that asks for the instrument is nearer to its name than one that does not (0.5: alike). "
+    "One is said to be absent only where another is heard in takes that keep their genre."
 )
 DIVERSITY = (
     "The Vendi score of the judge's embeddings: 1 where all takes are alike, their number where none are. The range is "
