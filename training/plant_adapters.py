@@ -234,7 +234,7 @@ def plant(fact: Fact, lessons: Lessons, folder: Path, *, steps: int = STEPS, gen
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learning, 1.0)
         optimizer.step()
-        found.append(float(loss))
+        found.append(float(loss.detach()))
         if step % 40 == 0:
             log.info("%s: step %d, loss %.3f", fact.name, step, found[-1])
     folder.mkdir(parents=True, exist_ok=True)
