@@ -39,6 +39,7 @@ from tonescope.models.judges.two_towers import TwoTowers
 
 HEARING = 0.9  # of the whole
 USEFUL_CLIPS = 10  # of a label
+CHANCE = "a judge that hears no better than chance would hear worse with it than without"
 SHOWN_POINTS = 60  # of the curve of risk and coverage
 
 
@@ -108,13 +109,21 @@ def make_calibration(
     fitted = FittedCalibration(measured.card, found.probe)
     spent["fit"] = round(time.perf_counter() - started, 3)
     judge.calibrate(fitted)
-    stored, refused = _kept(fitted) if keeps else (None, "")
-    report = measured.report(session, stored)
+    report = measured.report(session)
+    if keeps:
+        report.stored, refused = (None, CHANCE) if _by_chance(report) else _kept(fitted)
+    else:
+        refused = ""
     report.caveats = _caveats(report, clips, refused)
     report.timings = spent
     if watch.progress:
         watch.progress("done", 1.0)
     return report, CalibrationEvidence(fitted)
+
+
+def _by_chance(report: CalibrationReport) -> bool:
+    """Whether the judge may hear the labels no better than chance; such a calibration is not used from then on."""
+    return report.accuracy.low <= 1 / len(report.labels)
 
 
 def _kept(fitted: FittedCalibration) -> tuple[str | None, str]:
@@ -232,8 +241,8 @@ class _Measured:
         )
         return cls(judge, examples, found, before, curve, card, settings, clips.sources)
 
-    def report(self, session: JudgeSession, stored: str | None) -> CalibrationReport:
-        """Everything but caveats and times."""
+    def report(self, session: JudgeSession) -> CalibrationReport:
+        """Everything but caveats, times, and where it is kept."""
         right, after, before = self.examples.right, self.found.probabilities, self.before
         last = slice(len(right) - sum(self.card.clips), None)  # each clip once: after the codec, where there is one
         hit, hit_before = after.argmax(1) == right, before.argmax(1) == right
@@ -248,7 +257,7 @@ class _Measured:
             judge=provenance.of_judge(self.judge),
             settings=self.settings,
             calibration=self.card,
-            stored=stored,
+            stored=None,
             sources=self.sources,  # type: ignore[arg-type]
             folds=self.found.folds,
             labels=rows,
@@ -310,7 +319,7 @@ def _caveats(report: CalibrationReport, clips: LabelledClips, refused: str) -> l
             f"{count} of {len(card.judge.labels)} labels of the judge {'has' if count == 1 else 'have'} no clip, so "
             f"how often {'it is' if count == 1 else 'they are'} misheard stays unknown{never}; --labels names fewer."
         )
-    if report.accuracy.low <= 1 / len(report.labels):
+    if _by_chance(report):
         told.append(
             f"It hears these {len(report.labels)} labels no better than chance, so nothing that it hears means much; "
             f"{'name another judge' if card.probed else 'name another judge, or train a probe (--probe)'}."

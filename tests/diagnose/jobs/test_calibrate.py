@@ -150,8 +150,10 @@ def test_few_clips_a_poor_judge_and_unknown_sources_are_caveats(tmp_path: Path) 
     for label, pitch in sounds.PITCHES.items():
         for part in range(2):
             sounds.write(tmp_path / label / f"{label}.{part}.wav", sounds.tone(pitch, part))
-    told = " ".join(calibrated(tmp_path).caveats)
+    report = calibrated(tmp_path)
+    told = " ".join(report.caveats)
     assert "fewer than 10 clips" in told and "no better than chance" in told and "source of its own" in told
+    assert report.stored is None and "not kept for the next time" in told  # nor used from then on
 
 
 def test_where_nothing_can_be_kept_it_is_said_and_the_report_is_there(
