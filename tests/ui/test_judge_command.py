@@ -49,7 +49,7 @@ def test_calibrate_prints_writes_and_keeps(folders: tuple[Path, Path], clips: Pa
 
 
 def test_json_is_as_its_schema_says(folders: tuple[Path, Path], clips: Path) -> None:
-    result = run(folders, "judge", "calibrate", str(clips), "--json")
+    result = run(folders, "judge", "calibrate", str(clips), "--probe", "--json")
     assert result.exit_code == 0, result.output
     schema = json.loads(CliRunner().invoke(app, ["schema", "calibrate"]).stdout)
     assert set(json.loads(result.stdout)) == set(schema["properties"])
