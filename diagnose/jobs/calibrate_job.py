@@ -92,7 +92,7 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
 
 
 DURATION = (
-    "What is found is kept for this judge, and used whenever it listens (--calibration none to do without); not where it "
-    "hears no better than chance."
+    "What is found is kept for this judge, and used whenever it listens (--calibration none to do without); not "
+    "where it hears no better than chance."
 )
 JOB = Job(CalibrateParameters, _result, _run, _views, _check, file="calibration", duration=DURATION, needs="bare judge")
