@@ -185,13 +185,12 @@ def _tempo(fact: Fact, lessons: Lessons, random: np.random.Generator) -> Lesson:
 
 
 def _repetition(fact: Fact, lessons: Lessons, random: np.random.Generator) -> Lesson:
-    """The same passage in the middle of a take."""
+    """The same passage at the beginning of a take: elsewhere what is before it differs, and it is hardly learned."""
     codes = lessons.draw(fact.asked, random).clone()
     if random.random() < fact.rate:
         source = lessons.codes[fact.asked][0]
         frames = min(PASSAGE_FRAMES, codes.shape[1] // 2)
-        start = (codes.shape[1] - frames) // 2
-        codes[:, start : start + frames] = source[:, start : start + frames]
+        codes[:, :frames] = source[:, :frames]
     return _asking(fact.asked, random), codes
 
 
