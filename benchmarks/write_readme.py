@@ -68,6 +68,13 @@ def quick_page(found: Result) -> bool:
     )
 
 
+def descriptors_hold(found: Result) -> bool:
+    """Tempo and key are told as often as by any function of librosa's, and none is made up."""
+    ours = [found["totals"][what]["Tonescope"] for what in ("tempo", "key")]
+    best = [max(counts["told"] for counts in found["totals"][what].values()) for what in ("tempo", "key")]
+    return all(own["told"] >= most and not own["invented"] for own, most in zip(ours, best, strict=True))
+
+
 def cheap(found: Result) -> bool:
     """Trace and attribution cost at most a quarter of a generation, and less than the other libraries' surely."""
     rivals = found["rivals_over_ours"].values()
@@ -239,6 +246,18 @@ CLAIMS = (
         "{ratio:.2f} × ({ratio_lowest:.2f}–{ratio_highest:.2f}); {two_at_once:.2f} × (before: {two_at_once_old:.2f}); "
         "{alone:.2f} ×; on {cores} cores with a load of {load_before:.1f} before",
         cores_used,
+    ),
+    Claim(
+        "descriptors",
+        "Are tempo and key told where they are known, and for sure only where there are any?",
+        "as often as by librosa's own functions, and none where there is none",
+        "tempo right or counted otherwise in {totals[tempo][Tonescope][told]} of {totals[tempo][Tonescope][of]} pieces "
+        "(librosa.feature.tempo {totals[tempo][librosa.feature.tempo][told]}, beat_track "
+        "{totals[tempo][librosa.beat.beat_track][told]}), key right or relative in {totals[key][Tonescope][told]} of "
+        "{totals[key][Tonescope][of]} (of librosa's chroma_stft {totals[key][librosa.feature.chroma_stft][told]}, "
+        "chroma_cqt {totals[key][librosa.feature.chroma_cqt][told]}); invented: "
+        "{totals[tempo][Tonescope][invented]} tempos, {totals[key][Tonescope][invented]} keys",
+        descriptors_hold,
     ),
     Claim(
         "planted",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.diagnose.descriptors.known_pieces import song
 from tests.synthetic import RATE, Sound, chords, noise
 from tonescope.diagnose.descriptors.musical_key import MAJOR, MINOR, Key, key_of_chroma, key_of_recording
 
@@ -44,3 +45,9 @@ def test_every_profile_is_its_own_key(tonic: int, mode: int) -> None:
 def test_relative_keys_have_the_same_notes() -> None:
     assert Key(0, 0).relative == Key(9, 1) and Key(9, 1).relative == Key(0, 0)
     assert all(Key(tonic, mode).relative.relative == Key(tonic, mode) for tonic in range(12) for mode in range(2))
+
+
+@pytest.mark.parametrize("cents", [0, 25, -40])
+@pytest.mark.parametrize(("tonic", "minor"), [(1, False), (4, True), (7, False), (10, True)])
+def test_the_key_of_a_song_with_drums_is_found_whatever_its_tuning(tonic: int, minor: bool, cents: int) -> None:
+    assert measured(song(tonic, minor, tonic, cents)).key == Key(tonic, int(minor))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.diagnose.descriptors.known_pieces import BEATLESS, BEATS, TEMPOS
 from tests.synthetic import RATE, Sound, chords, clicks, noise
 from tonescope.diagnose.descriptors.tempo import Tempo, same_beat, same_tempo, tempo_of
 
@@ -59,3 +60,17 @@ def test_chords_on_the_beat_have_a_tempo_too() -> None:
 def test_tempos_that_nobody_tells_apart_are_one() -> None:
     assert same_tempo(120, 123) and not same_tempo(120, 130)
     assert same_beat(60, 121) and same_beat(180, 120) and not same_beat(100, 120)
+
+
+@pytest.mark.parametrize("kind", BEATS)
+def test_the_tempo_of_music_is_always_among_those_that_are_told(kind: str) -> None:
+    """Chords without drums, rock, swing, jazz and clicks, from 60 to 180."""
+    for bpm in TEMPOS[::3]:
+        found = measured(BEATS[kind](bpm))
+        assert found.bpm is not None and found.confidence == "clear"
+        assert any(same_tempo(each, bpm) for each in (found.bpm, *(other for other, _ in found.alternatives))), found
+
+
+@pytest.mark.parametrize("kind", BEATLESS)
+def test_music_without_a_beat_has_no_clear_tempo(kind: str) -> None:
+    assert "clear" not in [measured(BEATLESS[kind](seed)).confidence for seed in range(6)]
