@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import librosa
-import librosa.beat
 import numpy as np
 import torch
+from librosa.beat import beat_track
 from numpy.typing import NDArray
 
 from benchmarks.kept_results import keep
@@ -103,7 +103,7 @@ def _fine_tempo(piece: Piece) -> tuple[float | None, bool]:
 
 
 def _beat_track(piece: Piece) -> tuple[float | None, bool]:
-    return float(np.ravel(librosa.beat.beat_track(y=piece.sound, sr=piece.rate)[0])[0]) or None, True
+    return float(np.ravel(beat_track(y=piece.sound, sr=piece.rate)[0])[0]) or None, True
 
 
 TEMPO: dict[str, Callable[[Piece], tuple[float | None, bool]]] = {

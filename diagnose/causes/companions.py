@@ -13,6 +13,7 @@ from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
 from tonescope.models.units import Location, Unit
 
 FINALISTS = 12  # that are measured in all takes
+MANY = 0.5  # of the takes
 
 
 def companions(
@@ -22,11 +23,12 @@ def companions(
     for each, what was muted.
 
     The member that is left out is the one without which most is left of the effect: then the least has to be added.
-    None where every rest turns the takes back, or nothing is left of the set.
+    None where every rest turns half of the takes back, for then nearly anything would do beside it; or where nothing is
+    left of the set.
     """
     rests = [tuple(unit for unit in group if unit != member) for member in group]
     muted = trials.measure([rest for rest in rests if rest])
-    rest = min((trial for trial in muted if not trial.turns), key=lambda trial: trial.effect, default=None)
+    rest = min((trial for trial in muted if trial.share < MANY), key=lambda trial: trial.effect, default=None)
     if rest is None:
         return {}
     others = [unit for unit in pool if unit not in group and not _inside(unit, group)]

@@ -19,7 +19,7 @@ from tonescope.diagnose.causes.interchange import Interchanges
 from tonescope.diagnose.intervene.play import Advance
 from tonescope.models.units import Unit
 
-SURE = 3.0  # standard errors above zero
+SURE = 4.0  # standard errors above zero: of some thirty units, chance lifts one to three now and then
 PRIMES = (3, 11, 19, 23, 31, 43, 47)  # one less than a multiple of 4: most units of a design, by size
 MOST_UNITS = PRIMES[-1]
 

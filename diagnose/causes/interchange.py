@@ -196,3 +196,13 @@ def fewest(interchanges: Interchanges, units: Sequence[Unit]) -> Group:
             break
         works = best.group
     return works
+
+
+def each_brings(interchanges: Interchanges, units: Sequence[Unit], seeds: Sequence[int], *, at_most: int) -> Group:
+    """Units whose activations bring the target alone, the most surely first: each in one take, and the better half in
+    the others as well."""
+    tried = interchanges.measure([(unit,) for unit in units], seeds[:1])
+    likely = sorted(tried, key=lambda brought: brought.margin, reverse=True)[: -(-len(tried) // 2)]
+    surely = interchanges.measure([brought.group for brought in likely], seeds)
+    bring = sorted((brought for brought in surely if brought.brings), key=lambda brought: brought.margin, reverse=True)
+    return tuple(unit for brought in bring[:at_most] for unit in brought.group)

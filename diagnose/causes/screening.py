@@ -66,6 +66,10 @@ class Screening:
         ranked = sorted((place / len(units), units[place]) for units in chosen for place in range(len(units)))
         return [unit for _, unit in ranked]
 
+    def within(self, location: Location) -> list[Unit]:
+        """Units of one location, the highest in the estimates' lists first."""
+        return _highest([_places(found, [location]) for found in self.estimates], LISTED)
+
 
 def screened_sites(generator: Generator) -> list[str]:
     """Those of :data:`SCREENED` that a generator has."""

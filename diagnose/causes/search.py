@@ -14,12 +14,12 @@ units of its own. Where nothing is enough, the smallest set that leaves other pr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from tonescope.diagnose.causes.companions import companions
 from tonescope.diagnose.causes.contributions import Contribution, contributions
-from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest, other_prompts
+from tonescope.diagnose.causes.interchange import Brought, Interchanges, each_brings, fewest, other_prompts
 from tonescope.diagnose.causes.minimal_set import minimal_set
 from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
 from tonescope.diagnose.causes.specificity import specific
@@ -35,8 +35,14 @@ POOL = 31  # units whose contributions are told apart
 TRIED_ONE_BY_ONE = 48  # locations: more of them are halved first, though all of a site may do other things than one
 SOMETHING = -1.0  # nats
 PAIR = 2
+LIKELIEST = 16  # candidates that are put in one by one
+INSIDE = (6, 24, 96)  # units of a location, of the likeliest
 FEW_UNITS = 6  # a larger set is no explanation: then a whole location is, if one does it
 TRIED_GROUPS = 4  # that are measured in all takes
+
+
+Within = Callable[[Location], Sequence[Unit]]
+"""Units of a location, the likeliest first."""
 
 
 @dataclass
@@ -86,6 +92,7 @@ def search_causes(
     *,
     short: MutingTrials | None = None,
     several: bool = True,
+    within: Within = lambda location: (),
     advance: Advance = lambda share: None,
 ) -> SearchResult:
     """Find the smallest set.
@@ -97,9 +104,10 @@ def search_causes(
         locations: whole locations to try where no units do it; none, where that is not asked.
         short: shorter takes for what is tried first; ``trials``, if absent.
         several: whether to look for units that only do it together, where none does it alone.
+        within: units of a location, the likeliest first, to look for a few in one that does it as a whole.
         advance: told the share that is done, where units are found at once.
     """
-    course = _Course(trials, short or trials, Interchanges(short or trials, others, ranked))
+    course = _Course(trials, short or trials, Interchanges(trials, others, ranked))
     singles = course.first([(unit,) for unit in ranked], advance=lambda share: advance(0.6 * share))
     finalists = course.surely([muted.group for muted in singles[:FINALISTS]])
     advance(0.8)
@@ -108,13 +116,14 @@ def search_causes(
     found = SearchResult(measured=[*finalists, *rest], several=several)
     found.other_prompt = course.interchanges.prompt
     if trials.heard_as_target and found.other_prompt is not None:
-        _alone(course, found, [muted for muted in finalists if muted.turns])
+        _alone(course, found, ranked, [muted for muted in finalists if muted.turns])
         if not found.group and several:
             _together(course, found, ranked)
         if len(found.group) > PAIR:
-            _where_they_are(course, found, locations)
+            _where_they_are(course, found, locations, within)
         if not found.group and locations:
             _whole_locations(course, found, locations)
+            _inside(course, found, within)
         if not found.group and found.needed:
             _needed(course, found)
         if found.found_by == "together" and not found.alternates:
@@ -176,10 +185,10 @@ def _units(rows: Iterable[Muted]) -> list[Unit]:
     return [unit for muted in rows for unit in muted.group if isinstance(unit, Unit)]
 
 
-def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> None:
+def _alone(course: _Course, found: SearchResult, ranked: Sequence[Unit], turning: Sequence[Muted]) -> None:
     """Units that each turn the takes back: the strongest of those that bring the target alone; else those that only
-    bring it together, for muting either of two that are needed both turns the takes back; else the strongest of those
-    that leave other prompts as they are."""
+    bring it together, for muting either of two that are needed both turns the takes back; else those that surely
+    contribute; else the strongest of those that leave other prompts as they are."""
     groups = [muted.group for muted in turning]
     brought = course.interchanges.measure(groups)
     found.brought |= {other.group: other for other in brought}
@@ -190,6 +199,8 @@ def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> No
         found.alternates = [unit for unit in units if unit not in together]
         return
     if not enough and turning:
+        if found.several and _sure_ones(course, found, ranked):
+            return
         alike = specific(course.short, other_prompts(course.trials.contrast), groups)
         enough = [muted for muted, kept in zip(turning, alike, strict=True) if kept]
     if enough:
@@ -198,12 +209,13 @@ def _alone(course: _Course, found: SearchResult, turning: Sequence[Muted]) -> No
 
 
 def _together(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> None:
-    """A few units that do it together: what is left of all candidates muted at once; else those that contribute
-    most."""
-    _left_of_all(course, found, ranked)
+    """A few units that do it together: those that each bring the target; what is left of all candidates muted at once;
+    else those that contribute most."""
+    _each_enough(course, found, ranked)
     if not found.group:
-        pool = dict.fromkeys(unit for pair in zip(ranked, _units(found.measured), strict=True) for unit in pair)
-        _contributing(course, found, list(pool)[:POOL])
+        _left_of_all(course, found, ranked)
+    if not found.group and not _sure_ones(course, found, ranked):
+        _contributing(course, found)
 
 
 def _needed(course: _Course, found: SearchResult) -> None:
@@ -212,6 +224,17 @@ def _needed(course: _Course, found: SearchResult) -> None:
     alike = specific(course.short, other_prompts(course.trials.contrast), [muted.group for muted in sets])
     if single := next((muted for muted, kept in zip(sets, alike, strict=True) if kept), None):
         found.keep(single, "together" if len(single.group) > 1 else "alone")
+
+
+def _each_enough(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> None:
+    """Units of which each brings the target, so that muting one does nothing while another stands in for it."""
+    units = each_brings(course.interchanges, ranked[:LIKELIEST], course.few, at_most=FEW_UNITS)
+    if not units:
+        return
+    muted = course.first([units])[0]
+    found.groups.append(muted)
+    if muted.turns and course.trials.measure([units])[0].turns:
+        _keep_smallest(course, found, units)
 
 
 def _left_of_all(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> None:
@@ -230,11 +253,25 @@ def _left_of_all(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -
             return
 
 
-def _contributing(course: _Course, found: SearchResult, pool: Sequence[Unit]) -> None:
+def _sure_ones(course: _Course, found: SearchResult, ranked: Sequence[Unit]) -> bool:
+    """The few units that surely contribute are the set, if they turn the takes back: each takes a part of the way to
+    the target, though all together may not get there in another prompt."""
+    pool = dict.fromkeys(unit for pair in zip(ranked, _units(found.measured), strict=True) for unit in pair)
+    found.shares = contributions(course.interchanges, list(pool)[:POOL], course.few)
+    sure = tuple(share.unit for share in found.shares if share.sure)
+    if not 0 < len(sure) <= FEW_UNITS:
+        return False
+    muted = course.trials.measure([sure])[0]
+    found.groups.append(muted)
+    if not muted.turns or not specific(course.short, other_prompts(course.trials.contrast), [sure])[0]:
+        return False
+    found.keep(muted, "together" if len(sure) > 1 else "alone")
+    return True
+
+
+def _contributing(course: _Course, found: SearchResult) -> None:
     """The first few units, by what they contribute, that bring the target and turn the takes back."""
-    shares = contributions(course.interchanges, pool, course.few)
-    found.shares = shares
-    order = [share.unit for share in shares if share.effect > 0]
+    order = [share.unit for share in found.shares if share.effect > 0]
     groups: list[Group] = [tuple(order[:size]) for size in GROUP_SIZES if size <= len(order)]
     bring = [brought.group for brought in course.interchanges.measure(groups, course.few) if brought.brings]
     tried = course.first(bring)
@@ -263,11 +300,29 @@ def _whole_locations(course: _Course, found: SearchResult, locations: Sequence[L
     _keep_enough(course, found, [muted for muted in finalists if muted.turns])
 
 
-def _where_they_are(course: _Course, found: SearchResult, locations: Sequence[Location]) -> None:
-    """A location that holds several units of the set, and does it as a whole, is the simpler answer: a change that is
+def _inside(course: _Course, found: SearchResult, within: Within) -> None:
+    """A few units of the location that do what it does as a whole, though they were no candidates."""
+    place = found.group[0] if found.group else None
+    units = within(place) if isinstance(place, Location) and found.several else ()
+    groups: list[Group] = [tuple(units[:size]) for size in INSIDE if size <= len(units)]
+    turning = [muted.group for muted in course.short.measure(groups, course.few) if muted.turns]
+    brought = course.interchanges.measure(turning, course.few)
+    works = [group for group, other in zip(turning, brought, strict=True) if other.brings]
+    core = minimal_set(course.short, min(works, key=len), course.few, at_most=FEW_UNITS) if works else ()
+    if core and len(core) <= FEW_UNITS:
+        _keep_smallest(course, found, core)
+
+
+def _where_they_are(course: _Course, found: SearchResult, locations: Sequence[Location], within: Within) -> None:
+    """A location that holds several units of the set, and does it without them, is the better answer: a change that is
     spread over all of it shows in many of its units."""
     held = Counter(unit.location for unit in found.group if isinstance(unit, Unit))
-    crowded: list[Group] = [(place,) for place, count in held.items() if count >= PAIR and place in locations]
+    places = [place for place, count in held.items() if count >= PAIR and place in locations]
+    others: dict[Location, Group] = {
+        place: tuple(unit for unit in within(place) if unit not in found.group) for place in places
+    }
+    spread = [place for place, rest in others.items() if not rest or course.first([rest])[0].turns]
+    crowded: list[Group] = [(place,) for place in spread]
     turning = [muted for muted in course.trials.measure(crowded) if muted.turns]
     found.groups += turning
     _keep_enough(course, found, turning)

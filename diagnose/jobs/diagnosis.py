@@ -25,6 +25,7 @@ from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Played, check_distinct, verify
 from tonescope.diagnose.jobs.caveats import Found, caveats
 from tonescope.diagnose.jobs.contrasting import compared, judged
+from tonescope.diagnose.jobs.evidence import Evidence
 from tonescope.diagnose.jobs.interchange_to_verify import interchange_to_verify, too_large_to_put_in
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.jobs.setting_suspects import recommended_settings, setting_suspects
@@ -44,7 +45,7 @@ from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock, Progress, Stage
 from tonescope.diagnose.schema import Contrast, Cost, Diagnosis, Drivers, ReferenceClips
 from tonescope.diagnose.store import provenance
-from tonescope.diagnose.store.traces import LIMIT, Extent, Trace, check_size, steps_of
+from tonescope.diagnose.store.traces import LIMIT, Extent, check_size, steps_of
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import finite_takes, posterior
@@ -56,40 +57,6 @@ MORE_BLOCKS = 2  # of takes, at most, that a search plays where few are heard as
 
 Announce = Callable[[Verdict, Takes], None]
 """Called with the verdict and the takes it is of, long before what drove it is known."""
-
-
-@dataclass
-class Evidence:
-    """The sound and the raw numbers behind a diagnosis, which the schema leaves out.
-
-    ``posterior`` holds the probabilities (takes, ``labels``) heard in the takes.
-    """
-
-    takes: Takes
-    attribution: Attribution
-    posterior: Tensor
-    labels: tuple[str, ...]
-    timeline: Timeline
-    played: Played
-
-    @property
-    def sounds(self) -> dict[str, Takes]:
-        """Takes by name: the lists of the result that hold what was heard in them, and the variants."""
-        variants = {name: outcome.takes for name, outcome in self.played.outcomes.items()}
-        return {"takes": self.takes, "tested": self.played.clean.takes, **variants}
-
-    @property
-    def tensors(self) -> dict[str, Tensor]:
-        """What was heard, and the estimates for frames, tokens and units, one row a take."""
-        found = self.attribution
-        units = {str(location): effects for location, effects in found.units.items()}
-        heard = {"posterior": self.posterior, "timeline": self.timeline.posterior}
-        return {**heard, "frames": found.frames, "tokens": found.tokens, **units}
-
-    @property
-    def trace(self) -> Trace | None:
-        """What units did, where that was recorded."""
-        return self.attribution.trace
 
 
 @dataclass
@@ -256,11 +223,21 @@ def _search(run: _Run, stage: Stage) -> None:
     stage.note(run.playing_bytes)
     trials = MutingTrials(run.context, run.takes, contrast)
     trials.fill(run.request.seeds.round(number) for number in range(1, MORE_BLOCKS + 1))
-    ranked = Screening.of(run.context, run.takes, run.found).candidates(settings.candidates)
+    screening = Screening.of(run.context, run.takes, run.found)
+    ranked = screening.candidates(settings.candidates)
     places = generator.locations(*screened_sites(generator))
     others = _other_prompts(run, bare_word(run.intent, run.verdict, run.request.prompt))
     short, played_right = trials.shortened(), run.verdict.kind == "match"
-    found = search_causes(trials, ranked, others, places, short=short, several=not played_right, advance=stage)
+    found = search_causes(
+        trials,
+        ranked,
+        others,
+        places,
+        short=short,
+        several=not played_right,
+        within=screening.within,
+        advance=stage,
+    )
     if not found.group:
         found.group = _strongest(run, (short or trials).context, stage)
         before = trials.rows

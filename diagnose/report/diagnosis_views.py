@@ -24,7 +24,7 @@ from tonescope.diagnose.report.view import Cell, Sound, Table, Tone, View
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tonescope.diagnose.jobs.diagnosis import Evidence
+    from tonescope.diagnose.jobs.evidence import Evidence
     from tonescope.diagnose.judging.verdict import Kind, Verdict
     from tonescope.diagnose.schema import CutPoint, Diagnosis
 

@@ -13,7 +13,7 @@ from tonescope.diagnose.stats import signed
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonescope.diagnose.jobs.diagnosis import Evidence
+    from tonescope.diagnose.jobs.evidence import Evidence
     from tonescope.diagnose.schema import Diagnosis, GroupTest, Trial
     from tonescope.diagnose.stats import Effect, Share
 

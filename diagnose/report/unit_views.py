@@ -10,7 +10,7 @@ from tonescope.diagnose.report import plots, sentences, why, wording
 from tonescope.diagnose.report.view import Cell, Sound, Table, View
 
 if TYPE_CHECKING:
-    from tonescope.diagnose.jobs.diagnosis import Evidence
+    from tonescope.diagnose.jobs.evidence import Evidence
     from tonescope.diagnose.schema import Badge, Diagnosis, GroupTest, Trial, UnitDriver
 
 LEAD_UNITS = 6  # rows that say enough where room is dear, if no more were tested

@@ -18,7 +18,8 @@ from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.verification import Played
-from tonescope.diagnose.jobs.diagnosis import Announce, Evidence, diagnose
+from tonescope.diagnose.jobs.diagnosis import Announce, diagnose
+from tonescope.diagnose.jobs.evidence import Evidence
 from tonescope.diagnose.jobs.experiment import Experiment, run
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.reference_clips import Clip

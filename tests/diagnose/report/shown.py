@@ -7,7 +7,7 @@ from functools import cache
 from tests import tiny
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.verification import Played
-from tonescope.diagnose.jobs.diagnosis import Evidence
+from tonescope.diagnose.jobs.evidence import Evidence
 from tonescope.diagnose.jobs.experiment import Experiment
 from tonescope.diagnose.report.view import Figure, Sound, Table, View
 from tonescope.diagnose.runtime.session import Session

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from tests.diagnose.report import made_up, shown
-from tonescope.diagnose.jobs.diagnosis import Evidence
+from tonescope.diagnose.jobs.evidence import Evidence
 from tonescope.diagnose.judging.verdict import Kind
 from tonescope.diagnose.report import diagnosis_views, sentences, shared_views, unit_views, why
 from tonescope.diagnose.report.labels import label

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from tests.diagnose.report import made_up, shown
-from tonescope.diagnose.jobs.diagnosis import Evidence
+from tonescope.diagnose.jobs.evidence import Evidence
 from tonescope.diagnose.report import plots
 from tonescope.diagnose.report.diagnosis_views import views
 from tonescope.diagnose.report.view import Figure
