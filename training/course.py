@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,11 +32,22 @@ class Course:
         minutes: how long the training takes in all.
         warm_up: steps until the full learning rate.
         floor: share of the learning rate that is left at the end.
+        clock: gives seconds; that of the process, where others may have the processor in between.
         kept: what the checkpoint holds, by name: models, optimisers.
     """
 
-    def __init__(self, path: Path, minutes: float, warm_up: int, floor: float = 0.02, **kept: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        minutes: float,
+        warm_up: int,
+        floor: float = 0.02,
+        *,
+        clock: Callable[[], float] | None = None,
+        **kept: Any,
+    ) -> None:
         self.path, self.minutes, self.warm_up, self.floor = path, minutes, warm_up, floor
+        self.clock = clock or time.monotonic
         self.kept: dict[str, Stateful] = kept
         self.step, self.spent, self._saved = 0, 0.0, 0.0
 
@@ -76,10 +87,10 @@ class Course:
     @contextmanager
     def lesson(self) -> Iterator[None]:
         """Count one step and its time."""
-        started = time.monotonic()
+        started = self.clock()
         yield
         self.step += 1
-        self.spent += min(time.monotonic() - started, LONGEST_STEP)
+        self.spent += min(self.clock() - started, LONGEST_STEP)
 
     def saved(self) -> bool:
         """Save every :data:`SAVE_EVERY` seconds and at the end; true if this call did."""
