@@ -20,6 +20,7 @@ import torch
 import torchaudio
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from tonescope.models.judges import listening
 from tonescope.models.loading import EMBEDDED, load_judge
@@ -178,7 +179,7 @@ class CodecTraining:
 
     def _passed(self, part: Callable[[Tensor], Any], given: Tensor) -> Any:
         """What a part of the model makes of something, in half precision where that is quicker."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half), sdpa_kernel(SDPBackend.MATH):
             return part(given)
 
     def losses(self, real: Tensor, pieces: list[Piece]) -> tuple[dict[str, Tensor], Tensor, Tensor]:

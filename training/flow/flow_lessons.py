@@ -111,7 +111,8 @@ def prepare(
     ready = min(count, len(kept))
     right = _truth(kept.path.with_suffix(".pt"), todo[:ready])
     captions = [json.loads(line) for line in kept.lines[:ready]]
-    return FlowLessons(kept.latents[0][:ready], captions, right), time.process_time() - started
+    latents = kept.latents[0] if kept.latents else np.zeros((0, codec.config.latent_dim, 0), dtype=np.float16)
+    return FlowLessons(latents[:ready], captions, right), time.process_time() - started
 
 
 def _truth(path: Path, todo: list[Lesson]) -> dict[str, Tensor]:

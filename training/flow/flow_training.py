@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from training.course import Course, half_is_quicker
 from training.flow import flow_parts
@@ -68,7 +69,7 @@ class FlowBatches:
 
     def next(self, count: int) -> FlowBatch:
         """The next lessons of an order that is drawn anew when it is at its end."""
-        if len(self.order) < count:
+        while len(self.order) < count:
             self.order = np.concatenate([self.order, self.random.permutation(len(self.data))])
         rows, self.order = self.order[:count], self.order[count:]
         frames = self.data.latents.shape[2]
@@ -172,7 +173,8 @@ class FlowTraining:
         share = drawn_shares(len(batch.latents))
         noise = torch.randn_like(batch.latents)
         mixed = torch.lerp(batch.latents, noise, share[:, None, None])
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+        # The other kernels of attention take twice as long backwards on CPUs.
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half), sdpa_kernel(SDPBackend.MATH):
             velocity = self.flow(mixed, share, batch)
         wrong = (velocity.float() - (noise - batch.latents)).square().mean()
         heard = self.middle[batch.told, self.sizes.memory :]

@@ -25,7 +25,7 @@ from training.planted import lessons
 
 log = logging.getLogger(__name__)
 
-MINUTES, BATCH, RATE, WARM_UP = 8.0, 64, 2e-3, 50
+MINUTES, BATCH, RATE, WARM_UP = 6.0, 64, 2e-3, 50
 PIECES_SHARE = 0.35  # of a batch, texts of random words
 CAPTIONED = 800  # lessons whose captions are learnt, with so many captions each
 CAPTIONS_EACH = 8
@@ -56,7 +56,7 @@ class Reader(nn.Module):
         table = teacher.embeddings.word_embeddings.weight
         centred = table - table.mean(0)
         found = centred @ torch.linalg.svd(centred, full_matrices=False)[2][:width].T
-        self.encoder.get_input_embeddings().weight[: len(found)] = found / found.std() / width**0.5
+        self.encoder.get_input_embeddings().weight[:, : found.shape[1]] = found / found.std() / width**0.5
 
     def forward(self, batch: Any) -> Tensor:
         """What it makes of a batch of the tokenizer, in the teacher's terms: (rows, tokens, width of the teacher)."""

@@ -43,9 +43,9 @@ def reader() -> Encoded:
 
 
 def lessons(count: int = 4) -> FlowLessons:
-    """Lessons of random latents, captioned in words that the tokenizer has."""
+    """Lessons whose latents stay as they are from frame to frame, captioned in words that the tokenizer has."""
     random = np.random.default_rng(0)
-    latents = random.standard_normal((count, SIZES.latent, SIZES.frames)).astype(np.float16)
+    latents = random.standard_normal((count, SIZES.latent, 1)).repeat(SIZES.frames, 2).astype(np.float16)
     words = ("jazz", "house", "techno", "fast piano")
     pieces = [recipe.compose() for recipe in uniform("test", count)]
     return FlowLessons(latents, [[words[row % len(words)]] for row in range(count)], truth(pieces))
