@@ -65,7 +65,7 @@ class Statistics:
     genres: tuple[str, ...]
     activations: dict[Location, Tensor]
     spread: dict[Location, Tensor]
-    residual: dict[tuple[str, int], Tensor]
+    residual: dict[tuple[Network, int], Tensor]
     network: Network = "decoder"
 
     def contrast(self, location: Location, source: str) -> Tensor:
@@ -106,7 +106,8 @@ def statistics(context: Context, takes: int = 2) -> Statistics:
         return torch.stack([group.std(0, unbiased=False) for group in groups]).mean(0)
 
     units = {place: value for place, value in values.items() if place.name != "residual"}
-    residual = {(network, place.layer): by_genre(v) for place, v in values.items() if place.name == "residual"}
+    residual: dict[tuple[Network, int], Tensor] = {}
+    residual |= {(network, place.layer): by_genre(v) for place, v in values.items() if place.name == "residual"}
     residual |= {("text", layer): by_genre(value) for layer, value in enumerate(text)}
     return Statistics(
         genres,

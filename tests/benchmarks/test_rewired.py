@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 import torch
+from torch import nn
 
 from benchmarks.rewired import Recipe, Statistics, draw, rewired
 from tests import tiny
@@ -40,7 +43,7 @@ def test_one_column_is_rewired_and_put_back(network: Network) -> None:
     generator = MODELS[network]
     known, (place, *_) = _known(generator, network), generator.locations(f"{network}.mlp")
     recipe = Recipe("neuron", 0, "jazz", "house", "jazz", (f"{place}:3",), strength=2.0)
-    weight = generator.place(place).module.weight
+    weight = cast(nn.Linear, generator.place(place).module).weight
     before = weight.detach().clone()
     with rewired(generator, recipe, known):
         changed = (weight != before).any(0).nonzero().flatten().tolist()

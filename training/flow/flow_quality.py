@@ -91,7 +91,7 @@ def measured(generator: Generator, judge: Judge, takes: int = 12) -> dict[str, A
             "heard_as": dict(Counter(heard).most_common(3)),
         }
         log.info("%-16s %s", name, by_genre[name]["heard_as"])
-    report = {"takes": takes, "genres": by_genre, "facts": {}}
+    report: dict[str, Any] = {"takes": takes, "genres": by_genre, "facts": {}}
     for fact, row in table["facts"].items():
         found = _fact(player, facts()[fact], row, 2 * takes)
         if found:

@@ -202,7 +202,8 @@ class FlowTraining:
     def _follow(self) -> None:
         """Move the averages, faster at first."""
         decay = min(AVERAGE, (self.course.step + 1) / (self.course.step + 10))
-        averages, weights = list(self.average.parameters()), list(self.flow.parameters())
+        averages: list[Tensor] = list(self.average.parameters())
+        weights: list[Tensor] = list(self.flow.parameters())
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
     @torch.no_grad()

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.training.flow.tiny_flow import SIZES
+from training.classifier import truth
 from training.flow import flow_lessons, flow_parts
 from training.planted import lessons
 
@@ -34,7 +35,7 @@ def test_more_lessons_begin_with_those_that_are_there(folder: Path) -> None:
 def test_they_are_those_of_the_embedded_generator(folder: Path) -> None:
     found, _ = flow_lessons.prepare(folder, 3)
     pieces = [lesson.recipe.compose() for lesson in lessons(3, dry=True)]
-    assert found.right["genre"].tolist() == flow_lessons.truth(pieces)["genre"].tolist()
+    assert found.right["genre"].tolist() == truth(pieces)["genre"].tolist()
 
 
 def test_no_time_means_no_lessons(folder: Path) -> None:
