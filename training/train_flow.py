@@ -27,7 +27,7 @@ import torch
 from tonescope.models.loading import EMBEDDED, load_generator, load_judge
 from training.assemble import learned_words
 from training.flow import flow_codec, flow_lessons, flow_pipeline, flow_quality
-from training.flow.flow_codec import CodecTraining
+from training.flow.flow_codec import CodecStage, CodecTraining
 from training.flow.flow_lessons import FlowLessons
 from training.flow.flow_parts import LONGEST_SECONDS, SHIPPED, FlowSizes
 from training.flow.flow_training import BATCH, FlowBatches, FlowTraining
@@ -40,6 +40,25 @@ CHECK_EVERY = 20 * 60.0  # seconds of training between two looks at what is play
 HISTORY = "heard.jsonl"
 
 
+@dataclass(frozen=True)
+class FlowSchedule:
+    """How long every stage takes, and of how much.
+
+    Attributes:
+        words, flow: minutes of computing.
+        codec: its two stages.
+        lessons, validation: how many are learnt, and how many others are looked at.
+        clips: that the codec's training has at hand.
+    """
+
+    words: float = 6.0
+    codec: tuple[CodecStage, CodecStage] = flow_codec.STAGES
+    flow: float = 300.0
+    lessons: int = 12_000
+    validation: int = 64
+    clips: int = flow_codec.KEPT_CLIPS
+
+
 @dataclass
 class FlowRun:
     """All stages, with some time left.
@@ -47,31 +66,37 @@ class FlowRun:
     Attributes:
         folder: where everything is kept.
         sizes: of the parts.
+        schedule: of the stages.
         left: seconds of computing.
     """
 
     folder: Path
-    sizes: FlowSizes
-    left: float
+    sizes: FlowSizes = SHIPPED
+    schedule: FlowSchedule = FlowSchedule()
+    left: float = math.inf
 
     def words(self) -> None:
         """The text encoder."""
         if not (self.folder / "words").is_dir():
-            self.left -= WordsTraining(self.folder, self.sizes).run(self.left)
+            self.left -= WordsTraining(self.folder, self.sizes, self.schedule.words).run(self.left)
 
     def codec(self) -> None:
         """The codec, whose latents are final after this."""
         if not (self.folder / "codec").is_dir():
-            self.left -= CodecTraining(self.folder, self.sizes, 1).run(self.left)
+            self._train_codec(1)
+
+    def _train_codec(self, number: int) -> None:
+        training = CodecTraining(self.folder, self.sizes, number, self.schedule.codec[number - 1])
+        self.left -= training.run(self.left, self.schedule.clips)
 
     def lessons(self) -> None:
         """Latents of the lessons."""
-        _, used = flow_lessons.prepare(self.folder, seconds=self.left)
+        _, used = flow_lessons.prepare(self.folder, self.schedule.lessons, seconds=self.left)
         self.left -= used
 
     def flow(self) -> None:
         """The denoiser, with a look now and then at what it plays."""
-        training = FlowTraining(self.folder, self.sizes)
+        training = self.training()
         if training.course.over:
             return
         data, fixed = self._data()
@@ -86,9 +111,13 @@ class FlowRun:
             self.left -= time.process_time() - started
 
     def _data(self) -> tuple[FlowLessons, FlowLessons]:
-        data, _ = flow_lessons.prepare(self.folder)
-        fixed, _ = flow_lessons.prepare(self.folder, flow_lessons.VALIDATION, "validation")
+        data, _ = flow_lessons.prepare(self.folder, self.schedule.lessons)
+        fixed, _ = flow_lessons.prepare(self.folder, self.schedule.validation, "validation")
         return data, fixed
+
+    def training(self) -> FlowTraining:
+        """The denoiser, as far as it was trained."""
+        return FlowTraining(self.folder, self.sizes, self.schedule.flow)
 
     def look(self, training: FlowTraining, reader: Encoded) -> None:
         """Play every genre, and keep what is heard."""
@@ -103,7 +132,7 @@ class FlowRun:
 
     def polish(self) -> None:
         """The codec's decoder, with discriminators."""
-        self.left -= CodecTraining(self.folder, self.sizes, 2).run(self.left)
+        self._train_codec(2)
 
     @property
     def stages(self) -> tuple[Callable[[], None], ...]:
@@ -118,27 +147,27 @@ class FlowRun:
             stage()
 
 
-def ship(folder: Path, target: Path, sizes: FlowSizes = SHIPPED, takes: int = 12) -> None:
+def ship(run: FlowRun, target: Path, takes: int = 12) -> None:
     """Write the pipeline with its card, from what was trained so far; what is in ``target`` is deleted."""
-    training, reader = FlowTraining(folder, sizes), Encoded(folder, sizes.longest)
-    codec = flow_codec.load(folder)
+    training, reader = run.training(), Encoded(run.folder, run.sizes.longest)
+    codec = flow_codec.load(run.folder)
     flow_pipeline.write(target, training.average, codec, reader.encoder, reader.tokenizer, words=learned_words())
     generator, judge = load_generator(str(target)), load_judge(EMBEDDED)
     results = flow_quality.measured(generator, judge, takes)
     (target / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    flow_quality.write_card(target, results, _about(folder, training, generator.model, sizes))
+    flow_quality.write_card(target, results, _about(run, training, generator.model))
 
 
-def _about(folder: Path, training: FlowTraining, model: torch.nn.Module, sizes: FlowSizes) -> dict[str, Any]:
+def _about(run: FlowRun, training: FlowTraining, model: torch.nn.Module) -> dict[str, Any]:
     """What the card says of sizes and training."""
-    codec = flow_codec.load(folder).eval()
+    codec = flow_codec.load(run.folder).eval()
     words, made = (
-        sum(torch.load(path, weights_only=True)["spent"] for path in folder.glob(pattern)) / 60
+        sum(torch.load(path, weights_only=True)["spent"] for path in run.folder.glob(pattern)) / 60
         for pattern in ("words-state.pt", "codec-state-*.pt")
     )
     return {
-        "layers": sizes.depth,
-        "frame_rate": SAMPLE_RATE / sizes.hop,
+        "layers": run.sizes.depth,
+        "frame_rate": SAMPLE_RATE / run.sizes.hop,
         "parameters": sum(weight.numel() for weight in model.parameters()),
         "longest": LONGEST_SECONDS,
         "sample_rate": SAMPLE_RATE,
@@ -148,7 +177,7 @@ def _about(folder: Path, training: FlowTraining, model: torch.nn.Module, sizes: 
         "minutes": {"words": words, "codec": made, "flow": training.course.spent / 60},
         "flow_steps": training.course.step,
         "batch": BATCH,
-        "lessons": flow_lessons.LESSONS,
+        "lessons": run.schedule.lessons,
         "codec": flow_codec.report(codec),
     }
 
@@ -162,10 +191,11 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     arguments.folder.mkdir(parents=True, exist_ok=True)
+    run = FlowRun(arguments.folder, left=arguments.stop_after * 60)
     if arguments.measure:
-        ship(arguments.folder, arguments.measure)
+        ship(run, arguments.measure)
     else:
-        FlowRun(arguments.folder, SHIPPED, arguments.stop_after * 60).go()
+        run.go()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from tonescope.models.judges import listening
 from tonescope.models.loading import EMBEDDED, load_judge
 from training.classifier import truth
-from training.clips import SAMPLES, Recipe, uniform
+from training.clips import SAMPLES, uniform
 from training.course import Course, half_is_quicker
 from training.discriminators import Balance, Discriminators
 from training.flow import flow_parts
@@ -135,8 +135,8 @@ def far_from_normal(latents: Tensor) -> Tensor:
 class CodecTraining:
     """One stage in training."""
 
-    def __init__(self, folder: Path, sizes: FlowSizes, number: int, stage: CodecStage | None = None) -> None:
-        self.stage, self.sizes, self.number, self.folder = stage or STAGES[number - 1], sizes, number, folder
+    def __init__(self, folder: Path, sizes: FlowSizes, number: int, stage: CodecStage) -> None:
+        self.stage, self.sizes, self.number, self.folder = stage, sizes, number, folder
         torch.manual_seed(number)
         self.model, self.told, self.spectral = flow_parts.codec(sizes), Told(sizes), SpectralLoss()
         self.discriminators, self.balance = Discriminators(), Balance(self.stage.weights)
@@ -264,10 +264,11 @@ def load(folder: Path) -> Any:
 
 
 @torch.no_grad()
-def report(model: Any, count: int = HELD_OUT) -> dict[str, float]:
+def report(model: Any) -> dict[str, float]:
     """What the codec loses, on held-out dry clips: shares that the embedded judge hears as what they are, and the
     spectral distance."""
-    recipes = [Recipe(recipe.genre, recipe.seed, dry=True) for recipe in uniform("validation", count)]
+    count = HELD_OUT
+    recipes = uniform("validation", count, dry=True)
     real = torch.stack([torch.from_numpy(recipe.render()) for recipe in recipes])
     made = torch.cat([model.decode(model.encode(part[:, None]).latents).sample[:, 0] for part in real.split(8)])
     judge, spectral = load_judge(EMBEDDED), SpectralLoss()

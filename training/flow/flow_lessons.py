@@ -27,7 +27,7 @@ from training.tables import fingerprint
 
 log = logging.getLogger(__name__)
 
-LESSONS, VALIDATION, CAPTIONS_EACH = 12_000, 64, 8
+CAPTIONS_EACH = 8
 ENCODED_TOGETHER, SAVE_EVERY = 8, 400
 
 
@@ -87,9 +87,7 @@ class LessonFile:
         self.path.with_suffix(".tmp.npy").replace(self.path)
 
 
-def prepare(
-    folder: Path, count: int = LESSONS, split: str = "train", seconds: float = float("inf")
-) -> tuple[FlowLessons, float]:
+def prepare(folder: Path, count: int, split: str = "train", seconds: float = float("inf")) -> tuple[FlowLessons, float]:
     """``count`` lessons of a split by the codec in ``folder``, or as many as there are after so many seconds; those
     that are missing are rendered and encoded. Returns them, and the seconds that were used."""
     codec, started = flow_codec.load(folder).eval(), time.process_time()

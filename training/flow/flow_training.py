@@ -30,7 +30,7 @@ from training.lookahead_head import LookaheadHead
 
 log = logging.getLogger(__name__)
 
-MINUTES, BATCH, RATE, WARM_UP, FLOOR = 300.0, 32, 1e-3, 200, 0.05
+BATCH, RATE, WARM_UP, FLOOR = 32, 1e-3, 200, 0.05
 STEADY = 0.7  # share of the time before the rate falls
 NO_TEXT_SHARE = 0.1  # of the lessons, with the empty prompt, for classifier-free guidance (Ho & Salimans 2022)
 WHOLE_SHARE, SHORTEST_FRAMES = 0.6, 13  # of the batches, whole clips; the others are beginnings
@@ -135,7 +135,7 @@ def _groups(model: nn.Module) -> list[dict[str, object]]:
 class FlowTraining:
     """The denoiser in training."""
 
-    def __init__(self, folder: Path, sizes: FlowSizes, minutes: float = MINUTES, seed: int = 0) -> None:
+    def __init__(self, folder: Path, sizes: FlowSizes, minutes: float, seed: int = 0) -> None:
         torch.manual_seed(seed)
         self.sizes, self.flow, self.head = sizes, Flow(sizes), LookaheadHead(sizes.width)
         self.average = deepcopy(self.flow).requires_grad_(False)

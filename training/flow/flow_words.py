@@ -25,7 +25,7 @@ from training.planted import lessons
 
 log = logging.getLogger(__name__)
 
-MINUTES, BATCH, RATE, WARM_UP = 6.0, 64, 2e-3, 50
+BATCH, RATE, WARM_UP = 64, 2e-3, 50
 PIECES_SHARE = 0.35  # of a batch, texts of random words
 CAPTIONED = 800  # lessons whose captions are learnt, with so many captions each
 CAPTIONS_EACH = 8
@@ -67,7 +67,7 @@ class Reader(nn.Module):
 class WordsTraining:
     """The text encoder in training."""
 
-    def __init__(self, folder: Path, sizes: FlowSizes, minutes: float = MINUTES) -> None:
+    def __init__(self, folder: Path, sizes: FlowSizes, minutes: float) -> None:
         text_encoder.build(folder / "teacher", most_pieces=sizes.pieces)
         self.teacher, self.tokenizer = text_encoder.load(folder / "teacher")
         self.tokenizer.model_max_length = sizes.longest

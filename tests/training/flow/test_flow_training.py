@@ -26,7 +26,7 @@ def _batch(batches: FlowBatches, told: bool = True) -> FlowBatch:
 
 @pytest.mark.parametrize("told", [True, False])
 def test_what_is_learnt_is_what_is_played(batches: FlowBatches, told: bool, tmp_path: Path) -> None:
-    training, reader = FlowTraining(tmp_path, SIZES), batches.reader
+    training, reader = FlowTraining(tmp_path, SIZES, minutes=1), batches.reader
     for weight in training.flow.parameters():
         torch.nn.init.normal_(weight, std=0.2)
     generator = flow_pipeline.playing(training.flow, flow_parts.codec(SIZES), reader.encoder, reader.tokenizer, steps=4)
