@@ -81,7 +81,10 @@ class Statistics:
 
 @torch.no_grad()
 def statistics(context: Context, takes: int = 2) -> Statistics:
-    """Play every genre of the judge in a few wordings, and average over the takes that are heard as it."""
+    """Play every genre of the judge in a few wordings, and average over the takes that are heard as it.
+
+    Raises ``ValueError`` for a generator that plays fewer than two genres when it is asked for them.
+    """
     generator, judge = context.generator, context.listener
     rows = [(label, wording.format(label)) for label in judge.labels for wording in WORDINGS for _ in range(takes)]
     prompts = [prompt for _, prompt in rows]
@@ -91,6 +94,10 @@ def statistics(context: Context, takes: int = 2) -> Statistics:
     kept = played.pick(right)
     owners = [rows[row][0] for row in right]
     genres = tuple(label for label in judge.labels if owners.count(label) >= 2 * len(WORDINGS) * takes / 3)
+    if len(genres) < 2:
+        raise ValueError(
+            "fewer than two genres are heard as they are asked for, so there is nothing to rewire"
+        )
     network: Network = "denoiser" if isinstance(generator, Denoises) else "decoder"
     sites = [site.format(network) for site in SITES]
     values = _means(context, kept, [*generator.locations(*sites), *generator.locations(f"{network}.residual")])

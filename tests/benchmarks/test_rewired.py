@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks import rewired as rewired_copies
 from benchmarks.rewired import Recipe, Statistics, draw, rewired
 from tests import tiny
 from tests.models.families.stable_audio_3 import tiny_stable_audio_3
+from tonescope.diagnose.context import Context
 from tonescope.models.generator import Generator
 from tonescope.models.sites import Network
 
@@ -60,3 +62,24 @@ def test_a_neuron_is_drawn_from_the_network_that_plays() -> None:
     middle = generator.locations("decoder.mlp")[1]  # neither the first layer nor the last
     assert {str(generator.unit(name).location) for name in found} == {str(middle)}
     assert len(found) > 1
+
+
+@pytest.mark.parametrize("network", MODELS)
+def test_statistics_are_of_the_network_that_plays(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = tiny.judge()
+    asked = [label for label in judge.labels for _ in range(2 * len(rewired_copies.WORDINGS))]
+    monkeypatch.setattr(rewired_copies, "hear", lambda *_: asked)
+    known = rewired_copies.statistics(Context(MODELS[network], judge, seconds=0.5))
+    assert known.genres == tuple(judge.labels) and known.network == network
+    assert {place.network for place in known.activations} == {network, "text"}
+    place = MODELS[network].locations(f"{network}.mlp")[0]
+    width = MODELS[network].features(MODELS[network].locations(f"{network}.residual")[0])
+    assert known.push(place, judge.labels[0], judge.labels[1]).shape == (width,)
+    assert float(known.contrast(place, judge.labels[0]).abs().max()) > 0
+
+
+def test_a_generator_that_plays_nothing_right_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge = tiny.judge()
+    monkeypatch.setattr(rewired_copies, "hear", lambda *_: ["house"] * 24)
+    with pytest.raises(ValueError, match="fewer than two genres"):
+        rewired_copies.statistics(Context(MODELS["denoiser"], judge, seconds=0.5))

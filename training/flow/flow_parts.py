@@ -84,6 +84,7 @@ def text_encoder(sizes: FlowSizes, pieces: int, padding: int) -> Any:
         sliding_window=4 * sizes.longest,  # all positions see each other
         max_position_embeddings=4 * sizes.longest,
         attn_implementation="eager",
+        attn_logit_softcapping=None,  # which not every implementation of attention knows
         pad_token_id=padding,
         dropout_rate=0.0,
     )
