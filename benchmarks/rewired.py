@@ -95,9 +95,7 @@ def statistics(context: Context, takes: int = 2) -> Statistics:
     owners = [rows[row][0] for row in right]
     genres = tuple(label for label in judge.labels if owners.count(label) >= 2 * len(WORDINGS) * takes / 3)
     if len(genres) < 2:
-        raise ValueError(
-            "fewer than two genres are heard as they are asked for, so there is nothing to rewire"
-        )
+        raise ValueError("fewer than two genres are heard as they are asked for, so there is nothing to rewire")
     network: Network = "denoiser" if isinstance(generator, Denoises) else "decoder"
     sites = [site.format(network) for site in SITES]
     values = _means(context, kept, [*generator.locations(*sites), *generator.locations(f"{network}.residual")])
