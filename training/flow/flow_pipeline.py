@@ -14,6 +14,7 @@ from torch import Tensor
 from tonescope.models.families.diffusion.latent_places import Parts
 from tonescope.models.families.stable_audio_3.stable_audio_3 import StableAudio3
 from tonescope.models.metadata import METADATA_FILE
+from training.assemble import JUDGE_DOMAIN
 from training.flow import flow_parts
 from training.flow.flow_parts import LONGEST_SECONDS
 from training.flow.flow_training import Flow
@@ -56,5 +57,6 @@ def write(target: Path, flow: Flow, codec: Any, encoder: Any, tokenizer: Any, **
     size = sum(path.stat().st_size for path in target.rglob("*.safetensors"))
     if size > LARGEST_BYTES:
         raise ValueError(f"the weights are {size / 2**20:.0f} MiB, and {LARGEST_BYTES / 2**20:.0f} are allowed")
-    said = {"longest_seconds": LONGEST_SECONDS, "denoising_steps": STEPS, "guidance": GUIDANCE, **about}
+    played = {"longest_seconds": LONGEST_SECONDS, "denoising_steps": STEPS, "guidance": GUIDANCE}
+    said = {**played, "domain": JUDGE_DOMAIN, **about}
     (target / METADATA_FILE).write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import torch
 
 from tests.training.flow import tiny_flow
 from tests.training.flow.tiny_flow import SIZES
+from tonescope.diagnose.jobs.caveats import foreign
+from tonescope.diagnose.jobs.request import Models
 from tonescope.models.families.stable_audio_3.stable_audio_3 import StableAudio3
-from tonescope.models.loading import load_generator
+from tonescope.models.loading import EMBEDDED, load_generator, load_judge
 from training.flow import flow_parts, flow_pipeline
 from training.flow.flow_training import Flow
 
@@ -36,6 +40,13 @@ def test_it_plays_as_it_did_in_training(written: tuple[Path, StableAudio3]) -> N
     one, other = (each.generate(["jazz"], [1], 1.0).waveform for each in (before, after))
     assert float((one - other).norm() / one.norm()) < 0.05  # half precision
     assert other.shape == (1, 13 * SIZES.hop)
+
+
+def test_the_embedded_judge_knows_its_sounds(written: tuple[Path, StableAudio3]) -> None:
+    judge = load_judge(EMBEDDED)
+    for folder, strange in ((written[0], False), (None, True)):
+        written[1].folder = folder
+        assert foreign(cast(Models, SimpleNamespace(judge=judge, generator=written[1]))) == strange
 
 
 def test_matrices_take_half_the_room_and_frequencies_stay_exact(written: tuple[Path, StableAudio3]) -> None:
