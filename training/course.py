@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 SAVE_EVERY = 120.0  # seconds
+LONGEST_UNSAVED = 300.0  # seconds that pass outside, where the processor's time goes more slowly
 LONGEST_STEP = 10.0  # seconds; a longer step means that the machine slept, and nothing was learnt meanwhile
 
 
@@ -50,6 +51,7 @@ class Course:
         self.clock = clock or time.monotonic
         self.kept: dict[str, Stateful] = kept
         self.step, self.spent, self._saved = 0, 0.0, 0.0
+        self._saved_at = time.monotonic() if clock else math.inf
 
     @property
     def share(self) -> float:
@@ -92,9 +94,15 @@ class Course:
         self.step += 1
         self.spent += min(self.clock() - started, LONGEST_STEP)
 
+    def _long_unsaved(self) -> bool:
+        if self._saved_at == math.inf or time.monotonic() - self._saved_at < LONGEST_UNSAVED:
+            return False
+        self._saved_at = time.monotonic()
+        return True
+
     def saved(self) -> bool:
         """Save every :data:`SAVE_EVERY` seconds and at the end; true if this call did."""
-        if self.spent - self._saved < SAVE_EVERY and not self.over:
+        if self.spent - self._saved < SAVE_EVERY and not self.over and not self._long_unsaved():
             return False
         self._saved = self.spent
         self.save()
