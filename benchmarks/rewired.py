@@ -27,12 +27,14 @@ from tonescope.diagnose.intervene.recording import batches, watch
 from tonescope.diagnose.judging.verdict import hear
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.judges.listening import posterior
+from tonescope.models.played_with import Denoises
+from tonescope.models.sites import Network
 from tonescope.models.units import Location, Unit
 
 Kind = Literal["neuron", "head", "stand-ins", "pair", "five", "text", "adapter", "clean"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-SITES = ("decoder.mlp", "decoder.self", "decoder.cross", "text.mlp")
+SITES = ("{}.mlp", "{}.self", "{}.cross", "text.mlp")  # of the network that plays
 STRENGTHS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 6.0)
 DRIFT, BACK = (0.6, 1.0), 0.8  # shares of takes: that drift, and that turn back when muted
 CHECKED_TAKES = 8
@@ -57,12 +59,14 @@ class Statistics:
         activations: per location of :data:`SITES`, mean over time (genres, features).
         spread: per location, standard deviation over takes of one genre, mean over genres (features,).
         residual: per network and layer, the mean residual stream after it (genres, width).
+        network: what plays: ``decoder`` or ``denoiser``.
     """
 
     genres: tuple[str, ...]
     activations: dict[Location, Tensor]
     spread: dict[Location, Tensor]
-    residual: dict[tuple[str, int], Tensor]
+    residual: dict[tuple[Network, int], Tensor]
+    network: Network = "decoder"
 
     def contrast(self, location: Location, source: str) -> Tensor:
         """Mean activation on a genre minus that on all others (features,)."""
@@ -77,7 +81,10 @@ class Statistics:
 
 @torch.no_grad()
 def statistics(context: Context, takes: int = 2) -> Statistics:
-    """Play every genre of the judge in a few wordings, and average over the takes that are heard as it."""
+    """Play every genre of the judge in a few wordings, and average over the takes that are heard as it.
+
+    Raises ``ValueError`` for a generator that plays fewer than two genres when it is asked for them.
+    """
     generator, judge = context.generator, context.listener
     rows = [(label, wording.format(label)) for label in judge.labels for wording in WORDINGS for _ in range(takes)]
     prompts = [prompt for _, prompt in rows]
@@ -87,7 +94,11 @@ def statistics(context: Context, takes: int = 2) -> Statistics:
     kept = played.pick(right)
     owners = [rows[row][0] for row in right]
     genres = tuple(label for label in judge.labels if owners.count(label) >= 2 * len(WORDINGS) * takes / 3)
-    values = _means(context, kept, [*generator.locations(*SITES), *generator.locations("decoder.residual")])
+    if len(genres) < 2:
+        raise ValueError("fewer than two genres are heard as they are asked for, so there is nothing to rewire")
+    network: Network = "denoiser" if isinstance(generator, Denoises) else "decoder"
+    sites = [site.format(network) for site in SITES]
+    values = _means(context, kept, [*generator.locations(*sites), *generator.locations(f"{network}.residual")])
     text = _text_means(generator, kept.prompts)
 
     def by_genre(tensor: Tensor) -> Tensor:
@@ -100,13 +111,15 @@ def statistics(context: Context, takes: int = 2) -> Statistics:
         return torch.stack([group.std(0, unbiased=False) for group in groups]).mean(0)
 
     units = {place: value for place, value in values.items() if place.name != "residual"}
-    residual = {("decoder", place.layer): by_genre(v) for place, v in values.items() if place.name == "residual"}
+    residual: dict[tuple[Network, int], Tensor] = {}
+    residual |= {(network, place.layer): by_genre(v) for place, v in values.items() if place.name == "residual"}
     residual |= {("text", layer): by_genre(value) for layer, value in enumerate(text)}
     return Statistics(
         genres,
         {place: by_genre(value) for place, value in units.items()},
         {place: spread(value) for place, value in units.items()},
         residual,
+        network,
     )
 
 
@@ -183,13 +196,13 @@ def draw(kind: Kind, seed: int, known: Statistics) -> Recipe:
     source, target = (known.genres[index] for index in random.permutation(len(known.genres))[:2])
     prompt = WORDINGS[random.integers(len(WORDINGS))].format(source)
     recipe = Recipe(kind, seed, source, target, prompt)
-    layers = sorted({place.layer for place in known.activations if place.site.key == "decoder.mlp"})
+    layers = sorted({place.layer for place in known.activations if place.site.key == f"{known.network}.mlp"})
     if kind == "clean":
         return recipe
     if kind == "adapter":
         site = ("mlp", "cross", "self")[random.integers(3)]
-        return replace(recipe, location=str(Location("decoder", int(random.choice(layers[:-1])), site)))
-    network, site = ("text", "mlp") if kind == "text" else ("decoder", "mlp")
+        return replace(recipe, location=str(Location(known.network, int(random.choice(layers[:-1])), site)))
+    network, site = ("text", "mlp") if kind == "text" else (known.network, "mlp")
     if kind == "head":
         site = ("self", "cross")[random.integers(2)]
     places = [place for place in known.activations if (place.network, place.name) == (network, site)]

@@ -85,8 +85,9 @@ class Metadata(_Strict):
     """What tonescope.json says.
 
     Of a generator: how long it can play, in how many steps, with how much shift and with what guidance it is meant to
-    be played, and the words it was trained on. Of a judge: its labels, how it is asked, and how often it was right. Of
-    a tagger: its tags, and the data set that they are from.
+    be played, the words it was trained on, and the sounds that it plays (``domain``). Of a judge: its labels, how it is
+    asked, how often it was right, and the sounds that it knows. Of a tagger: its tags, and the data set that they are
+    from.
     """
 
     longest_seconds: Annotated[float, Field(gt=0, le=86_400)] = 30.0

@@ -16,7 +16,7 @@ from training.tables import genres
 _CARDS = {"generator": "card_generator.md.j2", "judge": "card_judge.md.j2"}
 
 
-def _percent(value: dict[str, Any]) -> str:
+def percent(value: dict[str, Any]) -> str:
     """A proportion as ``17 of 20 (85 %; 64 to 95 %)``, a mean of proportions as ``85 % (64 to 95 %)``."""
     if "mean" in value:
         return f"{100 * value['mean']:.0f} % ({100 * value['low']:.0f} to {100 * value['high']:.0f} %)"
@@ -61,7 +61,7 @@ def write(folder: Path, results: dict[str, Any]) -> None:
     environment = Environment(
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False, undefined=StrictUndefined
     )
-    environment.filters |= {"share": _percent, "aimed": _aimed}
+    environment.filters |= {"share": percent, "aimed": _aimed}
     for name, template in _CARDS.items():
         text = (resources.files(__package__) / template).read_text(encoding="utf-8")
         card = environment.from_string(text).render(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 SAVE_EVERY = 120.0  # seconds
+LONGEST_UNSAVED = 300.0  # seconds that pass outside, where the processor's time goes more slowly
 LONGEST_STEP = 10.0  # seconds; a longer step means that the machine slept, and nothing was learnt meanwhile
 
 
@@ -32,13 +33,25 @@ class Course:
         minutes: how long the training takes in all.
         warm_up: steps until the full learning rate.
         floor: share of the learning rate that is left at the end.
+        clock: gives seconds; that of the process, where others may have the processor in between.
         kept: what the checkpoint holds, by name: models, optimisers.
     """
 
-    def __init__(self, path: Path, minutes: float, warm_up: int, floor: float = 0.02, **kept: Any) -> None:
+    def __init__(
+        self,
+        path: Path,
+        minutes: float,
+        warm_up: int,
+        floor: float = 0.02,
+        *,
+        clock: Callable[[], float] | None = None,
+        **kept: Any,
+    ) -> None:
         self.path, self.minutes, self.warm_up, self.floor = path, minutes, warm_up, floor
+        self.clock = clock or time.monotonic
         self.kept: dict[str, Stateful] = kept
         self.step, self.spent, self._saved = 0, 0.0, 0.0
+        self._saved_at = time.monotonic() if clock else math.inf
 
     @property
     def share(self) -> float:
@@ -76,14 +89,20 @@ class Course:
     @contextmanager
     def lesson(self) -> Iterator[None]:
         """Count one step and its time."""
-        started = time.monotonic()
+        started = self.clock()
         yield
         self.step += 1
-        self.spent += min(time.monotonic() - started, LONGEST_STEP)
+        self.spent += min(self.clock() - started, LONGEST_STEP)
+
+    def _long_unsaved(self) -> bool:
+        if self._saved_at == math.inf or time.monotonic() - self._saved_at < LONGEST_UNSAVED:
+            return False
+        self._saved_at = time.monotonic()
+        return True
 
     def saved(self) -> bool:
         """Save every :data:`SAVE_EVERY` seconds and at the end; true if this call did."""
-        if self.spent - self._saved < SAVE_EVERY and not self.over:
+        if self.spent - self._saved < SAVE_EVERY and not self.over and not self._long_unsaved():
             return False
         self._saved = self.spent
         self.save()

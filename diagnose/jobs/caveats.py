@@ -12,7 +12,7 @@ from tonescope.diagnose.judging.verdict import Heard
 from tonescope.diagnose.prompts.lyrics import hears_voices
 from tonescope.diagnose.prompts.phrases import PIECES_CAVEAT, SUNG
 from tonescope.diagnose.schema import Contrast, Drivers
-from tonescope.models import versions
+from tonescope.models import metadata, versions
 
 EMBEDDED = "embedded"
 MEASURED_SHARE = 0.75  # of the judge's window; its record says little about less
@@ -34,8 +34,11 @@ class Found:
 
 def foreign(models: Models) -> bool:
     """Whether a judge that knows only one sound world was asked about another. A fine-tune of the embedded model
-    still plays in its own."""
-    return bool(models.judge.domain) and models.generator.name.split(" + ")[0] != EMBEDDED
+    still plays in its own, and so does a generator whose folder says so."""
+    domain, generator = models.judge.domain, models.generator
+    if not domain or generator.name.split(" + ")[0] == EMBEDDED:
+        return False
+    return metadata.read(generator.folder).domain != domain
 
 
 def foreign_caveat(models: Models) -> str:

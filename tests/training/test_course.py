@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.course import LONGEST_STEP, SAVE_EVERY, Course, half_is_quicker
+from training.course import LONGEST_STEP, LONGEST_UNSAVED, SAVE_EVERY, Course, half_is_quicker
 
 
 @pytest.fixture
@@ -82,3 +82,16 @@ def test_precision_is_chosen_by_the_clock_and_leaves_no_gradient(monkeypatch: py
     monkeypatch.setattr(time, "monotonic", lambda: times["now"])
     assert half_is_quicker(model, loss)
     assert model.weight.grad is None
+
+
+def test_one_that_hardly_gets_the_processor_is_saved_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = {"now": 0.0}
+    monkeypatch.setattr(time, "monotonic", lambda: outside["now"])
+    run = Course(tmp_path / "state.pt", minutes=60, warm_up=1, clock=lambda: 0.0)
+    kept = []
+    for outside["now"] in (LONGEST_UNSAVED - 1, LONGEST_UNSAVED, LONGEST_UNSAVED + 1, 2 * LONGEST_UNSAVED):
+        with run.lesson():
+            pass
+        kept.append(run.saved())
+    assert kept == [False, True, False, True]
+    assert run.spent == 0.0 and run.path.exists()

@@ -135,7 +135,7 @@ class PipelineFolder:
         options: dict[str, Any] = {"torch_dtype": dtype, "low_cpu_mem_usage": False}
         if self.variants[name]:
             options["variant"] = self.variants[name]
-        return self.parts[name].load_as(made, **options)
+        return self.parts[name].load_as(made, **options).to(dtype)  # files may hold several types
 
     def networks(self, text: str, dtype: torch.dtype, since: str) -> Parts:
         """All parts with weights, the one called ``text`` in its class of transformers.
