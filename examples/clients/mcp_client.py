@@ -1,4 +1,5 @@
-"""Call Tonescope as a tool over MCP, as an assistant does: put a run in the queue, look how far it is, read its result.
+"""Call Tonescope as a tool over MCP, as an assistant does: put a run in the queue, look how far it is, read its result;
+Ctrl-C stops it.
 
 tonescope ui --no-open --mcp
 pip install mcp
@@ -37,10 +38,15 @@ async def main(address: str, prompt: str) -> dict[str, Any]:
     ):
         await session.initialize()
         run = await called(session, "submit", job="diagnose", parameters={"prompt": prompt, "quick": True})
-        while run["state"] in ("queued", "running"):
-            print(f"{run['share']:4.0%} {run['state']} {run['stage']}")
-            await asyncio.sleep(EVERY)
-            run = await called(session, "status", run=run["run"])
+        try:
+            while run["state"] in ("queued", "running"):
+                print(f"{run['share']:4.0%} {run['state']} {run['stage']}")
+                await asyncio.sleep(EVERY)
+                run = await called(session, "status", run=run["run"])
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            stopped = await called(session, "cancel", run=run["run"])
+            print(f"\n{stopped['told']}")
+            raise
         found = await called(session, "result", run=run["run"])
         print(found["problem"] or found["sentence"])
         return found
