@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -79,6 +81,13 @@ def test_an_edit_over_http_ends_with_its_result(asking: httpx.Client) -> None:
 def test_the_names_of_the_functions_stay(asking: httpx.Client) -> None:
     named = asking.get("/gradio_api/info").json()["named_endpoints"]
     assert {"/diagnose", "/edit", "/submit", "/ask", "/status", "/cancel", "/delete", "/result"} == set(named)
+
+
+def test_what_is_documented_is_what_there_is(asking: httpx.Client, done: str) -> None:
+    about = (Path(__file__).parents[2] / "docs" / "app.md").read_text(encoding="utf-8").partition("## For programs")[2]
+    rows = "".join(line.split("|")[1] for line in about.splitlines() if line.startswith("| "))
+    functions = {name.strip("/") for name in asking.get("/gradio_api/info").json()["named_endpoints"]}
+    assert set(re.findall(r"`([a-z_]+)`", rows)) == functions | set(asked(asking, "status", done))
 
 
 def test_a_seed_of_ten_to_the_22_is_refused_before(asking: httpx.Client) -> None:
