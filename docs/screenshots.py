@@ -19,6 +19,7 @@ from typing import Any
 
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.store.workspace import Workspace
+from tonescope.ui.components.told_errors import DISK_FULL
 from tonescope.ui.server import ServerOptions, launch
 from tonescope.ui.web.owners import COOKIE, visitor_of
 
@@ -149,24 +150,23 @@ def _diagnosed(page: Any, typed: dict[str, str]) -> str:
     return _named(page)
 
 
-def _changed(page: Any, unit: str, state: str) -> str:
-    """An edit of the diagnosis that is shown; of the unit that stands there, if none is named."""
-    if unit:
-        page.locator("#run-unit").fill(unit)
+def _edited(page: Any) -> str:
+    """An edit of the diagnosis that is shown, of the unit that stands there."""
     page.get_by_role("button", name="Mute", exact=True).click()
     page.wait_for_url("**from=**")
-    ended(page, state, patience=LONGEST)
+    ended(page, patience=LONGEST)
     return _named(page)
 
 
-def _made_up(visitor: Any, folder: Path) -> dict[str, str]:
-    """Runs that nobody computed, as of this visitor."""
+def _made_up(visitor: Any, folder: Path, *names: str) -> dict[str, str]:
+    """Runs that nobody computed, as of this visitor; one that failed among them."""
     from tests.browser import stored_run
 
     mark = next(cookie["value"] for cookie in visitor.cookies() if cookie["name"] == COOKIE)
     with Workspace.open(folder) as workspace:
-        edited = stored_run.kept(workspace, visitor_of(mark), "mellow jazz fusion")
-        return {"edited": edited, "done": stored_run.kept(workspace, visitor_of(mark))}
+        about = {name: {"prompt": "mellow jazz fusion"} if name == "edited" else {} for name in names}
+        about["failed"] = {"state": "failed", "problem": DISK_FULL[:1].upper() + DISK_FULL[1:]}
+        return {name: stored_run.kept(workspace, visitor_of(mark), **given) for name, given in about.items()}
 
 
 def main(folder: Path, session: Session, shots: Iterable[Shot], typed: dict[str, str], *, made_up: bool) -> None:
@@ -182,12 +182,12 @@ def main(folder: Path, session: Session, shots: Iterable[Shot], typed: dict[str,
             visitor = browser.new_context(viewport=SIZES["wide"])
             page = visitor.new_page()
             page.goto(served.url)
-            names = _made_up(visitor, Path(kept) / "runs") if made_up else {"done": _diagnosed(page, typed)}
-            for name, unit, state in (("edited", "", "done"), ("failed", "nowhere.0.mlp:1", "failed")):
-                if name not in names:
-                    page.goto(f"{served.url}run/{names['done']}")
-                    ended(page)
-                    names[name] = _changed(page, unit, state)
+            if made_up:
+                names = _made_up(visitor, Path(kept) / "runs", "edited", "done")
+            else:
+                names = _made_up(visitor, Path(kept) / "runs")
+                names["done"] = _diagnosed(page, typed)
+                names["edited"] = _edited(page)
             for shot in shots:
                 context = browser.new_context(viewport=SIZES[shot.size], color_scheme="dark" if shot.dark else "light")
                 state = STATES[shot.state]

@@ -42,6 +42,8 @@ def submitted(workshop: Workshop, owner: str, job: str, given: Mapping[str, Any]
         raise TonescopeError(f"“{refused[0]}” is for who runs this server to set; leave it out.")
     filled = {name: value for name, value in given.items() if name == "prompt" or (value is not None and value != "")}
     filled["memory_gib"] = workshop.memory_gib
+    if job == "edit" and isinstance(where := filled.get("where"), list):
+        _check_units(workshop, [str(name) for name in where])
     if not clips:
         return workshop.queue.submit(job, filled, owner)
     with kept_clips(workshop.workspace, clips) as (name, folder):
@@ -135,6 +137,13 @@ def shared(run: Run) -> dict[str, Any]:
 
 def _shared(run: Run) -> dict[str, Any]:
     return shared(run) | {"prompt": run.parameters["prompt"]}
+
+
+def _check_units(workshop: Workshop, names: Sequence[str]) -> None:
+    """Raise :class:`TonescopeError` for what the model has not, while its name can still be mended."""
+    from tonescope.diagnose.jobs.experiment import targets
+
+    targets(workshop.session.generator, names)
 
 
 def _named(units: str) -> list[str]:

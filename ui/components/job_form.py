@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -20,6 +21,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.ui.components.parameter_fields import is_listed, kind, label, typed
 
 LISTED = " (several, with commas)"
+ENDLESS = 1_000_000  # beyond which nobody wants to know how far a number may go
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class JobForm:
         without: Collection[str],
         choices: Mapping[str, Sequence[str]],
         most: Mapping[str, float],
-        first: Sequence[str] = (),
+        names: Mapping[str, str] = MappingProxyType({}),
+        parts: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> JobForm:
         """Put the fields on the page.
 
@@ -60,15 +63,24 @@ class JobForm:
             without: parameters that have no field.
             choices: what can be chosen, by parameter.
             most: the largest number that this server's model takes, by parameter.
-            first: parameters that come before the others, in this order.
+            names: what fields are called; others have the names of the command line's options.
+            parts: headings, and the parameters that come under each, in this order; all others come last.
         """
+        placed = {name for some in parts.values() for name in some}
+        others = [name for name in parameters.model_fields if name not in placed]
         found = []
-        for name in dict.fromkeys([*first, *parameters.model_fields]):
-            about = parameters.model_fields[name]
-            if name not in without and kind(about) is not Path:
-                with gr.Column(min_width=240):
-                    made_of = _component(name, about, choices.get(name), most.get(name))
-                    found.append(Field(name, about, made_of, gr.HTML("", apply_default_css=False)))
+        for heading, some in [*parts.items(), ("", others)]:
+            if heading:
+                gr.HTML(f'<h3 class="tonescope run-part">{escape(heading)}</h3>', apply_default_css=False)
+            with gr.Row():
+                for name in some:
+                    about = parameters.model_fields[name]
+                    if name in without or kind(about) is Path:
+                        continue
+                    with gr.Column(min_width=240):
+                        called = names.get(name, label(name, about))
+                        made_of = _component(name, called, about, choices.get(name), most.get(name))
+                        found.append(Field(name, about, made_of, gr.HTML("", apply_default_css=False)))
         return cls(parameters, found)
 
     @property
@@ -116,14 +128,14 @@ def told(problem: str) -> str:
     return f'<p class="run-error" role="alert">{escape(problem[:1].upper() + problem[1:])}</p>'
 
 
-def _component(name: str, about: FieldInfo, choices: Sequence[str] | None, most: float | None) -> Any:
+def _component(name: str, called: str, about: FieldInfo, choices: Sequence[str] | None, most: float | None) -> Any:
     """What a parameter is typed into. Numbers are typed as text, so that nothing is rounded or cut in silence."""
     allowed, is_of = marked(about, Range), kind(about)
     high = min(allowed.high, most) if allowed and most is not None else allowed.high if allowed else None
-    span = f" ({number(allowed.low)} to {number(high)})" if allowed and high is not None else ""
+    span = _span(allowed.low, high) if allowed and high is not None else ""
     shown: dict[str, Any] = {
         "elem_id": f"field-{name}",
-        "label": label(name, about),
+        "label": called,
         "info": f"{about.description or ''}{span}{LISTED if is_listed(about) else ''}",
     }
     if choices is not None:
@@ -135,3 +147,7 @@ def _component(name: str, about: FieldInfo, choices: Sequence[str] | None, most:
         default = min(default, most)
     usual = f"{default:g}" if isinstance(default, float) else str(default)
     return gr.Textbox(usual, max_lines=1, max_length=200, **shown)
+
+
+def _span(low: float, high: float) -> str:
+    return f" ({number(low)} or more)" if high >= ENDLESS else f" ({number(low)} to {number(high)})"

@@ -37,11 +37,31 @@ GUIDE = """<section id="run-guide" class="run-guide tonescope" hidden aria-label
 <li>Take the prompt that is suggested, or leave out a word, and play that.</li></ol>
 <button type="button" class="run-skip">Skip these steps</button></section>"""
 CLIPS = (
-    "Clips that truly are of the genre asked for tell whether codec and judge mishear it. They stay with the run, and "
+    "Recordings that truly are of the genre asked for tell whether it is only misheard. They stay with the run, and "
     "are deleted with it."
 )
 ELSEWHERE = ("prompt", *asking.OF_THE_SERVER)  # not among the fields of the form
-FIRST = ("takes", "seconds", "quick", "intended", "foil", "negative")  # what musicians look for
+PARTS = {
+    "What is asked": ("intended", "foil", "quick"),
+    "What is played": ("takes", "seconds", "guidance", "negative", "seed", "temperature", "top_k"),
+    "How the cause is looked for": (
+        "candidates",
+        "strongest_share",
+        "rounds",
+        "careful",
+        "two_point_units",
+        "tested_units",
+        "tested_words",
+        "doses",
+    ),
+}
+NAMES = {
+    "intended": "The genre you meant",
+    "foil": "Why not this genre",
+    "top_k": "Top-k",
+    "quick": "Only verdict and words",
+}
+"""What fields are called here; others have the names of the command line's options."""
 OPEN = "name => { window.tonescopeOpen(name); }"
 
 
@@ -62,14 +82,14 @@ def build(workshop: Workshop) -> None:
     _html(_examples(examples))
     labels = session.judge.labels
     with gr.Accordion("Advanced", open=False):
-        with gr.Row():
-            form = JobForm.build(
-                DiagnosisParameters,
-                without=ELSEWHERE,
-                choices={"foil": labels, "intended": labels},
-                most={"seconds": longest},
-                first=FIRST,
-            )
+        form = JobForm.build(
+            DiagnosisParameters,
+            without=ELSEWHERE,
+            choices={"foil": labels, "intended": labels},
+            most={"seconds": longest},
+            names=NAMES,
+            parts=PARTS,
+        )
         clips = _clips()
     name = gr.Textbox(visible="hidden", label="Run")
     gr.HTML("", elem_id="run-view", apply_default_css=False)

@@ -48,7 +48,7 @@ def submit(workshop: Workshop) -> Any:
 def form() -> JobForm:
     with gr.Blocks():
         return JobForm.build(
-            DiagnosisParameters, without=diagnose.ELSEWHERE, choices={}, most={"seconds": 2.0}, first=diagnose.FIRST
+            DiagnosisParameters, without=diagnose.ELSEWHERE, choices={}, most={"seconds": 2.0}, parts=diagnose.PARTS
         )
 
 
@@ -87,6 +87,11 @@ def test_the_examples_show_what_was_measured() -> None:
     assert {prompt: measured[prompt] for prompt, _, _ in diagnose.OF_THE_EMBEDDED} == {
         prompt: heard for prompt, heard, _ in diagnose.OF_THE_EMBEDDED
     }
+
+
+def test_every_parameter_stands_under_a_heading() -> None:
+    placed = [name for names in diagnose.PARTS.values() for name in names]
+    assert sorted(placed) == sorted(set(DiagnosisParameters.model_fields) - set(diagnose.ELSEWHERE))
 
 
 def test_what_is_not_touched_is_what_is_usual() -> None:
