@@ -69,7 +69,7 @@ def edit_fields(shared: Mapping[str, Any], labels: Sequence[str], without: Seque
             EditField(
                 name,
                 NAMES.get(name, label(name, about)),
-                f"{about.description or ''}{LISTED if is_listed(about) else ''}",
+                "" if name in choices else f"{about.description or ''}{LISTED if is_listed(about) else ''}",
                 "" if usual is None else f"{usual:g}" if isinstance(usual, float) else str(usual),
                 choices.get(name, {}),
             )

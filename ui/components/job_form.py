@@ -72,7 +72,7 @@ class JobForm:
         for heading, some in [*parts.items(), ("", others)]:
             if heading:
                 gr.HTML(f'<h3 class="tonescope run-part">{escape(heading)}</h3>', apply_default_css=False)
-            with gr.Row():
+            with gr.Row(elem_classes="run-grid"):
                 for name in some:
                     about = parameters.model_fields[name]
                     if name in without or kind(about) is Path:

@@ -8,6 +8,8 @@ from typing import Any, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from tonescope.diagnose.jobs.parameters import Flag, marked
+from tonescope.models.generator import Generator
+from tonescope.models.played_with import Denoises, Recommends
 
 
 def label(name: str, about: FieldInfo) -> str:
@@ -35,3 +37,9 @@ def typed(value: Any, about: FieldInfo) -> Any:
     if value is None or value == "":
         return None
     return [part.strip() for part in value.split(",")] if is_listed(about) else value
+
+
+def unread(generator: Generator) -> list[str]:
+    """Parameters that a generator has no use for, so that no field asks for them."""
+    needs = {"negative": Recommends, "steps": Denoises}
+    return [name for name, has in needs.items() if not isinstance(generator, has)]

@@ -77,7 +77,7 @@ async function watch(name) {
     }
     if (mine !== watching) return;
     if (!response.ok) {
-      at.told.textContent = shown.detail ?? "This run cannot be opened.";
+      at.told.replaceChildren(shown.detail ?? "This run cannot be opened.", " ", make("a", {href: `${base}library`}, "Your library"));
       at.told.classList.add("run-wrong");
       return;
     }

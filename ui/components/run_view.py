@@ -102,10 +102,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who judges on this server: its name, and the labels that it chooses between."""
+    """Who judges on this server: its name, and the labels that it chooses between; ``unread``, parameters that the
+    generator beside it has no use for."""
 
     name: str
     labels: Sequence[str]
+    unread: Sequence[str] = ()
 
 
 def mark(run: Run, content: Content) -> str:
@@ -162,7 +164,7 @@ def html(run: Run, content: Content, address: str, listener: Listener, side: str
             rest_of=lambda view: replace(view, sentences=view.sentences[1:]) if _is_long(view) else None,
             without_commands=lambda view: replace(view, commands=[]),
             asks=None if side else _asks(run, content.result or {}, listener.labels),
-            edits=edit_fields(shared(run), listener.labels, OF_THE_SERVER),
+            edits=edit_fields(shared(run), listener.labels, (*OF_THE_SERVER, *listener.unread)),
             matrices=lambda view: render_html.matrices(view, plays),
             address="" if side else address,
             is_whole=content.is_whole,

@@ -14,6 +14,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.loading import EMBEDDED
 from tonescope.ui.components import asking, run_api
 from tonescope.ui.components.job_form import JobForm, told
+from tonescope.ui.components.parameter_fields import unread
 from tonescope.ui.components.told_errors import told_errors
 from tonescope.ui.workshop import Workshop
 
@@ -84,7 +85,7 @@ def build(workshop: Workshop) -> None:
     with gr.Accordion("Advanced", open=False):
         form = JobForm.build(
             DiagnosisParameters,
-            without=ELSEWHERE,
+            without=(*ELSEWHERE, *unread(session.generator)),
             choices={"foil": labels, "intended": labels},
             most={"seconds": longest},
             names=NAMES,
@@ -124,8 +125,10 @@ def _clips() -> gr.State:
     _html(f'<div class="tonescope"><p class="soft">{CLIPS}</p></div>')
     clips, listed = gr.State([]), gr.HTML("", apply_default_css=False)
     with gr.Row():
-        chosen = gr.UploadButton("Add clips", file_count="multiple", file_types=["audio"], type="filepath")
-        clear = gr.Button("Leave all clips out", visible=False)
+        chosen = gr.UploadButton(
+            "Add clips", file_count="multiple", file_types=["audio"], type="filepath", elem_classes="run-small"
+        )
+        clear = gr.Button("Leave all clips out", visible=False, elem_classes="run-small")
 
     @told_errors
     def choose(before: list[str], files: list[str] | None) -> list[Any]:

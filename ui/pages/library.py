@@ -18,6 +18,7 @@ from tonescope.ui.components.told_errors import told_errors
 from tonescope.ui.workshop import Workshop
 
 NOTHING = "No run is here yet. What you diagnose is kept, and listed here for you alone."
+OPENING = '<div class="tonescope"><p class="soft">Opening…</p></div>'
 NOT_FOUND = "None of your runs has these words."
 SAID = {
     "queued": "It waits for its turn.",
@@ -54,12 +55,14 @@ def build(workshop: Workshop) -> None:
             return [gr.skip(), gr.skip(), told(str(error).replace(file, f"“{Path(file).name}”"))]
         return listed(words, most, request, _note(f"“{run.title[:60]}” is in your library now."))
 
-    words = gr.Textbox(label="Search", placeholder="words of a prompt, or of what was found", max_lines=1)
+    words = gr.Textbox(label="Search", placeholder="in prompts, and in what was found", max_lines=1, elem_id="search")
     note = gr.HTML("", apply_default_css=False)
-    shown = gr.HTML("", apply_default_css=False, elem_id="library")
-    older = gr.Button("Show older ones", visible=False)
+    shown = gr.HTML(OPENING, apply_default_css=False, elem_id="library")
+    older = gr.Button("Show older ones", visible=False, elem_classes="run-small")
     most = gr.State(PAGE)
-    file = gr.UploadButton("Bring in a run that was exported", file_types=[".zip"], type="filepath")
+    file = gr.UploadButton(
+        "Bring in a run that was exported", file_types=[".zip"], type="filepath", elem_classes="run-small"
+    )
     outputs = [shown, older, note]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
     older.click(more, [words, most], [*outputs, most], **private)
