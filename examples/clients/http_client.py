@@ -2,7 +2,7 @@
 
 tonescope ui --no-open
 pip install gradio_client
-python examples/clients/http_client.py "lo-fi beats with accordion"
+python examples/clients/http_client.py "lo-fi beats with accordion" http://127.0.0.1:7860/
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from gradio_client import Client
 
-ADDRESS = "http://127.0.0.1:7860/"
+PROMPT, ADDRESS = "lo-fi beats with accordion", "http://127.0.0.1:7860/"
 
 
 def main(address: str, prompt: str, **settings: Any) -> dict[str, Any]:
@@ -32,4 +32,5 @@ def main(address: str, prompt: str, **settings: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(ADDRESS, sys.argv[1] if len(sys.argv) > 1 else "lo-fi beats with accordion")
+    prompt, address = [*sys.argv[1:], *(PROMPT, ADDRESS)[len(sys.argv) - 1 :]]
+    main(address, prompt)

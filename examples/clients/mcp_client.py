@@ -3,7 +3,7 @@ Ctrl-C stops it.
 
 tonescope ui --no-open --mcp
 pip install mcp
-python examples/clients/mcp_client.py "lo-fi beats with accordion"
+python examples/clients/mcp_client.py "lo-fi beats with accordion" http://127.0.0.1:7860/
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from mcp import ClientSession
 from mcp.client.streamable_http import streamablehttp_client
 
-ADDRESS = "http://127.0.0.1:7860/"
+PROMPT, ADDRESS = "lo-fi beats with accordion", "http://127.0.0.1:7860/"
 EVERY = 1.0  # seconds between two looks
 
 
@@ -30,14 +30,14 @@ async def called(session: ClientSession, tool: str, **given: Any) -> dict[str, A
     return read
 
 
-async def main(address: str, prompt: str) -> dict[str, Any]:
-    """Print how far it is and the verdict; give all that was found."""
+async def main(address: str, prompt: str, **settings: Any) -> dict[str, Any]:
+    """Print how far it is and the verdict; give all that was found; ``settings`` are those of ``diagnose``."""
     async with (
         streamablehttp_client(f"{address}gradio_api/mcp/") as (read, write, _),
         ClientSession(read, write) as session,
     ):
         await session.initialize()
-        run = await called(session, "submit", job="diagnose", parameters={"prompt": prompt, "quick": True})
+        run = await called(session, "submit", job="diagnose", parameters={"prompt": prompt, "quick": True} | settings)
         try:
             while run["state"] in ("queued", "running"):
                 print(f"{run['share']:4.0%} {run['state']} {run['stage']}")
@@ -53,4 +53,5 @@ async def main(address: str, prompt: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(ADDRESS, sys.argv[1] if len(sys.argv) > 1 else "lo-fi beats with accordion"))
+    prompt, address = [*sys.argv[1:], *(PROMPT, ADDRESS)[len(sys.argv) - 1 :]]
+    asyncio.run(main(address, prompt))
