@@ -3,15 +3,17 @@
 python -m docs.screenshots FOLDER [--stored] [--states first done …] [--takes 2 --seconds 2] [--model … --judge …]
 
 ``--stored`` shows a diagnosis that was made up, on tiny random models, so that the look can be seen in a minute.
+``--workspace FOLDER`` keeps what was diagnosed for the pictures, so that they can be taken again without playing anew.
 ``--kept`` takes the few that README and docs show, small enough to be kept with the code.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -59,6 +61,18 @@ class Shot:
     def name(self) -> str:
         """What its file is called."""
         return f"{self.state}-{self.size}-{'dark' if self.dark else 'light'}.png"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done: pictures and where they go; what is typed for the diagnosis, or whether one is made up; where runs
+    are kept, if they are."""
+
+    folder: Path
+    shots: Sequence[Shot]
+    typed: dict[str, str]
+    made_up: bool
+    workspace: Path | None
 
 
 def ended(page: Any, state: str = "done", patience: int = SHORTLY) -> None:
@@ -169,31 +183,44 @@ def _made_up(visitor: Any, folder: Path, *names: str) -> dict[str, str]:
         return {name: stored_run.kept(workspace, visitor_of(mark), **given) for name, given in about.items()}
 
 
-def main(folder: Path, session: Session, shots: Iterable[Shot], typed: dict[str, str], *, made_up: bool) -> None:
-    """Take the pictures of what is diagnosed with what is typed, or of what was made up."""
+def _prepared(visitor: Any, url: str, folder: Path, typed: dict[str, str], *, made_up: bool) -> dict[str, str]:
+    """The names of the runs that are shown; of those that a workspace has from before, if it has."""
+    told = folder / "pictures.json"
+    if told.exists():
+        before = json.loads(told.read_text(encoding="utf-8"))
+        visitor.clear_cookies()
+        visitor.add_cookies([{"name": COOKIE, "value": before["visitor"], "url": url}])
+        return dict(before["names"])
+    page = visitor.new_page()
+    page.goto(url)
+    names = _made_up(visitor, folder, *(("edited", "done") if made_up else ()))
+    if not made_up:
+        names["done"] = _diagnosed(page, typed)
+        names["edited"] = _edited(page)
+    mark = next(cookie["value"] for cookie in visitor.cookies() if cookie["name"] == COOKIE)
+    told.write_text(json.dumps({"visitor": mark, "names": names}), encoding="utf-8")
+    return names
+
+
+def main(session: Session, plan: Plan) -> None:
+    """Take the pictures of what is diagnosed, or of what was made up."""
     from playwright.sync_api import sync_playwright
 
-    folder.mkdir(parents=True, exist_ok=True)
+    plan.folder.mkdir(parents=True, exist_ok=True)
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    with tempfile.TemporaryDirectory() as kept, sync_playwright() as playwright:
-        options = ServerOptions(workspace=Path(kept) / "runs")
+    with tempfile.TemporaryDirectory() as passing, sync_playwright() as playwright:
+        kept = plan.workspace or Path(passing) / "runs"
+        options = ServerOptions(workspace=kept)
         with launch(session, port=0, open_browser=False, wait=False, options=options) as served:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
             visitor = browser.new_context(viewport=SIZES["wide"])
-            page = visitor.new_page()
-            page.goto(served.url)
-            if made_up:
-                names = _made_up(visitor, Path(kept) / "runs", "edited", "done")
-            else:
-                names = _made_up(visitor, Path(kept) / "runs")
-                names["done"] = _diagnosed(page, typed)
-                names["edited"] = _edited(page)
-            for shot in shots:
+            names = _prepared(visitor, served.url, kept, plan.typed, made_up=plan.made_up)
+            for shot in plan.shots:
                 context = browser.new_context(viewport=SIZES[shot.size], color_scheme="dark" if shot.dark else "light")
                 state = STATES[shot.state]
                 if not state.is_new:
                     context.add_cookies(visitor.cookies())
-                _take(context.new_page(), served.url + state.path.format(**names), shot, folder)
+                _take(context.new_page(), served.url + state.path.format(**names), shot, plan.folder)
                 context.close()
             browser.close()
 
@@ -247,6 +274,7 @@ if __name__ == "__main__":
     parser.add_argument("--stored", action="store_true")
     parser.add_argument("--kept", action="store_true")
     parser.add_argument("--states", nargs="+", choices=list(STATES), default=list(STATES))
+    parser.add_argument("--workspace", type=Path)
     parser.add_argument("--takes")
     parser.add_argument("--seconds")
     parser.add_argument("--model")
@@ -255,7 +283,7 @@ if __name__ == "__main__":
     typed = {name: value for name in ("takes", "seconds") if (value := getattr(given, name))}
     every = [Shot(*each) for each in product(given.states, SIZES, (False, True))]
     shots = [shot for shot in KEPT if shot.state in given.states] if given.kept else every
-    main(given.folder, _session(given), shots, typed, made_up=given.stored)
+    main(_session(given), Plan(given.folder, shots, typed, given.stored, given.workspace))
     if given.kept:
         for shot in shots:
             shrink(given.folder / shot.name)

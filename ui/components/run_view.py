@@ -166,6 +166,7 @@ def html(run: Run, content: Content, address: str, listener: Listener, side: str
             asks=None if side else _asks(run, content.result or {}, listener.labels),
             edits=edit_fields(shared(run), listener.labels, (*OF_THE_SERVER, *listener.unread)),
             matrices=lambda view: render_html.matrices(view, plays),
+            is_next=lambda view: bool(view.commands) and not (view.sounds or view.tone),
             address="" if side else address,
             is_whole=content.is_whole,
             Markup=Markup,
