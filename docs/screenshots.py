@@ -116,6 +116,10 @@ def _opened(page: Any) -> None:
     page.evaluate("document.querySelectorAll('#run-view details').forEach(part => { part.open = true; })")
 
 
+def _beside(page: Any) -> None:
+    page.locator(".run-side").nth(1).locator(".ts-play").first.wait_for(timeout=SHORTLY)
+
+
 def _ticked(page: Any) -> None:
     page.locator(LISTED).nth(1).wait_for()
     for row in range(2):
@@ -137,7 +141,7 @@ STATES = {
     "library": State("library", lambda page: page.locator(LISTED).first.wait_for()),
     "empty": State("library", lambda page: page.get_by_text("No run is here yet").wait_for(), is_new=True),
     "ticked": State("library", _ticked),
-    "compare": State("compare?a={done}&b={edited}", lambda page: page.locator("#b-hear-player .ts-play").wait_for()),
+    "compare": State("compare?a={done}&b={edited}", _beside),
     "guide": State("guide", lambda page: page.locator(".frame-reading").wait_for()),
 }
 KEPT = [
@@ -228,6 +232,7 @@ def main(session: Session, plan: Plan) -> None:
 def _take(page: Any, address: str, shot: Shot, folder: Path) -> None:
     """One picture."""
     state = STATES[shot.state]
+    page.set_default_timeout(SHORTLY)
     page.goto(address)
     state.act(page)
     page.wait_for_timeout(700)

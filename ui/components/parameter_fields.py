@@ -8,8 +8,9 @@ from typing import Any, Union, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from tonescope.diagnose.jobs.parameters import Flag, marked
-from tonescope.models.generator import Generator
-from tonescope.models.played_with import Denoises, Recommends
+from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Generator, Sampling
+from tonescope.models.played_with import Denoises, check_sampling
 
 
 def label(name: str, about: FieldInfo) -> str:
@@ -41,5 +42,9 @@ def typed(value: Any, about: FieldInfo) -> Any:
 
 def unread(generator: Generator) -> list[str]:
     """Parameters that a generator has no use for, so that no field asks for them."""
-    needs = {"negative": Recommends, "steps": Denoises}
-    return [name for name, has in needs.items() if not isinstance(generator, has)]
+    found = [] if isinstance(generator, Denoises) else ["steps"]
+    try:
+        check_sampling(generator, Sampling(negative="noise"))
+    except TonescopeError:
+        found.append("negative")
+    return found

@@ -26,7 +26,7 @@ SAID = {
     "stopped": "It was stopped.",
     "interrupted": "Tonescope was ended during this run.",
 }
-LONGEST_TITLE, LONGEST_SAID = 120, 300  # characters
+LONGEST_TITLE, LONGEST_SAID, LONGEST_UNITS = 120, 300, 60  # characters
 
 
 def build(workshop: Workshop) -> None:
@@ -85,8 +85,14 @@ def _row(run: Run, workshop: Workshop) -> str:
     return (
         f'<li><input type="checkbox" value="{escape(run.name)}" aria-label="Tick {title}"{_off(run)}>'
         f'<div><p><a href="{address}">{title}</a></p><p>{escape(said)}</p>'
-        f'<p class="soft">{_when(run)} · {escape(run.job)} · {run.state}{export}</p></div></li>'
+        f'<p class="soft">{_when(run)} · {escape(_what(run))} · {run.state}{export}</p></div></li>'
     )
+
+
+def _what(run: Run) -> str:
+    """The job, and of an edit what was edited."""
+    units = ", ".join(map(str, run.parameters.get("where") or [])) if run.job == "edit" else ""
+    return f"edit of {_shortened(units, LONGEST_UNITS)}" if units else run.job
 
 
 def _shortened(text: str, longest: int) -> str:
