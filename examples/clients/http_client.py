@@ -20,9 +20,11 @@ def main(address: str, prompt: str, **settings: Any) -> dict[str, Any]:
     client = Client(address, verbose=False)
     job = client.submit(prompt=prompt, **({"quick": True} | settings), api_name="/diagnose")
     told: dict[str, Any] = {}
+    line = ""
     try:
         for told in job:
-            print(f"{told['share']:4.0%} {told['state']} {told['stage']}")
+            if line != (line := f"{told['share']:4.0%} {told['state']} {told['stage']}"):
+                print(line)
     except KeyboardInterrupt:
         job.cancel()  # the run ends; what was found until then is kept under its address
         raise
