@@ -278,7 +278,7 @@ def launch(
         server = _Server(
             uvicorn.Config(
                 application,
-                log_level="error",
+                log_level="critical",  # what goes wrong in the app is told by it, in one line
                 access_log=False,
                 server_header=False,
                 lifespan="on",
