@@ -182,7 +182,9 @@ def _made_up(visitor: Any, folder: Path, *names: str) -> dict[str, str]:
 
     mark = next(cookie["value"] for cookie in visitor.cookies() if cookie["name"] == COOKIE)
     with Workspace.open(folder) as workspace:
-        about = {name: {"prompt": "mellow jazz fusion"} if name == "edited" else {} for name in names}
+        about: dict[str, dict[str, Any]] = {name: {} for name in names}
+        if "edited" in about:
+            about["edited"] = {"prompt": "mellow jazz fusion"}
         about["failed"] = {"state": "failed", "problem": DISK_FULL[:1].upper() + DISK_FULL[1:]}
         return {name: stored_run.kept(workspace, visitor_of(mark), **given) for name, given in about.items()}
 
