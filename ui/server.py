@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import os
 import signal
@@ -158,6 +159,8 @@ class _Outermost:
         elif scope["type"] == "http":
             try:
                 await self.layers(scope, receive, send)
+            except asyncio.CancelledError:  # the server ends while a page waits for something
+                return
             except Exception as error:  # gradio has answered by then, and knows no more than that it went wrong
                 self._tell(scope, error)
         else:
@@ -275,7 +278,7 @@ def launch(
         server = _Server(
             uvicorn.Config(
                 application,
-                log_level="error",
+                log_level="critical",  # what goes wrong in the app is told by it, in one line
                 access_log=False,
                 server_header=False,
                 lifespan="on",

@@ -51,17 +51,18 @@ def page(title: str, views: Sequence[View], players: Playable | None = None) -> 
 
     headline = next((view.title for view in views if view.tone), "")
     listening = {key: _listening(rows, players) for key, rows in shown.items() if players}
+    cells = _cells(views, players)
     made = _template("page.html.j2").render(
         title=title,
         window=f"{title}: {headline[:LONGEST_TITLE]}" if headline else title,
         style=style("@media (prefers-color-scheme: dark)"),
-        script=Markup(web_components.script()) if shown else None,
+        script=Markup(web_components.script()) if shown or cells else None,
         views=sorted(views, key=_place),
         shown=shown,
         listening=listening,
         chart=chart,
         keep=keep,
-        cells=_cells(views, players),
+        cells=cells,
         folded=folded({view.depth for view in views}),
         figures=figures,
         plotly=_plotly() if any(chart(figure.plot) is None for view in views for figure in view.figures) else None,
@@ -97,6 +98,13 @@ def player(view: View, players: Playable, *, most: int = SHOWN_TAKES, with_score
 def score(view: View) -> str:
     """The score of a player that stands elsewhere on the page; empty where nothing is drawn over its sounds."""
     return _part("score", view.key) if any(sound.lanes for row in view.sounds for sound in row) else ""
+
+
+def matrices(view: View, players: Playable) -> str:
+    """The matrices of a view, whose cells play; empty for a view that has none."""
+    cells, heat = _cells([view], players).get(view.key, []), _template("matrix.html.j2").module
+    made = "".join(str(heat.matrix(each, uris)) for each, uris in zip(view.matrices, cells, strict=True))  # type: ignore[attr-defined]
+    return f'<div class="tonescope">{made}</div>' if made else ""
 
 
 def figure(shown: Figure) -> str | None:

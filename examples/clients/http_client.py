@@ -2,7 +2,7 @@
 
 tonescope ui --no-open
 pip install gradio_client
-python examples/clients/http_client.py "lo-fi beats with accordion"
+python examples/clients/http_client.py "lo-fi beats with accordion" http://127.0.0.1:7860/
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from gradio_client import Client
 
-ADDRESS = "http://127.0.0.1:7860/"
+PROMPT, ADDRESS = "lo-fi beats with accordion", "http://127.0.0.1:7860/"
 
 
 def main(address: str, prompt: str, **settings: Any) -> dict[str, Any]:
@@ -20,9 +20,11 @@ def main(address: str, prompt: str, **settings: Any) -> dict[str, Any]:
     client = Client(address, verbose=False)
     job = client.submit(prompt=prompt, **({"quick": True} | settings), api_name="/diagnose")
     told: dict[str, Any] = {}
+    line = ""
     try:
         for told in job:
-            print(f"{told['share']:4.0%} {told['state']} {told['stage']}")
+            if line != (line := f"{told['share']:4.0%} {told['state']} {told['stage']}"):
+                print(line)
     except KeyboardInterrupt:
         job.cancel()  # the run ends; what was found until then is kept under its address
         raise
@@ -32,4 +34,5 @@ def main(address: str, prompt: str, **settings: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(ADDRESS, sys.argv[1] if len(sys.argv) > 1 else "lo-fi beats with accordion")
+    prompt, address = [*sys.argv[1:], *(PROMPT, ADDRESS)[len(sys.argv) - 1 :]]
+    main(address, prompt)

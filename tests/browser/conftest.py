@@ -50,7 +50,7 @@ def show(browser: Any) -> Iterator[Callable[..., Any]]:
     assert not wrong
 
 
-def until(page: Any, expression: str, seconds: float = 10.0) -> None:
+def until(page: Any, expression: str, seconds: float = 30.0) -> None:
     """Wait until an expression holds. A page whose policy forbids to evaluate strings lets nobody wait within it."""
     end = time.monotonic() + seconds
     while not page.evaluate(expression):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import soundfile
 
 from tests.browser import made_take
+from tonescope.diagnose.report.view import View
 from tonescope.diagnose.report.view_data import as_data
 from tonescope.diagnose.store.run_files import AUDIO, FORMAT, RESULT, SOUND_ENDING, VIEWS, played_by
 from tonescope.diagnose.store.run_list import Run, new_name
@@ -19,9 +21,15 @@ PROMPT = "lo-fi beats with accordion"
 UNIT = "decoder.3.mlp:117"
 
 
-def kept(workspace: Workspace, owner: str = "", prompt: str = PROMPT, **about: Any) -> str:
-    """The name of a run that is done, whose sounds are of 16 kHz."""
-    plays, views = made_take.MadePlays(), made_take.views()
+def kept(
+    workspace: Workspace,
+    owner: str = "",
+    prompt: str = PROMPT,
+    views: Sequence[View] = (),
+    **about: Any,
+) -> str:
+    """The name of a run that is done, whose sounds are of 16 kHz; ``views`` are what it shows, if not a diagnosis."""
+    plays, views = made_take.MadePlays(), list(views) or made_take.views()
     name = new_name()
     folder = workspace.files(name).final
     (folder / AUDIO).mkdir(parents=True)

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.browser import stored_run
+from tests.browser import made_take, stored_run
 from tests.browser.conftest import NARROW, WIDE, until
 from tests.browser.test_frame import violations
 from tests.ui.serving import serving
+from tonescope.diagnose.report.matrix import Matrix, MatrixCell
+from tonescope.diagnose.report.view import Sound, Table, View
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.ui.server import ServerOptions
 from tonescope.ui.web.owners import COOKIE, visitor_of
@@ -20,6 +22,9 @@ from tonescope.ui.web.owners import COOKIE, visitor_of
 Show = Callable[..., Any]
 PLAYER = "document.querySelector('#run-hear tonescope-ab')"
 DONE = "document.getElementById('run-view')?.dataset.state === 'done'"
+PRESSES = """() => { window.presses = []; new MutationObserver(all => {
+  for (const {target} of all) window.presses.push([target.textContent, target.ariaPressed]);
+}).observe(document.querySelector(".matrix"), {subtree: true, attributeFilter: ["aria-pressed"]}); }"""
 TICK = "#library input[type=checkbox]"
 LARGE = 200 * 2**20  # bytes of an upload
 
@@ -135,9 +140,55 @@ def test_a_unit_in_a_table_is_changed_by_a_click(show: Show, app: str, name: str
     until(page, DONE, 60)
 
 
+def test_all_that_an_edit_can_be_asked_is_under_other_changes(show: Show, app: str, name: str) -> None:
+    page = opened(show, app, name)
+    page.locator("#run-edit > summary").click()
+    page.locator("#run-unit").fill("decoder.0.mlp:3, decoder.1.mlp:2")
+    page.get_by_label("What becomes of them").select_option("set")
+    press = page.get_by_role("button", name="Play this change")
+    press.click()
+    told = page.locator("#run-edit .run-beside")
+    told.wait_for()  # what is missing is told where it is missing
+    assert "needs a value" in told.inner_text() and "from=" not in page.url
+    for field, value in (("Factor, or value", "2"), ("Only between these seconds", "0, 0.3"), ("Takes", "1")):
+        page.get_by_label(field, exact=True).fill(value)
+    press.click()
+    until(page, "location.search.includes('from=')")
+    until(page, "['done', 'failed'].includes(document.getElementById('run-view').dataset.state)", 60)
+    shown = page.request.get(f"{app}run/{page.url.partition('run=')[2].partition('&')[0]}/state").json()
+    asked = {"kind": "set", "value": 2.0, "between": [0.0, 0.3], "where": ["decoder.0.mlp:3", "decoder.1.mlp:2"]}
+    assert shown["state"] == "done" and asked.items() <= shown["parameters"].items()
+
+
+def test_a_label_in_a_table_is_asked_about_by_a_click(show: Show, app: str, workspace: Workspace) -> None:
+    table = Table(("seed", "heard as"), (("1", "house"), ("2", "no label")))
+    views = [*made_take.views(), View("labels", "Labels", tables=[table])]
+    page = opened(show, app, stored_run.kept(workspace, views=views))
+    page.locator("#run-labels > summary").click()
+    assert page.locator("#run-labels .run-named").all_inner_texts() == ["house"]
+    page.locator("#run-labels .run-named").click()
+    assert page.get_by_label("Another label").input_value() == "house"
+
+
+def test_the_cells_of_a_matrix_are_played(show: Show, app: str, workspace: Workspace) -> None:
+    cells = [MatrixCell(f"{at}", 0.5, f"cell {at}", sound=Sound("", "tested", at)) for at in range(2)]
+    matrix = Matrix("What came", "asked for", ("house", "jazz"), ("polka",), tuple((cell,) for cell in cells))
+    told = View("confusion", "All genres", [("Polka comes.", "observed")], depth="first", tone="bad", matrices=[matrix])
+    page = show(f"{app}run/{stored_run.kept(workspace, views=[told], job='confusion', title='confusion')}", size=NARROW)
+    until(page, DONE, 60)
+    page.evaluate(PRESSES)
+    for cell in ("0", "1"):
+        with page.expect_response("**/audio/result/*.flac") as fetched:
+            page.get_by_role("button", name=f"cell {cell}").click()
+        assert fetched.value.ok
+    until(page, "window.presses.at(-1).join() === '1,false'", 30)  # it has ended
+    assert page.evaluate("window.presses.map(String)") == ["0,true", "0,false", "1,true", "1,false"]  # one at a time
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"] and violations(page) == []
+
+
 def test_another_label_is_asked_about(show: Show, app: str, name: str) -> None:
     page = opened(show, app, name)
-    page.get_by_label("Why this, and not …?").select_option("house")
+    page.get_by_label("Another label").select_option("house")
     page.get_by_role("button", name="Ask", exact=True).click()
     until(page, "location.search.includes('from=')")
     until(page, "document.getElementById('run-view').dataset.state !== 'done'")

@@ -40,3 +40,24 @@ def test_the_client_over_mcp_reads_a_result(capsys: pytest.CaptureFixture[str]) 
     with serving(ServerOptions(mcp=True)) as served:
         found = asyncio.run(mcp_client.main(served.url, "house"))
     assert found["result"]["prompt"] == "house" and found["sentence"] in capsys.readouterr().out
+
+
+def test_the_client_over_mcp_stops_its_run_when_it_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mcp", reason="the package mcp is not installed")
+    from examples.clients import mcp_client
+
+    told: list[str] = []
+
+    def interrupt(text: str) -> None:
+        told.append(text)
+        if len(told) == 1:
+            raise asyncio.CancelledError  # as asyncio makes of Ctrl-C
+
+    monkeypatch.setattr(mcp_client, "print", interrupt, raising=False)
+    with serving(ServerOptions(mcp=True)) as served:
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(mcp_client.main(served.url, "house", takes=16, seconds=2.0, quick=False))
+        workshop = served._server.workshop
+        (run,) = workshop.workspace.runs.page().runs
+        assert workshop.queue.wait(run.name, 60).state == "stopped"
+    assert "Stopped." in told[-1]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -81,6 +83,13 @@ def test_the_names_of_the_functions_stay(asking: httpx.Client) -> None:
     assert {"/diagnose", "/edit", "/submit", "/ask", "/status", "/cancel", "/delete", "/result"} == set(named)
 
 
+def test_what_is_documented_is_what_there_is(asking: httpx.Client, done: str) -> None:
+    about = (Path(__file__).parents[2] / "docs" / "app.md").read_text(encoding="utf-8").partition("## For programs")[2]
+    rows = "".join(line.split("|")[1] for line in about.splitlines() if line.startswith("| "))
+    functions = {name.strip("/") for name in asking.get("/gradio_api/info").json()["named_endpoints"]}
+    assert set(re.findall(r"`([a-z_]+)`", rows)) == functions | set(asked(asking, "status", done))
+
+
 def test_a_seed_of_ten_to_the_22_is_refused_before(asking: httpx.Client) -> None:
     """Case "seed 10^22 on the page"."""
     assert "seed" in refused(asking, "submit", "diagnose", {"prompt": "house", "seed": 10**22})
@@ -153,6 +162,13 @@ def test_a_run_that_there_is_not_is_told_in_a_sentence(asking: httpx.Client, par
         ("mute", "decoder.0.mlp:3, decoder.1.mlp:2", "edit", {"where": ["decoder.0.mlp:3", "decoder.1.mlp:2"]}),
         ("double", "decoder.0.mlp:3", "edit", {"kind": "scale", "value": 2.0, "seconds": 0.5}),
         ("scale", "decoder.0.mlp:3 -1.5", "edit", {"kind": "scale", "value": -1.5}),
+        (
+            "edit",
+            '{"where": "decoder.0.mlp:3", "kind": "set", "value": "3", "between": "0, 0.2", '
+            '"branch": "cond", "takes": ""}',
+            "edit",
+            {"where": ["decoder.0.mlp:3"], "kind": "set", "value": 3.0, "between": [0.0, 0.2], "branch": "cond"},
+        ),
         ("again", "", "diagnose", {"prompt": "smooth jazz, <b>house</b>", "takes": 2}),
         ("next", "next:0", None, {}),
     ],
@@ -176,6 +192,12 @@ def test_a_run_is_asked_on_by_one_click(
         ("mute", "nowhere:1"),
         ("mute", " , "),
         ("scale", "decoder.0.mlp:3"),
+        ("edit", "not JSON"),
+        ("edit", "[]"),
+        ("edit", '{"kind": "mean"}'),
+        ("edit", '{"where": ["decoder.0.mlp:3"]}'),
+        ("edit", '{"where": "decoder.0.mlp:3", "memory_gib": "9"}'),
+        ("edit", '{"where": "decoder.0.mlp:3", "colour": "red"}'),
         ("next", "next:99"),
         ("next", "verdict"),
     ],

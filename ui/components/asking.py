@@ -10,7 +10,7 @@ from tonescope.diagnose.prompts.leaving_out import without
 from tonescope.diagnose.prompts.phrases import chunked
 from tonescope.diagnose.store.run_list import Run
 from tonescope.models.errors import TonescopeError
-from tonescope.ui.components import pasted_line
+from tonescope.ui.components import edit_fields, pasted_line
 from tonescope.ui.components.known_clips import clips_of, kept_clips
 from tonescope.ui.components.pasted_line import OPEN_JOBS
 from tonescope.ui.workshop import Workshop
@@ -42,6 +42,8 @@ def submitted(workshop: Workshop, owner: str, job: str, given: Mapping[str, Any]
         raise TonescopeError(f"“{refused[0]}” is for who runs this server to set; leave it out.")
     filled = {name: value for name, value in given.items() if name == "prompt" or (value is not None and value != "")}
     filled["memory_gib"] = workshop.memory_gib
+    if job == "edit" and isinstance(where := filled.get("where"), list):
+        _check_units(workshop, [str(name) for name in where])
     if not clips:
         return workshop.queue.submit(job, filled, owner)
     with kept_clips(workshop.workspace, clips) as (name, folder):
@@ -56,9 +58,10 @@ def derived(workshop: Workshop, owner: str, name: str, kind: str, value: str) ->
 
     Args:
         name: the other run.
-        kind: ``next``, ``again``; of a diagnosis also ``foil``, ``word``, ``scale``, or one of ``KINDS``.
+        kind: ``next``, ``again``; of a diagnosis also ``foil``, ``word``, ``scale``, ``edit``, or one of ``KINDS``.
         value: the label; ``start:end`` of a word in the prompt; units, with commas, and for ``scale`` a factor after
-            them; for ``next``, the key of a view and which of its commands, as ``next:0``.
+            them; for ``edit``, its parameters as :func:`.edit_fields.read` takes them; for ``next``, the key of a view
+            and which of its commands, as ``next:0``.
 
     Raises:
         TonescopeError: there is no such run, or this cannot be asked of it.
@@ -110,6 +113,11 @@ def _scaled(_: Workshop, run: Run, __: str, asked: str) -> Asked:
     return "edit", _shared(run) | {"where": _named(units), "kind": "scale", "value": factor}
 
 
+def _whole(_: Workshop, run: Run, __: str, fields: str) -> Asked:
+    given = edit_fields.read(fields)
+    return "edit", given | {"prompt": run.parameters["prompt"], "where": _named(",".join(given.get("where") or []))}
+
+
 def _next(workshop: Workshop, run: Run, _: str, place: str) -> Asked:
     """What a view of the run tells to do; the line stays on the server."""
     key, _, index = place.partition(":")
@@ -122,9 +130,20 @@ def _next(workshop: Workshop, run: Run, _: str, place: str) -> Asked:
     return asked.job, {name: value for name, value in asked.parameters.items() if name not in OF_THE_SERVER}
 
 
+def shared(run: Run) -> dict[str, Any]:
+    """What an edit takes over from a diagnosis, so that it plays the same takes."""
+    return {name: run.parameters[name] for name in SHARED if run.parameters.get(name) is not None}
+
+
 def _shared(run: Run) -> dict[str, Any]:
-    shared = {name: run.parameters[name] for name in SHARED if run.parameters.get(name) is not None}
-    return shared | {"prompt": run.parameters["prompt"]}
+    return shared(run) | {"prompt": run.parameters["prompt"]}
+
+
+def _check_units(workshop: Workshop, names: Sequence[str]) -> None:
+    """Raise :class:`TonescopeError` for what the model has not, while its name can still be mended."""
+    from tonescope.diagnose.jobs.experiment import targets
+
+    targets(workshop.session.generator, names)
 
 
 def _named(units: str) -> list[str]:
@@ -139,6 +158,7 @@ _MADE: dict[str, Callable[[Workshop, Run, str, str], Asked]] = {
     "word": _word,
     "again": _again,
     "scale": _scaled,
+    "edit": _whole,
     "next": _next,
 }
 OF_ANY = ("again", "next")  # kinds that are asked of any run

@@ -5,21 +5,23 @@ What cannot be used is told beside the field that it was typed into.
 
 from __future__ import annotations
 
-import types
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin
+from types import MappingProxyType
+from typing import Any
 
 import gradio as gr
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from tonescope.diagnose.jobs.parameters import Flag, Range, made, marked, number
+from tonescope.diagnose.jobs.parameters import Range, made, marked, number
 from tonescope.models.errors import TonescopeError
+from tonescope.ui.components.parameter_fields import is_listed, kind, label, typed
 
 LISTED = " (several, with commas)"
+ENDLESS = 1_000_000  # beyond which nobody wants to know how far a number may go
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,6 @@ class Field:
     about: FieldInfo
     typed: Any
     told: Any
-
-    def value(self, typed: Any) -> Any:
-        """What was typed, as parameters read it; ``None`` stands for what is usual."""
-        if typed is None or typed == "":
-            return None
-        return [part.strip() for part in typed.split(",")] if _is_listed(self.about) else typed
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,8 @@ class JobForm:
         without: Collection[str],
         choices: Mapping[str, Sequence[str]],
         most: Mapping[str, float],
-        first: Sequence[str] = (),
+        names: Mapping[str, str] = MappingProxyType({}),
+        parts: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> JobForm:
         """Put the fields on the page.
 
@@ -66,15 +63,24 @@ class JobForm:
             without: parameters that have no field.
             choices: what can be chosen, by parameter.
             most: the largest number that this server's model takes, by parameter.
-            first: parameters that come before the others, in this order.
+            names: what fields are called; others have the names of the command line's options.
+            parts: headings, and the parameters that come under each, in this order; all others come last.
         """
+        placed = {name for some in parts.values() for name in some}
+        others = [name for name in parameters.model_fields if name not in placed]
         found = []
-        for name in dict.fromkeys([*first, *parameters.model_fields]):
-            about = parameters.model_fields[name]
-            if name not in without and _kind(about) is not Path:
-                with gr.Column(min_width=240):
-                    typed = _component(name, about, choices.get(name), most.get(name))
-                    found.append(Field(name, about, typed, gr.HTML("", apply_default_css=False)))
+        for heading, some in [*parts.items(), ("", others)]:
+            if heading:
+                gr.HTML(f'<h3 class="tonescope run-part">{escape(heading)}</h3>', apply_default_css=False)
+            with gr.Row(elem_classes="run-grid"):
+                for name in some:
+                    about = parameters.model_fields[name]
+                    if name in without or kind(about) is Path:
+                        continue
+                    with gr.Column(min_width=240):
+                        called = names.get(name, label(name, about))
+                        made_of = _component(name, called, about, choices.get(name), most.get(name))
+                        found.append(Field(name, about, made_of, gr.HTML("", apply_default_css=False)))
         return cls(parameters, found)
 
     @property
@@ -87,9 +93,9 @@ class JobForm:
         """Everything that is told beside it."""
         return [field.told for field in self.fields]
 
-    def read(self, typed: Sequence[Any]) -> dict[str, Any]:
+    def read(self, given: Sequence[Any]) -> dict[str, Any]:
         """What was really typed, by parameter."""
-        values = {field.name: field.value(value) for field, value in zip(self.fields, typed, strict=True)}
+        values = {field.name: typed(value, field.about) for field, value in zip(self.fields, given, strict=True)}
         return {name: value for name, value in values.items() if value is not None}
 
     def problems(self, given: Mapping[str, Any]) -> dict[str, str]:
@@ -122,41 +128,26 @@ def told(problem: str) -> str:
     return f'<p class="run-error" role="alert">{escape(problem[:1].upper() + problem[1:])}</p>'
 
 
-def _component(name: str, about: FieldInfo, choices: Sequence[str] | None, most: float | None) -> Any:
+def _component(name: str, called: str, about: FieldInfo, choices: Sequence[str] | None, most: float | None) -> Any:
     """What a parameter is typed into. Numbers are typed as text, so that nothing is rounded or cut in silence."""
-    allowed, kind = marked(about, Range), _kind(about)
+    allowed, is_of = marked(about, Range), kind(about)
     high = min(allowed.high, most) if allowed and most is not None else allowed.high if allowed else None
-    span = f" ({number(allowed.low)} to {number(high)})" if allowed and high is not None else ""
+    span = _span(allowed.low, high) if allowed and high is not None else ""
     shown: dict[str, Any] = {
         "elem_id": f"field-{name}",
-        "label": _label(name, about),
-        "info": f"{about.description or ''}{span}{LISTED if _is_listed(about) else ''}",
+        "label": called,
+        "info": f"{about.description or ''}{span}{LISTED if is_listed(about) else ''}",
     }
     if choices is not None:
         return gr.Dropdown(["", *choices], value="", **shown)
-    if kind is bool:
+    if is_of is bool:
         return gr.Checkbox(bool(about.default), **shown)
     default = about.default if about.default not in (None, ()) else ""
-    if kind is float and most is not None and default != "":
+    if is_of is float and most is not None and default != "":
         default = min(default, most)
     usual = f"{default:g}" if isinstance(default, float) else str(default)
     return gr.Textbox(usual, max_lines=1, max_length=200, **shown)
 
 
-def _label(name: str, about: FieldInfo) -> str:
-    """The name of the command line's option, in words."""
-    written = marked(about, Flag)
-    named = written.names[0].removeprefix("--") if written and written.names else name
-    return named.replace("_", " ").replace("-", " ").capitalize()
-
-
-def _is_listed(about: FieldInfo) -> bool:
-    return get_origin(about.annotation) in (tuple, list)
-
-
-def _kind(about: FieldInfo) -> Any:
-    """The type without its ``None``."""
-    kind = about.annotation
-    if get_origin(kind) in (Union, types.UnionType):
-        kind = next(each for each in get_args(kind) if each is not type(None))
-    return kind
+def _span(low: float, high: float) -> str:
+    return f" ({number(low)} or more)" if high >= ENDLESS else f" ({number(low)} to {number(high)})"

@@ -61,6 +61,7 @@ const ACTS = {
 /** Two runs beside each other. */
 async function compare() {
   const query = new URLSearchParams(location.search), at = await present("#compare");
+  if (!query.get("a") && !query.get("b")) return; // the page tells how to choose two
   at.replaceChildren();
   for (const side of ["a", "b"]) {
     const name = query.get(side) ?? "", place = make("section", {class: "run-side", "aria-label": `Run ${side.toUpperCase()}`});

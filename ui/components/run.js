@@ -39,11 +39,14 @@ function fill(at, html) {
   at.innerHTML = html; // made on the server, where all text is escaped
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   if (!document.getElementById("run-unit")) return;
-  for (const unit of at.querySelectorAll("td code")) {
-    if (!UNIT.test(unit.textContent)) continue;
-    const button = make("button", {type: "button", class: "run-named", title: "Change this, and hear the result"}, unit.textContent);
-    unit.replaceChildren(button);
-  }
+  for (const unit of at.querySelectorAll("td code")) if (UNIT.test(unit.textContent)) named(unit, "run-unit", "Change this, and hear the result");
+  const labels = new Set([...document.querySelectorAll("#run-foil option")].map(option => option.value));
+  for (const cell of at.querySelectorAll("td")) if (labels.has(cell.textContent)) named(cell, "run-foil", "Ask: why not this?");
+}
+
+/** What stands in a table becomes a button that puts it into a field. */
+function named(place, field, title) {
+  place.replaceChildren(make("button", {type: "button", class: "run-named", title, "data-into": field}, place.textContent));
 }
 
 const isPlaying = at => [...at.querySelectorAll("tonescope-ab")].some(player => player.data && player.transport.playing);
@@ -74,7 +77,7 @@ async function watch(name) {
     }
     if (mine !== watching) return;
     if (!response.ok) {
-      at.told.textContent = shown.detail ?? "This run cannot be opened.";
+      at.told.replaceChildren(shown.detail ?? "This run cannot be opened.", " ", make("a", {href: `${base}library`}, "Your library"));
       at.told.classList.add("run-wrong");
       return;
     }
@@ -127,6 +130,15 @@ function say(text) {
   at.textContent = text;
 }
 
+/** What is wrong with what a button asked, told under it; nothing, and it goes away. */
+function sayBeside(button, text = "") {
+  document.querySelector(".run-beside")?.remove();
+  const row = button.closest(".run-chips, .run-row");
+  if (!text) return;
+  if (row) row.after(make("p", {class: "run-beside run-wrong", role: "alert"}, text));
+  else say(text);
+}
+
 async function copy(button) {
   const address = new URL(button.dataset.copy, location.href).href;
   try {
@@ -138,16 +150,21 @@ async function copy(button) {
   }
 }
 
-/** What a button asks with: a value of its own, or what stands in fields. */
+/** What a button asks with: a value of its own, what stands in fields, or all fields of a part by their names. */
 function asked(button) {
-  const {value, from, and} = button.dataset;
+  const {value, from, and, fields} = button.dataset;
+  if (fields) {
+    const filled = [...document.getElementById(fields).querySelectorAll("[name]")].map(field => [field.name, field.value.trim()]);
+    return JSON.stringify({where: document.getElementById(from).value, ...Object.fromEntries(filled)});
+  }
   return [from, and].filter(Boolean).map(id => document.getElementById(id).value.trim()).join(" ") || (value ?? "");
 }
 
-/** Ask the server for a run or to stop one; what is wrong is told above. */
+/** Ask the server for a run or to stop one; what is wrong is told beside the button. */
 async function ask(button) {
   const name = nameInAddress();
   button.disabled = true;
+  sayBeside(button);
   try {
     if (button.matches(".run-stop")) {
       const {told} = await call("cancel", name);
@@ -155,8 +172,7 @@ async function ask(button) {
     }
     else open((await call("ask", name, button.dataset.ask, asked(button))).run, name);
   } catch (error) {
-    say(error.message);
-    document.querySelector(".run-told")?.scrollIntoView({block: "center"});
+    sayBeside(button, error.message);
   } finally {
     button.disabled = false;
   }
@@ -175,7 +191,7 @@ const CLICKS = {
     field.scrollIntoView({block: "center"});
   },
   ".run-named": button => {
-    const field = document.getElementById("run-unit");
+    const field = document.getElementById(button.dataset.into);
     field.value = button.textContent;
     field.focus();
     field.scrollIntoView({block: "center"});

@@ -136,9 +136,10 @@ def build(workshop: Workshop) -> None:
 
         Args:
             run: the name of the diagnosis.
-            kind: foil, word, mute, halve, double, scale, next, or again.
+            kind: foil, word, mute, halve, double, scale, edit, next, or again.
             value: the label; start:end of the word in the prompt; units, with commas, for scale with a factor after a
-                space; for next, the key of a view and which of its commands, as next:0.
+                space; for edit, its parameters as a JSON object of texts; for next, the key of a view and which of its
+                commands, as next:0.
         """
         named = (text_of(name, given) for name, given in (("run", run), ("kind", kind), ("value", value)))
         return told(asking.derived(workshop, owner(request), *named).name)

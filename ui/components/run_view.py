@@ -20,10 +20,13 @@ from tonescope.diagnose.runtime.run_queue import RunProgress
 from tonescope.diagnose.store.run_files import Content, StoredSounds
 from tonescope.diagnose.store.run_list import Run
 from tonescope.ui.components import pasted_line
+from tonescope.ui.components.asking import OF_THE_SERVER, shared
+from tonescope.ui.components.edit_fields import edit_fields
 
 STARTS = {"diagnose": "Do that", "edit": "Play that, and listen"}
 MOST_TAKES = 32  # in a player
 MOST_UNITS, MOST_WORDS = 12, 40  # that are offered to be asked about
+MOST_LABELS = 5  # that have a button of their own: the likeliest beside the one that is heard
 LONGEST_BUTTON = 60  # characters of a prompt on it
 MOST_TOGETHER = 50  # units that are changed together by one
 ENDED = {
@@ -99,10 +102,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Listener:
-    """Who judges on this server: its name, and the labels that it chooses between."""
+    """Who judges on this server: its name, and the labels that it chooses between; ``unread``, parameters that the
+    generator beside it has no use for."""
 
     name: str
     labels: Sequence[str]
+    unread: Sequence[str] = ()
 
 
 def mark(run: Run, content: Content) -> str:
@@ -159,6 +164,9 @@ def html(run: Run, content: Content, address: str, listener: Listener, side: str
             rest_of=lambda view: replace(view, sentences=view.sentences[1:]) if _is_long(view) else None,
             without_commands=lambda view: replace(view, commands=[]),
             asks=None if side else _asks(run, content.result or {}, listener.labels),
+            edits=edit_fields(shared(run), listener.labels, (*OF_THE_SERVER, *listener.unread)),
+            matrices=lambda view: render_html.matrices(view, plays),
+            is_next=lambda view: bool(view.commands) and not (view.sounds or view.tone),
             address="" if side else address,
             is_whole=content.is_whole,
             Markup=Markup,
@@ -199,18 +207,30 @@ def _step(view: View, index: int, run: Run, listener: Listener, side: str) -> St
 def _asks(run: Run, result: Mapping[str, Any], labels: Sequence[str]) -> dict[str, list[Ask]]:
     """What can be asked about a diagnosis by one click."""
     if run.job != "diagnose" or not result:
-        return {"foil": [], "word": [], "unit": []}
+        return {"near": [], "foil": [], "word": [], "unit": []}
     heard = (result.get("contrast") or {}).get("target")
     drivers = result.get("drivers") or {}
     words = [word for word in drivers.get("words", []) if not word.get("in_pieces")][:MOST_WORDS]
     units = [unit["unit"] for unit in drivers.get("units", [])][:MOST_UNITS]
     together = (drivers.get("group") or {}).get("names", [])
     both = [",".join(together)] if 1 < len(together) <= MOST_TOGETHER else []
+    likely = [label for label in _likeliest(result) if label != heard and label in labels]
     return {
+        "near": [Ask("foil", label, label) for label in likely[:MOST_LABELS]],
         "foil": [Ask("foil", label, label) for label in labels if label != heard],
         "word": [Ask("word", f"{word['start']}:{word['end']}", word["word"]) for word in words],
         "unit": [Ask("unit", unit, unit) for unit in dict.fromkeys([*both, *together[:MOST_UNITS], *units])],
     }
+
+
+def _likeliest(result: Mapping[str, Any]) -> list[str]:
+    """Labels: the one asked for, then those that the takes were most likely heard as."""
+    shares: dict[str, float] = {}
+    for take in result.get("takes", []):
+        for label, share in take["posterior"].items():
+            shares[label] = shares.get(label, 0.0) + share
+    asked = (result.get("intended") or {}).get("label")
+    return list(dict.fromkeys([*([asked] if asked else []), *sorted(shares, key=lambda label: -shares[label])]))
 
 
 @lru_cache(maxsize=1)

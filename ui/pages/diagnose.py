@@ -14,6 +14,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.loading import EMBEDDED
 from tonescope.ui.components import asking, run_api
 from tonescope.ui.components.job_form import JobForm, told
+from tonescope.ui.components.parameter_fields import unread
 from tonescope.ui.components.told_errors import told_errors
 from tonescope.ui.workshop import Workshop
 
@@ -37,11 +38,31 @@ GUIDE = """<section id="run-guide" class="run-guide tonescope" hidden aria-label
 <li>Take the prompt that is suggested, or leave out a word, and play that.</li></ol>
 <button type="button" class="run-skip">Skip these steps</button></section>"""
 CLIPS = (
-    "Clips that truly are of the genre asked for tell whether codec and judge mishear it. They stay with the run, and "
+    "Recordings that truly are of the genre asked for tell whether it is only misheard. They stay with the run, and "
     "are deleted with it."
 )
 ELSEWHERE = ("prompt", *asking.OF_THE_SERVER)  # not among the fields of the form
-FIRST = ("takes", "seconds", "quick", "intended", "foil", "negative")  # what musicians look for
+PARTS = {
+    "What is asked": ("intended", "foil", "quick"),
+    "What is played": ("takes", "seconds", "guidance", "negative", "seed", "temperature", "top_k"),
+    "How the cause is looked for": (
+        "candidates",
+        "strongest_share",
+        "rounds",
+        "careful",
+        "two_point_units",
+        "tested_units",
+        "tested_words",
+        "doses",
+    ),
+}
+NAMES = {
+    "intended": "The genre you meant",
+    "foil": "Why not this genre",
+    "top_k": "Top-k",
+    "quick": "Only verdict and words",
+}
+"""What fields are called here; others have the names of the command line's options."""
 OPEN = "name => { window.tonescopeOpen(name); }"
 
 
@@ -62,14 +83,14 @@ def build(workshop: Workshop) -> None:
     _html(_examples(examples))
     labels = session.judge.labels
     with gr.Accordion("Advanced", open=False):
-        with gr.Row():
-            form = JobForm.build(
-                DiagnosisParameters,
-                without=ELSEWHERE,
-                choices={"foil": labels, "intended": labels},
-                most={"seconds": longest},
-                first=FIRST,
-            )
+        form = JobForm.build(
+            DiagnosisParameters,
+            without=(*ELSEWHERE, *unread(session.generator)),
+            choices={"foil": labels, "intended": labels},
+            most={"seconds": longest},
+            names=NAMES,
+            parts=PARTS,
+        )
         clips = _clips()
     name = gr.Textbox(visible="hidden", label="Run")
     gr.HTML("", elem_id="run-view", apply_default_css=False)
@@ -104,8 +125,10 @@ def _clips() -> gr.State:
     _html(f'<div class="tonescope"><p class="soft">{CLIPS}</p></div>')
     clips, listed = gr.State([]), gr.HTML("", apply_default_css=False)
     with gr.Row():
-        chosen = gr.UploadButton("Add clips", file_count="multiple", file_types=["audio"], type="filepath")
-        clear = gr.Button("Leave all clips out", visible=False)
+        chosen = gr.UploadButton(
+            "Add clips", file_count="multiple", file_types=["audio"], type="filepath", elem_classes="run-small"
+        )
+        clear = gr.Button("Leave all clips out", visible=False, elem_classes="run-small")
 
     @told_errors
     def choose(before: list[str], files: list[str] | None) -> list[Any]:

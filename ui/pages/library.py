@@ -18,6 +18,7 @@ from tonescope.ui.components.told_errors import told_errors
 from tonescope.ui.workshop import Workshop
 
 NOTHING = "No run is here yet. What you diagnose is kept, and listed here for you alone."
+OPENING = '<div class="tonescope"><p class="soft">Opening…</p></div>'
 NOT_FOUND = "None of your runs has these words."
 SAID = {
     "queued": "It waits for its turn.",
@@ -25,7 +26,7 @@ SAID = {
     "stopped": "It was stopped.",
     "interrupted": "Tonescope was ended during this run.",
 }
-LONGEST_TITLE, LONGEST_SAID = 120, 300  # characters
+LONGEST_TITLE, LONGEST_SAID, LONGEST_UNITS = 120, 300, 60  # characters
 
 
 def build(workshop: Workshop) -> None:
@@ -54,12 +55,14 @@ def build(workshop: Workshop) -> None:
             return [gr.skip(), gr.skip(), told(str(error).replace(file, f"“{Path(file).name}”"))]
         return listed(words, most, request, _note(f"“{run.title[:60]}” is in your library now."))
 
-    words = gr.Textbox(label="Search", placeholder="words of a prompt, or of what was found", max_lines=1)
+    words = gr.Textbox(label="Search", placeholder="in prompts, and in what was found", max_lines=1, elem_id="search")
     note = gr.HTML("", apply_default_css=False)
-    shown = gr.HTML("", apply_default_css=False, elem_id="library")
-    older = gr.Button("Show older ones", visible=False)
+    shown = gr.HTML(OPENING, apply_default_css=False, elem_id="library")
+    older = gr.Button("Show older ones", visible=False, elem_classes="run-small")
     most = gr.State(PAGE)
-    file = gr.UploadButton("Bring in a run that was exported", file_types=[".zip"], type="filepath")
+    file = gr.UploadButton(
+        "Bring in a run that was exported", file_types=[".zip"], type="filepath", elem_classes="run-small"
+    )
     outputs = [shown, older, note]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
     older.click(more, [words, most], [*outputs, most], **private)
@@ -82,8 +85,14 @@ def _row(run: Run, workshop: Workshop) -> str:
     return (
         f'<li><input type="checkbox" value="{escape(run.name)}" aria-label="Tick {title}"{_off(run)}>'
         f'<div><p><a href="{address}">{title}</a></p><p>{escape(said)}</p>'
-        f'<p class="soft">{_when(run)} · {escape(run.job)} · {run.state}{export}</p></div></li>'
+        f'<p class="soft">{_when(run)} · {escape(_what(run))} · {run.state}{export}</p></div></li>'
     )
+
+
+def _what(run: Run) -> str:
+    """The job, and of an edit what was edited."""
+    units = ", ".join(map(str, run.parameters.get("where") or [])) if run.job == "edit" else ""
+    return f"edit of {_shortened(units, LONGEST_UNITS)}" if units else run.job
 
 
 def _shortened(text: str, longest: int) -> str:

@@ -19,6 +19,7 @@ from tonescope.diagnose.store.run_list import is_name
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import run_view
 from tonescope.ui.components.asking import OF_THE_SERVER
+from tonescope.ui.components.parameter_fields import unread
 from tonescope.ui.components.told_errors import sentence_of
 from tonescope.ui.web.asgi import Application, Receive, Scope, Send, header, refuse, respond
 
@@ -111,7 +112,7 @@ class RunLayer:
         made = self._made.get(key)
         if made is None:
             judge = self.workshop.session.judge
-            listener = run_view.Listener(judge.name, judge.labels)
+            listener = run_view.Listener(judge.name, judge.labels, unread(self.workshop.session.generator))
             made = run_view.html(run, content, self.workshop.address(run.name), listener, key[2])
             while len(self._made) >= REMEMBERED:
                 self._made.pop(next(iter(self._made)), None)

@@ -29,6 +29,7 @@ from tonescope.ui.pages import diagnose
 from tonescope.ui.workshop import Workshop
 
 ROOT = Path(__file__).parents[3]
+UNREAD = ("negative",)  # by the tiny generator
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +46,14 @@ def submit(workshop: Workshop) -> Any:
     return next(block.fn for block in page.fns.values() if block.fn is not None and block.fn.__name__ == "submit_typed")
 
 
-def form() -> JobForm:
+def form(*without: str) -> JobForm:
     with gr.Blocks():
         return JobForm.build(
-            DiagnosisParameters, without=diagnose.ELSEWHERE, choices={}, most={"seconds": 2.0}, first=diagnose.FIRST
+            DiagnosisParameters,
+            without=(*diagnose.ELSEWHERE, *without),
+            choices={},
+            most={"seconds": 2.0},
+            parts=diagnose.PARTS,
         )
 
 
@@ -89,6 +94,11 @@ def test_the_examples_show_what_was_measured() -> None:
     }
 
 
+def test_every_parameter_stands_under_a_heading() -> None:
+    placed = [name for names in diagnose.PARTS.values() for name in names]
+    assert sorted(placed) == sorted(set(DiagnosisParameters.model_fields) - set(diagnose.ELSEWHERE))
+
+
 def test_what_is_not_touched_is_what_is_usual() -> None:
     made = form()
     given = made.read(typed(made))
@@ -113,12 +123,12 @@ def test_several_values_are_typed_with_commas() -> None:
 
 
 def test_a_bound_on_memory_holds_on_the_page(workshop: Workshop, submit: Any) -> None:
-    name = submit(SimpleNamespace(), "house", None, *typed(form(), takes="1", seconds="0.5"))[0]
+    name = submit(SimpleNamespace(), "house", None, *typed(form(*UNREAD), takes="1", seconds="0.5"))[0]
     assert "needs about" in workshop.queue.wait(name, 30).problem
 
 
 def test_an_empty_prompt_is_told_under_it(submit: Any) -> None:
-    name, told, *_ = submit(SimpleNamespace(), " ", None, *typed(form()))
+    name, told, *_ = submit(SimpleNamespace(), " ", None, *typed(form(*UNREAD)))
     assert name == "" and "prompt is empty" in told
 
 
@@ -129,7 +139,7 @@ def test_clips_are_kept_with_their_run_and_go_on_to_runs_made_of_it(
     import soundfile
 
     soundfile.write(tmp_path / "a b;.WAV", np.random.default_rng(0).uniform(-0.5, 0.5, 32000), 16000, format="WAV")
-    name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a b;.WAV")], *typed(form(), takes="1"))
+    name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a b;.WAV")], *typed(form(*UNREAD), takes="1"))
     assert name and not told
     assert [clip.name for clip in clips_of(workshop.workspace, name)] == ["clip-1.wav"]
     assert workshop.workspace.runs.get(name).parameters["known"] == str(clips_of(workshop.workspace, name)[0].parent)
@@ -144,7 +154,7 @@ def test_clips_are_kept_with_their_run_and_go_on_to_runs_made_of_it(
 def test_clips_of_a_run_that_is_refused_are_not_kept(workshop: Workshop, submit: Any, tmp_path: Path) -> None:
     before = set((workshop.workspace.folder / "runs").iterdir())
     (tmp_path / "a.wav").write_bytes(b"RIFF")
-    name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a.wav")], *typed(form()))
+    name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a.wav")], *typed(form(*UNREAD)))
     assert name == "" and "What was uploaded holds no sound that can be used" in told
     assert str(workshop.workspace.folder) not in told
     assert set((workshop.workspace.folder / "runs").iterdir()) == before
