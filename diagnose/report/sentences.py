@@ -139,12 +139,14 @@ def experiment(found: Experiment) -> str:
         told = f"Too few takes to tell: in {takes} that moves {about} by {signed(trial.effect.mean)}"
         told += f", and {random} by {signed(control.effect.mean)}" if control else ""
     elif control is None:
-        told = f"That moves {about} by {trial.effect}{_sure(trial.q)}"
+        told = f"It moves {about} by {trial.effect}{_sure(trial.q)}"
     else:
-        told = f"That moves {about} by {trial.effect}; {random} by {control.effect}"
+        told = f"It moves {about} by {trial.effect}; {random} by {control.effect}"
         told += f"; the difference is {difference}{_sure(trial.q)}"
     told += ", but the sound broke" * (trial.sound.broke or bool(control and control.sound.broke))
-    parts = [f"{told}.", _outdone(found), _flips(trial, control, found.contrast.target)]
+    counted = _flips(trial, control, found.contrast.target)
+    first = trial.flippable and not _too_few(difference or trial.effect)
+    parts = [counted, f"{told}.", _outdone(found)] if first else [f"{told}.", _outdone(found), counted]
     return " ".join(filter(None, parts))
 
 

@@ -75,8 +75,10 @@ def test_case_too_few_takes_are_said_first_and_no_interval_is(found: tuple[Exper
 
 def test_takes_that_suffice_tell_intervals_and_q(found: tuple[Experiment, Played]) -> None:
     told = sentences.experiment(changed(found[0], [-2.0, -2.1, -1.9, -2.2], [0.1, 0.2, -0.1, 0.0]))
-    assert told.startswith("That moves ") and "−2.05 (−2.26 to −1.84)" in told and ", q 0.00" in told
+    assert told.startswith("It moves ") and "−2.05 (−2.26 to −1.84)" in told and ", q 0.00" in told
     assert "in particular" not in told
+    played = changed(found[0], [-2.0, -2.1, -1.9, -2.2], [0.1, 0.2, -0.1, 0.0], flips=3, flippable=4)
+    assert sentences.experiment(played).startswith("3 of 4 (")  # counted takes first
 
 
 @pytest.mark.parametrize(("units", "random", "told"), [(1, "unit", "this unit"), (2, "units", "these units")])
