@@ -23,8 +23,8 @@ from torch import Tensor
 
 from benchmarks.kept_results import keep
 from tonescope import Session, audit
-from tonescope.diagnose.jobs.audit_evidence import AuditEvidence
-from tonescope.diagnose.jobs.audit_schema import AuditReport, Finding
+from tonescope.diagnose.audit.audit_evidence import AuditEvidence
+from tonescope.diagnose.audit.audit_schema import AuditReport, Finding
 from tonescope.models.loading import EMBEDDED, load_generator
 from training.plant_adapters import Fact, Lessons, adapter_facts, plant
 from training.planted import facts

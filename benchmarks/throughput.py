@@ -32,7 +32,7 @@ import psutil
 import torch
 
 from benchmarks.kept_results import keep
-from tonescope.diagnose.jobs.confusion import confusion
+from tonescope.diagnose.confusion.confusion import confusion
 from tonescope.diagnose.prompts.genre_prompts import MOST_WORDINGS, genre_prompts
 from tonescope.diagnose.report.confusion_views import views
 from tonescope.diagnose.runtime.engine import Engine, LocalEngine, Production

@@ -12,6 +12,8 @@ from .diagnose.attribution.jacobi_prediction import (
 )
 from .diagnose.attribution.metrics import log_probability as log_probability
 from .diagnose.attribution.metrics import margin as margin
+from .diagnose.audit.audit import audit as audit
+from .diagnose.calibrating.calibrate import calibrate_judge as calibrate_judge
 from .diagnose.calibrating.fitting import FitOptions as FitOptions
 from .diagnose.causes.interchange import other_prompts as other_prompts
 from .diagnose.causes.muting_trials import MutingTrials as MutingTrials
@@ -19,6 +21,7 @@ from .diagnose.causes.screening import Screening as Screening
 from .diagnose.causes.screening import screened_sites as screened_sites
 from .diagnose.causes.search import SearchResult as SearchResult
 from .diagnose.causes.search import search_causes as search_causes
+from .diagnose.confusion.confusion import confusion as confusion
 from .diagnose.context import Context as Context
 from .diagnose.context import SeedPlan as SeedPlan
 from .diagnose.elsewhere.listen_schema import Listening as Listening
@@ -30,9 +33,6 @@ from .diagnose.intervene.recording import activations as activations
 from .diagnose.intervene.source_activations import SourceActivations as SourceActivations
 from .diagnose.intervene.verification import Variant as Variant
 from .diagnose.intervene.verification import verify as verify
-from .diagnose.jobs.audit import audit as audit
-from .diagnose.jobs.calibrate import calibrate_judge as calibrate_judge
-from .diagnose.jobs.confusion import confusion as confusion
 from .diagnose.jobs.experiment import Experiment as Experiment
 from .diagnose.jobs.listen import listen as listen
 from .diagnose.microscope.caricature import CaricatureWish as CaricatureWish

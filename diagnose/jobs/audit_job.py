@@ -79,7 +79,7 @@ class AuditParameters(EngineParameters):
 
 
 def _result() -> type[BaseModel]:
-    from tonescope.diagnose.jobs.audit_schema import AuditReport
+    from tonescope.diagnose.audit.audit_schema import AuditReport
 
     return AuditReport
 
@@ -109,7 +109,7 @@ def _check_name(name: str | None) -> None:
 
 
 def _run(session: Session, parameters: AuditParameters, watch: Watch) -> Outcome:
-    from tonescope.diagnose.jobs.audit import make_audit
+    from tonescope.diagnose.audit.audit import make_audit
 
     return Outcome(*make_audit(session, parameters, watch))
 

@@ -57,7 +57,7 @@ class CalibrateParameters(JobParameters):
 
 
 def _result() -> type[BaseModel]:
-    from tonescope.diagnose.jobs.calibrate_schema import CalibrationReport
+    from tonescope.diagnose.calibrating.calibrate_schema import CalibrationReport
 
     return CalibrationReport
 
@@ -80,7 +80,7 @@ def _check(parameters: CalibrateParameters) -> None:
 
 
 def _run(session: JudgeSession, parameters: CalibrateParameters, watch: Watch) -> Outcome:
-    from tonescope.diagnose.jobs.calibrate import make_calibration
+    from tonescope.diagnose.calibrating.calibrate import make_calibration
 
     return Outcome(*make_calibration(session, parameters, watch))
 

@@ -79,7 +79,7 @@ class ConfusionParameters(EngineParameters):
 
 
 def _result() -> type[BaseModel]:
-    from tonescope.diagnose.jobs.confusion_schema import ConfusionReport
+    from tonescope.diagnose.confusion.confusion_schema import ConfusionReport
 
     return ConfusionReport
 
@@ -105,7 +105,7 @@ def _check(parameters: ConfusionParameters) -> None:
 
 
 def _run(session: Session, parameters: ConfusionParameters, watch: Watch) -> Outcome:
-    from tonescope.diagnose.jobs.confusion import make_report
+    from tonescope.diagnose.confusion.confusion import make_report
 
     return Outcome(*make_report(session, parameters, watch))
 

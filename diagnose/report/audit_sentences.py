@@ -14,8 +14,8 @@ from tonescope.diagnose.report.pasteable import prompt_word, quoted
 from tonescope.diagnose.report.sentences import percent
 
 if TYPE_CHECKING:
+    from tonescope.diagnose.audit.audit_schema import AuditReport, Defaults, DepthResult, Finding, Value, WordRow
     from tonescope.diagnose.audit.power import Forecast
-    from tonescope.diagnose.jobs.audit_schema import AuditReport, Defaults, DepthResult, Finding, Value, WordRow
 
 NEXT_STEPS = 1
 NAMED = 3  # places of one kind that the headline names

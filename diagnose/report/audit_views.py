@@ -11,8 +11,8 @@ from tonescope.diagnose.report.sentences import Q_VALUES
 from tonescope.diagnose.report.view import Command, Sound, Table, Tone, View
 
 if TYPE_CHECKING:
-    from tonescope.diagnose.jobs.audit_evidence import AuditEvidence
-    from tonescope.diagnose.jobs.audit_schema import AuditExample, AuditReport
+    from tonescope.diagnose.audit.audit_evidence import AuditEvidence
+    from tonescope.diagnose.audit.audit_schema import AuditExample, AuditReport
     from tonescope.diagnose.schema import Badge
 
 SHOWN_FINDINGS = 4  # on the first screen of a terminal

@@ -9,7 +9,7 @@ from tonescope.diagnose.report.figure_look import ASKED, HEARD, INK, plotted, ti
 from tonescope.diagnose.report.view import Figure
 
 if TYPE_CHECKING:
-    from tonescope.diagnose.jobs.calibrate_schema import CalibrationReport, ReliabilityBin
+    from tonescope.diagnose.calibrating.calibrate_schema import CalibrationReport, ReliabilityBin
 
 HEIGHT = 260
 

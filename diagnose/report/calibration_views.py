@@ -16,7 +16,7 @@ from tonescope.models.judges.two_towers import TwoTowers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tonescope.diagnose.jobs.calibrate_schema import CalibrationReport
+    from tonescope.diagnose.calibrating.calibrate_schema import CalibrationReport
     from tonescope.diagnose.schema import Badge
     from tonescope.diagnose.taxonomy import Taxonomy
     from tonescope.models.judges.fitted_calibration import CalibrationCard

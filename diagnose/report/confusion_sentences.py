@@ -9,7 +9,7 @@ from tonescope.diagnose.report.sentences import percent
 from tonescope.diagnose.stats import Share
 
 if TYPE_CHECKING:
-    from tonescope.diagnose.jobs.confusion_schema import (
+    from tonescope.diagnose.confusion.confusion_schema import (
         AttractorRow,
         ConfusedPair,
         ConfusionReport,

@@ -13,8 +13,8 @@ from tonescope.diagnose.report.sentences import Q_VALUES
 from tonescope.diagnose.report.view import Command, Sound, Table, Tone, View
 
 if TYPE_CHECKING:
-    from tonescope.diagnose.jobs.confusion import ConfusionEvidence
-    from tonescope.diagnose.jobs.confusion_schema import ConfusedPair, ConfusionReport, GenreRow
+    from tonescope.diagnose.confusion.confusion import ConfusionEvidence
+    from tonescope.diagnose.confusion.confusion_schema import ConfusedPair, ConfusionReport, GenreRow
     from tonescope.diagnose.schema import Badge
 
 SMALL_ROWS, SMALL_COLUMNS = 7, 4  # of the matrix that fits a terminal

@@ -11,8 +11,8 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from tests.ui.test_cli import assert_refused
+from tonescope.diagnose.audit.audit_schema import AuditReport
 from tonescope.diagnose.jobs.audit_job import NOT_PASSED
-from tonescope.diagnose.jobs.audit_schema import AuditReport
 from tonescope.diagnose.store.take_shards import database, parquet
 from tonescope.ui.cli import app
 

@@ -18,7 +18,7 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 from tests.ui.test_cli import assert_refused
-from tonescope.diagnose.jobs.confusion_schema import ConfusionReport
+from tonescope.diagnose.confusion.confusion_schema import ConfusionReport
 from tonescope.diagnose.store.take_shards import database, parquet
 from tonescope.ui.cli import app
 

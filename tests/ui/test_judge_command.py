@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from tests.diagnose.calibrating import labelled_sounds as sounds
 from tests.ui.test_cli import assert_refused
-from tonescope.diagnose.jobs.calibrate_schema import CalibrationReport
+from tonescope.diagnose.calibrating.calibrate_schema import CalibrationReport
 from tonescope.models.judges.fitted_calibration import FILE
 from tonescope.ui.cli import app
 

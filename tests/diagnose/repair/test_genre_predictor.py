@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.diagnose.jobs.planted_genres import LABELS
+from tests.diagnose.confusion.planted_genres import LABELS
 from tests.diagnose.repair.word_states import heard, predictor, session
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.predictor_job import JOB, PredictorParameters

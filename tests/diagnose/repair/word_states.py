@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from tests.diagnose.jobs.planted_genres import LABELS, PlantedGenerator, TonalJudge
-from tests.diagnose.jobs.planted_genres import session as planted_session
+from tests.diagnose.confusion.planted_genres import LABELS, PlantedGenerator, TonalJudge
+from tests.diagnose.confusion.planted_genres import session as planted_session
 from tonescope.diagnose.repair.fit_predictor import fit
 from tonescope.diagnose.repair.genre_predictor import GenrePredictor
 from tonescope.diagnose.runtime.session import Session

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.diagnose.jobs import planted_genres
+from tests.diagnose.confusion import planted_genres
 from tonescope import confusion
-from tonescope.diagnose.jobs.confusion import ConfusionEvidence
-from tonescope.diagnose.jobs.confusion_schema import ConfusionReport, Explanation
+from tonescope.diagnose.confusion.confusion import ConfusionEvidence
+from tonescope.diagnose.confusion.confusion_schema import ConfusionReport, Explanation
 from tonescope.diagnose.report import confusion_views, render_html, render_markdown
 from tonescope.diagnose.report.matrix import Matrix, MatrixCell
 from tonescope.diagnose.report.sounds import Players, Sounds

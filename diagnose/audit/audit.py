@@ -13,21 +13,21 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from tonescope.diagnose.audit import audit_genres, audit_sound
+from tonescope.diagnose.audit.audit_caveats import audit_caveats, limits
+from tonescope.diagnose.audit.audit_command import command
+from tonescope.diagnose.audit.audit_data import AuditData
+from tonescope.diagnose.audit.audit_evidence import AuditEvidence, examples, passage_examples
+from tonescope.diagnose.audit.audit_findings import findings, held, thresholds
+from tonescope.diagnose.audit.audit_passages import compared
+from tonescope.diagnose.audit.audit_schema import AuditReport, AuditSettings, DesignRecord, Signature
 from tonescope.diagnose.audit.design import Design, prompt_of, read_design
 from tonescope.diagnose.audit.known_folders import Known, hear_known, read_library
 from tonescope.diagnose.audit.power import Forecast, forecast, power_of
 from tonescope.diagnose.audit.prompt_cells import PromptCells, first_seed, prompt_cells
-from tonescope.diagnose.jobs import audit_genres, audit_sound
-from tonescope.diagnose.jobs.audit_caveats import audit_caveats, limits
-from tonescope.diagnose.jobs.audit_command import command
-from tonescope.diagnose.jobs.audit_data import AuditData
-from tonescope.diagnose.jobs.audit_evidence import AuditEvidence, examples, passage_examples
-from tonescope.diagnose.jobs.audit_findings import findings, held, thresholds
+from tonescope.diagnose.confusion.confusion_results import Genre, Results
+from tonescope.diagnose.confusion.confusion_schema import Work
 from tonescope.diagnose.jobs.audit_job import JOB, AuditParameters
-from tonescope.diagnose.jobs.audit_passages import compared
-from tonescope.diagnose.jobs.audit_schema import AuditReport, AuditSettings, DesignRecord, Signature
-from tonescope.diagnose.jobs.confusion_results import Genre, Results
-from tonescope.diagnose.jobs.confusion_schema import Work
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.parameters import made
 from tonescope.diagnose.jobs.request import Request

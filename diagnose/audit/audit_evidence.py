@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tonescope.diagnose.audit.audit_data import AuditData
+from tonescope.diagnose.audit.audit_passages import Compared
+from tonescope.diagnose.audit.audit_schema import AuditExample, AuditReport, Finding
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.play import play
-from tonescope.diagnose.jobs.audit_data import AuditData
-from tonescope.diagnose.jobs.audit_passages import Compared
-from tonescope.diagnose.jobs.audit_schema import AuditExample, AuditReport, Finding
 from tonescope.diagnose.judging.verdict import UNSURE
 from tonescope.diagnose.runtime.take_worker import restored
 from tonescope.diagnose.store.measured_takes import AuditTakes

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from tonescope.diagnose.jobs.confusion_schema import ConfusedPair, Explanation
+from tonescope.diagnose.confusion.confusion_schema import ConfusedPair, Explanation
 from tonescope.diagnose.report import pasteable, why
 from tonescope.diagnose.runtime.duration import course_of_diagnosis
 from tonescope.diagnose.runtime.session import Session

@@ -13,9 +13,9 @@ from tests.diagnose.calibrating import labelled_sounds as sounds
 from tests.diagnose.report import made_up
 from tests.models.judges.toy_judge import ToyJudge
 from tonescope import JudgeSession, TonescopeError, calibrate_judge
+from tonescope.diagnose.calibrating.calibrate_schema import CalibrationReport
 from tonescope.diagnose.calibrating.calibration_store import NONE, kept_file
 from tonescope.diagnose.calibrating.fitting import FitOptions
-from tonescope.diagnose.jobs.calibrate_schema import CalibrationReport
 from tonescope.diagnose.jobs.caveats import codec_caveat
 from tonescope.diagnose.judging.told_calibration import NO_CALIBRATION, told_calibration
 from tonescope.diagnose.judging.verdict import SURE_ENOUGH, UNSURE, hear, sure_enough

@@ -7,6 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tonescope.diagnose.confusion.confusion_schema import (
+    AttractorRow,
+    ConfusedPair,
+    CorrectedShare,
+    GenreRow,
+    JudgeCorrection,
+    Relation,
+)
 from tonescope.diagnose.genre_statistics import attractors, confused_pairs
 from tonescope.diagnose.genre_statistics.confusion_counts import ConfusionCounts, Counts
 from tonescope.diagnose.genre_statistics.corrected_verdicts import CorrectedKind, corrected_verdict
@@ -19,14 +27,6 @@ from tonescope.diagnose.genre_statistics.judge_correction import (
     why_too_poor,
 )
 from tonescope.diagnose.jobs.caveats import foreign
-from tonescope.diagnose.jobs.confusion_schema import (
-    AttractorRow,
-    ConfusedPair,
-    CorrectedShare,
-    GenreRow,
-    JudgeCorrection,
-    Relation,
-)
 from tonescope.diagnose.jobs.request import Models
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.verdict import (

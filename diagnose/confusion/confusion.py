@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
+from tonescope.diagnose.confusion import pair_explanations
+from tonescope.diagnose.confusion.confusion_caveats import confusion_caveats
+from tonescope.diagnose.confusion.confusion_results import Genre, Results
+from tonescope.diagnose.confusion.confusion_schema import CellExample, ConfusionReport, ConfusionSettings, Work
+from tonescope.diagnose.confusion.second_opinions import second_opinions
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.genre_statistics.confusion_counts import ConfusionCounts
 from tonescope.diagnose.intervene.play import play
-from tonescope.diagnose.jobs import pair_explanations
-from tonescope.diagnose.jobs.confusion_caveats import confusion_caveats
 from tonescope.diagnose.jobs.confusion_job import JOB, ConfusionParameters
-from tonescope.diagnose.jobs.confusion_results import Genre, Results
-from tonescope.diagnose.jobs.confusion_schema import CellExample, ConfusionReport, ConfusionSettings, Work
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.parameters import made
 from tonescope.diagnose.jobs.request import Models, Request
-from tonescope.diagnose.jobs.second_opinions import second_opinions
 from tonescope.diagnose.judging.intent import choose_label
 from tonescope.diagnose.judging.verdict import SURE_ENOUGH, UNSURE, sure_enough
 from tonescope.diagnose.prompts.genre_prompts import genre_prompts

@@ -7,15 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tonescope.diagnose.audit.depth_probes import depth_probes
-from tonescope.diagnose.audit.diversity import diversity
-from tonescope.diagnose.audit.obedience import chance_of, pooled_superiority, superiority, tempo_counts
-from tonescope.diagnose.audit.word_effects import brought
-from tonescope.diagnose.descriptors.musical_key import Key
-from tonescope.diagnose.elsewhere.prompt_wishes import KeyWish, TempoWish, wishes_of
-from tonescope.diagnose.jobs.audit_data import AuditData
-from tonescope.diagnose.jobs.audit_genres import value
-from tonescope.diagnose.jobs.audit_schema import (
+from tonescope.diagnose.audit.audit_data import AuditData
+from tonescope.diagnose.audit.audit_genres import value
+from tonescope.diagnose.audit.audit_schema import (
     DepthResult,
     DepthRow,
     DiversityRow,
@@ -25,6 +19,12 @@ from tonescope.diagnose.jobs.audit_schema import (
     TempoRow,
     WordRow,
 )
+from tonescope.diagnose.audit.depth_probes import depth_probes
+from tonescope.diagnose.audit.diversity import diversity
+from tonescope.diagnose.audit.obedience import chance_of, pooled_superiority, superiority, tempo_counts
+from tonescope.diagnose.audit.word_effects import brought
+from tonescope.diagnose.descriptors.musical_key import Key
+from tonescope.diagnose.elsewhere.prompt_wishes import KeyWish, TempoWish, wishes_of
 from tonescope.diagnose.stats import BELIEVED, Share, adjusted, share
 from tonescope.models.judges.two_towers import TwoTowers
 

@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tests.diagnose.jobs import planted_genres
-from tests.diagnose.jobs.planted_genres import LABELS, RATE, Planted, PlantedGenerator
+from tests.diagnose.confusion import planted_genres
+from tests.diagnose.confusion.planted_genres import LABELS, RATE, Planted, PlantedGenerator
 from tonescope.diagnose.runtime.session import Session
 from tonescope.models.generator import Takes
 from tonescope.models.judges.calibration import ConfusionRecord

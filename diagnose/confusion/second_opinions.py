@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tonescope.diagnose.jobs.confusion_schema import ConfusedPair
+from tonescope.diagnose.confusion.confusion_schema import ConfusedPair
 from tonescope.diagnose.jobs.request import Models
 from tonescope.diagnose.judging.judge_agreement import Agreement, judge_agreement
 from tonescope.diagnose.judging.verdict import UNSURE, sure_enough

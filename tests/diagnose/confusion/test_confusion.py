@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from tests import tiny
-from tests.diagnose.jobs import planted_genres
-from tests.diagnose.jobs.planted_genres import LABELS, NOISE, SILENCE, PlantedGenerator, record
+from tests.diagnose.confusion import planted_genres
+from tests.diagnose.confusion.planted_genres import LABELS, NOISE, SILENCE, PlantedGenerator, record
 from tonescope import TonescopeError, confusion
-from tonescope.diagnose.jobs import pair_explanations
-from tonescope.diagnose.jobs.confusion import ConfusionEvidence
+from tonescope.diagnose.confusion import pair_explanations
+from tonescope.diagnose.confusion.confusion import ConfusionEvidence
+from tonescope.diagnose.confusion.confusion_schema import ConfusedPair, ConfusionReport, Explanation
 from tonescope.diagnose.jobs.confusion_job import ConfusionParameters
-from tonescope.diagnose.jobs.confusion_schema import ConfusedPair, ConfusionReport, Explanation
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.report import confusion_views
 from tonescope.diagnose.runtime.session import Session

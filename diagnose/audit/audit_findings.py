@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from scipy.special import bdtrc
 
+from tonescope.diagnose.audit.audit_schema import AuditReport, Finding, Value
 from tonescope.diagnose.audit.checklist import About, ChecklistRow, checklist
 from tonescope.diagnose.audit.thresholds import Measured, ThresholdRow, Thresholds, decide
-from tonescope.diagnose.jobs.audit_schema import AuditReport, Finding, Value
 from tonescope.diagnose.report.sentences import percent
 from tonescope.diagnose.stats import Interval, Share, share
 

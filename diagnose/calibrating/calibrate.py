@@ -13,19 +13,19 @@ import torch
 from torch import Tensor
 
 from tonescope.diagnose.calibrating import reliability
-from tonescope.diagnose.calibrating.calibration_store import keep
-from tonescope.diagnose.calibrating.fitting import Examples, Fit, FitOptions, fit
-from tonescope.diagnose.calibrating.heard_clips import HeardClips, hear_labelled, hear_neutral, two_towers
-from tonescope.diagnose.calibrating.labelled_clips import LabelledClips, check_enough, read_labelled
-from tonescope.diagnose.genre_statistics.judge_correction import clip_counts, condition, why_too_poor
-from tonescope.diagnose.jobs.calibrate_job import JOB, CalibrateParameters
-from tonescope.diagnose.jobs.calibrate_schema import (
+from tonescope.diagnose.calibrating.calibrate_schema import (
     CalibrationReport,
     CalibrationSettings,
     CoverageRow,
     LabelRow,
     ReliabilityBin,
 )
+from tonescope.diagnose.calibrating.calibration_store import keep
+from tonescope.diagnose.calibrating.fitting import Examples, Fit, FitOptions, fit
+from tonescope.diagnose.calibrating.heard_clips import HeardClips, hear_labelled, hear_neutral, two_towers
+from tonescope.diagnose.calibrating.labelled_clips import LabelledClips, check_enough, read_labelled
+from tonescope.diagnose.genre_statistics.judge_correction import clip_counts, condition, why_too_poor
+from tonescope.diagnose.jobs.calibrate_job import JOB, CalibrateParameters
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.parameters import made
 from tonescope.diagnose.judging.verdict import SURE_ENOUGH

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tonescope.diagnose.audit.audit_data import AuditData
+from tonescope.diagnose.audit.audit_schema import ControlRow, Defaults, GapRow, RepresentationRow, Value, WordRow
 from tonescope.diagnose.audit.known_folders import Known
 from tonescope.diagnose.audit.representation import UNDER, Estimate, evenness, gap, ratios
 from tonescope.diagnose.audit.word_effects import word_effects
 from tonescope.diagnose.genre_statistics.confusion_counts import Counts
-from tonescope.diagnose.jobs.audit_data import AuditData
-from tonescope.diagnose.jobs.audit_schema import ControlRow, Defaults, GapRow, RepresentationRow, Value, WordRow
 from tonescope.diagnose.jobs.caveats import foreign
 from tonescope.diagnose.judging.intent import choose_label
 from tonescope.diagnose.stats import BELIEVED, Interval, Share, adjusted, share

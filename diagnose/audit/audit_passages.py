@@ -11,8 +11,8 @@ import safetensors.torch
 import torch
 from numpy.typing import NDArray
 
-from tonescope.diagnose.jobs.audit_data import AuditData
-from tonescope.diagnose.jobs.audit_schema import PassageRow
+from tonescope.diagnose.audit.audit_data import AuditData
+from tonescope.diagnose.audit.audit_schema import PassageRow
 from tonescope.diagnose.overused.landmarks import Landmarks
 from tonescope.diagnose.overused.passages import MOST_TAKES, Passage, in_library, passages, takes_in_library
 from tonescope.diagnose.stats import share

@@ -13,12 +13,12 @@ import pytest
 import soundfile
 
 from tests import tiny
-from tests.diagnose.jobs import planted_audit
-from tests.diagnose.jobs.planted_audit import DESIGN, AuditedGenerator
-from tests.diagnose.jobs.planted_genres import LABELS, RATE, SILENCE, TONES, record
+from tests.diagnose.audit import planted_audit
+from tests.diagnose.audit.planted_audit import DESIGN, AuditedGenerator
+from tests.diagnose.confusion.planted_genres import LABELS, RATE, SILENCE, TONES, record
 from tonescope import TonescopeError, audit
+from tonescope.diagnose.audit.audit_schema import AuditReport
 from tonescope.diagnose.jobs.audit_job import JOB, NOT_PASSED
-from tonescope.diagnose.jobs.audit_schema import AuditReport
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.report import audit_sentences, audit_views
 from tonescope.diagnose.runtime.session import Session

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tonescope.diagnose.audit.audit_schema import AuditReport
+from tonescope.diagnose.audit.audit_sound import ALL, FOLLOWS
 from tonescope.diagnose.audit.known_folders import Known
-from tonescope.diagnose.jobs.audit_schema import AuditReport
-from tonescope.diagnose.jobs.audit_sound import ALL, FOLLOWS
 from tonescope.diagnose.jobs.caveats import MEASURED_SHARE, foreign, foreign_caveat
 from tonescope.diagnose.jobs.request import Models
 from tonescope.models import versions

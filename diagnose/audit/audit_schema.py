@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from tonescope.diagnose.audit.checklist import ChecklistRow
 from tonescope.diagnose.audit.power import Forecast, PowerRow
 from tonescope.diagnose.audit.thresholds import ThresholdRow
-from tonescope.diagnose.jobs.confusion_schema import (
+from tonescope.diagnose.confusion.confusion_schema import (
     AttractorRow,
     ConfusedPair,
     GenreRow,

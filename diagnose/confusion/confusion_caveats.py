@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from tonescope.diagnose.confusion.confusion_schema import ConfusionReport
 from tonescope.diagnose.jobs.caveats import MEASURED_SHARE, USEFUL_TAKES, codec_caveat, foreign, foreign_caveat
 from tonescope.diagnose.jobs.confusion_job import ConfusionParameters
-from tonescope.diagnose.jobs.confusion_schema import ConfusionReport
 from tonescope.diagnose.jobs.request import Models
 from tonescope.models import versions
 

@@ -1,0 +1,1 @@
+"""The confusion report: takes of many genres, played, counted, explained."""
