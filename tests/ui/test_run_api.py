@@ -78,7 +78,8 @@ def test_an_edit_over_http_ends_with_its_result(asking: httpx.Client) -> None:
 
 def test_the_names_of_the_functions_stay(asking: httpx.Client) -> None:
     named = asking.get("/gradio_api/info").json()["named_endpoints"]
-    assert {"/diagnose", "/edit", "/submit", "/ask", "/status", "/cancel", "/delete", "/result"} == set(named)
+    of_runs = {"/diagnose", "/edit", "/submit", "/ask", "/status", "/cancel", "/delete", "/result"}
+    assert of_runs | {"/lint", "/suggest", "/contrast"} == set(named)
 
 
 def test_a_seed_of_ten_to_the_22_is_refused_before(asking: httpx.Client) -> None:

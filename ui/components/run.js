@@ -97,7 +97,7 @@ async function watch(name) {
     if (!filled) {
       filled = true;
       const field = await present(FIELD);
-      if (field !== document.activeElement) type(field, shown.parameters.prompt ?? "");
+      if (field !== document.activeElement) type(field, shown.parameters.prompt ?? shown.parameters.second ?? "");
       document.title = `${shown.title.slice(0, 60)} · Tonescope`;
     }
     if (ended) return;

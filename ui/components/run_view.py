@@ -21,7 +21,12 @@ from tonescope.diagnose.store.run_files import Content, StoredSounds
 from tonescope.diagnose.store.run_list import Run
 from tonescope.ui.components import pasted_line
 
-STARTS = {"diagnose": "Do that", "edit": "Play that, and listen"}
+STARTS = {
+    "diagnose": "Do that",
+    "edit": "Play that, and listen",
+    "suggest": "Look for it",
+    "contrast": "Find out why",
+}
 MOST_TAKES = 32  # in a player
 MOST_UNITS, MOST_WORDS = 12, 40  # that are offered to be asked about
 LONGEST_BUTTON = 60  # characters of a prompt on it
@@ -44,6 +49,7 @@ STAGES = {
     "play the source": "playing the other prompt",
     "play untouched": "playing the takes as they are",
     "play edited": "playing them with the change",
+    "play and listen": "playing rewrites, and listening to them",
 }
 """What stages are called here; others keep their names."""
 

@@ -15,6 +15,7 @@ MOST_UPLOAD = 64 * MEBIBYTE
 ASSETS = "/tonescope/"  # the frame's own files
 
 UPLOAD = "/gradio_api/upload"
+FEEDBACK = "/feedback"  # on a prompt that is being typed
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ ROUTES = (
     Route(_READ, r"/gradio_api/call/(v2/)?[\w-]+/\w+"),
     Route(_READ, r"/gradio_api/file=(?!https?:).+"),
     Route(_POST, r"/gradio_api/(queue/join|cancel|reset|call/(v2/)?[\w-]+)/?", MOST_JSON),
+    Route(_POST, FEEDBACK, MOST_JSON),
 )
 MCP = Route(("GET", "POST", "DELETE"), r"/gradio_api/mcp(/[\w./-]*)?", MOST_JSON)
 UPLOADS = Route(_POST, UPLOAD, MOST_UPLOAD + MEBIBYTE)  # with what is between the files
