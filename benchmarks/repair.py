@@ -186,6 +186,7 @@ def summary(ledger: Ledger) -> Row:
             "baseline_accuracy": float(np.mean([row["named_right"] for row in seen])),
             "calibration_error": _calibration(seen),
             "unseen_prompts": len(seen),
+            "unseen": seen,
         }
     for part, name in (("repaired", "fixed"), ("random", "random_fixed")):
         if rows := ledger.rows(part):
@@ -223,7 +224,7 @@ def main() -> None:
         return
     ledger = Ledger(given.folder / "repair.jsonl")
     measured(Asked(given.parts), session, ledger)
-    rows = [row for part in PARTS for row in ledger.rows(part)]
+    rows = [row for part in REPAIRED for row in ledger.rows(part)]
     keep("repair", rows, {**summary(ledger), "budget": BUDGET}, models=[session.generator, session.judge])
 
 

@@ -135,8 +135,7 @@ def cheap_diagnosis(found: Result) -> bool:
 
 
 def repaired(found: Result) -> bool | None:
-    """Feedback is quick; prompts are repaired more often than by random rewrites; hopeless ones are recognised. Not
-    said before all parts are done."""
+    """Feedback is quick, repair beats random rewrites, hopeless prompts are recognised; not said before all is done."""
     if len(found["parts"]) < len(REPAIR_PARTS):
         return None
     return bool(

@@ -110,6 +110,18 @@ def _better_prompt(found: Diagnosis) -> Command | None:
     )
 
 
+def _look_for_a_prompt(found: Diagnosis) -> Command | None:
+    """Where nothing that was played is right: rewrites are tried, by listening."""
+    asked = found.intended.label
+    if asked is None or "drift" not in found.verdict.kind or _better_prompt(found):
+        return None
+    return _pasted(
+        f"Look for a prompt that plays {asked}: rewrites are tried, and the best is proven by listening",
+        pasteable.suggest(found),
+        "tonescope suggest, with the prompt",
+    )
+
+
 def _mute_it(found: Diagnosis) -> Command | None:
     """The set muted in more takes, where a set does it."""
     test = found.drivers.group
@@ -143,6 +155,7 @@ _STEPS: tuple[Callable[[Diagnosis], Command | None], ...] = (
     _say_what_was_meant,
     _unclear,
     _better_prompt,
+    _look_for_a_prompt,
     _mute_it,
     _look_for_units,
 )
