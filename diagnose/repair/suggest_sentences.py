@@ -54,7 +54,7 @@ def card(found: Suggestion, one: Verified) -> list[str]:
 
 
 def _often(found: Share) -> str:
-    span = f"{100 * found.low:.0f} to {100 * found.high:.0f} %"
+    span = f"{100 * found.low:.0f} and {100 * found.high:.0f} %"
     return f"{found.count} of {found.total} fresh takes ({100 * found.value:.0f} %, between {span})"
 
 

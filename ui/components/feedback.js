@@ -1,11 +1,11 @@
 // Feedback while a prompt is typed: asked for when the typing pauses for a moment, the last answer alone is shown.
 
 const {base, call, present} = window.tonescope;
-const PAUSE = 120; // ms without a key
+const PAUSE = 120, SETTLED = 900; // ms without a key: looked at; all is said, of the last word as well
 const FIELD = "#prompt textarea, #prompt input";
 const TAKES = 8; // of each prompt that is contrasted
 
-let waiting = 0, asking = null;
+let waiting = 0, settling = 0, asking = null;
 const at = selector => document.querySelector(`#feedback ${selector}`);
 const typed = () => document.querySelector(FIELD)?.value ?? "";
 const runShown = () => new URLSearchParams(location.search).get("run");
@@ -23,7 +23,7 @@ function show(html) {
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
 }
 
-async function look() {
+async function look(settled) {
   const panel = document.getElementById("feedback"), prompt = typed();
   asking?.abort();
   panel.hidden = !prompt.trim();
@@ -34,14 +34,14 @@ async function look() {
     const response = await fetch(`${base}feedback`, {
       method: "POST",
       headers: {"Content-Type": "application/json"},
-      body: JSON.stringify({prompt, intended: document.getElementById("feedback-intended").value}),
+      body: JSON.stringify({prompt, settled, intended: document.getElementById("feedback-intended").value}),
       signal: mine.signal,
     });
     const told = await response.json();
     if (mine !== asking) return;
     say(response.ok ? "" : told.detail ?? "There is no feedback just now.");
     show(response.ok ? told.html : "");
-    panel.dataset.of = prompt;
+    if (settled) at(".feedback-said").textContent = at(".feedback-lead")?.textContent ?? "";
   } catch (error) {
     if (error.name !== "AbortError") say("The server does not answer; there is feedback again when it does.");
   }
@@ -49,7 +49,9 @@ async function look() {
 
 function soon() {
   clearTimeout(waiting);
-  waiting = setTimeout(look, PAUSE);
+  clearTimeout(settling);
+  waiting = setTimeout(look, PAUSE, false);
+  settling = setTimeout(look, SETTLED, true);
 }
 
 /** What is asked of the prompt that stands in the field. */

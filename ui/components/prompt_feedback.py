@@ -5,6 +5,7 @@ It is read with modules of its own, so that a run that goes on meanwhile changes
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tonescope.diagnose.prompts.linter import LintFinding
 from tonescope.diagnose.repair.live_feedback import Feedback, LiveFeedback, PhrasePull
 from tonescope.diagnose.report.lint_views import FOLLOWS
 from tonescope.diagnose.runtime.own_modules import with_own_modules
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 BUDGETS = ((60, "quick: 60 takes"), (120, "usual: 120 takes"), (240, "thorough: 240 takes"))
 USUAL_BUDGET = 120
 SHOWN_FINDINGS = 6
+PATIENCE = 0.1  # seconds; where phrases take longer, they wait until the typing pauses
+UNFINISHED = ("unlearned-word", "dangling-word")  # rules that a word finds which is still being typed
 MARKS = {"problem": "Will not work", "warning": "May not work", "note": "Good to know"}
 
 
@@ -51,14 +55,15 @@ class PromptFeedback:
     def __init__(self, session: Session) -> None:
         self._lock = Lock()
         self._wrong: TonescopeError | None = None
+        self._with_pulls = 0.0  # seconds that feedback took with all phrases
         generator, judge = with_own_modules(session.generator), with_own_modules(session.judge)
         try:
             self._live = LiveFeedback(generator, judge, session.taxonomy, session.vocabulary)
         except TonescopeError as error:  # a predictor that is damaged; all else works
             self._wrong = error
 
-    def on(self, prompt: Any, intended: Any = None) -> Feedback:
-        """Feedback on a prompt, whatever it is.
+    def on(self, prompt: Any, intended: Any = None, *, pulls: bool = True) -> Feedback:
+        """Feedback on a prompt, whatever it is; see :meth:`.LiveFeedback.on`.
 
         Raises:
             TonescopeError: the judge does not know the genre that was meant, or what was given is no text.
@@ -67,28 +72,44 @@ class PromptFeedback:
         if self._wrong is not None:
             raise self._wrong
         with self._lock:
-            return self._live.on(typed, meant or None)
+            started = time.perf_counter()
+            found = self._live.on(typed, meant or None, pulls=pulls)
+            if pulls and found.prediction:
+                self._with_pulls = time.perf_counter() - started
+        return found
 
-    def html(self, prompt: Any, intended: Any = None) -> str:
-        """The same as a page shows it; empty for a prompt without anything in it."""
+    def html(self, prompt: Any, intended: Any = None, *, settled: bool = True) -> str:
+        """The same as a page shows it; empty for a prompt without anything in it.
+
+        Args:
+            settled: whether the typing paused. Before that, nothing is said of a word that may not be finished, and
+                where the text encoder is large, nothing of phrases.
+        """
         if not text_of("prompt", prompt).strip():
             return ""
-        return html(self.on(prompt, intended))
+        with_pulls = settled or self._with_pulls <= PATIENCE
+        return html(self.on(prompt, intended, pulls=with_pulls), settled=settled, with_pulls=with_pulls)
 
 
-def html(found: Feedback) -> str:
+def html(found: Feedback, *, settled: bool = True, with_pulls: bool = True) -> str:
     """Feedback as a page shows it. All text is escaped."""
     prediction = found.prediction
+    findings = [one for one in found.findings if settled or not _is_unfinished(one, found.prompt)]
     return str(
         _template().module.told(
             found=found,
             prediction=prediction,
-            pieces=pieces(found.prompt, prediction.pulls) if prediction else [],
-            findings=found.findings[:SHOWN_FINDINGS],
-            more=len(found.findings) - SHOWN_FINDINGS,
+            pieces=pieces(found.prompt, prediction.pulls) if prediction and with_pulls else [],
+            findings=findings[:SHOWN_FINDINGS],
+            more=len(findings) - SHOWN_FINDINGS,
             marks=MARKS,
         )
     )
+
+
+def _is_unfinished(one: LintFinding, prompt: str) -> bool:
+    """Whether a finding may be gone with the next letter."""
+    return one.rule == "no-genre" or (one.rule in UNFINISHED and one.end == len(prompt))
 
 
 def panel(labels: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -23,7 +24,7 @@ class FeedbackLayer:
         self.inner, self.workshop = inner, workshop
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: ``{"prompt": …, "intended": …}`` with ``{"html": …}``."""
+        """Answer one request: ``{"prompt": …, "intended": …, "settled": …}`` with ``{"html": …}``."""
         if scope["path"] != FEEDBACK:
             await self.inner(scope, receive, send)
             return
@@ -33,9 +34,9 @@ class FeedbackLayer:
             return
         try:
             given = _read(body or b"")
-            html = await anyio.to_thread.run_sync(
-                self.workshop.feedback.html, given.get("prompt", ""), given.get("intended")
-            )
+            settled = given.get("settled", True) is True
+            made = partial(self.workshop.feedback.html, given.get("prompt", ""), given.get("intended"), settled=settled)
+            html = await anyio.to_thread.run_sync(made)
         except Exception as error:
             await refuse(scope, send, 400 if isinstance(error, TonescopeError) else 500, sentence_of(error))
             return

@@ -10,6 +10,7 @@ from tests import tiny
 from tests.diagnose.repair.word_states import predictor, session
 from tonescope.diagnose.repair.live_feedback import LiveFeedback, PhrasePull
 from tonescope.models.errors import TonescopeError
+from tonescope.ui.components import prompt_feedback
 from tonescope.ui.components.prompt_feedback import PromptFeedback, html, panel, pieces
 
 
@@ -78,6 +79,30 @@ def test_feedback_is_given_while_a_run_has_its_hooks_on_the_models() -> None:
     for module in (*made.generator.model.modules(), *made.judge.model.modules()):  # type: ignore[attr-defined]
         module.register_forward_pre_hook(stop)
     assert feedback.on("house with piano").asked == "house"
+
+
+def test_of_a_word_that_may_not_be_finished_nothing_is_said() -> None:
+    feedback = PromptFeedback(tiny.session())
+    assert "leads to nothing" in feedback.html("house with")
+    assert "leads to nothing" not in feedback.html("house with", settled=False)
+    assert "refuses" in feedback.html("house, no drums", settled=False)
+
+
+def test_where_phrases_take_long_they_wait_until_the_typing_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    feedback = _predicting()
+    asked: list[bool] = []
+    on = feedback._live.on
+    monkeypatch.setattr(feedback._live, "on", lambda *given, pulls: asked.append(pulls) or on(*given, pulls=pulls))
+    monkeypatch.setattr(prompt_feedback, "PATIENCE", -1.0)
+    shown = [feedback.html("house for a film", settled=settled) for settled in (False, True)]
+    assert asked == [False, True]
+    assert ["feedback-pieces" in one for one in shown] == [False, True] and all("Techno will" in one for one in shown)
+
+
+def _predicting() -> PromptFeedback:
+    feedback = PromptFeedback(session())
+    feedback._live.predictor = predictor({"house": "techno"})
+    return feedback
 
 
 def _pull(phrase: str, start: int, end: int, by: float) -> PhrasePull:
