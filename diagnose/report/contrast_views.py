@@ -65,10 +65,8 @@ def by_phrase(found: PromptContrast) -> str:
         return "No single phrase surely makes the difference in these takes."
     how = f"put into the {'first' if best.side == 'second' else 'second'} prompt" if best.added else "left out"
     whose = "second" if best.side == "second" else "first"
-    goes = best.side == "second" and not best.added
-    does = (
-        f"{_percent(best.part)} of the difference {'goes' if goes else 'comes'}" if _is_part(best.part) else "it turns"
-    )
+    goes = "goes" if best.side == "second" and not best.added else "comes"
+    does = f"{_told(best.part)} of the difference {goes}" if _is_part(best.part) else "what is heard surely moves"
     return f"What makes it is “{best.phrase}” of the {whose} prompt: with it {how}, {does}."
 
 
@@ -80,7 +78,7 @@ def by_layer(found: PromptContrast) -> str:
     if not sure:
         return "Where in the network it takes effect is not sure: no single stretch of layers surely carries it."
     best = sure[0]
-    part = f", which alone bring {_percent(best.part)} of the difference" if _is_part(best.part) else ""
+    part = f", which alone bring {_told(best.part)} of the difference" if _is_part(best.part) else ""
     mostly = best.part is not None and best.part >= MOSTLY
     how = "It takes effect mostly" if mostly else "It is spread over the network, and takes effect most"
     return f"{how} where layers {best.layers} read the prompt{part}."
@@ -149,12 +147,12 @@ def _counts(heard: Mapping[str, int]) -> str:
     return ", ".join(f"{label} {count}" for label, count in list(heard.items())[:3])
 
 
-def _percent(part: float) -> str:
+def _told(part: float) -> str:
     return f"{100 * part:.0f} %" if part < 1 else "all"
 
 
 def _part(part: float | None) -> str:
-    return "" if part is None else _percent(part)
+    return "" if part is None else f"{100 * part:.0f} %"
 
 
 def _q(q: float | None) -> str:
