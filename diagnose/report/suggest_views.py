@@ -156,10 +156,8 @@ def _next(found: Suggestion) -> list[View]:
         line = f"tonescope diagnose {prompt_word(best.prompt)} --intended {intended}"
         commands.append(Command("Diagnose the new prompt", line))
     if found.conclusion in ("no better", "genre missing") and found.steering is None:
-        line = (
-            f"tonescope suggest {prompt_word(found.prompt)} --intended {quoted(found.intended)} --steering --out FOLDER"
-        )
-        commands.append(Command("Look for units to steer by", line))
+        line = f"tonescope suggest {prompt_word(found.prompt)} --intended {quoted(found.intended)} --steering"
+        commands.append(Command("Look for units to steer by instead (kept as a file with --out FOLDER)", line))
     if found.steering is not None and found.steering.steering is not None:
         line = f"tonescope diagnose {prompt_word(found.prompt)} --steer FOLDER/steering.json"
         commands.append(Command("Diagnose it steered", line))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +12,9 @@ import pytest
 
 from tests.ui.serving import client, serving
 from tests.ui.test_run_api import asked, ended, refused
+from tonescope.diagnose.repair.steering import Steering
 from tonescope.diagnose.repair.take_budget import FEWEST_TAKES
+from tonescope.diagnose.store.run_files import RESULT
 from tonescope.ui.server import ServerOptions, Serving
 
 
@@ -63,7 +66,7 @@ def test_case_what_gets_no_feedback_is_told_in_a_sentence(asking: httpx.Client, 
     assert answer.status_code == 400 and told in answer.json()["detail"] and answer.json()["detail"].endswith(".")
 
 
-def test_feedback_is_given_to_who_may_use_the_server_alone(served: Serving, tmp_path: Any) -> None:
+def test_feedback_is_given_to_who_may_use_the_server_alone(served: Serving) -> None:
     with client(served) as visitor:
         headers = {"Content-Type": "application/json", "Origin": "https://example.org"}
         assert visitor.post("/feedback", content=b'{"prompt": "house"}', headers=headers).status_code == 403
@@ -109,6 +112,9 @@ def test_case_what_cannot_be_asked_is_refused_before(
 def test_a_repair_is_shown_and_asked_on_by_its_address(asking: httpx.Client, repaired: str) -> None:
     shown = asking.get(f"/run/{repaired}/state").json()
     assert shown["job"] == "suggest" and 'id="run-suggestion"' in shown["html"] and "tonescope-ab" in shown["html"]
+    assert "steering.json" not in shown["html"]
+    answer = asking.get(f"/run/{repaired}/steering.json")
+    assert answer.status_code == 404 and "nothing to steer by" in answer.json()["detail"]
     if 'data-ask="next"' in shown["html"]:
         name = asked(asking, "ask", repaired, "next", "next:0")["run"]
         asked(asking, "cancel", name)
@@ -119,3 +125,29 @@ def test_the_tools_have_these_names_over_mcp() -> None:
     with serving(ServerOptions(mcp=True)) as served, client(served) as visitor:
         named = visitor.get("/gradio_api/mcp/schema").text
         assert all(f'"{name}"' in named for name in ("lint", "suggest", "contrast"))
+
+
+def test_what_is_steered_by_is_downloaded_as_the_file_that_is_applied(
+    served: Serving, asking: httpx.Client, repaired: str, tmp_path: Path
+) -> None:
+    """A repair in whose result a steering stands."""
+    workshop = served._server.workshop
+    made = Steering(
+        made="2026-01-01",
+        model="tiny",
+        generator="0" * 16,
+        units=["decoder.1.mlp:5"],
+        factor=2.0,
+        prompt="house",
+        intended="house",
+    )
+    path = workshop.workspace.files(repaired).final / RESULT
+    before = path.read_text(encoding="utf-8")
+    told = json.loads(before) | {"steering": {"told": "It steers.", "steering": made.model_dump(mode="json")}}
+    try:
+        path.write_text(json.dumps(told), encoding="utf-8")
+        answer = asking.get(f"/run/{repaired}/steering.json")
+    finally:
+        path.write_text(before, encoding="utf-8")
+    (tmp_path / "steering.json").write_bytes(answer.content)
+    assert Steering.load(tmp_path / "steering.json") == made and "attachment" in answer.headers["content-disposition"]

@@ -167,9 +167,17 @@ def html(run: Run, content: Content, address: str, listener: Listener, side: str
             asks=None if side else _asks(run, content.result or {}, listener.labels),
             address="" if side else address,
             is_whole=content.is_whole,
+            steers=steering(content) is not None,
             Markup=Markup,
         )
     )
+
+
+def steering(content: Content) -> dict[str, Any] | None:
+    """What a repair found to steer by, as ``--steer`` reads it; nothing where it found none."""
+    trial = (content.result or {}).get("steering")
+    found = trial.get("steering") if isinstance(trial, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def _place(view: View) -> int:

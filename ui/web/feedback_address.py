@@ -22,6 +22,7 @@ class FeedbackLayer:
 
     def __init__(self, inner: Application, workshop: Workshop) -> None:
         self.inner, self.workshop = inner, workshop
+        self._one = anyio.CapacityLimiter(1)  # thread: who types fast takes none from those who look at runs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request: ``{"prompt": …, "intended": …, "settled": …}`` with ``{"html": …}``."""
@@ -36,7 +37,7 @@ class FeedbackLayer:
             given = _read(body or b"")
             settled = given.get("settled", True) is True
             made = partial(self.workshop.feedback.html, given.get("prompt", ""), given.get("intended"), settled=settled)
-            html = await anyio.to_thread.run_sync(made)
+            html = await anyio.to_thread.run_sync(made, limiter=self._one)
         except Exception as error:
             await refuse(scope, send, 400 if isinstance(error, TonescopeError) else 500, sentence_of(error))
             return
