@@ -22,7 +22,9 @@ FOLDER = "tonescope-result"
 def next_steps(found: Diagnosis) -> list[Command]:
     """The first few that apply; there is always one."""
     steps = [step for row in _STEPS if (step := row(found))]
-    return (steps or [_more_takes(found)])[:SHOWN_STEPS]
+    if not steps or steps == [_look_for_a_prompt(found)]:  # nothing was found in these takes
+        steps.append(_more_takes(found))
+    return steps[:SHOWN_STEPS]
 
 
 def to_hear(found: Diagnosis) -> Command:

@@ -98,7 +98,7 @@ def test_contrast_over_http_ends_with_its_result_and_is_asked_on(asking: httpx.C
         ("suggest", {"prompt": "house", "budget": 3}, f"{FEWEST_TAKES} are the fewest"),
         ("suggest", {"prompt": " "}, "prompt is empty"),
         ("suggest", {"prompt": "x" * 20_000}, "20000 characters"),
-        ("contrast", {"first": "house", "second": " house "}, "both prompts are the same"),
+        ("contrast", {"first": "house", "second": " house "}, "oth prompts are the same"),
         ("contrast", {"first": "house", "second": "techno", "takes": 1}, "2 takes or more"),
         ("lint", {"prompt": "house"}, "cannot be run from here"),
     ],
