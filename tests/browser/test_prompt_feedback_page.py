@@ -93,7 +93,7 @@ def test_of_a_word_that_is_being_typed_nothing_is_said_before_the_typing_pauses(
     page.on("response", lambda answer: told.append(answer.json()["html"]) if answer.url.endswith("feedback") else None)
     field(page).fill("a song wi")
     until(page, f"{TOLD}.includes('names no genre')", 20)
-    assert len(told) >= 2 and "names no genre" not in told[0]
+    assert told and "names no genre" not in told[0]
 
 
 @pytest.mark.parametrize("prompt", ["a", "?!…", "ジャズ", "<img src=x onerror=window.broken=1>", "x" * 3000])
@@ -187,9 +187,7 @@ def test_a_card_has_before_and_after_on_one_playhead_and_fills_prompt_and_settin
     assert player.get_by_role("button", name="before").count() and player.get_by_role("button", name="after").count()
     page.get_by_role("button", name="Use this prompt").click()
     assert field(page).input_value() == OFFERED
-    guidance = page.locator("#field-guidance :is(input, textarea)")
-    guidance.wait_for()
-    assert guidance.input_value() == "6"
+    until(page, "document.querySelector('#field-guidance :is(input, textarea)')?.value === '6'")
     until(page, f"{TOLD}.trim().length > 0", 20)
 
 

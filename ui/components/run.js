@@ -118,7 +118,7 @@ function open(name, from = null) {
   watch(name);
   document.getElementById("run-view")?.scrollIntoView({block: "start", behavior: "smooth"});
 }
-window.tonescopeOpen = name => name && open(name);
+window.tonescopeOpen = (name, from = null) => name && open(name, from);
 
 function say(text) {
   const at = document.querySelector(".run-told");
