@@ -196,3 +196,15 @@ def test_a_card_holds_by_axe(show: Show, app: Serving, card: str, dark: bool) ->
     page = show(f"{app.url}?run={card}", dark=dark)
     ended(page)
     assert not violations(page)
+
+
+def test_beside_a_run_of_the_same_prompt_feedback_steps_aside(show: Show, app: Serving, card: str) -> None:
+    page = show(f"{app.url}?run={card}")
+    ended(page)
+    told, contrast = page.locator(".feedback-told"), page.get_by_role("button", name="Compare with the run below")
+    page.locator("#feedback").wait_for()
+    page.wait_for_timeout(1200)
+    assert told.is_hidden() and contrast.is_hidden()
+    field(page).fill("house with drums")
+    told.wait_for()
+    assert contrast.is_visible()

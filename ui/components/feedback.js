@@ -27,8 +27,10 @@ async function look(settled) {
   const panel = document.getElementById("feedback"), prompt = typed();
   asking?.abort();
   panel.hidden = !prompt.trim();
-  at("[data-feedback=contrast]").hidden = !runShown();
-  if (panel.hidden) return;
+  const isPlayed = runShown() && prompt === document.getElementById("run-view")?.dataset.prompt;
+  at("[data-feedback=contrast]").hidden = !runShown() || isPlayed;
+  at(".feedback-told").hidden = isPlayed; // what is heard stands below
+  if (panel.hidden || isPlayed) return;
   const mine = asking = new AbortController();
   try {
     const response = await fetch(`${base}feedback`, {
