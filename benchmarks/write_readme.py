@@ -136,7 +136,7 @@ def cheap_diagnosis(found: Result) -> bool:
 
 def repaired(found: Result) -> bool | None:
     """Feedback is quick, repair beats random rewrites, hopeless prompts are recognised; not said before all is done."""
-    if len(found["parts"]) < len(REPAIR_PARTS):
+    if len(found["parts"].split()) < len(REPAIR_PARTS):
         return None
     return bool(
         found["p95_ms"] <= 100
@@ -338,7 +338,8 @@ def confused(result: Result) -> str:
 def repair_told(result: Result) -> str:
     """Of repair, the parts that were measured, and which were not."""
     parts = {
-        "latency": "{p50_ms:.0f} ms a keystroke, 95th percentile {p95_ms:.0f} ms",
+        "latency": "{p50_ms:.0f} ms a keystroke, 95th percentile {p95_ms:.0f} ms (computing alone {cpu_p95_ms:.0f} ms; load "
+        "{load_before:.1f} before)",
         "unseen": "predictor right for {accuracy:.0%} of {unseen_prompts} unseen prompts, the named genre for "
         "{baseline_accuracy:.0%}, calibration error {calibration_error:.2f}",
         "repaired": "fixed {fixed} of confused prompts",
@@ -347,7 +348,7 @@ def repair_told(result: Result) -> str:
     }
     if result["name"] != "repair":
         return ""
-    done = result["parts"]
+    done = result["parts"].split()
     said = [told.format(**result) for part, told in parts.items() if part in done]
     left = [part for part in parts if part not in done]
     return "; ".join([*said, *([f"not run yet: {', '.join(left)}"] if left else [])])
