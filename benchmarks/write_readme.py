@@ -338,8 +338,7 @@ def confused(result: Result) -> str:
 def repair_told(result: Result) -> str:
     """Of repair, the parts that were measured, and which were not."""
     parts = {
-        "latency": "{p50_ms:.0f} ms a keystroke, 95th percentile {p95_ms:.0f} ms (computing alone {cpu_p95_ms:.0f} ms; load "
-        "{load_before:.1f} before)",
+        "latency": "{p50_ms:.0f} ms a keystroke, 95th percentile {p95_ms:.0f} (computing: {cpu_p95_ms:.0f})",
         "unseen": "predictor right for {accuracy:.0%} of {unseen_prompts} unseen prompts, the named genre for "
         "{baseline_accuracy:.0%}, calibration error {calibration_error:.2f}",
         "repaired": "fixed {fixed} of confused prompts",

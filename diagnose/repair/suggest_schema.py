@@ -101,7 +101,7 @@ class Suggestion(BaseModel):
             alone, where that is not the winner.
         complete: where the winner leaves something out that was asked for: the best rewrite that does not.
         tried: all candidates that were played, the best first; ``candidates``, how many there were.
-        takes: that were played in all; ``seeds``, the first and last of the fresh ones.
+        takes: that were played in all, in so many ``seconds``; ``seeds``, the first and last of the fresh ones.
         screened: whether a predictor chose which candidates are played.
     """
 
@@ -125,6 +125,7 @@ class Suggestion(BaseModel):
     tried: list[Tried]
     candidates: int
     takes: int
+    seconds: float = 0.0
     budget: int
     seeds: tuple[int, int]
     screened: bool

@@ -60,7 +60,7 @@ def _often(found: Share) -> str:
 
 def cost(found: Suggestion) -> str:
     """What the search took."""
-    spent = sum(found.timings.values())
+    spent = found.seconds
     time = f" and {spent / 60:.0f} min" if spent >= 90 else f" and {spent:.0f} s" if spent else ""
     return f"Cost of the search: {found.takes} takes of {found.settings.seconds:g} s{time}."
 

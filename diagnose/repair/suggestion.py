@@ -234,6 +234,7 @@ def suggest(
     suggestion.instead = instead
     suggestion.sentence = concluded(suggestion)
     suggestion.timings = repair.timings
+    suggestion.seconds = round(sum(repair.timings.values()), 1)
     if watch.progress:
         watch.progress("done", 1.0)
     return suggestion, evidence

@@ -32,7 +32,7 @@ def early(prompt: str, intended: str, heard: Sequence[str]) -> View:
     """What is known after the first takes of the prompt as it is."""
     counts = ", ".join(f"{label} {count}" for label, count in Counter(heard).most_common())
     told = f"{HEARD_FIRST.format(counts)} {intended} is meant."
-    return View("suggestion", shared_views.headline(prompt), [(told, "observed")], depth="first", tone="open")
+    return View("heard_first", shared_views.headline(prompt), [(told, "observed")], depth="first", tone="open")
 
 
 def views(found: Suggestion, evidence: SuggestEvidence) -> list[View]:
