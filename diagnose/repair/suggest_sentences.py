@@ -15,23 +15,26 @@ LOUDER = 1.0  # dB that a listener notices
 def concluded(found: Suggestion) -> str:
     """The finding in one or two sentences."""
     asked = found.intended
-    before = f"{found.original.matched} fresh takes"
+    before = _counted(found.original.matched)
     if found.conclusion == "plays as meant":
-        return f"The prompt plays {asked} as it is: {before}. Nothing has to be repaired."
+        return f"The prompt plays {asked} as it was typed: in {before}. Nothing has to be repaired."
     if found.conclusion in ("fixed", "better"):
         best = _best(found)
-        how = "plays" if found.conclusion == "fixed" else "plays more often, and not yet mostly,"
-        return f"{_named(best)} {how} {asked}: {best.matched} fresh takes, the prompt as it is {before}."
+        often = "" if found.conclusion == "fixed" else ", more often and not yet mostly"
+        heard = f"{asked} is then heard in {_counted(best.matched)}{often}"
+        return f"{_named(best)}: {heard}. As it was typed: in {found.original.matched.count}."
     if found.conclusion == "genre missing":
         word = found.bare or (found.original if found.prompt.strip().casefold() == asked else found.best)
-        said = f"even “{word.prompt}” is heard as {asked} in {word.matched} fresh takes only" if word else before
+        said = f"even “{word.prompt}” is heard as {asked} in only {_counted(word.matched)}" if word else before
         return f"No prompt will do: {said}. The genre is missing in the model, not in the prompt."
     tried = len(found.tried)
-    said = f"the best of them in {found.best.matched} fresh takes" if found.best else "none could be played"
+    said = f"with the best of them in {found.best.matched.count}" if found.best else "and none could be played"
     bare = ""
     if found.bare and found.bare.matched.value > found.original.matched.value:
-        bare = f" The genre word alone is heard in {found.bare.matched}: the rest of the prompt gets in its way."
-    return f"None of {tried} rewrites was surely better: {asked} is heard in {before}, {said}.{bare}"
+        alone = _counted(found.bare.matched)
+        bare = f" The genre word alone is heard in {alone}: the rest of the prompt gets in its way."
+    how = f"None of {tried} rewrites was surely better: as it was typed, {asked} is heard"
+    return f"{how} in {before}, {said}.{bare}"
 
 
 def _best(found: Suggestion) -> Verified:
@@ -44,13 +47,18 @@ def _best(found: Suggestion) -> Verified:
 def _named(best: Verified) -> str:
     """What to do, as the beginning of a sentence."""
     if best.change in ("guidance", "temperature", "top_k", "negative"):
-        return f"The same prompt with {best.told}"
-    return f"“{best.prompt}”"
+        return f"Play the same prompt with {best.told}"
+    return f"Type “{best.prompt}” instead"
+
+
+def _counted(found: Share) -> str:
+    return f"{found.count} of {found.total} fresh takes"
 
 
 def card(found: Suggestion, one: Verified) -> list[str]:
     """How often a prompt plays what is meant, beside the prompt as it is."""
-    return [f"{found.intended} is heard in {_often(one.matched)}. As it was typed: {_often(found.original.matched)}."]
+    asked = found.intended[:1].upper() + found.intended[1:]
+    return [f"{asked} is heard in {_often(one.matched)}. As it was typed: {_often(found.original.matched)}."]
 
 
 def _often(found: Share) -> str:

@@ -25,13 +25,12 @@ TONES: dict[Conclusion, Tone] = {
     "genre missing": "bad",
 }
 PLAYED_WITH = ("guidance", "temperature", "top_k", "negative")  # settings that a rewrite may change
-HEARD_FIRST = "The prompt as it is, a few times: {}. Now rewrites are played."
 
 
 def early(prompt: str, intended: str, heard: Sequence[str]) -> View:
     """What is known after the first takes of the prompt as it is."""
-    counts = ", ".join(f"{label} {count}" for label, count in Counter(heard).most_common())
-    told = f"{HEARD_FIRST.format(counts)} {intended} is meant."
+    counts = ", ".join(f"{label} in {count}" for label, count in Counter(heard).most_common())
+    told = f"As it was typed: {counts} of {len(heard)} takes. {intended} is meant, and rewrites are tried now."
     return View("heard_first", shared_views.headline(prompt), [(told, "observed")], depth="first", tone="open")
 
 
