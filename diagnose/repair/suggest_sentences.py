@@ -22,13 +22,14 @@ def concluded(found: Suggestion) -> str:
         best = _best(found)
         often = "" if found.conclusion == "fixed" else ", more often and not yet mostly"
         heard = f"{asked} is then heard in {_counted(best.matched)}{often}"
-        return f"{_named(best)}: {heard}. As it was typed: in {found.original.matched.count}."
+        return f"{_named(best)}: {heard}. As it was typed: in {found.original.matched.count or 'none'}."
     if found.conclusion == "genre missing":
         word = found.bare or (found.original if found.prompt.strip().casefold() == asked else found.best)
-        said = f"even “{word.prompt}” is heard as {asked} in only {_counted(word.matched)}" if word else before
-        return f"No prompt will do: {said}. The genre is missing in the model, not in the prompt."
+        said = f"even “{word.prompt}” is heard as {asked} in {_counted(word.matched)}" if word else before
+        return f"No rewrite helps: {said}. The genre is missing in the model, not in the prompt."
     tried = len(found.tried)
-    said = f"with the best of them in {found.best.matched.count}" if found.best else "and none could be played"
+    count = found.best.matched.count if found.best else 0
+    said = f"with the best of them in {count or 'none'}"
     bare = ""
     if found.bare and found.bare.matched.value > found.original.matched.value:
         alone = _counted(found.bare.matched)
@@ -52,7 +53,7 @@ def _named(best: Verified) -> str:
 
 
 def _counted(found: Share) -> str:
-    return f"{found.count} of {found.total} fresh takes"
+    return f"{found.count or 'none'} of {found.total} fresh takes"
 
 
 def card(found: Suggestion, one: Verified) -> list[str]:

@@ -94,7 +94,8 @@ class PromptFeedback:
 def html(found: Feedback, *, settled: bool = True, with_pulls: bool = True) -> str:
     """Feedback as a page shows it. All text is escaped."""
     prediction = found.prediction
-    findings = [one for one in found.findings if settled or not _is_unfinished(one, found.prompt)]
+    said = [one for one in found.findings if settled or not _is_unfinished(one, found.prompt)]
+    findings = [one for one in said if not _is_said_better(one, said)]
     return str(
         _template().module.told(
             found=found,
@@ -105,6 +106,12 @@ def html(found: Feedback, *, settled: bool = True, with_pulls: bool = True) -> s
             marks=MARKS,
         )
     )
+
+
+def _is_said_better(one: LintFinding, all_of: Sequence[LintFinding]) -> bool:
+    """Whether another rule says more of a word than that it was never learned."""
+    others = (other for other in all_of if other.rule not in ("unlearned-word", "no-genre", "too-long"))
+    return one.rule == "unlearned-word" and any(o.start <= one.start and one.end <= o.end for o in others)
 
 
 def _is_unfinished(one: LintFinding, prompt: str) -> bool:

@@ -10,6 +10,7 @@ from tests import tiny
 from tests.diagnose.repair.word_states import predictor, session
 from tonescope.diagnose.repair.live_feedback import LiveFeedback, PhrasePull
 from tonescope.models.errors import TonescopeError
+from tonescope.models.vocabulary import Vocabulary
 from tonescope.ui.components import prompt_feedback
 from tonescope.ui.components.prompt_feedback import PromptFeedback, html, panel, pieces
 
@@ -86,6 +87,13 @@ def test_of_a_word_that_may_not_be_finished_nothing_is_said() -> None:
     assert "leads to nothing" in feedback.html("house with")
     assert "leads to nothing" not in feedback.html("house with", settled=False)
     assert "refuses" in feedback.html("house, no drums", settled=False)
+
+
+def test_a_word_that_another_rule_speaks_of_is_not_told_twice() -> None:
+    made = tiny.session()
+    made.vocabulary = Vocabulary(frozenset({"house"}))
+    shown = PromptFeedback(made).html("house, zquorbl, masterpiece")
+    assert shown.count("probably never learned") == 1 and "“zquorbl”" in shown and "says nothing" in shown
 
 
 def test_where_phrases_take_long_they_wait_until_the_typing_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
