@@ -63,7 +63,7 @@ class PromptFeedback:
             self._wrong = error
 
     def on(self, prompt: Any, intended: Any = None, *, pulls: bool = True) -> Feedback:
-        """Feedback on a prompt, whatever it is; see :meth:`.LiveFeedback.on`.
+        """Feedback on a prompt, whatever it is: :meth:`tonescope.diagnose.repair.live_feedback.LiveFeedback.on`.
 
         Raises:
             TonescopeError: the judge does not know the genre that was meant, or what was given is no text.
