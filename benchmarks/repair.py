@@ -98,8 +98,9 @@ def latency(feedback: PromptFeedback, prompts: Sequence[str]) -> Row:
         started = time.perf_counter()
         feedback.html(prompt)
         paused.append(1000 * (time.perf_counter() - started))
-    found = {"p50_ms": np.median(spent), "p95_ms": np.percentile(spent, 95), "paused_p95_ms": np.percentile(paused, 95)}
-    found |= {"cpu_p95_ms": np.percentile(computed, 95), "load_before": load}
+    found: dict[str, Any] = {"p50_ms": np.median(spent), "p95_ms": np.percentile(spent, 95)}
+    found |= {"paused_p95_ms": np.percentile(paused, 95), "cpu_p95_ms": np.percentile(computed, 95)}
+    found["load_before"] = load
     return {"keystrokes": len(spent)} | {name: round(float(value), 1) for name, value in found.items()}
 
 

@@ -59,7 +59,7 @@ def functions(
             seed: the first seed; the same seed plays the same takes.
             guidance: how strongly the text steers.
         """
-        given = {"budget": budget, "seconds": seconds, "seed": seed, "guidance": guidance}
+        given: dict[str, Any] = {"budget": budget, "seconds": seconds, "seed": seed, "guidance": guidance}
         given |= {"prompt": text_of("prompt", prompt), "intended": text_of("intended", intended)}
         run = asking.submitted(workshop, owner(request), "suggest", given)
         yield from watched(run.name, owner(request))
@@ -84,7 +84,7 @@ def functions(
             seed: the first seed; the same seed plays the same takes.
             guidance: how strongly the text steers.
         """
-        given = {"takes": takes, "seconds": seconds, "seed": seed, "guidance": guidance}
+        given: dict[str, Any] = {"takes": takes, "seconds": seconds, "seed": seed, "guidance": guidance}
         given |= {"first": text_of("first", first), "second": text_of("second", second)}
         run = asking.submitted(workshop, owner(request), "contrast", given)
         yield from watched(run.name, owner(request))

@@ -16,7 +16,7 @@ def change(mean: float, spread: float = 1.0) -> Effect:
     return Effect(mean=mean, interval=Interval(low=mean - spread, high=mean + spread), takes=8, p=0.01)
 
 
-def phrase(side: str = "second", *, added: bool = True, mean: float = 6.0, q: float = 0.01, part: Any = 0.8) -> Any:
+def phrase(side: Any = "second", *, added: bool = True, mean: float = 6.0, q: float = 0.01, part: Any = 0.8) -> Any:
     return PhraseShare(side=side, phrase="accordion", prompt="x", added=added, effect=change(mean), q=q, part=part)
 
 

@@ -100,7 +100,12 @@ def test_where_phrases_take_long_they_wait_until_the_typing_pauses(monkeypatch: 
     feedback = _predicting()
     asked: list[bool] = []
     on = feedback._live.on
-    monkeypatch.setattr(feedback._live, "on", lambda *given, pulls: asked.append(pulls) or on(*given, pulls=pulls))
+
+    def noted(prompt: str, intended: str | None, *, pulls: bool) -> Any:
+        asked.append(pulls)
+        return on(prompt, intended, pulls=pulls)
+
+    monkeypatch.setattr(feedback._live, "on", noted)
     monkeypatch.setattr(prompt_feedback, "PATIENCE", -1.0)
     shown = [feedback.html("house for a film", settled=settled) for settled in (False, True)]
     assert asked == [False, True]
