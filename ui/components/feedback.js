@@ -27,7 +27,7 @@ async function look(settled) {
   const panel = document.getElementById("feedback"), prompt = typed();
   asking?.abort();
   panel.hidden = !prompt.trim();
-  const isPlayed = runShown() && prompt === document.getElementById("run-view")?.dataset.prompt;
+  const isPlayed = runShown() && prompt === document.getElementById("run-view")?.dataset.played;
   at("[data-feedback=contrast]").hidden = !runShown() || isPlayed;
   at(".feedback-told").hidden = isPlayed; // what is heard stands below
   if (panel.hidden || isPlayed) return;

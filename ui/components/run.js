@@ -58,7 +58,7 @@ async function watch(name) {
   at.told.textContent = name ? "Opening…" : "";
   at.stop.hidden = at.again.hidden = at.progress.hidden = true;
   delete root.dataset.state; // that of another run
-  delete root.dataset.prompt;
+  delete root.dataset.played;
   if (!name) return;
   showFrom(at.from);
   document.getElementById("run-guide")?.setAttribute("hidden", "");
@@ -98,8 +98,8 @@ async function watch(name) {
     if (!filled) {
       filled = true;
       const field = await present(FIELD);
-      root.dataset.prompt = shown.parameters.prompt ?? shown.parameters.second ?? "";
-      if (field !== document.activeElement) type(field, root.dataset.prompt);
+      root.dataset.played = shown.parameters.prompt ?? shown.parameters.second ?? "";
+      if (field !== document.activeElement) type(field, root.dataset.played);
       document.title = `${shown.title.slice(0, 60)} · Tonescope`;
     }
     if (ended) return;
