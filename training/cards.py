@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from tonescope.diagnose.repair.genre_predictor import RECORD_FILE, PredictorRecord
 from training.planted import facts, misled
 from training.tables import genres
 
@@ -35,6 +36,12 @@ def _aimed(value: float, aim: float, least: bool = True) -> str:
 def _trainings(folder: Path) -> dict[str, Any]:
     metadata = folder / "tonescope.json"
     return json.loads(metadata.read_text(encoding="utf-8")).get("trainings", {}) if metadata.exists() else {}
+
+
+def _predictor(folder: Path) -> PredictorRecord | None:
+    """The record of the genre predictor that a folder ships, if it ships one."""
+    path = folder / RECORD_FILE
+    return PredictorRecord.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 def _build(folder: Path) -> dict[str, Any]:
@@ -70,5 +77,6 @@ def write(folder: Path, results: dict[str, Any]) -> None:
             misled=sorted(misled()),
             trainings=_trainings(folder / name),
             made=_build(folder / "generator"),
+            predictor=_predictor(folder / name),
         )
         (folder / name / "README.md").write_text(card, encoding="utf-8")

@@ -3,12 +3,14 @@
     python -m training.train_genre_predictor [--prompts 360] [--takes 2] [--folder build/predictor]
 
 Takes are kept in the folder as they are played: a run that was stopped goes on where it was. Ten to twenty minutes on
-one core. Writes ``genre_predictor.safetensors`` and ``genre_predictor.json`` beside the generator's weights.
+one core. Writes ``genre_predictor.safetensors`` and ``genre_predictor.json`` beside the generator's weights, and its
+record into the model card.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.predictor_job import PredictorParameters
 from tonescope.diagnose.repair.measure_predictor import PredictorReport, measure_predictor
 from tonescope.diagnose.runtime.session import Session
+from training import cards
 from training.assemble import embedded
 
 PROMPTS, TAKES = 360, 2
@@ -38,6 +41,7 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     report = train(Session.open(), given.folder, given.prompts, given.takes, embedded() / "generator")
+    cards.write(embedded(), json.loads((embedded() / "results.json").read_text(encoding="utf-8")))
     log.info("%s", report.record.sentence)
 
 

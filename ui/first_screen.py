@@ -83,7 +83,7 @@ def _block(view: View, folder: Path | None, printed: bool) -> _Block:
         box = headline(view, view.tone, HEADLINE_LINES)
         return _Block(stays=[box, *tables], apart=False, printed=printed)
     commands = [line for made in view.commands for line in command(made)]
-    if view.sounds and not tables:
+    if view.sounds and not tables and view.offer is None:
         return _Block("Where to listen", stays=[Text(written(folder))] if folder else [*commands], printed=printed)
     told = [sentence(text, badge, most_lines=SENTENCE_LINES) for text, badge in view.sentences]
     return _Block(printable(view.title), told, [*commands, *tables], fewest=1, printed=printed)

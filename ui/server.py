@@ -33,6 +33,7 @@ from tonescope.ui.web.address import Listening, check_root_path, listen
 from tonescope.ui.web.asgi import Application, Receive, Scope, Send
 from tonescope.ui.web.bodies import BodyLayer
 from tonescope.ui.web.dressing import DressLayer
+from tonescope.ui.web.feedback_address import FeedbackLayer
 from tonescope.ui.web.hosts import HostLayer, Hosts
 from tonescope.ui.web.owners import OwnerLayer
 from tonescope.ui.web.root_path import RootPathLayer
@@ -134,6 +135,7 @@ def app(
     served = _mounted(build(workshop, rows), options)
     layers: Application = DressLayer(served, frame, {row.path: row.title for row in rows})
     layers = RunLayer(layers, workshop)
+    layers = FeedbackLayer(layers, workshop)
     layers = UploadLayer(layers, folder, taken)
     layers = BodyLayer(layers)
     layers = OwnerLayer(layers, options.root_path)

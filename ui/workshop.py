@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.runtime.run_queue import RunQueue
+from tonescope.ui.components.prompt_feedback import PromptFeedback
 
 if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
@@ -30,8 +31,10 @@ class Workshop:
     memory_gib: float | None = None
     root_path: str = ""
     queue: RunQueue = field(init=False)
+    feedback: PromptFeedback = field(init=False)
 
     def __post_init__(self) -> None:
+        self.feedback = PromptFeedback(self.session)  # before anything is put on the models
         self.queue = RunQueue(self.session, self.workspace)
 
     def end_runs(self) -> None:

@@ -54,9 +54,16 @@ def _result() -> type[BaseModel]:
     return PromptContrast
 
 
+def check_two(first: str, second: str) -> None:
+    """Raise :class:`TonescopeError` for two prompts that are one."""
+    if " ".join(first.split()) == " ".join(second.split()):
+        raise TonescopeError("both prompts are the same, so nothing can differ; give two that differ in a few words.")
+
+
 def _check(parameters: ContrastParameters) -> None:
     check(parameters.first, parameters.settings)
     check_prompt(parameters.second, "second prompt")
+    check_two(parameters.first, parameters.second)
     check_ranges(parameters)
     if parameters.takes < 2:
         raise TonescopeError("one take of each prompt shows no difference from chance; ask for 2 takes or more.")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
+    from tonescope.models.generator import Takes
 
 BUDGET, MOST_BUDGET = 120, 2000
 
@@ -77,9 +78,15 @@ def _run(session: Session, parameters: SuggestParameters, watch: Watch) -> Outco
     from tonescope.diagnose.jobs.request import Request
     from tonescope.diagnose.repair.find_steering import with_steering
     from tonescope.diagnose.repair.suggestion import suggest
+    from tonescope.diagnose.report import suggest_views
 
     request = Request(parameters.prompt, parameters.settings, parameters.intended)
-    found, evidence = suggest(session, request, watch, budget=parameters.budget)
+
+    def told_early(intended: str, heard: Sequence[str], takes: Takes) -> None:
+        watch.played({"untouched": takes})
+        watch.announce([suggest_views.early(parameters.prompt, intended, heard)])
+
+    found, evidence = suggest(session, request, watch, budget=parameters.budget, told_early=told_early)
     if parameters.steering and found.conclusion in ("no better", "genre missing"):
         found, evidence = with_steering(session, request, found, evidence, watch)
     return Outcome(found, evidence)

@@ -116,8 +116,8 @@ class LiveFeedback:
         self.predictor = self.predictor or find_predictor(self.generator, self.judge)
         self._judge_fingerprint = self.judge.fingerprint()
 
-    def on(self, prompt: str, intended: str | None = None) -> Feedback:
-        """Feedback on a prompt, whatever it is.
+    def on(self, prompt: str, intended: str | None = None, *, pulls: bool = True) -> Feedback:
+        """Feedback on a prompt, whatever it is; without ``pulls`` in the time that one prompt takes.
 
         Raises:
             TonescopeError: the judge does not know the genre that was meant.
@@ -131,7 +131,7 @@ class LiveFeedback:
         readable = text is not None and any(map(str.isalnum, prompt))
         asked = self._asked(prompt, chosen) if readable else None
         label = asked.label if asked else chosen
-        prediction = self._predicted(prompt, label) if readable and self.predictor else None
+        prediction = self._predicted(prompt, label, pulls) if readable and self.predictor else None
         return Feedback(
             prompt=prompt,
             model=self.generator.name,
@@ -166,10 +166,10 @@ class LiveFeedback:
             f"yet; {MAKE_ONE} does (a few hundred takes)."
         )
 
-    def _predicted(self, prompt: str, asked: str | None) -> Prediction:
+    def _predicted(self, prompt: str, asked: str | None, with_pulls: bool) -> Prediction:
         predictor = self.predictor
         assert predictor is not None
-        phrases, variants = variants_without(prompt)
+        phrases, variants = variants_without(prompt) if with_pulls else ([], [])
         rows = predictor.predict(self.generator, [prompt, *variants])
         labels, whole = predictor.labels, rows[0]
         best = whole.argsort(descending=True)[:SHOWN_GENRES].tolist()

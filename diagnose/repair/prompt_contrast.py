@@ -23,6 +23,7 @@ from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Played, Variant, check_distinct, verify
 from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
+from tonescope.diagnose.jobs.contrast_job import check_two
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.verdict import UNSURE, hear
 from tonescope.diagnose.prompts.leaving_out import without
@@ -34,7 +35,6 @@ from tonescope.diagnose.schema import Contrast, Source
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import BELIEVED, Effect, Share, adjusted, effect, share
 from tonescope.diagnose.store import provenance
-from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.judges.listening import posterior
 from tonescope.models.units import Location
@@ -191,12 +191,6 @@ def bands(generator: Generator) -> dict[str, tuple[Location, ...]]:
         name = str(some[0]) if len(some) == 1 else f"{some[0]}–{some[-1]}"
         found[name] = tuple(place for place in places if place.layer in some)
     return found
-
-
-def check_two(first: str, second: str) -> None:
-    """Raise :class:`TonescopeError` for two prompts that are one."""
-    if " ".join(first.split()) == " ".join(second.split()):
-        raise TonescopeError("both prompts are the same, so nothing can differ; give two that differ in a few words.")
 
 
 def prompt_contrast(

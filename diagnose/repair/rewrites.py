@@ -102,6 +102,13 @@ def random_rewrites(wish: Wish, generator: Generator, count: int, seed: int = 0)
     return list(found.values())
 
 
+def keeps_all(wish: Wish, rewrite: Rewrite) -> bool:
+    """Whether a rewrite still says all that was asked for beside the genre."""
+    said = " ".join(rewrite.prompt.casefold().split())
+    asked = [phrase for phrase in _phrases(wish.prompt) if phrase.kind != "genre" and phrase.negates is None]
+    return all(" ".join(phrase.name.casefold().split()) in said for phrase in asked)
+
+
 def _readable(generator: Generator, prompt: str) -> bool:
     try:
         generator.read_text([prompt])

@@ -13,7 +13,7 @@ from tonescope.diagnose.schema import Badge, Source
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import Effect, Share
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 FIXED = 0.75  # of fresh takes heard as meant: the prompt plays what was meant
 
 Conclusion = Literal["plays as meant", "fixed", "better", "no better", "genre missing"]
@@ -67,6 +67,15 @@ class Verified(BaseModel):
     effect: Effect | None = None
     side_effects: SideEffects | None = None
 
+    def fixes(self, original: Verified) -> bool:
+        """Whether it plays what was meant, where the prompt as it is does not."""
+        return self.matched.count > original.matched.count and self.matched.value >= FIXED
+
+    def surely_better(self, original: Verified) -> bool:
+        """Whether it plays what was meant more often, and surely so."""
+        interval = self.effect.interval if self.effect else None
+        return interval is not None and interval.low > 0 and self.matched.count > original.matched.count
+
 
 class SteeringTrial(BaseModel):
     """Steering: units found as causes, their activations multiplied by a factor while takes are played.
@@ -90,8 +99,9 @@ class Suggestion(BaseModel):
         conclusion: what follows; ``sentence``, in words.
         original, best, bare: in the same fresh takes: the prompt as it is, the winner of the race, and the genre word
             alone, where that is not the winner.
+        complete: where the winner leaves something out that was asked for: the best rewrite that does not.
         tried: all candidates that were played, the best first; ``candidates``, how many there were.
-        takes: that were played in all; ``seeds``, the first and last of the fresh ones.
+        takes: that were played in all, in so many ``seconds``; ``seeds``, the first and last of the fresh ones.
         screened: whether a predictor chose which candidates are played.
     """
 
@@ -111,9 +121,11 @@ class Suggestion(BaseModel):
     original: Verified
     best: Verified | None
     bare: Verified | None
+    complete: Verified | None = None
     tried: list[Tried]
     candidates: int
     takes: int
+    seconds: float = 0.0
     budget: int
     seeds: tuple[int, int]
     screened: bool

@@ -4,63 +4,107 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tonescope.diagnose.stats import signed
-
 if TYPE_CHECKING:
+    from tonescope.diagnose.repair.side_effects import SideEffects
     from tonescope.diagnose.repair.suggest_schema import Suggestion, Verified
+    from tonescope.diagnose.stats import Share
+
+LOUDER = 1.0  # dB that a listener notices
 
 
 def concluded(found: Suggestion) -> str:
     """The finding in one or two sentences."""
-    asked, best = found.intended, found.best
-    before = f"{found.original.matched} fresh takes"
+    asked = found.intended
+    before = _counted(found.original.matched)
     if found.conclusion == "plays as meant":
-        return f"The prompt plays {asked} as it is: {before}. Nothing has to be repaired."
-    if found.conclusion in ("fixed", "better") and best is not None:
-        how = "plays" if found.conclusion == "fixed" else "plays more often, and not yet mostly,"
-        return f"{_named(best)} {how} {asked}: {best.matched} fresh takes, the prompt as it is {before}."
+        return f"The prompt plays {asked} as it was typed: in {before}. Nothing has to be repaired."
+    if found.conclusion in ("fixed", "better"):
+        best = _best(found)
+        often = "" if found.conclusion == "fixed" else ", more often and not yet mostly"
+        heard = f"{asked} is then heard in {_counted(best.matched)}{often}"
+        return f"{_named(best)}: {heard}. As it was typed: in {found.original.matched.count or 'none'}."
     if found.conclusion == "genre missing":
-        alone = found.original if found.prompt.strip().casefold() == asked else best or found.original
-        word = found.bare or alone
-        return (
-            f"No prompt will do: even “{word.prompt}” is heard as {asked} in {word.matched} fresh takes only. The "
-            "genre is missing in the model, not in the prompt."
-        )
+        word = found.bare or (found.original if found.prompt.strip().casefold() == asked else found.best)
+        said = f"even “{word.prompt}” is heard as {asked} in {_counted(word.matched)}" if word else before
+        return f"No rewrite helps: {said}. The genre is missing in the model, not in the prompt."
     tried = len(found.tried)
-    said = f"the best of them in {best.matched} fresh takes" if best else "none could be played"
+    count = found.best.matched.count if found.best else 0
+    said = f"with the best of them in {count or 'none'}"
     bare = ""
     if found.bare and found.bare.matched.value > found.original.matched.value:
-        bare = f" The genre word alone is heard in {found.bare.matched}: the rest of the prompt gets in its way."
-    return f"None of {tried} rewrites was surely better: {asked} is heard in {before}, {said}.{bare}"
+        alone = _counted(found.bare.matched)
+        bare = f" The genre word alone is heard in {alone}: the rest of the prompt gets in its way."
+    how = f"None of {tried} rewrites was surely better: as it was typed, {asked} is heard"
+    return f"{how} in {before}, {said}.{bare}"
+
+
+def _best(found: Suggestion) -> Verified:
+    """The rewrite that the conclusion is about: the winner, unless only the one that keeps all phrases holds."""
+    rewritten = [one for one in (found.best, found.complete) if one is not None]
+    holds = [one for one in rewritten if one.fixes(found.original)]
+    return (holds or [one for one in rewritten if one.surely_better(found.original)])[0]
 
 
 def _named(best: Verified) -> str:
     """What to do, as the beginning of a sentence."""
     if best.change in ("guidance", "temperature", "top_k", "negative"):
-        return f"The same prompt with {best.told}"
-    return f"“{best.prompt}”"
+        return f"Play the same prompt with {best.told}"
+    return f"Type “{best.prompt}” instead"
+
+
+def _counted(found: Share) -> str:
+    return f"{found.count or 'none'} of {found.total} fresh takes"
+
+
+def card(found: Suggestion, one: Verified) -> list[str]:
+    """How often a prompt plays what is meant, beside the prompt as it is."""
+    asked = found.intended[:1].upper() + found.intended[1:]
+    return [f"{asked} is heard in {_often(one.matched)}. As it was typed: {_often(found.original.matched)}."]
+
+
+def _often(found: Share) -> str:
+    span = f"{100 * found.low:.0f} and {100 * found.high:.0f} %"
+    return f"{found.count} of {found.total} fresh takes ({100 * found.value:.0f} %, between {span})"
+
+
+def cost(found: Suggestion) -> str:
+    """What the search took."""
+    spent = found.seconds
+    time = f" and {spent / 60:.0f} min" if spent >= 90 else f" and {spent:.0f} s" if spent else ""
+    return f"Cost of the search: {found.takes} takes of {found.settings.seconds:g} s{time}."
 
 
 def beside(found: Verified) -> list[str]:
     """What else changed."""
     if found.side_effects is None:
         return []
-    other, told = found.side_effects, []
-    tempo = other.tempo
-    if tempo.before is not None and tempo.after is not None:
-        same = "the same" if tempo.same else "another"
-        told.append(
-            f"Tempo: {same} (median {tempo.before:.0f} beats a minute before, {tempo.after:.0f} after; half and double "
-            "count as one)."
-        )
-    else:
-        told.append("Tempo: no clear beat to compare.")
-    for one in other.instruments:
-        kept = "as near as before, as far as the judge can tell" if one.kept else "surely farther"
-        told.append(f"{one.instrument}: {kept} ({signed(one.effect.mean)}).")
-    if other.unheard:
-        told.append(f"Whether {', '.join(other.unheard)} can be heard was not tested: the judge reads no words.")
-    told.append(f"Level {signed(other.level_db.mean, '.1f')} dB; spectrum {other.spectrum_db.mean:.1f} dB away.")
+    told = _heard_beside(found.side_effects)
     if found.ruined:
         told.append(f"The sound broke in {found.ruined} of {found.matched.total} takes.")
     return told
+
+
+def _heard_beside(other: SideEffects) -> list[str]:
+    told = []
+    tempo = other.tempo
+    if tempo.before is not None and tempo.after is not None:
+        bpm = f"{tempo.before:.0f} to {tempo.after:.0f} beats a minute"
+        told.append(f"Tempo stays ({bpm}; half and double count as one)." if tempo.same else f"Tempo changes: {bpm}.")
+    else:
+        told.append("Tempo: no clear beat to compare.")
+    kept = [one.instrument for one in other.instruments if one.kept]
+    lost = [one.instrument for one in other.instruments if not one.kept]
+    if kept:
+        told.append(f"As near to {_listed(kept)} as before, as far as the judge can tell.")
+    if lost:
+        told.append(f"Surely less {_listed(lost)} than before.")
+    if other.unheard:
+        told.append(f"Whether {_listed(other.unheard)} can be heard was not tested: the judge reads no words.")
+    level = other.level_db.mean
+    if abs(level) >= LOUDER:
+        told.append(f"It is {'louder' if level > 0 else 'quieter'}, by {abs(level):.1f} dB.")
+    return told
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

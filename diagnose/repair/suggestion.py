@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,11 +22,18 @@ from tonescope.diagnose.judging.verdict import UNSURE
 from tonescope.diagnose.prompts.lyrics import tags_of
 from tonescope.diagnose.repair.genre_predictor import find_predictor
 from tonescope.diagnose.repair.race import Listened, Runner, Track, race
-from tonescope.diagnose.repair.rewrites import SETTINGS, Rewrite, Wish, as_typed, bare, rewrites
+from tonescope.diagnose.repair.rewrites import SETTINGS, Rewrite, Wish, as_typed, bare, keeps_all, rewrites
 from tonescope.diagnose.repair.side_effects import side_effects
 from tonescope.diagnose.repair.suggest_schema import FIXED, Conclusion, SteeringTrial, Suggestion, Tried, Verified
 from tonescope.diagnose.repair.suggest_sentences import concluded
-from tonescope.diagnose.repair.take_budget import EXPLORED, FEWEST_FRESH, MOST_FRESH, VERIFIED_SETS, check_budget
+from tonescope.diagnose.repair.take_budget import (
+    EXPLORED,
+    FULL_BUDGET,
+    MOST_FRESH,
+    MOST_SETS,
+    check_budget,
+    fresh_takes,
+)
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import effect, share
@@ -37,6 +44,8 @@ from tonescope.models.generator import Takes
 if TYPE_CHECKING:
     from tonescope.diagnose.jobs.job import Watch
     from tonescope.diagnose.runtime.session import Session
+
+ToldEarly = Callable[[str, Sequence[str], Takes], None]
 
 BLOCK = 64  # seeds that one purpose may use
 SETTINGS_TRIED = 4  # that no predictor can screen
@@ -63,13 +72,14 @@ class Repair:
 
     Attributes:
         session: the models; ``request``, what is played; ``budget``, takes at most.
-        watch: who watches.
+        watch: who watches; ``told_early``, who is told what is meant, and what is heard in the first takes.
     """
 
     session: Session
     request: Request
     budget: int
     watch: Watch
+    told_early: ToldEarly = lambda intended, heard, takes: None
 
     def __post_init__(self) -> None:
         self.models = self.session.models
@@ -78,8 +88,9 @@ class Repair:
         check_budget(self.budget)
         self.seeds = SeedPlan(self.request.settings.seed, BLOCK)
         self.intended = self._intended()
-        self.fresh = max(FEWEST_FRESH, min(MOST_FRESH, self.budget // 6))
+        self.sets, self.fresh = fresh_takes(self.budget)
         self.timings: dict[str, float] = {}
+        self.started = time.perf_counter()
         context = Context(
             self.models.generator, self.models.judge, None, self.request.sampling, self.request.settings.seconds
         )
@@ -104,6 +115,8 @@ class Repair:
     def _progress(self, played: int) -> None:
         if self.watch.progress:
             self.watch.progress("play and listen", min(0.99, played / self.budget))
+        spent = time.perf_counter() - self.started
+        self.watch.expect(max(0.0, spent / played * (self.budget - played)))
 
     def wish(self, instead: str | None) -> Wish:
         """What is meant."""
@@ -113,6 +126,7 @@ class Repair:
         """What is mostly heard in a few takes of the prompt as it is, where that is another genre."""
         seeds = self.seeds.explore[:EXPLORED]
         found = self.track.all_of(as_typed(self.wish(None)), seeds)
+        self.told_early(self.intended, found.heard, found.takes)
         others = Counter(label for label in found.heard if label not in (self.intended, UNSURE))
         return others.most_common(1)[0][0] if others else None
 
@@ -189,6 +203,7 @@ def suggest(
     *,
     budget: int,
     candidates: Sequence[Rewrite] | None = None,
+    told_early: ToldEarly = lambda intended, heard, takes: None,
 ) -> tuple[Suggestion, SuggestEvidence]:
     """Look for a prompt that plays what is meant.
 
@@ -196,11 +211,12 @@ def suggest(
         request: the prompt, the genre meant where it does not say it, and how takes are played.
         budget: takes at most, in all.
         candidates: those to try; made from the prompt, if absent.
+        told_early: told what is meant, and what is heard in the first takes of the prompt as it is.
 
     Raises:
         TonescopeError: nothing says what is meant, the judge does not know it, or the budget is too small.
     """
-    repair = Repair(session, request, budget, watch)
+    repair = Repair(session, request, budget, watch, told_early)
     now = time.perf_counter()
     instead = repair.instead()
     now = repair.timed("hear it as it is", now)
@@ -208,7 +224,7 @@ def suggest(
     offered = rewrites(wish, session.generator) if candidates is None else list(candidates)
     order, predicted = repair.screened(offered)
     now = repair.timed("screen", now)
-    left = budget - repair.track.played - VERIFIED_SETS * repair.fresh
+    left = budget - repair.track.played - repair.sets * repair.fresh
     runners = race(repair.track, order[:BATTLED], repair.seeds.round(1), left)
     now = repair.timed("race", now)
     winner = runners[0].rewrite if runners else None
@@ -218,6 +234,7 @@ def suggest(
     suggestion.instead = instead
     suggestion.sentence = concluded(suggestion)
     suggestion.timings = repair.timings
+    suggestion.seconds = round(sum(repair.timings.values()), 1)
     if watch.progress:
         watch.progress("done", 1.0)
     return suggestion, evidence
@@ -231,7 +248,7 @@ def _fresh(
     first, word = as_typed(wish), bare(wish)
     untouched = repair.track.all_of(first, seeds)
     original = repair.verified(first, untouched, None, predicted)
-    sounds, best, alone = {"untouched": untouched.takes}, None, None
+    sounds, best, alone, complete = {"untouched": untouched.takes}, None, None, None
     if winner is not None:
         listened = repair.track.all_of(winner, seeds)
         best = repair.verified(winner, listened, untouched, predicted)
@@ -241,6 +258,10 @@ def _fresh(
         listened = repair.track.all_of(word, seeds)
         alone = repair.verified(word, listened, untouched, predicted)
         sounds["bare_genre_word"] = listened.takes
+    if (whole := complete_one(repair, wish, runners)) is not None:
+        listened = repair.track.all_of(whole, seeds)
+        complete = repair.verified(whole, listened, untouched, predicted)
+        sounds["complete"] = listened.takes
     models, settings = repair.models, repair.request.settings
     suggestion = Suggestion(
         made=date.today().isoformat(),
@@ -251,11 +272,12 @@ def _fresh(
         prompt=wish.prompt,
         intended=repair.intended,
         instead=None,
-        conclusion=conclusion(original, best, alone),
+        conclusion=conclusion(original, best, alone, complete),
         sentence="",
         original=original,
         best=best,
         bare=alone,
+        complete=complete,
         tried=[_tried(runner, predicted, wish) for runner in runners],
         candidates=0,
         takes=repair.track.played,
@@ -267,16 +289,27 @@ def _fresh(
     return suggestion, SuggestEvidence(sounds)
 
 
-def conclusion(original: Verified, best: Verified | None, alone: Verified | None) -> Conclusion:
+def complete_one(repair: Repair, wish: Wish, runners: Sequence[Runner]) -> Rewrite | None:
+    """Where the winner leaves something out that was asked for, the best that does not and was heard as meant."""
+    if not runners or repair.sets < MOST_SETS or keeps_all(wish, runners[0].rewrite):
+        return None
+    word = bare(wish)
+    others = [runner for runner in runners[1:] if any(runner.heard.values()) and runner.rewrite.prompt != word.prompt]
+    return next((runner.rewrite for runner in others if keeps_all(wish, runner.rewrite)), None)
+
+
+def conclusion(
+    original: Verified, best: Verified | None, alone: Verified | None, complete: Verified | None = None
+) -> Conclusion:
     """What follows from fresh takes."""
     if original.matched.value >= FIXED:
         return "plays as meant"
-    if best is not None and best.matched.count > original.matched.count and best.matched.value >= FIXED:
+    rewritten = [one for one in (best, complete) if one is not None]
+    if any(one.fixes(original) for one in rewritten):
         return "fixed"
-    surely = best is not None and best.effect is not None and best.effect.interval is not None
-    if best is not None and surely and best.effect.interval.low > 0 and best.matched.count > original.matched.count:  # type: ignore[union-attr]
+    if any(one.surely_better(original) for one in rewritten):
         return "better"
-    heard = [one.matched.value for one in (original, best, alone) if one is not None]
+    heard = [one.matched.value for one in (original, alone, *rewritten) if one is not None]
     return "genre missing" if max(heard) <= MISSING else "no better"
 
 
@@ -301,7 +334,7 @@ def _caveats(repair: Repair, predicted: dict[str, float], settings: Settings) ->
         "Nothing predicts what this model plays, so candidates were tried in turns; tonescope predictor makes a "
         "predictor, and the same budget then goes further.": not predicted,
         f"With {repair.fresh} fresh takes of each only large differences are sure; a budget of "
-        f"{6 * MOST_FRESH} has {MOST_FRESH}.": repair.fresh < MOST_FRESH,
+        f"{FULL_BUDGET} has {MOST_FRESH}.": repair.fresh < MOST_FRESH,
         "What was heard in the race flatters its winner; only the fresh takes count.": True,
         foreign_caveat(repair.models): foreign(repair.models),
     }

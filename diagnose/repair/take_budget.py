@@ -5,9 +5,17 @@ from __future__ import annotations
 from tonescope.models.errors import TonescopeError
 
 EXPLORED = 4  # takes of the prompt as it is, to know what is heard instead
-VERIFIED_SETS = 3  # in fresh takes: as it is, the best, the bare genre word
+FEWEST_SETS, MOST_SETS = 3, 4  # in fresh takes: as it is, the best, the bare genre word; and one that keeps all phrases
 FEWEST_FRESH, MOST_FRESH = 4, 16
-FEWEST_TAKES = EXPLORED + VERIFIED_SETS * FEWEST_FRESH + 4  # and two candidates in two takes
+FEWEST_TAKES = EXPLORED + FEWEST_SETS * FEWEST_FRESH + 4  # and two candidates in two takes
+FOR_MOST_SETS = 60
+FULL_BUDGET = (MOST_SETS + 3) * MOST_FRESH  # from which on there are as many fresh takes as there may be
+
+
+def fresh_takes(budget: int) -> tuple[int, int]:
+    """How many sets are played in fresh takes at most, and how many takes each has; about half is left for the race."""
+    sets = MOST_SETS if budget >= FOR_MOST_SETS else FEWEST_SETS
+    return sets, max(FEWEST_FRESH, min(MOST_FRESH, budget // (sets + 3)))
 
 
 def check_budget(budget: int) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.view import Sound, Table, View
+from tonescope.diagnose.report.wording import shortened
 from tonescope.diagnose.stats import signed
 
 if TYPE_CHECKING:
     from tonescope.diagnose.repair.prompt_contrast import LayerShare, PhraseShare, PromptContrast
+    from tonescope.diagnose.stats import Effect
 
 LEAD = 6
 MOSTLY = 0.5  # of the difference, that one part makes
@@ -45,11 +47,9 @@ def heard(found: PromptContrast) -> str:
     target, change = found.contrast.target, found.difference
     if found.contrast.foil is None:
         same = f"Both prompts are mostly heard as {target}: {first} takes of the first, {second} of the second."
-        return (
-            same
-            if change.interval is None or change.interval.low <= 0 <= change.interval.high
-            else (f"{same} The second is heard as it {'more' if change.mean > 0 else 'less'} surely ({change} nats).")
-        )
+        if change.interval is None or change.interval.low <= 0 <= change.interval.high:
+            return f"{same} On the same noise neither is surely nearer to it."
+        return f"{same} On the same noise the second is surely {'nearer to' if change.mean > 0 else 'farther from'} it."
     return (
         f"On the same noise, {target} is heard in {first} takes of the first prompt ({_counts(found.heard_first)}) and "
         f"in {second} of the second ({_counts(found.heard_second)})."
@@ -61,34 +61,32 @@ def by_phrase(found: PromptContrast) -> str:
     if not found.phrases:
         return "The prompts have the same phrases: order, punctuation or spelling makes the difference."
     best = found.phrases[0]
-    how = f"added to the {'first' if best.side == 'second' else 'second'} prompt" if best.added else "left out"
-    if not best.sure:
+    if not best.sure or best.effect.mean <= 0:
         return "No single phrase surely makes the difference in these takes."
-    part = "" if best.part is None else f", {_percent(best.part)} of the difference"
+    how = f"put into the {'first' if best.side == 'second' else 'second'} prompt" if best.added else "left out"
     whose = "second" if best.side == "second" else "first"
-    return f"“{best.phrase}” of the {whose} prompt makes it: {how}, it moves what is heard by {best.effect} nats{part}."
+    goes = "goes" if best.side == "second" and not best.added else "comes"
+    does = f"{_told(best.part)} of the difference {goes}" if _is_part(best.part) else "what is heard surely moves"
+    return f"What makes it is “{best.phrase}” of the {whose} prompt: with it {how}, {does}."
 
 
 def by_layer(found: PromptContrast) -> str:
     """Where it takes effect."""
-    sure = sorted((row for row in found.layers if row.sure and row.effect.mean > 0), key=lambda row: -row.effect.mean)
     if not found.layers:
         return "Where in the network it takes effect was not measured."
+    sure = sorted((row for row in found.layers if row.sure and row.effect.mean > 0), key=lambda row: -row.effect.mean)
     if not sure:
-        return (
-            "No single stretch of layers carries it: putting in what one of them reads changes too little to be sure."
-        )
+        return "Where in the network it takes effect is not sure: no single stretch of layers surely carries it."
     best = sure[0]
-    part = "" if best.part is None else f" ({_percent(best.part)} of the difference)"
+    part = f", which alone bring {_told(best.part)} of the difference" if _is_part(best.part) else ""
     mostly = best.part is not None and best.part >= MOSTLY
-    how = "It takes effect mostly" if mostly else "It is spread over layers; most of one stretch comes"
-    return f"{how} where layer {best.layers} reads the text{part}, of {len(found.layers)} stretches that were put in."
+    how = "It takes effect mostly" if mostly else "It is spread over the network, and takes effect most"
+    return f"{how} where layers {best.layers} read the prompt{part}."
 
 
 def _listen(found: PromptContrast) -> View:
-    rows = [
-        [Sound(found.first, "first", row), Sound(found.second, "second", row)] for row in range(found.settings.takes)
-    ]
+    first, second = f"1: {shortened(found.first)}", f"2: {shortened(found.second)}"
+    rows = [[Sound(first, "first", row), Sound(second, "second", row)] for row in range(found.settings.takes)]
     return View("takes", "Listen", [("Each row has the same seed and noise.", None)], sounds=rows, depth="first")
 
 
@@ -120,7 +118,7 @@ def _listener(found: PromptContrast) -> list[str]:
         same = "the same" if tempo.same else "another"
         told.append(f"Tempo: {same} (median {tempo.before:.0f} and {tempo.after:.0f} beats a minute).")
     for one in other.instruments:
-        told.append(f"{one.instrument}: the second is {signed(one.effect.mean)} nearer to it, by the judge.")
+        told.append(f"{one.instrument}: {_nearer(one.effect)}, by the judge.")
     told.append(f"Level {signed(other.level_db.mean, '.1f')} dB; spectrum {other.spectrum_db.mean:.1f} dB apart.")
     return told
 
@@ -134,16 +132,27 @@ def _made(found: PromptContrast) -> View:
     return View("provenance", "How this was made", [(told, None)], depth="numbers")
 
 
+def _nearer(change: Effect) -> str:
+    if change.interval is None or change.interval.low <= 0 <= change.interval.high:
+        return "as near in both, as far as can be told"
+    return "the second is nearer to it" if change.mean > 0 else "the first is nearer to it"
+
+
+def _is_part(part: float | None) -> TypeGuard[float]:
+    """Whether a part of the difference can be told as one; of what overshoots, the whole is told."""
+    return part is not None and part > 0
+
+
 def _counts(heard: Mapping[str, int]) -> str:
     return ", ".join(f"{label} {count}" for label, count in list(heard.items())[:3])
 
 
-def _percent(part: float) -> str:
-    return f"{100 * part:.0f} %"
+def _told(part: float) -> str:
+    return f"{100 * part:.0f} %" if part < 1 else "all"
 
 
 def _part(part: float | None) -> str:
-    return "" if part is None else _percent(part)
+    return "" if part is None else f"{100 * part:.0f} %"
 
 
 def _q(q: float | None) -> str:

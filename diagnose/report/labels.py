@@ -11,6 +11,8 @@ LABELS = {
     "muted": "these units muted",
     "random_muted": "random units muted",
     "bare_genre_word": "the genre word alone",
+    "best": "the best rewrite",
+    "complete": "the best that keeps all",
     "times": "these units times {0}",
     "random_times": "random units times {0}",
     "without_unit": "without {0}",

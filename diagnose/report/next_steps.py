@@ -22,7 +22,9 @@ FOLDER = "tonescope-result"
 def next_steps(found: Diagnosis) -> list[Command]:
     """The first few that apply; there is always one."""
     steps = [step for row in _STEPS if (step := row(found))]
-    return (steps or [_more_takes(found)])[:SHOWN_STEPS]
+    if not steps or steps == [_look_for_a_prompt(found)]:  # nothing was found in these takes
+        steps.append(_more_takes(found))
+    return steps[:SHOWN_STEPS]
 
 
 def to_hear(found: Diagnosis) -> Command:
@@ -110,6 +112,18 @@ def _better_prompt(found: Diagnosis) -> Command | None:
     )
 
 
+def _look_for_a_prompt(found: Diagnosis) -> Command | None:
+    """Where nothing that was played is right: rewrites are tried, by listening."""
+    asked = found.intended.label
+    if asked is None or "drift" not in found.verdict.kind or _better_prompt(found):
+        return None
+    return _pasted(
+        f"Look for a prompt that plays {asked}: rewrites are tried, and the best is proven by listening",
+        pasteable.suggest(found),
+        "tonescope suggest, with the prompt",
+    )
+
+
 def _mute_it(found: Diagnosis) -> Command | None:
     """The set muted in more takes, where a set does it."""
     test = found.drivers.group
@@ -143,6 +157,7 @@ _STEPS: tuple[Callable[[Diagnosis], Command | None], ...] = (
     _say_what_was_meant,
     _unclear,
     _better_prompt,
+    _look_for_a_prompt,
     _mute_it,
     _look_for_units,
 )

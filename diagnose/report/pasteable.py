@@ -13,6 +13,7 @@ from tonescope.diagnose.settings import Settings
 from tonescope.models.loading import EMBEDDED, HUB_JUDGE
 
 EDITED_WITH = ("seconds", "seed", "guidance", "negative", "foil", "memory_gib")  # settings that an edit has as well
+PLAYED_WITH = ("seconds", "seed", "guidance", "negative", "temperature", "top_k", "memory_gib")  # that a repair has
 FLAGS_OF_MODELS = {"denoising steps": "--denoising-steps", "shift": "--shift"}
 USUAL_GUIDANCE = 3.0
 _BARE = re.compile(r"[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*")
@@ -69,6 +70,14 @@ def edit(found: Diagnosis, targets: Sequence[str]) -> str:
     """The line that mutes units in fresh takes of the prompt."""
     options = [*_models(found, None), *_options(found, found.settings, EDITED_WITH)]
     return _line("edit", found.prompt, [quoted(target) for target in targets], options)
+
+
+def suggest(found: Diagnosis) -> str:
+    """The line that looks for a prompt that plays what was asked for."""
+    options = [*_models(found, None), *_options(found, found.settings, PLAYED_WITH)]
+    intended = _intended(found, None)
+    options += ["--intended", quoted(intended)] if intended else []
+    return _line("suggest", found.prompt, [], options)
 
 
 def _line(job: str, prompt: str, arguments: Sequence[str], options: Sequence[str]) -> str:

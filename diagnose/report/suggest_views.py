@@ -1,15 +1,18 @@
-"""A repair as views: the finding, before and after to listen to, what was tried."""
+"""A repair as views: the finding, a card for each prompt to use instead, what was tried."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.repair import suggest_sentences
 from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.pasteable import prompt_word, quoted
-from tonescope.diagnose.report.view import Command, Sound, Table, Tone, View
+from tonescope.diagnose.report.view import Command, Offer, Sound, Table, Tone, View
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tonescope.diagnose.repair.suggest_schema import Conclusion, Suggestion, Verified
     from tonescope.diagnose.repair.suggestion import SuggestEvidence
 
@@ -21,39 +24,73 @@ TONES: dict[Conclusion, Tone] = {
     "no better": "unclear",
     "genre missing": "bad",
 }
+PLAYED_WITH = ("guidance", "temperature", "top_k", "negative")  # settings that a rewrite may change
+
+
+def early(prompt: str, intended: str, heard: Sequence[str]) -> View:
+    """What is known after the first takes of the prompt as it is."""
+    counts = ", ".join(f"{label} in {count}" for label, count in Counter(heard).most_common())
+    told = f"As it was typed: {counts} of {len(heard)} takes. {intended} is meant, and rewrites are tried now."
+    return View("heard_first", shared_views.headline(prompt), [(told, "observed")], depth="first", tone="open")
 
 
 def views(found: Suggestion, evidence: SuggestEvidence) -> list[View]:
     """Everything that was found."""
     title = shared_views.headline(found.prompt)
+    cards = [_card(found, key, one, evidence) for key, one in _offered(found)]
     made = [
         View(
             "suggestion", title, [(found.sentence, found.original.badge)], depth="first", tone=TONES[found.conclusion]
         ),
-        _listen(found, evidence),
+        *(cards or [_listen(found, evidence)]),
     ]
-    if found.best is not None and found.conclusion in ("fixed", "better"):
-        told = [(line, found.best.badge) for line in suggest_sentences.beside(found.best)]
-        made.append(View("beside", "What else changed", told, depth="first"))
     if found.steering is not None:
-        made.append(_steering(found))
-    return [*made, _heard(found), _tried(found), *_next(found), shared_views.caveats(found.caveats), _made(found)]
+        made.append(_steering(found, evidence))
+    return [*made, *_next(found), _heard(found), _tried(found), shared_views.caveats(found.caveats), _made(found)]
 
 
 def _sets(found: Suggestion) -> list[tuple[str, str, Verified]]:
     named = [("untouched", "as it was typed", found.original), ("best", "the best rewrite", found.best)]
+    named.append(("complete", "the best that keeps all", found.complete))
     named.append(("bare_genre_word", "the genre word alone", found.bare))
     return [(key, title, one) for key, title, one in named if one is not None]
 
 
+def _offered(found: Suggestion) -> list[tuple[str, Verified]]:
+    """What was heard to be better than the prompt as it is, the best first."""
+    if found.conclusion not in ("fixed", "better", "no better"):
+        return []
+    better = [
+        (key, one)
+        for key, _, one in _sets(found)
+        if key != "untouched" and (one.fixes(found.original) or one.surely_better(found.original))
+    ]
+    return sorted(better, key=lambda row: -row[1].matched.count)
+
+
+def _card(found: Suggestion, key: str, one: Verified, evidence: SuggestEvidence) -> View:
+    """A prompt to use instead: how often it plays what is meant, what else changes, before and after to listen to."""
+    told = [(line, one.badge) for line in suggest_sentences.card(found, one)]
+    beside = [(line, None) for line in [*suggest_sentences.beside(one), suggest_sentences.cost(found)]]
+    there = key in evidence.sounds and "untouched" in evidence.sounds
+    rows = [
+        [Sound("before", "untouched", row), Sound("after", key, row)]
+        for row in range(one.matched.total if there else 0)
+    ]
+    changed = tuple(
+        (name, f"{value:g}" if isinstance(value, float) else str(value))
+        for name in PLAYED_WITH
+        if (value := getattr(one, name)) != getattr(found.original, name)
+    )
+    title = f"“{one.prompt}”" + (f", with {one.told}" if changed else "")
+    offer = Offer(one.prompt, changed)
+    return View(f"card-{key}", title, [*told, *beside], sounds=rows, depth="first", offer=offer)
+
+
 def _listen(found: Suggestion, evidence: SuggestEvidence) -> View:
-    """Before and after, on the same noise."""
+    """Everything in the same fresh takes, on the same noise."""
     sets = [(key, title) for key, title, _ in _sets(found) if key in evidence.sounds]
-    sets += [("steered", "steered")] if "steered" in evidence.sounds else []
-    same = [(key, title) for key, title in sets if key != "steered"]
-    rows = [[Sound(title, key, row) for key, title in same] for row in range(found.original.matched.total)]
-    if len(sets) > len(same):
-        rows += [[Sound("steered", "steered", row)] for row in range(len(evidence.sounds["steered"]))]
+    rows = [[Sound(title, key, row) for key, title in sets] for row in range(found.original.matched.total)]
     return View("takes", "Listen", [("Each row has the same seed and noise.", None)], sounds=rows, depth="first")
 
 
@@ -91,7 +128,7 @@ def _tried(found: Suggestion) -> View:
     return View("tried", "What was tried", [(told, None)], [Table(columns, rows, lead=LEAD)])
 
 
-def _steering(found: Suggestion) -> View:
+def _steering(found: Suggestion, evidence: SuggestEvidence) -> View:
     trial = found.steering
     assert trial is not None
     told = [(trial.told, "tested")]
@@ -102,25 +139,24 @@ def _steering(found: Suggestion) -> View:
         cost = f"What it costs: the sound broke in {broke} of {spectrum.takes} takes"
         told.append((f"{cost}, and the spectrum is {spectrum.mean:.1f} dB away.", "tested"))
     tables = [Table(("activations times", f"heard as {found.intended}"), rows)] if rows else []
-    return View("steering", "Steering, as an alternative", told, tables, depth="first")  # type: ignore[arg-type]
+    steered = evidence.sounds.get("steered", ())
+    sounds = [[Sound("steered", "steered", row)] for row in range(len(steered))]
+    title = "Steering, as an alternative"
+    return View("steering", title, told, tables, sounds=sounds, depth="first")  # type: ignore[arg-type]
 
 
 def _next(found: Suggestion) -> list[View]:
     commands = []
-    if found.best is not None and found.conclusion in ("fixed", "better"):
-        intended = quoted(found.intended)
-        line = f"tonescope contrast {prompt_word(found.prompt)} {prompt_word(found.best.prompt)}"
+    if offered := [one for _, one in _offered(found) if one.prompt != found.prompt][:1]:
+        (best,) = offered
+        line = f"tonescope contrast {prompt_word(found.prompt)} {prompt_word(best.prompt)}"
         commands.append(Command("Why it works better", line))
-        commands.append(
-            Command(
-                "Diagnose the new prompt", f"tonescope diagnose {prompt_word(found.best.prompt)} --intended {intended}"
-            )
-        )
+        intended = quoted(found.intended)
+        line = f"tonescope diagnose {prompt_word(best.prompt)} --intended {intended}"
+        commands.append(Command("Diagnose the new prompt", line))
     if found.conclusion in ("no better", "genre missing") and found.steering is None:
-        line = (
-            f"tonescope suggest {prompt_word(found.prompt)} --intended {quoted(found.intended)} --steering --out FOLDER"
-        )
-        commands.append(Command("Look for units to steer by", line))
+        line = f"tonescope suggest {prompt_word(found.prompt)} --intended {quoted(found.intended)} --steering"
+        commands.append(Command("Look for units to steer by instead (kept as a file with --out FOLDER)", line))
     if found.steering is not None and found.steering.steering is not None:
         line = f"tonescope diagnose {prompt_word(found.prompt)} --steer FOLDER/steering.json"
         commands.append(Command("Diagnose it steered", line))

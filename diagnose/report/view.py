@@ -92,6 +92,19 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Offer:
+    """A prompt that can be used instead, as it was heard: a page fills it in.
+
+    Attributes:
+        prompt: it.
+        settings: names and values of parameters that it was played with, where they are not as before.
+    """
+
+    prompt: str
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class View:
     """One finding.
 
@@ -104,6 +117,7 @@ class View:
         sounds: what can be heard, in rows that belong together (the same seed and noise); the first of a row is what
             the others are compared with.
         commands: what can be done next; of a view with sounds, how to hear them, for where nothing plays them.
+        offer: a prompt to use instead, which the view is about.
         depth: how early it is shown.
         tone: makes the view a headline, whose title is large and whose sentences stand in a box of this tone.
     """
@@ -118,6 +132,7 @@ class View:
     depth: Depth = "details"
     tone: Tone | None = None
     matrices: Sequence[Matrix] = ()
+    offer: Offer | None = None
 
     @property
     def every_sound(self) -> list[Sound]:

@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 
 from tonescope.diagnose.report.lanes import Lane
 from tonescope.diagnose.report.matrix import Matrix, MatrixCell
-from tonescope.diagnose.report.view import Cell, Command, Depth, Figure, Sound, Table, Tone, View
+from tonescope.diagnose.report.view import Cell, Command, Depth, Figure, Offer, Sound, Table, Tone, View
 from tonescope.models.errors import TonescopeError
 
 BADGES = ("observed", "estimated", "tested", "verified")
@@ -144,6 +144,11 @@ def _command(value: Mapping[str, Any]) -> Command:
     return Command(_text(value["told"]), _text(value["line"]))
 
 
+def _offer(value: Mapping[str, Any]) -> Offer:
+    settings = _many(_many(_text))(value["settings"])
+    return Offer(_text(value["prompt"]), tuple((name, each) for name, each in settings))
+
+
 def _cell(value: Mapping[str, Any]) -> MatrixCell:
     strength = value["strength"]
     if not isinstance(strength, int | float) or not 0 <= strength <= 1:
@@ -179,7 +184,8 @@ def _view(value: Mapping[str, Any]) -> View:
         commands=_many(_command)(value["commands"]),
         depth=_one_of(*get_args(Depth))(value["depth"]),
         tone=_maybe(_one_of(*get_args(Tone)))(value["tone"]),
-        matrices=_many(_matrix)(value.get("matrices", [])),
+        matrices=_many(_matrix)(value.get("matrices", [])),  # runs of before had none, and no offers
+        offer=_maybe(_offer)(value.get("offer")),
     )
 
 

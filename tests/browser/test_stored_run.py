@@ -116,7 +116,7 @@ def test_what_to_type_instead_fills_the_prompt_or_is_diagnosed_at_once(show: Sho
     page = opened(show, app, name)
     prompt = page.get_by_label("Prompt", exact=True)
     assert prompt.input_value() == stored_run.PROMPT
-    page.get_by_role("button", name="Put it into the field").click()
+    page.get_by_role("button", name="Use this prompt").click()
     assert prompt.input_value() == "lo-fi beats"
     page.get_by_role("button", name="Diagnose “lo-fi beats”").click()
     until(page, "location.search.includes('from=')")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.diagnose.repair import word_states
 from training import cards
 from training.planted import facts
 from training.tables import genres
@@ -115,6 +116,17 @@ def test_cards_are_written_whatever_was_measured(folder: Path, parts: tuple[str,
     assert "13 codebooks of 77" in generator and "a decoder of 61 layers" in generator and "99 lessons" in generator
     assert ("| 4.2 |" in generator) == ("codec" in parts)
     assert ("at least 62.0 % sure" in judge) == ("judge" in parts)
+
+
+def test_a_card_tells_of_the_predictor_that_is_shipped_with_the_generator_and_of_none_else(folder: Path) -> None:
+    cards.write(folder, {})
+    assert "Genre predictor" not in (folder / "generator" / "README.md").read_text()
+    made = word_states.predictor()
+    made.save(folder / "generator")
+    cards.write(folder, {})
+    generator, judge = ((folder / name / "README.md").read_text() for name in ("generator", "judge"))
+    assert made.record.sentence in generator and f"{made.record.prompts} prompts" in generator
+    assert "Genre predictor" not in judge
 
 
 def test_every_planted_fact_is_told(folder: Path) -> None:

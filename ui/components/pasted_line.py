@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.jobs.parameters import Flag, Positional, fields, marked
 
-OPEN_JOBS = ("diagnose", "edit")  # that visitors may start; others read files of this machine
+OPEN_JOBS = ("diagnose", "edit", "suggest", "contrast")  # that visitors may start; others read files of this machine
 OF_MODELS = frozenset(
     ("--model", "--adapter", "--device", "--dtype", "--denoising-steps", "--shift", "--labels", "--calibration")
 )

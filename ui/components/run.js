@@ -61,6 +61,7 @@ async function watch(name) {
   at.told.textContent = name ? "Opening…" : "";
   at.stop.hidden = at.again.hidden = at.progress.hidden = true;
   delete root.dataset.state; // that of another run
+  delete root.dataset.played;
   if (!name) return;
   showFrom(at.from);
   document.getElementById("run-guide")?.setAttribute("hidden", "");
@@ -100,7 +101,8 @@ async function watch(name) {
     if (!filled) {
       filled = true;
       const field = await present(FIELD);
-      if (field !== document.activeElement) type(field, shown.parameters.prompt ?? "");
+      root.dataset.played = shown.parameters.prompt ?? shown.parameters.second ?? "";
+      if (field !== document.activeElement) type(field, root.dataset.played);
       document.title = `${shown.title.slice(0, 60)} · Tonescope`;
     }
     if (ended) return;
@@ -121,7 +123,7 @@ function open(name, from = null) {
   watch(name);
   document.getElementById("run-view")?.scrollIntoView({block: "start", behavior: "smooth"});
 }
-window.tonescopeOpen = name => name && open(name);
+window.tonescopeOpen = (name, from = null) => name && open(name, from);
 
 function say(text) {
   const at = document.querySelector(".run-told");

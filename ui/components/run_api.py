@@ -1,4 +1,5 @@
-"""What programs can ask of the app, under names that stay: diagnose, edit, submit, ask, status, cancel, result.
+"""What programs can ask of the app, under names that stay: diagnose, edit, submit, ask, status, cancel, result; and
+what is asked about prompts (:mod:`tonescope.ui.components.prompt_api`).
 
 The pages use the same. Gradio makes the HTTP interface and the MCP tools of these functions, their types and docs.
 """
@@ -11,7 +12,7 @@ from typing import Any
 import gradio as gr
 
 from tonescope.models.played_with import usual_guidance
-from tonescope.ui.components import asking
+from tonescope.ui.components import asking, prompt_api
 from tonescope.ui.components.given_values import text_of
 from tonescope.ui.components.told_errors import told_errors
 from tonescope.ui.web.owners import owner_of
@@ -123,7 +124,7 @@ def build(workshop: Workshop) -> None:
         """Put a run in the queue and return at once; status says how far it is.
 
         Args:
-            job: diagnose or edit.
+            job: diagnose, edit, suggest or contrast.
             parameters: as `tonescope schema` lists them.
         """
         if not isinstance(parameters, dict):
@@ -184,5 +185,6 @@ def build(workshop: Workshop) -> None:
         found = told(text_of("run", run))
         return found | {"result": workshop.workspace.content(run).result if found["state"] == "done" else None}
 
-    for function in (diagnose, edit, submit, ask, status, cancel, delete, result):
+    of_prompts = prompt_api.functions(workshop, owner, watched)
+    for function in (diagnose, edit, *of_prompts, submit, ask, status, cancel, delete, result):
         gr.api(function, api_name=function.__name__, concurrency_limit=None)

@@ -23,7 +23,12 @@ from tonescope.ui.components import pasted_line
 from tonescope.ui.components.asking import OF_THE_SERVER, shared
 from tonescope.ui.components.edit_fields import edit_fields
 
-STARTS = {"diagnose": "Do that", "edit": "Play that, and listen"}
+STARTS = {
+    "diagnose": "Do that",
+    "edit": "Play that, and listen",
+    "suggest": "Look for it",
+    "contrast": "Find out why",
+}
 MOST_TAKES = 32  # in a player
 MOST_UNITS, MOST_WORDS = 12, 40  # that are offered to be asked about
 MOST_LABELS = 5  # that have a button of their own: the likeliest beside the one that is heard
@@ -47,6 +52,7 @@ STAGES = {
     "play the source": "playing the other prompt",
     "play untouched": "playing the takes as they are",
     "play edited": "playing them with the change",
+    "play and listen": "playing rewrites, and listening to them",
 }
 """What stages are called here; others keep their names."""
 
@@ -169,9 +175,17 @@ def html(run: Run, content: Content, address: str, listener: Listener, side: str
             is_next=lambda view: bool(view.commands) and not (view.sounds or view.tone),
             address="" if side else address,
             is_whole=content.is_whole,
+            steers=steering(content) is not None,
             Markup=Markup,
         )
     )
+
+
+def steering(content: Content) -> dict[str, Any] | None:
+    """What a repair found to steer by, as ``--steer`` reads it; nothing where it found none."""
+    trial = (content.result or {}).get("steering")
+    found = trial.get("steering") if isinstance(trial, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def _place(view: View) -> int:

@@ -12,7 +12,7 @@ import gradio as gr
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
 from tonescope.models.errors import TonescopeError
 from tonescope.models.loading import EMBEDDED
-from tonescope.ui.components import asking, run_api
+from tonescope.ui.components import asking, prompt_feedback, run_api
 from tonescope.ui.components.job_form import JobForm, told
 from tonescope.ui.components.parameter_fields import unread
 from tonescope.ui.components.told_errors import told_errors
@@ -80,6 +80,7 @@ def build(workshop: Workshop) -> None:
         )
         button = gr.Button("Diagnose", variant="primary", scale=1, min_width=120)
     problem = gr.HTML("", apply_default_css=False)
+    _html(prompt_feedback.panel(session.judge.labels))
     _html(_examples(examples))
     labels = session.judge.labels
     with gr.Accordion("Advanced", open=False):

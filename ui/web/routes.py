@@ -15,6 +15,7 @@ MOST_UPLOAD = 64 * MEBIBYTE
 ASSETS = "/tonescope/"  # the frame's own files
 
 UPLOAD = "/gradio_api/upload"
+FEEDBACK = "/feedback"  # on a prompt that is being typed
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,16 @@ ROUTES = (
     Route(_POST, r"/logout", 4 * KIBIBYTE, is_open=True),
     Route(_READ, r"/favicon\.ico|/robots\.txt", is_open=True),
     Route(_READ, r"/assets/[\w.-]+|/static/[\w./-]+|/theme\.css|/config"),
-    Route(_READ, r"/run/[\w-]+(/state|/audio/(early|result)/[0-9]+\.flac|/(report\.html|card\.png|run\.zip))?"),
+    Route(
+        _READ,
+        r"/run/[\w-]+(/state|/audio/(early|result)/[0-9]+\.flac|/(report\.html|card\.png|run\.zip|steering\.json))?",
+    ),
     Route(_READ, r"/gradio_api/(info|openapi\.json|startup-events|app_id|login_check|theme\.css)"),
     Route(_READ, r"/gradio_api/(heartbeat/\w+|queue/data|queue/status|upload_progress)"),
     Route(_READ, r"/gradio_api/call/(v2/)?[\w-]+/\w+"),
     Route(_READ, r"/gradio_api/file=(?!https?:).+"),
     Route(_POST, r"/gradio_api/(queue/join|cancel|reset|call/(v2/)?[\w-]+)/?", MOST_JSON),
+    Route(_POST, FEEDBACK, MOST_JSON),
 )
 MCP = Route(("GET", "POST", "DELETE"), r"/gradio_api/mcp(/[\w./-]*)?", MOST_JSON)
 UPLOADS = Route(_POST, UPLOAD, MOST_UPLOAD + MEBIBYTE)  # with what is between the files

@@ -80,6 +80,7 @@ class RunLayer:
             "report.html": self._report,
             "card.png": lambda name: self._card(name, origin),
             "run.zip": self._archive,
+            "steering.json": self._steering,
         }
         if part not in makes:
             raise TonescopeError("Tonescope has nothing at this address.")
@@ -132,6 +133,12 @@ class RunLayer:
         if made is None:
             raise TonescopeError("there is nothing to put on a card yet; wait for the verdict.")
         return card.png(made), "image/png", f"tonescope-{name[:8]}.png"
+
+    def _steering(self, name: str) -> Answer:
+        found = run_view.steering(self.workshop.workspace.content(name))
+        if found is None:
+            raise TonescopeError("this run found nothing to steer by; ask for a better prompt with steering.")
+        return json.dumps(found, indent=1).encode(), JSON, f"tonescope-{name[:8]}-steering.json"
 
     def _archive(self, name: str) -> Answer:
         from tonescope.diagnose.store.run_archive import export_run

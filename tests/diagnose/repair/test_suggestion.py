@@ -14,6 +14,7 @@ from tonescope.diagnose.repair.rewrites import Rewrite
 from tonescope.diagnose.repair.suggest_schema import Suggestion
 from tonescope.diagnose.repair.suggestion import suggest
 from tonescope.diagnose.repair.take_budget import FEWEST_TAKES
+from tonescope.diagnose.report.view import Offer
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.models.errors import TonescopeError
@@ -68,6 +69,48 @@ def test_a_rewrite_that_only_won_by_chance_is_not_called_better() -> None:
     assert "None of 2 rewrites was surely better" in result.sentence
 
 
+def test_where_the_winner_drops_a_phrase_the_best_that_keeps_all_is_put_to_fresh_takes_too() -> None:
+    made = session()
+    made.generator.plays = lambda prompt, seed: (  # type: ignore[attr-defined]
+        "polka" if "banjo" in prompt and prompt.count("house") < 2 else "house"
+    )
+    result = found(made, "house with banjo", budget=120)
+    one = result.complete
+    assert result.best is not None and "banjo" not in result.best.prompt
+    assert one is not None and "banjo" in one.prompt and one.matched.value == 1 and result.takes <= 120
+    assert one.matched.total == result.best.matched.total == 16
+
+
+def test_a_rewrite_that_plays_otherwise_offers_its_settings() -> None:
+    made = session()
+    wish = Sampling(guidance=3.0)
+    other = Rewrite("guidance", "guidance 6", "house with banjo", Sampling(guidance=6.0))
+    generate = made.generator.generate
+
+    def strong(prompts, seeds, seconds, sampling=wish, *rest, **about):
+        made.generator.spoilers = {} if sampling.guidance > 3 else {"banjo": "polka"}  # type: ignore[attr-defined]
+        return generate(prompts, seeds, seconds, sampling, *rest, **about)
+
+    made.generator.generate = strong  # type: ignore[method-assign]
+    result, evidence = suggest(
+        made, Request("house with banjo", SHORT), Watch(), budget=FEWEST_TAKES, candidates=[other]
+    )
+    card = next(view for view in JOB.views(result, evidence) if view.offer is not None)
+    assert card.offer == Offer("house with banjo", (("guidance", "6"),)) and "with guidance 6" in card.title
+
+
+def test_what_is_heard_first_is_told_at_once_with_its_sound() -> None:
+    told: list[str] = []
+    watch = Watch(
+        announce=lambda views: told.extend(text for view in views for text, _ in view.sentences),
+        played=lambda sets: told.extend(sets),
+        expect=lambda seconds: told.append("expected") if "expected" not in told else None,
+    )
+    made = session(spoilers={"banjo": "polka"})
+    JOB.run(made, SuggestParameters(prompt="house with banjo", seconds=0.5, budget=FEWEST_TAKES), watch)
+    assert "untouched" in told and "expected" in told and any("polka in 4 of 4 takes" in text for text in told)
+
+
 def test_a_genre_that_the_model_lacks_is_told_from_a_prompt_that_is_bad() -> None:
     hopeless = found(session(missing={"jazz": "house"}), "calm jazz with flute")
     assert hopeless.conclusion == "genre missing" and "not in the prompt" in hopeless.sentence
@@ -95,7 +138,11 @@ def test_what_was_found_is_shown_with_sounds_before_and_after(tmp_path: Path) ->
     made = session(spoilers={"banjo": "polka"})
     outcome = JOB.run(made, SuggestParameters(prompt="house with banjo", seconds=0.5, budget=40), Watch())
     views = {view.key: view for view in JOB.views(outcome.result, outcome.evidence)}
-    assert [sound.takes for sound in views["takes"].sounds[0]][:2] == ["untouched", "best"]
+    card = views["card-best"]
+    assert [sound.takes for sound in card.sounds[0]] == ["untouched", "best"]
+    assert card.offer is not None and card.offer.prompt == outcome.result.best.prompt  # type: ignore[attr-defined]
+    said = " ".join(text for text, _ in card.sentences)
+    assert "fresh takes (100 %, between" in said and "Tempo" in said and "Cost of the search" in said
     assert any("contrast" in command.line for command in views["next"].commands)
     assert outcome.result.conclusion in ("fixed", "better")  # type: ignore[attr-defined]
     outcome.evidence.save(tmp_path)

@@ -49,13 +49,16 @@ def test_a_drift_by_a_word_leads_to_the_prompt_that_was_played_right() -> None:
     assert step.told == "Without “accordion”, 2 of 4 takes are lo-fi hip hop, as asked (with it, 0):"
 
 
-def test_units_that_do_it_lead_to_an_edit_of_them() -> None:
-    assert lines(made_up.single_unit()) == ['tonescope edit "lo-fi beats with accordion" decoder.4.mlp:577']
+def test_a_drift_that_no_word_turns_back_leads_to_a_search_for_a_prompt_and_to_an_edit_of_the_units() -> None:
+    assert lines(made_up.single_unit()) == [
+        'tonescope suggest "lo-fi beats with accordion"',
+        'tonescope edit "lo-fi beats with accordion" decoder.4.mlp:577',
+    ]
 
 
 def test_what_is_unclear_leads_to_more_takes() -> None:
     for made in (made_up.no_small_set, made_up.sound_broke, made_up.one_take):
-        assert lines(made()) == ['tonescope diagnose "lo-fi beats with accordion" --takes 8']
+        assert lines(made())[-1] == 'tonescope diagnose "lo-fi beats with accordion" --takes 8'
 
 
 def test_a_prompt_without_a_genre_leads_to_saying_what_was_meant() -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.diagnose.report import made_up, shown
 from tonescope.diagnose.report import diagnosis_views, render_html
 from tonescope.diagnose.report.pasteable import prompt_word
-from tonescope.diagnose.report.view import Command, Figure, Table, View
+from tonescope.diagnose.report.view import Command, Figure, Offer, Table, View
 from tonescope.diagnose.report.view_data import as_data, check_foreign, from_data
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.models.errors import TonescopeError
@@ -57,6 +57,17 @@ def test_views_come_back_as_they_were() -> None:
                 before.tone,
                 before.depth,
             )
+
+
+def test_an_offer_comes_back_as_it_was() -> None:
+    view = View("card", "A card", offer=Offer("house", (("guidance", "6"),)))
+    assert around([view])[0].offer == view.offer
+    old = as_data([view])[0]
+    del old["offer"]  # a run of before
+    assert from_data([old])[0].offer is None
+    for wrong in ({"prompt": 3, "settings": []}, {"prompt": "x", "settings": [["a", "b", "c"]]}, "house"):
+        with pytest.raises(ValueError, match=r"not views|no text|unpack"):
+            from_data([old | {"offer": wrong}])
 
 
 @pytest.mark.parametrize("finding", made_up.ALL, ids=lambda finding: finding.__name__)

@@ -13,8 +13,10 @@ import pytest
 
 from tests import tiny
 from tests.diagnose.report import shown as views_of
+from tonescope.diagnose.jobs.contrast_job import ContrastParameters
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
 from tonescope.diagnose.jobs.experiment_job import ExperimentParameters
+from tonescope.diagnose.jobs.suggest_job import SuggestParameters
 from tonescope.diagnose.report.view_data import as_data
 from tonescope.diagnose.runtime.run_queue import RunProgress
 from tonescope.diagnose.store.run_files import VIEWS, Content, StoredSound, StoredSounds, played_by
@@ -77,8 +79,13 @@ def test_every_parameter_of_the_command_line_has_a_field() -> None:
             ExperimentParameters,
             "prompt where kind value source between steps branch strength takes seconds seed guidance negative foil",
         ),
+        (
+            SuggestParameters,
+            "prompt intended budget steering seconds seed guidance negative temperature top_k",
+        ),
+        (ContrastParameters, "first second takes seconds seed guidance negative foil"),
     ],
-    ids=["diagnose", "edit"],
+    ids=["diagnose", "edit", "suggest", "contrast"],
 )
 def test_a_new_parameter_is_looked_at_before_visitors_can_set_it(parameters: Any, harmless: str) -> None:
     """Who may name a folder, a file or a model, makes the server open it."""

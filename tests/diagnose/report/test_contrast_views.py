@@ -1,0 +1,91 @@
+"""Two prompts beside each other, in words: what is said follows from what is sure, and no jargon is in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tonescope.diagnose.repair.prompt_contrast import LayerShare, PhraseShare, PromptContrast
+from tonescope.diagnose.report import contrast_views
+from tonescope.diagnose.schema import Contrast
+from tonescope.diagnose.stats import Effect, Interval, share
+
+
+def change(mean: float, spread: float = 1.0) -> Effect:
+    return Effect(mean=mean, interval=Interval(low=mean - spread, high=mean + spread), takes=8, p=0.01)
+
+
+def phrase(side: Any = "second", *, added: bool = True, mean: float = 6.0, q: float = 0.01, part: Any = 0.8) -> Any:
+    return PhraseShare(side=side, phrase="accordion", prompt="x", added=added, effect=change(mean), q=q, part=part)
+
+
+def layer(mean: float = 5.0, q: float = 0.01, part: Any = 0.62) -> LayerShare:
+    return LayerShare(layers="3–4", locations=["decoder.3.cross"], effect=change(mean), q=q, part=part)
+
+
+def found(**about: Any) -> PromptContrast:
+    usual: dict[str, Any] = {
+        "contrast": Contrast(target="polka", foil="lo-fi hip hop"),
+        "matched": (share(0, 8), share(8, 8)),
+        "heard_first": {"lo-fi hip hop": 8},
+        "heard_second": {"polka": 8},
+        "difference": change(7.5),
+        "phrases": [],
+        "layers": [],
+    }
+    return PromptContrast.model_construct(**(usual | about))
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (
+            phrase(),
+            "“accordion” of the second prompt: with it put into the first prompt, 80 % of the difference comes.",
+        ),
+        (phrase(added=False), "of the second prompt: with it left out, 80 % of the difference goes."),
+        (phrase("first", added=False), "of the first prompt: with it left out, 80 % of the difference comes."),
+        (phrase(part=1.3), "all of the difference comes."),
+        (phrase(part=None), "what is heard surely moves."),
+        (phrase(q=0.2), "No single phrase surely makes the difference"),
+        (phrase(mean=-3.0), "No single phrase surely makes the difference"),
+    ],
+)
+def test_the_phrase_that_makes_it_is_told_as_it_was_tested(row: PhraseShare, told: str) -> None:
+    assert told in contrast_views.by_phrase(found(phrases=[row]))
+
+
+def test_of_prompts_with_the_same_phrases_their_order_makes_it() -> None:
+    assert "order, punctuation or spelling" in contrast_views.by_phrase(found())
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (
+            [layer()],
+            "It takes effect mostly where layers 3–4 read the prompt, which alone bring 62 % of the difference.",
+        ),
+        ([layer(part=0.2)], "It is spread over the network, and takes effect most where layers 3–4 read"),
+        ([layer(q=0.5)], "is not sure"),
+        ([layer(mean=-2.0)], "is not sure"),
+        ([], "was not measured"),
+    ],
+)
+def test_where_it_takes_effect_is_told_as_surely_as_it_was_measured(rows: list[LayerShare], told: str) -> None:
+    assert told in contrast_views.by_layer(found(layers=rows))
+
+
+@pytest.mark.parametrize(
+    ("mean", "told"), [(4.0, "surely nearer"), (-4.0, "surely farther"), (0.2, "neither is surely")]
+)
+def test_where_both_are_heard_as_one_genre_that_is_said(mean: float, told: str) -> None:
+    same = found(contrast=Contrast(target="polka"), matched=(share(8, 8), share(8, 8)), difference=change(mean))
+    assert "Both prompts are mostly heard as polka" in contrast_views.heard(same) and told in contrast_views.heard(same)
+
+
+def test_what_is_said_first_has_no_unit_of_mathematics_in_it() -> None:
+    made = found(phrases=[phrase()], layers=[layer()])
+    said = " ".join((contrast_views.heard(made), contrast_views.by_phrase(made), contrast_views.by_layer(made)))
+    assert "nats" not in said and "margin" not in said

@@ -1,0 +1,107 @@
+// Feedback while a prompt is typed: asked for when the typing pauses for a moment, the last answer alone is shown.
+
+const {base, call, present} = window.tonescope;
+const PAUSE = 120, SETTLED = 900; // ms without a key: looked at; all is said, of the last word as well
+const FIELD = "#prompt textarea, #prompt input";
+const TAKES = 8; // of each prompt that is contrasted
+
+let waiting = 0, settling = 0, asking = null;
+const at = selector => document.querySelector(`#feedback ${selector}`);
+const typed = () => document.querySelector(FIELD)?.value ?? "";
+const runShown = () => new URLSearchParams(location.search).get("run");
+const of = name => document.querySelector(`#field-${name} :is(input, textarea)`)?.value.trim() ?? ""; // of the form, where it is open
+
+function say(text) {
+  const problem = at(".feedback-wrong");
+  problem.hidden = !text;
+  problem.textContent = text;
+}
+
+function show(html) {
+  const told = at(".feedback-told"), open = [...told.querySelectorAll("details[open]")].map(each => each.id);
+  told.innerHTML = html; // made on the server, where all text is escaped
+  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+}
+
+async function look(settled) {
+  const panel = document.getElementById("feedback"), prompt = typed();
+  asking?.abort();
+  panel.hidden = !prompt.trim();
+  const isPlayed = runShown() && prompt === document.getElementById("run-view")?.dataset.played;
+  at("[data-feedback=contrast]").hidden = !runShown() || isPlayed;
+  at(".feedback-told").hidden = isPlayed; // what is heard stands below
+  if (panel.hidden || isPlayed) return;
+  const mine = asking = new AbortController();
+  try {
+    const response = await fetch(`${base}feedback`, {
+      method: "POST",
+      headers: {"Content-Type": "application/json"},
+      body: JSON.stringify({prompt, settled, intended: document.getElementById("feedback-intended").value}),
+      signal: mine.signal,
+    });
+    const told = await response.json();
+    if (mine !== asking) return;
+    say(response.ok ? "" : told.detail ?? "There is no feedback just now.");
+    show(response.ok ? told.html : "");
+    if (settled) at(".feedback-said").textContent = at(".feedback-lead")?.textContent ?? "";
+  } catch (error) {
+    if (error.name !== "AbortError") say("The server does not answer; there is feedback again when it does.");
+  }
+}
+
+function soon() {
+  clearTimeout(waiting);
+  clearTimeout(settling);
+  waiting = setTimeout(look, PAUSE, false);
+  settling = setTimeout(look, SETTLED, true);
+}
+
+/** What is asked of the prompt that stands in the field. */
+const ASKED = {
+  suggest: async prompt => {
+    const about = {prompt, budget: Number(document.getElementById("feedback-budget").value)};
+    return ["suggest", {...about, intended: document.getElementById("feedback-intended").value || of("intended")}];
+  },
+  contrast: async prompt => {
+    const {parameters} = await (await fetch(`${base}run/${encodeURIComponent(runShown())}/state`)).json();
+    return ["contrast", {first: parameters.prompt ?? parameters.second ?? "", second: prompt, takes: TAKES}];
+  },
+};
+
+async function start(button) {
+  button.disabled = true;
+  say("");
+  try {
+    const [job, given] = await ASKED[button.dataset.feedback](typed()), before = runShown();
+    if (of("seconds")) given.seconds = of("seconds");
+    window.tonescopeOpen((await call("submit", job, given)).run, before);
+  } catch (error) {
+    say(error.message);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+/** How an offered prompt was played, put into the form, which is opened for it. */
+async function fill(settings) {
+  for (const [name, value] of Object.entries(settings)) {
+    const field = `#field-${name} :is(input, textarea)`;
+    if (!document.querySelector(field)) [...document.querySelectorAll("button.label-wrap")].find(each => each.textContent.includes("Advanced"))?.click();
+    const at = await present(field);
+    at.value = value;
+    at.dispatchEvent(new Event("input", {bubbles: true}));
+  }
+}
+
+document.addEventListener("input", event => {
+  if (event.target.matches?.(FIELD)) soon();
+});
+document.addEventListener("change", event => {
+  if (event.target.id === "feedback-intended") soon();
+});
+document.addEventListener("click", event => {
+  const button = event.target.closest?.("[data-feedback]"), offered = event.target.closest?.("[data-fields]");
+  if (button) start(button);
+  if (offered) fill(JSON.parse(offered.dataset.fields));
+});
+if (document.querySelector("nav a[aria-current]")?.getAttribute("href") === base) present("#feedback").then(soon);
