@@ -35,6 +35,7 @@ ROUTES = (
     Route(_READ, r"/favicon\.ico|/robots\.txt", is_open=True),
     Route(_READ, r"/assets/[\w.-]+|/static/[\w./-]+|/theme\.css|/config"),
     Route(_READ, r"/run/[\w-]+(/state|/audio/(early|result)/[0-9]+\.flac|/(report\.html|card\.png|run\.zip))?"),
+    Route(_READ, r"/microscope/([a-z]+\.[0-9]+\.[a-z_]+(:[0-9]+(/(heard|runs))?)?|artifact/[0-9a-f]+)"),
     Route(_READ, r"/gradio_api/(info|openapi\.json|startup-events|app_id|login_check|theme\.css)"),
     Route(_READ, r"/gradio_api/(heartbeat/\w+|queue/data|queue/status|upload_progress)"),
     Route(_READ, r"/gradio_api/call/(v2/)?[\w-]+/\w+"),
