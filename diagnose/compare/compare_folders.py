@@ -36,7 +36,9 @@ LONGEST = 60.0  # seconds of a file that are heard
 TABLES = ("metadata.csv", "metadata.jsonl", "prompts.csv", "prompts.jsonl")
 
 
-def compare_folders(first: Path, second: Path, listening: Listening, watch: Watch) -> tuple[Comparison, CompareEvidence]:
+def compare_folders(
+    first: Path, second: Path, listening: Listening, watch: Watch
+) -> tuple[Comparison, CompareEvidence]:
     """Compare two folders.
 
     A table in a folder (one of :data:`TABLES`) says which prompt each file was made from.

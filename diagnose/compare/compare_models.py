@@ -69,8 +69,8 @@ class CompareWish:
         prompts: what is played; genres with and without tempo words, if none are named.
         genres: those; some that the judge knows, if none are named.
         takes: of each prompt.
-        seconds, seed, guidance: of the takes; fresh ones have the seeds after those. The guidance is what A is made for,
-            if none is named.
+        seconds, seed, guidance: of the takes; fresh ones have the seeds after those. Without a guidance, it is the one
+            that A is made for.
         tested: how many places are tested in fresh takes, at most.
         inside: whether units and weights are looked at.
     """
@@ -109,7 +109,9 @@ def asked_of(wish: CompareWish, listening: Listening) -> list[Asking]:
         raise TonescopeError(
             f"{listening.judge.name} does not know “{unknown[0][:60]}”; choose from {', '.join(labels[:12])}, …"
         )
-    genres = list(wish.genres) or [labels[at * len(labels) // USUAL_GENRES] for at in range(min(USUAL_GENRES, len(labels)))]
+    genres = list(wish.genres) or [
+        labels[at * len(labels) // USUAL_GENRES] for at in range(min(USUAL_GENRES, len(labels)))
+    ]
     return [
         Asking(f"{genre}, {word}" if word else genre, genre, word)
         for genre in dict.fromkeys(genres)
@@ -210,7 +212,9 @@ def _look_inside(
         result.caveats.append("The two have the same weights, to the last number; what differs is how they are used.")
         return
     if len(parts) > MOST_PARTS:
-        result.caveats.append(f"Of {len(parts)} places whose weights differ, the {MOST_PARTS} that differ most were put in.")
+        result.caveats.append(
+            f"Of {len(parts)} places whose weights differ, the {MOST_PARTS} that differ most were put in."
+        )
         parts = parts[:MOST_PARTS]
     with clock.stage("put weights in") as advance:
         result.parts = estimated(first, second, _pool(takes, POOL), parts, advance)

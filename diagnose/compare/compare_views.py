@@ -57,7 +57,11 @@ def tempo_told(found: Comparison) -> str:
     seen = found.behaviour
     if seen.obeys_change is not None and seen.obeys_first is not None and seen.obeys_second is not None:
         how = "less" if seen.obeys_change.value < 0 else "more"
-        sure = f"B obeys tempo words {how} than A" if seen.obeys_change.sure else "Tempo words work alike, as far as can be told"
+        sure = (
+            f"B obeys tempo words {how} than A"
+            if seen.obeys_change.sure
+            else "Tempo words work alike, as far as can be told"
+        )
         return (
             f"{sure}: “fast” is {seen.obeys_first:+.2f} octaves faster than “slow” in A, {seen.obeys_second:+.2f} in B "
             f"(difference {seen.obeys_change:+.2f})."
@@ -76,7 +80,11 @@ def place_told(found: Comparison) -> str:
         told = f"{where} {'carries' if len(found.named) == 1 else 'carry'} the change: with B’s weights there, A plays "
         told += f"B’s very take in {row.same} of {row.takes}" if row.same else f"{_way(row.brings)} of the way to B"
         control = next((other for other in found.grafts if other.control), None)
-        beside = f" ({control.same if row.same else _way(control.brings)} with those of {control.parts[0]})" if control else ""
+        beside = (
+            f" ({control.same if row.same else _way(control.brings)} with those of {control.parts[0]})"
+            if control
+            else ""
+        )
         return f"{told}{beside}."
     if found.grafts:
         return "No place that was tried carries the change by itself; the table says what each brings."
@@ -231,7 +239,8 @@ def _bookmarks(found: Comparison) -> View:
 
 def _made(found: Comparison) -> View:
     sides = [
-        f"{name}: {side.name}" + (f" ({side.source.description}, {side.source.fingerprint[:12]})" if side.source else "")
+        f"{name}: {side.name}"
+        + (f" ({side.source.description}, {side.source.fingerprint[:12]})" if side.source else "")
         for name, side in ((FIRST, found.first), (SECOND, found.second))
     ]
     told = [

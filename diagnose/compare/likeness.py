@@ -129,7 +129,11 @@ def _all_of(generator: Generator, takes: Takes) -> dict[Location, Activity]:
 
 
 def _nearest(place: Location, here: Activity, there: dict[Location, Activity]) -> tuple[Location, Activity | None]:
-    same = [other for other in there if other.site.key == place.site.key and len(there[other].features) == len(here.features)]
+    same = [
+        other
+        for other in there
+        if other.site.key == place.site.key and len(there[other].features) == len(here.features)
+    ]
     if not same:
         return place, None
     best = max(same, key=lambda other: cka(here.features, there[other].features))
@@ -145,7 +149,9 @@ def _row(place: Location, other: Location, here: Activity, there: Activity, foun
         own = found.diagonal()
         in_place = float((best.indices == torch.arange(len(found)))[live].float().mean())
         order = torch.where(live, own, torch.full_like(own, 2.0)).argsort()[:MOST_MOVED].tolist()
-        moved = [_moved(place, other, unit, best.indices, best.values, float(own[unit])) for unit in order if live[unit]]
+        moved = [
+            _moved(place, other, unit, best.indices, best.values, float(own[unit])) for unit in order if live[unit]
+        ]
         moved = [one for one in moved if one.in_place is not None and one.in_place < CHANGED]
     return LikenessRow(
         location=str(place),

@@ -1,4 +1,4 @@
-"""Numbers of paired takes with bootstrap intervals over prompts: takes of one prompt are alike, so prompts are drawn."""
+"""Numbers of paired takes with bootstrap intervals over prompts: takes of one prompt are alike, so those are drawn."""
 
 from __future__ import annotations
 

@@ -77,8 +77,13 @@ def same_codes(first: Generator, second: Generator, takes: Takes) -> str:
     """Why takes of A mean nothing to B, in a sentence; empty where they sound there as they do in A."""
     few = takes.rows(0, 1)
     if type(first) is not type(second):
-        return f"{first.name} and {second.name} are of different families, so no take of one can be replayed in the other."
-    lengths = {name: tensor.shape[1:] for name, tensor in second.random_takes(few.prompts[0], _seconds(first, few)).state.items()}
+        return (
+            f"{first.name} and {second.name} are of different families, so no take of one can be replayed in the other."
+        )
+    lengths = {
+        name: tensor.shape[1:]
+        for name, tensor in second.random_takes(few.prompts[0], _seconds(first, few)).state.items()
+    }
     if lengths != {name: tensor.shape[1:] for name, tensor in few.state.items()}:
         return f"Takes of {second.name} are made of something else than those of {first.name}, so none can be replayed."
     try:

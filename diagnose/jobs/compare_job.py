@@ -93,7 +93,9 @@ def _check(parameters: CompareParameters) -> None:
     for prompt in parameters.prompt:
         check_prompt(prompt)
     if len(parameters.prompt) > MOST_PROMPTS:
-        raise TonescopeError(f"{len(parameters.prompt)} prompts were given and {MOST_PROMPTS} are the most; leave some out.")
+        raise TonescopeError(
+            f"{len(parameters.prompt)} prompts were given and {MOST_PROMPTS} are the most; leave some out."
+        )
     if any(not genre.strip() for genre in parameters.genre):
         raise TonescopeError("--genre was given nothing; name a genre, or leave it out.")
 
@@ -109,7 +111,10 @@ def _run(session: Any, parameters: CompareParameters, watch: Watch) -> Outcome:
     device = str(session.judge.device)
     models = first.opened(device), second.opened(device)
     result, evidence = compare_models(*models, session, parameters.wish, watch)
-    named = [result.first.model_copy(update={"name": first.name}), result.second.model_copy(update={"name": second.name})]
+    named = [
+        result.first.model_copy(update={"name": first.name}),
+        result.second.model_copy(update={"name": second.name}),
+    ]
     return Outcome(result.model_copy(update={"first": named[0], "second": named[1]}), evidence)
 
 

@@ -25,8 +25,7 @@ class CauseIn:
 
 
 def runs_of_unit(workspace: Workspace, unit: str, fingerprint: str, owner: str | None = None) -> list[CauseIn]:
-    """The diagnoses of a model that name a unit among the causes, the newest first; of one owner, where one is named.
-    """
+    """The diagnoses of a model (of one ``owner``, if named) with a unit among the causes, the newest first."""
     found, before = [], None
     for _ in range(MOST_RUNS // 20):
         page = workspace.runs.page(owner, before=before)

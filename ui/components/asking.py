@@ -16,7 +16,12 @@ from tonescope.ui.components.lenses import LENS_JOBS, again
 from tonescope.ui.components.pasted_line import OPEN_JOBS
 from tonescope.ui.workshop import Workshop
 
-OF_THE_SERVER = ("known", "memory_gib", "second_judge", "clip")  # name files and models, or bounds: no visitor sets them
+OF_THE_SERVER = (
+    "known",
+    "memory_gib",
+    "second_judge",
+    "clip",
+)  # name files and models, or bounds: no visitor sets them
 SHARED = ("takes", "seconds", "seed", "guidance", "negative", "foil")  # that an edit takes over from a diagnosis
 KINDS: dict[str, dict[str, Any]] = {
     "mute": {"kind": "mean"},

@@ -1,4 +1,7 @@
-"""The pages of units, locations and models as HTML (microscope.html.j2). All text is escaped here, or where views are."""
+"""The pages of units, locations and models as HTML (microscope.html.j2).
+
+All text is escaped here, or where views are made HTML.
+"""
 
 from __future__ import annotations
 
@@ -164,7 +167,8 @@ class Grid:
 
     def _known(self, row: UnitRow, level: float) -> Tile:
         told = "dead" if row.dead else row.name or f"to {row.most:.3g}"
-        label = f"{row.unit}: {row.name or 'no name'}; mean {row.mean:.3g}, at most {row.most:.3g}, density {row.density:.4f}"
+        known = f"mean {row.mean:.3g}, at most {row.most:.3g}, density {row.density:.4f}"
+        label = f"{row.unit}: {row.name or 'no name'}; {known}"
         state = "dead" if row.dead else "named" if row.name else ""
         return Tile(f"{self.base}/{row.unit}", row.unit.partition(":")[2], told, level, state, label)
 

@@ -38,7 +38,9 @@ def build(workshop: Workshop) -> None:
         if parsed.location.network == "judge":
             places = getattr(workshop.session.judge, "places", None)
             if places is None:
-                raise TonescopeError(f"{workshop.session.judge.name} shows none of its units; bookmark another model’s.")
+                raise TonescopeError(
+                    f"{workshop.session.judge.name} shows none of its units; bookmark another model’s."
+                )
             found = places.unit(str(parsed))
             return str(found), workshop.session.judge.fingerprint(), workshop.session.judge.name
         return str(generator.unit(str(parsed))), generator.fingerprint(), generator.name

@@ -42,8 +42,8 @@ class Row:
 
 ROWS: list[Row] = [
     Row("", "Diagnose", "tonescope.ui.pages.diagnose", takes=frozenset({"sound"})),
-    Row("microscope", "Microscope", "tonescope.ui.pages.microscope", is_plain=True),
+    Row("microscope", "Microscope", "tonescope.ui.pages.microscope_pages", is_plain=True),
     Row("library", "Library", "tonescope.ui.pages.library", takes=frozenset({"run"})),
-    Row("compare", "Compare", "tonescope.ui.pages.compare", is_listed=False),
+    Row("compare", "Compare", "tonescope.ui.pages.side_by_side", is_listed=False),
     Row("guide", "Guide", "tonescope.ui.pages.guide"),
 ]

@@ -25,7 +25,6 @@ from tonescope.diagnose.unit_index.index_reading import SORTS, UnitIndex, index_
 from tonescope.diagnose.unit_index.page_address import MARK_DIGITS, model_mark, page_address
 from tonescope.diagnose.unit_index.page_views import EXCERPTS, PageEvidence, caveats_of, unit_views
 from tonescope.diagnose.unit_index.unit_page import Shelf
-from tonescope.models.errors import TonescopeError
 from tonescope.models.units import Location, Unit
 from tonescope.ui.components import microscope_html as html
 from tonescope.ui.components.lenses import LENS_JOBS, About, fields_of, lens_of, lenses_of
@@ -129,7 +128,9 @@ class MicroscopePages:
     def _runs(self, unit: Unit, asked: Asked) -> str:
         """The runs of a visitor in which a unit was a cause, or that looked at it."""
         shelf = self._shelf(asked)
-        looked = [(run, found[0].title) for run in self._own_runs(asked) if (found := lens_of(run)) and found[1] == str(unit)]
+        looked = [
+            (run, found[0].title) for run in self._own_runs(asked) if (found := lens_of(run)) and found[1] == str(unit)
+        ]
         return html.runs(shelf.runs(unit), looked, self.workshop.address)
 
     def _artifact(self, key: str) -> str:
@@ -167,8 +168,8 @@ class MicroscopePages:
         foreign = ""
         if wanted and wanted != mark:
             foreign = (
-                f"This link is about another model ({wanted}), and this is {session.generator.name} ({mark}): the place "
-                "of the same name may do something else."
+                f"This link is about another model ({wanted}), and this is {session.generator.name} ({mark}): the "
+                "place of the same name may do something else."
             )
         address = self.workshop.root_path + page_address(place, session.generator, session.judge)
         return html.About(place, session.generator.name, address, self._base, foreign, asked.is_embedded, beside)
@@ -210,7 +211,9 @@ class MicroscopePages:
         return found
 
     def _bookmark(self, unit: Unit) -> html.Kept:
-        return html.Kept(next((one for one, foreign in self._bookmarks() if one.unit == str(unit) and not foreign), None))
+        return html.Kept(
+            next((one for one, foreign in self._bookmarks() if one.unit == str(unit) and not foreign), None)
+        )
 
 
 def _number(text: str | None) -> int:
