@@ -12,7 +12,7 @@ from tonescope.diagnose.store.run_list import Run
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import edit_fields, pasted_line
 from tonescope.ui.components.known_clips import clips_of, kept_clips
-from tonescope.ui.components.lenses import LENS_JOBS, again
+from tonescope.ui.components.lenses import again, lens_jobs
 from tonescope.ui.components.pasted_line import OPEN_JOBS
 from tonescope.ui.workshop import Workshop
 
@@ -78,7 +78,7 @@ def derived(workshop: Workshop, owner: str, name: str, kind: str, value: str) ->
         raise TonescopeError(
             f"“{kind[:40]}” cannot be asked of this run; open a diagnosis, and choose one of its words."
         )
-    if kind == "again" and before.job in LENS_JOBS and before.job not in OPEN_JOBS:
+    if kind == "again" and before.job in lens_jobs() and before.job not in OPEN_JOBS:
         return again(workshop, owner, before)
     job, given = made(workshop, before, kind, value)
     clips = clips_of(workshop.workspace, name) if job == "diagnose" else ()

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic.fields import FieldInfo
 
 from tonescope.diagnose.jobs import job_registry
-from tonescope.diagnose.jobs.parameters import Range, marked
+from tonescope.diagnose.jobs.parameters import Positional, Range, marked
 from tonescope.diagnose.store.run_list import Run
 from tonescope.models.errors import TonescopeError
 from tonescope.models.units import Location
@@ -147,13 +147,34 @@ LENSES = (
     ),
     Lens("layers", "layers", "model", "", "Hear every layer", "The sound of a prompt at every depth.", ("prompt",)),
 )
-LENS_JOBS = frozenset(lens.job for lens in LENSES)
+"""Those whose words and fields were chosen; all other techniques are lenses without fields."""
 CLIP = "clip"  # a field that takes a file
+PLACES: Mapping[str, About] = {"unit": "unit", "location": "location"}  # arguments that say what a technique looks at
+
+
+def every_lens() -> list[Lens]:
+    """All lenses: those that are written here, and every further technique whose argument is a unit or a location."""
+    known = {lens.job for lens in LENSES}
+    found = list(LENSES)
+    for row in job_registry.ROWS:
+        if row.kind != "technique" or row.name in known:
+            continue
+        about = row.load().parameters.model_fields
+        places = [name for name, field in about.items() if marked(field, Positional) and name in PLACES]
+        others = [name for name, field in about.items() if field.is_required() and name not in places]
+        if len(places) == 1 and not others:
+            found.append(Lens(row.name, row.name, PLACES[places[0]], places[0], row.name.capitalize(), row.help))
+    return found
+
+
+def lens_jobs() -> frozenset[str]:
+    """The jobs of all lenses."""
+    return frozenset(lens.job for lens in every_lens())
 
 
 def lenses_of(about: About, location: Location | None) -> list[Lens]:
     """Those that can look at a place."""
-    return [lens for lens in LENSES if lens.about == about and lens.suits(location)]
+    return [lens for lens in every_lens() if lens.about == about and lens.suits(location)]
 
 
 @dataclass(frozen=True)
@@ -229,9 +250,9 @@ def started(
 
 def _asked(name: str, place: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The job of a lens, and what it is asked."""
-    lens = next((one for one in LENSES if one.name == name), None)
+    lens = next((one for one in every_lens() if one.name == name), None)
     if lens is None:
-        known = ", ".join(one.name for one in LENSES)
+        known = ", ".join(one.name for one in every_lens())
         raise TonescopeError(f"“{name[:40]}” is no lens; use one of {known}.")
     if refused := [field for field in given if field not in lens.fields or field == CLIP]:
         raise TonescopeError(f"“{str(refused[0])[:40]}” cannot be chosen here; leave it out.")
@@ -246,7 +267,7 @@ def _asked(name: str, place: str, given: Mapping[str, Any]) -> tuple[str, dict[s
 
 def lens_of(run: Run) -> tuple[Lens, str] | None:
     """Which lens a run is, and of which place; ``None`` for runs of another kind."""
-    for lens in LENSES:
+    for lens in every_lens():
         if lens.job != run.job or not lens.place:
             continue
         found = run.parameters.get(lens.place)
@@ -259,7 +280,7 @@ def lens_of(run: Run) -> tuple[Lens, str] | None:
 def again(workshop: Workshop, owner: str, run: Run) -> Run:
     """The run of a lens once more. Raises :class:`TonescopeError` for one that a visitor could not have started."""
     found = lens_of(run)
-    lens, place = found or (next((one for one in LENSES if one.job == run.job), None), "")
+    lens, place = found or (next((one for one in every_lens() if one.job == run.job), None), "")
     if lens is None:
         raise TonescopeError(f"“{run.job}” cannot be run from here; start it on the command line.")
     given = {name: run.parameters.get(name) for name in lens.fields if name != CLIP}

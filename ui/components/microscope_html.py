@@ -274,7 +274,7 @@ def _listed(artifacts: Sequence[Listed], about: About) -> list[Mapping[str, Any]
     for one in artifacts:
         rows.append(
             {
-                "title": TITLES[one.technique],
+                "title": TITLES.get(one.technique, one.technique.capitalize()),
                 "told": asked(one.parameters).removeprefix("Asked: ").rstrip("."),
                 "when": time.strftime("%Y-%m-%d", time.localtime(one.made)),
                 "part": f"{about.base}/artifact/{one.key}",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tonescope.diagnose.microscope.artifact_views import SET, TITLES, artifact_view
+from tonescope.diagnose.microscope.artifact_views import SET, artifact_view
 from tonescope.diagnose.microscope.microscope import NEUTRAL, Microscope
 from tonescope.diagnose.microscope.music_words import music_words
 from tonescope.diagnose.report.sounds import Players, Sounds
@@ -27,13 +27,14 @@ from tonescope.diagnose.unit_index.page_views import EXCERPTS, PageEvidence, cav
 from tonescope.diagnose.unit_index.unit_page import Shelf
 from tonescope.models.units import Location, Unit
 from tonescope.ui.components import microscope_html as html
-from tonescope.ui.components.lenses import LENS_JOBS, About, fields_of, lens_of, lenses_of
+from tonescope.ui.components.lenses import About, fields_of, lens_jobs, lens_of, lenses_of
 from tonescope.ui.web.plain_pages import Answer, Asked, PlainPage
 from tonescope.ui.workshop import Workshop
 
 PER_PAGE = 240  # units of a location
 MOST_RUNS = 200  # of one visitor, the newest, that are looked through
 MOST_ARTIFACTS = 12  # of a place, the newest
+AS_CURVES = frozenset({"tuning"})  # techniques whose artifacts stand on a page as curves
 
 
 def build(workshop: Workshop) -> Answer:
@@ -176,12 +177,13 @@ class MicroscopePages:
 
     def _own_runs(self, asked: Asked) -> list[Run]:
         page = self.workshop.workspace.runs.page(asked.owner, most=MOST_RUNS)
-        return [run for run in page.runs if run.job in LENS_JOBS]
+        return [run for run in page.runs if run.job in lens_jobs()]
 
     def _artifacts(self, place: str, asked: Asked) -> list[Listed]:
         session = self.workshop.session
         models = {"generator": session.generator.fingerprint(), "judge": session.judge.fingerprint()}
-        found = [one for one in self.catalogue.about(place, models) if one.technique in TITLES and self._is_usual(one)]
+        made = lens_jobs() - AS_CURVES
+        found = [one for one in self.catalogue.about(place, models) if one.technique in made and self._is_usual(one)]
         return found[:MOST_ARTIFACTS]
 
     def _is_usual(self, one: Listed) -> bool:
