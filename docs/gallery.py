@@ -8,6 +8,7 @@ What was rendered before is taken from the store of artifacts, so that a run tha
 from __future__ import annotations
 
 import argparse
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,8 @@ from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.report.view import Sound, View
 from tonescope.diagnose.runtime.session import Session
 from tonescope.models.generator import Takes
+
+log = logging.getLogger(__name__)
 
 OUT = Path("examples/gallery.html")
 LARGEST = 3 * 2**20  # bytes
@@ -155,8 +158,8 @@ def write(out: Path, views: Sequence[View], sets: dict[str, Takes], session: Ses
 
 
 INTRODUCTION = (
-    "One artifact of each lens, on the embedded generator and judge. Every one can be made again by its command, for any "
-    "unit, location or model; in the app each unit has a page of its own."
+    "One artifact of each lens, on the embedded generator and judge. Every one can be made again by its command, for "
+    "any unit, location or model; in the app each unit has a page of its own."
 )
 
 
@@ -166,6 +169,7 @@ def main() -> None:
     parser.add_argument("out", type=Path, nargs="?", default=OUT)
     parser.add_argument("--only", nargs="*", default=[], help="keys of the pieces")
     asked = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     session = Session.open()
     views, sets = list[View](), dict[str, Takes]()
     with TemporaryDirectory() as folder:
@@ -182,8 +186,8 @@ def main() -> None:
                 index.load().run(session, made(index.load().parameters, INDEX), Watch())
             shown, played = rendered(session, piece, clip)
             views, sets = [*views, *shown], sets | played
-            print(f"{piece.key}: {time.perf_counter() - begun:.0f} s", flush=True)
-    print(f"{asked.out}: {write(asked.out, views, sets, session) / 1e6:.2f} MB")
+            log.info("%s: %.0f s", piece.key, time.perf_counter() - begun)
+    log.info("%s: %.2f MB", asked.out, write(asked.out, views, sets, session) / 1e6)
 
 
 if __name__ == "__main__":
