@@ -266,9 +266,10 @@ def _asked(name: str, place: str, given: Mapping[str, Any]) -> tuple[str, dict[s
 
 
 def lens_of(run: Run) -> tuple[Lens, str] | None:
-    """Which lens a run is, and of which place; ``None`` for runs of another kind."""
+    """Which lens a run is, and of which place; ``None`` for runs that are none."""
     for lens in every_lens():
-        if lens.job != run.job or not lens.place:
+        fixed = all(run.parameters.get(name) == value for name, value in lens.fixed.items())
+        if lens.job != run.job or not lens.place or not fixed:
             continue
         found = run.parameters.get(lens.place)
         places = found if isinstance(found, list) else [found]

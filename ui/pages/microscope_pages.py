@@ -14,6 +14,7 @@ from typing import Any
 from tonescope.diagnose.microscope.artifact_views import SET, artifact_view
 from tonescope.diagnose.microscope.microscope import NEUTRAL, Microscope
 from tonescope.diagnose.microscope.music_words import music_words
+from tonescope.diagnose.microscope.sight import places_at
 from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.report.view import View
 from tonescope.diagnose.store.artifact_catalogue import ArtifactCatalogue, Listed
@@ -103,7 +104,7 @@ class MicroscopePages:
             caveats = ["No index is over this location yet, so nothing is known of what units here usually do."]
         views.append(View("caveats", "To keep in mind", [(text, None) for text in caveats]))
         kept = None if asked.is_embedded else self._bookmark(unit)
-        count = next(row.units for row in self._shelf(asked).map() if row.location == str(unit.location))
+        count = places_at(self.scope.generator, self.scope.judge, unit.location).units(unit.location)
         about = self._about(str(unit), asked, beside=html.Beside.of(unit, count, self._base))
         return html.unit_page(
             about,
