@@ -269,7 +269,7 @@ def _tested(
     prompts = [each.prompt for each in rows]
     fresh = [play(context, prompts, seeds, advance=step(at)) for at, context in enumerate(contexts)]
     heard = [HeardTakes.of(contexts[0].listener, some.waveform, contexts[0].rate) for some in fresh]
-    between = Fresh(rows, seeds, fresh[1], *heard)
+    between = Fresh(rows, seeds, *fresh, *heard)
     evidence.sounds |= {"fresh A": fresh[0], "fresh B": fresh[1]}
     found = []
     for at, group in enumerate([*groups, *([[others[-1]]] if others else [])]):

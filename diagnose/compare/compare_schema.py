@@ -122,7 +122,7 @@ class GraftRow(BaseModel):
 
     Attributes:
         parts: which; ``control``: whether they are there for comparison alone.
-        same: takes that are B's own, of ``takes``.
+        same: takes that are B's own, of ``takes``, those in which A and B differ.
         brings: the share of the way from A to B that what the judge hears goes, and ``brings_tempo``, the tempo.
     """
 

@@ -91,6 +91,7 @@ class Fresh:
 
     asked: Sequence[Asking]
     seeds: Sequence[int]
+    first: Takes
     second: Takes
     first_heard: HeardTakes
     second_heard: HeardTakes
@@ -99,6 +100,11 @@ class Fresh:
     def prompts(self) -> list[str]:
         """One a take."""
         return [each.prompt for each in self.asked]
+
+    @property
+    def changed(self) -> list[int]:
+        """The takes that are not the same already."""
+        return [row for row in range(len(self.second)) if not _same(self.first, self.second, row)]
 
 
 def played(
@@ -117,8 +123,8 @@ def played(
     row = GraftRow(
         parts=[part.name for part in parts],
         control=control,
-        same=sum(_same(takes, fresh.second, at) for at in range(len(takes))),
-        takes=len(takes),
+        same=sum(_same(takes, fresh.second, at) for at in fresh.changed),
+        takes=len(fresh.changed),
         brings=ratio_over(fresh.prompts, left, whole, less=True),
         brings_tempo=ratio_over(
             [fresh.prompts[at] for at in known],

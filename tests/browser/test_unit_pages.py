@@ -1,4 +1,4 @@
-"""The pages of units in a real browser: they are there without gradio, parts come in, nothing is wider than the page."""
+"""The pages of units in a real browser: there at once, parts come in, nothing is wider than the page."""
 
 from __future__ import annotations
 
