@@ -129,6 +129,8 @@ def app(
     options = (options or ServerOptions()).checked()
     rows = list(page_registry.ROWS)
     workshop = workshop or opened(session, options)
+    is_elsewhere = bool(options.root_path.strip("/") or options.allowed_hosts or options.accounts)
+    workshop.is_for_one = (listening is None or listening.is_local) and not is_elsewhere
     # Read when it was imported, from an environment that named another folder, which may be someone else's.
     gradio.routes.DEFAULT_TEMP_DIR = str(folder)
     frame = Frame([Link(row.path, row.title, row.is_listed) for row in rows], options.root_path)

@@ -78,7 +78,11 @@ def place_told(found: Comparison) -> str:
         row = next(row for row in found.grafts if row.parts == found.named)
         where = " and ".join(found.named)
         told = f"{where} {'carries' if len(found.named) == 1 else 'carry'} the change: with B’s weights there, A plays "
-        told += f"B’s very take in {row.same} of {row.takes}" if row.same else f"{_way(row.brings)} of the way to B"
+        told += (
+            f"B’s very take in {row.same} of {row.takes} that differ"
+            if row.same
+            else f"{_way(row.brings)} of the way to B"
+        )
         control = next((other for other in found.grafts if other.control), None)
         beside = (
             f" ({control.same if row.same else _way(control.brings)} with those of {control.parts[0]})"

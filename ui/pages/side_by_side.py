@@ -32,12 +32,13 @@ def build(workshop: Workshop) -> None:
 
     @told_errors
     def listed(request: gr.Request) -> str:
-        """Comparisons that were run on this machine's command line, and the visitor's own."""
-        runs = workshop.workspace.runs
+        """The visitor's own comparisons, and those of the command line, where the visitor is who has the machine."""
+        runs, owner = workshop.workspace.runs, run_api.owner(request)
+        owners = [OF_THE_MACHINE, owner] if workshop.is_for_one else [owner]
         found = [
             run
-            for owner in dict.fromkeys((OF_THE_MACHINE, run_api.owner(request)))
-            for run in runs.page(owner, search="", most=MOST).runs
+            for whose in owners
+            for run in runs.page(whose, most=MOST).runs
             if run.job == "compare" and run.state == "done"
         ]
         rows = "".join(
