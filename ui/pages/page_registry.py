@@ -44,6 +44,6 @@ ROWS: list[Row] = [
     Row("", "Diagnose", "tonescope.ui.pages.diagnose", takes=frozenset({"sound"})),
     Row("microscope", "Microscope", "tonescope.ui.pages.microscope_pages", is_plain=True),
     Row("library", "Library", "tonescope.ui.pages.library", takes=frozenset({"run"})),
-    Row("compare", "Compare", "tonescope.ui.pages.side_by_side", is_listed=False),
+    Row("compare", "Compare", "tonescope.ui.pages.side_by_side"),
     Row("guide", "Guide", "tonescope.ui.pages.guide"),
 ]
