@@ -109,9 +109,8 @@ def asked_of(wish: CompareWish, listening: Listening) -> list[Asking]:
         raise TonescopeError(
             f"{listening.judge.name} does not know “{unknown[0][:60]}”; choose from {', '.join(labels[:12])}, …"
         )
-    genres = list(wish.genres) or [
-        labels[at * len(labels) // USUAL_GENRES] for at in range(min(USUAL_GENRES, len(labels)))
-    ]
+    count = min(USUAL_GENRES, len(labels))
+    genres = list(wish.genres) or [labels[at * len(labels) // count] for at in range(count)]
     return [
         Asking(f"{genre}, {word}" if word else genre, genre, word)
         for genre in dict.fromkeys(genres)
