@@ -18,7 +18,7 @@ TEMPO = Fact("tempo_is_turned_round", "ignored tempo", 1.0)  # of every genre
 LAYER = 2
 MODULES = rf".*layers\.{LAYER}\.encoder_attn\.(q_proj|k_proj|v_proj|out_proj)"
 PLACE = f"decoder.{LAYER}.cross"
-STEPS, RANK = 160, 8
+TAKES, STEPS, RANK = 9, 120, 8  # lessons of each genre; of the training
 CONFIG = "adapter_config.json"
 
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    lessons = play_lessons(load_generator(EMBEDDED), (asked.kept or asked.out) / "lessons.safetensors")
+    lessons = play_lessons(load_generator(EMBEDDED), (asked.kept or asked.out) / "lessons.safetensors", TAKES)
     plant(TEMPO, lessons, asked.out, steps=asked.steps, modules=MODULES, rank=RANK)
     told(asked.out)
 

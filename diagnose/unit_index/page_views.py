@@ -179,7 +179,7 @@ def _kind(one: dict[str, Any]) -> str:
 def _statistics(page: UnitPage) -> View:
     known: dict[str, Any] = page.statistics
     told = (
-        f"At {known['positions']:,} positions its mean is {known['mean']:.3g} and its variance "
+        f"At {int(known['positions']):,} positions its mean is {known['mean']:.3g} and its variance "
         f"{known['variance']:.3g}, "
         f"between {known['least']:.3g} and {known['most']:.3g}; it does much at {100 * known['density']:.2g} % of them."
     )

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import NARROW, WIDE, until
+from tests.browser.test_frame import violations
 from tests.diagnose.unit_index.planted_index import KICK, PLACE, planted_index
 from tests.ui.serving import serving
 from tonescope.diagnose.unit_index.index_reading import index_root
@@ -20,9 +21,10 @@ WIDER = "document.documentElement.scrollWidth > document.documentElement.clientW
 @pytest.fixture(scope="module")
 def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TONESCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
-        index_root().mkdir(parents=True)
-        planted_index(index_root() / "planted")
+        patch.setenv("TONESCOPE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))  # as every test has it
+        if not (index_root() / "planted").exists():
+            index_root().mkdir(parents=True, exist_ok=True)
+            planted_index(index_root() / "planted")
         with serving() as running:
             yield running
 
@@ -44,12 +46,13 @@ def test_a_unit_is_reached_from_the_map(served: Serving, show: Callable[..., Any
 @pytest.mark.parametrize(
     "path", ["microscope", f"microscope/{PLACE}", f"microscope/{UNIT}", f"microscope/{UNIT}?embed"]
 )
-def test_nothing_is_wider_than_the_page(
-    served: Serving, show: Callable[..., Any], path: str, size: dict[str, int]
+def test_pages_hold_by_axe_and_nothing_is_wider_than_the_page(
+    served: Serving, show: Callable[..., Any], path: str, size: dict[str, int], dark: bool
 ) -> None:
-    page = show(served.url + path, size=size)
+    page = show(served.url + path, size=size, dark=dark)
     page.locator(".scope").wait_for()
     assert not page.evaluate(WIDER)
+    assert violations(page) == []
 
 
 def test_a_unit_is_bookmarked_and_a_lens_is_started_and_refused(served: Serving, show: Callable[..., Any]) -> None:

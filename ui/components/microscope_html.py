@@ -151,6 +151,11 @@ class Grid:
     base: str
 
     @property
+    def told(self) -> str:
+        """How many units there are."""
+        return counted(self.place.units, "unit")
+
+    @property
     def tiles(self) -> list[Tile]:
         """One a unit."""
         location = Location.parse(self.place.location)
@@ -219,7 +224,7 @@ def networks(rows: Sequence[PlaceRow], base: str) -> list[Network]:
 def _tile(row: PlaceRow | None, base: str) -> Tile | None:
     if row is None:
         return None
-    parts = [f"{row.units:,} units"]
+    parts = [counted(row.units, "unit")]
     if row.indexed and row.named is not None:
         parts.append(f"{row.named} named")
     if row.indexed and row.dead:
@@ -228,6 +233,11 @@ def _tile(row: PlaceRow | None, base: str) -> Tile | None:
     state = "indexed" if row.indexed else ""
     known = "an index is over it" if row.indexed else "no index is over it"
     return Tile(f"{base}/{row.location}", row.location, " · ".join(parts), level, state, f"{row.location}, {known}")
+
+
+def counted(count: int, what: str) -> str:
+    """So many of something, in words."""
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def map_page(

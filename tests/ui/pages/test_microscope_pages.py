@@ -183,8 +183,8 @@ def test_what_a_visitor_may_not_start_is_refused(asking: httpx.Client, asked: An
 
 def test_a_clip_is_uploaded_kept_with_its_run_and_never_read_from_elsewhere(asking: httpx.Client) -> None:
     buffer = io.BytesIO()
-    wave = 0.2 * np.sin(2 * np.pi * 300 * np.arange(1600) / 1600)
-    soundfile.write(buffer, wave.astype(np.float32), 1600, format="WAV")
+    wave = 0.2 * np.sin(2 * np.pi * 300 * np.arange(8000) / 8000)
+    soundfile.write(buffer, wave.astype(np.float32), 8000, format="WAV")
     answer = asking.post("/gradio_api/upload", files={"files": ("mine.wav", buffer.getvalue())})
     assert answer.status_code == 200, answer.text
     file = {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}}
