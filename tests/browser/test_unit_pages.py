@@ -19,7 +19,7 @@ WIDER = "document.documentElement.scrollWidth > document.documentElement.clientW
 
 
 @pytest.fixture(scope="module")
-def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def app(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TONESCOPE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))  # as every test has it
         if not (index_root() / "planted").exists():
@@ -29,8 +29,8 @@ def served(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
             yield running
 
 
-def test_a_unit_is_reached_from_the_map(served: Serving, show: Callable[..., Any]) -> None:
-    page = show(served.url + "microscope")
+def test_a_unit_is_reached_from_the_map(app: Serving, show: Callable[..., Any]) -> None:
+    page = show(app.url + "microscope")
     page.locator(f".scope-tile[href$='/{PLACE}']").click()
     page.get_by_role("link", name="mean", exact=True).click()
     assert page.locator(".scope-grid .scope-tile").first.get_attribute("href").endswith(f":{KICK}")
@@ -42,21 +42,21 @@ def test_a_unit_is_reached_from_the_map(served: Serving, show: Callable[..., Any
     assert page.locator(".prompt").inner_text() == f"{PLACE}:{KICK + 1}"
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize(("size", "dark"), [(WIDE, False), (NARROW, True)], ids=["wide", "narrow"])
 @pytest.mark.parametrize(
     "path", ["microscope", f"microscope/{PLACE}", f"microscope/{UNIT}", f"microscope/{UNIT}?embed"]
 )
 def test_pages_hold_by_axe_and_nothing_is_wider_than_the_page(
-    served: Serving, show: Callable[..., Any], path: str, size: dict[str, int], dark: bool
+    app: Serving, show: Callable[..., Any], path: str, size: dict[str, int], dark: bool
 ) -> None:
-    page = show(served.url + path, size=size, dark=dark)
+    page = show(app.url + path, size=size, dark=dark)
     page.locator(".scope").wait_for()
     assert not page.evaluate(WIDER)
     assert violations(page) == []
 
 
-def test_a_unit_is_bookmarked_and_a_lens_is_started_and_refused(served: Serving, show: Callable[..., Any]) -> None:
-    page = show(f"{served.url}microscope/{UNIT}")
+def test_a_unit_is_bookmarked_and_a_lens_is_started_and_refused(app: Serving, show: Callable[..., Any]) -> None:
+    page = show(f"{app.url}microscope/{UNIT}")
     page.locator(".scope-bookmark summary").click()
     page.locator(".scope-bookmark [name=name]").fill("kick")
     page.locator(".scope-bookmark").get_by_role("button", name="Keep").click()
@@ -68,10 +68,10 @@ def test_a_unit_is_bookmarked_and_a_lens_is_started_and_refused(served: Serving,
     page.wait_for_url("**/?run=*")
 
 
-def test_the_page_stands_in_another(served: Serving, show: Callable[..., Any], folder: Any) -> None:
-    outside = folder / "outside.html"
-    outside.write_text(f'<iframe src="{served.url}microscope/{UNIT}?embed" width="700" height="500"></iframe>')
-    page = show(outside.as_uri())
+def test_the_page_stands_in_another(app: Serving, served: str, show: Callable[..., Any], folder: Any) -> None:
+    outside = f'<iframe src="{app.url}microscope/{UNIT}?embed" width="700" height="500"></iframe>'
+    (folder / "outside.html").write_text(outside)
+    page = show(f"{served}/outside.html")
     inside = page.frame_locator("iframe")
     inside.locator(".prompt").wait_for()
     assert inside.locator("form, nav").count() == 0
