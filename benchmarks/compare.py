@@ -59,7 +59,7 @@ def row_of(
 ) -> dict[str, Any]:
     """What a comparison says of one adapter."""
     found, _ = compare_models(base, adapted, listening, wish, Watch())
-    first, *others = found.parts or [None]
+    first, second = [*found.parts[:2], None, None][:2]
     tested = next((row for row in found.grafts if row.parts == [str(place)]), None)
     return {
         "touched": str(place),
@@ -68,7 +68,7 @@ def row_of(
         "right": found.named == [str(place)],
         "places that differ": len(found.parts),
         "brings": first.brings.value if first and first.brings else None,
-        "next brings": others[0].brings.value if others and others[0].brings else None,
+        "next brings": second.brings.value if second and second.brings else None,
         "very takes": f"{tested.same} of {tested.takes}" if tested else "",
         "heard otherwise": found.behaviour.heard_change.value if found.behaviour.heard_change else None,
         "first place that differs": next((row.location for row in found.likeness if row.cka < 0.999), ""),

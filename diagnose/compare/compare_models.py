@@ -268,7 +268,7 @@ def _tested(
     prompts = [each.prompt for each in rows]
     fresh = [play(context, prompts, seeds, advance=step(at)) for at, context in enumerate(contexts)]
     heard = [HeardTakes.of(contexts[0].listener, some.waveform, contexts[0].rate) for some in fresh]
-    between = Fresh(rows, seeds, *fresh, *heard)
+    between = Fresh(rows, seeds, fresh[0], fresh[1], heard[0], heard[1])
     evidence.sounds |= {"fresh A": fresh[0], "fresh B": fresh[1]}
     found = []
     for at, group in enumerate([*groups, *([[others[-1]]] if others else [])]):

@@ -280,7 +280,7 @@ def _linked(made: str, base: str) -> str:
 def _listed(artifacts: Sequence[Listed], about: About) -> list[Mapping[str, Any]]:
     """Artifacts as a page lists them; the first of each technique is open."""
     seen: set[str] = set()
-    rows = []
+    rows = list[Mapping[str, Any]]()
     for one in artifacts:
         rows.append(
             {

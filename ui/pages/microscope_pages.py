@@ -156,7 +156,7 @@ class MicroscopePages:
             except OSError:
                 continue  # it is being replaced
         with self._lock:
-            if self._seen != marks:
+            if self._seen != frozenset(marks):
                 self._indexes, self._seen = Shelf.open(session, None).indexes, frozenset(marks)
             indexes = self._indexes
         if asked.is_embedded or not with_runs:
