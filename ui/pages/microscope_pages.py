@@ -59,7 +59,10 @@ class MicroscopePages:
         self.catalogue = ArtifactCatalogue(self.scope.store)
 
     def answer(self, asked: Asked) -> PlainPage:
-        """A page, or a part of one. Raises :class:`TonescopeError` for a place that there is not."""
+        """A page, or a part of one.
+
+        Raises :class:`tonescope.models.errors.TonescopeError` for a place that there is not.
+        """
         place, _, part = asked.rest.partition("/")
         if place == "artifact":
             return PlainPage("", self._artifact(part), is_part=True)
