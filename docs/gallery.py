@@ -35,6 +35,7 @@ LARGEST = 3 * 2**20  # bytes
 UNIT, HEAD, HEARS = "decoder.3.mlp:117", "decoder.4.cross:2", "judge.5.mlp:30"
 PLACE, JUDGE_PLACE = "decoder.3.mlp", "judge.5.residual"
 PROMPT = "cheerful polka"
+WORDS = "piano,guitar,violin,flute,accordion,drums,kick,bass,slow,fast,happy,sad,loud,quiet,polka,techno,house,jazz"
 LEFT_OUT = ("caveats", "provenance", "numbers", "runs")  # views that a gallery does without
 MOST_ROWS, MOST_SOUNDS, MOST_FIGURES = 8, 2, 4
 
@@ -57,28 +58,28 @@ PIECES = (
         "Feature visualization",
         "A sound in the making, changed step by step until one unit does the most that it can; and the least.",
         "visualize",
-        {"unit": UNIT, "objective": "neuron", "side": "both", "samples": 1, "steps": 96},
+        {"unit": UNIT, "objective": "neuron", "side": "both", "samples": 1, "steps": 64},
     ),
     Piece(
         "heard",
         "Feature visualization of a unit that listens",
         "The judge's own units: sound is changed directly, as a spectrogram.",
         "visualize",
-        {"unit": HEARS, "samples": 1, "steps": 96},
+        {"unit": HEARS, "samples": 1, "steps": 64},
     ),
     Piece(
         "dream",
         "DeepDream",
         "What the model plays when nobody asks, with more of what goes on at one place, over three time scales.",
         "dream",
-        {"location": PLACE, "strength": 0.8, "steps": 24, "seconds": 3.0},
+        {"location": PLACE, "strength": 0.8, "steps": 16, "seconds": 2.0},
     ),
     Piece(
         "caricature",
         "Caricature",
         "A new sound that does at one place what a clip does there, exaggerated.",
         "caricature",
-        {"location": JUDGE_PLACE, "steps": 120, "seconds": 3.0},
+        {"location": JUDGE_PLACE, "steps": 80, "seconds": 3.0},
         needs_clip=True,
     ),
     Piece(
@@ -86,14 +87,14 @@ PIECES = (
         "Text feature visualization",
         "Which words and short prompts drive a unit, each measured in takes.",
         "words",
-        {"unit": UNIT, "shown": 5, "takes": 4, "length": 2},
+        {"unit": UNIT, "shown": 4, "takes": 4, "length": 2, "words": WORDS},
     ),
     Piece(
         "tuning",
         "Synthetic tuning curves",
         "What a unit responds to in sounds that differ in one thing.",
         "tuning",
-        {"unit": UNIT, "family": ["kick", "tempo", "brightness"], "instances": 4},
+        {"unit": UNIT, "family": ["kick", "tempo"], "instances": 4},
     ),
     Piece(
         "layers",
@@ -104,7 +105,7 @@ PIECES = (
     ),
     Piece("examples", "Dataset examples", "Where one unit does most, over a corpus.", "show", {"place": UNIT}),
 )
-INDEX = {"location": [PLACE], "limit": 96}
+INDEX = {"location": [PLACE], "limit": 48}
 
 
 def rendered(session: Session, piece: Piece, clip: Path) -> tuple[list[View], dict[str, Takes]]:
