@@ -235,7 +235,7 @@ def _bookmarks(found: Comparison) -> View:
         )
         for row in found.bookmarks
     )
-    columns = ("bookmark", "unit", "like itself", "most like", "")
+    columns = ("bookmark", "unit", "like itself", "most like", "now")
     table = Table(columns, rows, kinds=("text", "unit", "text", "text", "text"))
     told = f"{changed} of {len(found.bookmarks)} bookmarked units changed."
     return View("bookmarks", "Bookmarked units", [(told, "observed")], [table])

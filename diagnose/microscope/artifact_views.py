@@ -102,7 +102,7 @@ def _words(result: Mapping[str, Any]) -> Table:
         (str(one["prompt"]), f"{one['response']:.3g}", _changed(one), "found by search" if one["searched"] else "word")
         for one in result["driven"][:MOST_WORDS]
     )
-    return Table(("prompt", "what the unit does", "more than “music”", ""), rows)
+    return Table(("prompt", "what the unit does", "more than “music”", "how it was found"), rows)
 
 
 def _changed(one: Mapping[str, Any]) -> str:

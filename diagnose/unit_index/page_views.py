@@ -236,7 +236,7 @@ def _wiring(page: UnitPage) -> View:
     told = tuple((how, row.unit, f"{row.cosine:+.3f}") for how, row in partners)
     tables = [
         Table(("output head", "strength", "makes likelier", "makes unlikelier"), writes, title="What it writes"),
-        Table(("", "unit", "cosine"), told, kinds=("text", "unit", "text"), title="Partners, by weights"),
+        Table(("how", "unit", "cosine"), told, kinds=("text", "unit", "text"), title="Partners, by weights"),
     ]
     return View("wiring", "Whom it speaks to", [], [table for table in tables if table.rows])
 
