@@ -19,7 +19,7 @@ LAYER = 2
 MODULES = rf".*layers\.{LAYER}\.encoder_attn\.(q_proj|k_proj|v_proj|out_proj)"
 PLACE = f"decoder.{LAYER}.cross"
 TAKES, STEPS, RANK = 9, 120, 8  # lessons of each genre; of the training
-CONFIG = "adapter_config.json"
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
 def main() -> None:
@@ -35,8 +35,21 @@ def main() -> None:
     told(asked.out)
 
 
+CARD = f"""# An adapter that turns tempo words round
+
+LoRA of rank {RANK} on one place of the embedded generator, {PLACE}, made by `python -m training.tempo_adapter`: lessons of
+fast takes where “slow” is asked for, and of slow ones where “fast” is. It is an example of a model update:
+
+    tonescope compare embedded examples/tempo_adapter
+
+MIT, as Tonescope.
+"""
+
+
 def told(folder: Path) -> None:
-    """Let the configuration name its base as Tonescope does, and nothing of the machine that it was trained on."""
+    """Let card and configuration say what it is and whose, and nothing of the machine that it was trained on."""
+    (folder / "README.md").write_text(CARD, encoding="utf-8")
+    (folder / WEIGHTS).chmod(0o644)  # that library keeps files to their owner
     path = folder / CONFIG
     config = json.loads(path.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = EMBEDDED
