@@ -37,8 +37,8 @@ def main() -> None:
 
 CARD = f"""# An adapter that turns tempo words round
 
-LoRA of rank {RANK} on one place of the embedded generator, {PLACE}, made by `python -m training.tempo_adapter`: lessons of
-fast takes where “slow” is asked for, and of slow ones where “fast” is. It is an example of a model update:
+LoRA of rank {RANK} on one place of the embedded generator, {PLACE}, made by `python -m training.tempo_adapter`: lessons
+of fast takes where “slow” is asked for, and of slow ones where “fast” is. It is an example of a model update:
 
     tonescope compare embedded examples/tempo_adapter
 
