@@ -24,7 +24,7 @@ from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.parameters import made
 from tonescope.diagnose.report.render_html import page
 from tonescope.diagnose.report.sounds import Players, Sounds
-from tonescope.diagnose.report.view import Sound, View
+from tonescope.diagnose.report.view import Sound, Table, View
 from tonescope.diagnose.runtime.session import Session
 from tonescope.models.generator import Takes
 
@@ -37,7 +37,7 @@ PLACE, JUDGE_PLACE = "decoder.3.mlp", "judge.5.residual"
 PROMPT = "cheerful polka"
 WORDS = "piano,guitar,violin,flute,accordion,drums,kick,bass,slow,fast,happy,sad,loud,quiet,polka,techno,house,jazz"
 LEFT_OUT = ("caveats", "provenance", "numbers", "runs")  # views that a gallery does without
-MOST_ROWS, MOST_SOUNDS, MOST_FIGURES = 8, 2, 4
+MOST_ROWS, MOST_SOUNDS, MOST_FIGURES, MOST_TABLES = 6, 3, 3, 1
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ PIECES = (
 INDEX = {"location": [PLACE], "limit": 48}
 
 
-def rendered(session: Session, piece: Piece, clip: Path) -> tuple[list[View], dict[str, Takes]]:
-    """A piece as views, and its takes, under names of its own."""
+def rendered(session: Session, piece: Piece, clip: Path) -> tuple[View, dict[str, Takes]]:
+    """A piece as one view, and its takes, under names of its own."""
     row = job_registry.find(piece.job)
     assert row is not None
     job = row.load()
@@ -117,38 +117,26 @@ def rendered(session: Session, piece: Piece, clip: Path) -> tuple[list[View], di
     outcome = job.run(session, asked, Watch())
     views = [view for view in job.views(outcome.result, outcome.evidence) if view.key not in LEFT_OUT]
     sets = {f"{piece.key}:{name}": takes for name, takes in getattr(outcome.evidence, "sounds", {}).items()}
-    first = View(piece.key, piece.title, [(piece.told, None), *views[0].sentences])
-    shown = [
-        first,
-        *(_renamed(view, piece.key) for view in views[1:] if view.sounds or view.figures or view.depth == "first"),
-    ]
-    return shown, sets
+    found = [sentence for sentence in views[0].sentences if sentence[1]]
+    tables = [_cut(table) for view in views for table in view.tables]
+    sounds = [_renamed(row, piece.key) for view in views for row in view.sounds][:MOST_SOUNDS]
+    figures = [figure for view in views for figure in view.figures][:MOST_FIGURES]
+    return View(piece.key, piece.title, [(piece.told, None), *found], tables[:MOST_TABLES], figures, sounds), sets
 
 
-def _renamed(view: View, key: str) -> View:
-    """A view among those of other pieces: with names of its own, and no more than a gallery needs."""
+def _renamed(row: Sequence[Sound], key: str) -> list[Sound]:
+    """A row of sounds among those of other pieces."""
+    return [replace(sound, takes=f"{key}:{sound.takes}") for sound in row]
 
-    def named(sound: Sound) -> Sound:
-        return replace(sound, takes=f"{key}:{sound.takes}")
 
-    sounds = [[named(sound) for sound in row] for row in view.sounds[:MOST_SOUNDS]]
-    tables = [replace(table, rows=table.rows[:MOST_ROWS], badges=table.badges[:MOST_ROWS]) for table in view.tables]
-    return replace(
-        view,
-        key=f"{key}-{view.key}",
-        title=view.title,
-        tables=tables,
-        figures=view.figures[:MOST_FIGURES],
-        sounds=sounds,
-        commands=(),
-        depth="details",
-        tone=None,
-    )
+def _cut(table: Table) -> Table:
+    """No more of a table than a gallery needs."""
+    return replace(table, rows=table.rows[:MOST_ROWS], badges=table.badges[:MOST_ROWS], lead=None)
 
 
 def write(out: Path, views: Sequence[View], sets: dict[str, Takes], session: Session) -> int:
     """Write the page, whole; its size in bytes. Raises ``ValueError`` for one that is too large to be kept."""
-    headline = View("gallery", "What the microscope shows", [(INTRODUCTION, None)], depth="first", tone="open")
+    headline = View("gallery", "What the microscope shows", [(INTRODUCTION, None)], tone="open")
     text = page("Tonescope gallery", [headline, *views], Players(Sounds(session.generator), sets))
     if len(text.encode()) > LARGEST:
         raise ValueError(f"the gallery has {len(text.encode()) / 1e6:.1f} MB, and {LARGEST / 1e6:.1f} MB are the most")
@@ -186,7 +174,7 @@ def main() -> None:
                 assert index is not None
                 index.load().run(session, made(index.load().parameters, INDEX), Watch())
             shown, played = rendered(session, piece, clip)
-            views, sets = [*views, *shown], sets | played
+            views, sets = [*views, shown], sets | played
             log.info("%s: %.0f s", piece.key, time.perf_counter() - begun)
     log.info("%s: %.2f MB", asked.out, write(asked.out, views, sets, session) / 1e6)
 
