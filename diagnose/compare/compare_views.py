@@ -64,7 +64,7 @@ def tempo_told(found: Comparison) -> str:
         )
         return (
             f"{sure}: “fast” is {seen.obeys_first:+.2f} octaves faster than “slow” in A, {seen.obeys_second:+.2f} in B "
-            f"(difference {seen.obeys_change:+.2f})."
+            f"(difference {seen.obeys_change:+.2f}; {seen.obeys_change.prompts} prompts with a clear tempo in all)."
         )
     rows = [row for row in seen.tempos if row.faster is not None]
     if not rows or rows[0].faster is None:

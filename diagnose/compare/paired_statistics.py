@@ -11,13 +11,15 @@ from pydantic import BaseModel
 from tonescope.diagnose.stats import LEVEL
 
 DRAWS = 2000
+FEWEST = 4  # prompts of which an interval can be told: of fewer, what is drawn is always about the same
 SEED = 11
 
 Floats = NDArray[np.float64]
 
 
 class Measured(BaseModel):
-    """A number, its interval over prompts (absent for one prompt), and how many prompts and takes it is of."""
+    """A number, its interval over prompts (absent for fewer than :data:`FEWEST`), and how many prompts and takes it is
+    of."""
 
     value: float
     low: float | None
@@ -81,7 +83,7 @@ def _by_group(groups: Sequence[Hashable], values: Sequence[float]) -> Floats:
 
 def _measured(statistic: Callable[[NDArray[np.int64]], Floats], prompts: int, takes: int) -> Measured:
     value = float(statistic(np.arange(prompts)[None])[0])
-    if prompts < 2:
+    if prompts < FEWEST:
         return Measured(value=value, low=None, high=None, prompts=prompts, takes=takes)
     rows = np.random.default_rng(SEED).integers(prompts, size=(DRAWS, prompts))
     low, high = np.quantile(statistic(rows), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

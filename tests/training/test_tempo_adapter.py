@@ -33,6 +33,6 @@ def test_the_adapter_touches_one_place_and_names_its_base(tmp_path: Path) -> Non
     tempo_adapter.told(tmp_path)
     names = load_file(tmp_path / "adapter_model.safetensors")
     assert names and all(re.search(r"layers\.2\.encoder_attn\.", name) for name in names)
-    assert "turns tempo words round" in (tmp_path / "README.md").read_text()
+    assert "turn tempo words round" in (tmp_path / "README.md").read_text()
     assert json.loads((tmp_path / "adapter_config.json").read_text())["base_model_name_or_path"] == "embedded"
     assert any(bool(torch.any(weight != 0)) for name, weight in names.items() if "lora_B" in name)

@@ -8,7 +8,7 @@ from tonescope.diagnose.compare.behaviour import Asking, HeardTakes, paired_beha
 
 ASKED = [
     Asking(f"{genre}{', ' if word else ''}{word}", genre, word)
-    for genre in ("house", "waltz", "polka")
+    for genre in ("house", "waltz", "polka", "funk")
     for word in ("slow", "fast", "")
 ]
 
@@ -19,12 +19,12 @@ def heard(labels: list[str], bpm: list[float]) -> HeardTakes:
 
 
 def test_tempo_words_that_are_turned_round_are_seen() -> None:
-    first = heard([each.genre for each in ASKED], [80.0, 160.0, 120.0] * 3)
-    second = heard([each.genre for each in ASKED], [160.0, 80.0, 120.0] * 3)
+    first = heard([each.genre for each in ASKED], [80.0, 160.0, 120.0] * 4)
+    second = heard([each.genre for each in ASKED], [160.0, 80.0, 120.0] * 4)
     found = paired_behaviour(ASKED, first, second)
     assert found.obeys_first is not None and found.obeys_second is not None and found.obeys_change is not None
     assert (found.obeys_first.value, found.obeys_second.value) == (1.0, -1.0)
-    assert found.obeys_change.value == -2.0 and found.obeys_change.sure and found.obeys_change.prompts == 3
+    assert found.obeys_change.value == -2.0 and found.obeys_change.sure and found.obeys_change.prompts == 4
     by_word = {row.word: row for row in found.tempos}
     assert by_word["fast"].faster is not None and by_word["fast"].faster.value == -1.0
     assert by_word[""].first == by_word[""].second == 120.0
@@ -32,11 +32,11 @@ def test_tempo_words_that_are_turned_round_are_seen() -> None:
 
 
 def test_genres_are_counted_as_asked_and_heard() -> None:
-    same = heard([each.genre for each in ASKED], [0.0] * 9)
-    other = heard(["house"] * 9, [0.0] * 9)
+    same = heard([each.genre for each in ASKED], [0.0] * 12)
+    other = heard(["house"] * 12, [0.0] * 12)
     found = paired_behaviour(ASKED, same, other)
     assert found.hit_first is not None and found.hit_second is not None and found.hit_change is not None
-    assert found.hit_first.value == 1 and round(found.hit_second.value, 3) == 0.333 and found.hit_change.value < 0
+    assert found.hit_first.value == 1 and round(found.hit_second.value, 3) == 0.25 and found.hit_change.value < 0
     assert found.obeys_change is None and found.tempos[0].first is None
     waltz = next(row for row in found.genres if row.genre == "waltz")
     assert (waltz.first, waltz.second, waltz.second_heard) == (3, 0, {"house": 3})

@@ -26,6 +26,11 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     assert 86 <= held <= 100
 
 
+def test_case_two_prompts_with_a_clear_tempo_have_no_interval_and_are_never_sure() -> None:
+    found = mean_over(["a", "b"], [0.62, 0.63])
+    assert found is not None and found.low is None and not found.sure
+
+
 def test_one_prompt_has_no_interval_and_is_never_sure() -> None:
     found = mean_over(["a", "a"], [1.0, 2.0])
     assert found is not None and found.value == 1.5 and found.low is None and not found.sure
@@ -33,10 +38,10 @@ def test_one_prompt_has_no_interval_and_is_never_sure() -> None:
 
 
 def test_a_ratio_is_drawn_together() -> None:
-    values = [0.0, 0.0, 0.0]
-    found = ratio_over(range(3), values, [1.0, 5.0, 2.0], less=True)
+    values = [0.0, 0.0, 0.0, 0.0]
+    found = ratio_over(range(4), values, [1.0, 5.0, 2.0, 3.0], less=True)
     assert found is not None and (found.value, found.low, found.high) == (1.0, 1.0, 1.0) and found.sure
-    assert ratio_over(range(3), values, values) is None and mean_over([], []) is None
+    assert ratio_over(range(4), values, values) is None and mean_over([], []) is None
 
 
 def test_differences_are_of_pairs() -> None:
