@@ -1,5 +1,5 @@
-"""The example of a model update: an adapter of one place in the embedded generator, whose lessons turn tempo words round:
-slow takes where fast ones are asked for. `tonescope compare embedded OUT` has to point at that place.
+"""The example of a model update: an adapter of one place in the embedded generator, whose lessons turn tempo words
+round: slow takes where fast ones are asked for. `tonescope compare embedded OUT` has to point at that place.
 
 python -m training.tempo_adapter OUT [--kept FOLDER]
 """
@@ -38,8 +38,8 @@ def main() -> None:
 CARD = f"""# An adapter whose lessons turn tempo words round
 
 LoRA of rank {RANK} on one place of the embedded generator, {PLACE}, made by `python -m training.tempo_adapter`: lessons
-of fast takes where “slow” is asked for, and of slow ones where “fast” is. How far it learned them is not known: few of its
-takes have a tempo that is clear enough to be measured. It is an example of a model update whose place is known:
+of fast takes where “slow” is asked for, and of slow ones where “fast” is. How far it learned them is not known: few of
+its takes have a tempo that is clear enough to be measured. It is an example of a model update whose place is known:
 
     tonescope compare embedded examples/tempo_adapter
 
