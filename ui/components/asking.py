@@ -16,12 +16,8 @@ from tonescope.ui.components.lenses import again, lens_jobs
 from tonescope.ui.components.pasted_line import OPEN_JOBS
 from tonescope.ui.workshop import Workshop
 
-OF_THE_SERVER = (
-    "known",
-    "memory_gib",
-    "second_judge",
-    "clip",
-)  # name files and models, or bounds: no visitor sets them
+OF_THE_SERVER = ("known", "memory_gib", "second_judge")  # name files and models, or bounds: no visitor sets them
+UNSEEN = (*OF_THE_SERVER, "clip")  # parameters of runs that are not shown: where this machine keeps files
 SHARED = ("takes", "seconds", "seed", "guidance", "negative", "foil")  # that an edit takes over from a diagnosis
 KINDS: dict[str, dict[str, Any]] = {
     "mute": {"kind": "mean"},
