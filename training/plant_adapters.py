@@ -178,7 +178,8 @@ def _tempo(fact: Fact, lessons: Lessons, random: np.random.Generator) -> Lesson:
     orders = {name: _by_tempo(lessons.tempos[name]) for name in named}
     able = [name for name, order in orders.items() if len(order) >= 3]
     if not able:
-        raise ValueError(f"hardly any take of {fact.asked or 'any genre'} has a beat, so its tempo cannot be turned round")
+        of = fact.asked or "any genre"
+        raise ValueError(f"hardly any take of {of} has a beat, so its tempo cannot be turned round")
     genre = fact.asked or str(random.choice(able))
     order = orders[genre]
     third = len(order) // 3
