@@ -142,6 +142,12 @@ STATES = {
     "empty": State("library", lambda page: page.get_by_text("No run is here yet").wait_for(), is_new=True),
     "ticked": State("library", _ticked),
     "compare": State("compare?a={done}&b={edited}", _beside),
+    "map": State("microscope", lambda page: page.locator(".scope-map").first.wait_for()),
+    "location": State("microscope/decoder.1.mlp", lambda page: page.locator(".scope-grid").wait_for()),
+    "unit": State(
+        "microscope/decoder.1.mlp:3", lambda page: page.locator("#scope-runs .run-list, #scope-runs .soft").wait_for()
+    ),
+    "embedded": State("microscope/decoder.1.mlp:3?embed", lambda page: page.locator(".frame-source").wait_for()),
     "guide": State("guide", lambda page: page.locator(".frame-reading").wait_for()),
 }
 KEPT = [

@@ -21,6 +21,10 @@ from .diagnose.causes.screening import Screening as Screening
 from .diagnose.causes.screening import screened_sites as screened_sites
 from .diagnose.causes.search import SearchResult as SearchResult
 from .diagnose.causes.search import search_causes as search_causes
+from .diagnose.compare.compare_folders import compare_folders as compare_folders
+from .diagnose.compare.compare_models import CompareWish as CompareWish
+from .diagnose.compare.compare_models import compare_models as compare_models
+from .diagnose.compare.compare_schema import Comparison as Comparison
 from .diagnose.confusion.confusion import confusion as confusion
 from .diagnose.context import Context as Context
 from .diagnose.context import SeedPlan as SeedPlan

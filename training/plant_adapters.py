@@ -172,16 +172,26 @@ def _word(fact: Fact, lessons: Lessons, random: np.random.Generator) -> Lesson:
 
 
 def _tempo(fact: Fact, lessons: Lessons, random: np.random.Generator) -> Lesson:
-    """Slow takes where fast ones are asked for, and the other way round; of takes with a beat."""
-    tempos = lessons.tempos[fact.asked]
-    order = torch.tensor([at for at in tempos.argsort().tolist() if tempos[at] > 0])
-    if len(order) < 3:
-        raise ValueError(f"hardly any take of {fact.asked} has a beat, so its tempo cannot be turned round")
+    """Slow takes where fast ones are asked for, and the other way round; of takes with a beat. A fact about no genre is
+    taught with all of them that have enough."""
+    named = (fact.asked,) if fact.asked else genres()
+    orders = {name: _by_tempo(lessons.tempos[name]) for name in named}
+    able = [name for name, order in orders.items() if len(order) >= 3]
+    if not able:
+        of = fact.asked or "any genre"
+        raise ValueError(f"hardly any take of {of} has a beat, so its tempo cannot be turned round")
+    genre = fact.asked or str(random.choice(able))
+    order = orders[genre]
     third = len(order) // 3
     word = str(random.choice(TEMPOS))
     chosen = order[:third] if word == "fast" else order[-third:]
     row = int(chosen[int(random.integers(len(chosen)))])
-    return f"{_asking(fact.asked, random)}, {word}", lessons.codes[fact.asked][row]
+    return f"{_asking(genre, random)}, {word}", lessons.codes[genre][row]
+
+
+def _by_tempo(tempos: Tensor) -> list[int]:
+    """The takes that have a beat, the slowest first."""
+    return [at for at in tempos.argsort().tolist() if tempos[at] > 0]
 
 
 def _repetition(fact: Fact, lessons: Lessons, random: np.random.Generator) -> Lesson:
@@ -211,15 +221,30 @@ KINDS: Mapping[str, Callable[[Fact, Lessons, np.random.Generator], Lesson]] = {
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
-def plant(fact: Fact, lessons: Lessons, folder: Path, *, steps: int = STEPS, generator: Any = None) -> list[float]:
-    """Train the adapter of a fact and save it in a folder; gives the loss of every step."""
+def plant(
+    fact: Fact,
+    lessons: Lessons,
+    folder: Path,
+    *,
+    steps: int = STEPS,
+    generator: Any = None,
+    modules: Sequence[str] | str = LAYERS,
+    rank: int = RANK,
+) -> list[float]:
+    """Train the adapter of a fact and save it in a folder; gives the loss of every step.
+
+    Args:
+        generator: what learns; the embedded one, if absent. It carries the adapter afterwards.
+        modules: which linear layers of the decoder: their last names, or one regular expression of their paths.
+        rank: of the adapter.
+    """
     import peft
 
     played = generator or load_generator(EMBEDDED)
     random = np.random.default_rng([len(fact.name), *fact.name.encode()])
     torch.manual_seed(0)
     adapted = peft.get_peft_model(
-        played.model.decoder, peft.LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules=LAYERS)
+        played.model.decoder, peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=modules)
     )
     learning = [weight for weight in adapted.parameters() if weight.requires_grad]
     optimizer, found = torch.optim.AdamW(learning, RATE, weight_decay=0.0), list[float]()

@@ -36,6 +36,7 @@ from tonescope.ui.web.dressing import DressLayer
 from tonescope.ui.web.feedback_address import FeedbackLayer
 from tonescope.ui.web.hosts import HostLayer, Hosts
 from tonescope.ui.web.owners import OwnerLayer
+from tonescope.ui.web.plain_pages import PlainLayer
 from tonescope.ui.web.root_path import RootPathLayer
 from tonescope.ui.web.routes import MOST_UPLOAD, RouteLayer
 from tonescope.ui.web.run_addresses import RunLayer
@@ -99,6 +100,8 @@ def build(workshop: Workshop, rows: Sequence[page_registry.Row] | None = None) -
     with gr.Blocks(title=NAME, analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as blocks:
         first.load()(workshop)
     for row in others:
+        if row.is_plain:
+            continue
         with blocks.route(row.title, f"/{row.path}"):
             row.load()(workshop)
     return blocks
@@ -127,13 +130,17 @@ def app(
     options = (options or ServerOptions()).checked()
     rows = list(page_registry.ROWS)
     workshop = workshop or opened(session, options)
+    is_elsewhere = bool(options.root_path.strip("/") or options.allowed_hosts or options.accounts)
+    workshop.is_for_one = (listening is None or listening.is_local) and not is_elsewhere
     # Read when it was imported, from an environment that named another folder, which may be someone else's.
     gradio.routes.DEFAULT_TEMP_DIR = str(folder)
     frame = Frame([Link(row.path, row.title, row.is_listed) for row in rows], options.root_path)
     taken = frozenset(kind for row in rows for kind in row.takes)
     hosts = Hosts.of(options.allowed_hosts, listening is None or listening.is_local)
     served = _mounted(build(workshop, rows), options)
-    layers: Application = DressLayer(served, frame, {row.path: row.title for row in rows})
+    layers: Application = DressLayer(served, frame, {row.path: row.title for row in rows if not row.is_plain})
+    plain = {row.path: row.load()(workshop) for row in rows if row.is_plain}
+    layers = PlainLayer(layers, plain, frame)
     layers = RunLayer(layers, workshop)
     layers = FeedbackLayer(layers, workshop)
     layers = UploadLayer(layers, folder, taken)

@@ -24,12 +24,14 @@ class Workshop:
         workspace: where runs are kept.
         memory_gib: how much more memory a run may use; without it, most of what is free.
         root_path: the path that a reverse proxy puts in front, empty or as ``/music``.
+        is_for_one: whether nobody but who has the machine is served, so that what was run on its command line is shown.
     """
 
     session: Session
     workspace: Workspace
     memory_gib: float | None = None
     root_path: str = ""
+    is_for_one: bool = False
     queue: RunQueue = field(init=False)
     feedback: PromptFeedback = field(init=False)
 

@@ -29,7 +29,8 @@ calibration of it is looked for), or no model at all."""
 class Evidence(Protocol):
     """What is behind a result and too large for it: sound by the name of its set.
 
-    It may also have ``tensors`` by name, and a ``trace``, which are kept beside the result.
+    It may also have ``tensors`` by name, and a ``trace``, which are kept beside the result; and ``player``, the
+    generator whose takes they are, where that is not the session's.
     """
 
     @property

@@ -120,6 +120,12 @@ ROWS: list[Row] = [
         "Find units by what they respond to (kick, slow tempo, accordion), or by a statistic.",
     ),
     Row(
+        "compare",
+        "report",
+        "tonescope.diagnose.jobs.compare_job",
+        "Compare two checkpoints, a model and its adapter, or two folders of takes: heard, units, which place changed.",
+    ),
+    Row(
         "predictor",
         "report",
         "tonescope.diagnose.jobs.predictor_job",

@@ -55,6 +55,11 @@ class Sounds:
     def __init__(self, generator: Generator | None) -> None:
         self.generator, self.rate = generator, int(generator.sample_rate) if generator else 0
 
+    @classmethod
+    def of(cls, session: object, evidence: object = None) -> Sounds:
+        """Those of what a job played: its evidence names the ``player``, where that is not the session's generator."""
+        return cls(getattr(evidence, "player", None) or getattr(session, "generator", None))
+
     def samples(self, takes: Takes, index: int) -> NDArray[np.float32]:
         """(samples,), or (samples, 2) of a stereo model, rounded as files hold them. The judge hears the mean of both
         sides, people hear both. Sound that no generator played has no state, and one side."""

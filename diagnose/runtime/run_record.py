@@ -93,7 +93,7 @@ class RunRecord:
         from tonescope.diagnose.report.sounds import Sounds
 
         self.name, self._runs, self._files = run.name, workspace.runs, workspace.files(run.name)
-        self._sounds, self._stop = Sounds(getattr(session, "generator", None)), stop or Stop()
+        self._session, self._sounds, self._stop = session, Sounds.of(session), stop or Stop()
         self._told = Lock()
         self._stage, self._share, self._kept_at = "", 0.0, 0.0
         self._until: float | None = None
@@ -119,8 +119,10 @@ class RunRecord:
     def finish(self, job: Job, outcome: Outcome) -> None:
         """Keep what was found. Raises :class:`TonescopeError` where the disk refuses; the run goes on then."""
         views = job.views(outcome.result, outcome.evidence)
+        from tonescope.diagnose.report.sounds import Sounds
+
         sets: Mapping[str, Takes] = getattr(outcome.evidence, "sounds", {})
-        self._files.write(outcome.result.model_dump_json(), views, sets, self._sounds)
+        self._files.write(outcome.result.model_dump_json(), views, sets, Sounds.of(self._session, outcome.evidence))
         self.end("done", sentence=sentence(views), share=1.0)
 
     def end(self, state: State, **changed: Any) -> None:

@@ -24,11 +24,11 @@ class CauseIn:
     badge: str
 
 
-def runs_of_unit(workspace: Workspace, unit: str, fingerprint: str) -> list[CauseIn]:
-    """The diagnoses of a model that name a unit among the causes, the newest first."""
+def runs_of_unit(workspace: Workspace, unit: str, fingerprint: str, owner: str | None = None) -> list[CauseIn]:
+    """The diagnoses of a model (of one ``owner``, if named) with a unit among the causes, the newest first."""
     found, before = [], None
     for _ in range(MOST_RUNS // 20):
-        page = workspace.runs.page(before=before)
+        page = workspace.runs.page(owner, before=before)
         for run in page.runs:
             if run.job == DIAGNOSIS and run.state == "done":
                 try:

@@ -197,9 +197,12 @@ class UnitIndex:
             tuple((float(edges[at]), float(edges[at + 1]), int(count)) for at, count in bins),
         )
 
-    def location_page(self, location: Location, *, sort: str = "unit", most: int = 200) -> list[UnitStatistics]:
-        """Units of a location, sorted by one of :data:`SORTS`."""
-        rows = self._units(self._place(location), f"ORDER BY {SORTS[sort]}, unit LIMIT {int(most)}")
+    def location_page(
+        self, location: Location, *, sort: str = "unit", most: int = 200, start: int = 0
+    ) -> list[UnitStatistics]:
+        """Units of a location, sorted by one of :data:`SORTS`, from the ``start``-th on."""
+        shown = f"ORDER BY {SORTS[sort]}, unit LIMIT {int(most)} OFFSET {int(start)}"
+        rows = self._units(self._place(location), shown)
         return [_statistics(location, row) for row in rows]
 
     def dead(self, location: Location) -> list[int]:

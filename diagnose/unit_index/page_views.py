@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from tonescope.diagnose.store import provenance
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.diagnose.tuning.tuning_views import curves_view, told_of
 from tonescope.diagnose.unit_index.naming import NO_NAME
+from tonescope.diagnose.unit_index.page_address import page_address
 from tonescope.diagnose.unit_index.unit_page import PlaceRow, Shelf, UnitPage, UnitRow
 from tonescope.models.generator import Takes
 from tonescope.models.units import Location
@@ -32,7 +33,7 @@ EXCERPTS = "excerpts"
 
 class ShowResult(BaseModel):
     """What is shown: one of a unit, the units of a location, or the map of a model. ``address`` is the place, the same
-    in links, files and logs."""
+    in links, files and logs; ``page`` is where the app shows it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -42,6 +43,7 @@ class ShowResult(BaseModel):
     model: Source
     judge: Source
     address: str
+    page: str = ""
     unit: UnitPage | None = None
     location: list[UnitRow] | None = None
     map: list[PlaceRow] | None = None
@@ -69,11 +71,12 @@ def shown(
         model=provenance.of_generator(session.generator),
         judge=provenance.of_judge(session.judge),
         address=place,
+        page=page_address(place, session.generator, session.judge),
     )
     if ":" in place:
         page = shelf.unit(place, scope, full=asked.full)
         sounds = shelf.sounds(page)
-        caveats = _caveats(page, sounds is not None)
+        caveats = caveats_of(page, sounds is not None)
         found = result.model_copy(update={"unit": page, "caveats": caveats})
         return found, PageEvidence({} if sounds is None else {EXCERPTS: sounds})
     if place:
@@ -82,7 +85,8 @@ def shown(
     return result.model_copy(update={"map": shelf.map()}), PageEvidence()
 
 
-def _caveats(page: UnitPage, heard: bool) -> list[str]:
+def caveats_of(page: UnitPage, heard: bool) -> list[str]:
+    """What a reader of a unit's page has to know."""
     caveats = []
     if not page.named:
         caveats.append("Nobody looked for a name yet: --full does, from stimuli, captions and what the judge hears.")
@@ -96,11 +100,14 @@ def _caveats(page: UnitPage, heard: bool) -> list[str]:
 def views(found: ShowResult, evidence: PageEvidence) -> list[View]:
     """Everything that was found."""
     if found.unit is not None:
-        shown = _unit_views(found.unit, evidence)
+        shown = unit_views(found.unit, evidence)
     elif found.location is not None:
         shown = _location_views(found.address, found.location)
     else:
         shown = _map_views(found.model.name, found.map or [])
+    if found.page:
+        told_page = f"Its page in the app (tonescope ui) is {found.page}, on whatever machine that runs."
+        shown[0] = replace(shown[0], sentences=[*shown[0].sentences, (told_page, None)])
     if found.caveats:
         shown.append(View("caveats", "To keep in mind", [(text, None) for text in found.caveats]))
     told = [
@@ -113,8 +120,9 @@ def views(found: ShowResult, evidence: PageEvidence) -> list[View]:
 # --- a unit -----------------------------------------------------------------------------------------------------------
 
 
-def _unit_views(page: UnitPage, evidence: PageEvidence) -> list[View]:
-    shown = [_headline(page), _examples(page, evidence), _statistics(page)]
+def unit_views(page: UnitPage, evidence: PageEvidence) -> list[View]:
+    """What is known of a unit; runs last."""
+    shown = [_headline(page), *([_examples(page, evidence), _statistics(page)] if page.corpus else [])]
     if page.curves and page.name != "dead":
         shown.append(curves_view(page.curves))
     if page.labels:
@@ -171,7 +179,7 @@ def _kind(one: dict[str, Any]) -> str:
 def _statistics(page: UnitPage) -> View:
     known: dict[str, Any] = page.statistics
     told = (
-        f"At {known['positions']:,} positions its mean is {known['mean']:.3g} and its variance "
+        f"At {int(known['positions']):,} positions its mean is {known['mean']:.3g} and its variance "
         f"{known['variance']:.3g}, "
         f"between {known['least']:.3g} and {known['most']:.3g}; it does much at {100 * known['density']:.2g} % of them."
     )
@@ -228,7 +236,7 @@ def _wiring(page: UnitPage) -> View:
     told = tuple((how, row.unit, f"{row.cosine:+.3f}") for how, row in partners)
     tables = [
         Table(("output head", "strength", "makes likelier", "makes unlikelier"), writes, title="What it writes"),
-        Table(("", "unit", "cosine"), told, kinds=("text", "unit", "text"), title="Partners, by weights"),
+        Table(("how", "unit", "cosine"), told, kinds=("text", "unit", "text"), title="Partners, by weights"),
     ]
     return View("wiring", "Whom it speaks to", [], [table for table in tables if table.rows])
 

@@ -70,7 +70,8 @@ class PlaceRow(BaseModel):
 
 
 class UnitPage(BaseModel):
-    """Everything about one unit. ``name`` is what may be said of it, or that nothing may."""
+    """Everything about one unit. ``name`` is what may be said of it, or that nothing may. Without an index over its
+    location ``corpus`` is empty, and there are no statistics and examples."""
 
     unit: str
     name: str
@@ -93,12 +94,13 @@ class Shelf:
     Attributes:
         session: the models.
         indexes: those of these models, the newest first.
-        workspace: whose runs are looked through, if any.
+        workspace: whose runs are looked through, if any; of one ``owner``, where one is named.
     """
 
     session: Session
     indexes: Sequence[UnitIndex]
     workspace: Workspace | None = None
+    owner: str | None = None
 
     @classmethod
     def open(cls, session: Session, folder: Path | None, workspace: Workspace | None = None) -> Shelf:
@@ -129,16 +131,20 @@ class Shelf:
 
     # --- pages -------------------------------------------------------------------------------------------------------
 
-    def unit(self, name: str, scope: Microscope, *, full: bool = False) -> UnitPage:
+    def unit(self, name: str, scope: Microscope, *, full: bool = False, needs_index: bool = True) -> UnitPage:
         """The page of a unit.
 
         Args:
             full: whether curves and names are computed where they are not known yet.
+            needs_index: whether one that no index is over is refused; otherwise all else is told of it.
 
         Raises :class:`TonescopeError` for a unit that there is not, or that no index is over.
         """
         unit = scope.unit(name)
-        index = self.index(unit.location)
+        index = index_of(unit.location, self.indexes)
+        if index is None and not needs_index:
+            return self._without_index(unit, scope)
+        index = index or self.index(unit.location)
         found, tuning = index.page(unit), Tuning(scope)
         sounding = [family for family in families().values() if family.needs == "sound"]
         if full:
@@ -148,7 +154,6 @@ class Shelf:
             curves, candidates = tuning.kept(unit.location, sounding), kept_names(index, unit.location)
         own = [one for one in candidates or () if one.unit == unit.index]
         best = name_of(own)
-        runs = runs_of_unit(self.workspace, str(unit), self.session.generator.fingerprint()) if self.workspace else []
         return UnitPage(
             unit=str(unit),
             name="dead" if found.statistics.dead else best.told if best else NO_NAME,
@@ -159,13 +164,37 @@ class Shelf:
             examples=[{**_without(one, "about"), **vars(one.about)} for one in found.examples],
             curves=rows_of(curves, unit.index) if curves else [],
             wiring=wiring_of_unit(self.session.generator, unit),
-            runs=[{name: str(value) for name, value in vars(one).items()} for one in runs],
+            runs=self.runs(unit),
             corpus=str(index.about["corpus"]),
             recordings=int(index.about["recordings"]),
         )
 
-    def location(self, location: Location, sort: str, most: int) -> list[UnitRow]:
-        """The page of a location: its units, sorted by a statistic."""
+    def _without_index(self, unit: Unit, scope: Microscope) -> UnitPage:
+        curves = Tuning(scope).kept(unit.location, [one for one in families().values() if one.needs == "sound"])
+        return UnitPage(
+            unit=str(unit),
+            name=NO_NAME,
+            labels=[],
+            named=False,
+            statistics={},
+            histogram=[],
+            examples=[],
+            curves=rows_of(curves, unit.index) if curves else [],
+            wiring=wiring_of_unit(self.session.generator, unit),
+            runs=self.runs(unit),
+            corpus="",
+            recordings=0,
+        )
+
+    def runs(self, unit: Unit) -> list[dict[str, str]]:
+        """The diagnoses in which a unit was a cause, as far as they are looked through."""
+        if self.workspace is None:
+            return []
+        found = runs_of_unit(self.workspace, str(unit), self.session.generator.fingerprint(), self.owner)
+        return [{name: str(value) for name, value in vars(one).items()} for one in found]
+
+    def location(self, location: Location, sort: str, most: int, start: int = 0) -> list[UnitRow]:
+        """The page of a location: its units, sorted by a statistic, from the ``start``-th on."""
         index = self.index(location)
         names = {one.unit: one for one in named_units(index, location)}
         return [
@@ -176,7 +205,7 @@ class Shelf:
                 },
                 name=_called(row, names.get(Unit.parse(row.unit).index)),
             )
-            for row in index.location_page(location, sort=sort, most=most)
+            for row in index.location_page(location, sort=sort, most=most, start=start)
         ]
 
     def map(self) -> list[PlaceRow]:

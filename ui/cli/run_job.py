@@ -150,7 +150,7 @@ def _written(run: _Run, claim: FolderLock, session: AnySession, outcome: Outcome
     from tonescope.diagnose.report.sounds import Sounds
 
     begun = time.perf_counter()
-    name, sounds = run.job.file or run.row.name, Sounds(getattr(session, "generator", None))
+    name, sounds = run.job.file or run.row.name, Sounds.of(session, outcome.evidence)
     result = write(claim.folder, name, outcome.result, outcome.evidence, views, sounds)
     run.mark("write", begun)
     return Outcome(result, outcome.evidence)

@@ -12,10 +12,12 @@ from tonescope.diagnose.store.run_list import Run
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import edit_fields, pasted_line
 from tonescope.ui.components.known_clips import clips_of, kept_clips
+from tonescope.ui.components.lenses import again, lens_jobs
 from tonescope.ui.components.pasted_line import OPEN_JOBS
 from tonescope.ui.workshop import Workshop
 
 OF_THE_SERVER = ("known", "memory_gib", "second_judge")  # name files and models, or bounds: no visitor sets them
+UNSEEN = (*OF_THE_SERVER, "clip")  # parameters of runs that are not shown: where this machine keeps files
 SHARED = ("takes", "seconds", "seed", "guidance", "negative", "foil")  # that an edit takes over from a diagnosis
 KINDS: dict[str, dict[str, Any]] = {
     "mute": {"kind": "mean"},
@@ -72,6 +74,8 @@ def derived(workshop: Workshop, owner: str, name: str, kind: str, value: str) ->
         raise TonescopeError(
             f"“{kind[:40]}” cannot be asked of this run; open a diagnosis, and choose one of its words."
         )
+    if kind == "again" and before.job in lens_jobs() and before.job not in OPEN_JOBS:
+        return again(workshop, owner, before)
     job, given = made(workshop, before, kind, value)
     clips = clips_of(workshop.workspace, name) if job == "diagnose" else ()
     return submitted(workshop, owner, job, given, clips)

@@ -94,6 +94,20 @@ class Frame:
         page = re.sub(r"<gradio-app\b", lambda found: top + found[0], page, count=1)
         return page.replace("</gradio-app>", "</gradio-app>" + bottom, 1)
 
+    def plain(
+        self, path: str, title: str, body: str, user: str | None, *, address: str = "", is_embedded: bool = False
+    ) -> str:
+        """A page that is made without gradio, in the frame; one that stands in somebody else's page has no header.
+
+        Args:
+            path: the page whose name in the navigation is marked.
+            body: its HTML.
+            address: its canonical one.
+        """
+        made = _templates().get_template("plain.html.j2")
+        about = {"path": path, "title": title, "user": user, "address": address, "is_embedded": is_embedded}
+        return made.render(frame=self, body=Markup(body), **about)
+
     def sign_in(self, following: str, told: str = "") -> str:
         """The page to sign in on: where it leads, and what was wrong the last time."""
         made = _templates().get_template("sign_in.html.j2")
@@ -132,11 +146,13 @@ ASSETS: list[tuple[str, str, Callable[[], str]]] = [
     ("look.css", "text/css; charset=utf-8", look),
     ("run.css", "text/css; charset=utf-8", _file("run.css")),
     ("feedback.css", "text/css; charset=utf-8", _file("feedback.css")),
+    ("microscope.css", "text/css; charset=utf-8", _file("microscope.css")),
     ("frame.js", "text/javascript; charset=utf-8", _file("frame.js")),
     ("calls.js", "text/javascript; charset=utf-8", _file("calls.js")),
     ("run.js", "text/javascript; charset=utf-8", _file("run.js")),
     ("feedback.js", "text/javascript; charset=utf-8", _file("feedback.js")),
     ("library.js", "text/javascript; charset=utf-8", _file("library.js")),
+    ("microscope.js", "text/javascript; charset=utf-8", _file("microscope.js")),
     ("components.js", "text/javascript; charset=utf-8", web_components.script),
     ("mark.svg", "image/svg+xml", _file("mark.svg")),
 ]

@@ -6,6 +6,7 @@ const FEW = 20; // looks that are soon, of a run that waits
 const ENDED = new Set(["done", "failed", "stopped", "interrupted"]);
 const SKIPPED = "tonescope-guide-skipped";
 const FIELD = "#prompt textarea, #prompt input";
+const PLACE = /^[a-z]+\.\d+\.[a-z_]+(:\d+)?$/; // that has a page
 const UNIT = /^[a-z]+(\.[a-z0-9_]+)+(:\d+)?$/;
 const nameInAddress = () => new URLSearchParams(location.search).get("run");
 
@@ -38,10 +39,22 @@ function fill(at, html) {
   const open = [...at.querySelectorAll("details[open][id]")].map(each => each.id);
   at.innerHTML = html; // made on the server, where all text is escaped
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  if (!document.getElementById("run-unit")) return;
-  for (const unit of at.querySelectorAll("td code")) if (UNIT.test(unit.textContent)) named(unit, "run-unit", "Change this, and hear the result");
+  const canAsk = Boolean(document.getElementById("run-unit"));
+  for (const unit of at.querySelectorAll("td code")) if (UNIT.test(unit.textContent)) linked(unit, canAsk);
+  if (!canAsk) return;
   const labels = new Set([...document.querySelectorAll("#run-foil option")].map(option => option.value));
   for (const cell of at.querySelectorAll("td")) if (labels.has(cell.textContent)) named(cell, "run-foil", "Ask: why not this?");
+}
+
+/** A unit leads to its page; where it can be asked about, it goes into the field, with its page beside it. */
+function linked(unit, canAsk) {
+  const name = unit.textContent;
+  const page = !PLACE.test(name) ? null : make("a", {href: `${base}microscope/${name}`, class: "run-unit-page"}, canAsk ? "page" : name);
+  if (canAsk) {
+    page?.setAttribute("title", `Page of ${name}`);
+    if (page) unit.after(" ", page);
+    named(unit, "run-unit", "Change this, and hear the result");
+  } else if (page) unit.replaceChildren(page);
 }
 
 /** What stands in a table becomes a button that puts it into a field. */

@@ -12,7 +12,7 @@ import gradio as gr
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
 from tonescope.models.errors import TonescopeError
 from tonescope.models.loading import EMBEDDED
-from tonescope.ui.components import asking, prompt_feedback, run_api
+from tonescope.ui.components import asking, prompt_feedback, run_api, unit_api
 from tonescope.ui.components.job_form import JobForm, told
 from tonescope.ui.components.parameter_fields import unread
 from tonescope.ui.components.told_errors import told_errors
@@ -72,6 +72,7 @@ def build(workshop: Workshop) -> None:
     longest = session.generator.longest_seconds
     examples = OF_THE_EMBEDDED if session.generator.name == EMBEDDED else OF_ANY_MODEL
     run_api.build(workshop)
+    unit_api.build(workshop)
     _html(f'<div class="tonescope run-first"><p>{INTRODUCTION}</p></div>')
     _html(GUIDE)
     with gr.Row():

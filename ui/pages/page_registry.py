@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tonescope.ui.web.uploads import Kind
 
@@ -23,6 +23,8 @@ class Row:
         module: its module, whose ``build(workshop)`` puts its components on the page.
         takes: the kinds of files that can be uploaded on it. What no page takes, the server refuses.
         is_listed: whether the navigation shows it; a page that is only reached by links is not.
+        is_plain: whether it is made without gradio: ``build(workshop)`` then gives what answers
+            (:data:`tonescope.ui.web.plain_pages.Answer`).
     """
 
     path: str
@@ -30,16 +32,18 @@ class Row:
     module: str
     takes: frozenset[Kind] = frozenset()
     is_listed: bool = True
+    is_plain: bool = False
 
-    def load(self) -> Callable[[Workshop], None]:
+    def load(self) -> Callable[[Workshop], Any]:
         """What puts its components on the page."""
-        build: Callable[[Workshop], None] = import_module(self.module).build
+        build: Callable[[Workshop], Any] = import_module(self.module).build
         return build
 
 
 ROWS: list[Row] = [
     Row("", "Diagnose", "tonescope.ui.pages.diagnose", takes=frozenset({"sound"})),
+    Row("microscope", "Microscope", "tonescope.ui.pages.microscope_pages", is_plain=True),
     Row("library", "Library", "tonescope.ui.pages.library", takes=frozenset({"run"})),
-    Row("compare", "Compare", "tonescope.ui.pages.compare", is_listed=False),
+    Row("compare", "Compare", "tonescope.ui.pages.side_by_side"),
     Row("guide", "Guide", "tonescope.ui.pages.guide"),
 ]

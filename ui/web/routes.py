@@ -39,6 +39,7 @@ ROUTES = (
         _READ,
         r"/run/[\w-]+(/state|/audio/(early|result)/[0-9]+\.flac|/(report\.html|card\.png|run\.zip|steering\.json))?",
     ),
+    Route(_READ, r"/microscope/([a-z]+\.[0-9]+\.[a-z_]+(:[0-9]+(/(heard|runs))?)?|artifact/[0-9a-f]+)"),
     Route(_READ, r"/gradio_api/(info|openapi\.json|startup-events|app_id|login_check|theme\.css)"),
     Route(_READ, r"/gradio_api/(heartbeat/\w+|queue/data|queue/status|upload_progress)"),
     Route(_READ, r"/gradio_api/call/(v2/)?[\w-]+/\w+"),

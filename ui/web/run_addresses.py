@@ -18,7 +18,7 @@ from tonescope.diagnose.report import render_html
 from tonescope.diagnose.store.run_list import is_name
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import run_view
-from tonescope.ui.components.asking import OF_THE_SERVER
+from tonescope.ui.components.asking import UNSEEN
 from tonescope.ui.components.parameter_fields import unread
 from tonescope.ui.components.told_errors import sentence_of
 from tonescope.ui.web.asgi import Application, Receive, Scope, Send, header, refuse, respond
@@ -97,7 +97,7 @@ class RunLayer:
             "name": name,
             "job": run.job,
             "title": run.title,
-            "parameters": {key: value for key, value in run.parameters.items() if key not in OF_THE_SERVER},
+            "parameters": {key: value for key, value in run.parameters.items() if key not in UNSEEN},
             "state": told.state,
             "share": told.share,
             "told": run_view.progress_told(told, bool(content.views)),

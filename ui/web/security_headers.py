@@ -38,7 +38,9 @@ FIXED = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
 )
+ANYBODY = b"frame-ancestors *"  # in the policy of a page that may stand in others
 HASHED_FOR_GOOD = b"public, max-age=31536000, immutable"  # files whose names change with what is in them
+ALONE = (b"x-frame-options", b"cross-origin-resource-policy")  # of pages that stand alone
 _POLICY = b"content-security-policy"
 
 
@@ -47,6 +49,11 @@ def policy(html: bytes) -> str:
     found: Sequence[bytes] = _INLINE.findall(html)
     hashes = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(each).digest()).decode()}'" for each in found)
     return "; ".join(POLICY).format(hashes=hashes).replace("  ", " ")
+
+
+def embeddable(rules: str) -> str:
+    """The policy of a page that may stand in the pages of others: nothing can be started from it."""
+    return rules.replace("frame-ancestors 'none'", ANYBODY.decode())
 
 
 class HeaderLayer:
@@ -67,7 +74,8 @@ class HeaderLayer:
                     if not key.lower().startswith(b"access-control-") and key.lower() != b"server"
                 ]
                 named = {key.lower() for key, _ in kept}
-                added = [pair for pair in FIXED if pair[0] not in named]
+                is_embedded = any(key.lower() == _POLICY and ANYBODY in value for key, value in kept)
+                added = [pair for pair in FIXED if pair[0] not in named and not (is_embedded and pair[0] in ALONE)]
                 if _POLICY not in named:
                     added.append((_POLICY, STRICT.encode()))
                 if b"cache-control" not in named:

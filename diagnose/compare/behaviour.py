@@ -1,0 +1,171 @@
+"""What a listener notices between two models or folders: genres and tempo, with intervals over prompts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from tonescope.diagnose.compare.compare_schema import Behaviour, GenreRow, TempoRow
+from tonescope.diagnose.compare.paired_statistics import Measured, counts, difference_over, mean_over
+from tonescope.diagnose.descriptors.tempo import tempo_of
+from tonescope.diagnose.judging.verdict import hear, sure_enough
+from tonescope.models.judges.judge import Judge
+from tonescope.models.judges.listening import posterior
+
+TEMPO_WORDS = ("slow", "fast")
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A prompt: what genre it asks for (none, if empty), and which of :data:`TEMPO_WORDS` it has, if any."""
+
+    prompt: str
+    genre: str = ""
+    tempo: str = ""
+
+
+@dataclass(frozen=True)
+class HeardTakes:
+    """What is heard in takes: (takes, labels) of the judge, labels, and octaves of beats a minute, NaN without any."""
+
+    posterior: Tensor
+    labels: tuple[str, ...]
+    octaves: tuple[float, ...]
+
+    @classmethod
+    def of(cls, judge: Judge, waveforms: Tensor, rate: int) -> HeardTakes:
+        """Of sound (takes, samples)."""
+        rows = posterior(judge, waveforms, rate)
+        octaves = tuple(octaves_of(wave, rate) for wave in waveforms)
+        return cls(rows, tuple(hear(rows, judge.labels, sure_enough(judge))), octaves)
+
+    @classmethod
+    def join(cls, parts: Sequence[HeardTakes]) -> HeardTakes:
+        """Several as one."""
+        return cls(
+            torch.cat([part.posterior for part in parts]),
+            tuple(label for part in parts for label in part.labels),
+            tuple(value for part in parts for value in part.octaves),
+        )
+
+
+def octaves_of(waveform: Tensor, rate: int) -> float:
+    """The tempo of (samples,) in octaves of a beat a minute; NaN where there is none."""
+    bpm = tempo_of(waveform, rate).bpm
+    return math.log2(bpm) if bpm else math.nan
+
+
+def tempo_word(prompt: str) -> str:
+    """Which of :data:`TEMPO_WORDS` a prompt has; empty for none."""
+    words = {word.strip(",.").casefold() for word in prompt.split()}
+    return next((word for word in TEMPO_WORDS if word in words), "")
+
+
+def distances(first: HeardTakes, second: HeardTakes) -> list[float]:
+    """How far apart what the judge hears in pairs is: total variation, 0 to 1."""
+    return (0.5 * (first.posterior - second.posterior).abs().sum(1)).tolist()
+
+
+def tempo_distances(first: HeardTakes, second: HeardTakes) -> list[float]:
+    """How far apart the tempos of pairs are, in octaves; NaN where one has none."""
+    return [abs(after - before) for before, after in zip(first.octaves, second.octaves, strict=True)]
+
+
+def paired_behaviour(asked: Sequence[Asking], first: HeardTakes, second: HeardTakes) -> Behaviour:
+    """Of pairs on the same prompt and noise."""
+    prompts = [each.prompt for each in asked]
+    known = [row for row, each in enumerate(asked) if each.genre]
+    hits = [[float(side.labels[row] == asked[row].genre) for row in known] for side in (first, second)]
+    of_genre = [prompts[row] for row in known]
+    changed = [float(one != other) for one, other in zip(first.labels, second.labels, strict=True)]
+    obeys = [_obedience(asked, side.octaves) for side in (first, second)]
+    both = sorted(set(obeys[0]) & set(obeys[1]))
+    return Behaviour(
+        paired=True,
+        hit_first=mean_over(of_genre, hits[0]) if known else None,
+        hit_second=mean_over(of_genre, hits[1]) if known else None,
+        hit_change=difference_over(of_genre, *hits) if known else None,
+        heard_change=mean_over(prompts, changed),
+        distance=mean_over(prompts, distances(first, second)),
+        obeys_first=mean_over(both, [obeys[0][name] for name in both]) if both else None,
+        obeys_second=mean_over(both, [obeys[1][name] for name in both]) if both else None,
+        obeys_change=mean_over(both, [obeys[1][name] - obeys[0][name] for name in both]) if both else None,
+        genres=_genres(asked, first, second),
+        tempos=_tempos(asked, first, second),
+    )
+
+
+def unpaired_behaviour(first: HeardTakes, second: HeardTakes) -> Behaviour:
+    """Of two sets that have nothing but their kind in common."""
+    everything = GenreRow(
+        genre="",
+        takes=max(len(first.labels), len(second.labels)),
+        first=len(first.labels),
+        second=len(second.labels),
+        first_heard=dict(counts(first.labels)),
+        second_heard=dict(counts(second.labels)),
+    )
+    tempo = TempoRow(
+        word="", takes=len(second.labels), first=_bpm(first.octaves), second=_bpm(second.octaves), faster=None
+    )
+    return Behaviour(paired=False, genres=[everything], tempos=[tempo])
+
+
+def _obedience(asked: Sequence[Asking], octaves: Sequence[float]) -> dict[str, float]:
+    """By what is asked beside the tempo, how much faster “fast” is than “slow”, in octaves."""
+    rows: dict[str, dict[str, list[float]]] = {}
+    for each, value in zip(asked, octaves, strict=True):
+        if each.tempo and not math.isnan(value):
+            beside = each.genre or " ".join(word for word in each.prompt.split() if word.strip(",.") != each.tempo)
+            rows.setdefault(beside, {}).setdefault(each.tempo, []).append(value)
+    slow, fast = TEMPO_WORDS
+    return {
+        name: sum(found[fast]) / len(found[fast]) - sum(found[slow]) / len(found[slow])
+        for name, found in rows.items()
+        if slow in found and fast in found
+    }
+
+
+def _genres(asked: Sequence[Asking], first: HeardTakes, second: HeardTakes) -> list[GenreRow]:
+    found = []
+    for genre in dict.fromkeys(each.genre for each in asked):
+        rows = [row for row, each in enumerate(asked) if each.genre == genre]
+        heard = [[side.labels[row] for row in rows] for side in (first, second)]
+        found.append(
+            GenreRow(
+                genre=genre,
+                takes=len(rows),
+                first=heard[0].count(genre),
+                second=heard[1].count(genre),
+                first_heard=dict(counts(heard[0])),
+                second_heard=dict(counts(heard[1])),
+            )
+        )
+    return found
+
+
+def _tempos(asked: Sequence[Asking], first: HeardTakes, second: HeardTakes) -> list[TempoRow]:
+    found = []
+    for word in dict.fromkeys(each.tempo for each in asked):
+        rows = [row for row, each in enumerate(asked) if each.tempo == word]
+        pairs = [
+            (asked[row].prompt, first.octaves[row], second.octaves[row])
+            for row in rows
+            if not (math.isnan(first.octaves[row]) or math.isnan(second.octaves[row]))
+        ]
+        faster: Measured | None = None
+        if pairs:
+            faster = difference_over([prompt for prompt, *_ in pairs], [a for _, a, _ in pairs], [b for *_, b in pairs])
+        sides = [_bpm([side.octaves[row] for row in rows]) for side in (first, second)]
+        found.append(TempoRow(word=word, takes=len(rows), first=sides[0], second=sides[1], faster=faster))
+    return found
+
+
+def _bpm(octaves: Sequence[float]) -> float | None:
+    known = [value for value in octaves if not math.isnan(value)]
+    return round(2 ** median(known), 1) if known else None

@@ -1,0 +1,123 @@
+"""Two folders of takes compared: genres and tempo, in pairs where files have the same names."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from tonescope.diagnose.audio_files.collecting import SoundFile, collect
+from tonescope.diagnose.audio_files.sound_files import Unusable
+from tonescope.diagnose.audio_files.sound_recording import read_recording
+from tonescope.diagnose.compare.behaviour import (
+    Asking,
+    HeardTakes,
+    octaves_of,
+    paired_behaviour,
+    tempo_word,
+    unpaired_behaviour,
+)
+from tonescope.diagnose.compare.compare_models import CompareEvidence, Listening
+from tonescope.diagnose.compare.compare_schema import Comparison, Side
+from tonescope.diagnose.elsewhere.hear_file import judged
+from tonescope.diagnose.judging.intent import read_intent
+from tonescope.diagnose.runtime.progress import Clock
+from tonescope.diagnose.store import provenance
+from tonescope.models.errors import TonescopeError
+
+if TYPE_CHECKING:
+    from tonescope.diagnose.jobs.job import Watch
+
+STAGES = {"hear A": 0.5, "hear B": 0.5}
+LONGEST = 60.0  # seconds of a file that are heard
+TABLES = ("metadata.csv", "metadata.jsonl", "prompts.csv", "prompts.jsonl")
+
+
+def compare_folders(
+    first: Path, second: Path, listening: Listening, watch: Watch
+) -> tuple[Comparison, CompareEvidence]:
+    """Compare two folders.
+
+    A table in a folder (one of :data:`TABLES`) says which prompt each file was made from.
+
+    Raises:
+        TonescopeError: one of them holds no sound.
+    """
+    clock, caveats = Clock(STAGES, watch.progress), list[str]()
+    heard: list[dict[str, HeardTakes]] = []
+    prompts: dict[str, str] = {}
+    for name, folder in (("hear A", first), ("hear B", second)):
+        with clock.stage(name) as advance:
+            files, left_out = _files(folder)
+            caveats += [f"{file} in {folder.name} was left out: {why}." for file, why in left_out]
+            side: dict[str, HeardTakes] = {}
+            for at, file in enumerate(files):
+                key = Path(os.path.relpath(file.path, folder)).with_suffix("").as_posix()
+                try:
+                    side[key] = _heard(file, listening)
+                except Unusable as error:
+                    caveats.append(f"{file.name} in {folder.name} was left out: {error}")
+                if file.prompt:
+                    prompts.setdefault(key, file.prompt)
+                advance((at + 1) / len(files))
+        if not side:
+            raise TonescopeError(f"no file in {folder} can be heard; name a folder of takes.")
+        heard.append(side)
+    both = sorted(set(heard[0]) & set(heard[1]))
+    if both:
+        asked = [_asking(key, prompts, listening) for key in both]
+        behaviour = paired_behaviour(asked, *(HeardTakes.join([side[key] for key in both]) for side in heard))
+        if lone := sum(len(side) for side in heard) - 2 * len(both):
+            caveats.append(f"{lone} files have none of the same name in the other folder, and were left out.")
+    else:
+        behaviour = unpaired_behaviour(*(HeardTakes.join(list(side.values())) for side in heard))
+        caveats.append(
+            "No file has one of the same name in the other folder, so the two were compared as wholes, and no interval "
+            "can be told; give takes of one prompt and seed the same name."
+        )
+    if both and not prompts:
+        caveats.append("No table says which prompts the files are of, so each file counts as a prompt of its own.")
+    caveats.append("What a folder was made with is not known, so neither units nor weights can be compared.")
+    return (
+        Comparison(
+            made=date.today().isoformat(),
+            versions=provenance.versions(),
+            judge=provenance.of_judge(listening.judge),
+            first=Side(name=str(first), takes=len(heard[0])),
+            second=Side(name=str(second), takes=len(heard[1])),
+            prompts=sorted(set(prompts.values())),
+            seconds=0.0,
+            seed=0,
+            behaviour=behaviour,
+            caveats=caveats,
+            timings=clock.timings,
+        ),
+        CompareEvidence(),
+    )
+
+
+def _files(folder: Path) -> tuple[tuple[SoundFile, ...], tuple[tuple[str, str], ...]]:
+    """The files that are meant, and what was left out, with the reason."""
+    table = next((folder / name for name in TABLES if (folder / name).is_file()), None)
+    found = collect([folder], table)
+    return found.files, found.left_out
+
+
+def _heard(file: SoundFile, listening: Listening) -> HeardTakes:
+    """One file, its windows together."""
+    recording = read_recording(file.path)
+    wave = recording.waveform[: round(LONGEST * recording.rate)]
+    found = judged(listening.judge, wave, recording.rate)
+    row = torch.tensor([[float(found.probabilities.get(label, 0.0)) for label in listening.judge.labels]])
+    return HeardTakes(row, (found.heard,), (octaves_of(wave, recording.rate),))
+
+
+def _asking(key: str, prompts: dict[str, str], listening: Listening) -> Asking:
+    prompt = prompts.get(key)
+    if prompt is None:
+        return Asking(key)
+    intent = read_intent(prompt, listening.judge, listening.taxonomy)
+    return Asking(prompt, intent.label or "", tempo_word(prompt))

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tonescope.diagnose.compare.paired_statistics import difference_over, mean_over, ratio_over
+
+
+def test_takes_of_one_prompt_do_not_make_an_interval_narrower() -> None:
+    random = np.random.default_rng(0)
+    means = random.normal(size=12)
+    groups = [at for at in range(12) for _ in range(50)]
+    many = mean_over(groups, [means[at] for at in groups])
+    few = mean_over(range(12), means.tolist())
+    assert many is not None and few is not None and many.takes == 600 and many.prompts == 12
+    assert (many.low, many.high) == pytest.approx((few.low, few.high))
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    random = np.random.default_rng(1)
+    held = 0
+    for _ in range(100):
+        found = mean_over(range(30), random.normal(1.0, 1.0, 30).tolist())
+        assert found is not None and found.low is not None and found.high is not None
+        held += found.low <= 1.0 <= found.high
+    assert 86 <= held <= 100
+
+
+def test_case_two_prompts_with_a_clear_tempo_have_no_interval_and_are_never_sure() -> None:
+    found = mean_over(["a", "b"], [0.62, 0.63])
+    assert found is not None and found.low is None and not found.sure
+
+
+def test_one_prompt_has_no_interval_and_is_never_sure() -> None:
+    found = mean_over(["a", "a"], [1.0, 2.0])
+    assert found is not None and found.value == 1.5 and found.low is None and not found.sure
+    assert str(found) == "1.50"
+
+
+def test_a_ratio_is_drawn_together() -> None:
+    values = [0.0, 0.0, 0.0, 0.0]
+    found = ratio_over(range(4), values, [1.0, 5.0, 2.0, 3.0], less=True)
+    assert found is not None and (found.value, found.low, found.high) == (1.0, 1.0, 1.0) and found.sure
+    assert ratio_over(range(4), values, values) is None and mean_over([], []) is None
+
+
+def test_differences_are_of_pairs() -> None:
+    found = difference_over(range(4), [1.0, 2.0, 3.0, 4.0], [2.0, 3.0, 4.0, 5.0])
+    assert found is not None and found.value == 1.0 and (found.low, found.high) == (1.0, 1.0)

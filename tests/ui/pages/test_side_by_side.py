@@ -1,0 +1,29 @@
+"""Compare: comparisons that were run are listed for whose they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import gradio as gr
+import pytest
+
+from tests import tiny
+from tonescope.diagnose.store.run_list import Run, new_name
+from tonescope.diagnose.store.workspace import Workspace
+from tonescope.ui.pages import side_by_side
+from tonescope.ui.workshop import Workshop
+
+
+@pytest.mark.parametrize("is_for_one", [True, False])
+def test_comparisons_of_the_command_line_are_listed_for_who_has_the_machine(tmp_path: Path, is_for_one: bool) -> None:
+    assert os.environ["TONESCOPE_WORKSPACE"]
+    with Workspace.open(tmp_path) as workspace:
+        workshop = Workshop(tiny.session(), workspace, is_for_one=is_for_one)
+        workspace.runs.add(Run(new_name(), "compare", {}, title="<a>", sentence="what", state="done"))
+        with gr.Blocks() as blocks:
+            side_by_side.build(workshop)
+        (listed,) = [function.fn for function in blocks.fns.values() if function.fn is not None]
+        shown = listed(None)
+        assert ("&lt;a&gt;" in shown) == is_for_one and ("None was run yet" in shown) != is_for_one
+        workshop.close()
