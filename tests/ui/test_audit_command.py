@@ -43,7 +43,7 @@ def test_the_folder_holds_json_html_markdown_parquet_and_sound(folders: tuple[Pa
     out = design.parent / "out"
     result = run(folders, design, "--out", str(out), "--sign", "A. Listener")
     assert result.exit_code == 0, result.output
-    assert len(result.stdout.splitlines()) <= 24 and "report.html" in result.stdout
+    assert len(result.stdout.splitlines()) <= 24 and "report.html" in "".join(result.stdout.split())
     found = AuditReport.model_validate_json((out / "audit.json").read_text())
     assert found.design.takes == TAKES and found.signature is not None and found.timings["in all"] > 0
     for take in found.examples:

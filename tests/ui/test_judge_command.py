@@ -38,7 +38,7 @@ def test_calibrate_prints_writes_and_keeps(folders: tuple[Path, Path], clips: Pa
     assert "no calibration" in plain(run(folders, "judge", "show"))
     out = tmp_path / "out"
     shown = plain(run(folders, "judge", "calibrate", str(clips), "--probe", "--out", str(out)))
-    assert "18 clips of tones" in shown and "a probe trained on them" in shown and "hears so from now on" in shown
+    assert "on 18 clips" in shown and "a probe trained on them" in shown and "hears so from now on" in shown
     found = CalibrationReport.model_validate_json((out / "calibration.json").read_text())
     assert found.timings["in all"] > 0 and (out / FILE).is_file()
     assert "Label by label" in (out / "report.md").read_text() and "is ↓ heard →" in (out / "report.html").read_text()

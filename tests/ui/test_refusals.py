@@ -89,7 +89,7 @@ def test_case_a_number_that_is_too_large_is_refused_with_its_range(
         ("--test-units", "9999", "units cannot be verified"),
         ("--refine", "-1", "estimated more closely"),
         ("--model", "x" * 5000, "no generator called"),
-        ("--model", "~nosuchuser/x", "no generator called"),
+        ("--model", "~nosuchuser/x", "so no generator"),
         ("--device", "meta", "cannot be used"),
         ("--device", "brass", "cannot be used"),
         ("--judge", "nosuch/judge", "nosuch/judge could not be loaded"),

@@ -25,7 +25,7 @@ def test_people_read_what_is_asked_heard_and_tested(folders: tuple[Path, Path]) 
 def test_where_to_listen_is_the_report_that_was_written(folders: tuple[Path, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     text = " ".join(quick(folders, PROMPT, "--out", str(out)).stdout.split())
-    assert "Where to listen Written to" in text and "report.html in a browser" in text
+    assert "Where to listen Written to" in text and "report.htmlinabrowser" in text.replace(" ", "")
     assert text.count("Written to") == 1 and "--out" not in text.split("Where to listen")[1]
 
 
