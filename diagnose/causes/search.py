@@ -4,11 +4,12 @@ A cause is needed, muting it turns the takes back, and enough: its activations b
 prompt. (Where none is enough, one that leaves other prompts as they are is what there is: what the text encoder says of
 one word means little among other words.) Candidates (:mod:`.screening`) are muted one by one in a few paired takes; the
 best are measured in more (successive halving: Jamieson and Talwalkar 2016), and put into another prompt. Where none
-brings it alone, those that do together are the set: the ones that each turn the takes back; what is left of all
-candidates muted at once, without each that is not needed (delta debugging, :mod:`.minimal_set`); or those that
-contribute most (:mod:`.contributions`). Beside a set stands what does it in the place of a member
-(:mod:`.companions`). Where no few units do, whole locations are tried: a change that is spread over all of one has no
-units of its own. Where nothing is enough, the smallest set that leaves other prompts as they are is what there is.
+both turns the takes and brings it alone, those that do together are the set: the ones that each turn the takes back;
+those that each bring it, and so stand in for one another; what is left of all candidates muted at once, without each
+that is not needed (delta debugging, :mod:`.minimal_set`); or those that surely contribute, or contribute most
+(:mod:`.contributions`). Beside a set stands what does it in the place of a member (:mod:`.companions`). Where no few
+units do, whole locations are tried, and a few units inside one that does it: a change that is spread over all of it has
+no units of its own. Where nothing is enough, the smallest set that leaves other prompts as they are is what there is.
 """
 
 from __future__ import annotations

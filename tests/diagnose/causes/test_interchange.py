@@ -22,7 +22,7 @@ from tests.diagnose.causes.boolean_trials import (
 )
 from tests.diagnose.causes.known_cause import BYSTANDER, CONTRAST, FIRST, PLAYS, PROMPT, READER, READS, known
 from tonescope.diagnose.causes import interchange
-from tonescope.diagnose.causes.interchange import Brought, Interchanges, fewest, other_prompts, sources
+from tonescope.diagnose.causes.interchange import Brought, Interchanges, each_brings, fewest, other_prompts, sources
 from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import PROMPTS
@@ -167,6 +167,16 @@ def test_the_fewest_that_bring_the_target_are_found() -> None:
     assert smallest(any_of(5, 2)) == {unit(2)}  # the first of them
     assert len(smallest(some_of(2, 1, 3, 6))) == 2
     assert smallest(never) == set() and smallest(all_of(0), 0) == set()
+
+
+def test_units_that_each_bring_the_target_are_found() -> None:
+    def found(brings: Holds, at_most: int = 6) -> set[Unit]:
+        put_in = cast(Interchanges, BooleanInterchanges(brings))
+        group = each_brings(put_in, cast(Sequence[Unit], units(10)), (1, 2), at_most=at_most)
+        return {target for target in group if isinstance(target, Unit)}
+
+    assert found(any_of(3)) == {unit(3)} and found(any_of(3, 7)) == {unit(3), unit(7)}
+    assert not found(all_of(3, 7)) and not found(never) and len(found(any_of(*range(10)), 2)) == 2
 
 
 # --- what fits into memory --------------------------------------------------------------------------------------------

@@ -62,6 +62,7 @@ class Searched:
         heard_as_target: int = 4,
         shared: Group = (),
         several: bool = True,
+        within: Callable[[Location], Sequence[Unit]] = lambda place: (),
     ) -> None:
         self.trials, self.told = BooleanTrials(cause.turns, effect), list[float]()
         self.trials.heard_as_target = heard_as_target
@@ -75,6 +76,7 @@ class Searched:
                 prompts,
                 locations,
                 several=several,
+                within=within,
                 advance=self.told.append,
             )
 
@@ -150,6 +152,37 @@ def test_a_location_that_does_it_is_the_answer_where_it_holds_several_units_of_a
     assert len(searched(whole, effect=noise(), locations=PLACES).group) == 3
     units_alone = Cause(enough, enough)
     assert len(searched(units_alone, effect=noise(), locations=[place]).group) == 3
+
+
+def inside(place: Location, count: int = 30) -> list[Unit]:
+    return [Unit(place, index) for index in range(count)]
+
+
+def test_a_few_units_inside_a_location_that_does_it_are_found_though_they_were_no_candidates() -> None:
+    pair = {Unit(PLACES[1], 2), Unit(PLACES[1], 7)}
+    cause = Cause(lambda muted: PLACES[1] in muted or pair <= muted, lambda put: PLACES[1] in put or bool(pair & put))
+    found = searched(cause, effect=noise(), locations=PLACES, within=inside)
+    assert set(found.group) == pair and found.found_by == "together"
+    spread = Cause(lambda muted: PLACES[1] in muted, lambda put: PLACES[1] in put)
+    assert searched(spread, effect=noise(), locations=PLACES, within=inside).group == (PLACES[1],)
+
+
+def test_a_set_stays_where_its_location_does_nothing_without_it() -> None:
+    place, enough = unit(0).location, some_of(3, 1, 5, 9)
+    whole = Cause(lambda muted: place in muted or enough(muted), lambda put: place in put or enough(put))
+    found = searched(whole, effect=noise(), locations=[place], within=inside)
+    assert set(found.group) == {unit(1), unit(5), unit(9)}
+
+
+def test_units_that_surely_contribute_are_the_set_though_even_together_they_do_not_bring_all_takes() -> None:
+    """Muting the first turns the takes back; it is not enough, and neither are both."""
+
+    def pushed(group: Group) -> float:
+        return -3.0 * (unit(4) in group) - 3.0 * (unit(17) in group)
+
+    found = searched(Cause(any_of(4), never), effect=pushed)
+    assert set(found.group) == {unit(4), unit(17)} and found.found_by == "together"
+    assert all(share.sure for share in found.shares[:2]) and not found.shares[2].sure
 
 
 def test_of_many_locations_the_one_that_does_it_is_found_in_as_many_steps_as_there_are_halvings() -> None:
