@@ -100,8 +100,8 @@ document.addEventListener("change", event => {
   if (event.target.id === "feedback-intended") soon();
 });
 document.addEventListener("click", event => {
-  const button = event.target.closest?.("[data-feedback]"), offered = event.target.closest?.("[data-fields]");
+  const button = event.target.closest?.("[data-feedback]"), offered = event.target.closest?.("[data-settings]");
   if (button) start(button);
-  if (offered) fill(JSON.parse(offered.dataset.fields));
+  if (offered) fill(JSON.parse(offered.dataset.settings));
 });
 if (document.querySelector("nav a[aria-current]")?.getAttribute("href") === base) present("#feedback").then(soon);

@@ -11,9 +11,9 @@ from tests.ui.serving import TOY, client, serving
 from tonescope.ui.server import Serving
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served() -> Iterator[Serving]:
-    """The app with one page more, which takes files."""
+    """The app with one page more, which takes files; it ends with a module, or tests of others would see that page."""
     with serving(rows=[TOY]) as found:
         yield found
 
