@@ -13,6 +13,7 @@ from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.controls import matched_controls
 from tonescope.diagnose.intervene.edit_hooks import edited
 from tonescope.diagnose.intervene.interventions import Edit
+from tonescope.diagnose.runtime import workers
 from tonescope.diagnose.store.traces import TraceSpec, record
 from tonescope.models.families.musicgen import replaying
 from tonescope.models.families.musicgen.musicgen import MusicGen
@@ -48,6 +49,27 @@ def _brute_force(generator: MusicGen, takes: Takes, metric, edit: Edit | None, m
         anchor = generator.expected(generator.replay(takes, text, Sampling()))
         with edited(generator, [edit] * len(takes), 3.0, means):
             return metric(Playback(generator, generator.replay(takes, text, Sampling()), anchor=anchor))
+
+
+def test_it_takes_no_more_threads_than_there_are_idle_cores(
+    generator: MusicGen,
+    takes: Takes,
+    means: mean_activations.MeanActivations,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    used = list[int]()
+    plain = margin(tiny.judge(), "house", "smooth jazz")
+
+    def metric(playback: Playback) -> torch.Tensor:
+        used.append(torch.get_num_threads())
+        return plain(playback)
+
+    monkeypatch.delenv(workers.ASKED, raising=False)
+    with workers.on_threads(4):
+        for idle, threads in ((1, 1), (3, 3), (9, 4)):
+            monkeypatch.setattr(workers, "idle_cores", lambda idle=idle: idle)
+            attribute(Context(generator, means=means), takes.rows(0, 1), metric)
+            assert used.pop() == threads and torch.get_num_threads() == 4
 
 
 def test_the_metric_is_taken_at_the_audio_that_was_heard(

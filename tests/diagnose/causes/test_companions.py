@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterable
+from typing import Any, cast
 
 import pytest
 
 from tests.diagnose.causes.boolean_trials import BooleanTrials, Holds, all_of, any_of, some_of, unit, units
 from tonescope.diagnose.causes.companions import companions
-from tonescope.diagnose.causes.muting_trials import MutingTrials
+from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
 from tonescope.models.units import Location, Unit
 
 POOL = cast(list[Unit], list(units(20)))
@@ -34,6 +35,21 @@ def test_units_that_are_all_needed_have_none() -> None:
 def test_a_set_of_one_and_a_set_that_turns_without_any_of_its_members_have_none() -> None:
     assert not found(any_of(3, 7), unit(3))
     assert not found(any_of(3, 7), unit(3), unit(7))
+
+
+def test_where_the_rest_of_a_set_turns_half_of_the_takes_back_nearly_anything_would_do_and_none_is_told() -> None:
+    """Of two units each turns half of the takes back alone, and with any other unit all of them."""
+
+    class Halfway(BooleanTrials):
+        def measure(self, groups: Iterable[Group], *_: Any, **__: Any) -> list[Muted]:
+            found = []
+            for group in groups:
+                turned = len(group) > 1
+                found.append(Muted(group, back={1: True, 2: True, 3: turned, 4: turned}, bounded={1: -4.0}))
+            return found
+
+    trials = cast(MutingTrials, Halfway(any_of(3, 7)))
+    assert not companions(trials, trials, (unit(3), unit(7)), POOL, (1, 2))
 
 
 def test_units_of_a_location_in_the_set_are_no_companions_of_it() -> None:

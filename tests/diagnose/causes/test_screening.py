@@ -88,6 +88,13 @@ def test_what_every_estimate_says_is_exactly_0_is_no_candidate() -> None:
     assert nothing.candidates(16) == []
 
 
+def test_units_within_a_location_are_its_own_the_likeliest_first() -> None:
+    found = screened().within(FIRST.location)
+    assert {unit.location for unit in found} == {FIRST.location} and len(set(found)) == len(found)
+    of_all = [unit for unit in screened().candidates(400) if unit.location == FIRST.location]
+    assert FIRST in found[:4] and set(of_all) <= set(found)
+
+
 def test_more_candidates_begin_with_both_kinds() -> None:
     kinds = [unit.location.site.units for unit in screened().candidates(24)]
     assert set(kinds[:6]) == {"neuron", "head"}

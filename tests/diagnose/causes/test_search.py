@@ -154,6 +154,31 @@ def test_a_location_that_does_it_is_the_answer_where_it_holds_several_units_of_a
     assert len(searched(units_alone, effect=noise(), locations=[place]).group) == 3
 
 
+def test_stand_ins_are_found_by_what_each_brings_where_all_candidates_at_once_do_something_else() -> None:
+    cause = Cause(lambda muted: {unit(4), unit(9)} <= muted and len(muted) <= 6, any_of(4, 9))
+    found = searched(cause, effect=noise())
+    assert set(found.group) == {unit(4), unit(9)} and found.found_by == "together" and not found.shares
+
+
+def test_activations_are_put_into_takes_of_full_length() -> None:
+    made = list[Any]()
+    whole, short = BooleanTrials(never), BooleanTrials(never)
+
+    def interchanges(trials: Any, *_: Any) -> BooleanInterchanges:
+        made.append(trials)
+        return BooleanInterchanges(never)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_module, "Interchanges", interchanges)
+        search_causes(
+            cast(MutingTrials, whole),
+            cast(Sequence[Unit], CANDIDATES),
+            ["jazz"],
+            short=cast(MutingTrials, short),
+        )
+    assert made == [whole] and short.played and not whole.played
+
+
 def inside(place: Location, count: int = 30) -> list[Unit]:
     return [Unit(place, index) for index in range(count)]
 

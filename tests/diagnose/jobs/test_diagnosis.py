@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.attribution import greedy_group_search, integrated_gradients, metrics
+from tonescope.diagnose.attribution import gradients, greedy_group_search, integrated_gradients, metrics
 from tonescope.diagnose.attribution.greedy_group_search import Search
 from tonescope.diagnose.attribution.metrics import Metric
 from tonescope.diagnose.causes import muting_trials
@@ -29,7 +29,7 @@ from tonescope.diagnose.stats import share
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Sampling
 from tonescope.models.judges.judge import Judge
-from tonescope.models.units import Unit
+from tonescope.models.units import Location, Unit
 
 LABELS = tuple(row["label"] for row in tiny.ROWS)
 QUICK = Settings(takes=2, seconds=0.5, candidates=4, tested_words=1, tested_units=1, doses=(2.0,), rounds=2)
@@ -134,6 +134,34 @@ def test_units_are_chosen_in_shorter_takes_and_sets_looked_for_only_where_it_is_
     monkeypatch.setattr(muting_trials, "MOST", 0.0)  # whatever is heard in shorter takes
     session.diagnose("house house piano", QUICK)
     assert seen == {"seconds": QUICK.seconds / 2, "several": kind != "match"}
+
+
+def test_estimates_follow_a_few_denoising_steps(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first, and that by which the strongest units are chosen."""
+    asked, plain = list[bool](), gradients.attribute
+
+    def attribute(*given: Any, **more: Any) -> gradients.Attribution:
+        asked.append(more.get("few_steps", False))
+        return plain(*given, **more)
+
+    monkeypatch.setattr(diagnosis, "attribute", attribute)
+    monkeypatch.setattr(diagnosis, "search_causes", lambda *_, **__: SearchResult())
+    session.diagnose("house house piano", QUICK)
+    assert asked == [True, True]
+
+
+def test_units_inside_a_location_are_looked_for_by_what_is_screened(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = list[Any]()
+
+    def looked(*_: Any, **more: Any) -> SearchResult:
+        seen.append(more["within"](Location("decoder", 1, "mlp")))
+        return SearchResult()
+
+    monkeypatch.setattr(diagnosis, "search_causes", looked)
+    session.diagnose("house house piano", QUICK)
+    assert seen[0] and {unit.location for unit in seen[0]} == {Location("decoder", 1, "mlp")}
 
 
 def test_where_no_small_set_does_it_a_group_is_chosen_by_what_is_heard_in_as_many_rounds_as_asked(

@@ -15,6 +15,7 @@ from tests.models.judges.toy_judge import ToyJudge
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
 from tonescope.diagnose.attribution.metrics import Metric, margin, own_log_probability
 from tonescope.diagnose.causes import muting_trials
+from tonescope.diagnose.causes.screening import Screening, screened_sites
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.interventions import Edit
@@ -91,6 +92,7 @@ def test_a_few_steps_stand_for_all(heard: bool) -> None:
             assert torch.allclose(few.units[place], effects, rtol=1e-4, atol=1e-6), place
         else:
             assert _alike(few.units[place], effects) > least, place
+            assert 0.4 < float(few.units[place].abs().sum() / effects.abs().sum()) < 2.5, place
         assert torch.allclose(few.activity[place], whole.activity[place], rtol=0.25), place
     assert _alike(few.tokens, whole.tokens) > least
     assert 0.5 < float(few.tokens.abs().sum() / whole.tokens.abs().sum()) < 2
@@ -114,6 +116,25 @@ def test_where_all_steps_are_few_or_have_to_be_seen_all_are_followed(context: Co
     ):
         whole, few = (_estimated(context, metric, few_steps=few, **how)[0] for few in (False, True))
         assert torch.allclose(few.tokens, whole.tokens, rtol=1e-4, atol=1e-6)
+
+
+def test_what_the_screening_estimates_follows_a_few_steps() -> None:
+    generator = tiny_audio.generator(steps=48)
+    sites = screened_sites(generator)
+    means = mean_activations.measure(generator, SECONDS, Sampling(), prompts=("jazz", "house"))
+    context = Context(generator, ToyJudge(), means, seconds=SECONDS)
+    takes = generator.generate([PROMPT], [1], SECONDS)
+    found = attribute(context, takes, margin(ToyJudge(), "dark", "bright"), sites=sites, few_steps=True)
+    followed = list[int]()
+
+    def note(tensor: Tensor) -> None:
+        if torch.is_grad_enabled():
+            followed.append(len(tensor))
+
+    with hooked([read(generator.place(Location("denoiser", 0, "mlp")), note)]):
+        Screening.of(context, takes, found)
+    estimates, branches = 2, 2
+    assert sum(followed) == estimates * branches * generator.steps_followed
 
 
 def test_guidance_that_remembers_earlier_steps_is_followed_through_all() -> None:
