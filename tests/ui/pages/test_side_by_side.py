@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import gradio as gr
 import pytest
@@ -14,6 +16,7 @@ from tonescope.diagnose.store.workspace import Workspace
 from tonescope.ui import server
 from tonescope.ui.pages import side_by_side
 from tonescope.ui.server import ServerOptions
+from tonescope.ui.web.address import Listening
 from tonescope.ui.workshop import Workshop
 
 
@@ -46,4 +49,13 @@ def test_a_server_is_for_one_only_where_nobody_else_can_reach_it(
         workshop = Workshop(tiny.session(), workspace)
         server.app(workshop.session, options, folder=tmp_path, workshop=workshop)
         assert workshop.is_for_one == is_for_one
+        workshop.close()
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_server_that_others_of_the_network_reach_is_not_for_one(tmp_path: Path, is_local: bool) -> None:
+    with Workspace.open(tmp_path / "w") as workspace:
+        workshop, listening = Workshop(tiny.session(), workspace), cast(Listening, SimpleNamespace(is_local=is_local))
+        server.app(workshop.session, folder=tmp_path, listening=listening, workshop=workshop)
+        assert workshop.is_for_one == is_local
         workshop.close()
