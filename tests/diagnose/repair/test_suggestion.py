@@ -215,7 +215,7 @@ def test_what_else_changed_is_told_where_a_listener_notices_it() -> None:
 
 def test_cards_are_of_what_was_heard_to_be_better_the_best_first() -> None:
     def cards(verdict: Conclusion, **sets: Verified) -> list[str]:
-        usual = {"best": None, "bare": None, "complete": None, "original": heard(0)}
+        usual: dict[str, Any] = {"best": None, "bare": None, "complete": None, "original": heard(0)}
         return [key for key, _ in _offered(Suggestion.model_construct(conclusion=verdict, **(usual | sets)))]
 
     assert cards("fixed", best=heard(13), bare=heard(1), complete=heard(16)) == ["complete", "best"]
