@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -144,3 +145,11 @@ def test_a_session_of_ones_own_is_served_from_python(tmp_path: Path, monkeypatch
     monkeypatch.setenv("TONESCOPE_WORKSPACE", str(tmp_path))
     with tonescope.launch(tiny.session(), port=0, open_browser=False, wait=False) as served, client(served) as asking:
         assert asking.get("/").status_code == 200
+
+
+def test_a_page_that_waits_while_the_server_ends_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
+    async def cancelled(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    asyncio.run(server._Outermost(cancelled, cancelled)({"type": "http", "path": "/"}, cancelled, cancelled))  # type: ignore[arg-type]
+    assert capsys.readouterr().err == ""

@@ -67,3 +67,17 @@ def test_case_a_prompt_longer_than_is_read_is_said_and_not_predicted() -> None:
 def test_case_an_intended_genre_that_the_judge_does_not_know_is_refused() -> None:
     with pytest.raises(TonescopeError, match="does not know “gamelan”"):
         live().on("house", "gamelan")
+
+
+def test_without_pulls_only_the_prompt_itself_is_read() -> None:
+    made, calls = live(WRONG), list[int]()
+    read = made.generator.read_text
+
+    def counted(prompts, seconds=None):
+        calls.append(len(prompts))
+        return read(prompts, seconds)
+
+    made.generator.read_text = counted  # type: ignore[method-assign]
+    found = made.on("calm house with banjo", pulls=False)
+    assert found.prediction is not None and found.prediction.genre == "techno" and not found.prediction.pulls
+    assert max(calls) == 1

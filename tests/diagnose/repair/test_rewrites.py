@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests import tiny
 from tests.diagnose.repair.word_states import session
-from tonescope.diagnose.repair.rewrites import Wish, random_rewrites, rewrites
+from tonescope.diagnose.repair.rewrites import Rewrite, Wish, keeps_all, random_rewrites, rewrites
 from tonescope.models.generator import Sampling
 
 PROMPT = "calm house with banjo and flute"
@@ -41,3 +41,13 @@ def test_random_changes_are_as_many_as_asked_for_and_come_again_from_their_seed(
     found = random_rewrites(wish(), reader, 6, seed=3)
     assert len(found) == 6 == len({one.prompt for one in found})
     assert found == random_rewrites(wish(), reader, 6, seed=3) != random_rewrites(wish(), reader, 6, seed=4)
+
+
+def test_a_rewrite_keeps_all_where_it_says_every_phrase_but_the_genre_and_what_is_refused() -> None:
+    def kept(prompt: str, rewritten: str) -> bool:
+        return keeps_all(wish(prompt), Rewrite("wording", "", rewritten, Sampling()))
+
+    assert kept("calm house with banjo", "techno, Calm,  with BANJO") and not kept(
+        "calm house with banjo", "calm house"
+    )
+    assert kept("house with banjo, no drums", "house with banjo")

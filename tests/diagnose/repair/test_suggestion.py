@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -10,13 +12,18 @@ from tests.diagnose.repair.word_states import session
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.request import Request
 from tonescope.diagnose.jobs.suggest_job import JOB, SuggestParameters
-from tonescope.diagnose.repair.rewrites import Rewrite
-from tonescope.diagnose.repair.suggest_schema import Suggestion
-from tonescope.diagnose.repair.suggestion import suggest
-from tonescope.diagnose.repair.take_budget import FEWEST_TAKES
+from tonescope.diagnose.repair.race import Runner
+from tonescope.diagnose.repair.rewrites import Rewrite, Wish
+from tonescope.diagnose.repair.side_effects import InstrumentChange, SideEffects, TempoChange
+from tonescope.diagnose.repair.suggest_schema import Conclusion, Suggestion, Verified
+from tonescope.diagnose.repair.suggest_sentences import beside, concluded
+from tonescope.diagnose.repair.suggestion import complete_one, conclusion, suggest
+from tonescope.diagnose.repair.take_budget import FEWEST_TAKES, MOST_SETS
+from tonescope.diagnose.report.suggest_views import _offered
 from tonescope.diagnose.report.view import Offer
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.stats import Effect, Interval, share
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Sampling
 
@@ -147,3 +154,70 @@ def test_what_was_found_is_shown_with_sounds_before_and_after(tmp_path: Path) ->
     assert outcome.result.conclusion in ("fixed", "better")  # type: ignore[attr-defined]
     outcome.evidence.save(tmp_path)
     assert not list(tmp_path.iterdir())  # no steering, no file
+
+
+def test_what_keeps_all_is_tried_only_where_the_winner_does_not_and_only_if_it_was_heard() -> None:
+    wish = Wish("house with banjo", Sampling(), "house", session().taxonomy, None)
+
+    def runner(prompt: str, heard: bool = True) -> Runner:
+        return Runner(Rewrite("wording", "", prompt, Sampling()), {1: 1.0}, {1: heard})
+
+    def chosen(*runners: Runner, sets: int = MOST_SETS) -> str | None:
+        found = complete_one(SimpleNamespace(sets=sets), wish, runners)  # type: ignore[arg-type]
+        return found.prompt if found else None
+
+    drops, whole, other = runner("house house"), runner("banjo house"), runner("house banjo")
+    assert chosen(drops, runner("house"), runner("house, calm"), whole, other) == "banjo house"
+    assert chosen(drops, whole, sets=MOST_SETS - 1) is None and chosen(whole, other) is None
+    assert chosen(drops, runner("banjo house", heard=False), other) == "house banjo"
+    assert chosen(drops, runner("house, calm")) is None and chosen() is None
+
+
+def heard(count: int, prompt: str = "house", low: float | None = None, **about: Any) -> Verified:
+    """So many of 16 fresh takes heard as meant; ``low``, the lower end of how much more."""
+    change = None if low is None else Effect(mean=1.0, interval=Interval(low=low, high=2.0), takes=16, p=0.01)
+    matched = share(count, 16)
+    usual: dict[str, Any] = {"prompt": prompt, "matched": matched, "effect": change, "change": "drop", "ruined": 0}
+    return Verified.model_construct(**(usual | {"side_effects": None, "told": "", "badge": "tested"} | about))
+
+
+def test_what_follows_from_fresh_takes_is_said_of_the_prompt_that_holds() -> None:
+    assert conclusion(heard(6), heard(8, low=0.5), None) == "better"
+    assert (
+        conclusion(heard(6), heard(8, low=-0.5), None) == "no better" == conclusion(heard(8), heard(8, low=0.5), None)
+    )
+    assert conclusion(heard(0), heard(3), None, heard(13)) == "fixed"
+    assert conclusion(heard(0), heard(3), None) == "genre missing"
+    assert not heard(13).fixes(heard(13)) and heard(14).fixes(heard(13)) and not heard(11).fixes(heard(0))
+    found = Suggestion.model_construct(
+        intended="house",
+        conclusion="fixed",
+        original=heard(0),
+        best=heard(3, "a", 0.5),
+        complete=heard(13, "b"),
+        bare=None,
+    )
+    assert concluded(found).startswith("Type “b” instead")
+
+
+def test_what_else_changed_is_told_where_a_listener_notices_it() -> None:
+    def told(level: float, *, kept: bool = True, ruined: int = 0) -> str:
+        change = Effect(mean=level, interval=None, takes=1, p=None)
+        tempo = TempoChange.model_construct(before=None, after=None)
+        banjo = InstrumentChange.model_construct(instrument="banjo", kept=kept)
+        other = SideEffects.model_construct(tempo=tempo, instruments=[banjo], unheard=[], level_db=change)
+        return " ".join(beside(heard(16, side_effects=other, ruined=ruined)))
+
+    assert "by 2.0 dB" in told(-2.0) and "quieter" in told(-2.0) and "dB" not in told(0.9)
+    assert "Surely less banjo" in told(0, kept=False) and "Surely less" not in told(0)
+    assert "broke in 2 of 16 takes" in told(0, ruined=2) and "broke" not in told(0)
+
+
+def test_cards_are_of_what_was_heard_to_be_better_the_best_first() -> None:
+    def cards(verdict: Conclusion, **sets: Verified) -> list[str]:
+        usual: dict[str, Any] = {"best": None, "bare": None, "complete": None, "original": heard(0)}
+        return [key for key, _ in _offered(Suggestion.model_construct(conclusion=verdict, **(usual | sets)))]
+
+    assert cards("fixed", best=heard(13), bare=heard(1), complete=heard(16)) == ["complete", "best"]
+    assert cards("no better", best=heard(3), bare=heard(5, low=0.1)) == ["bare_genre_word"]
+    assert cards("plays as meant", best=heard(16), original=heard(13)) == []

@@ -9,6 +9,7 @@ import pytest
 
 from tests.diagnose.report import made_up
 from tests.diagnose.report.made_up import ASKED, HEARD, NEURON, trial
+from tonescope.diagnose.report import unit_views
 from tonescope.diagnose.report.why import why
 from tonescope.diagnose.schema import Blame, Diagnosis, Exclusion, UnitDriver
 from tonescope.diagnose.settings import Settings
@@ -207,3 +208,11 @@ def test_no_sentence_speaks_of_odds_or_leaves_a_number_alone(made: Callable[[], 
     for sentence in told(made()):
         assert not re.search(r"log-odds|\bq\b|margin|[+−]\d", sentence), sentence
         assert sentence.endswith(".") and "  " not in sentence.replace(" ,", ",").replace("long  ", "long ")
+
+
+def test_what_a_unit_brought_in_the_search_alone_is_observed_and_not_tested() -> None:
+    unit = UnitDriver(unit="text.1.mlp:607", brings=share(0, 4))
+    found = changed(made_up.whole_location(), units=[unit])
+    assert [badge for text, badge in why(found) if "is not enough" in text] == ["observed"]
+    shown = unit_views.units(found)
+    assert shown is not None and [badge for _, badge in shown.sentences] == ["observed"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,9 @@ from tests.diagnose.unit_index.planted_index import DEAD, KICK, PLACE, planted_c
 from tonescope.diagnose.jobs.show_job import ShowParameters
 from tonescope.diagnose.report.view_data import as_data, check_foreign, from_data
 from tonescope.diagnose.runtime.session import Session
-from tonescope.diagnose.store.runs_of_units import badge_in, units_in
+from tonescope.diagnose.store.run_list import Run, new_name
+from tonescope.diagnose.store.runs_of_units import badge_in, runs_of_unit, units_in
+from tonescope.diagnose.store.workspace import Workspace
 from tonescope.diagnose.unit_index.indexing import build_index
 from tonescope.diagnose.unit_index.naming import name_units
 from tonescope.diagnose.unit_index.page_views import PageEvidence, ShowResult, shown, views
@@ -103,3 +106,13 @@ def test_a_unit_is_found_in_diagnoses_of_its_model() -> None:
     assert badge_in(result, "decoder.0.self:2", "abc") is None and badge_in(result, "decoder.1.mlp:3", "other") is None
     assert badge_in({}, "decoder.1.mlp:3", "abc") is None
     assert units_in(result) == ["decoder.1.mlp:3", "decoder.0.self:1"]
+
+
+def test_diagnoses_of_a_unit_are_those_of_one_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = {"model": {"fingerprint": "abc"}, "drivers": {"units": [{"unit": "decoder.1.mlp:3"}]}}
+    monkeypatch.setattr(Workspace, "content", lambda *_: SimpleNamespace(result=result))
+    with Workspace.open(tmp_path) as workspace:
+        for owner in ("me", "you"):
+            workspace.runs.add(Run(new_name(), "diagnose", {}, title=owner, owner=owner, state="done"))
+        assert [one.title for one in runs_of_unit(workspace, "decoder.1.mlp:3", "abc", "me")] == ["me"]
+        assert len(runs_of_unit(workspace, "decoder.1.mlp:3", "abc")) == 2

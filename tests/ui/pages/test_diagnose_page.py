@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +18,10 @@ from tonescope.diagnose.jobs.contrast_job import ContrastParameters
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
 from tonescope.diagnose.jobs.experiment_job import ExperimentParameters
 from tonescope.diagnose.jobs.suggest_job import SuggestParameters
+from tonescope.diagnose.report.view import Offer, View
 from tonescope.diagnose.report.view_data import as_data
 from tonescope.diagnose.runtime.run_queue import RunProgress
-from tonescope.diagnose.store.run_files import VIEWS, Content, StoredSound, StoredSounds, played_by
+from tonescope.diagnose.store.run_files import RESULT, VIEWS, Content, StoredSound, StoredSounds, played_by
 from tonescope.diagnose.store.run_list import Run
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.models.errors import TonescopeError
@@ -206,3 +208,31 @@ def test_a_workspace_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(TonescopeError, match="is a file"):
         server.opened(tiny.session(), server.ServerOptions(workspace=tmp_path / "file"))
+
+
+def test_an_offered_prompt_brings_its_settings_and_a_steering_its_file(tmp_path: Path) -> None:
+    view = View("card", "x", depth="first", offer=Offer("house", (("guidance", "6"),)))
+    (tmp_path / RESULT).write_text("{}")
+    content = Content(tmp_path, [view], StoredSounds(tmp_path, 1600, {}), is_whole=True)
+    shown, side = (
+        run_view.html(Run("a" * 22, "suggest", {}), content, "/run/a", run_view.Listener("judge", []), side)
+        for side in ("", "a-")
+    )
+    assert """data-prompt="house" data-settings='{"guidance": "6"}'""" in shown and "data-settings" not in side
+    assert "/run/a/report.html" in shown and "steering.json" not in shown
+    (tmp_path / RESULT).write_text('{"steering": {"steering": {"factor": 2.0}}}')
+    steered = replace(content)
+    shown = run_view.html(Run("a" * 22, "suggest", {}), steered, "/run/a", run_view.Listener("judge", []))
+    assert "/run/a/steering.json" in shown
+
+
+def test_an_edit_of_a_unit_that_there_is_not_is_refused_before_it_waits(workshop: Workshop) -> None:
+    with pytest.raises(TonescopeError, match="nowhere"):
+        asking.submitted(workshop, run_api.NOBODY, "edit", {"prompt": "house", "where": ["nowhere.1.mlp:1"]})
+
+
+def test_the_genres_that_are_asked_about_first_are_the_one_meant_and_the_likeliest() -> None:
+    takes = [{"posterior": {"a": 0.1, "b": 0.3, "c": 0.6}}, {"posterior": {"a": 0.2, "b": 0.7, "c": 0.1}}]
+    found = {"intended": {"label": "a"}, "contrast": {"target": "c"}, "takes": takes}
+    asks = run_view._asks(Run("a" * 22, "diagnose", {}), found, ["a", "b", "c"])
+    assert [ask.value for ask in asks["near"]] == ["a", "b"] and [ask.value for ask in asks["foil"]] == ["a", "b"]

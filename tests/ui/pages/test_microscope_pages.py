@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,10 +24,16 @@ from tests.ui.serving import call, client, serving
 from tonescope.diagnose.microscope.microscope import Microscope
 from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.diagnose.store.artifacts import Artifact, ArtifactStore
+from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks
+from tonescope.diagnose.store.workspace import Workspace
 from tonescope.diagnose.unit_index.index_reading import index_root
 from tonescope.diagnose.unit_index.page_address import page_address
 from tonescope.models.generator import Takes
+from tonescope.models.units import Unit
+from tonescope.ui.pages.microscope_pages import MicroscopePages
 from tonescope.ui.server import Serving
+from tonescope.ui.web.plain_pages import EMBED, Asked
+from tonescope.ui.workshop import Workshop
 
 UNIT = f"{PLACE}:{KICK}"
 
@@ -207,3 +214,32 @@ def test_artifacts_of_somebodys_words_are_shown_in_their_runs_alone(asking: http
         store.keep(replace(Artifact.of_takes(recipe, takes), result={"renderings": []}))
     assert "/microscope/artifact/" in page(asking, "/microscope/decoder.2.mlp:1")
     assert "/microscope/artifact/" not in page(asking, "/microscope/decoder.2.mlp:2")
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Iterator[MicroscopePages]:
+    with Workspace.open(tmp_path) as workspace:
+        workshop = Workshop(tiny.session(), workspace)
+        yield MicroscopePages(workshop)
+        workshop.close()
+
+
+def test_a_page_sees_the_runs_of_its_visitor_and_an_embedded_one_nobodys(pages: MicroscopePages) -> None:
+    shelf = pages._shelf(Asked("", {}, "me"))
+    assert (shelf.workspace, shelf.owner) == (pages.workshop.workspace, "me")
+    assert pages._shelf(Asked("", {EMBED: ""}, "me")).workspace is None
+
+
+def test_a_bookmark_is_that_of_a_unit_in_the_model_that_has_it_now(pages: MicroscopePages) -> None:
+    session = pages.workshop.session
+    kept = [
+        ("decoder.1.mlp:1", session.generator.fingerprint()),
+        ("decoder.1.mlp:2", "0" * 16),
+        ("judge.1.mlp:1", session.judge.fingerprint()),
+    ]
+    with Bookmarks(pages.workshop.workspace.folder) as bookmarks:
+        for unit, fingerprint in kept:
+            bookmarks.keep(Bookmark(unit=unit, model="tiny", fingerprint=fingerprint, name="x"))
+    found = [pages._bookmark(Unit.parse(unit)).bookmark is not None for unit, _ in kept]
+    assert found == [True, False, True]
+    assert {one.unit for one, foreign in pages._bookmarks() if foreign} == {"decoder.1.mlp:2"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import gradio as gr
 import pytest
@@ -11,7 +13,10 @@ import pytest
 from tests import tiny
 from tonescope.diagnose.store.run_list import Run, new_name
 from tonescope.diagnose.store.workspace import Workspace
+from tonescope.ui import server
 from tonescope.ui.pages import side_by_side
+from tonescope.ui.server import ServerOptions
+from tonescope.ui.web.address import Listening
 from tonescope.ui.workshop import Workshop
 
 
@@ -26,4 +31,31 @@ def test_comparisons_of_the_command_line_are_listed_for_who_has_the_machine(tmp_
         (listed,) = [function.fn for function in blocks.fns.values() if function.fn is not None]
         shown = listed(None)
         assert ("&lt;a&gt;" in shown) == is_for_one and ("None was run yet" in shown) != is_for_one
+        workshop.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "is_for_one"),
+    [
+        (ServerOptions(), True),
+        (ServerOptions(root_path="/music"), False),
+        (ServerOptions(allowed_hosts=("a.org",)), False),
+    ],
+)
+def test_a_server_is_for_one_only_where_nobody_else_can_reach_it(
+    tmp_path: Path, options: ServerOptions, is_for_one: bool
+) -> None:
+    with Workspace.open(tmp_path / "w") as workspace:
+        workshop = Workshop(tiny.session(), workspace)
+        server.app(workshop.session, options, folder=tmp_path, workshop=workshop)
+        assert workshop.is_for_one == is_for_one
+        workshop.close()
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_server_that_others_of_the_network_reach_is_not_for_one(tmp_path: Path, is_local: bool) -> None:
+    with Workspace.open(tmp_path / "w") as workspace:
+        workshop, listening = Workshop(tiny.session(), workspace), cast(Listening, SimpleNamespace(is_local=is_local))
+        server.app(workshop.session, folder=tmp_path, listening=listening, workshop=workshop)
+        assert workshop.is_for_one == is_local
         workshop.close()
