@@ -17,7 +17,7 @@ TITLES = {
     "dream": "A dream",
     "caricature": "A caricature",
 }
-"""What artifacts of techniques are called; others are not shown."""
+"""What artifacts of techniques are called; others have the name of their technique."""
 MOST_WORDS = 12
 LONGEST_VALUE = 60  # characters
 

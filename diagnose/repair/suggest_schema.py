@@ -68,7 +68,7 @@ class Verified(BaseModel):
     side_effects: SideEffects | None = None
 
     def fixes(self, original: Verified) -> bool:
-        """Whether it plays what was meant, where the prompt as it is does not."""
+        """Whether it plays what was meant, and more often than the prompt as it is."""
         return self.matched.count > original.matched.count and self.matched.value >= FIXED
 
     def surely_better(self, original: Verified) -> bool:

@@ -84,6 +84,12 @@ def beside(found: Verified) -> list[str]:
     return told
 
 
+def unheard(found: Verified) -> list[str]:
+    """What of it could not be looked at."""
+    names = found.side_effects.unheard if found.side_effects else []
+    return [f"Whether {_listed(names)} can be heard was not tested: the judge reads no words."] if names else []
+
+
 def _heard_beside(other: SideEffects) -> list[str]:
     told = []
     tempo = other.tempo
@@ -98,8 +104,6 @@ def _heard_beside(other: SideEffects) -> list[str]:
         told.append(f"As near to {_listed(kept)} as before, as far as the judge can tell.")
     if lost:
         told.append(f"Surely less {_listed(lost)} than before.")
-    if other.unheard:
-        told.append(f"Whether {_listed(other.unheard)} can be heard was not tested: the judge reads no words.")
     level = other.level_db.mean
     if abs(level) >= LOUDER:
         told.append(f"It is {'louder' if level > 0 else 'quieter'}, by {abs(level):.1f} dB.")

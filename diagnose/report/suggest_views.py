@@ -71,7 +71,8 @@ def _offered(found: Suggestion) -> list[tuple[str, Verified]]:
 def _card(found: Suggestion, key: str, one: Verified, evidence: SuggestEvidence) -> View:
     """A prompt to use instead: how often it plays what is meant, what else changes, before and after to listen to."""
     told = [(line, one.badge) for line in suggest_sentences.card(found, one)]
-    beside = [(line, None) for line in [*suggest_sentences.beside(one), suggest_sentences.cost(found)]]
+    told += [(line, "tested") for line in suggest_sentences.beside(one)]
+    beside = [(line, None) for line in [*suggest_sentences.unheard(one), suggest_sentences.cost(found)]]
     there = key in evidence.sounds and "untouched" in evidence.sounds
     rows = [
         [Sound("before", "untouched", row), Sound("after", key, row)]

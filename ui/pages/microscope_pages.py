@@ -180,6 +180,8 @@ class MicroscopePages:
         return html.About(place, session.generator.name, address, self._base, foreign, asked.is_embedded, beside)
 
     def _own_runs(self, asked: Asked) -> list[Run]:
+        if asked.is_embedded:
+            return []
         page = self.workshop.workspace.runs.page(asked.owner, most=MOST_RUNS)
         return [run for run in page.runs if run.job in lens_jobs()]
 

@@ -25,6 +25,7 @@ from tonescope.diagnose.microscope.microscope import Microscope
 from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.diagnose.store.artifacts import Artifact, ArtifactStore
 from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks
+from tonescope.diagnose.store.run_list import Run, new_name
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.diagnose.unit_index.index_reading import index_root
 from tonescope.diagnose.unit_index.page_address import page_address
@@ -228,6 +229,11 @@ def test_a_page_sees_the_runs_of_its_visitor_and_an_embedded_one_nobodys(pages: 
     shelf = pages._shelf(Asked("", {}, "me"))
     assert (shelf.workspace, shelf.owner) == (pages.workshop.workspace, "me")
     assert pages._shelf(Asked("", {EMBED: ""}, "me")).workspace is None
+    looked = {"unit": "decoder.1.mlp:1"}
+    runs = pages.workshop.workspace.runs
+    runs.add(Run(name=new_name(), job="visualize", parameters=looked, models="", owner="me", title="", worker=""))
+    assert len(pages._own_runs(Asked("", {}, "me"))) == 1 and not pages._own_runs(Asked("", {}, "you"))
+    assert not pages._own_runs(Asked("", {EMBED: ""}, "me"))
 
 
 def test_a_bookmark_is_that_of_a_unit_in_the_model_that_has_it_now(pages: MicroscopePages) -> None:
