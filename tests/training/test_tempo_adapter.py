@@ -36,3 +36,10 @@ def test_the_adapter_touches_one_place_and_names_its_base(tmp_path: Path) -> Non
     assert "turn tempo words round" in (tmp_path / "README.md").read_text()
     assert json.loads((tmp_path / "adapter_config.json").read_text())["base_model_name_or_path"] == "embedded"
     assert any(bool(torch.any(weight != 0)) for name, weight in names.items() if "lora_B" in name)
+
+
+def test_what_is_written_may_be_read_by_everybody(tmp_path: Path) -> None:
+    (tmp_path / tempo_adapter.CONFIG).write_text("{}")
+    (tmp_path / tempo_adapter.WEIGHTS).touch(0o600)
+    tempo_adapter.told(tmp_path)
+    assert (tmp_path / tempo_adapter.WEIGHTS).stat().st_mode & 0o044 == 0o044

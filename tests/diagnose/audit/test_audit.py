@@ -17,7 +17,9 @@ from tests.diagnose.audit import planted_audit
 from tests.diagnose.audit.planted_audit import DESIGN, AuditedGenerator
 from tests.diagnose.confusion.planted_genres import LABELS, RATE, SILENCE, TONES, record
 from tonescope import TonescopeError, audit
+from tonescope.diagnose.audit import audit_sound
 from tonescope.diagnose.audit.audit_schema import AuditReport
+from tonescope.diagnose.audit.prompt_cells import first_seed
 from tonescope.diagnose.jobs.audit_job import JOB, NOT_PASSED
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.report import audit_sentences, audit_views
@@ -126,6 +128,27 @@ def test_a_model_that_plays_nothing_is_refused_in_a_sentence(asked: dict[str, An
         design = DESIGN.replace("all", "[house]").replace("instruments: [accordion, piano]", "instruments: []")
         design = design.replace("moods: [happy]", "moods: []").replace("takes: 8", "takes: 5")
         audit(planted_audit.session(silent, default="house", words={"a ": SILENCE}), **redesigned(asked, design))
+
+
+def test_what_words_do_is_known_where_tempo_and_instruments_are_compared(
+    asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = list[Any]()
+
+    def told(_: Any, words: Any) -> list[Any]:
+        given.append(words)
+        return []
+
+    monkeypatch.setattr(audit_sound, "follows", told)
+    monkeypatch.setattr(audit_sound.Embedded, "instruments", told)
+    made = report(planted_audit.session({}, record(), words={"accordion": "polka"}, default=""), asked)
+    assert any(row.flagged for row in made.words) and given == [made.words, made.words]
+
+
+def test_every_prompt_is_played_from_a_seed_of_its_own(asked: dict[str, Any]) -> None:
+    made = report(planted_audit.session(PLANTED, record(), default=""), asked)
+    apart = {take.prompt: take.seed - first_seed(take.prompt, made.settings.seed) for take in made.examples}
+    assert len(apart) > 1 and all(0 <= number < 8 for number in apart.values())
 
 
 # --- thresholds, signature, checklist ---------------------------------------------------------------------------------

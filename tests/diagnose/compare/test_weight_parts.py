@@ -6,7 +6,8 @@ import torch
 from tests import tiny
 from tests.diagnose.compare.changed_models import MODULES, changed
 from tests.models.families.seam import FAMILIES, of_family
-from tonescope.diagnose.compare.weight_parts import changed_parts, grafted, parts_of, same_shape
+from tonescope.diagnose.compare.weight_parts import _owner, _Place, changed_parts, grafted, parts_of, same_shape
+from tonescope.models.units import Location
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -64,3 +65,12 @@ def test_a_graft_makes_one_model_the_other_and_is_undone() -> None:
 def test_models_of_other_shapes_do_not_fit() -> None:
     assert same_shape(tiny.generator(), tiny.generator(seed=3))
     assert not same_shape(tiny.generator(), tiny.generator("stereo"))
+
+
+def test_what_is_near_no_place_of_its_layer_is_with_the_neurons() -> None:
+    names = {"cross": "crossed", "self": "own", "mlp": "inner"}
+    places = [_Place(Location("decoder", 0, name), ("layers", "0"), (path,)) for name, path in names.items()]
+    assert _owner(("layers", "0", "z", "weight"), places) == Location("decoder", 0, "mlp")
+    assert _owner(("layers", "0", "z", "weight"), places[:2]) == Location("decoder", 0, "self")
+    assert _owner(("layers", "0", "crossed", "weight"), places) == Location("decoder", 0, "cross")
+    assert _owner(("layers", "1", "z", "weight"), places) is None

@@ -7,7 +7,7 @@ import numpy as np
 from tests.diagnose.overused.test_fingerprint_matches import spliced
 from tests.diagnose.overused.test_landmarks import RATE, tune
 from tonescope.diagnose.overused.landmarks import landmarks
-from tonescope.diagnose.overused.passages import in_library, passages, takes_in_library
+from tonescope.diagnose.overused.passages import PAIRS, Span, _pairs, in_library, passages, takes_in_library
 
 PASSAGE = tune(99, 1.5)
 HELD = (1, 4, 6, 9)  # of twelve takes of 4 s, where the passage is at one second
@@ -51,3 +51,12 @@ def test_a_file_of_the_users_that_holds_the_passage_is_named() -> None:
     assert found[0].library == ("mine.wav",)
     assert {name: set(takes) for name, takes in takes_in_library(SOUNDS, files).items()} == {"mine.wav": set(HELD)}
     assert in_library([], SOUNDS, files) == [] and takes_in_library(SOUNDS, {}) == {}
+
+
+def test_of_many_takes_so_many_pairs_are_drawn_over_all_of_them_and_none_with_itself() -> None:
+    spans = [Span(take, 0.0, 1.0) for take in range(20)]
+    drawn = [(one.take, other.take) for one, other in _pairs(spans, np.random.default_rng(0))]
+    assert len(drawn) == PAIRS and all(one != other for one, other in drawn)
+    assert max(sum(take in pair for pair in drawn) for take in range(20)) < 12
+    few = _pairs(spans[:4], np.random.default_rng(0))
+    assert len(few) == len(set(few)) == 6

@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from tests.training.flow.tiny_flow import SIZES
+from training.classifier import truth
+from training.clips import SAMPLES
 from training.flow import flow_codec, flow_parts
-from training.flow.flow_codec import STAGES, CodecTraining, Pool, far_from_normal
+from training.flow.flow_codec import NORMAL_WEIGHT, STAGES, CodecTraining, Pool, far_from_normal
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +51,44 @@ def test_the_pool_renews_its_clips(pool: Pool) -> None:
     pool.renew()
     assert len(pool.clips) == len(pool.pieces) == 3
     assert pool.pieces[1] is last and pool.pieces[-1] is not last
+
+
+def test_the_decoder_learns_from_noisy_latents_and_discriminators_learn_too(pool: Pool, tmp_path: Path) -> None:
+    training = CodecTraining(tmp_path, SIZES, 2, STAGES[1])
+    before = [weight.clone() for weight in training.discriminators.parameters()]
+    still = {name: one.clone() for name, one in training.model.bottleneck.state_dict().items()}
+    real, pieces = pool.crops(2, 4 * SIZES.hop, np.random.default_rng(0))
+    with torch.no_grad():
+        latents = training.model.encode(real[:, None]).latents
+        assert not torch.equal(training.made(latents), training.made(latents))
+    training.lesson(real, pieces)
+    after = training.discriminators.parameters()
+    assert any((new != old).any() for new, old in zip(after, before, strict=True))
+    assert all(torch.equal(one, still[name]) for name, one in training.model.bottleneck.state_dict().items())
+
+
+def test_latents_are_taught_to_be_normal_and_to_say_what_is_heard(pool: Pool, tmp_path: Path) -> None:
+    training = CodecTraining(tmp_path, SIZES, 1, STAGES[0])
+    real, pieces = pool.crops(2, 4 * SIZES.hop, np.random.default_rng(0))
+    beside = training.losses(real, pieces)[1]
+    with torch.no_grad():
+        latents = training.model.encode(real[:, None]).latents
+        told = training.told(latents, real, truth(pieces)["genre"])
+        wanted = told + NORMAL_WEIGHT * far_from_normal(latents)
+    assert float(beside.detach()) == pytest.approx(float(wanted), rel=1e-4)
+    assert 0 < float(told) < float(wanted)
+
+
+def test_crops_of_one_clip_have_different_gains(pool: Pool) -> None:
+    loud = pool.crops(40, SAMPLES, np.random.default_rng(0))[0].abs().amax(1)
+    assert len({round(float(one), 4) for one in loud}) > 20
+
+
+def test_the_second_stage_begins_where_the_first_ended(tmp_path: Path) -> None:
+    first = CodecTraining(tmp_path, SIZES, 1, STAGES[0])
+    first.model.save_pretrained(tmp_path / "codec")
+    second = CodecTraining(tmp_path, SIZES, 2, STAGES[1])
+    name = "decoder.proj.weight"
+    assert not torch.equal(second.model.state_dict()[name], first.model.state_dict()[name])
+    second.begin()
+    assert torch.equal(second.model.state_dict()[name], first.model.state_dict()[name])

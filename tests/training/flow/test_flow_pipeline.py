@@ -63,3 +63,11 @@ def test_one_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_p
     reader = tiny_flow.reader()
     with pytest.raises(ValueError, match="MiB"):
         flow_pipeline.write(tmp_path, Flow(SIZES), flow_parts.codec(SIZES), reader.encoder, reader.tokenizer)
+
+
+def test_what_was_in_the_folder_before_is_gone(tmp_path: Path) -> None:
+    (tmp_path / "transformer").mkdir()
+    (tmp_path / "transformer" / "old.safetensors").write_bytes(b"old")
+    reader = tiny_flow.reader()
+    flow_pipeline.write(tmp_path, Flow(SIZES), flow_parts.codec(SIZES), reader.encoder, reader.tokenizer)
+    assert (tmp_path / "model_index.json").is_file() and not (tmp_path / "transformer" / "old.safetensors").exists()

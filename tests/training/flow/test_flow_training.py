@@ -12,6 +12,7 @@ from tests.training.flow import tiny_flow
 from tests.training.flow.tiny_flow import SIZES
 from tonescope.models.generator import Sampling
 from training.flow import flow_parts, flow_pipeline
+from training.flow.flow_parts import LONGEST_SECONDS
 from training.flow.flow_training import WARM_UP, FlowBatch, FlowBatches, FlowTraining, drawn_shares
 
 
@@ -80,3 +81,53 @@ def test_lessons_without_a_caption_have_the_empty_prompt(batches: FlowBatches) -
     assert int(silent.mask.sum(1).max()) == 2  # what the tokenizer adds
     assert torch.equal(silent.states[0], silent.states[1])
     assert not torch.equal(told.states[0], told.states[1])
+
+
+def test_noise_is_on_encoded_captions_alone() -> None:
+    told = np.array([True, True, False, False])
+    for level, same in ((0.0, True), (0.5, False)):
+        noisy = FlowBatches(tiny_flow.reader(), tiny_flow.lessons(), [1], text_noise=level)
+        states = noisy.batch(np.zeros(4, dtype=np.int64), SIZES.frames, told).states
+        assert torch.equal(states[0], states[1]) == same and torch.equal(states[2], states[3])
+
+
+def test_some_lessons_have_no_caption_and_some_batches_are_beginnings() -> None:
+    drawn = FlowBatches(tiny_flow.reader(), tiny_flow.lessons(), [1], text_noise=0.0)
+    found = [drawn.next(4) for _ in range(40)]
+    told = np.mean([batch.told.float().mean() for batch in found])
+    frames = [batch.latents.shape[2] for batch in found]
+    assert 0.8 < told < 1.0
+    assert 0.4 < np.mean([count == SIZES.frames for count in frames]) < 0.8 and min(frames) < SIZES.frames
+    assert all(
+        batch.seconds[0] == pytest.approx(LONGEST_SECONDS * count / SIZES.frames)
+        for batch, count in zip(found, frames, strict=True)
+    )
+
+
+def test_what_is_not_learnt_stays_as_it_was_and_averages_are_what_is_tested(
+    batches: FlowBatches, tmp_path: Path
+) -> None:
+    training = FlowTraining(tmp_path, SIZES, minutes=100)
+    training.course.step = WARM_UP
+    before, fixed = training.held_out(_batch(batches)), _batch(batches)
+    still = {name: one.clone() for name, one in training.flow.named_parameters() if "to_local_embed" in name}
+    for _ in range(3):
+        training.lesson(_batch(batches))
+    after = dict(training.flow.named_parameters())
+    assert still and all(torch.equal(after[name], one) for name, one in still.items())
+    assert training.held_out(fixed) == training.held_out(fixed) != before
+    held = training.held_out(fixed)
+    for weight in training.flow.parameters():
+        weight.data.zero_()
+    assert training.held_out(fixed) == held
+
+
+def test_only_matrices_decay(tmp_path: Path) -> None:
+    groups = FlowTraining(tmp_path, SIZES, minutes=1).optimiser.param_groups
+    decays = {weight.ndim == 2: group["weight_decay"] for group in groups for weight in group["params"]}
+    assert decays[True] > decays[False] == 0
+
+
+def test_shares_of_one_batch_are_spread_out() -> None:
+    spread = [float(drawn_shares(8).min()) for _ in range(200)]
+    assert max(spread) < 0.75  # one of eight is of the lowest eighth
