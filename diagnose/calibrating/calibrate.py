@@ -74,7 +74,8 @@ def calibrate_judge(
         options: what is fitted.
         error: the share of clear answers that may be wrong.
         through: the name of a generator whose codec the clips pass as well.
-        keeps: whether it is kept for this judge, and used from then on whenever it is opened.
+        keeps: whether it is kept for this judge, and used from then on whenever it is opened; one of a judge that may
+            hear no better than chance is not.
         watch: who watches.
 
     Raises:
@@ -122,7 +123,7 @@ def make_calibration(
 
 
 def _by_chance(report: CalibrationReport) -> bool:
-    """Whether the judge may hear the labels no better than chance; such a calibration is not used from then on."""
+    """Whether the judge may hear the labels no better than chance; such a calibration is not kept."""
     return report.accuracy.low <= 1 / len(report.labels)
 
 

@@ -96,7 +96,7 @@ def place_told(found: Comparison) -> str:
 
 
 def _way(part: Measured | None) -> str:
-    return "an unknown part" if part is None else f"{100 * part.value:.0f} %"
+    return "an unknown part" if part is None else _share(part)
 
 
 def _share(part: Measured) -> str:
@@ -251,6 +251,7 @@ def _made(found: Comparison) -> View:
         *sides,
         f"Heard by {found.judge.name}; {found.first.takes} takes of A and {found.second.takes} of B"
         + (f", {found.seconds:g} s each, from seed {found.seed} on; fresh takes follow." if found.seconds else "."),
-        f"Made on {found.made}. Intervals are bootstraps over {max(1, len(found.prompts))} prompts.",
+        f"Made on {found.made}. Intervals, where there are any, are bootstraps over prompts; of how tempo words are "
+        "followed, over genres.",
     ]
     return View("provenance", "How this was made", [(text, None) for text in told], depth="numbers")
