@@ -11,6 +11,7 @@ from tonescope.models.generator import Generator, Sampling
 from tonescope.models.judges.judge import Judge
 
 MOST_SEEDS = 2**63
+MOST_ROUNDS = 32  # of any search
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ class Context:
 class SeedPlan:
     """Which seeds are for what, disjoint by construction: what was chosen in some takes is tested in others.
 
-    Seeds count up from ``first`` in blocks of ``takes``: to explore, to test, then one block for each round of a
-    search. A block that would leave the range of seeds raises :class:`TonescopeError`.
+    Seeds count up from ``first`` in blocks of ``takes``: to explore, to test, one block for each round of a search, and
+    after :data:`MOST_ROUNDS` of those, more to test in. A block that would leave the range of seeds raises
+    :class:`TonescopeError`.
 
     Attributes:
         first: the first seed.
@@ -128,3 +130,7 @@ class SeedPlan:
         if number < 1:
             raise ValueError("rounds are counted from 1")
         return self._block(1 + self.skipped + number)
+
+    def further(self, number: int) -> tuple[int, ...]:
+        """More seeds of takes to test in, counted from 1."""
+        return self._block(1 + MOST_ROUNDS + number)

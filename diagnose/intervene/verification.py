@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from tonescope.diagnose.context import Context
@@ -57,16 +58,40 @@ class Outcome:
     heard: list[str]
     broke: Tensor
 
+    def rows(self, chosen: Sequence[int]) -> Outcome:
+        """That of some of the takes."""
+        return Outcome(
+            self.name,
+            self.takes.pick(chosen),
+            self.posterior[list(chosen)],
+            self.margins[list(chosen)],
+            [self.heard[row] for row in chosen],
+            self.broke[list(chosen)],
+        )
+
+    def and_then(self, other: Outcome) -> Outcome:
+        """That of these takes and of others."""
+        return Outcome(
+            self.name,
+            Takes.join([self.takes, other.takes]),
+            torch.cat([self.posterior, other.posterior]),
+            torch.cat([self.margins, other.margins]),
+            [*self.heard, *other.heard],
+            torch.cat([self.broke, other.broke]),
+        )
+
 
 @dataclass(frozen=True)
 class Played:
-    """The outcome of every variant, and the same takes untouched; ``tracks``, what is known of them over time, where
-    that was looked at; ``lost``, what to say of takes that are left out, for they are not made of numbers untouched."""
+    """The outcome of every variant, and the same takes untouched; ``usual``, how far apart those are in dB; ``tracks``,
+    what is known of them over time, where that was looked at; ``lost``, what to say of takes that are left out, for
+    they are not made of numbers untouched."""
 
     contrast: Contrast
     clean: Outcome
     outcomes: dict[str, Outcome]
     rate: int
+    usual: float
     tracks: Tracks | None = None
     lost: str | None = None
 
@@ -74,6 +99,21 @@ class Played:
     def sounds(self) -> dict[str, Takes]:
         """Takes by the key of their variant."""
         return {outcome.name: outcome.takes for outcome in (self.clean, *self.outcomes.values())}
+
+    @property
+    def heard_as_target(self) -> list[int]:
+        """Which takes are, untouched."""
+        return [row for row, heard in enumerate(self.clean.heard) if heard == self.contrast.target]
+
+    def rows(self, chosen: Sequence[int]) -> Played:
+        """Some of the takes."""
+        outcomes = {name: outcome.rows(chosen) for name, outcome in self.outcomes.items()}
+        return replace(self, clean=self.clean.rows(chosen), outcomes=outcomes, tracks=None)
+
+    def and_then(self, more: Played) -> Played:
+        """These takes and others, under what both were played under."""
+        both = {name: one.and_then(more.outcomes[name]) for name, one in self.outcomes.items() if name in more.outcomes}
+        return replace(self, clean=self.clean.and_then(more.clean), outcomes=both, tracks=None)
 
     def change(self, name: str, beside: str = CLEAN) -> list[float]:
         """How far the margin is from that of the same takes untouched, or under the variant ``beside``: one number a
@@ -86,7 +126,7 @@ class Played:
         """An outcome as a result."""
         outcome, label = self.outcomes[name], self.contrast.target
         before, after = self.clean.takes.waveform, outcome.takes.waveform
-        flippable = [row for row, heard in enumerate(self.clean.heard) if heard == label]
+        flippable = self.heard_as_target
         return Trial(
             variant=name,
             prompt=outcome.takes.prompts[0],
@@ -113,13 +153,14 @@ def verify(
     seeds: Sequence[int],
     variants: Sequence[Variant],
     *,
+    usual: float | None = None,
     strict: bool = True,
     advance: Advance | None = None,
 ) -> Played:
     """Play the takes of ``seeds`` untouched and under every variant, as rows of the same batches.
 
-    Changed takes that are not made of numbers are silent, and broken. ``strict`` is as in
-    :func:`tonescope.diagnose.intervene.play.play`.
+    Changed takes that are not made of numbers are silent, and broken. ``usual`` is how far apart takes of the prompt
+    are in dB, if not to be measured in these; ``strict`` is as in :func:`tonescope.diagnose.intervene.play.play`.
 
     Raises:
         TonescopeError: an edit cannot be made, or no untouched take is made of numbers.
@@ -139,13 +180,13 @@ def verify(
         parts = [part.pick(sound.nonzero()[:, 0].tolist()) for part in parts]
     clean, rate = parts[0].waveform, context.rate
     check_distinct(parts[0])
-    usual = audio_quality.natural_distance(clean, rate)
+    apart = audio_quality.natural_distance(clean, rate) if usual is None else usual
 
     def broke(variant: Variant, takes: Takes) -> Tensor:
         """Other words may rightly bring other music, so only what is no sound at all is broken there."""
         if variant.prompt:
             return audio_quality.ruined(takes.waveform, clean)
-        return audio_quality.broken(takes.waveform, clean, rate, usual)
+        return audio_quality.broken(takes.waveform, clean, rate, apart)
 
     outcomes = [
         _outcome(
@@ -158,7 +199,7 @@ def verify(
         for variant, takes in zip(everything, parts, strict=True)
     ]
     changed = {outcome.name: outcome for outcome in outcomes[1:]}
-    return Played(contrast, outcomes[0], changed, rate, lost=audio_quality.lost_takes_caveat(seeds, sound))
+    return Played(contrast, outcomes[0], changed, rate, apart, lost=audio_quality.lost_takes_caveat(seeds, sound))
 
 
 def check_distinct(takes: Takes) -> None:

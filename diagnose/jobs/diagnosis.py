@@ -23,6 +23,7 @@ from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.verification import Played, check_distinct, verify
+from tonescope.diagnose.jobs import further_takes
 from tonescope.diagnose.jobs.caveats import Found, caveats
 from tonescope.diagnose.jobs.contrasting import compared, judged
 from tonescope.diagnose.jobs.evidence import Evidence
@@ -53,7 +54,7 @@ from tonescope.models.units import Unit
 
 ATTRIBUTED_AT_ONCE = 4
 OTHER_PROMPTS = 3  # that are tried to put activations into
-MORE_BLOCKS = 2  # of takes, at most, that a search plays where few are heard as the target
+MORE_BLOCKS = 2  # of takes, at most, that are played to search, and to verify, where few are heard as the target
 
 Announce = Callable[[Verdict, Takes], None]
 """Called with the verdict and the takes it is of, long before what drove it is known."""
@@ -287,7 +288,9 @@ def _verify(run: _Run, stage: Stage) -> None:
     run.notes += [played.lost] if played.lost else []
     run.played = with_tracks(run.context, played, phrases=run.words, targets=plan.group, shown=plan.shown)
     timed = by_second(run.context, run.contrast, run.found, run.timeline, run.played.clean.takes)
-    run.results = Reading(plan, run.played, timed).results(models.vocabulary)
+    of_set = further_takes.of_the_set(run.context, plan, played, map(request.seeds.further, range(1, MORE_BLOCKS + 1)))
+    run.notes += [told] if (told := further_takes.told_of_further(played, of_set)) else []
+    run.results = Reading(plan, run.played, timed, of_set).results(models.vocabulary)
 
 
 def _other_prompts(run: _Run, bare: str | None) -> list[str]:

@@ -4,6 +4,7 @@ it matters, whether it brings what it takes away, and the strongest words."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 from tonescope.diagnose.attribution.gradients import Attribution
@@ -116,6 +117,7 @@ class Plan:
         step_cuts: denoising steps from which on, and before which, the set is muted.
         steps: how many denoising steps there are.
         interchange: where the set's activations are put in.
+        of_set_again: the set, and its control in random units drawn anew, for as many further takes.
     """
 
     estimates: Estimates
@@ -127,6 +129,7 @@ class Plan:
     step_cuts: tuple[int, ...] = ()
     steps: int = 1
     interchange: Interchange | None = None
+    of_set_again: tuple[Variant, ...] = ()
 
     @property
     def group(self) -> Group:
@@ -197,6 +200,7 @@ class Plan:
             step_cuts(steps),
             steps,
             exchanged,
+            (Variant(names.MUTED, Edit(group)), controls.again.variant(names.CONTROL, group)),
         )
 
 
@@ -206,6 +210,13 @@ class _Controls:
     def __init__(self, found: Attribution, settings: Settings, group: Group) -> None:
         self.found, self.group = found, group
         self.draws = range(settings.seed, settings.seed + settings.takes)
+
+    @property
+    def again(self) -> _Controls:
+        """Drawn anew."""
+        other = copy(self)
+        other.draws = range(self.draws.stop, self.draws.stop + len(self.draws))
+        return other
 
     def of(self, targets: Group) -> list[Group]:
         """One draw a take."""

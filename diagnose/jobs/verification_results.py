@@ -51,12 +51,16 @@ class Reading:
         plan: what was played.
         played: what came of it.
         seconds: stretches of time that were tested beside it.
+        of_set: what came of the set and of its control, where that was played in other takes too.
     """
 
-    def __init__(self, plan: Plan, played: Played, seconds: Sequence[SecondDriver] = ()) -> None:
+    def __init__(
+        self, plan: Plan, played: Played, seconds: Sequence[SecondDriver] = (), of_set: Played | None = None
+    ) -> None:
         self.plan, self.played = plan, played
         beside, outcomes = plan.beside, played.outcomes
-        self.differences = {name: effect(played.change(name, other)) for name, other in beside.items()}
+        where = dict.fromkeys((names.MUTED, names.CONTROL), of_set or played)
+        self.differences = {name: effect(where.get(name, played).change(name, other)) for name, other in beside.items()}
         tested = [name for name in outcomes if name not in beside.values()]
         ps = [(self.differences.get(name) or effect(played.change(name))).p for name in tested]
         together = adjusted([*ps, *(row.verified.p for row in seconds)])
@@ -65,10 +69,10 @@ class Reading:
             row.model_copy(update={"q": own}) for row, own in zip(seconds, together[len(tested) :], strict=True)
         ]
         # The set has its own q; beside a control whose sound broke nothing is sure.
-        broken = {name for name, other in beside.items() if played.trial(other).sound.broke}
-        self.trials = {
-            name: played.trial(name, None if name in {names.MUTED, *broken} else self.q.get(name)) for name in outcomes
-        }
+        self.trials = {name: where.get(name, played).trial(name) for name in outcomes}
+        broken = {name for name, other in beside.items() if self.trials[other].sound.broke}
+        for name in self.trials.keys() - {names.MUTED, *broken}:
+            self.trials[name] = self.trials[name].model_copy(update={"q": self.q.get(name)})
 
     def results(self, vocabulary: Vocabulary | None) -> Results:
         """Everything."""

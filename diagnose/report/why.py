@@ -157,11 +157,12 @@ def _all_needed(found: Diagnosis, test: GroupTest) -> bool:
 def _nothing(found: Diagnosis) -> str:
     """That nothing that was tried does it, and how far it went."""
     target, tested = found.contrast.target, found.drivers.tested
-    if not any(take.heard == target for take in tested):
+    test = found.drivers.group
+    if not any(take.heard == target for take in tested) and not (test and test.muted.flippable):
         takes = f"none of the {len(tested)} fresh takes" if len(tested) != 1 else "not even the one fresh take"
         return f"What does it cannot be told: {takes} is heard as {target}, so there was nothing to change."
     tried = [(f"without “{wording.shortened(row.word)}”", row.verified) for row in found.drivers.words if row.verified]
-    if test := found.drivers.group:
+    if test:
         broke = [who for who, trial in (("", test.muted), ("random ", test.control)) if trial.sound.broke]
         if broke:
             return f"What does it is not clear: where {broke[0]}units were muted the sound broke, so nothing follows."
@@ -279,11 +280,17 @@ def decided(found: Diagnosis) -> Said | None:
     played = f"muted from the start, {_stop(test.muted, found.contrast.target)}"
     if late and mostly and mostly.second < late.second:
         when, cut = f"decided in {_first(late)}, mostly in {_first(mostly)}", late
-        played += f"; only from {mostly.second:g} s on, {mostly.trial.flips}"
+        played += f"; only from {mostly.second:g} s on, {_count(mostly, test.muted)}"
     else:
         cut = late or mostly or cuts[-1]
         when = f"{'mostly ' * (cut is not late)}decided in {_first(cut)}" if late or mostly else "not decided early"
-    return f"It is {when}: {played}; only from {cut.second:g} s on, {cut.trial.flips}.", cut.trial.badge
+    return f"It is {when}: {played}; only from {cut.second:g} s on, {_count(cut, test.muted)}.", cut.trial.badge
+
+
+def _count(cut: CutPoint, muted: Trial) -> str:
+    """How many takes stop being so; of how many is said where the set was tested in others."""
+    flips, total = cut.trial.flips, cut.trial.flippable
+    return f"{flips}" if total == muted.flippable else f"{flips} of {total}"
 
 
 def _first(cut: CutPoint) -> str:

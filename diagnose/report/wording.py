@@ -101,25 +101,25 @@ def turned(trial: Trial, found: Diagnosis) -> str:
     """How many of the takes that were heard as the target no longer are, and what they are then."""
     target, foil = found.contrast.target, found.contrast.foil
     flips, total, heard = trial.flips, trial.flippable, sum(trial.heard.values())
-    there, counted = trial.heard.get(foil or "", 0), _counted(flips, total, heard)
+    there, all_were = trial.heard.get(foil or "", 0), all(take.heard == target for take in found.drivers.tested)
+    counted = _counted(flips, total, "" if all_were and total == heard else target)
     as_asked = ", as asked" if foil and foil == found.intended.label else ""
     if foil and total == heard and there == flips > 0:
         return f"{counted} {are(flips)} {foil}{as_asked}"
     told = f"{counted} {are(flips)} no longer {target}"
-    if total < heard and total > 1:
-        told = f"{flips} of the {total} takes that were {target} no longer {are(flips)}"
+    if not all_were or total < heard:
+        told = f"{counted} no longer {are(flips)}"
     if not foil or total < heard or not flips:
         return told
     return told + (f", and {there} {are(there)} {foil}{as_asked}" if there else f", but none is {foil}")
 
 
-def _counted(count: int, total: int, heard: int) -> str:
-    """A count of the takes that were heard as the target; it is said where those are not all."""
+def _counted(count: int, total: int, target: str) -> str:
+    """A count of the takes that were heard as the target; which is said where those are not all."""
+    which = f" that {'was' if total == 1 else 'were'} {target}" if target else ""
     if count == total == 1:
-        return "the one take"
-    if total < heard:
-        return f"{count} of the {total} take{'s' * (total != 1)} that {'was' if total == 1 else 'were'}"
-    return f"{count} of {total} take{'s' * (total != 1)}"
+        return f"the one take{which}"
+    return f"{count} of {'the ' * bool(target)}{total} take{'s' * (total != 1)}{which}"
 
 
 def are(count: int) -> str:

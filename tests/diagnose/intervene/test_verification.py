@@ -99,7 +99,7 @@ def test_flips_are_takes_of_intact_sound_that_were_heard_so_and_are_no_longer() 
     silent[2] = 0
     clean = outcome("untouched", music, "house", "house", "house", "techno", "house")
     changed = outcome("changed", silent, "house", "techno", "techno", "techno", UNSURE)
-    trial = Played(Contrast(target="house", foil="techno"), clean, {"changed": changed}, 1600).trial("changed")
+    trial = Played(Contrast(target="house", foil="techno"), clean, {"changed": changed}, 1600, 0.0).trial("changed")
     assert (trial.flips, trial.flippable) == (2, 4) and not trial.sound.broke
     assert trial.heard == {"techno": 3, "house": 1, UNSURE: 1}
     assert (trial.effect.takes, trial.effect.mean) == (4, 0.0)

@@ -45,7 +45,7 @@ def test_takes_stand_beside_the_same_takes_edited(found: tuple[Experiment, Playe
 def test_without_random_units_nothing_is_said_of_them(found: tuple[Experiment, Played]) -> None:
     alone = found[0].model_copy(update={"control": None, "difference": None, "control_units": 0})
     outcomes = {EDITED: found[1].outcomes[EDITED]}
-    played = Played(found[1].contrast, found[1].clean, outcomes, found[1].rate)
+    played = Played(found[1].contrast, found[1].clean, outcomes, found[1].rate, found[1].usual)
     views = {view.key: view for view in experiment_views.views(alone, played)}
     assert "random" not in views["effect"].sentences[0][0]
     assert len(views["takes"].sounds[0]) == 2 and len(views["audio_quality"].sentences) == 1
