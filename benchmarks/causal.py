@@ -63,8 +63,8 @@ def measured(session: Session, context: Context, prompt: str, takes: int) -> Row
         "flips": group.muted.flips,
         "control_flips": group.control.flips,
         "flippable": group.muted.flippable,
-        "strays": takes - group.muted.flippable,
-        "fresh": takes,
+        "strays": sum(take.heard != found.contrast.target for take in found.drivers.tested),
+        "fresh": len(found.drivers.tested),
         "sound_broke": group.muted.sound.broke,
         "control_sound_broke": group.control.sound.broke,
     }
