@@ -149,7 +149,9 @@ class GroupTest(BaseModel):
     ``names`` are its units, or one whole location; ``units`` counts them. ``found_by``: one unit that turns takes back
     ``alone``; some that do so only ``together``, none of which can be left out; a whole ``location``; or, where no
     small set does it, the strongest by ``gradients``. ``searched`` is its effect in the takes that it was chosen by,
-    where it was measured there. Every take has a random draw of its own, so that intervals cover the draw.
+    where it was measured there. ``muted`` and ``control`` are of fresh takes that are heard as the target, more than
+    those that everything is tested in where few of those are; of these as they are where there are too few after all.
+    Every take has a random draw of its own, so that intervals cover the draw.
     ``difference`` is effect minus control, take by take, and ``q`` belongs to it. ``convincing``: the difference is
     below zero with its whole interval, ``q`` is below 0.05, there were as many random units, and the sound of both is
     intact.
