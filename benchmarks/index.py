@@ -24,7 +24,7 @@ import torch
 
 from benchmarks.kept_results import keep
 from tonescope.diagnose.audio_files.decoding import resampled
-from tonescope.diagnose.elsewhere.surrogate_trace import NEUTRAL, PLAIN, check_surrogate
+from tonescope.diagnose.elsewhere.surrogate_trace import NEUTRAL, check_surrogate
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.unit_index.composed_corpus import ComposedCorpus
 from tonescope.diagnose.unit_index.corpus import About
@@ -34,6 +34,7 @@ from tonescope.diagnose.unit_index.index_tables import EXAMPLE_SHARES, RANDOM, w
 from tonescope.diagnose.unit_index.index_worker import FORMAT, IndexItem, IndexSetting, IndexWorker, Sounding
 from tonescope.diagnose.unit_index.listening_pass import ROWS, ListeningPass
 from tonescope.diagnose.unit_index.unit_summary import Block, Peaks, Summary
+from tonescope.models.generator import UNGUIDED
 from tonescope.models.units import Location, Unit
 
 TOP, SAMPLE, ALONG = 12, 64, 16
@@ -65,7 +66,7 @@ def throughput(session: Session, recordings: int, repeats: int) -> tuple[float, 
         for start in range(0, len(sounds), ROWS):
             takes = encoder.encode(torch.stack(sounds[start : start + ROWS]), rate, NEUTRAL)
             with generator.working_on(None):
-                generator.run(takes, PLAIN, scope.locations)
+                generator.run(takes, UNGUIDED, scope.locations)
 
     rows = []
     for repeat in range(repeats + 1):

@@ -36,6 +36,9 @@ class Sampling:
     negative: str = ""
 
 
+UNGUIDED = Sampling(guidance=1.0)  # the prompted branch is all there is
+
+
 @dataclass(frozen=True)
 class Takes:
     """Generated audio, on the CPU.

@@ -27,7 +27,6 @@ __all__ = [
     "DTYPES",
     "EMBEDDED",
     "HUB_JUDGE",
-    "MODEL_TYPES",
     "MUSICNN",
     "PICKLE",
     "WANTED",
@@ -45,14 +44,13 @@ __all__ = [
     "shift_by",
 ]
 
-MODEL_TYPES = {kind: registry.model_types(kind) for kind in ("generator", "judge", "tagger")}
 DTYPES = ("float32", "float16", "bfloat16")
 
 
 def check_names(model: str = EMBEDDED, judge: str | None = None, adapter: str | None = None) -> None:
     """Raise :class:`TonescopeError` for a name that leads nowhere, or to another thing, before heavy imports.
 
-    What has to be downloaded is, the judge last.
+    What has to be downloaded is, the judge last: a wrong name is told before a judge is fetched.
     """
     find(model, "generator")
     if adapter is not None:

@@ -32,8 +32,6 @@ from tonescope.models.judges import listening
 from tonescope.models.units import Unit
 
 POOL_FACTOR = 2  # a random candidate is drawn from so many times as many of the strongest units as it holds
-# Variants that a round plays: the takes untouched, the group as it is, two candidates by gradients, and the draws.
-PLAYED_A_ROUND = DRAWS + 4
 
 
 @dataclass(frozen=True)

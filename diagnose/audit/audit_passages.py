@@ -21,7 +21,6 @@ from tonescope.models.generator import Symbolic, Takes
 FEWEST_TAKES = 4
 RARE = 0.01  # of the takes that are compared: a passage in fewer is not told
 OFTEN = 0.1  # of one genre's takes, surely: from there on a listener meets it
-ACROSS = 3  # genres: a passage that comes in so many comes whatever is asked
 LEADING = 20  # prompts that are listed
 
 

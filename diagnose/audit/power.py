@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from pydantic import BaseModel
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from tonescope.diagnose.audit.prompt_cells import PromptCells
 from tonescope.diagnose.stats import BELIEVED
@@ -49,13 +49,6 @@ def smallest_gap(first: int, second: int, tests: int = 1, power: float = POWER) 
     needed = float(ndtri(1 - BELIEVED / (2 * max(tests, 1))) + ndtri(power))
     effect = needed * math.sqrt(1 / first + 1 / second)
     return math.sin(effect / 2) if effect < math.pi else None
-
-
-def chance_of_finding(first: int, second: int, gap: float, tests: int = 1) -> float:
-    """How likely a gap around one half is found: the inverse of :func:`smallest_gap`."""
-    effect = 2 * math.asin(min(1.0, gap))
-    z = effect / math.sqrt(1 / first + 1 / second)
-    return float(ndtr(z - ndtri(1 - BELIEVED / (2 * max(tests, 1)))))
 
 
 def power_of(played: PromptCells, labels: int, clips: int) -> list[PowerRow]:

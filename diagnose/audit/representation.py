@@ -52,14 +52,6 @@ class Ratio:
     p: float
 
 
-def prompt_counts(prompt: Ints, heard: Ints, labels: int) -> Floats:
-    """(prompts, labels) takes heard as each label, of takes (takes,) with the place of their prompt; −1 is none."""
-    prompts = int(prompt.max(initial=-1)) + 1
-    counts = np.zeros((prompts, labels + 1))
-    np.add.at(counts, (prompt, heard), 1)  # −1 is the last column
-    return counts
-
-
 def ratios(counts: Floats, group: Ints, reference: Mapping[int, float], labels: Sequence[str]) -> list[Ratio]:
     """What is heard in all takes, by label, against its reference share; the rarest first.
 

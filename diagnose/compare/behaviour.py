@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -11,9 +12,11 @@ import torch
 from torch import Tensor
 
 from tonescope.diagnose.compare.compare_schema import Behaviour, GenreRow, TempoRow
-from tonescope.diagnose.compare.paired_statistics import Measured, counts, difference_over, mean_over
+from tonescope.diagnose.compare.paired_statistics import Measured, difference_over, mean_over
 from tonescope.diagnose.descriptors.tempo import tempo_of
+from tonescope.diagnose.judging.intent import read_intent
 from tonescope.diagnose.judging.verdict import hear, sure_enough
+from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.judges.judge import Judge
 from tonescope.models.judges.listening import posterior
 
@@ -27,6 +30,11 @@ class Asking:
     prompt: str
     genre: str = ""
     tempo: str = ""
+
+    @classmethod
+    def read(cls, prompt: str, judge: Judge, taxonomy: Taxonomy) -> Asking:
+        """What a prompt that somebody wrote asks for."""
+        return cls(prompt, read_intent(prompt, judge, taxonomy).label or "", tempo_word(prompt))
 
 
 @dataclass(frozen=True)
@@ -107,8 +115,8 @@ def unpaired_behaviour(first: HeardTakes, second: HeardTakes) -> Behaviour:
         takes=max(len(first.labels), len(second.labels)),
         first=len(first.labels),
         second=len(second.labels),
-        first_heard=dict(counts(first.labels)),
-        second_heard=dict(counts(second.labels)),
+        first_heard=dict(Counter(first.labels).most_common()),
+        second_heard=dict(Counter(second.labels).most_common()),
     )
     tempo = TempoRow(
         word="", takes=len(second.labels), first=_bpm(first.octaves), second=_bpm(second.octaves), faster=None
@@ -142,8 +150,8 @@ def _genres(asked: Sequence[Asking], first: HeardTakes, second: HeardTakes) -> l
                 takes=len(rows),
                 first=heard[0].count(genre),
                 second=heard[1].count(genre),
-                first_heard=dict(counts(heard[0])),
-                second_heard=dict(counts(heard[1])),
+                first_heard=dict(Counter(heard[0]).most_common()),
+                second_heard=dict(Counter(heard[1]).most_common()),
             )
         )
     return found

@@ -17,13 +17,11 @@ from tonescope.diagnose.compare.behaviour import (
     HeardTakes,
     octaves_of,
     paired_behaviour,
-    tempo_word,
     unpaired_behaviour,
 )
 from tonescope.diagnose.compare.compare_models import CompareEvidence, Listening
 from tonescope.diagnose.compare.compare_schema import Comparison, Side
 from tonescope.diagnose.elsewhere.hear_file import judged
-from tonescope.diagnose.judging.intent import read_intent
 from tonescope.diagnose.runtime.progress import Clock
 from tonescope.diagnose.store import provenance
 from tonescope.models.errors import TonescopeError
@@ -68,7 +66,8 @@ def compare_folders(
         heard.append(side)
     both = sorted(set(heard[0]) & set(heard[1]))
     if both:
-        asked = [_asking(key, prompts, listening) for key in both]
+        judge, taxonomy = listening.judge, listening.taxonomy
+        asked = [Asking.read(prompts[key], judge, taxonomy) if key in prompts else Asking(key) for key in both]
         behaviour = paired_behaviour(asked, *(HeardTakes.join([side[key] for key in both]) for side in heard))
         if lone := sum(len(side) for side in heard) - 2 * len(both):
             caveats.append(f"{lone} files have none of the same name in the other folder, and were left out.")
@@ -113,11 +112,3 @@ def _heard(file: SoundFile, listening: Listening) -> HeardTakes:
     found = judged(listening.judge, wave, recording.rate)
     row = torch.tensor([[float(found.probabilities.get(label, 0.0)) for label in listening.judge.labels]])
     return HeardTakes(row, (found.heard,), (octaves_of(wave, recording.rate),))
-
-
-def _asking(key: str, prompts: dict[str, str], listening: Listening) -> Asking:
-    prompt = prompts.get(key)
-    if prompt is None:
-        return Asking(key)
-    intent = read_intent(prompt, listening.judge, listening.taxonomy)
-    return Asking(prompt, intent.label or "", tempo_word(prompt))

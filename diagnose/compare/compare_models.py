@@ -15,7 +15,6 @@ from tonescope.diagnose.compare.behaviour import (
     HeardTakes,
     distances,
     paired_behaviour,
-    tempo_word,
 )
 from tonescope.diagnose.compare.compare_schema import BookmarkRow, Comparison, GraftRow, LikenessRow, PartRow, Side
 from tonescope.diagnose.compare.graft_tests import Advance, Fresh, carries, estimated, played
@@ -24,7 +23,6 @@ from tonescope.diagnose.compare.sides import same_codes
 from tonescope.diagnose.compare.weight_parts import Part, changed_parts, same_shape
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.play import play
-from tonescope.diagnose.judging.intent import read_intent
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock
 from tonescope.diagnose.store import provenance
@@ -103,7 +101,7 @@ def asked_of(wish: CompareWish, listening: Listening) -> list[Asking]:
     """The prompts, with what they ask for. Raises :class:`TonescopeError` for a genre that the judge does not know."""
     labels = listening.judge.labels
     if wish.prompts:
-        return [_read(prompt, listening) for prompt in wish.prompts]
+        return [Asking.read(prompt, listening.judge, listening.taxonomy) for prompt in wish.prompts]
     unknown = [genre for genre in wish.genres if genre not in labels]
     if unknown:
         raise TonescopeError(
@@ -116,11 +114,6 @@ def asked_of(wish: CompareWish, listening: Listening) -> list[Asking]:
         for genre in dict.fromkeys(genres)
         for word in ("", *TEMPO_WORDS)
     ]
-
-
-def _read(prompt: str, listening: Listening) -> Asking:
-    intent = read_intent(prompt, listening.judge, listening.taxonomy)
-    return Asking(prompt, intent.label or "", tempo_word(prompt))
 
 
 def compare_models(

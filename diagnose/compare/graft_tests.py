@@ -21,9 +21,8 @@ from tonescope.diagnose.compare.weight_parts import Part, grafted
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.recording import batches
-from tonescope.models.generator import Generator, Sampling, Takes, read_takes
+from tonescope.models.generator import UNGUIDED, Generator, Takes, read_takes
 
-ALONE = 1.0  # guidance of one branch
 CARRIES = 0.5  # of the change, from which on a place is named
 Advance = Callable[[float], None]
 
@@ -35,7 +34,7 @@ def frame_likelihoods(generator: Generator, takes: Takes) -> Tensor:
     for rows in batches(generator, takes):
         part = takes.pick(rows)
         with generator.working_on(None):
-            replay = generator.replay(part, read_takes(generator, part), Sampling(ALONE))
+            replay = generator.replay(part, read_takes(generator, part), UNGUIDED)
             likely = generator.log_likelihood(replay).float().cpu()
         found |= dict(zip(rows, likely, strict=True))
     return torch.stack([found[row] for row in range(len(takes))])

@@ -14,7 +14,7 @@ from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.recording import batches, watch
 from tonescope.diagnose.microscope.objectives import unit_values
 from tonescope.diagnose.store.bookmarks import Bookmark
-from tonescope.models.generator import Generator, Sampling, Takes
+from tonescope.models.generator import UNGUIDED, Generator, Takes
 from tonescope.models.units import Location, Unit
 
 NETWORKS = ("text", "decoder", "denoiser")  # those that play; the codec is held against the other by its sound
@@ -22,7 +22,6 @@ MOST_POSITIONS = 1600  # of a location
 AT_ONCE = 128 * 2**20  # bytes of activations that are held of one model
 MOST_MOVED = 6
 CHANGED = 0.9  # correlation below which a bookmarked unit has changed
-ALONE = 1.0  # guidance of one branch
 FLAT = 1e-6  # of the usual spread at a location, below which a unit is dead
 
 
@@ -36,7 +35,7 @@ class Activity:
 
 def activity(generator: Generator, takes: Takes, locations: Sequence[Location]) -> dict[Location, Activity]:
     """At some locations, on the same codes; the same positions of each, whatever the model."""
-    context = Context(generator, sampling=Sampling(ALONE))
+    context = Context(generator, sampling=UNGUIDED)
     each = max(1, MOST_POSITIONS // len(takes))
 
     def reduce(_: Location, whole: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,11 +88,3 @@ def _measured(statistic: Callable[[NDArray[np.int64]], Floats], prompts: int, ta
     rows = np.random.default_rng(SEED).integers(prompts, size=(DRAWS, prompts))
     low, high = np.quantile(statistic(rows), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Measured(value=value, low=float(low), high=float(high), prompts=prompts, takes=takes)
-
-
-def counts(labels: Sequence[str]) -> Mapping[str, int]:
-    """How often each is there, the most frequent first."""
-    found: dict[str, int] = {}
-    for label in labels:
-        found[label] = found.get(label, 0) + 1
-    return dict(sorted(found.items(), key=lambda item: -item[1]))

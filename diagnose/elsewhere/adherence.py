@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tonescope.diagnose.descriptors.musical_key import Key
-from tonescope.diagnose.descriptors.tempo import SAME, same_tempo
+from tonescope.diagnose.descriptors.tempo import SAME
 from tonescope.diagnose.elsewhere.listen_schema import Adherence, Heard, Obeyed
 from tonescope.diagnose.elsewhere.prompt_wishes import KeyWish, TempoWish, Wishes
 from tonescope.diagnose.elsewhere.request_plan import genre_alone
@@ -124,9 +124,3 @@ def _key(heard: Heard, wish: KeyWish) -> Adherence:
     else:
         obeyed, told = "not as asked", f"Asked for {wish.text}; measured {row.key}."
     return Adherence(aspect="key", asked=wish.text, heard=row.key, obeyed=obeyed, sentence=told)  # type: ignore[arg-type]
-
-
-def tempo_alike(heard: Heard, other: Heard) -> bool | None:
-    """Whether two files have one tempo; ``None`` where one has no beat."""
-    first, second = heard.tempo.bpm, other.tempo.bpm
-    return None if first is None or second is None else same_tempo(first, second)

@@ -20,14 +20,13 @@ from tonescope.diagnose.elsewhere.listen_schema import ResponseRow, SecondRow, S
 from tonescope.diagnose.intervene.recording import finite, watch
 from tonescope.diagnose.judging.audio_quality import spectral_distance
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Encodes, Generator, Sampling, Takes, read_takes
+from tonescope.models.generator import UNGUIDED, Encodes, Generator, Takes, read_takes
 from tonescope.models.sites import SITES
 from tonescope.models.units import Location, Unit
 
 NEUTRAL = "music"  # the prompt where none is known, and what a known one is held against
 LONGEST_SECONDS = 30.0  # of a file that are traced: the middle
 UNITS = 12
-PLAIN = Sampling(guidance=1.0)  # the prompted half alone; no draws are made
 _HEARS = tuple(site.key for site in SITES if site.attributed)
 
 
@@ -99,7 +98,7 @@ def _likelihood(takes: Takes, prompt: str | None, context: Context) -> tuple[lis
 
     def by_frame(words: str) -> tuple[Tensor, int]:
         renamed = takes.with_prompt(words)
-        replay = generator.replay(renamed, read_takes(generator, renamed), PLAIN)
+        replay = generator.replay(renamed, read_takes(generator, renamed), UNGUIDED)
         return generator.log_likelihood(replay)[0].float().cpu(), int(replay.predicted.shape[-1])
 
     own, choices = by_frame(prompt or NEUTRAL)
@@ -133,7 +132,7 @@ def _responses(takes: Takes, context: Context, start: float) -> list[ResponseRow
         now = active.mean((0, 1)).unflatten(0, (-1, width)).square().mean(-1).sqrt()
         return _Response(moved.cpu(), now.cpu(), (sizes.argmax(0).float() / max(1, len(sizes))).cpu())
 
-    seen, _ = watch(Context(generator, sampling=PLAIN), takes, [0], locations, look)
+    seen, _ = watch(Context(generator, sampling=UNGUIDED), takes, [0], locations, look)
     seconds = generator.frames_of(takes) / float(generator.frame_rate)
     rows = []
     for location, found in seen.items():

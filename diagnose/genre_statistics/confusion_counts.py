@@ -6,27 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
-from tonescope.diagnose.stats import LEVEL, Share, share
+from tonescope.diagnose.stats import Share, share
 
 Counts = NDArray[np.int64]
 Shares = NDArray[np.float64]
-
-
-def wilson(counts: Counts, totals: Counts) -> tuple[Shares, Shares]:
-    """Lower and upper ends of the Wilson score intervals (Wilson 1927) of ``counts`` of ``totals``, of any one shape;
-    of none at all, 0 and 1. What :func:`tonescope.diagnose.stats.share` gives, for many at once."""
-    z = float(ndtri(0.5 + LEVEL / 2))
-    total = np.maximum(np.asarray(totals, dtype=float), 1.0)
-    p = np.asarray(counts, dtype=float) / total
-    shrunk = 1 + z * z / total
-    centre = (p + z * z / (2 * total)) / shrunk
-    half = z * np.sqrt(p * (1 - p) / total + z * z / (4 * total * total)) / shrunk
-    low = np.where(counts == 0, 0.0, np.maximum(0.0, centre - half))
-    high = np.where(counts == totals, 1.0, np.minimum(1.0, centre + half))
-    empty = np.asarray(totals) == 0
-    return np.where(empty, 0.0, low), np.where(empty, 1.0, high)
 
 
 @dataclass(frozen=True)

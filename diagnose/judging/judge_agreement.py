@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -35,12 +34,6 @@ class Agreement(BaseModel):
     disagreements: list[tuple[str, str, str]]
     sentence: str
     about_second: str = ""
-
-
-def cohens_kappa(first: Sequence[str], second: Sequence[str]) -> float | None:
-    """Agreement above what chance gives two judges with these habits: 1 is full, 0 is chance; ``None`` where both
-    always say one thing, so that there is nothing to agree on."""
-    return _kappa(_table(Counter(zip(first, second, strict=True))))
 
 
 def judge_agreement(

@@ -16,7 +16,7 @@ from torch import Tensor
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.recording import batches, watch
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Generator, Sampling, Takes, Text
+from tonescope.models.generator import UNGUIDED, Generator, Takes, Text
 from tonescope.models.hooks import Hook, read, run_until
 from tonescope.models.judges.judge import Judge
 from tonescope.models.judges.judge_places import Places, places_of
@@ -24,7 +24,6 @@ from tonescope.models.layout import Pieces
 from tonescope.models.relaxation import Draft, Relaxation, relaxation_of
 from tonescope.models.units import Location, Unit
 
-ALONE = 1.0  # guidance at which the prompted branch is all there is
 HEARD_AT_ONCE = 8  # rows of sound
 
 
@@ -124,11 +123,11 @@ class Sight:
 
     def of_states(self, takes: Takes, text: Text) -> dict[Location, Tensor]:
         """Of finished takes under other text states than those of their prompt, differentiable in the states."""
-        generator, sampling = self.generator, Sampling(ALONE)
+        generator = self.generator
         if self.locations[0].network not in ("codec", "judge"):
-            return self._seen(lambda: generator.replay(takes, text, sampling))
+            return self._seen(lambda: generator.replay(takes, text, UNGUIDED))
         with generator.working_on(None):
-            latents = generator.latents(generator.replay(takes, text, sampling))
+            latents = generator.latents(generator.replay(takes, text, UNGUIDED))
         if self.hears:
             return self.of_sound(generator.decode(latents))
         return self._seen(lambda: generator.decode(latents))
@@ -139,7 +138,7 @@ class Sight:
         if self.hears:
             parts = [self.of_sound(part) for part in takes.waveform.split(HEARD_AT_ONCE)]
             return {location: torch.cat([part[location].float().cpu() for part in parts]) for location in parts[0]}
-        context, found = Context(self.generator, sampling=Sampling(ALONE)), dict[int, dict[Location, Tensor]]()
+        context, found = Context(self.generator, sampling=UNGUIDED), dict[int, dict[Location, Tensor]]()
         for rows in batches(self.generator, takes):
             seen, _ = watch(
                 context, takes.pick(rows), rows, self.locations, lambda _, whole: _flat(whole).float().cpu()
@@ -159,7 +158,7 @@ class Sight:
             pieces = None if self.hears else Pieces(self.generator.steps(location))
 
             def keep(tensor: Tensor) -> None:
-                layout = self.places.layout(location, ALONE)
+                layout = self.places.layout(location, UNGUIDED.guidance)
                 whole = pieces.add(layout, tensor) if pieces else layout.split(tensor).transpose(0, 1)
                 if whole is not None:
                     seen[location].append(_flat(whole))

@@ -87,8 +87,7 @@ class Session:
         loading.check_dtype(dtype)
         if judge is None:
             judge = loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE
-        loading.find(model, "generator")  # a wrong name is told before a judge is fetched
-        loading.find(judge, "judge")
+        loading.check_names(model, judge, adapter)
         foreign = judge == loading.EMBEDDED and model != loading.EMBEDDED
         # What it brings was measured through the embedded codec, on the composer's pieces.
         asked = JudgeSpec(judge, labels, NONE if foreign and calibration == AUTO else calibration)

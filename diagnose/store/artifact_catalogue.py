@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,11 +104,3 @@ def _listed(path: Path) -> Listed | None:
         path.stat().st_mtime,
         WAVEFORM in names,
     )
-
-
-def newest_of_each(listed: Sequence[Listed]) -> list[Listed]:
-    """Of each technique the newest."""
-    found: dict[str, Listed] = {}
-    for one in listed:
-        found.setdefault(one.technique, one)
-    return list(found.values())

@@ -53,10 +53,3 @@ def badge_in(result: Mapping[str, Any], unit: str, fingerprint: str) -> str | No
     if unit in (group.get("names") or ()):
         badges.append(group.get("badge") or "tested")
     return min(badges, key=("verified", "tested", "estimated", "observed").index, default=None)
-
-
-def units_in(result: Mapping[str, Any]) -> list[str]:
-    """Every unit that a diagnosis names, each once."""
-    drivers = result.get("drivers") or {}
-    named = [str(row.get("unit")) for row in drivers.get("units") or ()]
-    return list(dict.fromkeys([*((drivers.get("group") or {}).get("names") or ()), *named]))

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.elsewhere.surrogate_trace import NEUTRAL, PLAIN, check_surrogate
+from tonescope.diagnose.elsewhere.surrogate_trace import NEUTRAL, check_surrogate
 from tonescope.diagnose.intervene.recording import finite, watch
 from tonescope.diagnose.microscope.objectives import unit_values
 from tonescope.diagnose.microscope.sight import Sight, hears, places_at
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Generator, Takes
+from tonescope.models.generator import UNGUIDED, Generator, Takes
 from tonescope.models.judges.judge import Judge
 from tonescope.models.judges.judge_places import Timed, moments_of
 from tonescope.models.sites import SITES
@@ -112,7 +112,7 @@ class ListeningPass:
         def look(location: Location, tensor: Tensor) -> T:
             whole, width = finite(location, tensor), self.generator.head_width(location)
             if location.network == "text":  # its words alone
-                layout = self.generator.layout(location, PLAIN.guidance)
+                layout = self.generator.layout(location, UNGUIDED.guidance)
                 words = layout.average(whole.transpose(0, 1))[0]  # (takes, steps, features)
                 return reduce(location, unit_values(words, width), torch.full((words.shape[1],), 0.5))
             prompted = whole[:, 0]  # (takes, steps, along, features)
@@ -121,4 +121,4 @@ class ListeningPass:
 
         playing = [place for place in self.locations if not hears(place)]
         rows = list(range(len(takes)))
-        return watch(Context(self.generator, sampling=PLAIN), takes, rows, playing, look)[0] if playing else {}
+        return watch(Context(self.generator, sampling=UNGUIDED), takes, rows, playing, look)[0] if playing else {}

@@ -18,7 +18,7 @@ from tonescope.ui.workshop import Workshop
 
 OF_THE_SERVER = ("known", "memory_gib", "second_judge")  # name files and models, or bounds: no visitor sets them
 UNSEEN = (*OF_THE_SERVER, "clip")  # parameters of runs that are not shown: where this machine keeps files
-SHARED = ("takes", "seconds", "seed", "guidance", "negative", "foil")  # that an edit takes over from a diagnosis
+SHARED = ("prompt", "takes", "seconds", "seed", "guidance", "negative", "foil")  # what an edit has of a diagnosis
 KINDS: dict[str, dict[str, Any]] = {
     "mute": {"kind": "mean"},
     "halve": {"kind": "scale", "value": 0.5},
@@ -109,12 +109,12 @@ def _word(workshop: Workshop, run: Run, _: str, place: str) -> Asked:
 
 
 def _edited(_: Workshop, run: Run, kind: str, units: str) -> Asked:
-    return "edit", _shared(run) | {"where": _named(units)} | KINDS[kind]
+    return "edit", shared(run) | {"where": _named(units)} | KINDS[kind]
 
 
 def _scaled(_: Workshop, run: Run, __: str, asked: str) -> Asked:
     units, factor = asked.strip().rpartition(" ")[::2]
-    return "edit", _shared(run) | {"where": _named(units), "kind": "scale", "value": factor}
+    return "edit", shared(run) | {"where": _named(units), "kind": "scale", "value": factor}
 
 
 def _whole(_: Workshop, run: Run, __: str, fields: str) -> Asked:
@@ -137,10 +137,6 @@ def _next(workshop: Workshop, run: Run, _: str, place: str) -> Asked:
 def shared(run: Run) -> dict[str, Any]:
     """What an edit takes over from a diagnosis, so that it plays the same takes."""
     return {name: run.parameters[name] for name in SHARED if run.parameters.get(name) is not None}
-
-
-def _shared(run: Run) -> dict[str, Any]:
-    return shared(run) | {"prompt": run.parameters["prompt"]}
 
 
 def _check_units(workshop: Workshop, names: Sequence[str]) -> None:

@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tonescope.diagnose.audit.representation import evenness, gap, prompt_counts, ratios
-
-
-def test_counts_are_by_prompt_and_label_and_unclear_takes_come_last() -> None:
-    counts = prompt_counts(np.array([0, 0, 1]), np.array([1, -1, 0]), 2)
-    assert counts.tolist() == [[0, 1, 1], [1, 0, 0]]
+from tonescope.diagnose.audit.representation import evenness, gap, ratios
 
 
 def test_a_genre_that_is_heard_half_as_often_as_it_should_is_found() -> None:

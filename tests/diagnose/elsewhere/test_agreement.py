@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from tests.diagnose.elsewhere.made_up_files import file, heard, judged
 from tonescope.diagnose.elsewhere.agreement import agreement
-from tonescope.diagnose.judging.judge_agreement import cohens_kappa
+from tonescope.diagnose.judging.judge_agreement import judge_agreement
+
+
+def kappa(first: str, second: str) -> float | None:
+    found = judge_agreement(("one", "other"), Counter(zip(first, second, strict=True)), "take")
+    assert found is not None
+    return found.kappa
 
 
 def test_kappa_takes_off_what_chance_gives() -> None:
-    assert cohens_kappa("aabb", "aabb") == 1.0
-    assert cohens_kappa("abab", "aabb") == pytest.approx(0.0)
-    assert cohens_kappa("ab", "ba") == -1.0
-    assert cohens_kappa("aaaa", "aaaa") is None
+    assert kappa("aabb", "aabb") == 1.0
+    assert kappa("abab", "aabb") == pytest.approx(0.0)
+    assert kappa("ab", "ba") == -1.0
+    assert kappa("aaaa", "aaaa") is None
     table = "y" * 20 + "n" * 15 + "y" * 5 + "n" * 10, "y" * 20 + "n" * 15 + "n" * 5 + "y" * 10
-    assert cohens_kappa(*table) == pytest.approx(0.4)  # Cohen's own kind of example: 35 of 50, by chance 25
+    assert kappa(*table) == pytest.approx(0.4)  # Cohen's own kind of example: 35 of 50, by chance 25
 
 
 def pair(first: str, second: str, name: str = "a"):

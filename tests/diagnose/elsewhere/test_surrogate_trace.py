@@ -12,10 +12,10 @@ from tests.models.families.toy_diffusion import ToyDiffusion, ToyModel
 from tonescope.diagnose.audio_files.sound_recording import Recording
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.descriptors.integrated_loudness import Loudness
-from tonescope.diagnose.elsewhere.surrogate_trace import PLAIN, check_surrogate, trace_through
+from tonescope.diagnose.elsewhere.surrogate_trace import check_surrogate, trace_through
 from tonescope.diagnose.intervene.mean_activations import measure
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Sampling
+from tonescope.models.generator import UNGUIDED, Sampling
 
 PROMPT = "jazz fusion with piano"
 
@@ -39,7 +39,7 @@ def test_every_family_that_encodes_replays_what_it_encoded(family: str) -> None:
     assert torch.allclose(again.mean(1), takes.waveform) and (family == "stereo") <= (again.shape[1] == 2)
     if generator.n_channels == 2:
         assert torch.allclose(again[:, 0], again[:, 1])
-    replay = generator.replay(takes, generator.read_text(takes.prompts), PLAIN)
+    replay = generator.replay(takes, generator.read_text(takes.prompts), UNGUIDED)
     assert bool(torch.isfinite(generator.log_likelihood(replay)).all())
 
 
@@ -53,9 +53,9 @@ def test_own_takes_come_back_likelier_than_noise() -> None:
     generator = tiny.generator()
     played = generator.generate([PROMPT], [1], 1.0, Sampling(guidance=1.0, temperature=0.2))
     text = generator.read_text([PROMPT])
-    own = generator.log_likelihood(generator.replay(played, text, PLAIN)).mean()
+    own = generator.log_likelihood(generator.replay(played, text, UNGUIDED)).mean()
     other = generator.encode(torch.randn(1, 1600) * 0.1, 1600, PROMPT)
-    assert own > generator.log_likelihood(generator.replay(other, text, PLAIN)).mean()
+    assert own > generator.log_likelihood(generator.replay(other, text, UNGUIDED)).mean()
 
 
 @pytest.mark.parametrize("family", ["mono", "stereo", "melody"])

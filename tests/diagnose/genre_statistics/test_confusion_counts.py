@@ -1,11 +1,11 @@
-"""Counts by genre asked and heard, and intervals that agree with those of single shares."""
+"""Counts by genre asked for and heard."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tonescope.diagnose.genre_statistics.confusion_counts import ConfusionCounts, wilson
+from tonescope.diagnose.genre_statistics.confusion_counts import ConfusionCounts
 from tonescope.diagnose.stats import share
 
 COUNTS = ConfusionCounts(
@@ -15,14 +15,6 @@ COUNTS = ConfusionCounts(
     unsure=np.array([0, 2]),
     excluded=np.array([1, 0]),
 )
-
-
-def test_intervals_are_those_of_single_shares() -> None:
-    counts, totals = np.array([[0, 3, 8], [0, 1, 100]]), np.array([[8, 8, 8], [0, 1, 400]])
-    low, high = wilson(counts, totals)
-    for place in np.ndindex(counts.shape):
-        alone = share(int(counts[place]), int(totals[place]))
-        assert (low[place], high[place]) == pytest.approx((alone.low, alone.high))
 
 
 def test_unsure_takes_count_and_excluded_ones_do_not() -> None:

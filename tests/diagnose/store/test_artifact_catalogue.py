@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tonescope.diagnose.microscope.artifact_views import artifact_view
-from tonescope.diagnose.store.artifact_catalogue import ArtifactCatalogue, newest_of_each
+from tonescope.diagnose.store.artifact_catalogue import ArtifactCatalogue
 from tonescope.diagnose.store.artifacts import Artifact, ArtifactStore, Recipe
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
@@ -38,7 +38,6 @@ def test_artifacts_are_found_by_place_and_model_the_newest_first(tmp_path: Path)
     catalogue = ArtifactCatalogue(store)
     found = catalogue.about("decoder.1.mlp:3", MODELS)
     assert [one.key for one in found] == [new, words, old] and all(one.sounds for one in found)
-    assert [one.key for one in newest_of_each(found)] == [new, words]
     assert catalogue.about("decoder.1.mlp", MODELS) == []
     assert catalogue.read(new).recipe.parameters["steps"] == 2
 

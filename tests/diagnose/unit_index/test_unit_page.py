@@ -15,7 +15,7 @@ from tonescope.diagnose.jobs.show_job import ShowParameters
 from tonescope.diagnose.report.view_data import as_data, check_foreign, from_data
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.store.run_list import Run, new_name
-from tonescope.diagnose.store.runs_of_units import badge_in, runs_of_unit, units_in
+from tonescope.diagnose.store.runs_of_units import badge_in, runs_of_unit
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.diagnose.unit_index.indexing import build_index
 from tonescope.diagnose.unit_index.naming import name_units
@@ -105,7 +105,6 @@ def test_a_unit_is_found_in_diagnoses_of_its_model() -> None:
     assert badge_in(result, "decoder.0.self:1", "abc") == "tested"
     assert badge_in(result, "decoder.0.self:2", "abc") is None and badge_in(result, "decoder.1.mlp:3", "other") is None
     assert badge_in({}, "decoder.1.mlp:3", "abc") is None
-    assert units_in(result) == ["decoder.1.mlp:3", "decoder.0.self:1"]
 
 
 def test_diagnoses_of_a_unit_are_those_of_one_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
