@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from scipy.special import bdtrc
 
-from tonescope.diagnose.audit.audit_schema import AuditReport, Finding, Value
+from tonescope.diagnose.audit.audit_schema import (
+    AuditReport,
+    Defaults,
+    Finding,
+    FollowRow,
+    InstrumentRow,
+    PassageRow,
+    RepresentationRow,
+    Value,
+    WordRow,
+)
 from tonescope.diagnose.audit.checklist import About, ChecklistRow, checklist
 from tonescope.diagnose.audit.thresholds import Measured, ThresholdRow, Thresholds, decide
+from tonescope.diagnose.confusion.confusion_schema import ConfusedPair
 from tonescope.diagnose.report.sentences import percent
 from tonescope.diagnose.stats import Interval, Share, share
 
@@ -23,107 +32,106 @@ def of_share(found: Share) -> Value:
 
 def findings(report: AuditReport) -> list[Finding]:
     """Everything that is sure, kind by kind."""
-    kinds = (_confusions, _under, _words, _default, _tempo, _instruments, _passages)
-    return [finding for kind in kinds for finding in kind(report)]
+    return [
+        *map(_confusion, report.flagged_pairs),
+        *(_under(row, report.design.declared["reference"]["name"]) for row in report.representation if row.flagged),
+        *(_word(row) for row in report.words if row.flagged),
+        *_default(report.defaults),
+        *(_tempo(row) for row in report.follows if row.flagged),
+        *(_instrument(row) for row in report.instruments if row.flagged),
+        *(_passage(row) for row in report.passages if row.flagged),
+    ]
 
 
-def _confusions(report: AuditReport) -> Iterator[Finding]:
-    for pair in report.flagged_pairs:
-        judge = f"; known recordings: {pair.judge}" if pair.judge else ""
-        yield Finding(
-            kind="confusion",
-            where=pair.asked,
-            heard=pair.heard,
-            sentence=f"Asked for {pair.asked}, it plays {pair.heard} in {pair.share} takes{judge}.",
-            effect=of_share(pair.share),
-            q=pair.q,
-        )
-
-
-def _under(report: AuditReport) -> Iterator[Finding]:
-    for row in report.representation:
-        if row.flagged:
-            low, high = row.ratio.interval.low, row.ratio.interval.high
-            yield Finding(
-                kind="under-represented",
-                where=row.genre,
-                sentence=f"{_upper(row.genre)} is heard {row.ratio.value:.2f} times as often as it should be "
-                f"({low:.2f} to {high:.2f}; {report.design.declared['reference']['name']}).",
-                effect=row.ratio,
-                q=row.q,
-            )
-
-
-def _words(report: AuditReport) -> Iterator[Finding]:
-    for row in report.words:
-        if row.flagged:
-            yield Finding(
-                kind="misleading word",
-                where=row.word,
-                heard=row.heard,
-                sentence=f"“{row.word}” brings {row.heard}, whatever genre is asked for: {row.share} takes with it, "
-                f"{row.without} without.",
-                effect=row.difference,
-                q=row.q,
-            )
-
-
-def _default(report: AuditReport) -> Iterator[Finding]:
-    found = report.defaults
-    if found is None or found.top is None or found.top_share.low <= DEFAULT_SHARE:
-        return
-    count, total = found.top_share.count, found.top_share.total
-    yield Finding(
-        kind="default",
-        where="neutral prompts",
-        heard=found.top,
-        sentence=f"Asked for no genre, it plays {found.top}: {found.top_share} takes.",
-        effect=of_share(found.top_share),
-        q=float(bdtrc(count - 1, total, DEFAULT_SHARE)),
+def _confusion(pair: ConfusedPair) -> Finding:
+    judge = f"; known recordings: {pair.judge}" if pair.judge else ""
+    return Finding(
+        kind="confusion",
+        where=pair.asked,
+        heard=pair.heard,
+        sentence=f"Asked for {pair.asked}, it plays {pair.heard} in {pair.share} takes{judge}.",
+        effect=of_share(pair.share),
+        q=pair.q,
     )
 
 
-def _tempo(report: AuditReport) -> Iterator[Finding]:
-    for row in report.follows:
-        if row.flagged:
-            low, high = row.faster.interval.low, row.faster.interval.high
-            how = "turns tempo words round" if high < EVEN else "does not follow tempo words"
-            yield Finding(
-                kind="ignored tempo",
-                where=row.genre,
-                sentence=f"{_upper(row.genre)} {how}: a take that asks for the fast one is the faster in "
-                f"{percent(row.faster.value)} of pairs ({percent(low)} to {percent(high)}).",
-                effect=row.faster,
-                q=row.q,
-            )
+def _under(row: RepresentationRow, reference: str) -> Finding:
+    low, high = row.ratio.interval.low, row.ratio.interval.high
+    return Finding(
+        kind="under-represented",
+        where=row.genre,
+        sentence=f"{_upper(row.genre)} is heard {row.ratio.value:.2f} times as often as it should be "
+        f"({low:.2f} to {high:.2f}; {reference}).",
+        effect=row.ratio,
+        q=row.q,
+    )
 
 
-def _instruments(report: AuditReport) -> Iterator[Finding]:
-    for row in report.instruments:
-        if row.flagged:
-            low, high = row.nearer.interval.low, row.nearer.interval.high
-            yield Finding(
-                kind="absent instrument",
-                where=row.instrument,
-                sentence=f"Asking for {row.instrument} does not bring it: such a take is nearer to it than another in "
-                f"{percent(row.nearer.value)} of pairs ({percent(low)} to {percent(high)}), by {row.listener}.",
-                effect=row.nearer,
-                q=row.q,
-            )
+def _word(row: WordRow) -> Finding:
+    return Finding(
+        kind="misleading word",
+        where=row.word,
+        heard=row.heard,
+        sentence=f"“{row.word}” brings {row.heard}, whatever genre is asked for: {row.share} takes with it, "
+        f"{row.without} without.",
+        effect=row.difference,
+        q=row.q,
+    )
 
 
-def _passages(report: AuditReport) -> Iterator[Finding]:
-    for row in report.passages:
-        if row.flagged:
-            across = f" and of {len(row.genres) - 1} more" if len(row.genres) > 1 else ""
-            yield Finding(
-                kind="repetition",
-                where=row.most_of,
-                sentence=f"The same {row.seconds:g} s come again in {row.most_share} takes of {row.most_of}{across}, "
-                f"found by {row.by}.",
-                effect=of_share(row.most_share),
-                q=0.0,  # chance was counted: no shuffled take shares a run with as many
-            )
+def _default(found: Defaults | None) -> list[Finding]:
+    if found is None or found.top is None or found.top_share.low <= DEFAULT_SHARE:
+        return []
+    return [
+        Finding(
+            kind="default",
+            where="neutral prompts",
+            heard=found.top,
+            sentence=f"Asked for no genre, it plays {found.top}: {found.top_share} takes.",
+            effect=of_share(found.top_share),
+            q=float(bdtrc(found.top_share.count - 1, found.top_share.total, DEFAULT_SHARE)),
+        )
+    ]
+
+
+def _tempo(row: FollowRow) -> Finding:
+    how = "turns tempo words round" if row.faster.interval.high < EVEN else "does not follow tempo words"
+    return Finding(
+        kind="ignored tempo",
+        where=row.genre,
+        sentence=f"{_upper(row.genre)} {how}: a take that asks for the fast one is the faster in "
+        f"{_of_pairs(row.faster)}.",
+        effect=row.faster,
+        q=row.q,
+    )
+
+
+def _instrument(row: InstrumentRow) -> Finding:
+    return Finding(
+        kind="absent instrument",
+        where=row.instrument,
+        sentence=f"Asking for {row.instrument} does not bring it: such a take is nearer to it than another in "
+        f"{_of_pairs(row.nearer)}, by {row.listener}.",
+        effect=row.nearer,
+        q=row.q,
+    )
+
+
+def _passage(row: PassageRow) -> Finding:
+    across = f" and of {len(row.genres) - 1} more" if len(row.genres) > 1 else ""
+    return Finding(
+        kind="repetition",
+        where=row.most_of,
+        sentence=f"The same {row.seconds:g} s come again in {row.most_share} takes of {row.most_of}{across}, "
+        f"found by {row.by}.",
+        effect=of_share(row.most_share),
+        q=0.0,  # chance was counted: no shuffled take shares a run with as many
+    )
+
+
+def _of_pairs(found: Value) -> str:
+    low, high = found.interval.low, found.interval.high
+    return f"{percent(found.value)} of pairs ({percent(low)} to {percent(high)})"
 
 
 def _upper(text: str) -> str:
@@ -141,10 +149,9 @@ def thresholds(report: AuditReport, asked: Thresholds) -> list[ThresholdRow]:
 
 
 def _measured(report: AuditReport, name: str) -> Measured:
-    unknown = Measured(float("nan"), float("-inf"), float("inf"), "not measured")
     if name == "lowest_adherence" and report.rows:
         worst = min(report.rows, key=lambda row: row.matched.value)
-        return Measured(worst.matched.value, worst.matched.low, worst.matched.high, worst.asked)
+        return _of_value(of_share(worst.matched), worst.asked)
     if name == "largest_gap" and (genres := [row for row in report.gaps if row.by == "genre"]):
         found = genres[0]
         return _of_value(found.gap, f"{found.best} and {found.worst}")
@@ -152,20 +159,21 @@ def _measured(report: AuditReport, name: str) -> Measured:
         lowest = min(report.representation, key=lambda row: row.ratio.value)
         return _of_value(lowest.ratio, lowest.genre)
     if name == "largest_default" and report.defaults is not None:
-        top = report.defaults.top_share
-        return Measured(top.value, top.low, top.high, report.defaults.top or "")
+        return _of_value(of_share(report.defaults.top_share), report.defaults.top or "")
     if name == "largest_excluded":
-        total = report.design.takes
-        left_out = share(sum(report.exclusions.values()), total)
-        return Measured(left_out.value, left_out.value, left_out.value, "all takes")  # counted, not sampled
+        return _counted(share(sum(report.exclusions.values()), report.design.takes).value, "all takes")
     if name == "most_findings":
-        count = float(len(report.findings))
-        return Measured(count, count, count, "")
-    return unknown
+        return _counted(float(len(report.findings)), "")
+    return Measured(float("nan"), float("-inf"), float("inf"), "not measured")
 
 
 def _of_value(found: Value, where: str) -> Measured:
     return Measured(found.value, found.interval.low, found.interval.high, where)
+
+
+def _counted(value: float, where: str) -> Measured:
+    """What is known of all takes needs no interval."""
+    return Measured(value, value, value, where)
 
 
 # --- checklist --------------------------------------------------------------------------------------------------------
