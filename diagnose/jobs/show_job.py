@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -9,7 +11,7 @@ from pydantic import BaseModel, Field
 from tonescope.diagnose.jobs.index_options import IndexOptions
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.microscope_parameters import of_generator
-from tonescope.diagnose.jobs.parameters import Positional, Range, check_ranges
+from tonescope.diagnose.jobs.parameters import Flag, Positional, Range, check_ranges
 from tonescope.models.errors import TonescopeError
 from tonescope.models.outline import check_written
 
@@ -18,10 +20,13 @@ if TYPE_CHECKING:
 
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
+    from tonescope.diagnose.store.workspace import Workspace
+
+OWN = "default"
 
 
 class ShowParameters(IndexOptions):
-    """Of what."""
+    """Of what, and in whose diagnoses a unit is looked for."""
 
     place: Annotated[
         str,
@@ -39,6 +44,19 @@ class ShowParameters(IndexOptions):
         bool,
         Field(description="Compute curves and names of the unit's location, where they are not known yet (minutes)."),
     ] = False
+    runs_of: Annotated[
+        str | None,
+        Flag("--runs-of", metavar=f"{OWN}|FOLDER"),
+        Field(description="Look through the diagnoses of this workspace as well."),
+    ] = None
+
+    def workspace(self) -> AbstractContextManager[Workspace | None]:
+        """The workspace whose runs are looked through, if one is named."""
+        if self.runs_of is None:
+            return nullcontext()
+        from tonescope.diagnose.store.workspace import Workspace
+
+        return Workspace.open(None if self.runs_of == OWN else Path(self.runs_of), make=False)
 
 
 def _result() -> type[BaseModel]:
@@ -50,6 +68,10 @@ def _result() -> type[BaseModel]:
 def _check(parameters: ShowParameters) -> None:
     check_ranges(parameters)
     parameters.check_index()
+    if parameters.runs_of is not None and not parameters.runs_of.strip():
+        raise TonescopeError("--runs-of was given nothing; name a workspace, or leave it out.")
+    with parameters.workspace():
+        pass  # one that is not there is told before models are loaded
     place = parameters.place.strip()
     if not place:
         return

@@ -62,18 +62,20 @@ class Workspace:
         self.runs = RunList(database, self._is_alive)
 
     @classmethod
-    def open(cls, folder: Path | str | None = None) -> Workspace:
-        """Open a workspace, and make it where there is none. Runs whose process died are interrupted then.
+    def open(cls, folder: Path | str | None = None, *, make: bool = True) -> Workspace:
+        """Open a workspace. Runs whose process died are interrupted then.
 
         Args:
-            folder: where it is; the user's own (:func:`default_folder`), if absent.
+            folder: where it is; the user's own (:func:`default_folder`), if absent, which is made where there is none.
+            make: whether one that is named is made as well.
 
         Raises:
-            TonescopeError: it cannot be used: a file, another program's folder, not writable, damaged, or written by a
-                newer Tonescope.
+            TonescopeError: it is not there, or cannot be used: a file, another program's folder, not writable,
+                damaged, or written by a newer Tonescope.
         """
         try:
             found = Path(folder if folder is not None else default_folder()).expanduser().absolute()
+            _check(found, is_there=folder is not None and not make)
             _make(found)
         except (OSError, RuntimeError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
@@ -138,15 +140,20 @@ class Workspace:
         return is_held(self.folder / WORKERS, worker)
 
 
-def _make(folder: Path) -> None:
-    """Make the folder where there is none. Raises ``OSError`` where it cannot be written, ``TonescopeError`` where it
-    is something else."""
+def _check(folder: Path, *, is_there: bool) -> None:
+    """Raise :class:`TonescopeError` for a folder that is something else, or holds no workspace where one has to be."""
     if folder.exists() and not folder.is_dir():
         raise TonescopeError(f"the workspace {folder} is a file, and has to be a folder; name another.")
     if folder.is_dir() and not (folder / NAME).exists() and any(not _is_ours(path) for path in folder.iterdir()):
         raise TonescopeError(
             f"{folder} holds other things, and no workspace ({NAME}); name an empty folder, or one that there is not."
         )
+    if is_there and not (folder / NAME).exists():
+        raise TonescopeError(f"there is no workspace in {folder}; check the name, or name none for your own.")
+
+
+def _make(folder: Path) -> None:
+    """Make the folder where there is none. Raises ``OSError`` where it cannot be written."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     probe = folder / f"{PROBE}{secrets.token_hex(8)}"

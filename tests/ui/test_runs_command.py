@@ -113,6 +113,27 @@ def test_what_was_found_is_shown_even_where_it_cannot_be_kept(
     assert " failed " in done("list").stdout
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("runs", "list"),
+        ("runs", "show", "x"),
+        ("runs", "delete", "x"),
+        ("runs", "export", "x", "x.zip"),
+        ("bookmarks", "list"),
+        ("bookmarks", "open", "decoder.1.mlp:3"),
+        ("bookmarks", "remove", "decoder.1.mlp:3"),
+        ("bookmarks", "export", "x.json"),
+    ],
+)
+def test_what_only_reads_makes_no_workspace(command: tuple[str, ...], tmp_path: Path) -> None:
+    for folder in (tmp_path / "typo", tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        result = CliRunner().invoke(app, [*command, "--workspace", str(folder)])
+        assert_refused(result, f"there is no workspace in {folder}")
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"] and not list((tmp_path / "empty").iterdir())
+
+
 def test_names_that_are_none_delete_nothing(kept: str) -> None:
     assert_refused(runs("delete", kept, "../../x"), "there is no run")
     assert json.loads(done("list", "--json").stdout)

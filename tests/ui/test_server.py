@@ -121,6 +121,8 @@ def test_a_password_is_read_and_only_its_hash_kept(tmp_path: Path) -> None:
     for wrong, told in (([*given, "--remove"], "is not in"), ([*given[:2], "a:b"], "is no name")):
         result = CliRunner().invoke(app, wrong, input="correct horse\n")
         assert result.exit_code == 2 and told in " ".join(result.output.split())
+    assert CliRunner().invoke(app, ["account", str(tmp_path / "typo"), "ann", "--remove"]).exit_code == 2
+    assert not (tmp_path / "typo").exists()
     result = CliRunner().invoke(app, given, input="short\n")
     assert result.exit_code == 2 and "8 to 1024" in " ".join(result.output.split())
 

@@ -14,6 +14,7 @@ from tests.ui.test_index_command import run
 from tonescope.diagnose.microscope.microscope import Microscope
 from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.diagnose.store.artifacts import ArtifactStore
+from tonescope.diagnose.store.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,7 @@ def _of(kind: type[Microscope], session: object, progress: object = None) -> Mic
 def test_a_unit_is_shown(made: tuple[list[str], list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     models, index = made
     capsys.readouterr()
+    Workspace.open(tmp_path / "space").close()
     assert run("show", "decoder.1.mlp:3", *models, *index, "--runs-of", str(tmp_path / "space"), "--json") == 0
     found = json.loads(capsys.readouterr().out)
     assert found["address"] == "decoder.1.mlp:3" and len(found["unit"]["examples"]) == 12 + 4 + 5
@@ -69,6 +71,7 @@ def test_units_are_found(made: tuple[list[str], list[str]], capsys: pytest.Captu
     ("asked", "told"),
     [
         (["show", "decoder.1"], "neither a unit"),
+        (["show", "decoder.1.mlp:1", "--runs-of", "nowhere"], "there is no workspace in"),
         (["show", "decoder.0.mlp:1"], "no index of"),
         (["show", "decoder.9.mlp:1"], "no location"),
         (["find", "  "], "nothing was asked for"),

@@ -34,10 +34,10 @@ bookmarks = typer.Typer(
 
 
 @contextmanager
-def _opened(workspace: str) -> Iterator[Bookmarks]:
+def _opened(workspace: str, *, make: bool = False) -> Iterator[Bookmarks]:
     from tonescope.diagnose.store.bookmarks import Bookmarks
 
-    with open_workspace(workspace) as opened, Bookmarks(opened.folder) as found:
+    with open_workspace(workspace, make=make) as opened, Bookmarks(opened.folder) as found:
         yield found
 
 
@@ -69,7 +69,7 @@ def add(
     from tonescope.models.units import Unit
 
     check_unit(unit)
-    with _opened(workspace) as kept:
+    with _opened(workspace, make=True) as kept:
         session = ModelOptions(model, judge, device, dtype, adapter).open()
         place = Unit.parse(unit).location
         places_at(session.generator, session.judge, place).unit(unit)
@@ -163,7 +163,7 @@ def import_(
 ) -> None:
     """Save the bookmarks of a file. Of two of one unit the one that was changed last stays."""
     check_given({"workspace": workspace, "file": file})
-    with _opened(workspace) as kept:
+    with _opened(workspace, make=True) as kept:
         done = kept.take_in(Path(file).expanduser())
     console.tell(f"{done.new} new, {done.replaced} replaced, {done.kept} left as they are here.")
 

@@ -50,7 +50,7 @@ def list_runs(
 ) -> None:
     """List runs, the newest first."""
     check_given({"workspace": workspace, "before": before})
-    with open_workspace(workspace) as opened:
+    with open_workspace(workspace, make=False) as opened:
         page = opened.runs.page(search=search, before=before, most=most)
     if as_json:
         console.put(json.dumps([_row(run) for run in page.runs], indent=2))
@@ -71,7 +71,7 @@ def list_runs(
 def show_run(name: Name, workspace: InWorkspace = OWN, as_json: AsJson = False, details: Details = False) -> None:
     """Show what a run found. No model is loaded for it."""
     check_given({"workspace": workspace})
-    with open_workspace(workspace) as opened:
+    with open_workspace(workspace, make=False) as opened:
         run, content = opened.runs.get(name), opened.content(name)
     if as_json:
         console.put(json.dumps({**_row(run), "result": content.result}, indent=2))
@@ -97,7 +97,7 @@ def delete_runs(
 ) -> None:
     """Delete runs."""
     check_given({"workspace": workspace})
-    with open_workspace(workspace) as opened:
+    with open_workspace(workspace, make=False) as opened:
         for name in names:
             opened.runs.get(name)  # a name that is none is told before anything is deleted
         for name in names:
@@ -118,7 +118,7 @@ def export(
     check_given({"workspace": workspace, "file": file})
     from tonescope.diagnose.store.run_archive import export_run
 
-    with open_workspace(workspace) as opened:
+    with open_workspace(workspace, make=False) as opened:
         written = export_run(opened, name, Path(file), overwrite=overwrite)
     console.tell(f"Written to {written}.")
 

@@ -17,8 +17,9 @@ InWorkspace = Annotated[
 ]
 
 
-def open_workspace(named: str) -> Workspace:
-    """The workspace of a name: a folder, or the user's own."""
+def open_workspace(named: str, *, make: bool = True) -> Workspace:
+    """The workspace of a name: a folder, or the user's own. ``make``: whether a folder that is named is made where
+    there is none; what only reads refuses it."""
     from tonescope.diagnose.store.workspace import Workspace
 
-    return Workspace.open(None if named == OWN else Path(named))
+    return Workspace.open(None if named == OWN else Path(named), make=make)

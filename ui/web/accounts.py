@@ -149,6 +149,8 @@ def keep(path: Path, name: str, password: str | None) -> bool:
         raise TonescopeError(f"{path} is no file of accounts, and stays as it is; name another.")
     others = [line for line in lines if line.partition(":")[0].strip() != name]
     was_there = len(others) < len(lines)
+    if password is None and not was_there:
+        return False
     if password is not None:
         others.append(f"{name}:{hashed(password)}")
     new = path.with_name(f".{path.name}.{secrets.token_hex(8)}")

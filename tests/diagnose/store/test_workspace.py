@@ -94,6 +94,18 @@ def test_case_a_folder_that_holds_other_things_is_left_alone(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+def test_a_folder_that_is_named_has_to_be_there_and_the_own_one_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with pytest.raises(TonescopeError, match="there is no workspace"):
+        Workspace.open(tmp_path / "typo", make=False)
+    assert not (tmp_path / "typo").exists()
+    Workspace.open(tmp_path / "made").close()
+    monkeypatch.setenv("TONESCOPE_WORKSPACE", str(tmp_path / "own"))
+    for folder in (tmp_path / "made", None):
+        Workspace.open(folder, make=False).close()
+
+
 def test_case_a_workspace_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     Workspace.open(tmp_path / "w").close()
 
