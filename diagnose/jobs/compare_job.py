@@ -125,7 +125,7 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
 
 
 DURATION = (
-    "With the embedded model and an adapter about ten minutes on two cores: both play 48 takes, each place whose "
+    "Both models play all prompts (48 takes each, if nothing else is asked for), each place whose "
     "weights differ is put into the other on finished takes, and the best are played again."
 )
 JOB = Job(

@@ -117,8 +117,8 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
 
 
 DURATION = (
-    "With the embedded models and all their genres the takes need about two minutes on two free cores, and every "
-    "confusion that is explained about one more. Takes are kept as they are played: a run that was stopped goes on "
-    "where it was, and more takes of the same genres play only what is new."
+    "Its time is that of playing the takes of all genres; every confusion that is explained is a diagnosis more. Takes "
+    "are kept as they are played: a run that was stopped goes on where it was, and more takes of the same genres play "
+    "only what is new."
 )
 JOB = Job(ConfusionParameters, _result, _run, _views, _check, duration=DURATION)

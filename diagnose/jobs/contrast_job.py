@@ -83,5 +83,8 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
     return contrast_views.views(result)
 
 
-DURATION = "With the embedded models 8 takes need about a minute on two free cores."
+DURATION = (
+    "Takes of both prompts are played, then fresh ones with every phrase left out or added, and with the layers of one "
+    "put into the other: its time grows with --takes, --seconds and the phrases."
+)
 JOB = Job(ContrastParameters, _result, _run, _views, _check, duration=DURATION)

@@ -117,7 +117,7 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
 
 
 DURATION = (
-    "A minute of sound takes about a second or two with the embedded judge, longer with a larger one; what was heard "
-    "once is kept, so that a run that was stopped goes on where it was."
+    "How long the rest will take is said while it listens; what was heard once is kept, so that a run that was stopped "
+    "goes on where it was."
 )
 JOB = Job(ListenParameters, _result, _run, _views, _check, file="listening", duration=DURATION, needs="judge")

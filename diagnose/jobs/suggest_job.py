@@ -98,5 +98,8 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
     return suggest_views.views(result, evidence)
 
 
-DURATION = "With the embedded models 120 takes need about a minute on two free cores; with --steering one or two more."
+DURATION = (
+    "Its time is that of playing as many takes as --budget allows; --steering looks for units as well, as a diagnosis "
+    "does."
+)
 JOB = Job(SuggestParameters, _result, _run, _views, _check, file="suggestion", duration=DURATION)

@@ -95,8 +95,8 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
 
 
 DURATION = (
-    "The first time at a location some 700 short sounds are passed through the models (about a minute on two free "
-    "cores); all of its units are known then."
+    "The first time at a location some 700 short sounds are passed through the models, which takes "
+    "longest; all of its units are known then."
 )
 JOB = Job(
     TuningParameters,

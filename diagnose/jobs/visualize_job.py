@@ -105,6 +105,6 @@ JOB = Job(
     _views,
     _check,
     file="visualization",
-    duration="The first time with a model, real takes are played to compare with (about a minute on two cores).",
+    duration="The first time with a model, real takes are played to compare with, which takes longer.",
     places=lambda parameters: of_generator(parameters.unit.strip()),
 )

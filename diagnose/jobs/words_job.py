@@ -102,7 +102,7 @@ JOB = Job(
     _run,
     _views,
     _check,
-    duration="A unit of what plays takes one to two minutes on two cores; one of codec or judge, some more: its words "
-    "have to be played.",
+    duration="Of a unit of what plays, words are estimated before the best are played; of one of codec or judge, every "
+    "word has to be played, which takes longer.",
     places=lambda parameters: of_generator(parameters.unit.strip()),
 )
