@@ -11,6 +11,7 @@ from tonescope.models.errors import TonescopeError
 
 LONGEST_PROMPT = 2_000
 MOST_TAKES = 256
+USEFUL_TAKES = 8  # whose interval tells something
 LONGEST_SECONDS = 60.0
 LARGEST_SEED = 10**18  # takes, rounds and tests count up from it, and stay below 2^63
 ROUNDS = 3

@@ -13,12 +13,9 @@ from torch import nn
 from tonescope.models.errors import TonescopeError
 from tonescope.models.fingerprint import fingerprint
 from tonescope.models.hooks import Place, compiled
-from tonescope.models.outline import no_location, no_unit
+from tonescope.models.outline import Key, no_location, no_unit
 from tonescope.models.sites import ATTRIBUTED, SITES, Site
 from tonescope.models.units import Location, Unit
-
-Key = tuple[str, str]
-"""Network and name of a site."""
 
 _COMPILED = (
     "{} cannot be watched because the model was compiled and compiled code skips hooks; "

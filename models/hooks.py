@@ -6,7 +6,7 @@ manager puts hooks on and takes them off, and refuses to end quietly when one ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from tonescope.models.errors import TonescopeError
 
 T = TypeVar("T")
+Named = TypeVar("Named")
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,18 @@ def hooked(hooks: Iterable[Hook]) -> Iterator[None]:
             f"nothing passed through {shown} while it was being watched, so the result would be wrong; report this "
             "model family as unsupported."
         )
+
+
+def shapes_at(places: Mapping[Named, Place], run: Callable[[], object]) -> dict[Named, torch.Size]:
+    """The shape of what passes at each place while ``run`` runs, without gradients; the last, where several pass."""
+    shapes = dict[Named, torch.Size]()
+
+    def look(name: Named) -> Callable[[Tensor], None]:
+        return lambda tensor: shapes.update({name: tensor.shape})
+
+    with torch.no_grad(), hooked([read(place, look(name)) for name, place in places.items()]):
+        run()
+    return shapes
 
 
 class _Enough(Exception):

@@ -19,15 +19,10 @@ from tonescope.diagnose.audit.checklist import About, ChecklistRow, checklist
 from tonescope.diagnose.audit.thresholds import Measured, ThresholdRow, Thresholds, decide
 from tonescope.diagnose.confusion.confusion_schema import ConfusedPair
 from tonescope.diagnose.report.sentences import percent
-from tonescope.diagnose.stats import Interval, Share, share
+from tonescope.diagnose.stats import share
 
 DEFAULT_SHARE = 0.5  # of the neutral takes: a genre that has surely more is what comes when none is asked for
 EVEN = 0.5  # of pairs: no difference
-
-
-def of_share(found: Share) -> Value:
-    """A share as a value with its interval."""
-    return Value(value=found.value, interval=Interval(low=found.low, high=found.high))
 
 
 def findings(report: AuditReport) -> list[Finding]:
@@ -50,7 +45,7 @@ def _confusion(pair: ConfusedPair) -> Finding:
         where=pair.asked,
         heard=pair.heard,
         sentence=f"Asked for {pair.asked}, it plays {pair.heard} in {pair.share} takes{judge}.",
-        effect=of_share(pair.share),
+        effect=Value.of(pair.share),
         q=pair.q,
     )
 
@@ -88,7 +83,7 @@ def _default(found: Defaults | None) -> list[Finding]:
             where="neutral prompts",
             heard=found.top,
             sentence=f"Asked for no genre, it plays {found.top}: {found.top_share} takes.",
-            effect=of_share(found.top_share),
+            effect=Value.of(found.top_share),
             q=float(bdtrc(found.top_share.count - 1, found.top_share.total, DEFAULT_SHARE)),
         )
     ]
@@ -124,7 +119,7 @@ def _passage(row: PassageRow) -> Finding:
         where=row.most_of,
         sentence=f"The same {row.seconds:g} s come again in {row.most_share} takes of {row.most_of}{across}, "
         f"found by {row.by}.",
-        effect=of_share(row.most_share),
+        effect=Value.of(row.most_share),
         q=0.0,  # chance was counted: no shuffled take shares a run with as many
     )
 
@@ -151,7 +146,7 @@ def thresholds(report: AuditReport, asked: Thresholds) -> list[ThresholdRow]:
 def _measured(report: AuditReport, name: str) -> Measured:
     if name == "lowest_adherence" and report.rows:
         worst = min(report.rows, key=lambda row: row.matched.value)
-        return _of_value(of_share(worst.matched), worst.asked)
+        return _of_value(Value.of(worst.matched), worst.asked)
     if name == "largest_gap" and (genres := [row for row in report.gaps if row.by == "genre"]):
         found = genres[0]
         return _of_value(found.gap, f"{found.best} and {found.worst}")
@@ -159,7 +154,7 @@ def _measured(report: AuditReport, name: str) -> Measured:
         lowest = min(report.representation, key=lambda row: row.ratio.value)
         return _of_value(lowest.ratio, lowest.genre)
     if name == "largest_default" and report.defaults is not None:
-        return _of_value(of_share(report.defaults.top_share), report.defaults.top or "")
+        return _of_value(Value.of(report.defaults.top_share), report.defaults.top or "")
     if name == "largest_excluded":
         return _counted(share(sum(report.exclusions.values()), report.design.takes).value, "all takes")
     if name == "most_findings":

@@ -14,16 +14,11 @@ from tonescope.diagnose.audit.word_effects import word_effects
 from tonescope.diagnose.genre_statistics.confusion_counts import Counts
 from tonescope.diagnose.jobs.caveats import foreign
 from tonescope.diagnose.judging.intent import choose_label
-from tonescope.diagnose.stats import BELIEVED, Interval, Share, adjusted, share
+from tonescope.diagnose.stats import BELIEVED, Share, adjusted, share
 from tonescope.models.judges.calibration import ConfusionRecord
 
 HARDLY = 0.25  # of its share: a genre of which the judge hears less in known recordings is not told
 MOST_WORDS = 400  # rows of the report; every one that is flagged is among them
-
-
-def value(found: Estimate) -> Value:
-    """An estimate as data."""
-    return Value(value=found.value, interval=Interval(low=found.low, high=found.high))
 
 
 # --- control ----------------------------------------------------------------------------------------------------------
@@ -100,7 +95,7 @@ def represented(data: AuditData, clips: Counts | None) -> list[RepresentationRow
             genre=row.label,
             share=share(row.count, row.total),
             reference=wanted[places[row.label]],
-            ratio=value(row.ratio),
+            ratio=Value.of(row.ratio),
             q=float(q or 0.0),
             flagged=usable and (q or 0.0) < BELIEVED and row.ratio.value < UNDER,
         )
@@ -148,7 +143,7 @@ def _gap(by: str, names: Sequence[str], counts: np.ndarray, asked: np.ndarray, g
         return share(int(hits[group == place].sum()), int(totals[group == place].sum()))
 
     return GapRow(
-        by=by, worst=names[worst], worst_share=of(worst), best=names[best], best_share=of(best), gap=value(found)
+        by=by, worst=names[worst], worst_share=of(worst), best=names[best], best_share=of(best), gap=Value.of(found)
     )
 
 
@@ -168,7 +163,7 @@ def defaults(data: AuditData) -> Defaults | None:
         unclear=int(heard[-1]),
         top=top,
         top_share=share(named.get(top or "", 0), total),
-        evenness=value(evenness(counts)) if named else None,
+        evenness=Value.of(evenness(counts)) if named else None,
     )
 
 
@@ -184,7 +179,7 @@ def words(data: AuditData) -> list[WordRow]:
             heard=effect.heard,
             share=share(effect.count, effect.total),
             without=share(effect.others, effect.of_others),
-            difference=value(Estimate(effect.difference, effect.low, effect.high)),
+            difference=Value.of(Estimate(effect.difference, effect.low, effect.high)),
             q=effect.q,
             flagged=effect.flagged and usable,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,6 +19,9 @@ from tonescope.diagnose.confusion.confusion_schema import (
 from tonescope.diagnose.schema import Badge, Source, TakeResult
 from tonescope.diagnose.stats import Interval, Share
 
+if TYPE_CHECKING:
+    from tonescope.diagnose.audit.representation import Estimate
+
 SCHEMA_VERSION = "1.0"
 
 FindingKind = Literal[
@@ -34,6 +37,11 @@ class Value(BaseModel):
 
     value: float
     interval: Interval
+
+    @classmethod
+    def of(cls, found: Estimate | Share) -> Value:
+        """A share or an estimate as data."""
+        return cls(value=found.value, interval=Interval(low=found.low, high=found.high))
 
 
 class Finding(BaseModel):

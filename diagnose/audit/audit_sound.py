@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tonescope.diagnose.audit.audit_data import AuditData
-from tonescope.diagnose.audit.audit_genres import value
 from tonescope.diagnose.audit.audit_schema import (
     DepthResult,
     DepthRow,
@@ -17,6 +16,7 @@ from tonescope.diagnose.audit.audit_schema import (
     InstrumentRow,
     KeyRow,
     TempoRow,
+    Value,
     WordRow,
 )
 from tonescope.diagnose.audit.depth_probes import depth_probes
@@ -104,11 +104,11 @@ def follows(data: AuditData, words: Sequence[WordRow] = ()) -> list[FollowRow]:
             found.append((data.labels[place], faster))
     qs = [float(q or 0.0) for q in adjusted([chance_of(faster, limit) for _, faster in found])]
     rows = [
-        FollowRow(genre=genre, faster=value(faster), q=q, flagged=q < BELIEVED and faster.value < limit)
+        FollowRow(genre=genre, faster=Value.of(faster), q=q, flagged=q < BELIEVED and faster.value < limit)
         for (genre, faster), q in zip(found, qs, strict=True)
     ]
     if pooled is not None and len(groups) > 1:
-        rows.insert(0, FollowRow(genre=ALL, faster=value(pooled), q=1.0, flagged=False))
+        rows.insert(0, FollowRow(genre=ALL, faster=Value.of(pooled), q=1.0, flagged=False))
     return rows
 
 
@@ -176,7 +176,7 @@ class Embedded:
             InstrumentRow(
                 instrument=name,
                 listener=f"{judge.name}: its embeddings of the sound and of the word",
-                nearer=value(nearer),
+                nearer=Value.of(nearer),
                 q=q,
                 flagged=heard and q < BELIEVED and nearer.value < HEARD,
             )
@@ -193,7 +193,8 @@ class Embedded:
             return []
         size = min(map(len, groups.values())) - 1
         found = [
-            DiversityRow(genre=genre, takes=size, vendi=value(diversity(rows, size))) for genre, rows in groups.items()
+            DiversityRow(genre=genre, takes=size, vendi=Value.of(diversity(rows, size)))
+            for genre, rows in groups.items()
         ]
         return sorted(found, key=lambda row: row.vendi.value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ from tonescope.diagnose.compare.behaviour import (
 from tonescope.diagnose.compare.compare_models import CompareEvidence, Listening
 from tonescope.diagnose.compare.compare_schema import Comparison, Side
 from tonescope.diagnose.elsewhere.hear_file import judged
+from tonescope.diagnose.intervene.play import Advance
 from tonescope.diagnose.runtime.progress import Clock
 from tonescope.diagnose.store import provenance
 from tonescope.models.errors import TonescopeError
@@ -44,26 +46,12 @@ def compare_folders(
     Raises:
         TonescopeError: one of them holds no sound.
     """
-    clock, caveats = Clock(STAGES, watch.progress), list[str]()
-    heard: list[dict[str, HeardTakes]] = []
-    prompts: dict[str, str] = {}
+    clock, sides = Clock(STAGES, watch.progress), list[_Folder]()
     for name, folder in (("hear A", first), ("hear B", second)):
         with clock.stage(name) as advance:
-            files, left_out = _files(folder)
-            caveats += [f"{file} in {folder.name} was left out: {why}." for file, why in left_out]
-            side: dict[str, HeardTakes] = {}
-            for at, file in enumerate(files):
-                key = Path(os.path.relpath(file.path, folder)).with_suffix("").as_posix()
-                try:
-                    side[key] = _heard(file, listening)
-                except Unusable as error:
-                    caveats.append(f"{file.name} in {folder.name} was left out: {error}")
-                if file.prompt:
-                    prompts.setdefault(key, file.prompt)
-                advance((at + 1) / len(files))
-        if not side:
-            raise TonescopeError(f"no file in {folder} can be heard; name a folder of takes.")
-        heard.append(side)
+            sides.append(_heard_folder(folder, listening, advance))
+    heard, prompts = [side.takes for side in sides], sides[1].prompts | sides[0].prompts
+    caveats = [caveat for side in sides for caveat in side.caveats]
     both = sorted(set(heard[0]) & set(heard[1]))
     if both:
         judge, taxonomy = listening.judge, listening.taxonomy
@@ -96,6 +84,32 @@ def compare_folders(
         ),
         CompareEvidence(),
     )
+
+
+@dataclass
+class _Folder:
+    """What is heard in a folder: its takes and their prompts by the name of the file, and what was left out."""
+
+    takes: dict[str, HeardTakes]
+    prompts: dict[str, str]
+    caveats: list[str]
+
+
+def _heard_folder(folder: Path, listening: Listening, advance: Advance) -> _Folder:
+    files, left_out = _files(folder)
+    found = _Folder({}, {}, [f"{file} in {folder.name} was left out: {why}." for file, why in left_out])
+    for at, file in enumerate(files):
+        key = Path(os.path.relpath(file.path, folder)).with_suffix("").as_posix()
+        try:
+            found.takes[key] = _heard(file, listening)
+        except Unusable as error:
+            found.caveats.append(f"{file.name} in {folder.name} was left out: {error}")
+        if file.prompt:
+            found.prompts.setdefault(key, file.prompt)
+        advance((at + 1) / len(files))
+    if not found.takes:
+        raise TonescopeError(f"no file in {folder} can be heard; name a folder of takes.")
+    return found
 
 
 def _files(folder: Path) -> tuple[tuple[SoundFile, ...], tuple[tuple[str, str], ...]]:

@@ -17,12 +17,12 @@ from tonescope.diagnose.compare.behaviour import (
     paired_behaviour,
 )
 from tonescope.diagnose.compare.compare_schema import BookmarkRow, Comparison, GraftRow, LikenessRow, PartRow, Side
-from tonescope.diagnose.compare.graft_tests import Advance, Fresh, carries, estimated, played
+from tonescope.diagnose.compare.graft_tests import Fresh, carries, estimated, played
 from tonescope.diagnose.compare.likeness import likeness
 from tonescope.diagnose.compare.sides import same_codes
 from tonescope.diagnose.compare.weight_parts import Part, changed_parts, same_shape
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.play import play
+from tonescope.diagnose.intervene.play import Advance, play
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock
 from tonescope.diagnose.store import provenance

@@ -8,7 +8,7 @@ fresh takes on the same noise, beside weights of another place that changed as w
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,12 +19,11 @@ from tonescope.diagnose.compare.compare_schema import GraftRow, PartRow
 from tonescope.diagnose.compare.paired_statistics import Measured, ratio_over
 from tonescope.diagnose.compare.weight_parts import Part, grafted
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.play import play
+from tonescope.diagnose.intervene.play import Advance, play
 from tonescope.diagnose.intervene.recording import batches
 from tonescope.models.generator import UNGUIDED, Generator, Takes, read_takes
 
 CARRIES = 0.5  # of the change, from which on a place is named
-Advance = Callable[[float], None]
 
 
 @torch.no_grad()

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 
 from tonescope.diagnose.confusion.confusion_schema import ConfusionReport
-from tonescope.diagnose.jobs.caveats import MEASURED_SHARE, USEFUL_TAKES, codec_caveat, foreign, foreign_caveat
+from tonescope.diagnose.jobs.caveats import MEASURED_SHARE, codec_caveat, foreign, foreign_caveat
 from tonescope.diagnose.jobs.confusion_job import ConfusionParameters
 from tonescope.diagnose.jobs.request import Models
+from tonescope.diagnose.settings import USEFUL_TAKES
 from tonescope.models import versions
 
 Caveat = Callable[[ConfusionReport, Models, ConfusionParameters], str | None]

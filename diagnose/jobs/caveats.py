@@ -12,11 +12,11 @@ from tonescope.diagnose.judging.verdict import Heard
 from tonescope.diagnose.prompts.lyrics import hears_voices
 from tonescope.diagnose.prompts.phrases import PIECES_CAVEAT, SUNG
 from tonescope.diagnose.schema import Contrast, Drivers
+from tonescope.diagnose.settings import USEFUL_TAKES
 from tonescope.models import metadata, versions
+from tonescope.models.loading import EMBEDDED
 
-EMBEDDED = "embedded"
 MEASURED_SHARE = 0.75  # of the judge's window; its record says little about less
-USEFUL_TAKES = 8
 LISTENER = "laion/larger_clap_music"
 
 

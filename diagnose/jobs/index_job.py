@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.microscope_parameters import of_generator
 from tonescope.diagnose.jobs.parameters import Flag, JobParameters, Positional, Range, check_ranges
+from tonescope.diagnose.runtime.engine_options import MOST_WORKERS
 from tonescope.models.errors import TonescopeError
 from tonescope.models.outline import check_written
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
-
-MOST_WORKERS = 1024
 
 
 class IndexParameters(JobParameters):

@@ -106,7 +106,7 @@ def _render(scope: Microscope, sight: Sight, wish: DreamWish, clip: Clip | None)
     before = start_of(scope, sight, wish.start, wish.seconds, wish.seed, clip)
     location, known = sight.locations[0], scope.statistics(sight.locations[0])
     usual = float((known.square - known.mean.square()).mean().clamp_min(1e-12))
-    objective = energy(location, known.mean) * (SCALE / usual)
+    dreamer = _Dreamer(scope, sight, energy(location, known.mean) * (SCALE / usual), wish)
     curve, scales = list[Tensor](), _scales(scope, wish)
     detail, after = torch.zeros(1, 1), Finished(before, {})
     for at, scale in enumerate(scales):
@@ -114,8 +114,7 @@ def _render(scope: Microscope, sight: Sight, wish: DreamWish, clip: Clip | None)
         advance = scope.within(at / len(scales), (at + 1) / len(scales)).advance
         told = partial(advance, f"octave {at + 1} of {len(scales)}")
         detail = resized(detail, base.waveform.shape[1]) if at else torch.zeros_like(base.waveform)
-        octave = _heard_octave if sight.hears else _played_octave
-        after, values = octave(scope, sight, objective, wish, base, detail, told)
+        after, values = dreamer.octave(base, detail, told)
         detail = after.takes.waveform - base.waveform
         curve.append(values)
     takes = after.takes
@@ -170,74 +169,68 @@ def _compressed(sight: Sight, before: Takes, scale: float) -> Takes:
     return sight.relaxation.encoded(sound.to(sight.generator.device), NEUTRAL, before.seeds)
 
 
-def _heard_octave(
-    scope: Microscope,
-    sight: Sight,
-    objective: Objective,
-    wish: DreamWish,
-    base: Takes,
-    detail: Tensor,
-    advance: Callable[[float], None],
-) -> tuple[Finished, Tensor]:
-    """A sound and its detail, changed at one time scale, and the curve."""
-    sound = base.waveform + detail
-    canvas = SoundCanvas(sight, scope.usual_sound, base.seeds, sound.shape[1], sound)
-    with torch.no_grad():
-        unchanged = canvas.sound().float().cpu()
-    ascent = ascend(canvas, [objective], wish.steps, advance=advance)
-    detail = detail + ascent.finished.takes.waveform - unchanged
-    level = _level(detail) / _level(base.waveform)
-    waveform = (base.waveform + detail * min(1.0, _loudest(wish) / max(level, 1e-9))).clamp(-1, 1)
-    return Finished(replace(base, waveform=waveform), {}), ascent.values
+@dataclass(frozen=True)
+class _Dreamer:
+    """What is dreamt of at every time scale: where, what is to rise, and how."""
 
+    scope: Microscope
+    sight: Sight
+    objective: Objective
+    wish: DreamWish
 
-def _played_octave(
-    scope: Microscope,
-    sight: Sight,
-    objective: Objective,
-    wish: DreamWish,
-    base: Takes,
-    detail: Tensor,
-    advance: Callable[[float], None],
-) -> tuple[Finished, Tensor]:
-    """A take, changed at one time scale towards what its detail suggests and the objective asks for, and the curve."""
-    generator, relaxation = scope.generator, sight.relaxation
-    plain = parameters = relaxation.parameters(base, FIRMNESS)
-    if bool(detail.any()):
-        sound = (base.waveform + detail).to(generator.device)
-        suggested = relaxation.parameters(relaxation.encoded(sound, NEUTRAL, base.seeds), FIRMNESS)
-        parameters = (plain + suggested[:, :, : plain.shape[2]]) / 2
-    prior = replace(scope.naturalness(wish.naturalness), chance=0.0)
-    drafts = DraftCanvas(sight, generator.read_text([NEUTRAL]), NEUTRAL, base.seeds, parameters, prior)
-    ascent = ascend(drafts, [objective], wish.steps, advance=advance)
-    return _bounded(sight, wish, base, plain, drafts.parameters.detach()), ascent.values
+    def octave(self, base: Takes, detail: Tensor, advance: Callable[[float], None]) -> tuple[Finished, Tensor]:
+        """A sound and its detail (1, samples), changed at one time scale, and the curve."""
+        return (self._heard if self.sight.hears else self._played)(base, detail, advance)
 
+    def _heard(self, base: Takes, detail: Tensor, advance: Callable[[float], None]) -> tuple[Finished, Tensor]:
+        sound = base.waveform + detail
+        canvas = SoundCanvas(self.sight, self.scope.usual_sound, base.seeds, sound.shape[1], sound)
+        with torch.no_grad():
+            unchanged = canvas.sound().float().cpu()
+        ascent = ascend(canvas, [self.objective], self.wish.steps, advance=advance)
+        detail = detail + ascent.finished.takes.waveform - unchanged
+        level = _level(detail) / _level(base.waveform)
+        waveform = (base.waveform + detail * min(1.0, self._loudest / max(level, 1e-9))).clamp(-1, 1)
+        return Finished(replace(base, waveform=waveform), {}), ascent.values
 
-def _bounded(sight: Sight, wish: DreamWish, base: Takes, start: Tensor, end: Tensor) -> Finished:
-    """As far from the parameters of a take to those of its dream as the strength allows, found by bisection: what is
-    discrete cannot be mixed."""
-    relaxation, allowed = sight.relaxation, _loudest(wish) * _level(base.waveform)
-    low, high, best, share = 0.0, 1.0, base, 1.0
-    for _ in range(BISECTIONS):
-        draft = relaxation.draft(start + share * (end - start), Chance(tuple(base.seeds)))
-        changed = relaxation.finish(draft.state, base.prompts[0], base.seeds)
-        if _level(changed.waveform - base.waveform) <= allowed:
-            low, best = share, changed
-        else:
-            high = share
-        share = (low + high) / 2
-        if low == 1.0:
-            break
-    return Finished(best, sight.of_takes(best))
+    def _played(self, base: Takes, detail: Tensor, advance: Callable[[float], None]) -> tuple[Finished, Tensor]:
+        """A take is changed towards what its detail suggests and the objective asks for."""
+        generator, relaxation = self.scope.generator, self.sight.relaxation
+        plain = parameters = relaxation.parameters(base, FIRMNESS)
+        if bool(detail.any()):
+            sound = (base.waveform + detail).to(generator.device)
+            suggested = relaxation.parameters(relaxation.encoded(sound, NEUTRAL, base.seeds), FIRMNESS)
+            parameters = (plain + suggested[:, :, : plain.shape[2]]) / 2
+        prior = replace(self.scope.naturalness(self.wish.naturalness), chance=0.0)
+        drafts = DraftCanvas(self.sight, generator.read_text([NEUTRAL]), NEUTRAL, base.seeds, parameters, prior)
+        ascent = ascend(drafts, [self.objective], self.wish.steps, advance=advance)
+        return self._bounded(base, plain, drafts.parameters.detach()), ascent.values
+
+    def _bounded(self, base: Takes, start: Tensor, end: Tensor) -> Finished:
+        """As far from the parameters of a take to those of its dream as the strength allows, found by bisection: what
+        is discrete cannot be mixed."""
+        relaxation, allowed = self.sight.relaxation, self._loudest * _level(base.waveform)
+        low, high, best, share = 0.0, 1.0, base, 1.0
+        for _ in range(BISECTIONS):
+            draft = relaxation.draft(start + share * (end - start), Chance(tuple(base.seeds)))
+            changed = relaxation.finish(draft.state, base.prompts[0], base.seeds)
+            if _level(changed.waveform - base.waveform) <= allowed:
+                low, best = share, changed
+            else:
+                high = share
+            share = (low + high) / 2
+            if low == 1.0:
+                break
+        return Finished(best, self.sight.of_takes(best))
+
+    @property
+    def _loudest(self) -> float:
+        """How loud the change may be beside the sound, as a factor."""
+        return 10 ** ((FAITHFUL_DB + self.wish.strength * (SURREAL_DB - FAITHFUL_DB)) / 20)
 
 
 def _level(waveform: Tensor) -> float:
     return max(float(waveform.square().mean().sqrt()), 1e-6)
-
-
-def _loudest(wish: DreamWish) -> float:
-    """How loud the change may be beside the sound, as a factor."""
-    return 10 ** ((FAITHFUL_DB + wish.strength * (SURREAL_DB - FAITHFUL_DB)) / 20)
 
 
 def resized(waveform: Tensor, samples: int) -> Tensor:

@@ -113,6 +113,36 @@ def _is_block(trace: Plot) -> bool:
     return trace.get("type") == "bar" and isinstance(trace.get("width"), list)
 
 
+@dataclass(frozen=True)
+class _Axis:
+    """A scale from ``low`` to ``high``; ``is_share``: whether its values are shares, told in per cent."""
+
+    low: float
+    high: float
+    is_share: bool = False
+
+    @classmethod
+    def of(cls, stated: Plot, values: Sequence[float]) -> _Axis:
+        """The axis that a figure states, or one with room for all values. A range is stated for shares alone."""
+        low, high = stated.get("range") or _span(values)
+        return cls(low, high, "range" in stated)
+
+    def place(self, value: float) -> float:
+        """Where a value is, in per cent of the axis."""
+        return round(100 * (min(max(value, self.low), self.high) - self.low) / (self.high - self.low), 2)
+
+    def told(self, value: float) -> str:
+        """What is written beside a value."""
+        return f"{100 * value:.0f} %" if self.is_share else signed(value)
+
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Places and texts of round numbers."""
+        told = "{:.0f} %" if self.is_share else "{:g}"
+        values = _ticks(self.low, self.high)
+        return [(self.place(value), _plain(told, 100 * value if self.is_share else value)) for value in values]
+
+
 # --- bars -------------------------------------------------------------------------------------------------------------
 
 
@@ -120,25 +150,20 @@ def _bars(plot: Plot) -> Bars:
     traces, axis = plot["data"], plot["layout"].get("xaxis", {})
     order = plot["layout"].get("yaxis", {}).get("categoryarray") or _ys(traces)
     rows = {name: BarRow(unescape(name)) for name in dict.fromkeys(order)}
-    low, high = axis.get("range") or _span([0.0, *_reach(traces)])
-    percent = "range" in axis
-
-    def place(value: float) -> float:
-        return round(100 * (min(max(value, low), high) - low) / (high - low), 2)
-
+    across = _Axis.of(axis, [0.0, *_reach(traces)])
+    place = across.place
     for trace in traces:
         for name, value, extra in _points(trace, "error_x"):
             if trace["type"] != "bar":
-                rows[name].dots.append((place(value), _hover(trace, value)))
+                rows[name].dots.append((place(value), f"{value:.2f}"))
                 continue
             begin, end = sorted((place(0.0), place(value)))
             down, up = (place(value - extra.down), place(value + extra.up)) if extra.up or extra.down else (None, None)
-            text = extra.text or (f"{100 * value:.0f} %" if percent else signed(value))
-            rows[name].marks.append(Mark(begin, round(end - begin, 2), _colour(extra.colour), text, down, up))
+            text, colour = extra.text or across.told(value), _colour(extra.colour)
+            rows[name].marks.append(Mark(begin, round(end - begin, 2), colour, text, down, up))
     legend = [(unescape(trace["name"]), _colour(_single(trace))) for trace in traces if _in_legend(trace)]
-    ticks = [(place(value), f"{100 * value:.0f} %" if percent else _plain(value)) for value in _ticks(low, high)]
     title = axis.get("title", {}).get("text", "")
-    return Bars(list(rows.values()), legend, ticks, place(0.0), [unescape(part) for part in title.split("<br>")])
+    return Bars(list(rows.values()), legend, across.ticks, place(0.0), [unescape(part) for part in title.split("<br>")])
 
 
 def _ys(traces: Sequence[Plot]) -> list[Any]:
@@ -159,58 +184,68 @@ def _reach(traces: Sequence[Plot]) -> Iterator[float]:
 # --- lines ------------------------------------------------------------------------------------------------------------
 
 
-def _lines(plot: Plot) -> Lines:
-    traces, layout = plot["data"], plot["layout"]
-    xs = [float(x) for trace in traces if _is_line(trace) for x in trace["x"]]
-    xs += [edge for trace in traces if _is_block(trace) for x, width in _widths(trace) for edge in _edges(x, width)]
-    left, right = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
-    reached = [float(y) for trace in traces for y in trace["y"]]
-    reached += [end for trace in traces for _, y, extra in _points(trace, "error_y", "x") for end in extra.ends(y)]
-    reached += [0.0] * any(map(_is_block, traces))
-    yaxis = layout.get("yaxis", {})
-    low, high = yaxis.get("range") or _span(reached)
-    percent = "range" in yaxis
+@dataclass(frozen=True)
+class _Plane:
+    """Where the points of lines and blocks are."""
 
-    def across(x: float) -> float:
-        return round(100 * (x - left) / (right - left), 2)
+    across: _Axis
+    up: _Axis
 
-    def up(y: float) -> float:
-        return round(100 * (min(max(y, low), high) - low) / (high - low), 2)
+    @classmethod
+    def of(cls, plot: Plot) -> _Plane:
+        """With room for everything that a figure draws; blocks stand on zero."""
+        traces = plot["data"]
+        blocks = [trace for trace in traces if _is_block(trace)]
+        xs = [float(x) for trace in traces if _is_line(trace) for x in trace["x"]]
+        xs += [edge for trace in blocks for x, width in _widths(trace) for edge in _edges(x, width)]
+        ys = [float(y) for trace in traces for y in trace["y"]] + [0.0] * bool(blocks)
+        ys += [end for trace in traces for _, y, extra in _points(trace, "error_y", "x") for end in extra.ends(y)]
+        left, right = (min(xs), max(xs)) if max(xs) > min(xs) else (min(xs) - 0.5, max(xs) + 0.5)
+        return cls(_Axis(left, right), _Axis.of(plot["layout"].get("yaxis", {}), ys))
 
-    def path(trace: Plot) -> str:
-        return "M" + "L".join(f"{across(x)},{100 - up(y):.2f}" for x, y in zip(trace["x"], trace["y"], strict=True))
+    def path(self, trace: Plot) -> str:
+        """A line through all points, from the upper left."""
+        points = zip(trace["x"], trace["y"], strict=True)
+        return "M" + "L".join(f"{self.across.place(x)},{100 - self.up.place(y):.2f}" for x, y in points)
 
-    series = []
-    for trace in traces:
-        if trace.get("fill") or _is_block(trace):
-            continue
+    def series(self, trace: Plot) -> Series:
+        """A line with its dots and error bars."""
+        across, up = self.across.place, self.up.place
         points = [(float(x), y, extra) for x, y, extra in _points(trace, "error_y", "x")]
-        said = [extra.text or (f"{100 * y:.0f} %" if percent else signed(y)) for _, y, extra in points]
-        dots = [(across(x), up(y), f"{x:g}: {text}") for (x, y, _), text in zip(points, said, strict=True)]
+        dots = [(across(x), up(y), f"{x:g}: {extra.text or self.up.told(y)}") for x, y, extra in points]
         errors = [(across(x), up(y - extra.down), up(y + extra.up)) for x, y, extra in points if extra.up or extra.down]
-        series.append(Series(unescape(trace.get("name", "")), _colour(_single(trace)), path(trace), dots, errors))
-    bands = [(path(trace) + "Z", _colour(trace.get("fillcolor", ""))) for trace in traces if trace.get("fill")]
-    blocks, legend = [], []
-    for number, trace in enumerate(traces):
-        own = _single(trace)
-        colour = _colour(own) if own or not _is_block(trace) else f"var({CYCLE[number % len(CYCLE)]})"
-        if _in_legend(trace):
-            legend.append((unescape(trace["name"]), colour))
-        for (x, width), y in zip(_widths(trace), trace["y"], strict=True) if _is_block(trace) else ():
-            start, end = map(across, _edges(x, width))
-            bottom, top = sorted((up(0.0), up(y)))
+        return Series(unescape(trace.get("name", "")), _colour(_single(trace)), self.path(trace), dots, errors)
+
+    def blocks(self, trace: Plot, colour: str) -> Iterator[tuple[float, float, float, float, str, str]]:
+        """Its upright bars, as :class:`Lines` has them."""
+        for (x, width), y in zip(_widths(trace), trace["y"], strict=True):
+            start, end = map(self.across.place, _edges(x, width))
+            bottom, top = sorted((self.up.place(0.0), self.up.place(y)))
             text = f"{unescape(trace.get('name', ''))} {x - width / 2:.4g}–{x + width / 2:.4g}: {y:.2f}"
-            blocks.append((start, round(end - start, 2), bottom, round(top - bottom, 2), colour, text))
+            yield start, round(end - start, 2), bottom, round(top - bottom, 2), colour, text
+
+
+def _lines(plot: Plot) -> Lines:
+    plane, layout = _Plane.of(plot), plot["layout"]
+    coloured = [(trace, _colour_of(trace, number)) for number, trace in enumerate(plot["data"])]
     titles = [unescape(layout.get(axis, {}).get("title", {}).get("text", "")) for axis in ("xaxis", "yaxis")]
     return Lines(
-        series,
-        bands,
-        blocks,
-        legend,
-        [(across(x), f"{x:g}") for x in _ticks(left, right)],
-        [(up(y), f"{100 * y:.0f} %" if percent else _plain(y)) for y in _ticks(low, high)],
-        (titles[0], titles[1].replace("<br>", "; ")),
+        series=[plane.series(trace) for trace, _ in coloured if not (trace.get("fill") or _is_block(trace))],
+        bands=[
+            (plane.path(trace) + "Z", _colour(trace.get("fillcolor", ""))) for trace, _ in coloured if trace.get("fill")
+        ],
+        blocks=[block for trace, colour in coloured if _is_block(trace) for block in plane.blocks(trace, colour)],
+        legend=[(unescape(trace["name"]), colour) for trace, colour in coloured if _in_legend(trace)],
+        across=plane.across.ticks,
+        up=plane.up.ticks,
+        titles=(titles[0], titles[1].replace("<br>", "; ")),
     )
+
+
+def _colour_of(trace: Plot, number: int) -> str:
+    """Its own, or one of :data:`CYCLE` for blocks that have none."""
+    own = _single(trace)
+    return _colour(own) if own or not _is_block(trace) else f"var({CYCLE[number % len(CYCLE)]})"
 
 
 # --- reading plotly ---------------------------------------------------------------------------------------------------
@@ -267,10 +302,6 @@ def _in_legend(trace: Plot) -> bool:
     return bool(trace.get("name")) and trace.get("showlegend", True) and not trace.get("fill")
 
 
-def _hover(trace: Plot, value: float) -> str:
-    return f"{value:.2f}"
-
-
 def _colour(value: str) -> str:
     """A colour of the look; one that it lacks as it is, if it is one."""
     if value in COLOURS:
@@ -287,8 +318,8 @@ def _span(values: Sequence[float]) -> tuple[float, float]:
     return (low - room if low else low), (high + room if high else high)
 
 
-def _plain(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
+def _plain(form: str, value: float) -> str:
+    return form.format(value).replace("-", "−")
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -9,13 +9,12 @@ from tonescope.diagnose.report import pasteable
 from tonescope.diagnose.report.view import Command
 from tonescope.diagnose.report.wording import set_again, shortened, the_word
 from tonescope.diagnose.schema import Diagnosis, Trial
-from tonescope.diagnose.settings import MOST_TAKES
+from tonescope.diagnose.settings import MOST_TAKES, USEFUL_TAKES
 from tonescope.models.loading import EMBEDDED, HUB_JUDGE
 
 SHOWN_STEPS = 2
 LONGEST_LINE = 240  # characters: three lines of a usual terminal
 MOST_EDITED = 5  # units that a line names
-USEFUL_TAKES = 8
 FOLDER = "tonescope-result"
 
 

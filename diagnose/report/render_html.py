@@ -10,11 +10,12 @@ from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, Template
 from markupsafe import Markup
 
 from tonescope.diagnose.report import web_components
 from tonescope.diagnose.report.chart import chart
+from tonescope.diagnose.report.escaped_templates import templates_of
 
 if TYPE_CHECKING:
     from tonescope.diagnose.report.sounds import Playable
@@ -57,7 +58,7 @@ def page(title: str, views: Sequence[View], players: Playable | None = None) -> 
         window=f"{title}: {headline[:LONGEST_TITLE]}" if headline else title,
         style=style("@media (prefers-color-scheme: dark)"),
         script=Markup(web_components.script()) if shown or cells else None,
-        views=sorted(views, key=_place),
+        views=sorted(views, key=place_on_page),
         shown=shown,
         listening=listening,
         chart=chart,
@@ -72,7 +73,7 @@ def page(title: str, views: Sequence[View], players: Playable | None = None) -> 
     return made.replace(_SIZE, f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{size / 1e3:.0f} kB")
 
 
-def _place(view: View) -> int:
+def place_on_page(view: View) -> int:
     """Where a view stands on a page: the headline, why, what can be heard, what can be done next, all else."""
     if view.depth != "first":
         return 4
@@ -206,14 +207,7 @@ def _plotly() -> Markup:
 
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
-    """The templates of this package. Everything that they are given is escaped, and what they lack raises."""
-    return Environment(
-        loader=PackageLoader(__package__ or "", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return templates_of(__package__)
 
 
 def _template(name: str) -> Template:

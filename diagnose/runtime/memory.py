@@ -24,6 +24,7 @@ from tonescope.diagnose.intervene.recording import source_bytes
 from tonescope.diagnose.runtime.out_of_memory import RAN_OUT as RAN_OUT
 from tonescope.diagnose.runtime.out_of_memory import ran_out as ran_out
 from tonescope.diagnose.runtime.workers import most_workers
+from tonescope.models.checkpoints.size import GIB as GIB
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes, read_takes
 from tonescope.models.hooks import hooked, read
@@ -31,7 +32,6 @@ from tonescope.models.played_with import Denoises
 from tonescope.models.sites import ATTRIBUTED
 from tonescope.models.units import Location, Unit
 
-GIB = 2**30
 MOST_ROWS = 48
 SHARE_OF_FREE = 0.7  # of what is free now; the rest is for everything else on the machine
 PLAYED_SHARE = 0.6  # of that, for rows; the rest is for activations that are put into other takes

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-Key = tuple[str, str]
-"""Network and site name, as in ``SITES``."""
+from tonescope.models.outline import Key
 
 TEXT_PATHS: dict[str, dict[Key, str]] = {
     "t5": {

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from tonescope.models.errors import TonescopeError
 from tonescope.models.judges.calibration import ConfusionRecord
+from tonescope.models.metadata import Count, Counts
 
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
 FILE = "calibration.safetensors"
@@ -29,8 +30,6 @@ HEADER = "tonescope_calibration"
 WEIGHT, OFFSET = "probe.weight", "probe.offset"
 LARGEST = 2**28  # bytes of a file
 
-Count = Annotated[int, Field(ge=0, le=10**9)]
-Counts = tuple[tuple[Count, ...], ...]
 Rate = Annotated[float, Field(ge=0, le=1)]
 
 

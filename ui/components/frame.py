@@ -10,10 +10,11 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from tonescope.diagnose.report import render_html, web_components
+from tonescope.diagnose.report.escaped_templates import templates_of
 
 NAME = "Tonescope"
 ADDRESS = "/tonescope"  # under which the frame's own files are
@@ -160,13 +161,6 @@ ASSETS: list[tuple[str, str, Callable[[], str]]] = [
 
 
 def _templates() -> Environment:
-    """Everything that they are given is escaped, and what they lack raises."""
-    made = Environment(
-        loader=PackageLoader(__package__ or "", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = templates_of(__package__)
     made.globals |= {"colours": COLOURS, "name": NAME, "picture": Markup(_file("mark.svg")())}
     return made

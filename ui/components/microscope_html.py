@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tonescope.diagnose.microscope.artifact_views import TITLES, asked
 from tonescope.diagnose.report import render_html
+from tonescope.diagnose.report.escaped_templates import templates_of
 from tonescope.diagnose.report.sounds import Playable
 from tonescope.diagnose.report.view import View
 from tonescope.diagnose.store.artifact_catalogue import Listed
@@ -326,11 +326,4 @@ def _made(macro: str, *shown: Any) -> str:
 
 @lru_cache(maxsize=1)
 def _templates() -> Any:
-    made = Environment(
-        loader=PackageLoader(__package__ or "", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return made.get_template("microscope.html.j2")
+    return templates_of(__package__).get_template("microscope.html.j2")

@@ -12,10 +12,9 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from tonescope.diagnose.prompts.linter import LintFinding
 from tonescope.diagnose.repair.live_feedback import Feedback, LiveFeedback, PhrasePull
+from tonescope.diagnose.report.escaped_templates import templates_of
 from tonescope.diagnose.report.lint_views import FOLLOWS
 from tonescope.diagnose.runtime.own_modules import with_own_modules
 from tonescope.models.errors import TonescopeError
@@ -137,11 +136,4 @@ def pieces(prompt: str, pulls: Sequence[PhrasePull]) -> list[Piece]:
 
 @lru_cache(maxsize=1)
 def _template() -> Any:
-    made = Environment(
-        loader=PackageLoader(__package__ or "", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return made.get_template("prompt_feedback.html.j2")
+    return templates_of(__package__).get_template("prompt_feedback.html.j2")

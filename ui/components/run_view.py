@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
 from tonescope.diagnose.report import render_html
+from tonescope.diagnose.report.escaped_templates import templates_of
 from tonescope.diagnose.report.view import Figure, Sound, View
 from tonescope.diagnose.runtime.run_queue import RunProgress
 from tonescope.diagnose.store.run_files import Content, StoredSounds
@@ -157,7 +157,7 @@ def html(run: Run, content: Content, address: str, listener: Listener, side: str
         side: put before the names of its parts, where it is shown beside another run: nothing is asked on then.
     """
     plays = ServedSounds(content.sounds, address)
-    views = [replace(view, key=f"{side}{view.key}") for view in sorted(content.views, key=_place)]
+    views = [replace(view, key=f"{side}{view.key}") for view in sorted(content.views, key=render_html.place_on_page)]
     return str(
         _template().render(
             views=views,
@@ -186,13 +186,6 @@ def steering(content: Content) -> dict[str, Any] | None:
     trial = (content.result or {}).get("steering")
     found = trial.get("steering") if isinstance(trial, dict) else None
     return found if isinstance(found, dict) else None
-
-
-def _place(view: View) -> int:
-    """The verdict, why, what can be heard, what to type instead, all else."""
-    if view.depth != "first":
-        return 4
-    return 0 if view.tone else 2 if view.sounds else 3 if view.commands else 1
 
 
 def _is_long(view: View) -> bool:
@@ -249,11 +242,4 @@ def _likeliest(result: Mapping[str, Any]) -> list[str]:
 
 @lru_cache(maxsize=1)
 def _template() -> Any:
-    made = Environment(
-        loader=PackageLoader(__package__ or "", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return made.get_template("run_view.html.j2")
+    return templates_of(__package__).get_template("run_view.html.j2")

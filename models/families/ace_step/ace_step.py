@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from tonescope.models.errors import TonescopeError
-from tonescope.models.families.ace_step.ace_step_blocks import LACKS, PATHS
+from tonescope.models.families.ace_step.ace_step_blocks import PATHS
 from tonescope.models.families.ace_step.tags_and_lyrics import TagsAndLyrics, silent_context
 from tonescope.models.families.diffusion import oobleck
 from tonescope.models.families.diffusion.denoising import Told
 from tonescope.models.families.diffusion.guidance import ProjectedGuidance
 from tonescope.models.families.diffusion.latent_diffusion import LatentDiffusion
 from tonescope.models.families.diffusion.latent_places import Parts
+from tonescope.models.families.diffusion.pipeline_outline import NO_DECODER
 from tonescope.models.families.diffusion.solver import FlowSolver
 from tonescope.models.families.text_encoders import TEXT_PATHS
 from tonescope.models.generator import Sampling, Text
@@ -77,7 +78,7 @@ class AceStep(LatentDiffusion):
         self.shift = shift or (TURBO_SHIFT if self.turbo else BASE_SHIFT)
         steps = steps or (TURBO_STEPS if self.turbo else BASE_STEPS)
         paths = {**TEXT_PATHS["qwen3"], **PATHS, **oobleck.PATHS}
-        super().__init__(model, name, paths=paths, lacks=LACKS, steps=steps, folder=folder)
+        super().__init__(model, name, paths=paths, lacks=NO_DECODER, steps=steps, folder=folder)
         self.solver = FlowSolver(scheduler, steps, partial(shifted_sigmas, shift=self.shift))
         self.patch, self.longest_seconds = int(config.patch_size), LONGEST_SECONDS
         self.caveat = CAVEAT.format(name)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tonescope.models.families.ace_step.ace_step_blocks import LACKS, PATHS
-from tonescope.models.families.diffusion.pipeline_outline import PipelineOutline, listed
+from tonescope.models.families.ace_step.ace_step_blocks import PATHS
+from tonescope.models.families.diffusion.pipeline_outline import NO_DECODER, PipelineOutline, listed
 from tonescope.models.families.text_encoders import TEXT_PATHS
 from tonescope.models.outline import Outline
 
 _OUTLINE = PipelineOutline(
     paths={**TEXT_PATHS["qwen3"], **PATHS},
-    lacks=LACKS,
+    lacks=NO_DECODER,
     heads={"transformer": "num_attention_heads", "text_encoder": "num_attention_heads"},
     mixed="layers.0.self_attn.to_out.0.weight",
     codec_layers=lambda config: listed(config.get("downsampling_ratios")),

@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tonescope.models.anatomy import Key
 from tonescope.models.families.diffusion import attention_maps
 from tonescope.models.families.diffusion.denoising import DECODED_TOGETHER, Denoising
 from tonescope.models.families.diffusion.latent_places import Parts
 from tonescope.models.families.diffusion.negative_prompts import NegativePrompts
 from tonescope.models.generator import Cost, Sampling, Takes
 from tonescope.models.metadata import Metadata
+from tonescope.models.outline import Key
 from tonescope.models.played_with import Recommended, reads_no_negative
 from tonescope.models.sites import ATTRIBUTED
 from tonescope.models.units import Location

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from tonescope.models.anatomy import Anatomy, Key, refuse_compiled
+from tonescope.models.anatomy import Anatomy, refuse_compiled
 from tonescope.models.families.diffusion.oobleck import Oobleck
 from tonescope.models.generator import Text
 from tonescope.models.hooks import Place
 from tonescope.models.layout import Branch, Layout
+from tonescope.models.outline import Key
 from tonescope.models.units import Location
 
 

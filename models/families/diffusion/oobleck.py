@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tonescope.models.hooks import Place, hooked, read
+from tonescope.models.hooks import Place, shapes_at
 from tonescope.models.units import Location
 
 PATHS = {("codec", "encoder"): "vae.encoder.block.{}", ("codec", "decoder"): "vae.decoder.block.{}"}
@@ -86,14 +86,6 @@ class Oobleck:
 
     def shapes(self, places: dict[Location, Place]) -> dict[Location, tuple[int, float]]:
         """Channels of every block and samples a frame, found by sending a little silence through."""
-        shapes = dict[Location, tuple[int, float]]()
-
-        def note(location: Location) -> Any:
-            def look(tensor: Tensor) -> None:
-                shapes[location] = (tensor.shape[1], tensor.shape[2] / _PROBE_FRAMES)
-
-            return look
-
-        with torch.no_grad(), hooked([read(place, note(location)) for location, place in places.items()]):
-            self.sound(self.encode(torch.zeros(1, self.channels, _PROBE_FRAMES * self.hop)))
-        return shapes
+        silence = torch.zeros(1, self.channels, _PROBE_FRAMES * self.hop)
+        found = shapes_at(places, lambda: self.sound(self.encode(silence)))
+        return {location: (shape[1], shape[2] / _PROBE_FRAMES) for location, shape in found.items()}

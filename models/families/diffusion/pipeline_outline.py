@@ -10,6 +10,12 @@ from typing import Any
 from tonescope.models.checkpoints import folders, headers
 from tonescope.models.outline import Key, Outline
 
+_DENOISES = "it plays by denoising and has no decoder of codes; look at denoiser.LAYER.{} instead"
+NO_DECODER: dict[Key, str] = {
+    ("decoder", name): _DENOISES.format(name) for name in ("mlp", "self", "cross", "residual")
+}
+"""What no model that denoises has, and where to look instead."""
+
 WEIGHTS_FILES = {"transformer": "diffusion_pytorch_model.safetensors", "text_encoder": headers.WEIGHTS_FILE}
 
 

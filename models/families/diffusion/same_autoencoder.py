@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tonescope.models.hooks import Place, hooked, read
+from tonescope.models.hooks import Place, shapes_at
 from tonescope.models.units import Location
 
 PATHS = {
@@ -82,14 +82,6 @@ class Same:
 
     def shapes(self, places: dict[Location, Place]) -> dict[Location, tuple[int, float]]:
         """Channels of every layer and positions a frame, found by sending a little silence through."""
-        shapes = dict[Location, tuple[int, float]]()
-
-        def note(location: Location) -> Any:
-            def look(tensor: Tensor) -> None:
-                shapes[location] = (tensor.shape[2], tensor.shape[1] / _PROBE_FRAMES)
-
-            return look
-
-        with torch.no_grad(), hooked([read(place, note(location)) for location, place in places.items()]):
-            self.sound(self.encode(torch.zeros(1, self.channels, _PROBE_FRAMES * self.hop)))
-        return shapes
+        silence = torch.zeros(1, self.channels, _PROBE_FRAMES * self.hop)
+        found = shapes_at(places, lambda: self.sound(self.encode(silence)))
+        return {location: (shape[2], shape[1] / _PROBE_FRAMES) for location, shape in found.items()}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tonescope.models.families.text_encoders import Key
+from tonescope.models.outline import Key
 
 
 @dataclass(frozen=True)

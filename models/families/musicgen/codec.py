@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tonescope.models.hooks import hooked, read
+from tonescope.models.hooks import Place, shapes_at
 from tonescope.models.units import Location
 
 DECODE_ROWS = 4  # the codec is faster on a few rows at a time than on many: its activations stay in the cache
@@ -61,19 +61,10 @@ class Codec:
         codes = self.encode(torch.zeros(1, self.sample_rate))
         return self.latents(codes)[0, codes.shape[2] // 2]
 
-    def shapes(self, places: dict[Location, Any]) -> dict[Location, tuple[int, float]]:
+    def shapes(self, places: dict[Location, Place]) -> dict[Location, tuple[int, float]]:
         """Channels of every layer and steps a frame, found by sending a fraction of a second through it."""
-        shapes = dict[Location, tuple[int, float]]()
-
-        def note(location: Location) -> Any:
-            def look(tensor: Tensor) -> None:
-                shapes[location] = (tensor.shape[1], tensor.shape[2] / _PROBE_FRAMES)
-
-            return look
-
         samples = _PROBE_FRAMES * round(self.sample_rate / self.frame_rate)
         device, dtype = self.codebooks.device, self.codebooks.dtype
         silence = torch.zeros(1, self.model.config.audio_channels, samples, device=device, dtype=dtype)
-        with torch.no_grad(), hooked([read(place, note(location)) for location, place in places.items()]):
-            self.model.decoder(self.model.encoder(silence))
-        return shapes
+        found = shapes_at(places, lambda: self.model.decoder(self.model.encoder(silence)))
+        return {location: (shape[1], shape[2] / _PROBE_FRAMES) for location, shape in found.items()}

@@ -16,8 +16,9 @@ from tonescope.models.families.diffusion.latent_diffusion import LatentDiffusion
 from tonescope.models.families.diffusion.latent_places import Parts
 from tonescope.models.families.diffusion.negative_prompts import NegativePrompts
 from tonescope.models.families.diffusion.padded_prompts import PaddedPrompts
+from tonescope.models.families.diffusion.pipeline_outline import NO_DECODER
 from tonescope.models.families.diffusion.solver import SdeSolver
-from tonescope.models.families.stable_audio.blocks import LACKS, PATHS
+from tonescope.models.families.stable_audio.blocks import PATHS
 from tonescope.models.families.text_encoders import TEXT_PATHS
 from tonescope.models.families.zero_prompts import reads_nothing
 from tonescope.models.generator import Sampling, Text
@@ -56,7 +57,7 @@ class StableAudio(LatentDiffusion):
         folder: Path | None = None,
     ) -> None:
         paths = {**TEXT_PATHS["t5"], **PATHS, **oobleck.PATHS}
-        super().__init__(model, name, paths=paths, lacks=LACKS, steps=steps, folder=folder)
+        super().__init__(model, name, paths=paths, lacks=NO_DECODER, steps=steps, folder=folder)
         self.solver = SdeSolver(scheduler, steps)
         config = self.model.transformer.config
         self.fixed_frames = int(config.sample_size)

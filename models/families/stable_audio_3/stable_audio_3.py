@@ -17,9 +17,10 @@ from tonescope.models.families.diffusion.latent_diffusion import LatentDiffusion
 from tonescope.models.families.diffusion.latent_places import Parts
 from tonescope.models.families.diffusion.negative_prompts import NegativePrompts
 from tonescope.models.families.diffusion.padded_prompts import PaddedPrompts
+from tonescope.models.families.diffusion.pipeline_outline import NO_DECODER
 from tonescope.models.families.diffusion.same_autoencoder import Same
 from tonescope.models.families.diffusion.solver import FlowSolver
-from tonescope.models.families.stable_audio_3.stable_audio_3_blocks import LACKS, PATHS
+from tonescope.models.families.stable_audio_3.stable_audio_3_blocks import PATHS
 from tonescope.models.families.text_encoders import TEXT_PATHS
 from tonescope.models.generator import Sampling, Takes, Text
 from tonescope.models.played_with import Recommended
@@ -70,7 +71,7 @@ class StableAudio3(LatentDiffusion):
         paths = {**TEXT_PATHS["t5gemma"], **PATHS, **same_autoencoder.PATHS}
         self.distilled = bool(scheduler.config.stochastic_sampling)
         steps = steps or (DISTILLED_STEPS if self.distilled else BASE_STEPS)
-        super().__init__(model, name, paths=paths, lacks=LACKS, steps=steps, folder=folder)
+        super().__init__(model, name, paths=paths, lacks=NO_DECODER, steps=steps, folder=folder)
         self.solver = FlowSolver(scheduler, steps, log_snr_sigmas)
         self.prefix = int(self.model.transformer.config.num_memory_tokens)
         self.longest_seconds = float(self.model.duration_embedder.config.max_val)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tonescope.models.families.text_encoders import Key
+from tonescope.models.outline import Key
 
 _BLOCK = "transformer.transformer_blocks.{}"
 PATHS: dict[Key, str] = {
@@ -11,5 +11,3 @@ PATHS: dict[Key, str] = {
     ("denoiser", "cross"): f"{_BLOCK}.cross_attn.to_out",
     ("denoiser", "residual"): _BLOCK,
 }
-_DENOISES = "it plays by denoising and has no decoder of codes; look at denoiser.LAYER.{} instead"
-LACKS: dict[Key, str] = {("decoder", name): _DENOISES.format(name) for name in ("mlp", "self", "cross", "residual")}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tonescope.models.families.diffusion.pipeline_outline import PipelineOutline
-from tonescope.models.families.stable_audio_3.stable_audio_3_blocks import LACKS, PATHS
+from tonescope.models.families.diffusion.pipeline_outline import NO_DECODER, PipelineOutline
+from tonescope.models.families.stable_audio_3.stable_audio_3_blocks import PATHS
 from tonescope.models.families.text_encoders import TEXT_PATHS
 from tonescope.models.outline import Outline
 
@@ -20,7 +20,7 @@ def _codec_layers(config: Mapping[str, Any]) -> int | None:
 
 _OUTLINE = PipelineOutline(
     paths={**TEXT_PATHS["t5gemma"], **PATHS},
-    lacks=LACKS,
+    lacks=NO_DECODER,
     heads={"transformer": "num_heads", "text_encoder": "encoder.num_attention_heads"},
     mixed="transformer_blocks.0.self_attn.to_out.weight",
     codec_layers=_codec_layers,
