@@ -1,8 +1,7 @@
 // The view of a run: it is looked at again and again, so that a page that was reloaded, or slept, catches up.
 
 const {base, call, make, pause, present} = window.tonescope;
-const SOON = 100, EVERY = 1000, PATIENT = 3000; // ms between two looks: before anything is known, then; unseen
-const FEW = 20; // looks that are soon, of a run that waits
+const EVERY = 1000, PATIENT = 3000; // ms between two looks without news; unseen
 const ENDED = new Set(["done", "failed", "stopped", "interrupted"]);
 const SKIPPED = "tonescope-guide-skipped";
 const FIELD = "#prompt textarea, #prompt input";
@@ -78,11 +77,12 @@ async function watch(name) {
   if (!name) return;
   showFrom(at.from);
   document.getElementById("run-guide")?.setAttribute("hidden", "");
-  let mark = "-", filled = false, looks = 0;
+  let mark = "-", filled = false;
   while (mine === watching) {
     let response, shown;
-    try {
-      response = await fetch(`${base}run/${encodeURIComponent(name)}/state?mark=${mark}`);
+    const began = performance.now();
+    try { // the server answers at once where there is news, and where nobody looks
+      response = await fetch(`${base}run/${encodeURIComponent(name)}/state?mark=${mark}${document.hidden ? "" : "&wait=1"}`);
       shown = await response.json();
     } catch {
       at.told.textContent = "The server does not answer; it is asked again. The run is not lost.";
@@ -119,8 +119,8 @@ async function watch(name) {
       document.title = `${shown.title.slice(0, 60)} · Tonescope`;
     }
     if (ended) return;
-    const isNew = !at.found.childElementCount && (shown.state === "running" || looks++ < FEW);
-    await pause(document.hidden ? PATIENT : isNew ? SOON : EVERY);
+    const isNews = shown.html !== undefined;
+    await pause(document.hidden ? PATIENT : isNews ? 0 : Math.max(0, EVERY - (performance.now() - began)));
   }
 }
 
