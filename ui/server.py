@@ -26,6 +26,7 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
+from tonescope.ui.components import run_view
 from tonescope.ui.components.frame import NAME, Frame, Link
 from tonescope.ui.pages import page_registry
 from tonescope.ui.web.accounts import Accounts
@@ -296,6 +297,7 @@ def launch(
             ),
             workshop,
         )
+        threading.Thread(target=run_view.prepare, daemon=True).start()
         url = listening.url(options.root_path)
         _announce(url, listening, options)
         if not wait:

@@ -27,7 +27,8 @@ async function look(settled) {
   const panel = document.getElementById("feedback"), prompt = typed();
   asking?.abort();
   panel.hidden = !prompt.trim();
-  const isPlayed = runShown() && prompt === document.getElementById("run-view")?.dataset.played;
+  const played = document.getElementById("run-view")?.dataset.played; // nothing yet, of a run that is being opened
+  const isPlayed = runShown() && (played === undefined || prompt === played);
   at("[data-feedback=contrast]").hidden = !runShown() || isPlayed;
   at(".feedback-told").hidden = isPlayed; // what is heard stands below
   if (panel.hidden || isPlayed) return;
@@ -96,6 +97,7 @@ async function fill(settings) {
 document.addEventListener("input", event => {
   if (event.target.matches?.(FIELD)) soon();
 });
+document.addEventListener("tonescope-run", () => { if (document.getElementById("feedback")) look(true); });
 document.addEventListener("change", event => {
   if (event.target.id === "feedback-intended") soon();
 });

@@ -74,6 +74,7 @@ async function watch(name) {
   at.stop.hidden = at.again.hidden = at.progress.hidden = true;
   delete root.dataset.state; // that of another run
   delete root.dataset.played;
+  document.dispatchEvent(new Event("tonescope-run")); // what is told of its prompt before it is played steps aside
   if (!name) return;
   showFrom(at.from);
   document.getElementById("run-guide")?.setAttribute("hidden", "");
@@ -93,6 +94,7 @@ async function watch(name) {
     if (!response.ok) {
       at.told.replaceChildren(shown.detail ?? "This run cannot be opened.", " ", make("a", {href: `${base}library`}, "Your library"));
       at.told.classList.add("run-wrong");
+      root.dataset.played = "";
       return;
     }
     if (shown.html !== undefined && isPlaying(at.found)) { // nobody is interrupted who listens
@@ -116,6 +118,7 @@ async function watch(name) {
       const field = await present(FIELD);
       root.dataset.played = shown.parameters.prompt ?? shown.parameters.second ?? "";
       if (field !== document.activeElement) type(field, root.dataset.played);
+      document.dispatchEvent(new Event("tonescope-run"));
       document.title = `${shown.title.slice(0, 60)} · Tonescope`;
     }
     if (ended) return;
