@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
-from types import MappingProxyType
 from typing import Any
 
 from tonescope.models.errors import TonescopeError
@@ -47,8 +46,8 @@ CREATE INDEX IF NOT EXISTS runs_by_time ON runs (created, name);
 CREATE INDEX IF NOT EXISTS runs_by_owner ON runs (owner, created, name);
 CREATE INDEX IF NOT EXISTS runs_by_state ON runs (state);
 """
-ADDED = {2: "ALTER TABLE runs ADD COLUMN badge TEXT NOT NULL DEFAULT ''"}
-"""What a list of an older version is given, by the version that has it first."""
+ADDED = ((2, "ALTER TABLE runs ADD COLUMN badge TEXT NOT NULL DEFAULT ''"),)
+"""What a list of an older version is given, with the version that has it first."""
 DAMAGED = "is damaged; restore it from a copy, or name another folder (the files of its runs lie beside it, untouched)"
 REFUSALS = {
     sqlite3.SQLITE_FULL: "cannot grow, for the disk is full; free some space",
@@ -74,10 +73,10 @@ class Form:
     version: int
     tables: str
     called: str
-    added: Mapping[int, str] = MappingProxyType({})
+    added: Sequence[tuple[int, str]] = ()
 
 
-RUNS = Form(APPLICATION_ID, SCHEMA_VERSION, SCHEMA, "the list of runs", MappingProxyType(ADDED))
+RUNS = Form(APPLICATION_ID, SCHEMA_VERSION, SCHEMA, "the list of runs", ADDED)
 
 
 class RunDatabase:
@@ -119,7 +118,7 @@ class RunDatabase:
         if version < self._form.version:
             with self.transaction() as connection:
                 version = self._pragma("user_version")  # another process may have been first
-                for since, statement in self._form.added.items():
+                for since, statement in self._form.added:
                     if 0 < version < since:
                         connection.execute(statement)
                 for statement in filter(str.strip, self._form.tables.split(";")):
