@@ -148,7 +148,12 @@ def progress_told(told: RunProgress, is_found: bool = False) -> str:
         left = ", nearly done" if told.seconds_left is not None and told.seconds_left < 1 else left
         return f"{round(100 * told.share)} %{left}. Now: {STAGES.get(told.stage, told.stage)}."
     kept = KEPT if is_found and told.state in ENDED else ""
-    return " ".join(filter(None, [ENDED.get(told.state, ""), told.problem, kept]))
+    return " ".join(filter(None, [ENDED.get(told.state, ""), sentence_case(told.problem), kept]))
+
+
+def sentence_case(problem: str) -> str:
+    """A problem as a sentence of its own."""
+    return problem[:1].upper() + problem[1:]
 
 
 def badge(name: str) -> str:

@@ -80,7 +80,9 @@ def _list(page: Page, words: str, workshop: Workshop) -> str:
 
 def _row(run: Run, workshop: Workshop) -> str:
     address, title = escape(workshop.address(run.name)), escape(_shortened(run.title, LONGEST_TITLE))
-    said = escape(_shortened(run.problem or run.sentence or SAID.get(run.state, ""), LONGEST_SAID))
+    said = escape(
+        _shortened(run_view.sentence_case(run.problem) or run.sentence or SAID.get(run.state, ""), LONGEST_SAID)
+    )
     said += "" if run.problem else run_view.badge(run.badge)
     export = f' · <a href="{address}/run.zip" download>Export</a>' if run.state == "done" else ""
     return (

@@ -25,9 +25,9 @@ ABOUT = (
 )
 ELSEWHERE = "On a server for several people that is done on its command line; the run is then listed here."
 LINE = '<pre class="command">tonescope compare embedded my-adapter --workspace default</pre>'
-ASKED = ("first", "second", "takes", "seconds", "outside")
+PARTS = {"Which two": ("first", "second"), "What is done": ("takes", "seconds", "outside")}
 NAMES = {"first": "A", "second": "B", "outside": "Only what is heard"}
-NONE = '<div class="tonescope"><p class="soft">None was run yet.</p></div>'
+NONE = '<div class="tonescope"><p class="soft">No comparison was made yet.</p></div>'
 MOST = 200  # runs, the newest, that are looked through
 OF_THE_MACHINE = ""  # the owner of what was run on the command line
 OPEN = "name => { if (name) location.href = `${window.tonescope.base}run/${name}`; }"
@@ -73,11 +73,11 @@ def _form(workshop: Workshop) -> None:
     """What starts a comparison; its run is opened."""
     form = JobForm.build(
         CompareParameters,
-        without=[name for name in CompareParameters.model_fields if name not in ASKED],
+        without=[name for name in CompareParameters.model_fields if not any(name in some for some in PARTS.values())],
         choices={},
         most={"seconds": workshop.session.generator.longest_seconds},
         names=NAMES,
-        parts={"": ASKED},
+        parts=PARTS,
     )
     button = gr.Button("Compare", elem_classes="run-small", elem_id="compare-start")
     name, problem = gr.Textbox(visible="hidden", label="Run"), gr.HTML("", apply_default_css=False)

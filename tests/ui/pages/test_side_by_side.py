@@ -34,7 +34,7 @@ def test_comparisons_of_the_command_line_are_listed_for_who_has_the_machine(tmp_
         assert ("start" in named) == is_for_one  # models and folders of the machine are compared for nobody else
         listed = named["listed"]
         shown = listed(None)
-        assert ("&lt;a&gt;" in shown) == is_for_one and ("None was run yet" in shown) != is_for_one
+        assert ("&lt;a&gt;" in shown) == is_for_one and ("No comparison was made yet" in shown) != is_for_one
         workshop.close()
 
 
@@ -71,8 +71,9 @@ def test_a_comparison_is_started_from_the_page_and_what_it_cannot_use_is_told(tm
         with gr.Blocks() as blocks:
             side_by_side.build(workshop)
         start = next(each.fn for each in blocks.fns.values() if each.fn is not None and each.fn.__name__ == "start")
-        name, told, *_ = start(SimpleNamespace(), "", "embedded", "2", "1", False)
-        assert not name and "B" in told
+        usual = [each.value for each in blocks.blocks.values() if getattr(each, "elem_id", None) == "field-first"]
+        name, told, *_ = start(SimpleNamespace(), "embedded", "", "2", "1", False)
+        assert usual == [""] and not name and "B is empty" in told
         name, told, *_ = start(SimpleNamespace(), "embedded", str(tmp_path / "nothing"), "many", "1", False)
         assert not name
         name, told, *beside = start(SimpleNamespace(), "embedded", "embedded", "2", "1", True)
