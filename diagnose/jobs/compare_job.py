@@ -87,9 +87,6 @@ def _check(parameters: CompareParameters) -> None:
     from tonescope.diagnose.compare.sides import named_sides
 
     check_ranges(parameters)
-    for side, name in (("A", parameters.first), ("B", parameters.second)):
-        if not name.strip():
-            raise TonescopeError(f"{side} is empty, so there is nothing to compare; name a model or a folder of takes.")
     named_sides(parameters.first, parameters.second, parameters.adapter)
     if parameters.prompt and parameters.genre:
         raise TonescopeError("--prompt says what is played, and so does --genre; give one of the two.")

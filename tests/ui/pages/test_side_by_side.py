@@ -73,13 +73,13 @@ def test_a_comparison_is_started_from_the_page_and_what_it_cannot_use_is_told(tm
         start = next(each.fn for each in blocks.fns.values() if each.fn is not None and each.fn.__name__ == "start")
         usual = [each.value for each in blocks.blocks.values() if getattr(each, "elem_id", None) == "field-first"]
         name, told, *_ = start(SimpleNamespace(), "embedded", "", "2", "1", False)
-        assert usual == [""] and not name and "B is empty" in told
+        assert usual == [""] and not name and "names is empty" in told
         name, told, *_ = start(SimpleNamespace(), "embedded", str(tmp_path / "nothing"), "many", "1", False)
         assert not name
-        name, told, *beside = start(SimpleNamespace(), "embedded", "embedded", "2", "1", True)
+        name, told, *beside = start(SimpleNamespace(), "embedded", "/nowhere", "2", "1", True)
         run = workspace.runs.get(name)
         assert not told and not any(beside) and run.job == "compare" and run.parameters["outside"]
-        assert run.title == "embedded and embedded"
+        assert run.title == "embedded and /nowhere"
         workshop.queue.cancel(name)
         workshop.is_for_one = False
         with pytest.raises(TonescopeError, match="command line"):
