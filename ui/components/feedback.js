@@ -1,8 +1,9 @@
 // Feedback while a prompt is typed: asked for when the typing pauses for a moment, the last answer alone is shown.
 
-const {base, call, present} = window.tonescope;
+const {base, call, pause, present} = window.tonescope;
 const PAUSE = 120, SETTLED = 900; // ms without a key: looked at; all is said, of the last word as well
 const FIELD = "#prompt textarea, #prompt input";
+const STAYS = 3, LOOKS = 40; // looks at a field that is being filled: that it stays so, and at most
 const TAKES = 8; // of each prompt that is contrasted
 
 let waiting = 0, settling = 0, asking = null;
@@ -88,9 +89,16 @@ async function fill(settings) {
   for (const [name, value] of Object.entries(settings)) {
     const field = `#field-${name} :is(input, textarea)`;
     if (!document.querySelector(field)) [...document.querySelectorAll("button.label-wrap")].find(each => each.textContent.includes("Advanced"))?.click();
-    const at = await present(field);
-    at.value = value;
-    at.dispatchEvent(new Event("input", {bubbles: true}));
+    await present(field);
+    for (let stays = 0, looks = 0; stays < STAYS && looks < LOOKS; looks += 1, await pause(PAUSE)) { // what was just opened fills itself first
+      const at = document.querySelector(field);
+      if (at?.value === value) stays += 1;
+      else if (at) {
+        stays = 0;
+        at.value = value;
+        at.dispatchEvent(new Event("input", {bubbles: true}));
+      }
+    }
   }
 }
 
