@@ -120,7 +120,8 @@ class Anatomy:
 
     def _sites(self) -> list[Site]:
         """The sites that this model has."""
-        return list(dict.fromkeys(location.site for location in self.locations()))
+        present = {location.site for location in self.locations()}
+        return [site for site in SITES if site in present]
 
     def _first(self) -> str:
         """A site to name as an example: the first that effects are estimated at."""

@@ -37,6 +37,7 @@ from tonescope.ui.web.dressing import DressLayer
 from tonescope.ui.web.feedback_address import FeedbackLayer
 from tonescope.ui.web.hosts import HostLayer, Hosts
 from tonescope.ui.web.owners import OwnerLayer
+from tonescope.ui.web.page_sessions import bound_sessions
 from tonescope.ui.web.plain_pages import PlainLayer
 from tonescope.ui.web.root_path import RootPathLayer
 from tonescope.ui.web.routes import MOST_UPLOAD, RouteLayer
@@ -202,6 +203,7 @@ def _mounted(blocks: gr.Blocks, options: ServerOptions) -> Any:
     served = FastAPI(openapi_url=None)
     warnings.filterwarnings("ignore", "SSR mode")  # it is off, and gradio warns that it turns it off
     gr.mount_gradio_app(served, blocks, path="/", **{name: value for name, value in wanted.items() if name in known})
+    bound_sessions(blocks)
     blocks.is_running = True  # else gradio serves whatever SVG it is told of
     return served
 
