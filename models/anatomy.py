@@ -99,13 +99,13 @@ class Anatomy:
 
     def location(self, text: str) -> Location:
         """Parse a location and check that this model has it."""
-        location = Location.parse(text)
+        location = Location.parse(text, self._sites())
         self.place(location)
         return location
 
     def unit(self, text: str) -> Unit:
         """Parse a unit and check that this model has it."""
-        unit = Unit.parse(text)
+        unit = Unit.parse(text, self._sites())
         self.check_unit(unit)
         return unit
 
@@ -114,6 +114,11 @@ class Anatomy:
         count = self.units(unit.location)
         if not 0 <= unit.index < count:
             raise no_unit(self.name, unit, count)
+
+    def _sites(self) -> list[Site]:
+        """The sites that this model has."""
+        present = {location.site for location in self.locations()}
+        return [site for site in SITES if site in present]
 
     def _first(self) -> str:
         """A site to name as an example: the first that effects are estimated at."""

@@ -62,15 +62,17 @@ def check_names(model: str = EMBEDDED, judge: str | None = None, adapter: str | 
 def check_places(names: Sequence[str], model: str = EMBEDDED, adapter: str | None = None) -> None:
     """Raise :class:`TonescopeError` for a site, location or unit that no model has, or that this one lacks as far as
     the files of its folder tell, before heavy imports. Nothing is downloaded."""
-    check_written(names)
     if model != EMBEDDED and sources.folder(model) is None:
+        check_written(names)
         return
     folder = find(model, "generator")
     row = registry.row(folders.model_type(folder, model), "generator", model)
-    if row.outline:
-        called = model if adapter is None else f"{model} + {adapter}"
-        outline: Outline = import_module(row.outline).outline(folder, called)
-        outline.check(names)
+    if not row.outline:
+        check_written(names)
+        return
+    called = model if adapter is None else f"{model} + {adapter}"
+    outline: Outline = import_module(row.outline).outline(folder, called)
+    outline.check(names)
 
 
 def check_device(device: str) -> None:

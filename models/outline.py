@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tonescope.models.errors import TonescopeError
-from tonescope.models.sites import SITES
+from tonescope.models.sites import SITES, Site
 from tonescope.models.units import Location, Unit
 
 Key = tuple[str, str]
@@ -33,15 +33,16 @@ def check_written(names: Sequence[str]) -> None:
         _parsed(name.strip())
 
 
-def _parsed(name: str) -> tuple[Location, int | None]:
-    """A location, and the number of a unit where one is meant; of a site its first location."""
+def _parsed(name: str, sites: Sequence[Site] = SITES) -> tuple[Location, int | None]:
+    """A location, and the number of a unit where one is meant; of a site its first location. ``sites`` are told to who
+    names something else."""
     if name in _SITES:
         network, site = _SITES[name]
         return Location(network, 0, site), None  # type: ignore[arg-type]
     if ":" in name:
-        unit = Unit.parse(name)
+        unit = Unit.parse(name, sites)
         return unit.location, unit.index
-    return Location.parse(name), None
+    return Location.parse(name, sites), None
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,9 @@ class Outline:
 
     def check(self, names: Sequence[str]) -> None:
         """Raise :class:`TonescopeError` for the first place that the model is known not to have."""
+        sites = [site for site in SITES if self.layers.get((site.network, site.name), 0) != 0]
         for name in names:
-            location, index = _parsed(name.strip())
+            location, index = _parsed(name.strip(), sites)
             key = (location.network, location.name)
             layers, units = self.layers.get(key, 0), self.units.get(key)
             if layers is not None and location.layer >= layers:

@@ -8,6 +8,7 @@ reports and logs.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tonescope.models.errors import TonescopeError
@@ -43,11 +44,12 @@ class Location:
         return BY_NAME[self.network, self.name]
 
     @classmethod
-    def parse(cls, text: str) -> Location:
-        """Inverse of ``str``. Raises :class:`TonescopeError` for anything ``str`` cannot give."""
+    def parse(cls, text: str, sites: Iterable[Site] = SITES) -> Location:
+        """Inverse of ``str``. Raises :class:`TonescopeError`, with the ``sites`` there are, for anything ``str`` cannot
+        give."""
         match = _LOCATION.fullmatch(text)
         if not match or (match[1], match[3]) not in BY_NAME:
-            known = ", ".join(f"{site.network}.LAYER.{site.name}" for site in SITES)
+            known = ", ".join(f"{site.network}.LAYER.{site.name}" for site in sites)
             raise TonescopeError(f"“{text}” is not a location: they read {known} (for example decoder.3.mlp).")
         return cls(match[1], int(match[2]), match[3])  # type: ignore[arg-type]
 
@@ -68,11 +70,11 @@ class Unit:
         return f"{self.location}:{self.index}"
 
     @classmethod
-    def parse(cls, text: str) -> Unit:
-        """Inverse of ``str``. Raises :class:`TonescopeError` for anything ``str`` cannot give."""
+    def parse(cls, text: str, sites: Iterable[Site] = SITES) -> Unit:
+        """Inverse of ``str``. Raises :class:`TonescopeError`, as a location does, for anything ``str`` cannot give."""
         match = _UNIT.fullmatch(text)
         if not match:
             raise TonescopeError(
                 f"“{text}” is not a unit: write a location, a colon and a number (for example decoder.3.mlp:117)."
             )
-        return cls(Location.parse(match[1]), int(match[2]))
+        return cls(Location.parse(match[1], sites), int(match[2]))

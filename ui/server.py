@@ -26,6 +26,7 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.models.errors import TonescopeError
 from tonescope.ui import console
+from tonescope.ui.components import run_view
 from tonescope.ui.components.frame import NAME, Frame, Link
 from tonescope.ui.pages import page_registry
 from tonescope.ui.web.accounts import Accounts
@@ -36,6 +37,7 @@ from tonescope.ui.web.dressing import DressLayer
 from tonescope.ui.web.feedback_address import FeedbackLayer
 from tonescope.ui.web.hosts import HostLayer, Hosts
 from tonescope.ui.web.owners import OwnerLayer
+from tonescope.ui.web.page_sessions import bound_sessions
 from tonescope.ui.web.plain_pages import PlainLayer
 from tonescope.ui.web.root_path import RootPathLayer
 from tonescope.ui.web.routes import MOST_UPLOAD, RouteLayer
@@ -201,6 +203,7 @@ def _mounted(blocks: gr.Blocks, options: ServerOptions) -> Any:
     served = FastAPI(openapi_url=None)
     warnings.filterwarnings("ignore", "SSR mode")  # it is off, and gradio warns that it turns it off
     gr.mount_gradio_app(served, blocks, path="/", **{name: value for name, value in wanted.items() if name in known})
+    bound_sessions(blocks)
     blocks.is_running = True  # else gradio serves whatever SVG it is told of
     return served
 
@@ -296,6 +299,7 @@ def launch(
             ),
             workshop,
         )
+        threading.Thread(target=run_view.prepare, daemon=True).start()
         url = listening.url(options.root_path)
         _announce(url, listening, options)
         if not wait:

@@ -152,7 +152,8 @@ def _tempos(found: Comparison) -> View:
         for row in found.behaviour.tempos
     )
     columns = ("tempo word", "takes", "median bpm, A", "median bpm, B", "B faster by (octaves)")
-    return View("tempo", "Tempo", tables=[Table(columns, rows)])
+    sentences = [(text, "observed")] if (text := tempo_told(found)) else []
+    return View("tempo", "Tempo", sentences, [Table(columns, rows)])  # type: ignore[arg-type]
 
 
 def _places(found: Comparison) -> View:

@@ -19,7 +19,7 @@ def concluded(found: Suggestion) -> str:
     if found.conclusion == "plays as meant":
         return f"The prompt plays {asked} as it was typed: in {before}. Nothing has to be repaired."
     if found.conclusion in ("fixed", "better"):
-        best = _best(found)
+        best = best_of(found)
         often = "" if found.conclusion == "fixed" else ", more often and not yet mostly"
         heard = f"{asked} is then heard in {_counted(best.matched)}{often}"
         return f"{_named(best)}: {heard}. As it was typed: in {found.original.matched.count or 'none'}."
@@ -38,7 +38,7 @@ def concluded(found: Suggestion) -> str:
     return f"{how} in {before}, {said}.{bare}"
 
 
-def _best(found: Suggestion) -> Verified:
+def best_of(found: Suggestion) -> Verified:
     """The rewrite that the conclusion is about: the winner, unless only the one that keeps all phrases holds."""
     rewritten = [one for one in (found.best, found.complete) if one is not None]
     holds = [one for one in rewritten if one.fixes(found.original)]

@@ -57,7 +57,7 @@ def _sets(found: Suggestion) -> list[tuple[str, str, Verified]]:
 
 
 def _offered(found: Suggestion) -> list[tuple[str, Verified]]:
-    """What was heard to be better than the prompt as it is, the best first."""
+    """What was heard to be better than the prompt as it is: the one that the finding names, then by how often."""
     if found.conclusion not in ("fixed", "better", "no better"):
         return []
     better = [
@@ -65,7 +65,8 @@ def _offered(found: Suggestion) -> list[tuple[str, Verified]]:
         for key, _, one in _sets(found)
         if key != "untouched" and (one.fixes(found.original) or one.surely_better(found.original))
     ]
-    return sorted(better, key=lambda row: -row[1].matched.count)
+    named = suggest_sentences.best_of(found) if found.conclusion in ("fixed", "better") else None
+    return sorted(better, key=lambda row: (row[1] is not named, -row[1].matched.count))
 
 
 def _card(found: Suggestion, key: str, one: Verified, evidence: SuggestEvidence) -> View:

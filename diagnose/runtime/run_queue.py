@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.store.workspace import Workspace
 
 MOST_WAITING = 50  # runs of one owner
+MOST_SHARE = 0.99  # done, of what is not over
 DEFECT = "defect.txt"  # beside the run
 
 
@@ -70,6 +71,20 @@ class _Task:
     stop: Stop = field(default_factory=Stop)
     record: RunRecord | None = None
     started: float = 0.0
+    share: float = 0.0
+    foretold: tuple[float, float] | None = None
+
+    def share_done(self, left: float | None) -> float:
+        """How much of the whole is done: by the time that it takes, once that is known, for stages are of any length.
+        It goes on from what was told before. ``left``: seconds that the rest takes."""
+        elapsed = time.monotonic() - self.started
+        if left is None:
+            self.share = self.record.progress.share if self.record else 0.0
+            return self.share
+        share, since = self.foretold = self.foretold or (self.share or elapsed / max(elapsed + left, 1e-3), elapsed)
+        gone = elapsed - since
+        self.share = max(self.share, min(share + (1 - share) * gone / max(gone + left, 1e-3), MOST_SHARE))
+        return self.share
 
 
 class RunQueue:
@@ -166,10 +181,9 @@ class RunQueue:
                 return lost
             told = RunProgress(run.state, sentence=run.sentence, problem=run.problem)
             if not run.is_finished and self._current and self._current.run.name == name and self._current.record:
-                now = self._current.record.progress
-                return replace(
-                    told, state="running", stage=now.stage, share=now.share, seconds_left=self._left(self._current)
-                )
+                left, stage = self._left(self._current), self._current.record.progress.stage
+                share = self._current.share_done(left)
+                return replace(told, state="running", stage=stage, share=share, seconds_left=left)
             if any(task.run.name == name for task in self._waiting):
                 place, starts_in = self._place(name)
                 return replace(told, state="queued", place=place, starts_in=starts_in)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     AnySession = Session | JudgeSession | None
 
 TOLD_EVERY = 0.5  # seconds; progress comes much more often, and each time it is kept costs a write
+KEEPING = "keep"  # the stage in which all is written
 EARLY_SOUNDS = "early_sounds"  # the key of a view
 
 
@@ -56,15 +57,14 @@ def new_run(job: str, parameters: BaseModel, session: AnySession, *, owner: str 
 
 
 def title(parameters: BaseModel) -> str:
-    """What a run is called: its first argument that is text, which is the prompt where it has one, or the first of a
-    list of files."""
-    for name, field in type(parameters).model_fields.items():
-        value = getattr(parameters, name)
-        if marked(field, Positional) and isinstance(value, list) and value:
-            value = value[0] if len(value) == 1 else f"{value[0]} and {len(value) - 1} more"
-        if marked(field, Positional) and isinstance(value, str):
-            return value
-    return ""
+    """What a run is called: its arguments that are text, which are the prompt, or the two that are compared; or the
+    first of a list of files."""
+    about = type(parameters).model_fields.items()
+    named = [getattr(parameters, name) for name, field in about if marked(field, Positional)]
+    if named and isinstance(named[0], list) and named[0]:
+        first, *others = named[0]
+        return f"{first} and {len(others)} more" if others else str(first)
+    return " and ".join(value for value in named if isinstance(value, str))
 
 
 def _models(session: AnySession) -> str:
@@ -74,9 +74,10 @@ def _models(session: AnySession) -> str:
     return ", ".join(filter(None, parts))
 
 
-def sentence(views: Sequence[View]) -> str:
-    """What views say first: the verdict of a diagnosis, the effect of an edit."""
-    return next((text for view in views for text, _ in view.findings), "")
+def found_first(views: Sequence[View]) -> dict[str, str]:
+    """What views say first, and how sure it is: the verdict of a diagnosis, the effect of an edit."""
+    text, badge = next((finding for view in views for finding in view.findings), ("", ""))
+    return {"sentence": text, "badge": badge}
 
 
 class RunRecord:
@@ -118,12 +119,13 @@ class RunRecord:
 
     def finish(self, job: Job, outcome: Outcome) -> None:
         """Keep what was found. Raises :class:`TonescopeError` where the disk refuses; the run goes on then."""
+        self._progress(KEEPING, 1.0)
         views = job.views(outcome.result, outcome.evidence)
         from tonescope.diagnose.report.sounds import Sounds
 
         sets: Mapping[str, Takes] = getattr(outcome.evidence, "sounds", {})
         self._files.write(outcome.result.model_dump_json(), views, sets, Sounds.of(self._session, outcome.evidence))
-        self.end("done", sentence=sentence(views), share=1.0)
+        self.end("done", **found_first(views), share=1.0)
 
     def end(self, state: State, **changed: Any) -> None:
         """It is over, with what is known early; ``changed`` is more to be kept of it."""
@@ -165,8 +167,9 @@ class RunRecord:
         if listen:
             self._views[EARLY_SOUNDS] = listen
         self._keep_early()
-        if found := sentence(list(self._views.values())):
-            self._runs.update(self.name, sentence=found)
+        found = found_first(list(self._views.values()))
+        if found["sentence"]:
+            self._runs.update(self.name, **found)
 
     def _keep_early(self) -> None:
         """All that is known; views whose sounds are not there yet are shown without."""

@@ -24,7 +24,7 @@ from typing import IO, Any
 
 from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.report.atomic_folder import whole_folder
-from tonescope.diagnose.report.view_data import check_foreign
+from tonescope.diagnose.report.view_data import BADGES, check_foreign
 from tonescope.diagnose.store.run_files import (
     AUDIO,
     RESULT,
@@ -76,6 +76,7 @@ def export_run(workspace: Workspace, name: str, target: Path, *, overwrite: bool
             with beside.open("xb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
                 listed = {each: _listed(final / each) for each in names}
                 sent = {each: getattr(run, each) for each in SENT}
+                sent["badge"] = run.badge
                 sent["parameters"] = {k: value for k, value in run.parameters.items() if k not in OF_THIS_MACHINE}
                 manifest = {"format": FORMAT, "written_by": "tonescope", "run": sent, "files": listed}
                 archive.writestr(zipfile.ZipInfo(MANIFEST, _SEALED), json.dumps(manifest, indent=1))
@@ -267,7 +268,8 @@ def _sent(manifest: Mapping[str, Any], source: Path) -> Run:
         raise TonescopeError(
             f"{str(source)[:200]} holds a run of “{sent['job'][:40]}”, which this Tonescope does not have; update it."
         )
-    return Run(**{each: sent[each] for each in SENT})
+    badge = sent.get("badge") if sent.get("badge") in BADGES else ""  # older ones have none
+    return Run(**{each: sent[each] for each in SENT}, badge=str(badge))
 
 
 def _check(folder: Path, source: Path) -> None:

@@ -19,7 +19,7 @@ from tonescope.models.errors import TonescopeError
 
 NAME = "runs.sqlite"
 APPLICATION_ID = 0x746F6E65  # "tone", in the header of the file
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 20.0  # to wait for another process that writes
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS runs (
     owner TEXT NOT NULL,
     title TEXT NOT NULL,
     sentence TEXT NOT NULL,
+    badge TEXT NOT NULL DEFAULT '',
     problem TEXT NOT NULL,
     words TEXT NOT NULL,
     state TEXT NOT NULL,
@@ -45,6 +46,8 @@ CREATE INDEX IF NOT EXISTS runs_by_time ON runs (created, name);
 CREATE INDEX IF NOT EXISTS runs_by_owner ON runs (owner, created, name);
 CREATE INDEX IF NOT EXISTS runs_by_state ON runs (state);
 """
+ADDED = ((2, "ALTER TABLE runs ADD COLUMN badge TEXT NOT NULL DEFAULT ''"),)
+"""What a list of an older version is given, with the version that has it first."""
 DAMAGED = "is damaged; restore it from a copy, or name another folder (the files of its runs lie beside it, untouched)"
 REFUSALS = {
     sqlite3.SQLITE_FULL: "cannot grow, for the disk is full; free some space",
@@ -63,16 +66,17 @@ REFUSALS = {
 
 @dataclass(frozen=True)
 class Form:
-    """What a database of ours holds: the mark and version in the header of its file, its tables, and what it is
-    called."""
+    """What a database of ours holds: the mark and version in the header of its file, its tables, what it is called, and
+    what versions added."""
 
     application_id: int
     version: int
     tables: str
     called: str
+    added: Sequence[tuple[int, str]] = ()
 
 
-RUNS = Form(APPLICATION_ID, SCHEMA_VERSION, SCHEMA, "the list of runs")
+RUNS = Form(APPLICATION_ID, SCHEMA_VERSION, SCHEMA, "the list of runs", ADDED)
 
 
 class RunDatabase:
@@ -113,6 +117,10 @@ class RunDatabase:
         self._connection.execute("PRAGMA synchronous = NORMAL")
         if version < self._form.version:
             with self.transaction() as connection:
+                version = self._pragma("user_version")  # another process may have been first
+                for since, statement in self._form.added:
+                    if 0 < version < since:
+                        connection.execute(statement)
                 for statement in filter(str.strip, self._form.tables.split(";")):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {self._form.application_id}")

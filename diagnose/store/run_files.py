@@ -120,6 +120,11 @@ class RunFiles:
         """Where the result of a run that ended well is."""
         return self.folder / FINAL
 
+    @property
+    def stamp(self) -> tuple[int, ...]:
+        """What changes whenever something was kept of the run; it takes no time to look."""
+        return tuple(map(_changed, (self.folder / part / VIEWS for part in (EARLY, FINAL))))
+
     def write_early(self, views: Sequence[View], sets: Mapping[str, Takes], sounds: Sounds) -> None:
         """Keep what is known so far; what was kept before is replaced when the new is there."""
         early = self.folder / EARLY
@@ -251,6 +256,14 @@ def _flac(wav: bytes) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, format="FLAC", subtype="PCM_16")
     return buffer.getvalue()
+
+
+def _changed(path: Path) -> int:
+    """When a file was changed, in ns; 0 where it is not there."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -37,7 +37,7 @@ class Run:
         models: who played and who listened.
         owner: whose it is: an opaque mark of a visitor or the name of a user; empty for who has the machine.
         title: what it is called: the prompt, where there is one.
-        sentence: what was found, as soon as that is known.
+        sentence: what was found, as soon as that is known; ``badge``, how sure it is.
         problem: why it failed, in one sentence.
         created: when it was asked for; ``started`` and ``ended`` follow; all in seconds since 1970.
         stage: what is being done, and ``share``, how much of the whole is done (0 to 1).
@@ -52,6 +52,7 @@ class Run:
     owner: str = ""
     title: str = ""
     sentence: str = ""
+    badge: str = ""
     problem: str = ""
     state: State = "queued"
     created: float = field(default_factory=time.time)

@@ -49,7 +49,13 @@ def kept(
         "parameters": {"prompt": prompt, "takes": 1, "seconds": 0.5},
         "title": prompt,
     }
-    told_of |= {"sentence": views[0].sentences[0][0], "state": "done", "share": 1.0, "owner": owner}
+    told_of |= {
+        "sentence": views[0].sentences[0][0],
+        "badge": "observed",
+        "state": "done",
+        "share": 1.0,
+        "owner": owner,
+    }
     told_of |= {"created": time.time(), "started": time.time() - 60, "ended": time.time(), "models": "made up"}
     workspace.runs.add(Run(name, **(told_of | about)))
     return name

@@ -120,6 +120,21 @@ def test_without_a_genre_that_is_meant_a_better_prompt_is_not_looked_for(show: S
     assert "say which genre is meant" in page.locator(".run-told").inner_text()
 
 
+def test_the_genre_that_is_meant_holds_for_the_diagnosis_and_its_feedback_steps_aside(show: Show, app: Serving) -> None:
+    page = show(app.url)
+    page.get_by_role("button", name="Advanced").click()
+    for name, value in (("takes", "1"), ("seconds", "0.3")):
+        page.locator(f"#field-{name} :is(input, textarea)").first.fill(value)
+    typed(page, "a song", "names no genre")
+    page.locator("#feedback-intended").select_option("house")
+    field(page).press("Enter")  # the field keeps the focus
+    page.locator("#feedback .feedback-told").wait_for(state="hidden", timeout=10_000)
+    ended(page)
+    assert page.locator("#feedback .feedback-told").is_hidden()
+    run = page.request.get(f"{app.url}run/{page.url.partition('run=')[2]}/state").json()
+    assert run["parameters"]["intended"] == "house" and "house" in page.locator("#run-verdict").inner_text()
+
+
 def test_a_better_prompt_is_looked_for_from_the_page(show: Show, app: Serving) -> None:
     page = show(app.url)
     field(page).fill("a song with piano")

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.browser import made_take, stored_run
 from tests.browser.conftest import NARROW, WIDE, until
@@ -136,6 +138,16 @@ def test_a_unit_in_a_table_is_changed_by_a_click(show: Show, app: str, name: str
     page.get_by_role("button", name="Scale").click()
     until(page, "location.search.includes('from=')")
     until(page, "['done', 'failed'].includes(document.getElementById('run-view').dataset.state)", 60)
+    assert page.locator("#run-unit").input_value() == "decoder.0.mlp:3"  # and from there on
+    page.get_by_role("button", name="Mute", exact=True).click()
+    until(page, f"!location.search.includes({page.url.partition('run=')[2].partition('&')[0]!r} + '&')")
+    until(page, "['done', 'failed'].includes(document.getElementById('run-view').dataset.state)", 60)
+    page.get_by_role("link", name="Back to the run before").click()
+    until(page, DONE, 60)
+    page.go_back()
+    page.go_back()
+    until(page, "location.search.includes('from=')")
+    until(page, DONE, 60)
     page.get_by_role("link", name="Back to the run before").click()
     until(page, DONE, 60)
 
@@ -208,6 +220,7 @@ def test_the_library_pages_searches_and_keeps_to_its_owner(show: Show, app: str,
     page.get_by_role("button", name="Show older ones").click()
     until(page, "document.querySelectorAll('.run-list li').length === 25")
     assert page.get_by_role("button", name="Show older ones").is_hidden()
+    assert page.locator(".run-list .badge.observed").count() == 25
     page.get_by_label("Search").fill("number 17")
     until(page, "document.querySelectorAll('.run-list li').length === 1")
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
@@ -229,6 +242,24 @@ def test_two_that_are_ticked_are_compared(show: Show, app: str, workspace: Works
     names = page.evaluate("[...document.querySelectorAll('[id]')].map(each => each.id).filter(Boolean)")
     assert len(set(names)) == len(names)
     assert violations(page) == []
+
+
+def test_two_folders_are_compared_from_the_page(show: Show, app: str, tmp_path: Path) -> None:
+    for side in ("a", "b"):
+        (tmp_path / side).mkdir()
+        for take in range(2):
+            wave = np.random.default_rng(take).uniform(-0.3, 0.3, 3200)
+            soundfile.write(tmp_path / side / f"{take}.wav", wave, 1600)
+    page = show(f"{app}compare", size=NARROW)
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.locator(".run-error").first.wait_for()  # nothing was named
+    for name, value in (("first", tmp_path / "a"), ("second", tmp_path / "b")):
+        page.locator(f"#field-{name} :is(input, textarea)").fill(str(value))
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"] and violations(page) == []
+    page.get_by_role("button", name="Compare", exact=True).click()
+    page.wait_for_url("**?run=*")
+    until(page, "['done', 'failed'].includes(document.getElementById('run-view')?.dataset.state)", 60)
+    assert "heard as" in page.locator("#run-comparison").inner_text()
 
 
 def test_runs_are_deleted_after_it_was_asked_again(show: Show, app: str, workspace: Workspace) -> None:

@@ -36,3 +36,10 @@ def test_what_wraps_compiled_code_is_refused_as_such(what: str) -> None:
         if what in ("forward", "layer"):
             owner.forward = torch.compile(owner.forward)
         generator.place(Location("decoder", 1, "mlp"))
+
+
+def test_who_names_a_place_that_no_model_has_is_told_the_sites_of_this_one() -> None:
+    for asked in (tiny.generator().location, tiny.generator().unit):
+        with pytest.raises(TonescopeError, match=r"decoder\.LAYER\.mlp") as refused:
+            asked("decoder.3.foo" + ":1" * (asked.__name__ == "unit"))
+        assert "denoiser" not in str(refused.value) and "judge" not in str(refused.value)

@@ -150,6 +150,18 @@ def test_a_run_is_downloaded_as_a_page_a_picture_and_a_file(asking: httpx.Client
         assert "attachment" in answer.headers["content-disposition"]
 
 
+def test_a_page_that_waits_is_told_what_is_new_at_once_and_else_after_a_second(asking: httpx.Client, done: str) -> None:
+    began = time.monotonic()
+    shown = asking.get(f"/run/{done}/state?mark=-&wait=1").json()
+    assert "html" in shown and time.monotonic() - began < 1
+    name = submitted(asking, "house", **LONG)
+    began, mark = time.monotonic(), asking.get(f"/run/{name}/state").json()["mark"]
+    if mark.startswith("running"):
+        shown = asking.get(f"/run/{name}/state?mark={mark}&wait=1").json()
+        assert "html" in shown or time.monotonic() - began > 0.9
+    asked(asking, "cancel", name)
+
+
 @pytest.mark.parametrize("part", ["state", "report.html", "audio/result/1.flac", "audio/result/../views.json"])
 def test_a_run_that_there_is_not_is_told_in_a_sentence(asking: httpx.Client, part: str) -> None:
     answer = asking.get(f"/run/{'a' * 22}/{part}")

@@ -19,6 +19,7 @@ from tonescope.ui.workshop import Workshop
 OF_THE_SERVER = ("known", "memory_gib", "second_judge")  # name files and models, or bounds: no visitor sets them
 UNSEEN = (*OF_THE_SERVER, "clip")  # parameters of runs that are not shown: where this machine keeps files
 SHARED = ("prompt", "takes", "seconds", "seed", "guidance", "negative", "foil")  # what an edit has of a diagnosis
+COMPARE = "compare"  # names models and folders of this machine
 KINDS: dict[str, dict[str, Any]] = {
     "mute": {"kind": "mean"},
     "halve": {"kind": "scale", "value": 0.5},
@@ -60,7 +61,8 @@ def derived(workshop: Workshop, owner: str, name: str, kind: str, value: str) ->
 
     Args:
         name: the other run.
-        kind: ``next``, ``again``; of a diagnosis also ``foil``, ``word``, ``scale``, ``edit``, or one of ``KINDS``.
+        kind: ``next``, ``again``; of a diagnosis also ``foil``, ``word``, and as of an edit ``scale``, ``edit``, or one
+            of ``KINDS``.
         value: the label; ``start:end`` of a word in the prompt; units, with commas, and for ``scale`` a factor after
             them; for ``edit``, its parameters as :func:`.edit_fields.read` takes them; for ``next``, the key of a view
             and which of its commands, as ``next:0``.
@@ -70,15 +72,28 @@ def derived(workshop: Workshop, owner: str, name: str, kind: str, value: str) ->
     """
     before = workshop.workspace.runs.get(name)
     made = _MADE.get(kind, _edited if kind in KINDS else None)
-    if made is None or (before.job != "diagnose" and kind not in OF_ANY):
+    if made is None or not (before.job == "diagnose" or kind in OF_ANY or (before.job == "edit" and kind in OF_EDITS)):
         raise TonescopeError(
             f"“{kind[:40]}” cannot be asked of this run; open a diagnosis, and choose one of its words."
         )
+    if kind == "again" and before.job == COMPARE:
+        return compared(workshop, owner, before.parameters)
     if kind == "again" and before.job in lens_jobs() and before.job not in OPEN_JOBS:
         return again(workshop, owner, before)
     job, given = made(workshop, before, kind, value)
     clips = clips_of(workshop.workspace, name) if job == "diagnose" else ()
     return submitted(workshop, owner, job, given, clips)
+
+
+def compared(workshop: Workshop, owner: str, given: Mapping[str, Any]) -> Run:
+    """Start a comparison of two models, or of two folders, for who has the machine.
+
+    Raises:
+        TonescopeError: others are served, or it cannot be asked.
+    """
+    if not workshop.is_for_one:
+        raise TonescopeError("models and folders of this machine are compared on its command line: tonescope compare.")
+    return workshop.queue.submit(COMPARE, given, owner)
 
 
 Asked = tuple[str, dict[str, Any]]
@@ -162,3 +177,4 @@ _MADE: dict[str, Callable[[Workshop, Run, str, str], Asked]] = {
     "next": _next,
 }
 OF_ANY = ("again", "next")  # kinds that are asked of any run
+OF_EDITS = frozenset((*KINDS, "scale", "edit"))

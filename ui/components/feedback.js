@@ -1,8 +1,9 @@
 // Feedback while a prompt is typed: asked for when the typing pauses for a moment, the last answer alone is shown.
 
-const {base, call, present} = window.tonescope;
+const {base, call, pause, present} = window.tonescope;
 const PAUSE = 120, SETTLED = 900; // ms without a key: looked at; all is said, of the last word as well
 const FIELD = "#prompt textarea, #prompt input";
+const STAYS = 3, LOOKS = 40; // looks at a field that is being filled: that it stays so, and at most
 const TAKES = 8; // of each prompt that is contrasted
 
 let waiting = 0, settling = 0, asking = null;
@@ -27,7 +28,8 @@ async function look(settled) {
   const panel = document.getElementById("feedback"), prompt = typed();
   asking?.abort();
   panel.hidden = !prompt.trim();
-  const isPlayed = runShown() && prompt === document.getElementById("run-view")?.dataset.played;
+  const played = document.getElementById("run-view")?.dataset.played; // nothing yet, of a run that is being opened
+  const isPlayed = runShown() && (played === undefined || prompt === played);
   at("[data-feedback=contrast]").hidden = !runShown() || isPlayed;
   at(".feedback-told").hidden = isPlayed; // what is heard stands below
   if (panel.hidden || isPlayed) return;
@@ -87,15 +89,23 @@ async function fill(settings) {
   for (const [name, value] of Object.entries(settings)) {
     const field = `#field-${name} :is(input, textarea)`;
     if (!document.querySelector(field)) [...document.querySelectorAll("button.label-wrap")].find(each => each.textContent.includes("Advanced"))?.click();
-    const at = await present(field);
-    at.value = value;
-    at.dispatchEvent(new Event("input", {bubbles: true}));
+    await present(field);
+    for (let stays = 0, looks = 0; stays < STAYS && looks < LOOKS; looks += 1, await pause(PAUSE)) { // what was just opened fills itself first
+      const at = document.querySelector(field);
+      if (at?.value === value) stays += 1;
+      else if (at) {
+        stays = 0;
+        at.value = value;
+        at.dispatchEvent(new Event("input", {bubbles: true}));
+      }
+    }
   }
 }
 
 document.addEventListener("input", event => {
   if (event.target.matches?.(FIELD)) soon();
 });
+document.addEventListener("tonescope-run", () => { if (document.getElementById("feedback")) look(true); });
 document.addEventListener("change", event => {
   if (event.target.id === "feedback-intended") soon();
 });

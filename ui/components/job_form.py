@@ -142,7 +142,7 @@ def _component(name: str, called: str, about: FieldInfo, choices: Sequence[str] 
         return gr.Dropdown(["", *choices], value="", **shown)
     if is_of is bool:
         return gr.Checkbox(bool(about.default), **shown)
-    default = about.default if about.default not in (None, ()) else ""
+    default = "" if about.is_required() or about.default in (None, ()) else about.default
     if is_of is float and most is not None and default != "":
         default = min(default, most)
     usual = f"{default:g}" if isinstance(default, float) else str(default)

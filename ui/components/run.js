@@ -1,8 +1,7 @@
 // The view of a run: it is looked at again and again, so that a page that was reloaded, or slept, catches up.
 
 const {base, call, make, pause, present} = window.tonescope;
-const SOON = 100, EVERY = 1000, PATIENT = 3000; // ms between two looks: before anything is known, then; unseen
-const FEW = 20; // looks that are soon, of a run that waits
+const EVERY = 1000, PATIENT = 3000; // ms between two looks without news; unseen
 const ENDED = new Set(["done", "failed", "stopped", "interrupted"]);
 const SKIPPED = "tonescope-guide-skipped";
 const FIELD = "#prompt textarea, #prompt input";
@@ -75,14 +74,16 @@ async function watch(name) {
   at.stop.hidden = at.again.hidden = at.progress.hidden = true;
   delete root.dataset.state; // that of another run
   delete root.dataset.played;
+  document.dispatchEvent(new Event("tonescope-run")); // what is told of its prompt before it is played steps aside
   if (!name) return;
   showFrom(at.from);
   document.getElementById("run-guide")?.setAttribute("hidden", "");
-  let mark = "-", filled = false, looks = 0;
+  let mark = "-", filled = false;
   while (mine === watching) {
     let response, shown;
-    try {
-      response = await fetch(`${base}run/${encodeURIComponent(name)}/state?mark=${mark}`);
+    const began = performance.now();
+    try { // the server answers at once where there is news, and where nobody looks
+      response = await fetch(`${base}run/${encodeURIComponent(name)}/state?mark=${mark}${document.hidden ? "" : "&wait=1"}`);
       shown = await response.json();
     } catch {
       at.told.textContent = "The server does not answer; it is asked again. The run is not lost.";
@@ -93,6 +94,7 @@ async function watch(name) {
     if (!response.ok) {
       at.told.replaceChildren(shown.detail ?? "This run cannot be opened.", " ", make("a", {href: `${base}library`}, "Your library"));
       at.told.classList.add("run-wrong");
+      root.dataset.played = "";
       return;
     }
     if (shown.html !== undefined && isPlaying(at.found)) { // nobody is interrupted who listens
@@ -116,11 +118,12 @@ async function watch(name) {
       const field = await present(FIELD);
       root.dataset.played = shown.parameters.prompt ?? shown.parameters.second ?? "";
       if (field !== document.activeElement) type(field, root.dataset.played);
+      document.dispatchEvent(new Event("tonescope-run"));
       document.title = `${shown.title.slice(0, 60)} · Tonescope`;
     }
     if (ended) return;
-    const isNew = !at.found.childElementCount && (shown.state === "running" || looks++ < FEW);
-    await pause(document.hidden ? PATIENT : isNew ? SOON : EVERY);
+    const isNews = shown.html !== undefined;
+    await pause(document.hidden ? PATIENT : isNews ? 0 : Math.max(0, EVERY - (performance.now() - began)));
   }
 }
 

@@ -136,7 +136,7 @@ def build(workshop: Workshop) -> None:
         """Start a run that asks on from a diagnosis: the same takes, with one thing changed.
 
         Args:
-            run: the name of the diagnosis.
+            run: the name of the diagnosis, or of an edit, of which only units are asked.
             kind: foil, word, mute, halve, double, scale, edit, next, or again.
             value: the label; start:end of the word in the prompt; units, with commas, for scale with a factor after a
                 space; for edit, its parameters as a JSON object of texts; for next, the key of a view and which of its

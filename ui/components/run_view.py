@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from tonescope.diagnose.report import render_html
 from tonescope.diagnose.report.escaped_templates import templates_of
 from tonescope.diagnose.report.view import Figure, Sound, View
+from tonescope.diagnose.report.view_data import BADGES
 from tonescope.diagnose.runtime.run_queue import RunProgress
 from tonescope.diagnose.store.run_files import Content, StoredSounds
 from tonescope.diagnose.store.run_list import Run
@@ -53,6 +55,7 @@ STAGES = {
     "play untouched": "playing the takes as they are",
     "play edited": "playing them with the change",
     "play and listen": "playing rewrites, and listening to them",
+    "keep": "putting it all together",
 }
 """What stages are called here; others keep their names."""
 
@@ -116,6 +119,14 @@ class Listener:
     unread: Sequence[str] = ()
 
 
+def prepare() -> None:
+    """Do what is done once, before anybody waits for it with a first verdict."""
+    import scipy.signal  # noqa: F401 – by which versions become equally loud
+
+    nothing = Content(Path(), [View("", "", [("", "observed")], tone="open")], StoredSounds(Path(), 1, {}), False)
+    html(Run("", "diagnose", {}), nothing, "", Listener("", []))
+
+
 def mark(run: Run, content: Content) -> str:
     """What changes with what is shown of a run."""
     views = content.folder / "views.json"
@@ -134,9 +145,20 @@ def progress_told(told: RunProgress, is_found: bool = False) -> str:
         return f"{place}{starts}."
     if told.state == "running":
         left = "" if told.seconds_left is None else f", {seconds_told(told.seconds_left)} left"
+        left = ", nearly done" if told.seconds_left is not None and told.seconds_left < 1 else left
         return f"{round(100 * told.share)} %{left}. Now: {STAGES.get(told.stage, told.stage)}."
     kept = KEPT if is_found and told.state in ENDED else ""
-    return " ".join(filter(None, [ENDED.get(told.state, ""), told.problem, kept]))
+    return " ".join(filter(None, [ENDED.get(told.state, ""), sentence_case(told.problem), kept]))
+
+
+def sentence_case(problem: str) -> str:
+    """A problem as a sentence of its own."""
+    return problem[:1].upper() + problem[1:]
+
+
+def badge(name: str) -> str:
+    """How sure a sentence is, as it stands behind it in a list of runs; nothing where that is not known."""
+    return f' <span class="badge {name}">{name}</span>' if name in BADGES else ""
 
 
 def seconds_told(seconds: float) -> str:
@@ -212,9 +234,11 @@ def _step(view: View, index: int, run: Run, listener: Listener, side: str) -> St
 
 
 def _asks(run: Run, result: Mapping[str, Any], labels: Sequence[str]) -> dict[str, list[Ask]]:
-    """What can be asked about a diagnosis by one click."""
+    """What can be asked about a diagnosis by one click; of an edit, what else its units could be."""
     if run.job != "diagnose" or not result:
-        return {"near": [], "foil": [], "word": [], "unit": []}
+        units = list(run.parameters.get("where") or []) if run.job == "edit" and result else []
+        named = [",".join(units), *units] if 1 < len(units) <= MOST_TOGETHER else units
+        return {"near": [], "foil": [], "word": [], "unit": [Ask("unit", unit, unit) for unit in named[:MOST_UNITS]]}
     heard = (result.get("contrast") or {}).get("target")
     drivers = result.get("drivers") or {}
     words = [word for word in drivers.get("words", []) if not word.get("in_pieces")][:MOST_WORDS]

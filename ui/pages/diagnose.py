@@ -64,6 +64,9 @@ NAMES = {
 }
 """What fields are called here; others have the names of the command line's options."""
 OPEN = "name => { window.tonescopeOpen(name); }"
+MEANT = """(prompt, meant, ...others) =>
+    [prompt, document.getElementById("feedback-intended")?.value ?? meant, ...others]"""
+"""What was chosen beside the feedback holds for the diagnosis as well."""
 
 
 def build(workshop: Workshop) -> None:
@@ -94,13 +97,16 @@ def build(workshop: Workshop) -> None:
             parts=PARTS,
         )
         clips = _clips()
-    name = gr.Textbox(visible="hidden", label="Run")
+    name, meant = gr.Textbox(visible="hidden", label="Run"), gr.Textbox(visible="hidden", label="Meant")
     gr.HTML("", elem_id="run-view", apply_default_css=False)
 
     @told_errors
-    def submit_typed(request: gr.Request, asked: str, uploaded: list[str] | None, *typed: Any) -> list[Any]:
+    def submit_typed(
+        request: gr.Request, asked: str, chosen: str, uploaded: list[str] | None, *typed: Any
+    ) -> list[Any]:
         """The name of the run, or what is wrong and where."""
         given = form.read(typed)
+        given["intended"] = given.get("intended") or chosen
         if problems := form.problems(given):
             return ["", told(next(iter(problems.values()))), *form.shown(problems)]
         files = [Path(file) for file in uploaded or []]
@@ -113,9 +119,10 @@ def build(workshop: Workshop) -> None:
     asked = gr.on(
         [button.click, prompt.submit],
         submit_typed,
-        [prompt, clips, *form.typed],
+        [prompt, meant, clips, *form.typed],
         [name, problem, *form.told],
-        concurrency_limit=None,
+        js=MEANT,
+        queue=False,  # runs have a queue of their own
         show_progress="hidden",
         api_visibility="private",
     )

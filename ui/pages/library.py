@@ -12,7 +12,7 @@ import gradio as gr
 from tonescope.diagnose.store.run_archive import import_run
 from tonescope.diagnose.store.run_list import PAGE, Page, Run
 from tonescope.models.errors import TonescopeError
-from tonescope.ui.components import run_api
+from tonescope.ui.components import run_api, run_view
 from tonescope.ui.components.job_form import told
 from tonescope.ui.components.told_errors import told_errors
 from tonescope.ui.workshop import Workshop
@@ -80,11 +80,14 @@ def _list(page: Page, words: str, workshop: Workshop) -> str:
 
 def _row(run: Run, workshop: Workshop) -> str:
     address, title = escape(workshop.address(run.name)), escape(_shortened(run.title, LONGEST_TITLE))
-    said = _shortened(run.problem or run.sentence or SAID.get(run.state, ""), LONGEST_SAID)
+    said = escape(
+        _shortened(run_view.sentence_case(run.problem) or run.sentence or SAID.get(run.state, ""), LONGEST_SAID)
+    )
+    said += "" if run.problem else run_view.badge(run.badge)
     export = f' · <a href="{address}/run.zip" download>Export</a>' if run.state == "done" else ""
     return (
         f'<li><input type="checkbox" value="{escape(run.name)}" aria-label="Tick {title}"{_off(run)}>'
-        f'<div><p><a href="{address}">{title}</a></p><p>{escape(said)}</p>'
+        f'<div><p><a href="{address}">{title}</a></p><p>{said}</p>'
         f'<p class="soft">{_when(run)} · {escape(_what(run))} · {run.state}{export}</p></div></li>'
     )
 

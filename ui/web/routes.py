@@ -44,7 +44,7 @@ ROUTES = (
     Route(_READ, r"/gradio_api/(heartbeat/\w+|queue/data|queue/status|upload_progress)"),
     Route(_READ, r"/gradio_api/call/(v2/)?[\w-]+/\w+"),
     Route(_READ, r"/gradio_api/file=(?!https?:).+"),
-    Route(_POST, r"/gradio_api/(queue/join|cancel|reset|call/(v2/)?[\w-]+)/?", MOST_JSON),
+    Route(_POST, r"/gradio_api/(queue/join|run/predict|cancel|reset|call/(v2/)?[\w-]+)/?", MOST_JSON),
     Route(_POST, FEEDBACK, MOST_JSON),
 )
 MCP = Route(("GET", "POST", "DELETE"), r"/gradio_api/mcp(/[\w./-]*)?", MOST_JSON)

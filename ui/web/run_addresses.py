@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import re
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from tonescope.diagnose.report import render_html
-from tonescope.diagnose.store.run_list import is_name
+from tonescope.diagnose.store.run_list import UNFINISHED, is_name
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import run_view
 from tonescope.ui.components.asking import UNSEEN
@@ -30,9 +31,13 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"/run/([\w-]+)(?:/(.+))?")
 _AUDIO = re.compile(r"audio/(early|result)/([0-9]+\.flac)")
-_QUERY = re.compile(r"(?:^|&)(mark|side)=([\w-]*)")
+_QUERY = re.compile(r"(?:^|&)(mark|side|wait)=([\w-]*)")
 SIDES = ("", "a-", "b-")  # of two runs that are shown beside each other
 REMEMBERED = 16  # runs whose HTML is made once for all who look
+LONGEST_WAIT = 1.0  # seconds that a page waits for news; how far a run is has changed by then without any
+OFTEN = 0.03  # seconds between two looks at its files
+LONGEST_WAIT = 1.0  # seconds that a page waits for news of a run; how far it is changes without any
+OFTEN = 0.03  # seconds between two looks at its files
 FLAC, JSON = "audio/flac", "application/json"
 Answer = tuple[bytes, str, str | None]
 """A body, its media type, and what a download is called."""
@@ -59,6 +64,8 @@ class RunLayer:
         origin = f"{scope.get('scheme', 'http')}://{header(scope, 'host') or ''}"
         query = scope["query_string"].decode("latin-1")
         try:
+            if part == "state" and "wait" in dict(_QUERY.findall(query)):
+                await self._news(name, query)
             body, kind, file = await anyio.to_thread.run_sync(self._answer, name, part, query, origin)
         except TonescopeError as error:
             await refuse(scope, send, 404, str(error))
@@ -86,14 +93,28 @@ class RunLayer:
             raise TonescopeError("Tonescope has nothing at this address.")
         return makes[part](name)
 
+    async def _news(self, name: str, query: str) -> None:
+        """Return when there is something that a page has not, or after a while: one that asks again and again would
+        take from the run the time that it waits for."""
+        files = self.workshop.workspace.files(name)
+        until, stamp = time.monotonic() + LONGEST_WAIT, files.stamp
+        shown = await anyio.to_thread.run_sync(self._shown, name, query)
+        if "html" not in shown and shown["state"] in UNFINISHED:
+            while files.stamp == stamp and time.monotonic() < until:
+                await anyio.sleep(OFTEN)
+
     def _state(self, name: str, query: str) -> Answer:
+        """How far it is, and what is shown of it."""
+        return json.dumps(self._shown(name, query)).encode(), JSON, None
+
+    def _shown(self, name: str, query: str) -> dict[str, Any]:
         """How far it is; what is shown of it only where that is not what the page has already."""
         workshop = self.workshop
         told = workshop.queue.progress(name)
         run, content = workshop.workspace.runs.get(name), workshop.workspace.content(name)
         asked = dict(_QUERY.findall(query))
         mark = run_view.mark(run, content)
-        shown = {
+        shown: dict[str, Any] = {
             "name": name,
             "job": run.job,
             "title": run.title,
@@ -105,7 +126,7 @@ class RunLayer:
         }
         if asked.get("mark") != mark:
             shown["html"] = self._html(run, content, mark, asked.get("side", ""))
-        return json.dumps(shown).encode(), JSON, None
+        return shown
 
     def _html(self, run: Run, content: Content, mark: str, side: str) -> str:
         """What is shown of a run, made once for each state of it."""

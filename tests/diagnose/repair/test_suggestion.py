@@ -213,11 +213,11 @@ def test_what_else_changed_is_told_where_a_listener_notices_it() -> None:
     assert "broke in 2 of 16 takes" in told(0, ruined=2) and "broke" not in told(0)
 
 
-def test_cards_are_of_what_was_heard_to_be_better_the_best_first() -> None:
+def test_cards_are_of_what_was_heard_to_be_better_the_one_that_the_finding_names_first() -> None:
     def cards(verdict: Conclusion, **sets: Verified) -> list[str]:
         usual: dict[str, Any] = {"best": None, "bare": None, "complete": None, "original": heard(0)}
         return [key for key, _ in _offered(Suggestion.model_construct(conclusion=verdict, **(usual | sets)))]
 
-    assert cards("fixed", best=heard(13), bare=heard(1), complete=heard(16)) == ["complete", "best"]
+    assert cards("fixed", best=heard(13), bare=heard(1), complete=heard(16)) == ["best", "complete"]
     assert cards("no better", best=heard(3), bare=heard(5, low=0.1)) == ["bare_genre_word"]
     assert cards("plays as meant", best=heard(16), original=heard(13)) == []

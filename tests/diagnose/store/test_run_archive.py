@@ -33,7 +33,13 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def done(workspace: Workspace, views: list[View] | None = None) -> Run:
     """A run that ended well, with two sounds."""
-    about: dict[str, Any] = {"title": "polka", "sentence": "It is polka.", "models": "a", "owner": "me"}
+    about: dict[str, Any] = {
+        "title": "polka",
+        "sentence": "It is polka.",
+        "badge": "observed",
+        "models": "a",
+        "owner": "me",
+    }
     run = Run(new_name(), "diagnose", {"prompt": "polka"}, state="done", started=1.0, ended=2.0, **about)
     generator = shown.session().generator
     sets = {name: generator.generate(["house"], [1], 0.5) for name in ("slow", "fast")}
@@ -82,6 +88,7 @@ def test_what_is_sent_arrives(workspace: Workspace, tmp_path: Path) -> None:
     with Workspace.open(tmp_path / "other") as other:
         got = import_run(other, sent, owner="you")
         assert (got.name, got.title, got.sentence, got.owner) == (run.name, run.title, run.sentence, "you")
+        assert got.badge == "observed"
         assert (got.parameters, got.created, got.seconds) == (run.parameters, run.created, run.seconds)
         before, after = workspace.content(run.name), other.content(run.name)
         page = render_html.page("Run", before.views, before.sounds)
@@ -234,3 +241,9 @@ def test_no_damage_passes_and_none_is_a_defect(workspace: Workspace, tmp_path: P
         data[place] ^= 0x55
     path.write_bytes(data)
     assert_refused(workspace, path)
+
+
+@pytest.mark.parametrize("badge", ["proven", None, 3])
+def test_a_badge_that_there_is_not_is_none(workspace: Workspace, tmp_path: Path, badge: object) -> None:
+    sent = entries(export_run(workspace, done(workspace).name, tmp_path / "run.zip"))
+    assert import_run(workspace, written(tmp_path / "other.zip", sealed(sent, run={"badge": badge}))).badge == ""

@@ -136,6 +136,18 @@ def test_case_a_workspace_of_a_newer_version(tmp_path: Path) -> None:
     assert connection.execute("SELECT name FROM runs").fetchall() == [(run.name,)]
 
 
+def test_a_list_of_before_badges_is_opened_with_all_that_it_has(tmp_path: Path) -> None:
+    with Workspace.open(tmp_path / "w") as workspace:
+        run = workspace.runs.add(one(state="done"))
+    connection = sqlite3.connect(tmp_path / "w" / run_database.NAME)
+    connection.execute("ALTER TABLE runs DROP COLUMN badge")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    for _ in range(2):
+        with Workspace.open(tmp_path / "w") as workspace:
+            assert workspace.runs.get(run.name) == run and run.badge == ""
+
+
 @pytest.mark.parametrize("text", [b"no database at all" * 100, b""])
 def test_case_a_damaged_database(tmp_path: Path, text: bytes) -> None:
     with Workspace.open(tmp_path / "w") as workspace:

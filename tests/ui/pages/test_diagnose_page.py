@@ -132,12 +132,20 @@ def test_several_values_are_typed_with_commas() -> None:
 
 
 def test_a_bound_on_memory_holds_on_the_page(workshop: Workshop, submit: Any) -> None:
-    name = submit(SimpleNamespace(), "house", None, *typed(form(*UNREAD), takes="1", seconds="0.5"))[0]
+    name = submit(SimpleNamespace(), "house", "", None, *typed(form(*UNREAD), takes="1", seconds="0.5"))[0]
     assert "needs about" in workshop.queue.wait(name, 30).problem
 
 
+@pytest.mark.parametrize(("in_the_form", "meant"), [("", "house"), ("smooth jazz", "smooth jazz")])
+def test_the_genre_chosen_beside_the_feedback_is_meant_unless_the_form_says_another(
+    workshop: Workshop, submit: Any, in_the_form: str, meant: str
+) -> None:
+    name = submit(SimpleNamespace(), "a song", "house", None, *typed(form(*UNREAD), takes="1", intended=in_the_form))[0]
+    assert workshop.workspace.runs.get(name).parameters["intended"] == meant
+
+
 def test_an_empty_prompt_is_told_under_it(submit: Any) -> None:
-    name, told, *_ = submit(SimpleNamespace(), " ", None, *typed(form(*UNREAD)))
+    name, told, *_ = submit(SimpleNamespace(), " ", "", None, *typed(form(*UNREAD)))
     assert name == "" and "prompt is empty" in told
 
 
@@ -148,7 +156,9 @@ def test_clips_are_kept_with_their_run_and_go_on_to_runs_made_of_it(
     import soundfile
 
     soundfile.write(tmp_path / "a b;.WAV", np.random.default_rng(0).uniform(-0.5, 0.5, 32000), 16000, format="WAV")
-    name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a b;.WAV")], *typed(form(*UNREAD), takes="1"))
+    name, told, *_ = submit(
+        SimpleNamespace(), "house", "", [str(tmp_path / "a b;.WAV")], *typed(form(*UNREAD), takes="1")
+    )
     assert name and not told
     assert [clip.name for clip in clips_of(workshop.workspace, name)] == ["clip-1.wav"]
     assert workshop.workspace.runs.get(name).parameters["known"] == str(clips_of(workshop.workspace, name)[0].parent)
@@ -163,7 +173,7 @@ def test_clips_are_kept_with_their_run_and_go_on_to_runs_made_of_it(
 def test_clips_of_a_run_that_is_refused_are_not_kept(workshop: Workshop, submit: Any, tmp_path: Path) -> None:
     before = set((workshop.workspace.folder / "runs").iterdir())
     (tmp_path / "a.wav").write_bytes(b"RIFF")
-    name, told, *_ = submit(SimpleNamespace(), "house", [str(tmp_path / "a.wav")], *typed(form(*UNREAD)))
+    name, told, *_ = submit(SimpleNamespace(), "house", "", [str(tmp_path / "a.wav")], *typed(form(*UNREAD)))
     assert name == "" and "What was uploaded holds no sound that can be used" in told
     assert str(workshop.workspace.folder) not in told
     assert set((workshop.workspace.folder / "runs").iterdir()) == before
@@ -192,6 +202,10 @@ def test_a_label_with_markdown_is_no_image_on_the_page(tmp_path: Path) -> None:
         (
             RunProgress("running", stage="attribute", share=0.5, seconds_left=200),
             "50 %, about 3 min left. Now: looking for what could have done it.",
+        ),
+        (
+            RunProgress("running", stage="keep", share=0.99, seconds_left=0),
+            "99 %, nearly done. Now: putting it all together.",
         ),
         (
             RunProgress("failed", problem="It is full; free some."),
@@ -236,3 +250,23 @@ def test_the_genres_that_are_asked_about_first_are_the_one_meant_and_the_likelie
     found = {"intended": {"label": "a"}, "contrast": {"target": "c"}, "takes": takes}
     asks = run_view._asks(Run("a" * 22, "diagnose", {}), found, ["a", "b", "c"])
     assert [ask.value for ask in asks["near"]] == ["a", "b"] and [ask.value for ask in asks["foil"]] == ["a", "b"]
+
+
+def test_of_an_edit_its_units_are_asked_on_and_no_words(tmp_path: Path) -> None:
+    run = Run("a" * 22, "edit", {"prompt": "house", "where": ["decoder.0.mlp:3", "decoder.1.mlp:2"]})
+    asks = run_view._asks(run, {"edit": {}}, ["a"])
+    assert [ask.value for ask in asks["unit"]] == ["decoder.0.mlp:3,decoder.1.mlp:2", *run.parameters["where"]]
+    assert not asks["word"] and not asks["foil"]
+    (tmp_path / RESULT).write_text('{"edit": {}}')
+    content = Content(tmp_path, [View("edit", "x", depth="first")], StoredSounds(tmp_path, 1600, {}), is_whole=True)
+    shown = run_view.html(run, content, "/run/a", run_view.Listener("judge", ["a"]))
+    assert 'data-ask="double"' in shown and 'data-ask="word"' not in shown
+
+
+def test_a_badge_in_a_list_is_one_of_four_and_no_other_text() -> None:
+    assert "badge tested" in run_view.badge("tested") and run_view.badge("<b>") == run_view.badge("") == ""
+
+
+def test_what_is_done_once_is_done_before_the_first_verdict() -> None:
+    run_view.prepare()
+    assert run_view._template.cache_info().currsize == 1
