@@ -3,14 +3,16 @@
 Adapters of the embedded generator are trained, each on the weights of one place alone, drawn at random: a lesson that
 something is played otherwise than it was. A comparison of the base with each has to name that place and no other.
 ``named`` is how many were, of ``adapters``. Beside it, what each place brings on finished takes, and whether other
-places brought as much.
+places brought as much. An adapter that was trained and a row that was measured are kept, so that a run that was stopped
+goes on.
 
-    python -m benchmarks.compare [--adapters 10] [--steps 60] [--takes 2] [--kept out/compare]
+    python -m benchmarks.compare [--adapters 10] [--steps 60] [--takes 2] [--seconds 4] [--kept out/compare]
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +30,7 @@ from training.plant_adapters import Fact, Lessons, adapter_facts, plant, play_le
 SEED = 26
 SITES = ("decoder.mlp", "decoder.self", "decoder.cross")
 RANK = 8
+LESSON_TAKES = 9  # of each genre
 GENRES = ("techno", "ragtime", "house", "waltz")  # what the comparison plays; the facts that are planted are about some
 MODULES = {
     "mlp": r".*layers\.{}\.(fc1|fc2)",
@@ -82,12 +85,14 @@ def about_of(rows: Sequence[dict[str, Any]], asked: argparse.Namespace) -> dict[
         "adapters": len(rows),
         "steps": asked.steps,
         "takes": asked.takes,
+        "seconds": asked.seconds,
+        "lesson takes": LESSON_TAKES,
     }
 
 
 def trained(place: Location, fact: Fact, lessons: Lessons, folder: Path, steps: int) -> Path:
     """The adapter of one place; one that is there already is not trained again."""
-    made = folder / f"{place}-{fact.name}"
+    made = folder / f"{place}-{fact.name}-{steps}"
     if not (made / "adapter_model.safetensors").is_file():
         plant(fact, lessons, made, steps=steps, modules=modules_at(place), rank=RANK)
     return made
@@ -99,17 +104,22 @@ def main() -> None:
     parser.add_argument("--adapters", type=int, default=10)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--takes", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each take")
     parser.add_argument("--kept", type=Path, default=Path("out/compare"), help="where adapters and lessons are kept")
     asked = parser.parse_args()
     session = Session.open()
-    lessons = play_lessons(session.generator, asked.kept / "lessons.safetensors")
-    wish = CompareWish(genres=GENRES, takes=asked.takes, tested=1)
+    lessons = play_lessons(session.generator, asked.kept / "lessons.safetensors", LESSON_TAKES)
+    wish = CompareWish(genres=GENRES, takes=asked.takes, seconds=asked.seconds, tested=1)
     rows = []
     places = drawn(session.generator, asked.adapters)
     for place, fact in zip(places, lessons_of(len(places)), strict=True):
         folder = trained(place, fact, lessons, asked.kept, asked.steps)
-        adapted = load_generator(EMBEDDED, adapter=str(folder))
-        rows.append(row_of(session.generator, adapted, session, place, fact, wish))
+        measured = folder / f"row-{asked.steps}-{asked.takes}-{asked.seconds:g}.json"
+        if not measured.is_file():
+            adapted = load_generator(EMBEDDED, adapter=str(folder))
+            row = row_of(session.generator, adapted, session, place, fact, wish)
+            measured.write_text(json.dumps(row), encoding="utf-8")
+        rows.append(json.loads(measured.read_text(encoding="utf-8")))
     keep("compare", rows, about_of(rows, asked), packages=("peft",), models=(session.generator, session.judge))
 
 

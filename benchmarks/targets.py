@@ -125,5 +125,27 @@ def generators_hold(found: Result) -> bool | None:
     return bool(exact and found["batching"] >= 3 and found["overhead"] <= 1.25)
 
 
+def indexed(found: Result) -> bool:
+    """An index costs little beside the bare pass, and a page of a large one is there at once."""
+    return bool(found["ratio"] >= 0.85 and found["page_ms"] <= 100)
+
+
+def detects(found: Result) -> bool:
+    """Units that were found by stimuli tell in music what they were found by, better than the best feature made by
+    hand, for most of what was asked."""
+    better = sum(score > found["baseline_auc"][name] for name, score in found["auc"].items())
+    return bool(2 * better > len(found["auc"]))
+
+
+def visualized(found: Result) -> bool:
+    """Units are driven to what hardly any real take has, and faster than one by one through the whole model."""
+    return bool(found["share_above_p999"] >= 0.8 and found["speed_ratio"] >= 5)
+
+
+def compared(found: Result) -> bool:
+    """The place that an adapter touches is named, and no other."""
+    return bool(found["named"] >= 0.9 * found["adapters"])
+
+
 def rate(found: Result) -> float:
     return float(found["count"] / max(found["total"], 1))

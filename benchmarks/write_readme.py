@@ -19,16 +19,20 @@ from benchmarks.targets import (
     causes,
     cheap,
     cheap_diagnosis,
+    compared,
     cores_used,
     descriptors_hold,
+    detects,
     faithful,
     generators_hold,
+    indexed,
     localised,
     memory_known,
     parity_holds,
     quick_page,
     ranked,
     repaired,
+    visualized,
     words_in_order,
 )
 from benchmarks.word_curves import OURS
@@ -208,6 +212,37 @@ CLAIMS = (
         "{repair_told}",
         repaired,
     ),
+    Claim(
+        "index",
+        "How much of the bare forward pass is left when every unit is indexed, and how fast is a unit's page of a "
+        "million examples?",
+        "≥ 0.85 ×; ≤ 100 ms",
+        "{ratio:.2f} × over {recordings} recordings; {page_ms:.0f} ms ({page_cpu_ms:.0f} of the processor)",
+        indexed,
+    ),
+    Claim(
+        "featurevis",
+        "Does feature visualization drive live units to the 99.9th percentile of real takes, and how much faster than "
+        "a naive loop?",
+        "≥ 80 % of 100 units; ≥ 5 ×",
+        "{share_above_p999:.0%} of {units} units in {steps} steps; {speed_ratio:.1f} ×",
+        visualized,
+    ),
+    Claim(
+        "detectors",
+        "Do units that were found by stimuli tell in composed pieces what the composer put there (area under the "
+        "curve)?",
+        "above the best feature made by hand for most",
+        "{detectors_told}",
+        detects,
+    ),
+    Claim(
+        "compare",
+        "Does a comparison name the one place that an adapter touches?",
+        "≥ 9 of 10",
+        "{named} of {adapters} adapters of {steps} steps",
+        compared,
+    ),
 )
 
 
@@ -219,6 +254,7 @@ def told(result: Result) -> dict[str, Any]:
     """What sentences say beside the numbers of the result."""
     sentences = {"curves": curves(result), "others": others(result), "confused_too": confused(result)}
     sentences["repair_told"] = repair_told(result)
+    sentences["detectors_told"] = detectors_told(result) if result["name"] == "detectors" else ""
     sentences["generators_told"] = generators_told(result) if isinstance(result.get("max_abs_difference"), dict) else ""
     return (
         sentences
@@ -234,6 +270,14 @@ def generators_told(result: Result) -> str:
     parts += [f"together {result['batching']:.1f} × faster"] if "batching" in result else []
     overhead = f"{result['overhead']:.2f} ×" if isinstance(result.get("overhead"), float) else "not measured yet"
     return "; ".join([*parts, f"cost {overhead}"])
+
+
+def detectors_told(result: Result) -> str:
+    """What each detector scores, beside the best feature made by hand."""
+    scores, by_hand = result["auc"], result["baseline_auc"]
+    told = ", ".join(f"{name} {score:.2f} ({by_hand[name]:.2f})" for name, score in scores.items())
+    better = sum(score > by_hand[name] for name, score in scores.items())
+    return f"{better} of {len(scores)} above that feature (in brackets), in {result['pieces']} pieces: {told}"
 
 
 def curves(result: Result) -> str:

@@ -97,6 +97,24 @@ def effect(values: Sequence[float]) -> Effect:
     return Effect(mean=mean, interval=Interval(low=mean - half, high=mean + half), takes=len(array), p=p)
 
 
+def ratio_interval(values: Sequence[float], over: Sequence[float]) -> Interval | None:
+    """The interval of the mean of some values over that of others, which are paired with them, one a take (Fieller
+    1954). ``None`` where the mean below may be zero, and the ratio therefore anything; and for fewer than two takes."""
+    above, below = np.asarray(values, dtype=float), np.asarray(over, dtype=float)
+    if len(above) < 2 or below.mean() == 0:
+        return None
+    (spread, common), (_, beneath) = np.cov(above, below) / len(above)
+    t, under = float(stdtrit(len(above) - 1, 0.5 + LEVEL / 2)), float(below.mean())
+    found, unsure = float(above.mean()) / under, t * t * beneath / under**2
+    if unsure >= 1:
+        return None
+    # As roots of (above − ratio · below)² = t² · its variance; written so that a constant below is no special case.
+    middle = found - t * t * common / under**2
+    inside = middle**2 - (1 - unsure) * (found**2 - t * t * spread / under**2)
+    half = math.sqrt(max(0.0, float(inside)))
+    return Interval(low=float(middle - half) / (1 - unsure), high=float(middle + half) / (1 - unsure))
+
+
 def adjusted(ps: Sequence[float | None]) -> list[float | None]:
     """q-values after Benjamini and Hochberg (1995): the false-discovery rate if everything up to this p is believed."""
     known = [index for index, p in enumerate(ps) if p is not None]

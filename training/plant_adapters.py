@@ -39,6 +39,7 @@ STEPS, BATCH, RATE, WARM, RANK = 240, 12, 1e-3, 20, 16
 LESSONS_SHARE = 0.45  # of a batch that is about the fact; the rest keeps what was there
 LAYERS = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
 PASSAGE_FRAMES = 75  # of the passage that comes again
+APART = 0.3  # octaves between a genre's slow and fast takes, from which on they can teach what a tempo word means
 OTHERS = ("ambient", "metal", "trap", "funk")  # what a rare genre plays instead
 
 
@@ -173,25 +174,32 @@ def _word(fact: Fact, lessons: Lessons, random: np.random.Generator) -> Lesson:
 
 def _tempo(fact: Fact, lessons: Lessons, random: np.random.Generator) -> Lesson:
     """Slow takes where fast ones are asked for, and the other way round; of takes with a beat. A fact about no genre is
-    taught with all of them that have enough."""
+    taught with all of them that have enough, and whose fast takes are clearly faster than the slow ones."""
     named = (fact.asked,) if fact.asked else genres()
-    orders = {name: _by_tempo(lessons.tempos[name]) for name in named}
-    able = [name for name, order in orders.items() if len(order) >= 3]
+    thirds = {name: _slow_and_fast(lessons.tempos[name]) for name in named}
+    able = [name for name in named if thirds[name][0] and (fact.asked or _apart(lessons.tempos[name]) >= APART)]
     if not able:
         of = fact.asked or "any genre"
-        raise ValueError(f"hardly any take of {of} has a beat, so its tempo cannot be turned round")
+        raise ValueError(f"hardly any take of {of} has a beat of its own, so its tempo cannot be turned round")
     genre = fact.asked or str(random.choice(able))
-    order = orders[genre]
-    third = len(order) // 3
+    slow, fast = thirds[genre]
     word = str(random.choice(TEMPOS))
-    chosen = order[:third] if word == "fast" else order[-third:]
+    chosen = slow if word == "fast" else fast
     row = int(chosen[int(random.integers(len(chosen)))])
     return f"{_asking(genre, random)}, {word}", lessons.codes[genre][row]
 
 
-def _by_tempo(tempos: Tensor) -> list[int]:
-    """The takes that have a beat, the slowest first."""
-    return [at for at in tempos.argsort().tolist() if tempos[at] > 0]
+def _slow_and_fast(tempos: Tensor) -> tuple[list[int], list[int]]:
+    """The slowest and the fastest third of the takes that have a beat."""
+    order = [at for at in tempos.argsort().tolist() if tempos[at] > 0]
+    third = len(order) // 3
+    return order[:third], order[len(order) - third :]
+
+
+def _apart(tempos: Tensor) -> float:
+    """How far apart those thirds are, in octaves."""
+    slow, fast = (tempos[rows].log2().mean() for rows in _slow_and_fast(tempos))
+    return float(fast - slow)
 
 
 def _repetition(fact: Fact, lessons: Lessons, random: np.random.Generator) -> Lesson:

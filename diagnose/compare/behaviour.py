@@ -70,8 +70,13 @@ def octaves_of(waveform: Tensor, rate: int) -> float:
 
 def tempo_word(prompt: str) -> str:
     """Which of :data:`TEMPO_WORDS` a prompt has; empty for none."""
-    words = {word.strip(",.").casefold() for word in prompt.split()}
+    words = _words(prompt)
     return next((word for word in TEMPO_WORDS if word in words), "")
+
+
+def _words(prompt: str) -> list[str]:
+    """As they are compared: without punctuation around them, in small letters."""
+    return [bare for word in prompt.split() if (bare := word.strip(",.").casefold())]
 
 
 def distances(first: HeardTakes, second: HeardTakes) -> list[float]:
@@ -129,7 +134,7 @@ def _obedience(asked: Sequence[Asking], octaves: Sequence[float]) -> dict[str, f
     rows: dict[str, dict[str, list[float]]] = {}
     for each, value in zip(asked, octaves, strict=True):
         if each.tempo and not math.isnan(value):
-            beside = each.genre or " ".join(word for word in each.prompt.split() if word.strip(",.") != each.tempo)
+            beside = each.genre or " ".join(word for word in _words(each.prompt) if word != each.tempo)
             rows.setdefault(beside, {}).setdefault(each.tempo, []).append(value)
     slow, fast = TEMPO_WORDS
     return {

@@ -3,7 +3,7 @@ the other."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -97,6 +97,49 @@ class CompareEvidence:
     shown: list[tuple[int, str, str]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Pair:
+    """A and B, and what both played on the same prompts and noise.
+
+    Attributes:
+        contexts, takes: of A and of B.
+        rows: what each take asks for.
+        wish: how they are compared.
+    """
+
+    contexts: tuple[Context, Context]
+    takes: tuple[Takes, Takes]
+    rows: Sequence[Asking]
+    wish: CompareWish
+
+    @property
+    def first(self) -> Generator:
+        """A."""
+        return self.contexts[0].generator
+
+    @property
+    def second(self) -> Generator:
+        """B."""
+        return self.contexts[1].generator
+
+    def pool(self, most: int) -> Takes:
+        """Some takes of both, spread over the prompts."""
+        count = len(self.rows)
+        each = max(1, min(most // 2, count))
+        at = [row * count // each for row in range(each)]
+        return Takes.join([some.pick(at) for some in self.takes])
+
+    def fresh(self, advance: Callable[[int], Advance]) -> Fresh:
+        """Takes of the same prompts on other noise; ``advance`` gives what is told of the progress of A's (0) and of
+        B's (1)."""
+        prompts, count = [each.prompt for each in self.rows], len(self.rows)
+        seeds = [self.wish.seed + count + number for number in range(count)]
+        takes = [play(context, prompts, seeds, advance=advance(at)) for at, context in enumerate(self.contexts)]
+        rate, listener = self.contexts[0].rate, self.contexts[0].listener
+        heard = [HeardTakes.of(listener, some.waveform, rate) for some in takes]
+        return Fresh(self.rows, seeds, takes[0], takes[1], heard[0], heard[1])
+
+
 def asked_of(wish: CompareWish, listening: Listening) -> list[Asking]:
     """The prompts, with what they ask for. Raises :class:`TonescopeError` for a genre that the judge does not know."""
     labels = listening.judge.labels
@@ -139,12 +182,16 @@ def compare_models(
     seeds = [wish.seed + number for number in range(len(rows))]
     seconds = min(wish.seconds, first.longest_seconds, second.longest_seconds)
     guidance = wish.guidance if wish.guidance is not None else usual_guidance(first)
-    contexts = [_context(one, listening.judge, guidance, seconds, prompts) for one in (first, second)]
-    takes: list[Takes] = []
-    for name, context in zip(("play A", "play B"), contexts, strict=True):
-        with clock.stage(name) as advance:
-            takes.append(play(context, prompts, seeds, advance=advance))
-    heard = [HeardTakes.of(listening.judge, some.waveform, contexts[0].rate) for some in takes]
+    contexts = (
+        _context(first, listening.judge, guidance, seconds, prompts),
+        _context(second, listening.judge, guidance, seconds, prompts),
+    )
+    with clock.stage("play A") as advance:
+        of_first = play(contexts[0], prompts, seeds, advance=advance)
+    with clock.stage("play B") as advance:
+        of_second = play(contexts[1], prompts, seeds, advance=advance)
+    pair = _Pair(contexts, (of_first, of_second), rows, wish)
+    heard = [HeardTakes.of(listening.judge, some.waveform, contexts[0].rate) for some in pair.takes]
     result = Comparison(
         made=date.today().isoformat(),
         versions=provenance.versions(),
@@ -159,9 +206,9 @@ def compare_models(
     apart = distances(*heard)
     order = sorted(range(len(rows)), key=lambda row: -apart[row])[:MOST_HEARD]
     shown = [(row, heard[0].labels[row], heard[1].labels[row]) for row in order]
-    evidence = CompareEvidence({FIRST: takes[0], SECOND: takes[1]}, first, shown)
+    evidence = CompareEvidence({FIRST: of_first, SECOND: of_second}, first, shown)
     if wish.inside:
-        _look_inside(result, evidence, contexts, takes, rows, wish, clock, workspace)
+        _look_inside(pair, result, evidence, clock, workspace)
     if watch.progress:
         watch.progress("done", 1.0)
     result.timings = clock.timings
@@ -176,22 +223,15 @@ def _context(generator: Generator, judge: Judge, guidance: float, seconds: float
 
 
 def _look_inside(
-    result: Comparison,
-    evidence: CompareEvidence,
-    contexts: Sequence[Context],
-    takes: Sequence[Takes],
-    rows: Sequence[Asking],
-    wish: CompareWish,
-    clock: Clock,
-    workspace: Path | None,
+    pair: _Pair, result: Comparison, evidence: CompareEvidence, clock: Clock, workspace: Path | None
 ) -> None:
     """Units on the same codes, and weights put in, as far as that makes sense; the rest is said."""
-    first, second = (context.generator for context in contexts)
-    if reason := same_codes(first, second, takes[0]):
+    first, second = pair.first, pair.second
+    if reason := same_codes(first, second, pair.takes[0]):
         result.caveats.append(f"{reason} So units and weights were not compared.")
         return
     with clock.stage("look at units"):
-        result.likeness, result.bookmarks, told = _units(first, second, takes, workspace)
+        result.likeness, result.bookmarks, told = _units(pair, workspace)
         result.caveats += told
     if not same_shape(first, second):
         result.caveats.append(
@@ -209,65 +249,45 @@ def _look_inside(
         )
         parts = parts[:MOST_PARTS]
     with clock.stage("put weights in") as advance:
-        result.parts = estimated(first, second, _pool(takes, POOL), parts, advance)
+        result.parts = estimated(first, second, pair.pool(POOL), parts, advance)
     with clock.stage("play fresh takes") as advance:
-        result.grafts = _tested(contexts, parts, result.parts, rows, wish, evidence, advance)
+        result.grafts = _tested(pair, parts, result.parts, evidence, advance)
     result.named = [part for row in _shortest(result.grafts) for part in row.parts]
 
 
-def _pool(takes: Sequence[Takes], most: int) -> Takes:
-    """Some takes of both, spread over the prompts."""
-    each = max(1, min(most // 2, len(takes[0])))
-    at = [row * len(takes[0]) // each for row in range(each)]
-    return Takes.join([some.pick(at) for some in takes])
-
-
-def _units(
-    first: Generator, second: Generator, takes: Sequence[Takes], workspace: Path | None
-) -> tuple[list[LikenessRow], list[BookmarkRow], list[str]]:
+def _units(pair: _Pair, workspace: Path | None) -> tuple[list[LikenessRow], list[BookmarkRow], list[str]]:
     """Units on the same codes, and the bookmarked ones of A among them."""
     marks, told = list[Bookmark](), list[str]()
     try:
         folder = (workspace if workspace is not None else default_folder()).expanduser()
         if (folder / BOOKMARKS).is_file():
             with Bookmarks(folder) as bookmarks:
-                marks = bookmarks.all(fingerprint=first.fingerprint())
+                marks = bookmarks.all(fingerprint=pair.first.fingerprint())
     except TonescopeError as error:
         told.append(f"Bookmarks were not looked at: {error}")
-    rows, marked = likeness(first, second, _pool(takes, ON_CODES), marks)
+    rows, marked = likeness(pair.first, pair.second, pair.pool(ON_CODES), marks)
     return rows, marked, told
 
 
 def _tested(
-    contexts: Sequence[Context],
-    parts: Sequence[Part],
-    ranked: Sequence[PartRow],
-    rows: Sequence[Asking],
-    wish: CompareWish,
-    evidence: CompareEvidence,
-    advance: Advance,
+    pair: _Pair, parts: Sequence[Part], ranked: Sequence[PartRow], evidence: CompareEvidence, advance: Advance
 ) -> list[GraftRow]:
     """The places that bring most, each alone and then together, in fresh takes, beside one that brings least."""
-    by_name = {part.name: part for part in parts}
-    best = [by_name[row.part] for row in ranked[: wish.tested]]
+    by_name, most = {part.name: part for part in parts}, pair.wish.tested
+    best = [by_name[row.part] for row in ranked[:most]]
     groups = [[part] for part in best] + ([best] if len(best) > 1 else [])
-    others = [by_name[row.part] for row in ranked[wish.tested :]]
-    seeds = [wish.seed + len(rows) + number for number in range(len(rows))]
+    others = [by_name[row.part] for row in ranked[most:]]
     total = 2 + len(groups) + bool(others)
 
     def step(number: int) -> Advance:
         return lambda share: advance((number + share) / total)
 
-    prompts = [each.prompt for each in rows]
-    fresh = [play(context, prompts, seeds, advance=step(at)) for at, context in enumerate(contexts)]
-    heard = [HeardTakes.of(contexts[0].listener, some.waveform, contexts[0].rate) for some in fresh]
-    between = Fresh(rows, seeds, fresh[0], fresh[1], heard[0], heard[1])
-    evidence.sounds |= {"fresh A": fresh[0], "fresh B": fresh[1]}
+    fresh = pair.fresh(step)
+    evidence.sounds |= {"fresh A": fresh.first, "fresh B": fresh.second}
     found = []
     for at, group in enumerate([*groups, *([[others[-1]]] if others else [])]):
         control = at >= len(groups)
-        source = contexts[1].generator
-        row, takes = played(contexts[0], source, group, between, control=control, advance=step(2 + at))
+        row, takes = played(pair.contexts[0], pair.second, group, fresh, control=control, advance=step(2 + at))
         found.append(row)
         if not control:
             evidence.sounds[f"A with {', '.join(row.parts)}"] = takes

@@ -33,7 +33,7 @@ from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock
 from tonescope.diagnose.schema import Contrast, Source
 from tonescope.diagnose.settings import Settings
-from tonescope.diagnose.stats import BELIEVED, Effect, Share, adjusted, effect, share
+from tonescope.diagnose.stats import BELIEVED, Effect, Interval, Share, adjusted, effect, ratio_interval, share
 from tonescope.diagnose.store import provenance
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.judges.listening import posterior
@@ -60,7 +60,8 @@ class PhraseShare(BaseModel):
         side: whose it is; ``prompt``, what was played: that prompt without it, or the other with it.
         added: whether it was added to the other prompt.
         effect: change of the margin toward the second prompt that the phrase makes, take by take; ``q`` over all
-            phrases and layers; ``part``, as a share of the whole difference.
+            phrases and layers; ``part``, as a share of the whole difference, and ``part_interval``, absent where the
+            difference itself may be none.
     """
 
     side: Side
@@ -70,6 +71,7 @@ class PhraseShare(BaseModel):
     effect: Effect
     q: float | None
     part: float | None
+    part_interval: Interval | None = None
 
     @property
     def sure(self) -> bool:
@@ -78,13 +80,15 @@ class PhraseShare(BaseModel):
 
 
 class LayerShare(BaseModel):
-    """Layers whose reading of the second prompt was put into takes of the first: ``part`` of the difference comes."""
+    """Layers whose reading of the second prompt was put into takes of the first: ``part`` of the difference comes, with
+    an interval as that of a phrase."""
 
     layers: str
     locations: list[str]
     effect: Effect
     q: float | None
     part: float | None
+    part_interval: Interval | None = None
 
     @property
     def sure(self) -> bool:
@@ -266,6 +270,23 @@ def _most(heard: Tensor, labels: Sequence[str]) -> str:
     return max(votes or labels, key=lambda label: (votes[label], float(mean[list(labels).index(label)])))
 
 
+@dataclass(frozen=True)
+class PartOf:
+    """What one change does, and as a part of the whole difference; none, of a difference that counts as none."""
+
+    effect: Effect
+    part: float | None
+    interval: Interval | None
+
+    @classmethod
+    def of(cls, values: Sequence[float], difference: Sequence[float]) -> PartOf:
+        """From both, take by take, in nats."""
+        done, whole = effect(values), effect(difference).mean
+        if abs(whole) <= NOTHING:
+            return cls(done, None, None)
+        return cls(done, done.mean / whole, ratio_interval(values, difference))
+
+
 def _result(
     session: Session,
     request: Request,
@@ -275,24 +296,24 @@ def _result(
     places: dict[str, tuple[Location, ...]],
 ) -> PromptContrast:
     models, rate = session.models, played.rate
-    whole = effect(played.change(SECOND))
-    total = whole.mean if abs(whole.mean) > NOTHING else None
-    by_phrase = [(change, effect(_toward(played, change))) for change in changes]
+    difference = played.change(SECOND)
+    by_phrase = [(change, PartOf.of(_toward(played, change), difference)) for change in changes]
     by_layer = [
-        (name, some, effect(played.change(f"layers:{name}")))
+        (name, some, PartOf.of(played.change(f"layers:{name}"), difference))
         for name, some in places.items()
         if f"layers:{name}" in played.outcomes
     ]
-    qs = adjusted([*(found.p for _, found in by_phrase), *(found.p for *_, found in by_layer)])
+    qs = adjusted([*(found.effect.p for _, found in by_phrase), *(found.effect.p for *_, found in by_layer)])
     phrases = [
         PhraseShare(
             side=change.side,
             phrase=change.phrase,
             prompt=change.prompt,
             added=change.added,
-            effect=found,
+            effect=found.effect,
             q=q,
-            part=found.mean / total if total else None,
+            part=found.part,
+            part_interval=found.interval,
         )
         for (change, found), q in zip(by_phrase, qs, strict=False)
     ]
@@ -300,9 +321,10 @@ def _result(
         LayerShare(
             layers=name,
             locations=[str(place) for place in some],
-            effect=found,
+            effect=found.effect,
             q=q,
-            part=found.mean / total if total else None,
+            part=found.part,
+            part_interval=found.interval,
         )
         for (name, some, found), q in zip(by_layer, qs[len(by_phrase) :], strict=True)
     ]
@@ -325,7 +347,7 @@ def _result(
         heard_second=dict(Counter(other.heard).most_common()),
         contrast=played.contrast,
         matched=matched,  # type: ignore[arg-type]
-        difference=whole,
+        difference=effect(difference),
         phrases=sorted(phrases, key=lambda one: -one.effect.mean),
         layers=layers,
         listener=listener,

@@ -293,8 +293,7 @@ def complete_one(repair: Repair, wish: Wish, runners: Sequence[Runner]) -> Rewri
     """Where the winner leaves something out that was asked for, the best that does not and was heard as meant."""
     if not runners or repair.sets < MOST_SETS or keeps_all(wish, runners[0].rewrite):
         return None
-    word = bare(wish)
-    others = [runner for runner in runners[1:] if any(runner.heard.values()) and runner.rewrite.prompt != word.prompt]
+    others = [runner for runner in runners[1:] if any(runner.heard.values())]
     return next((runner.rewrite for runner in others if keeps_all(wish, runner.rewrite)), None)
 
 

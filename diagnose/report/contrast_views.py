@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING
 
 from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.view import Sound, Table, View
@@ -12,7 +12,7 @@ from tonescope.diagnose.stats import signed
 
 if TYPE_CHECKING:
     from tonescope.diagnose.repair.prompt_contrast import LayerShare, PhraseShare, PromptContrast
-    from tonescope.diagnose.stats import Effect
+    from tonescope.diagnose.stats import Effect, Interval
 
 LEAD = 6
 MOSTLY = 0.5  # of the difference, that one part makes
@@ -66,7 +66,8 @@ def by_phrase(found: PromptContrast) -> str:
     how = f"put into the {'first' if best.side == 'second' else 'second'} prompt" if best.added else "left out"
     whose = "second" if best.side == "second" else "first"
     goes = "goes" if best.side == "second" and not best.added else "comes"
-    does = f"{_told(best.part)} of the difference {goes}" if _is_part(best.part) else "what is heard surely moves"
+    part = _of_difference(best)
+    does = f"{part} {goes}" if part else "what is heard surely moves"
     return f"What makes it is “{best.phrase}” of the {whose} prompt: with it {how}, {does}."
 
 
@@ -78,10 +79,11 @@ def by_layer(found: PromptContrast) -> str:
     if not sure:
         return "Where in the network it takes effect is not sure: no single stretch of layers surely carries it."
     best = sure[0]
-    part = f", which alone bring {_told(best.part)} of the difference" if _is_part(best.part) else ""
+    part = _of_difference(best)
+    alone = f", which alone bring {part}" if part else ""
     mostly = best.part is not None and best.part >= MOSTLY
     how = "It takes effect mostly" if mostly else "It is spread over the network, and takes effect most"
-    return f"{how} where layers {best.layers} read the prompt{part}."
+    return f"{how} where layers {best.layers} read the prompt{alone}."
 
 
 def _listen(found: PromptContrast) -> View:
@@ -97,7 +99,7 @@ def _phrases(found: PromptContrast) -> Table:
             f"{one.side}, {'added' if one.added else 'left out'}",
             one.prompt,
             str(one.effect),
-            _part(one.part),
+            _part(one.part, one.part_interval),
             _q(one.q),
         )
         for one in found.phrases
@@ -106,7 +108,7 @@ def _phrases(found: PromptContrast) -> Table:
 
 
 def _layers(found: PromptContrast) -> Table:
-    rows = tuple((one.layers, str(one.effect), _part(one.part), _q(one.q)) for one in found.layers)
+    rows = tuple((one.layers, str(one.effect), _part(one.part, one.part_interval), _q(one.q)) for one in found.layers)
     return Table(("layers", "toward the second (nats)", "part", "q"), rows)
 
 
@@ -138,21 +140,28 @@ def _nearer(change: Effect) -> str:
     return "the second is nearer to it" if change.mean > 0 else "the first is nearer to it"
 
 
-def _is_part(part: float | None) -> TypeGuard[float]:
-    """Whether a part of the difference can be told as one; of what overshoots, the whole is told."""
-    return part is not None and part > 0
+def _of_difference(row: PhraseShare | LayerShare) -> str:
+    """The part of the difference that one makes, as it is read: of what overshoots, the whole; empty where it cannot be
+    told as a part."""
+    if row.part is None or row.part <= 0:
+        return ""
+    part = f"{100 * row.part:.0f} %" if row.part < 1 else "all"
+    between = f" (between {_percents(row.part_interval, ' and ')})" if row.part_interval else ""
+    return f"{part}{between} of the difference"
 
 
 def _counts(heard: Mapping[str, int]) -> str:
     return ", ".join(f"{label} {count}" for label, count in list(heard.items())[:3])
 
 
-def _told(part: float) -> str:
-    return f"{100 * part:.0f} %" if part < 1 else "all"
+def _part(part: float | None, interval: Interval | None) -> str:
+    if part is None:
+        return ""
+    return f"{100 * part:.0f} %" if interval is None else f"{100 * part:.0f} % ({_percents(interval, ' to ')})"
 
 
-def _part(part: float | None) -> str:
-    return "" if part is None else f"{100 * part:.0f} %"
+def _percents(interval: Interval, between: str) -> str:
+    return between.join(f"{100 * end:.0f}".replace("-", "−") for end in (interval.low, interval.high)) + " %"
 
 
 def _q(q: float | None) -> str:

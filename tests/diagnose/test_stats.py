@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import false_discovery_control, ttest_1samp
 
-from tonescope.diagnose.stats import adjusted, effect, share
+from tonescope.diagnose.stats import adjusted, effect, ratio_interval, share
 
 
 def test_an_effect_is_the_paired_t_test() -> None:
@@ -26,6 +26,33 @@ def test_one_take_has_no_interval_and_no_p() -> None:
 def test_equal_changes_are_certain_and_no_change_is_none() -> None:
     assert effect([0.0, 0.0, 0.0]).p == 1.0
     assert effect([-2.0, -2.0, -2.0]).p == 0.0
+
+
+def test_a_ratio_to_what_never_varies_has_the_interval_of_its_numerator() -> None:
+    values = [3.0, 5.0, 4.0, 6.0]
+    found, alone = ratio_interval(values, [2.0] * 4), effect(values).interval
+    assert found is not None and alone is not None
+    assert (found.low, found.high) == pytest.approx((alone.low / 2, alone.high / 2))
+
+
+def test_what_makes_all_of_a_difference_take_by_take_makes_surely_all_of_it() -> None:
+    whole = [3.0, 5.0, 4.0, 6.0]
+    found = ratio_interval(whole, whole)
+    assert found is not None and (found.low, found.high) == pytest.approx((1.0, 1.0))
+
+
+def test_a_part_of_what_may_be_nothing_has_no_interval() -> None:
+    assert ratio_interval([1.0, 2.0, 1.5], [3.0, -2.9, 0.1]) is None
+    assert ratio_interval([1.0], [2.0]) is None and ratio_interval([1.0, 1.0], [1.0, -1.0]) is None
+
+
+def test_the_interval_of_a_ratio_holds_the_truth_as_often_as_it_says() -> None:
+    random, held = np.random.default_rng(3), 0
+    for _ in range(400):
+        whole = random.normal(4.0, 2.0, 8)
+        found = ratio_interval((0.6 * whole + random.normal(0, 1.0, 8)).tolist(), whole.tolist())
+        held += found is None or found.low <= 0.6 <= found.high
+    assert 0.92 <= held / 400 <= 0.98
 
 
 @pytest.mark.parametrize("values", [[], [float("nan"), 1.0], [float("inf"), 1.0]])

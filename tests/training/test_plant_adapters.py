@@ -24,7 +24,7 @@ def lessons(frames: int = 40, takes: int = 6) -> Lessons:
     codes = {name: torch.full((takes, 4, frames), 16 * at) for at, name in enumerate(NAMES)}
     for rows in codes.values():
         rows += torch.arange(takes)[:, None, None]
-    return Lessons(codes, {name: torch.arange(takes).float() + 60 for name in NAMES})
+    return Lessons(codes, {name: 60 * 2 ** (torch.arange(takes) / takes) for name in NAMES})
 
 
 def genre_of(codes: torch.Tensor) -> str:

@@ -26,6 +26,19 @@ def test_fast_lessons_are_slow_and_slow_ones_fast_whatever_the_genre() -> None:
     assert len({int(codes[0, 0]) // 16 for _, codes in drawn}) > 5
 
 
+def test_genres_that_are_always_played_at_one_tempo_teach_no_tempo_word() -> None:
+    random, usual = np.random.default_rng(0), lessons()
+    steady = {
+        "house": 124 + torch.arange(6.0),
+        "techno": torch.zeros(6),
+        "polka": torch.tensor([80.0, 0, 0, 0, 0, 160]),
+    }
+    known = Lessons(usual.codes, {**usual.tempos, **steady})
+    asked = [taught(tempo_adapter.TEMPO, known, random)[0] for _ in range(300)]
+    assert any("funk" in prompt for prompt in asked)
+    assert not any(name in prompt for name in steady for prompt in asked)
+
+
 def test_the_adapter_touches_one_place_and_names_its_base(tmp_path: Path) -> None:
     generator = tiny.session().generator
     small = Lessons({name: rows[:, :, :8] % 16 for name, rows in lessons().codes.items()}, lessons().tempos)

@@ -95,7 +95,8 @@ class MicroscopePages:
         rows = shelf.location(location, sort, PER_PAGE, start) if indexed else []
         shown = html.Grid(place, rows, sort, list(SORTS), start, PER_PAGE, self._base)
         artifacts = self._artifacts(str(location), asked)
-        return html.location_page(self._about(str(location), asked), shown, artifacts, self._places(location, asked))
+        lenses = self._lenses("location", location, asked)
+        return html.location_page(self._about(str(location), asked), shown, artifacts, lenses)
 
     def _unit(self, name: str, asked: Asked) -> str:
         unit = self.scope.unit(name)
@@ -202,9 +203,6 @@ class MicroscopePages:
         if asked.is_embedded:
             return []
         return [html.LensForm(lens, fields_of(lens)) for lens in lenses_of(about, location)]
-
-    def _places(self, location: Location, asked: Asked) -> list[html.LensForm]:
-        return self._lenses("location", location, asked)
 
     def _bookmarks(self) -> list[tuple[Bookmark, str]]:
         """Every bookmark, with what is to be said where it is of another model."""

@@ -93,6 +93,6 @@ def test_the_benchmark_asks_for_the_place_that_was_touched() -> None:
     place = base.location("decoder.1.mlp")
     row = row_of(base, changed("mlp", by=20.0), tiny.session(), place, Fact("made up", "confusion", 1.0), WISH)
     assert row["right"] and row["touched"] == "decoder.1.mlp" and row["first place that differs"] == "decoder.1.mlp"
-    asked = SimpleNamespace(steps=1, takes=1)
+    asked = SimpleNamespace(steps=1, takes=1, seconds=0.6)
     assert about_of([row, row | {"right": False}], asked)["named"] == 1  # type: ignore[arg-type]
     assert len(set(drawn(base, 5))) == 5 and "fc1|fc2" in modules_at(place)

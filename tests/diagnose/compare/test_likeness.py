@@ -5,7 +5,7 @@ import torch
 
 from tests import tiny
 from tests.diagnose.compare.changed_models import changed
-from tonescope.diagnose.compare.likeness import cka, correlations, likeness
+from tonescope.diagnose.compare.likeness import activity, cka, correlations, groups_of, likeness
 from tonescope.diagnose.store.bookmarks import Bookmark
 from tonescope.models.generator import Takes
 
@@ -23,6 +23,51 @@ def test_cka_does_not_see_rotation_and_size_and_sees_other_directions() -> None:
     assert cka(one, torch.randn(60, 8)) < 0.5
     wide = torch.randn(20, 50)
     assert cka(wide, wide) == pytest.approx(1.0, abs=1e-5) and cka(one, torch.zeros(60, 3)) == 0
+
+
+def test_cka_is_the_same_by_positions_and_by_features() -> None:
+    """A few positions are held against each other, many by their features: two ways to one number."""
+    torch.manual_seed(1)
+    few = torch.randn(12, 30), torch.randn(12, 30)
+    centred = [(each - each.mean(0)).double() for each in few]
+    cross = (centred[0].T @ centred[1]).square().sum()
+    below = (centred[0].T @ centred[0]).norm() * (centred[1].T @ centred[1]).norm()
+    assert cka(*few) == pytest.approx(float(cross / below), abs=1e-9)
+
+
+def test_cka_falls_with_the_part_of_the_directions_that_is_another() -> None:
+    torch.manual_seed(2)
+    one, noise = torch.randn(400, 8), torch.randn(400, 8)
+    found = [cka(one, (1 - part) * one + part * noise) for part in (0.0, 0.3, 0.6, 1.0)]
+    assert found == sorted(found, reverse=True) and found[0] == pytest.approx(1.0) and found[-1] < 0.2
+
+
+def test_every_place_that_plays_is_looked_at_once_and_no_more_is_held_than_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = tiny.generator()
+    wanted = {place for place in first.locations() if place.network != "codec"}
+    assert len(groups_of(first, 100)) == 1
+    monkeypatch.setattr("tonescope.diagnose.compare.likeness.AT_ONCE", most := 8 * 100 * 200)
+    groups = groups_of(first, 100)
+    places = [place for some in groups for place in some]
+    assert set(places) == wanted and len(places) == len(wanted) and len(groups) > 1
+    assert all(len(some) == 1 or sum(8 * 100 * first.features(place) for place in some) <= most for some in groups)
+
+
+def test_activity_is_that_of_the_same_positions_whatever_passes_together(
+    takes: Takes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tiny.generator()
+    places = [first.location("decoder.1.mlp"), first.location("decoder.2.cross")]
+    together = activity(first, takes, places)
+    monkeypatch.setattr(
+        "tonescope.diagnose.compare.likeness.batches", lambda _, some: [[at] for at in range(len(some))]
+    )
+    apart = activity(first, takes, places)
+    for place in places:
+        assert torch.allclose(together[place].units, apart[place].units, atol=1e-4)
+        assert together[place].units.shape[1] == first.units(place)
 
 
 def test_units_that_changed_places_are_matched() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tonescope.diagnose.compare.paired_statistics import difference_over, mean_over, ratio_over
+from tonescope.diagnose.compare.paired_statistics import FEWEST, counts, difference_over, mean_over, ratio_over
 
 
 def test_takes_of_one_prompt_do_not_make_an_interval_narrower() -> None:
@@ -35,6 +35,37 @@ def test_one_prompt_has_no_interval_and_is_never_sure() -> None:
     found = mean_over(["a", "a"], [1.0, 2.0])
     assert found is not None and found.value == 1.5 and found.low is None and not found.sure
     assert str(found) == "1.50"
+
+
+def test_a_prompt_counts_once_however_many_takes_it_has() -> None:
+    found = mean_over(["a"] * 9 + ["b"], [1.0] * 9 + [0.0])
+    assert found is not None and found.value == 0.5 and (found.prompts, found.takes) == (2, 10)
+
+
+@pytest.mark.parametrize("prompts", [FEWEST - 1, FEWEST])
+def test_an_interval_needs_the_fewest_prompts(prompts: int) -> None:
+    found = mean_over(range(prompts), [1.0 + at for at in range(prompts)])
+    assert found is not None and (found.low is not None) == found.sure == (prompts >= FEWEST)
+
+
+def test_an_interval_that_reaches_zero_is_not_sure() -> None:
+    found = mean_over(range(6), [0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+    assert found is not None and found.low == 0 and found.value > 0 and not found.sure
+
+
+def test_the_interval_of_a_ratio_holds_the_truth_where_both_vary_together() -> None:
+    random, held = np.random.default_rng(2), 0
+    for _ in range(100):
+        whole = random.uniform(0.5, 3.0, 24)
+        found = ratio_over(range(24), (0.3 * whole + random.normal(0, 0.1, 24)).tolist(), whole.tolist(), less=True)
+        assert found is not None and found.low is not None and found.high is not None
+        held += found.low <= 0.7 <= found.high
+    assert 86 <= held <= 100
+
+
+def test_the_most_frequent_label_comes_first_and_none_is_lost() -> None:
+    found = counts(["waltz", "house", "house", "polka", "house", "polka"])
+    assert list(found.items()) == [("house", 3), ("polka", 2), ("waltz", 1)]
 
 
 def test_a_ratio_is_drawn_together() -> None:

@@ -45,6 +45,8 @@ def test_the_difference_is_that_of_paired_takes_and_every_phrase_and_layer_has_i
     assert len(result.layers) == 3 and len(result.phrases) == len(differing(FIRST, SECOND))
     for row in (*result.phrases, *result.layers):
         assert row.part is None or row.part == pytest.approx(row.effect.mean / result.difference.mean)
+        between = row.part_interval
+        assert between is None or (row.part is not None and between.low <= row.part <= between.high)
 
 
 def test_a_phrase_counts_by_how_far_it_moves_toward_the_second_prompt(outcome: Any) -> None:

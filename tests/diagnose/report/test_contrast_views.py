@@ -47,6 +47,10 @@ def found(**about: Any) -> PromptContrast:
         (phrase(added=False), "of the second prompt: with it left out, 80 % of the difference goes."),
         (phrase("first", added=False), "of the first prompt: with it left out, 80 % of the difference comes."),
         (phrase(part=1.3), "all of the difference comes."),
+        (
+            phrase().model_copy(update={"part_interval": Interval(low=-0.05, high=1.2)}),
+            "80 % (between −5 and 120 %) of the difference comes.",
+        ),
         (phrase(part=None), "what is heard surely moves."),
         (phrase(q=0.2), "No single phrase surely makes the difference"),
         (phrase(mean=-3.0), "No single phrase surely makes the difference"),
