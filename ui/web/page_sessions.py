@@ -39,5 +39,5 @@ class PageSessions(OrderedDict[str, Any]):
 def bound_sessions(blocks: Any) -> None:
     """Bound what is remembered of sessions of an app that is mounted, where the installed gradio has such."""
     holder = getattr(blocks, "state_holder", None)
-    if isinstance(getattr(holder, "session_data", None), OrderedDict):
+    if holder is not None and isinstance(getattr(holder, "session_data", None), OrderedDict):
         holder.session_data = PageSessions(holder.time_last_used)
