@@ -34,8 +34,6 @@ _AUDIO = re.compile(r"audio/(early|result)/([0-9]+\.flac)")
 _QUERY = re.compile(r"(?:^|&)(mark|side|wait)=([\w-]*)")
 SIDES = ("", "a-", "b-")  # of two runs that are shown beside each other
 REMEMBERED = 16  # runs whose HTML is made once for all who look
-LONGEST_WAIT = 1.0  # seconds that a page waits for news; how far a run is has changed by then without any
-OFTEN = 0.03  # seconds between two looks at its files
 LONGEST_WAIT = 1.0  # seconds that a page waits for news of a run; how far it is changes without any
 OFTEN = 0.03  # seconds between two looks at its files
 FLAC, JSON = "audio/flac", "application/json"
