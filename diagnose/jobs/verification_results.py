@@ -1,4 +1,5 @@
-"""What came of a verification plan, as results: trials with q-values over everything that was tested."""
+"""What came of a verification plan, as results: the set is the one hypothesis of the search, and tested alone; all else
+that was tested has q-values over all of it."""
 
 from __future__ import annotations
 
@@ -61,10 +62,14 @@ class Reading:
         beside, outcomes = plan.beside, played.outcomes
         where = dict.fromkeys((names.MUTED, names.CONTROL), of_set or played)
         self.differences = {name: effect(where.get(name, played).change(name, other)) for name, other in beside.items()}
-        tested = [name for name in outcomes if name not in beside.values()]
+        tested = [name for name in outcomes if name not in {names.MUTED, *beside.values()}]
         ps = [(self.differences.get(name) or effect(played.change(name))).p for name in tested]
         together = adjusted([*ps, *(row.verified.p for row in seconds)])
         self.q = dict(zip(tested, together, strict=False))
+        # What the search comes to is one hypothesis, declared before the fresh takes: its p-value is tested alone.
+        if names.MUTED in outcomes:
+            difference = self.differences.get(names.MUTED) or effect(where[names.MUTED].change(names.MUTED))
+            self.q[names.MUTED] = difference.p
         self.seconds = [
             row.model_copy(update={"q": own}) for row, own in zip(seconds, together[len(tested) :], strict=True)
         ]
