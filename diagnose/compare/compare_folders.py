@@ -108,7 +108,8 @@ def _heard_folder(folder: Path, listening: Listening, advance: Advance) -> _Fold
             found.prompts.setdefault(key, file.prompt)
         advance((at + 1) / len(files))
     if not found.takes:
-        raise TonescopeError(f"no file in {folder} can be heard; name a folder of takes.")
+        why = f" ({found.caveats[0].rstrip('.')})" if found.caveats else ""
+        raise TonescopeError(f"no file in {folder} can be heard{why}; name a folder of takes.")
     return found
 
 

@@ -248,8 +248,8 @@ def test_two_folders_are_compared_from_the_page(show: Show, app: str, tmp_path: 
     for side in ("a", "b"):
         (tmp_path / side).mkdir()
         for take in range(2):
-            wave = np.random.default_rng(take).uniform(-0.3, 0.3, 3200)
-            soundfile.write(tmp_path / side / f"{take}.wav", wave, 1600)
+            wave = np.random.default_rng(take).uniform(-0.3, 0.3, 32_000)
+            soundfile.write(tmp_path / side / f"{take}.wav", wave, 16_000)
     page = show(f"{app}compare", size=NARROW)
     page.get_by_role("button", name="Compare", exact=True).click()
     page.locator(".run-error").first.wait_for()  # nothing was named

@@ -153,5 +153,7 @@ def test_a_page_that_waits_while_the_server_ends_is_no_error(capsys: pytest.Capt
     async def cancelled(*_: object) -> None:
         raise asyncio.CancelledError
 
-    asyncio.run(server._Outermost(cancelled, cancelled)({"type": "http", "path": "/"}, cancelled, cancelled))  # type: ignore[arg-type]
+    asked = server._Outermost(cancelled, cancelled)({"type": "http", "path": "/"}, cancelled, cancelled)  # type: ignore[arg-type]
+    with pytest.raises(StopIteration):
+        asked.send(None)
     assert capsys.readouterr().err == ""

@@ -65,6 +65,7 @@ def test_an_adapter_brings_words_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(loading, "load_generator", lambda *_: tiny.generator())
     monkeypatch.setattr(loading, "load_judge", lambda *_: tiny.judge())
     monkeypatch.setattr(loading, "judge_rows", lambda _: tiny.ROWS)
+    monkeypatch.setattr(loading, "check_names", lambda *_: None)
     monkeypatch.setattr(loading, "load_vocabulary", lambda _: Vocabulary(frozenset({"house"})))
     assert Session.open("embedded").vocabulary is not None
     assert Session.open("embedded", adapter="somewhere").vocabulary is None
