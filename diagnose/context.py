@@ -127,8 +127,8 @@ class SeedPlan:
 
     def round(self, number: int) -> tuple[int, ...]:
         """Seeds of the takes of one round of a search, counted from 1."""
-        if number < 1:
-            raise ValueError("rounds are counted from 1")
+        if not 1 <= number <= MOST_ROUNDS - self.skipped:
+            raise ValueError(f"rounds are counted from 1, and of all searches there are {MOST_ROUNDS}")
         return self._block(1 + self.skipped + number)
 
     def further(self, number: int) -> tuple[int, ...]:

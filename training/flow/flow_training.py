@@ -140,6 +140,8 @@ class FlowTraining:
         self.sizes, self.flow, self.head = sizes, Flow(sizes), LookaheadHead(sizes.width)
         self.average = deepcopy(self.flow).requires_grad_(False)
         self.trained = nn.ModuleList([self.flow, self.head])
+        for block in self.flow.transformer.transformer_blocks:  # inpainting is not learnt
+            block.to_local_embed.requires_grad_(False)  # nor is it in states of the optimiser that are gone on with
         self.half = False
         self.optimiser = torch.optim.AdamW(_groups(self.trained), lr=RATE, betas=(0.9, 0.98), fused=True)
         self.course = Course(

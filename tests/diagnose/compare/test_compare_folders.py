@@ -44,6 +44,14 @@ def test_a_folder_is_like_itself_and_broken_files_are_told(tmp_path: Path) -> No
     assert "z.wav" in " ".join(found.caveats)
 
 
+def test_why_no_file_of_a_folder_can_be_heard_is_told(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", folder_of(tmp_path / "b", ["x"])
+    first.mkdir()
+    soundfile.write(first / "x.wav", np.zeros(3200) + 0.1, 1600)
+    with pytest.raises(TonescopeError, match=r"no file in .* can be heard \(x.wav .* too few .*\); name a folder"):
+        compare_folders(first, second, tiny.session(), Watch())
+
+
 def test_folders_without_a_name_in_common_are_compared_as_wholes(tmp_path: Path) -> None:
     found, evidence = compare_folders(
         folder_of(tmp_path / "a", ["x"]), folder_of(tmp_path / "b", ["y"]), tiny.session(), Watch()

@@ -105,6 +105,25 @@ def test_flips_are_takes_of_intact_sound_that_were_heard_so_and_are_no_longer() 
     assert (trial.effect.takes, trial.effect.mean) == (4, 0.0)
 
 
+def test_how_far_apart_takes_are_may_be_known_from_others(
+    generator: Generator, means: MeanActivations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the yardstick of broken sound, and in one take there is none."""
+    held_against: list[float] = []
+
+    def broken(edited: torch.Tensor, clean: torch.Tensor, rate: int, usual: float) -> torch.Tensor:
+        held_against.append(usual)
+        return torch.zeros(len(edited), dtype=torch.bool)
+
+    monkeypatch.setattr(audio_quality, "broken", broken)
+    context = Context(generator, judge=tiny.judge(), means=means, sampling=Sampling(), seconds=SECONDS)
+    contrast = Contrast(target="house", foil="smooth jazz")
+    for usual in (None, 7.0):
+        found = verify(context, contrast, PROMPT, SEEDS[:1], VARIANTS[:1], usual=usual)
+        assert set(held_against) == {found.usual} == {usual or 0.0}
+        held_against.clear()
+
+
 def test_takes_that_are_one_and_the_same_are_refused(generator: Generator, means: MeanActivations) -> None:
     contrast = Contrast(target="house", foil="smooth jazz")
     with pytest.raises(TonescopeError, match="leaves so little to chance"):

@@ -26,10 +26,10 @@ from tests.models.judges.toy_judge import ToyJudge
 from tonescope.diagnose.attribution.greedy_group_search import Search
 from tonescope.diagnose.causes import interchange, muting_trials
 from tonescope.diagnose.causes.search import SearchResult
-from tonescope.diagnose.context import SeedPlan
+from tonescope.diagnose.context import MOST_ROUNDS, SeedPlan
 from tonescope.diagnose.intervene import verification
 from tonescope.diagnose.intervene.mean_activations import measure
-from tonescope.diagnose.jobs import diagnosis
+from tonescope.diagnose.jobs import diagnosis, further_takes
 from tonescope.diagnose.jobs.diagnosis import diagnose
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging import audio_quality
@@ -83,6 +83,24 @@ def test_from_which_second_on_muting_helps_is_told_for_what_plays_alone() -> Non
     text = found(READER).drivers
     assert text.group is not None and text.group.turns and text.cut_points == []
     assert {Location.parse(name.partition(":")[0]).network for name in text.group.names} == {"text"}
+
+
+def test_the_set_is_told_of_the_takes_that_it_was_tested_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[int, ...]] = []
+
+    def of_the_set(_: Any, plan: Any, played: verification.Played, blocks: Any) -> verification.Played:
+        given.extend(blocks)
+        return played.rows([0, 2])
+
+    monkeypatch.setattr(further_takes, "of_the_set", of_the_set)
+    result = known().diagnose(SETTINGS)
+    group, first = result.drivers.group, result.drivers.units[0]
+    assert group is not None and first.verified is not None
+    assert group.muted.flippable == group.control.flippable == group.difference.takes == first.verified.flippable == 2
+    assert all(cut.trial.flippable == 4 for cut in result.drivers.cut_points)
+    played = {take.seed for takes in (result.takes, result.drivers.tested) for take in takes}
+    assert len(given) == diagnosis.MORE_BLOCKS and not played & {seed for block in given for seed in block}
+    assert any("what was found to do it was tested in" in caveat for caveat in result.caveats)
 
 
 def test_put_into_another_prompt_the_cause_moves_it_towards_the_target() -> None:
@@ -165,9 +183,14 @@ def test_takes_of_the_two_searches_are_no_takes_that_were_explored_or_are_tested
     first, later = SeedPlan(5, takes), SeedPlan(5, takes, skipped=diagnosis.MORE_BLOCKS)
     more = [first.round(number) for number in range(1, diagnosis.MORE_BLOCKS + 1)]
     rounds = [later.round(number) for number in range(1, 4)]
-    blocks = [first.explore, first.test, *more, *rounds]
+    last = later.round(MOST_ROUNDS - diagnosis.MORE_BLOCKS)
+    further = [later.further(number) for number in range(1, diagnosis.MORE_BLOCKS + 1)]
+    blocks = [first.explore, first.test, *more, *rounds, last, *further]
     assert len({seed for block in blocks for seed in block}) == takes * len(blocks)
     assert (later.explore, later.test) == (first.explore, first.test)
+    for number in (0, MOST_ROUNDS - diagnosis.MORE_BLOCKS + 1):
+        with pytest.raises(ValueError, match="rounds"):
+            later.round(number)
 
 
 def test_a_diagnosis_plays_on_seeds_of_its_plan_alone(monkeypatch: pytest.MonkeyPatch) -> None:

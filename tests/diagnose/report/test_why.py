@@ -189,6 +189,19 @@ def test_a_listener_that_mishears_is_said_before_anything_is_believed() -> None:
     assert "real lo-fi hip hop is heard as polka in 12 of 30 clips" in one(found, "listener")
 
 
+def test_a_set_that_was_tested_in_more_takes_is_counted_in_those() -> None:
+    """Two of four tested takes were polka, so the set was muted in six that were; cuts are of the tested takes."""
+    found = made_up.single_unit()
+    tested = [
+        take.model_copy(update={"heard": ASKED}) if at < 2 else take for at, take in enumerate(found.drivers.tested)
+    ]
+    cuts = [cut.model_copy(update={"trial": trial(0, {HEARD: 2, ASKED: 2}, of=2)}) for cut in made_up.cuts(1, 0, 0)]
+    group = made_up.group([NEURON], "alone", trial(6, {ASKED: 6}, of=6))
+    some = changed(found, group=group, tested=tested, cut_points=cuts)
+    assert "Muted, 6 of the 6 takes that were polka are lo-fi hip hop, as asked" in told(some)[0]
+    assert one(some, "decided").endswith("6 of 6 takes stop being polka; only from 0.5 s on, 0 of 2.")
+
+
 def test_takes_that_were_something_else_before_are_not_counted() -> None:
     group = made_up.group([NEURON], "alone", trial(2, {ASKED: 4}, of=2))
     assert "2 of the 2 takes that were polka no longer are" in told(changed(made_up.single_unit(), group=group))[0]
