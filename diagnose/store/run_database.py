@@ -102,8 +102,7 @@ class RunDatabase:
 
     def _prepare(self) -> None:
         """Refuse what is not ours, before anything is written; make what is new."""
-        theirs, version = self._pragma("application_id"), self._pragma("user_version")
-        tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        theirs, version, tables = self._header()
         if theirs != self._form.application_id and (theirs or tables):
             raise TonescopeError(f"{self.path} belongs to another program; name another folder for the workspace.")
         if version > self._form.version:
@@ -125,6 +124,16 @@ class RunDatabase:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {self._form.application_id}")
                 connection.execute(f"PRAGMA user_version = {self._form.version}")
+
+    def _header(self) -> tuple[int, int, int]:
+        """The mark, the version and the number of tables, of one moment: another process may just be making them."""
+        self._connection.execute("BEGIN")
+        try:
+            tables = self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            return self._pragma("application_id"), self._pragma("user_version"), tables
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def _use_write_ahead_log(self) -> None:
         """The change needs the file alone for a moment, and SQLite does not wait for that by itself."""

@@ -9,11 +9,13 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from tonescope.diagnose.store import run_database
+from tonescope.diagnose.store.run_database import RunDatabase
 from tonescope.diagnose.store.run_list import Run, new_name
 from tonescope.diagnose.store.workspace import Workspace, default_folder
 from tonescope.models.errors import TonescopeError
@@ -209,6 +211,27 @@ def test_a_workspace_that_is_opened_again_knows_what_was_interrupted(tmp_path: P
             assert {run.name: run.state for run in again.runs.page().runs} == {lives: "queued", died: "interrupted"}
         worker.release()
         assert workspace.runs.get(lives).state == "interrupted"
+
+
+def test_a_list_that_another_process_makes_while_it_is_looked_at_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, plain = tmp_path / "runs.sqlite", RunDatabase._pragma
+    other = Thread(target=lambda: RunDatabase(path).close())
+
+    def pragma(database: RunDatabase, name: str) -> Any:
+        found = plain(database, name)
+        if name == "application_id" and other.ident is None:
+            other.start()
+            other.join(0.3)  # made in between, unless it has to wait
+        return found
+
+    monkeypatch.setattr(RunDatabase, "_pragma", pragma)
+    RunDatabase(path).close()
+    other.join()
+    assert other.ident is not None
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA application_id").fetchone() == (run_database.APPLICATION_ID,)
 
 
 def test_processes_make_and_fill_one_workspace_at_once(tmp_path: Path) -> None:
