@@ -152,8 +152,8 @@ class GroupTest(BaseModel):
     where it was measured there. ``muted`` and ``control`` are of fresh takes that are heard as the target, more than
     those that everything is tested in where few of those are; of these as they are where there are too few after all.
     Every take has a random draw of its own, so that intervals cover the draw.
-    ``difference`` is effect minus control, take by take, and ``q`` belongs to it: as the one hypothesis of the search
-    the set is tested alone. ``convincing``: the difference is
+    ``difference`` is effect minus control, take by take, and ``q`` belongs to it: where muting found the
+    set, it is the one hypothesis of the search, and tested alone. ``convincing``: the difference is
     below zero with its whole interval, ``q`` is below 0.05, there were as many random units, and the sound of both is
     intact.
     """

@@ -30,7 +30,8 @@ class Trial(BaseModel):
 
     ``variant`` names what was changed, and ``prompt`` is what was played. ``effect`` is the change of the margin in
     takes of intact sound. ``q`` is its p-value after Benjamini-Hochberg over everything tested in the diagnosis beside
-    the set, which is one hypothesis, chosen before these takes, and has its p-value as it is.
+    what its search comes to, the set, or where muting found none the unit that did most: that is one hypothesis, chosen
+    before these takes, and has its p-value as it is.
     ``flips`` counts takes of intact sound no longer heard as ``question.label``, among the ``flippable`` ones that
     were.
     """

@@ -40,6 +40,7 @@ LIKELIEST = 16  # candidates that are put in one by one
 INSIDE = (6, 24, 96)  # units of a location, of the likeliest
 FEW_UNITS = 6  # a larger set is no explanation: then a whole location is, if one does it
 TRIED_GROUPS = 4  # that are measured in all takes
+MUCH_OF_IT = 0.4  # of the units of a location: heads are few
 
 
 Within = Callable[[Location], Sequence[Unit]]
@@ -316,15 +317,17 @@ def _inside(course: _Course, found: SearchResult, within: Within) -> None:
 
 def _where_they_are(course: _Course, found: SearchResult, locations: Sequence[Location], within: Within) -> None:
     """A location that holds several units of the set, and does it without them, is the better answer: a change that is
-    spread over all of it shows in many of its units."""
+    spread over all of it shows in many of its units. So is one that is hardly more than those units."""
     held = Counter(unit.location for unit in found.group if isinstance(unit, Unit))
     places = [place for place, count in held.items() if count >= PAIR and place in locations]
-    others: dict[Location, Group] = {
-        place: tuple(unit for unit in within(place) if unit not in found.group) for place in places
-    }
-    spread = [place for place, rest in others.items() if not rest or course.first([rest])[0].turns]
-    crowded: list[Group] = [(place,) for place in spread]
-    turning = [muted for muted in course.trials.measure(crowded) if muted.turns]
+    units = {place: within(place) for place in places}
+    rest = {place: tuple(unit for unit in units[place] if unit not in found.group) for place in places}
+    better = [
+        place
+        for place in places
+        if held[place] >= MUCH_OF_IT * len(units[place]) or course.first([rest[place]])[0].turns
+    ]
+    turning = [muted for muted in course.trials.measure([(place,) for place in better]) if muted.turns]
     found.groups += turning
     _keep_enough(course, found, turning)
 

@@ -137,6 +137,13 @@ class Plan:
         return self.estimates.search.group if self.estimates.search else ()
 
     @property
+    def hypothesis(self) -> str:
+        """The one variant that the search comes to: its set muted; where muting found none, the unit that did most."""
+        found = self.estimates.search
+        no_set = found is not None and found.found_by == "gradients"
+        return names.unit(self.singles[0]) if no_set and self.singles else names.MUTED
+
+    @property
     def shown(self) -> list[str]:
         """What people will listen to: the set muted, random units muted, and the prompt without a word."""
         words = [names.word(word) for word in self.estimates.words]

@@ -1,9 +1,9 @@
-"""What came of a verification plan, as results: the set is the one hypothesis of the search, and tested alone; all else
+"""What came of a verification plan, as results: what the search comes to is one hypothesis, and tested alone; all else
 that was tested has q-values over all of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tonescope.diagnose.causes.interchange import Brought
@@ -62,14 +62,13 @@ class Reading:
         beside, outcomes = plan.beside, played.outcomes
         where = dict.fromkeys((names.MUTED, names.CONTROL), of_set or played)
         self.differences = {name: effect(where.get(name, played).change(name, other)) for name, other in beside.items()}
-        tested = [name for name in outcomes if name not in {names.MUTED, *beside.values()}]
-        ps = [(self.differences.get(name) or effect(played.change(name))).p for name in tested]
+        tested = [name for name in outcomes if name not in {plan.hypothesis, *beside.values()}]
+        ps = [self._p(name, where) for name in tested]
         together = adjusted([*ps, *(row.verified.p for row in seconds)])
         self.q = dict(zip(tested, together, strict=False))
         # What the search comes to is one hypothesis, declared before the fresh takes: its p-value is tested alone.
-        if names.MUTED in outcomes:
-            difference = self.differences.get(names.MUTED) or effect(where[names.MUTED].change(names.MUTED))
-            self.q[names.MUTED] = difference.p
+        if plan.hypothesis in outcomes:
+            self.q[plan.hypothesis] = self._p(plan.hypothesis, where)
         self.seconds = [
             row.model_copy(update={"q": own}) for row, own in zip(seconds, together[len(tested) :], strict=True)
         ]
@@ -78,6 +77,10 @@ class Reading:
         broken = {name for name, other in beside.items() if self.trials[other].sound.broke}
         for name in self.trials.keys() - {names.MUTED, *broken}:
             self.trials[name] = self.trials[name].model_copy(update={"q": self.q.get(name)})
+
+    def _p(self, name: str, where: Mapping[str, Played]) -> float:
+        """Of what a variant does beyond what it is held against, in the takes where it was played."""
+        return (self.differences.get(name) or effect(where.get(name, self.played).change(name))).p
 
     def results(self, vocabulary: Vocabulary | None) -> Results:
         """Everything."""

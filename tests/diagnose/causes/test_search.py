@@ -192,6 +192,16 @@ def test_a_few_units_inside_a_location_that_does_it_are_found_though_they_were_n
     assert searched(spread, effect=noise(), locations=PLACES, within=inside).group == (PLACES[1],)
 
 
+def test_a_location_of_which_a_set_holds_much_is_the_answer_though_the_little_else_in_it_does_nothing() -> None:
+    place, enough = unit(0).location, some_of(3, 1, 2, 9)
+    whole = Cause(lambda muted: place in muted or enough(muted), lambda put: place in put or enough(put))
+    heads = lambda count: lambda place: inside(place, count)  # noqa: E731
+    assert searched(whole, effect=noise(), locations=[place], within=heads(5)).group == (place,)
+    assert len(searched(whole, effect=noise(), locations=[place], within=heads(16)).group) == 3
+    units_alone = Cause(enough, enough)
+    assert len(searched(units_alone, effect=noise(), locations=[place], within=heads(5)).group) == 3
+
+
 def test_a_set_stays_where_its_location_does_nothing_without_it() -> None:
     place, enough = unit(0).location, some_of(3, 1, 5, 9)
     whole = Cause(lambda muted: place in muted or enough(muted), lambda put: place in put or enough(put))
