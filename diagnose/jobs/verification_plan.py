@@ -251,11 +251,12 @@ def _taken_apart(group: Group) -> Group:
 
 
 def _singles(found: SearchResult, count: int) -> tuple[Unit, ...]:
-    """Which units to mute one by one: members of a small set, then alternates, then what did most in the search. A set
-    of one unit is tested as the set."""
+    """Which units to mute one by one: members of a small set, then alternates, then what did most in the search, be it
+    of a large set. A set of one unit is tested as the set."""
     members = [unit for unit in _taken_apart(found.group) if isinstance(unit, Unit)]
     measured = [muted.group[0] for muted in found.measured]
-    others = [unit for unit in (*found.alternates, *measured) if isinstance(unit, Unit) and unit not in found.group]
+    known = found.group if len(found.group) <= LARGEST_TAKEN_APART else ()
+    others = [unit for unit in (*found.alternates, *measured) if isinstance(unit, Unit) and unit not in known]
     room = max(0, count - len(found.group) if len(found.group) <= LARGEST_TAKEN_APART else count)
     return tuple(dict.fromkeys([*members, *others[:room]]))
 

@@ -78,7 +78,7 @@ class Reading:
         for name in self.trials.keys() - {names.MUTED, *broken}:
             self.trials[name] = self.trials[name].model_copy(update={"q": self.q.get(name)})
 
-    def _p(self, name: str, where: Mapping[str, Played]) -> float:
+    def _p(self, name: str, where: Mapping[str, Played]) -> float | None:
         """Of what a variant does beyond what it is held against, in the takes where it was played."""
         return (self.differences.get(name) or effect(where.get(name, self.played).change(name))).p
 

@@ -310,6 +310,22 @@ def test_the_set_is_tested_alone_and_everything_else_shares_one_family_of_q_valu
     assert len({q for q in expected if q is not None}) > 2
 
 
+def test_where_muting_found_no_set_the_unit_that_did_most_is_what_is_tested_alone() -> None:
+    most, other = neurons(20, 21)  # of the large set
+    plan = made(searched(*neurons(*range(20, 32)), found_by="gradients"))
+    heard = Heard({names.unit(most): -0.2, names.unit(other): -0.1, names.MUTED: -0.15})
+    reading = Reading(plan, heard.of(plan), SECONDS)
+    tested = [variant.name for variant in plan.variants if variant.name not in plan.beside.values()]
+    tested.remove(names.unit(most))
+    ps = [effect(heard.change(name, plan.beside.get(name))).p for name in tested]
+    expected = adjusted([*ps, SECONDS[0].verified.p])
+    primary = effect(heard.change(names.unit(most), names.control(most))).p
+    assert reading.q == {**dict(zip(tested, expected, strict=False)), names.unit(most): primary}
+    assert primary not in expected and names.MUTED in tested
+    row = rows_of(reading.results(None))[str(most)]
+    assert row.verified is not None and row.verified.q == primary and row.role == "member"
+
+
 def test_controls_are_not_counted_among_what_was_tested() -> None:
     found = results(Heard(), made(bare="jazz fusion"))
     assert found.group is not None and found.group.control.q is None
