@@ -11,7 +11,8 @@ Every copy is diagnosed as a user would, by its prompt alone. What is asked of t
 
 The mean activations are those of the generator before it was rewired, as an approximation: all but one of the prompts
 that they are over are not of the source genre. Recipes are made once (``python -m benchmarks.localise --make``), from
-seeds of which those below :data:`HELD_BACK` were used while the search was written, and kept in ``rewired.json``.
+seeds of which those below :data:`HELD_BACK` were used while search and verification were written, and kept in
+``rewired.json``.
 
     python -m benchmarks.localise [--kinds neuron,head] [--limit 60] [--resume]
 """
@@ -21,7 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import share
 
 RECIPES = Path(__file__).parent / "rewired.json"
-HELD_BACK = 2000  # seeds from here on were not looked at while the search was written
+HELD_BACK: dict[Kind, int] = dict.fromkeys(KINDS, 2000) | dict.fromkeys(("neuron", "head", "adapter"), 3000)
+"""Seeds of each kind from here on were not looked at while search and verification were written."""
 WANTED: dict[Kind, int] = {
     "neuron": 10,
     "head": 8,
@@ -60,14 +62,14 @@ Row = dict[str, Any]
 # --- recipes ---------------------------------------------------------------------------------------------------------
 
 
-def kept_recipes(first_seed: int = HELD_BACK) -> list[Recipe]:
-    """Those that were made before, of seeds from ``first_seed`` on."""
+def kept_recipes(first: Mapping[Kind, int] = HELD_BACK) -> list[Recipe]:
+    """Those that were made before, of each kind from its first seed on."""
     lists = ("units", "weights")
     rows: list[Row] = [
         {key: tuple(value) if key in lists else value for key, value in row.items()} for row in _made()["kept"]
     ]
     recipes = [Recipe(**row) for row in rows]
-    return [recipe for recipe in recipes if recipe.seed >= first_seed]
+    return [recipe for recipe in recipes if recipe.seed >= first[recipe.kind]]
 
 
 def _made() -> dict[str, Any]:
@@ -78,13 +80,14 @@ def _made() -> dict[str, Any]:
     return found
 
 
-def make(context: Context, known: Statistics, first_seed: int, kinds: Sequence[str]) -> None:
+def make(context: Context, known: Statistics, first: Mapping[Kind, int], kinds: Sequence[Kind]) -> None:
     """Draw recipes until there are enough of every kind; what was drawn before is not drawn again."""
     made = _made()
-    seed = first_seed
-    while short := [kind for kind in KINDS if kind in kinds and _count(kept_recipes(first_seed), kind) < WANTED[kind]]:
+    seed = min(first[kind] for kind in kinds)
+    while short := [kind for kind in kinds if _count(kept_recipes(first), kind) < WANTED[kind]]:
         drawn = {(row["kind"], row["seed"]) for row in made["kept"]}
-        new = [kind for kind in short if (kind, seed) not in drawn and seed not in made["rejected"].get(kind, ())]
+        tried = {kind: seed < first[kind] or seed in made["rejected"].get(kind, ()) for kind in short}
+        new = [kind for kind in short if (kind, seed) not in drawn and not tried[kind]]
         together = [kind for kind in new if kind in COUNTS]
         found = several(context, seed, together, known) if together else {}
         found |= {kind: calibrated(context, draw(kind, seed, known), known) for kind in new if kind not in COUNTS}
@@ -184,18 +187,20 @@ def main() -> None:
     """Diagnose every kept recipe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default=",".join(KINDS))
-    parser.add_argument("--first-seed", type=int, default=HELD_BACK)
+    parser.add_argument("--first-seed", type=int, help="of all kinds; those that were held back, if absent")
     parser.add_argument("--limit", type=int, default=1000, help="so many copies of each kind at most")
     parser.add_argument("--make", action="store_true", help="draw recipes that are missing, and diagnose none")
     parser.add_argument("--resume", action="store_true", help="go on with the copies that the kept result lacks")
     given = parser.parse_args()
+    kinds = [kind for kind in KINDS if kind in given.kinds.split(",")]
+    first = HELD_BACK if given.first_seed is None else dict.fromkeys(KINDS, given.first_seed)
     session = Session.open()
     context = session.context(Settings(seconds=SECONDS))
     known = statistics(context)
     if given.make:
-        make(context, known, given.first_seed, given.kinds.split(","))
+        make(context, known, first, kinds)
         return
-    recipes = [recipe for recipe in kept_recipes(given.first_seed) if recipe.kind in given.kinds.split(",")]
+    recipes = [recipe for recipe in kept_recipes(first) if recipe.kind in kinds]
     rows: list[Row] = kept_results.load("localise")["rows"] if given.resume else []
     done = {(row["kind"], row["seed"]) for row in rows}
     for recipe in recipes:
