@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.intervene.verification import Played
     from tonescope.diagnose.jobs.experiment import Experiment
     from tonescope.diagnose.report.lanes import Lane
+    from tonescope.diagnose.schema import Badge
 
 LEAD_TARGETS = 12
 
@@ -25,12 +26,17 @@ def views(experiment: Experiment, played: Played) -> list[View]:
         View("edit", title, [(sentences.edit(experiment), None)], depth="first", tone="open"),
         View("effect", "What that does", [(told, experiment.trial.badge)], depth="first"),
         _takes(experiment, played),
-        View("scale", "How to read it", [(sentences.scale(experiment), None), (sentences.sureness(experiment), None)]),
+        View("numbers", "In numbers", [(sentences.in_numbers(experiment), experiment.trial.badge), *_read(experiment)]),
         shared_views.audio_quality(experiment.trial, "edited", experiment.control),
         _targets(experiment),
         shared_views.caveats(experiment.caveats),
         shared_views.provenance(experiment, experiment.untouched[0].seed),
     ]
+
+
+def _read(experiment: Experiment) -> list[tuple[str, Badge | None]]:
+    """How the numbers are to be read."""
+    return [(sentences.scale(experiment), None), (sentences.sureness(experiment), None)]
 
 
 def _takes(experiment: Experiment, played: Played) -> View:

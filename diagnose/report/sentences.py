@@ -131,23 +131,31 @@ def edited(experiment: Experiment) -> str:
 
 
 def experiment(found: Experiment) -> str:
-    """What an edit did, beside random units: first of all, whether that can be told."""
+    """What an edit did, counted in takes beside random units: first of all, whether that can be told."""
+    trial, control = found.trial, found.control
+    told = _became(found)
+    if _too_few(found.difference or trial.effect) and trial.flippable:
+        told = f"Too few takes to tell: {told[:1].lower()}{told[1:]}"
+    if trial.sound.broke:
+        told += " The sound broke, so that says nothing of the music."
+    elif control and control.sound.broke:
+        told += " With random units the sound broke, so there is nothing to compare it with."
+    return " ".join(filter(None, [told, _outdone(found)]))
+
+
+def in_numbers(found: Experiment) -> str:
+    """The same as effects: what the edit did, what random units did, and how sure the difference is."""
     trial, control, difference = found.trial, found.control, found.difference
-    about, random = _moved(found.contrast), f"{_random(found.control_units)} edited alike"
+    about, random = _moved(found.contrast), f"{_random(found.control_units)} changed alike"
     if _too_few(difference or trial.effect):
-        takes = f"{trial.effect.takes} fresh take{'s' * (trial.effect.takes != 1)}"
-        told = f"Too few takes to tell: in {takes} that moves {about} by {signed(trial.effect.mean)}"
+        takes = f"{trial.effect.takes} new take{'s' * (trial.effect.takes != 1)}"
+        told = f"In {takes} it moves {about} by {signed(trial.effect.mean)}"
         told += f", and {random} by {signed(control.effect.mean)}" if control else ""
-    elif control is None:
-        told = f"It moves {about} by {trial.effect}{_sure(trial.q)}"
-    else:
-        told = f"It moves {about} by {trial.effect}; {random} by {control.effect}"
-        told += f"; the difference is {difference}{_sure(trial.q)}"
-    told += ", but the sound broke" * (trial.sound.broke or bool(control and control.sound.broke))
-    counted = _flips(trial, control, found.contrast.target)
-    first = trial.flippable and not _too_few(difference or trial.effect)
-    parts = [counted, f"{told}.", _outdone(found)] if first else [f"{told}.", _outdone(found), counted]
-    return " ".join(filter(None, parts))
+        return f"{told}; these are too few for an interval."
+    told = f"It moves {about} by {trial.effect}"
+    if control is None:
+        return f"{told}{_sure(trial.q)}."
+    return f"{told}; {random} by {control.effect}; the difference is {difference}{_sure(trial.q)}."
 
 
 def _outdone(found: Experiment) -> str:
@@ -178,20 +186,23 @@ def _too_few(effect: Effect) -> bool:
     return effect.takes < FEW_TAKES and (interval is None or interval.low <= 0 <= interval.high)
 
 
-def _flips(trial: Trial, control: Trial | None, label: str) -> str:
-    """How many of the fresh takes that are heard as the label become another genre."""
+def _became(found: Experiment) -> str:
+    """How many of the new takes that are heard as the target no longer are, and how many are what was asked for."""
+    trial, control, target, foil = found.trial, found.control, found.contrast.target, found.contrast.foil
     if not trial.flippable:
-        return f"No fresh take is heard as {label} untouched, so none can become another genre."
-    heard = f"fresh take{'s' * (trial.flippable != 1)} heard as {label}"
-    if trial.flips:
-        told = f"{trial.flipped} {heard} {'become' if trial.flips > 1 else 'becomes'} another genre"
-    elif trial.flippable == 1:
-        told = f"The only {heard} does not become another genre"
+        return f"No new take is heard as {target} as it is, so none can stop being so."
+    which = "" if trial.flippable == len(found.untouched) else f" that {'is' if trial.flippable == 1 else 'are'} {target}"
+    if trial.flippable == 1:
+        told = f"The one new take{which} {'stops' if trial.flips else 'does not stop'} being {target}"
     else:
-        told = f"None of {trial.flippable} {heard} becomes another genre"
+        count = trial.flips or "none"
+        told = f"{count} of {trial.flippable} new takes{which} {'stop' if trial.flips > 1 else 'stops'} being {target}"
+    there = trial.heard.get(foil or "", 0)
+    if foil and trial.flips and sum(trial.heard.values()) == trial.flippable:
+        told += f", and {there} {wording.are(there)} {foil}" if there else f", but none is {foil}"
     if control:
-        told += f"; with random units, {control.flipped if control.flips else 'none'}"
-    return f"{told}."
+        told += f" (with {_random(found.control_units)} changed alike: {control.flips or 'none'})"
+    return f"{told[:1].upper()}{told[1:]}."
 
 
 def sureness(found: Experiment) -> str:
@@ -199,7 +210,7 @@ def sureness(found: Experiment) -> str:
     told = f"Tested: played in fresh takes. Verified: tested, and sure, which is a q below {BELIEVED:g}."
     if found.trial.q is None:
         return f"{told} There is no q: with these takes and these random units nothing can be sure."
-    than = "random units edited alike" if found.control else "the same takes untouched"
+    than = "random units changed alike" if found.control else "the same takes untouched"
     return f"{told} q is how often chance alone would bring so large a difference from {than}."
 
 
@@ -208,9 +219,8 @@ def fresh_takes(found: Experiment) -> str:
     first, takes = found.settings.seed, found.settings.takes
     fresh = _seeds([take.seed for take in found.untouched])
     return (
-        f"Fresh takes ({fresh}), each played again with one thing changed and everything else the same. What is "
-        f"measured in them was chosen in others ({_seeds(range(first, first + takes))}), so it owes nothing to chance "
-        "in these."
+        f"New takes ({fresh}), each as it is and with the change, all else the same. What to change was chosen in "
+        f"others ({_seeds(range(first, first + takes))}), so these are a fair test of it."
     )
 
 

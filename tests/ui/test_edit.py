@@ -28,7 +28,7 @@ def test_people_read_what_was_done_and_what_came_of_it(folders: tuple[Path, Path
     text = " ".join(result.stdout.split())
     for part in (
         "decoder.1.mlp:5, decoder.2.self:1 muted (put back to the mean)",
-        "Too few takes to tell: in 2 fresh takes that moves",
+        "new take",
         "2 random units",
         "untouched",
     ):
@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_written_loses_nothing(
     monkeypatch.setattr("tonescope.diagnose.report.output_folder.write", full)
     result = run(folders, "decoder.1.mlp:5", "--out", str(tmp_path / "out"))
     assert result.exit_code == 2 and "the disk is full" in result.stderr
-    assert "that moves" in result.stdout and "Written to" not in result.stdout
+    assert "What that does" in result.stdout and "Written to" not in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -64,21 +64,51 @@ def changed(found: Experiment, trial: list[float], control: list[float], **about
     return found.model_copy(update={**moved, **about})
 
 
+def test_case_an_edit_is_told_in_takes_and_its_odds_and_q_stand_under_the_numbers(
+    found: tuple[Experiment, Played],
+) -> None:
+    experiment = changed(found[0], [-2.0, -2.1, -1.9, -2.2], [0.1, 0.2, -0.1, 0.0], flips=3, flippable=4)
+    views = {view.key: view for view in experiment_views.views(experiment, found[1])}
+    told = views["effect"].sentences[0][0]
+    assert told.startswith("3 of 4 new takes") and f"stop being {experiment.contrast.target}" in told
+    assert "with 1 random unit changed alike: " in told
+    assert not re.search(r"\bq\b|odds|[+−]\d|\d\.\d", told)
+    numbers = views["numbers"].findings[0][0]
+    assert numbers.startswith("It moves ") and "−2.05 (−2.26 to −1.84)" in numbers and ", q 0.00" in numbers
+    assert views["effect"].depth == "first" and views["numbers"].depth != "first"
+
+
+def test_takes_that_are_all_known_say_how_many_are_what_was_asked_for(found: tuple[Experiment, Played]) -> None:
+    target = found[0].contrast.target
+    asked = found[0].contrast.model_copy(update={"foil": "jazz"})
+
+    def told(heard: dict[str, int]) -> str:
+        played = changed(found[0], [-2.0, -2.1], [0.1, 0.2], flips=2, flippable=2, contrast=asked)
+        return sentences.experiment(
+            played.model_copy(update={"trial": played.trial.model_copy(update={"heard": heard})})
+        )
+
+    assert f"2 of 2 new takes stop being {target}, and 2 are jazz" in told({"jazz": 2})
+    assert "but none is jazz" in told({"house": 2})
+
+
 def test_case_too_few_takes_are_said_first_and_no_interval_is(found: tuple[Experiment, Played]) -> None:
-    told = sentences.experiment(changed(found[0], [-2.0, 1.0], [0.5, -0.5]))
-    assert told.startswith("Too few takes to tell: in 2 fresh takes that moves ")
-    assert "by −0.50, and 1 random unit edited alike by +0.00." in told
-    assert ", q " not in told and not re.search(r"[+−][\d.]+ to [+−]", told)
-    alone = sentences.experiment(changed(found[0], [-2.0], [0.5]))
-    assert alone.startswith("Too few takes to tell: in 1 fresh take that moves ")
+    few = changed(found[0], [-2.0, 1.0], [0.5, -0.5], flips=1, flippable=2)
+    assert sentences.experiment(few).startswith("Too few takes to tell: 1 of 2 new takes stops being ")
+    numbers = sentences.in_numbers(few)
+    assert "by −0.50, and 1 random unit changed alike by +0.00; these are too few for an interval." in numbers
+    assert ", q " not in numbers and not re.search(r"[+−][\d.]+ to [+−]", numbers)
+    assert sentences.in_numbers(changed(found[0], [-2.0], [0.5])).startswith("In 1 new take it moves ")
 
 
-def test_takes_that_suffice_tell_intervals_and_q(found: tuple[Experiment, Played]) -> None:
-    told = sentences.experiment(changed(found[0], [-2.0, -2.1, -1.9, -2.2], [0.1, 0.2, -0.1, 0.0]))
-    assert told.startswith("It moves ") and "−2.05 (−2.26 to −1.84)" in told and ", q 0.00" in told
-    assert "in particular" not in told
-    played = changed(found[0], [-2.0, -2.1, -1.9, -2.2], [0.1, 0.2, -0.1, 0.0], flips=3, flippable=4)
-    assert sentences.experiment(played).startswith("3 of 4 (")  # counted takes first
+def test_a_sound_that_broke_is_said_to_say_nothing(found: tuple[Experiment, Played]) -> None:
+    trial, control = found[0].trial, found[0].control
+    assert control is not None and "broke" not in sentences.experiment(found[0])
+    broken = trial.sound.model_copy(update={"broke": True})
+    noise = found[0].model_copy(update={"trial": trial.model_copy(update={"sound": broken})})
+    assert "The sound broke, so that says nothing of the music." in sentences.experiment(noise)
+    other = found[0].model_copy(update={"control": control.model_copy(update={"sound": broken})})
+    assert "With random units the sound broke" in sentences.experiment(other)
 
 
 @pytest.mark.parametrize(("units", "random", "told"), [(1, "unit", "this unit"), (2, "units", "these units")])
@@ -86,27 +116,28 @@ def test_case_random_units_that_moved_more_are_said_in_words(
     found: tuple[Experiment, Played], units: int, random: str, told: str
 ) -> None:
     edit = found[0].edit.model_copy(update={"targets": ["decoder.1.mlp:5", "decoder.1.mlp:6"][:units]})
-    said = sentences.experiment(
-        changed(found[0], [-0.2, 0.1, -0.1, 0.1], [-2.0, -1.8, -2.1, -2.2], control_units=units, edit=edit)
+    experiment = changed(
+        found[0], [-0.2, 0.1, -0.1, 0.1], [-2.0, -1.8, -2.1, -2.2], control_units=units, edit=edit, flippable=4
     )
+    said = sentences.experiment(experiment)
     assert "moved it further" in said and f"nothing points to {told} in particular." in said
-    assert f"{units} random {random} edited alike" in said
+    assert f"with {units} random {random} changed alike" in said
 
 
 @pytest.mark.parametrize(
     ("flips", "flippable", "told"),
     [
-        (0, 2, "None of 2 fresh takes heard as "),
-        (1, 2, "1 of 2 (9–91 %) fresh takes heard as "),
-        (0, 1, "The only fresh take heard as "),
-        (0, 0, "No fresh take is heard as "),
+        (0, 2, "None of 2 new takes"),
+        (1, 2, "1 of 2 new takes"),
+        (0, 1, "The one new take that is "),
+        (0, 0, "No new take is heard as "),
     ],
 )
 def test_case_takes_that_become_another_genre_are_told_as_people_say_it(
     found: tuple[Experiment, Played], flips: int, flippable: int, told: str
 ) -> None:
     said = sentences.experiment(changed(found[0], [-1.0, 1.0], [0.0, 0.5], flips=flips, flippable=flippable))
-    assert told in said and "no longer" not in said and not re.search(r"\b0 of", said)
+    assert told.lower() in said.lower() and "no longer" not in said and not re.search(r"\b0 of", said)
 
 
 def test_case_one_minus_sign_is_used_in_all_that_people_read(found: tuple[Experiment, Played]) -> None:
@@ -123,9 +154,9 @@ def test_case_which_takes_are_fresh_and_what_badge_and_q_mean_is_said(
     found: tuple[Experiment, Played], views: dict[str, View]
 ) -> None:
     assert "(seeds 3 and 4)" in views["takes"].sentences[0][0] and "(seeds 1 and 2)" in views["takes"].sentences[0][0]
-    assert any(note.startswith("Tested:") and "q" in note for note in views["scale"].notes)
+    assert any(note.startswith("Tested:") and "q" in note for note in views["numbers"].notes)
     sure = sentences.sureness(changed(found[0], [-2.0, -2.1], [0.1, 0.2]))
-    assert "than random units" not in sure and "from random units edited alike" in sure
+    assert "than random units" not in sure and "from random units changed alike" in sure
 
 
 def test_case_without_a_foil_the_music_moves_away_and_not_towards_anything_else(
@@ -136,5 +167,5 @@ def test_case_without_a_foil_the_music_moves_away_and_not_towards_anything_else(
     against = found[0].model_copy(update={"contrast": asked.model_copy(update={"foil": "jazz"})})
     assert "away from house when edited" in sentences.scale(alone)
     assert "towards jazz when edited" in sentences.scale(against)
-    assert "anything else" not in sentences.scale(alone) + sentences.experiment(alone)
-    assert "“house” over “jazz”" in sentences.experiment(against)
+    assert "anything else" not in sentences.scale(alone) + sentences.in_numbers(alone)
+    assert "“house” over “jazz”" in sentences.in_numbers(against)
