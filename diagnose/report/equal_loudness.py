@@ -35,8 +35,8 @@ def matched_gains(waves: Sequence[Wave], rate: int) -> tuple[list[float], str]:
 
     No gain is larger than :data:`MOST_GAIN` or would bring a sound over full scale; what is silent stays silent.
     """
-    levels = [loudness(wave, rate) for wave in waves]
-    if len(waves) < 2 or levels[0] == -math.inf:
+    levels = [loudness(wave, rate) for wave in waves] if len(waves) > 1 else [-math.inf]
+    if levels[0] == -math.inf:
         return [0.0] * len(waves), ""
     gains, short = [], False
     for wave, level in zip(waves, levels, strict=True):

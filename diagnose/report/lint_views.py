@@ -33,7 +33,7 @@ def views(found: Feedback) -> list[View]:
 
 def _findings(findings: list[LintFinding]) -> View:
     if not findings:
-        return View("findings", "The words", [("Nothing in these words is known to go wrong.", None)], depth="first")
+        return View("findings", "The words", [("No word here is known to fail by itself.", None)], depth="first")
     sentences = [(f"{one.sentence} {one.reason}", None) for one in findings[:LEAD_FINDINGS]]
     rows = tuple((one.level, one.rule, one.what[:60], one.effect, one.instead or "") for one in findings)
     columns = ("level", "rule", "what", "what is known of its effect", "without it")

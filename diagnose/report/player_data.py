@@ -31,20 +31,29 @@ def mono(wave: Wave) -> Wave:
     return wave if wave.ndim == 1 else wave.mean(1)
 
 
-def score(sound: Sound, wave: Wave, rate: int, top: float | None = None) -> Score:
+def score(sound: Sound, wave: Wave, rate: int) -> Score:
     """The score of a sound (samples,)."""
-    picture = spectrogram.spectrogram(wave, rate, top)
-    return Score(seconds=len(wave) / rate, spectrogram=picture, lanes=sound.lanes)
+    return _scores([sound], [wave], rate)[0]
+
+
+def _scores(row: Sequence[Sound], waves: Sequence[Wave], rate: int) -> list[Score]:
+    """The scores of sounds on one scale, whose brightest is the loudest of all."""
+    levels = [spectrogram.levels(wave, rate) for wave in waves]
+    top = max(float(each.max(initial=-np.inf)) for each in levels)
+    pictures = [spectrogram.picture(each, rate, top) for each in levels]
+    return [
+        Score(seconds=len(wave) / rate, spectrogram=picture, lanes=sound.lanes)
+        for sound, wave, picture in zip(row, waves, pictures, strict=True)
+    ]
 
 
 def _take(row: Sequence[Sound], plays: Playable) -> Take:
     waves, rate, title = [plays.samples(sound) for sound in row], plays.rate, plays.title(row[0])
     gains, note = matched_gains(waves, rate)
-    drawn = any(sound.lanes for sound in row)
     flat = [mono(wave) for wave in waves]
-    top = max(spectrogram.loudest(wave, rate) for wave in flat) if drawn else None
+    scores = _scores(row, flat, rate) if any(sound.lanes for sound in row) else [None] * len(row)
     versions = []
-    for sound, wave, gain in zip(row, flat, gains, strict=True):
+    for sound, wave, gain, drawn in zip(row, flat, gains, scores, strict=True):
         address = plays.uri(sound)
         versions.append(
             Version(
@@ -54,7 +63,7 @@ def _take(row: Sequence[Sound], plays: Playable) -> Take:
                 file=_file(f"{title} {sound.title}", address),
                 gain=gain,
                 outline=_outline(wave),
-                score=score(sound, wave, rate, top) if drawn else None,
+                score=drawn,
             )
         )
     return Take(title=title, seconds=max(map(len, flat)) / rate, note=note, versions=tuple(versions))
@@ -62,8 +71,9 @@ def _take(row: Sequence[Sound], plays: Playable) -> Take:
 
 def _outline(wave: Wave) -> str:
     """Peaks as bytes, in base64."""
-    parts = np.array_split(np.abs(np.nan_to_num(wave)), min(OUTLINE_POINTS, max(1, len(wave))))
-    peaks = np.array([part.max(initial=0.0) for part in parts])
+    points = min(OUTLINE_POINTS, max(1, len(wave)))
+    starts = np.linspace(0, len(wave), points, endpoint=False).astype(int)
+    peaks = np.maximum.reduceat(np.abs(np.nan_to_num(wave)), starts) if len(wave) else np.zeros(1)
     return base64.b64encode(np.round(255 * np.clip(peaks, 0, 1)).astype(np.uint8).tobytes()).decode("ascii")
 
 

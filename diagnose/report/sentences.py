@@ -191,7 +191,9 @@ def _became(found: Experiment) -> str:
     trial, control, target, foil = found.trial, found.control, found.contrast.target, found.contrast.foil
     if not trial.flippable:
         return f"No new take is heard as {target} as it is, so none can stop being so."
-    which = "" if trial.flippable == len(found.untouched) else f" that {'is' if trial.flippable == 1 else 'are'} {target}"
+    which = (
+        "" if trial.flippable == len(found.untouched) else f" that {'is' if trial.flippable == 1 else 'are'} {target}"
+    )
     if trial.flippable == 1:
         told = f"The one new take{which} {'stops' if trial.flips else 'does not stop'} being {target}"
     else:

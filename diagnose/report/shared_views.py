@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tonescope.diagnose.schema import Badge, Diagnosis, Trial
 
 LEAD_DISAGREEMENTS = 6
+SOUND = "Zero is no change"
+SOUND_BESIDE = "; where it did no more than random units did, the sound is as good as before"
 LEAD_TAKES = 8  # rows of takes that say enough where room is dear
 
 
@@ -28,8 +30,12 @@ def audio_quality(changed: Trial, what: str, control: Trial | None) -> View:
     told = [f"{what[:1].upper()}{what[1:]}: {sentences.sound(changed)}."]
     if control:
         told.append(f"Random units: {sentences.sound(control)}.")
+    found: list[tuple[str, Badge | None]] = [(text, "tested") for text in told]
     return View(
-        "audio_quality", "What it did to the sound itself", [(text, "tested") for text in told], depth="numbers"
+        "audio_quality",
+        "What it did to the sound itself",
+        [*found, (f"{SOUND}{SOUND_BESIDE * bool(control)}.", None)],
+        depth="numbers",
     )
 
 

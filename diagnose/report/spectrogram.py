@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -17,15 +18,15 @@ LOWEST_HZ = 40.0
 PADDING = 4  # times the window, so that low bands are not empty
 
 
-def loudest(wave: NDArray[np.float32], rate: int) -> float:
-    """The largest band level of a sound (samples,) in dB, to draw several on one scale."""
-    return float(_levels(wave, rate).max(initial=-np.inf))
+def spectrogram(wave: NDArray[np.float32], rate: int) -> Spectrogram:
+    """The picture of a sound (samples,), whose loudest is drawn brightest."""
+    found = levels(wave, rate)
+    return picture(found, rate, float(found.max()))
 
 
-def spectrogram(wave: NDArray[np.float32], rate: int, top: float | None = None) -> Spectrogram:
-    """The picture of a sound (samples,); ``top`` in dB is drawn brightest, the loudest of this one if absent."""
-    levels = _levels(wave, rate)
-    top = float(levels.max()) if top is None else top
+def picture(levels: NDArray[np.float32], rate: int, top: float) -> Spectrogram:
+    """The picture of levels in dB (bands, columns); ``top`` in dB is drawn brightest, so that several sounds can be
+    drawn on one scale."""
     span = np.clip((levels - top + DECIBELS) / DECIBELS, 0.0, 1.0)
     data = np.round(255 * span).astype(np.uint8)
     return Spectrogram(
@@ -48,7 +49,7 @@ def _lowest(rate: int) -> float:
     return min(LOWEST_HZ, rate / 32)
 
 
-def _levels(wave: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+def levels(wave: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     """Levels in dB (bands, columns) of windows that are evenly spaced over the sound."""
     size = max(16, round(WINDOW_SECONDS * rate))
     bands = min(BANDS, size // 4)
@@ -61,6 +62,7 @@ def _levels(wave: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
     return level
 
 
+@lru_cache(maxsize=8)
 def _filters(bins: int, bands: int, rate: int) -> NDArray[np.float64]:
     """Triangles, evenly spaced in HTK mel, each of the same area (bands, bins)."""
     low, high = (2595 * np.log10(1 + hertz / 700) for hertz in (_lowest(rate), rate / 2))

@@ -20,6 +20,7 @@ DECIDED = "Takes that change, muted only from here on"
 ATTENDED, DRIVING = "Words attended to", "What the units do"
 AS_IT_WAS = " (in the take as it is)"
 LOOKS = "Where the model looks in the prompt. A word that is looked at more need not shape the sound more."
+AVERAGE = ("its average", "their average")
 FAR = "How far they are from what they do on average over many prompts (the line); 1 is the farthest."
 
 
@@ -90,7 +91,7 @@ class Reading:
         rows = _rows(self.tracks.activity, row)
         if not rows:
             return None
-        return Curves(title=DRIVING + when, badge="observed", note=FAR, line="their average", rows=rows)
+        return Curves(title=DRIVING + when, badge="observed", note=FAR, line=AVERAGE[len(rows) > 1], rows=rows)
 
 
 def _rows(tracks: Mapping[str, Tensor], row: int) -> tuple[Row, ...]:

@@ -28,6 +28,11 @@ NAMES = {
     "foil": "Measured against",
 }
 """What fields are called here; others have the names of the command line's options."""
+ABOUT = {
+    "seed": "Where chance starts; with as many takes as the diagnosis, the takes are those that it tested in.",
+    "guidance": "How strongly the prompt steers; empty is what the model is made for.",
+}
+"""What is told of fields here, where the command line says it in its own words."""
 KINDS = {
     "mean": "mute: put back to the mean",
     "zero": "switch off: put to zero",
@@ -69,7 +74,9 @@ def edit_fields(shared: Mapping[str, Any], labels: Sequence[str], without: Seque
             EditField(
                 name,
                 NAMES.get(name, label(name, about)),
-                "" if name in choices else f"{about.description or ''}{LISTED if is_listed(about) else ''}",
+                ""
+                if name in choices
+                else ABOUT.get(name, f"{about.description or ''}{LISTED if is_listed(about) else ''}"),
                 "" if usual is None else f"{usual:g}" if isinstance(usual, float) else str(usual),
                 choices.get(name, {}),
             )

@@ -6,7 +6,7 @@ const FIELD = "#prompt textarea, #prompt input";
 const STAYS = 3, LOOKS = 40; // looks at a field that is being filled: that it stays so, and at most
 const TAKES = 8; // of each prompt that is contrasted
 
-let waiting = 0, settling = 0, asking = null;
+let waiting = 0, settling = 0, asking = null, wasPlayed = false;
 const at = selector => document.querySelector(`#feedback ${selector}`);
 const typed = () => document.querySelector(FIELD)?.value ?? "";
 const runShown = () => new URLSearchParams(location.search).get("run");
@@ -32,6 +32,8 @@ async function look(settled) {
   const isPlayed = runShown() && (played === undefined || prompt === played);
   at("[data-feedback=contrast]").hidden = !runShown() || isPlayed;
   at(".feedback-told").hidden = isPlayed; // what is heard stands below
+  if (isPlayed !== wasPlayed) at(".feedback-more").open = !isPlayed; // folded above a verdict
+  wasPlayed = isPlayed;
   if (panel.hidden || isPlayed) return;
   const mine = asking = new AbortController();
   try {
@@ -51,9 +53,15 @@ async function look(settled) {
   }
 }
 
-function soon() {
+/** What is about to be played needs no guess, which would take time from it. */
+function hush() {
   clearTimeout(waiting);
   clearTimeout(settling);
+  asking?.abort();
+}
+
+function soon() {
+  hush();
   waiting = setTimeout(look, PAUSE, false);
   settling = setTimeout(look, SETTLED, true);
 }
@@ -108,6 +116,9 @@ document.addEventListener("input", event => {
 document.addEventListener("tonescope-run", () => { if (document.getElementById("feedback")) look(true); });
 document.addEventListener("change", event => {
   if (event.target.id === "feedback-intended") soon();
+});
+document.addEventListener("pointerdown", event => {
+  if (event.target.closest?.("#diagnose")) hush();
 });
 document.addEventListener("click", event => {
   const button = event.target.closest?.("[data-feedback]"), offered = event.target.closest?.("[data-settings]");

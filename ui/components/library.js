@@ -58,11 +58,14 @@ const ACTS = {
   sure: remove,
 };
 
+const JOBS = {diagnose: "diagnosis", edit: "edit", suggest: "search for a prompt", contrast: "comparison"};
+
 /** Two runs beside each other. */
 async function compare() {
   const query = new URLSearchParams(location.search), at = await present("#compare");
   if (!query.get("a") && !query.get("b")) return; // the page tells how to choose two
   at.replaceChildren();
+  document.documentElement.dataset.beside = ""; // what starts another comparison steps aside
   for (const side of ["a", "b"]) {
     const name = query.get(side) ?? "", place = make("section", {class: "run-side", "aria-label": `Run ${side.toUpperCase()}`});
     at.append(place);
@@ -73,7 +76,7 @@ async function compare() {
       continue;
     }
     const link = make("p", {class: "tonescope run-from"});
-    link.append(make("a", {href: `${base}run/${encodeURIComponent(name)}`}, `Open this ${shown.job === "edit" ? "edit" : "diagnosis"}`));
+    link.append(make("a", {href: `${base}run/${encodeURIComponent(name)}`}, `Open this ${JOBS[shown.job] ?? "run"}`));
     const found = make("div", {class: "run-found"});
     found.innerHTML = shown.html; // made on the server, where all text is escaped
     place.append(link, ...(shown.told ? [make("p", {}, shown.told)] : []), found);

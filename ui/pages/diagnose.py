@@ -82,7 +82,7 @@ def build(workshop: Workshop) -> None:
         prompt = gr.Textbox(
             label="Prompt", placeholder=examples[0][0], scale=5, min_width=280, elem_id="prompt", max_lines=4
         )
-        button = gr.Button("Diagnose", variant="primary", scale=1, min_width=120)
+        button = gr.Button("Diagnose", variant="primary", scale=1, min_width=120, elem_id="diagnose")
     problem = gr.HTML("", apply_default_css=False)
     _html(prompt_feedback.panel(session.judge.labels))
     _html(_examples(examples))

@@ -37,16 +37,16 @@ def build(workshop: Workshop) -> None:
     """The page; what is shown on it comes from the addresses of the runs."""
     place = TOLD.format(workshop.root_path)
     gr.HTML(f'<div id="compare" class="run-sides tonescope"><p>{place}</p></div>', apply_default_css=False)
-    how = ABOUT if workshop.is_for_one else f"{ABOUT} {ELSEWHERE}"
-    line = "" if workshop.is_for_one else LINE
-    gr.HTML(
-        f'<div class="tonescope compare-models"><h2>Models, and folders of takes</h2><p class="soft">{how}</p>{line}'
-        "</div>",
-        apply_default_css=False,
-    )
-    if workshop.is_for_one:
-        _form(workshop)
-    models = gr.HTML("", apply_default_css=False, elem_id="compared-models")
+    with gr.Column(elem_id="compare-models"):
+        how = ABOUT if workshop.is_for_one else f"{ABOUT} {ELSEWHERE}"
+        line = "" if workshop.is_for_one else LINE
+        gr.HTML(
+            f'<div class="tonescope"><h2>Models, and folders of takes</h2><p class="soft">{how}</p>{line}</div>',
+            apply_default_css=False,
+        )
+        if workshop.is_for_one:
+            _form(workshop)
+        models = gr.HTML("", apply_default_css=False, elem_id="compared-models")
 
     @told_errors
     def listed(request: gr.Request) -> str:

@@ -12,6 +12,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+FRONT = "tonescope.front"  # of a request: the path that a reverse proxy puts in front
 
 REASONS = {
     400: "This cannot be understood",
@@ -74,7 +75,8 @@ async def refuse(
     sentence = sentence[:1].upper() + sentence[1:]
     if wants_html(scope):
         title = REASONS.get(status, "This did not work")
-        page = _PAGE.format(title=escape(title), sentence=escape(sentence))
+        way = _WAY.format(front=escape(scope[FRONT])) if status == 404 and FRONT in scope else ""
+        page = _PAGE.format(title=escape(title), sentence=escape(sentence), way=way)
         await respond(send, status, page.encode(), "text/html; charset=utf-8", extra)
     else:
         # Gradio's clients show "detail", its page shows "error".
@@ -115,10 +117,11 @@ def replayed(body: bytes, receive: Receive) -> Receive:
     return again
 
 
+_WAY = '<p><a href="{front}/">Open Tonescope</a></p>'
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>{title} · Tonescope</title>
 <style>body {{ font: 17px/1.6 system-ui, sans-serif; max-width: 34em; margin: 15vh auto; padding: 0 24px; }}
 h1 {{ font-size: 24px; font-weight: 600; }}</style></head>
-<body><main><h1>{title}</h1><p>{sentence}</p></main></body></html>
+<body><main><h1>{title}</h1><p>{sentence}</p>{way}</main></body></html>
 """

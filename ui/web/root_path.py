@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tonescope.ui.web.asgi import Application, Receive, Scope, Send, refuse, respond
+from tonescope.ui.web.asgi import FRONT, Application, Receive, Scope, Send, refuse, respond
 
 
 class RootPathLayer:
@@ -23,4 +23,6 @@ class RootPathLayer:
             await refuse(scope, send, 400, "this is no address.")
             return
         raw = path.encode("utf-8", "surrogatepass")
-        await self.inner({**scope, "path": path, "raw_path": raw, "root_path": ""}, receive, send)
+        await self.inner(
+            {**scope, "path": path, "raw_path": raw, "root_path": "", FRONT: self.root_path}, receive, send
+        )

@@ -121,6 +121,7 @@ class TonescopeAB extends HTMLElement {
       parts.note,
       parts.hint
     );
+    this.tabIndex = -1; // a click anywhere in it is enough for its keys
     this.onkeydown = event => this.#key(event);
     this.#fill();
     this.dispatchEvent(new CustomEvent("tonescope-ready", {bubbles: true}));
@@ -161,7 +162,7 @@ class TonescopeAB extends HTMLElement {
     parts.note.textContent = take.note;
     const last = take.versions.length;
     parts.hint.textContent =
-      last > 1 ? `Keys: 1–${last} or A–${LETTERS[last - 1]} change over, space plays, arrows move.` : "";
+      last > 1 ? `Keys, after a click in here: 1–${last} or A–${LETTERS[last - 1]} change over, space plays, arrows move.` : "";
     if (transport.current !== this.#version) transport.select(this.#version);
     this.#state();
     this.#moved();

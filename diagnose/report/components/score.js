@@ -187,7 +187,7 @@ class TonescopeScore extends HTMLElement {
     parts.pitches.replaceChildren(
       ...FREQUENCIES.flatMap(hertz => {
         const share = (toMel(hertz) - low) / (high - low);
-        if (share < 0.02 || share > 0.93 || share - last < 0.14) return [];
+        if (share < 0.05 || share > 0.93 || share - last < 0.14) return [];
         last = share;
         const label = make("span", {}, hertz < 1000 ? `${hertz} Hz` : `${hertz / 1000} kHz`);
         label.style.bottom = `${100 * share}%`;

@@ -48,7 +48,8 @@ def test_without_random_units_nothing_is_said_of_them(found: tuple[Experiment, P
     played = Played(found[1].contrast, found[1].clean, outcomes, found[1].rate, found[1].usual)
     views = {view.key: view for view in experiment_views.views(alone, played)}
     assert "random" not in views["effect"].sentences[0][0]
-    assert len(views["takes"].sounds[0]) == 2 and len(views["audio_quality"].sentences) == 1
+    assert len(views["takes"].sounds[0]) == 2 and len(views["audio_quality"].findings) == 1
+    assert "random" not in views["audio_quality"].notes[0]
 
 
 def changed(found: Experiment, trial: list[float], control: list[float], **about: object) -> Experiment:

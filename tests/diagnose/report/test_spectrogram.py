@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tonescope.diagnose.report.spectrogram import COLUMNS, DECIBELS, loudest, pixels, spectrogram
+from tonescope.diagnose.report.spectrogram import COLUMNS, DECIBELS, levels, picture, pixels, spectrogram
 
 RATE = 16000
 
@@ -37,8 +37,9 @@ def test_time_runs_from_left_to_right() -> None:
 
 def test_several_sounds_share_one_scale() -> None:
     loud, soft = tone(500), tone(500, level=0.05)
-    top = loudest(loud, RATE)
-    difference = pixels(spectrogram(loud, RATE, top)).max() - float(pixels(spectrogram(soft, RATE, top)).max())
+    top = float(levels(loud, RATE).max())
+    brightest = [float(pixels(picture(levels(wave, RATE), RATE, top)).max()) for wave in (loud, soft)]
+    difference = brightest[0] - brightest[1]
     assert difference / 255 * DECIBELS == pytest.approx(20, abs=1)
     assert pixels(spectrogram(soft, RATE)).max() == 255
 
@@ -51,7 +52,7 @@ def test_pictures_are_small_whatever_they_show(seconds: float, rate: int) -> Non
 
 
 def test_silence_and_what_is_no_number_are_pictures_too() -> None:
-    assert pixels(spectrogram(np.zeros(RATE, np.float32), RATE, top=0.0)).max() == 0
+    assert pixels(picture(levels(np.zeros(RATE, np.float32), RATE), RATE, top=0.0)).max() == 0
     wave = tone(500)
     wave[100:200] = np.nan
     assert pixels(spectrogram(wave, RATE)).max() == 255

@@ -86,7 +86,7 @@ def test_units_of_a_location_are_sorted_by_a_statistic(asking: httpx.Client) -> 
     assert units("unit") == [str(at) for at in range(40)]
     assert units("mean")[0] == str(KICK) and units("nothing") == units("unit")
     assert re.search(rf':{DEAD}" data-state="dead"', page(asking, f"/microscope/{PLACE}"))
-    assert "No index is over this location" in page(asking, "/microscope/decoder.0.mlp")
+    assert "no corpus was played to them" in page(asking, "/microscope/decoder.0.mlp")
     assert page(asking, f"/microscope/{PLACE}?page=99") and page(asking, f"/microscope/{PLACE}?page=x")
 
 
