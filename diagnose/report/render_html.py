@@ -27,13 +27,14 @@ LONGEST_TITLE = 80  # characters of a prompt in the title of a window
 _SIZE = Markup("<!--size-->")  # nothing that is escaped can read so
 
 
-def page(title: str, views: Sequence[View], players: Playable | None = None) -> str:
+def page(title: str, views: Sequence[View], players: Playable | None = None, *, has_folder: bool = True) -> str:
     """One self-contained page.
 
     Args:
         title: what it is, above everything.
         views: what it shows, in their order.
         players: what their sounds lead to; of long rows of takes the first few are shown.
+        has_folder: whether it lies in a folder with the sounds as they were played.
 
     Raises:
         ValueError: two views have the same key, or there are sounds and nothing that plays them.
@@ -58,6 +59,7 @@ def page(title: str, views: Sequence[View], players: Playable | None = None) -> 
         window=f"{title}: {headline[:LONGEST_TITLE]}" if headline else title,
         style=style("@media (prefers-color-scheme: dark)"),
         script=Markup(web_components.script()) if shown or cells else None,
+        has_folder=has_folder,
         views=sorted(views, key=place_on_page),
         shown=shown,
         listening=listening,

@@ -58,6 +58,17 @@ def test_changing_over_keeps_the_moment(page: Any) -> None:
     assert page.evaluate(PRESSED) == 2 and page.evaluate(PLAYING)
 
 
+def test_a_click_anywhere_in_the_player_is_enough_for_its_keys(page: Any) -> None:
+    page.keyboard.press("2")
+    assert page.evaluate(PRESSED) == 0
+    page.click(f"{PLAYER} .ts-keys")
+    page.keyboard.press("2")
+    assert page.evaluate(PRESSED) == 1
+    page.keyboard.press(" ")
+    until(page, PLAYING)
+    assert page.evaluate("scrollY") == 0
+
+
 def test_versions_begin_together_and_one_is_heard(show: Callable[..., Any], report: Path) -> None:
     """Measured in what the browser decodes: all versions are as long, and as they were played, to a few samples."""
     page = show(report.as_uri())

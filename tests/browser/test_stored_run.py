@@ -241,6 +241,7 @@ def test_two_that_are_ticked_are_compared(show: Show, app: str, workspace: Works
     assert page.locator(".run-side").count() == 2 and page.locator("#run-ask").count() == 0
     names = page.evaluate("[...document.querySelectorAll('[id]')].map(each => each.id).filter(Boolean)")
     assert len(set(names)) == len(names)
+    assert page.locator("#compare-start").is_hidden()  # nothing else is compared beside them
     assert violations(page) == []
 
 
@@ -308,6 +309,25 @@ def test_an_upload_of_200_mb_is_told_to_be_too_large(show: Show, app: str, tmp_p
     page.get_by_role("button", name="Advanced").click()
     page.locator("input[type=file]").set_input_files(tmp_path / "large.wav")
     page.get_by_text("exceed the maximum allowed size").first.wait_for()
+
+
+def test_other_words_are_offered_folded_above_a_verdict_and_unfolded_for_a_new_prompt(
+    show: Show, app: str, name: str
+) -> None:
+    page = opened(show, app, name, size=NARROW)
+    offered = page.get_by_role("button", name="Find a better prompt")
+    assert offered.is_hidden()
+    assert page.locator("#run-verdict").bounding_box()["y"] < NARROW["height"] / 2 + 100
+    page.get_by_label("Prompt", exact=True).fill("house with piano")
+    offered.wait_for()
+    page.get_by_label("Prompt", exact=True).fill(stored_run.PROMPT)
+    offered.wait_for(state="hidden")
+
+
+def test_an_address_that_leads_nowhere_leads_back(show: Show, app: str) -> None:
+    page = show(f"{app}nothing-here", dark=True)
+    page.get_by_role("link", name="Open Tonescope").click()
+    page.get_by_label("Prompt", exact=True).wait_for()
 
 
 def test_what_there_is_not_is_told_where_it_would_be(show: Show, app: str) -> None:

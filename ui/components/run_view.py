@@ -26,13 +26,12 @@ from tonescope.ui.components.asking import OF_THE_SERVER, shared
 from tonescope.ui.components.edit_fields import edit_fields
 
 STARTS = {
-    "diagnose": "Do that",
+    "diagnose": "Diagnose it that way",
     "edit": "Play that, and listen",
     "suggest": "Look for it",
     "contrast": "Find out why",
 }
 MOST_TAKES = 32  # in a player
-MOST_AT_ONCE = 2  # sentences about why, as what does it in the model, and which word
 MOST_UNITS, MOST_WORDS = 12, 40  # that are offered to be asked about
 MOST_LABELS = 5  # that have a button of their own: the likeliest beside the one that is heard
 LONGEST_BUTTON = 60  # characters of a prompt on it
@@ -189,8 +188,8 @@ def html(run: Run, content: Content, address: str, listener: Listener, side: str
             player=lambda view: render_html.player(view, plays, most=MOST_TAKES, with_score=view.depth != "first"),
             figure=_figure,
             steps=lambda view: [_step(view, index, run, listener, side) for index in range(len(view.commands))],
-            first_of=lambda view: replace(view, sentences=view.sentences[: _at_once(view)]),
-            rest_of=lambda view: replace(view, sentences=view.sentences[_at_once(view) :]),
+            first_of=lambda view: replace(view, sentences=view.sentences[:1]) if _is_long(view) else view,
+            rest_of=lambda view: replace(view, sentences=view.sentences[1:]) if _is_long(view) else None,
             without_commands=lambda view: replace(view, commands=[]),
             asks=None if side else _asks(run, content.result or {}, listener.labels),
             edits=edit_fields(shared(run), listener.labels, (*OF_THE_SERVER, *listener.unread)),
@@ -211,12 +210,9 @@ def steering(content: Content) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _at_once(view: View) -> int:
-    """How many sentences are enough to begin with: of a finding the first, and a second that is as sure."""
-    if view.depth != "first" or view.tone or view.sounds or view.commands:
-        return len(view.sentences)
-    is_sure = [badge == "verified" for _, badge in view.sentences[:MOST_AT_ONCE]]
-    return MOST_AT_ONCE if all(is_sure) else 1
+def _is_long(view: View) -> bool:
+    """Whether the first sentence is enough to begin with."""
+    return view.depth == "first" and not (view.tone or view.sounds or view.commands) and len(view.sentences) > 1
 
 
 def _figure(figure: Figure) -> Markup:

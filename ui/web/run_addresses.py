@@ -141,7 +141,7 @@ class RunLayer:
 
     def _report(self, name: str) -> Answer:
         run, content = self.workshop.workspace.runs.get(name), self.workshop.workspace.content(name)
-        made = render_html.page("Tonescope", content.views, content.sounds)
+        made = render_html.page("Tonescope", content.views, content.sounds, has_folder=False)
         return made.encode(), "text/html; charset=utf-8", f"tonescope-{run.name[:8]}.html"
 
     def _card(self, name: str, origin: str) -> Answer:

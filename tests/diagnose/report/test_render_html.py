@@ -66,6 +66,12 @@ def test_a_report_that_no_code_knows_is_shown_whole(players: Players) -> None:
     assert "A figure of tempo" in page.text and "tempo rises." in page.text
 
 
+def test_a_page_by_itself_names_no_folder_beside_it(players: Players) -> None:
+    views = shown.toy_views()
+    assert "the folder <code>audio</code>" in render_html.page("T", views, players)
+    assert "<code>audio</code> has" not in render_html.page("T", views, players, has_folder=False)
+
+
 def test_a_label_with_markdown_or_html_is_text_in_the_report(players: Players) -> None:
     page = render_html.page("Audit", shown.toy_views(shown.BEACON), players)
     elements = Elements(page)
