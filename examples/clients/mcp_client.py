@@ -2,7 +2,7 @@
 Ctrl-C stops it.
 
 tonescope ui --no-open --mcp
-pip install mcp
+pip install "mcp<2"
 python examples/clients/mcp_client.py "lo-fi beats with accordion" http://127.0.0.1:7860/
 """
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import anyio.to_thread
 
-from tonescope.ui.web.asgi import Application, Message, Receive, Scope, Send, refuse, without_headers
+from tonescope.ui.web.asgi import Application, Message, Receive, Scope, Send, refuse, respond, without_headers
 from tonescope.ui.web.routes import MEBIBYTE, MOST_UPLOAD, UPLOAD
 
 Kind = Literal["sound", "run"]
@@ -44,6 +44,15 @@ def kind_of(path: Path) -> Kind | None:
     return None
 
 
+async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
+    """Answer in one sentence; gradio's page, which numbers its uploads, shows a body as it is, so it gets no JSON."""
+    if b"upload_id=" not in scope["query_string"]:
+        await refuse(scope, send, status, sentence)
+        return
+    told = sentence[:1].upper() + sentence[1:]
+    await respond(send, status, told.encode(), "text/plain; charset=utf-8")
+
+
 class UploadLayer:
     """Look into what was uploaded before anyone is told where it is; what no page takes is deleted at once.
 
@@ -63,7 +72,7 @@ class UploadLayer:
             return
         if shutil.disk_usage(self.folder).free < MOST_UPLOAD + SPARE:
             told = "the disk of the machine that Tonescope runs on is nearly full; free some space there first."
-            await refuse(scope, send, 507, told)
+            await _refuse(scope, send, 507, told)
             return
         held: list[Message] = []
 
@@ -80,7 +89,7 @@ class UploadLayer:
             body = b"".join(message.get("body", b"") for message in held[1:])
             if not await anyio.to_thread.run_sync(self._are_fit, json.loads(body)):
                 wanted = " or ".join(TOLD[kind] for kind in TOLD if kind in self.taken)
-                await refuse(scope, send, 415, f"this file is none that can be used here: choose {wanted}.")
+                await _refuse(scope, send, 415, f"this file is none that can be used here: choose {wanted}.")
                 return
         for message in held:
             await send(message)
