@@ -143,6 +143,16 @@ def test_hostile_text_is_shown_as_text(show: Show, app: str) -> None:
     assert page.locator("#content img").count() == 0
 
 
+def test_a_run_that_begins_is_in_view_under_a_form_that_is_open(show: Show, app: str) -> None:
+    page = show(app, size=NARROW)
+    page.get_by_role("button", name="Advanced").click()
+    page.locator("#field-seconds :is(input, textarea)").fill("0.3")
+    page.get_by_label("Prompt", exact=True).fill("house with piano")
+    page.get_by_role("button", name="Diagnose", exact=True).click()
+    told = "document.querySelector('.run-told')?.getBoundingClientRect()"
+    until(page, f"{told}?.height > 0 && {told}.top >= 0 && {told}.bottom <= {NARROW['height']}")
+
+
 def test_what_cannot_be_used_is_told_beside_its_field(show: Show, app: str) -> None:
     page = show(app)
     page.get_by_label("Prompt", exact=True).fill("house")

@@ -2,6 +2,7 @@
 
 const {base, call, make, pause, present} = window.tonescope;
 const EVERY = 1000, PATIENT = 3000; // ms between two looks without news; unseen
+const SETTLED = 200; // ms until what steps aside for a run has done so, which would end a scroll
 const ENDED = new Set(["done", "failed", "stopped", "interrupted"]);
 const SKIPPED = "tonescope-guide-skipped";
 const FIELD = "#prompt textarea, #prompt input";
@@ -137,7 +138,7 @@ function open(name, from = null) {
   const query = new URLSearchParams({run: name, ...(from ? {from} : {})});
   history.pushState({}, "", `${base}?${query}`);
   watch(name);
-  document.getElementById("run-view")?.scrollIntoView({block: "start", behavior: "smooth"});
+  setTimeout(() => document.getElementById("run-view")?.scrollIntoView({block: "start", behavior: "smooth"}), SETTLED);
 }
 window.tonescopeOpen = (name, from = null) => name && open(name, from);
 
