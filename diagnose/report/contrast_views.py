@@ -89,7 +89,7 @@ def by_layer(found: PromptContrast) -> str:
 def _listen(found: PromptContrast) -> View:
     first, second = f"1: {shortened(found.first)}", f"2: {shortened(found.second)}"
     rows = [[Sound(first, "first", row), Sound(second, "second", row)] for row in range(found.settings.takes)]
-    return View("takes", "Listen", [("Each row has the same seed and noise.", None)], sounds=rows, depth="first")
+    return View("takes", "Listen", [(shared_views.SAME_START, None)], sounds=rows, depth="first")
 
 
 def _phrases(found: PromptContrast) -> Table:

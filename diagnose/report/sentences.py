@@ -30,7 +30,7 @@ FRESH_TAKES = (
 )
 FRESH_ALONE = "Takes that were played to test in; there was nothing to change in them."
 DONE = {
-    "mean": "muted (put back to the mean)",
+    "mean": "muted (as on average over many prompts)",
     "zero": "set to zero",
     "scale": "multiplied by {0}",
     "set": "set to {0}",

@@ -93,7 +93,7 @@ def _listen(found: Suggestion, evidence: SuggestEvidence) -> View:
     """Everything in the same fresh takes, on the same noise."""
     sets = [(key, title) for key, title, _ in _sets(found) if key in evidence.sounds]
     rows = [[Sound(title, key, row) for key, title in sets] for row in range(found.original.matched.total)]
-    return View("takes", "Listen", [("Each row has the same seed and noise.", None)], sounds=rows, depth="first")
+    return View("takes", "Listen", [(shared_views.SAME_START, None)], sounds=rows, depth="first")
 
 
 def _heard(found: Suggestion) -> View:
@@ -158,7 +158,7 @@ def _next(found: Suggestion) -> list[View]:
         commands.append(Command("Diagnose the new prompt", line))
     if found.conclusion in ("no better", "genre missing") and found.steering is None:
         line = f"tonescope suggest {prompt_word(found.prompt)} --intended {quoted(found.intended)} --steering"
-        commands.append(Command("Look for units to steer by instead (kept as a file with --out FOLDER)", line))
+        commands.append(Command("Look for units inside the model to steer it by instead", line))
     if found.steering is not None and found.steering.steering is not None:
         line = f"tonescope diagnose {prompt_word(found.prompt)} --steer FOLDER/steering.json"
         commands.append(Command("Diagnose it steered", line))

@@ -34,7 +34,7 @@ ABOUT = {
 }
 """What is told of fields here, where the command line says it in its own words."""
 KINDS = {
-    "mean": "mute: put back to the mean",
+    "mean": "mute: as on average over many prompts",
     "zero": "switch off: put to zero",
     "scale": "multiply by a factor",
     "set": "set to a value",
