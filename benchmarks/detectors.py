@@ -10,7 +10,7 @@ single feature made by hand (chosen on other pieces), and beside the same unit w
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from itertools import islice
 from typing import Any
 
@@ -34,16 +34,27 @@ FIRST = FIRST_SEED + 1_000_000  # pieces that are in no corpus
 SLOW, FAST = 95.0, 125.0  # beats a minute: pieces in between count as neither
 FEWEST = 8
 SHUFFLES = 20
-INSTRUMENTS = ("piano", "guitar", "bass", "organ", "accordion", "strings", "brass", "flute", "clarinet")
+INSTRUMENTS = {
+    "piano": {"piano"},
+    "guitar": {"acoustic guitar", "clean guitar", "distorted guitar"},
+    "bass": {"acoustic bass", "electric bass", "slap bass", "synth bass", "sub bass"},
+    "organ": {"organ"},
+    "accordion": {"accordion"},
+    "strings": {"strings", "violin"},
+    "brass": {"brass", "trumpet"},
+    "flute": {"flute"},
+    "clarinet": {"clarinet"},
+}
+"""What the stimuli call instruments, and the groups of the composer that are called so."""
 
 Known = Callable[[Facts], bool | None]
 """Whether a piece has something; ``None`` where it counts as neither."""
 
 
-def _plays(group: str) -> Known:
+def _plays(groups: Set[str]) -> Known:
     from training.tables import instruments
 
-    return lambda facts: any(instruments()[name].group == group for name in facts.instruments)
+    return lambda facts: any(instruments()[name].group in groups for name in facts.instruments)
 
 
 def _tempo(facts: Facts) -> bool | None:
@@ -54,7 +65,7 @@ DETECTORS: dict[str, tuple[str, str, Known]] = {
     "kick": ("kick", "kick", lambda facts: bool(facts.kicks)),
     "fast tempo": ("tempo", "fast tempo", _tempo),
     "slow tempo": ("tempo", "slow tempo", lambda facts: None if _tempo(facts) is None else not _tempo(facts)),
-    **{name: ("instrument", name, _plays(name)) for name in INSTRUMENTS},
+    **{name: ("instrument", name, _plays(groups)) for name, groups in INSTRUMENTS.items()},
 }
 
 
@@ -65,15 +76,17 @@ def responses(session: Session, scope: ListeningPass, sounds: torch.Tensor) -> d
 
 
 def best_unit(tuning: Tuning, places: list[Location], family: str, concept: str) -> tuple[Unit, float]:
-    """The unit that tells a concept best in all stimuli."""
+    """The unit that tells a concept best in all stimuli; of those that tell it alike, where it is farthest apart."""
     curves = tuning.curves(places, [families()[family]])
     wanted = next(one for one in concepts_of(families()[family]) if one.name == concept)
     found = []
     for place in places:
         one = curves[place][0]
         both = (one.of_concept(wanted, 0)[0] + one.of_concept(wanted, 1)[0]) / 2
-        found.append((float(both.max()), Unit(place, int(both.argmax()))))
-    score, unit = max(found)
+        apart = (one.separation_of(wanted, 0) + one.separation_of(wanted, 1)) / 2
+        best = int(np.lexsort((apart, both))[-1])
+        found.append((float(both[best]), float(apart[best]), Unit(place, best)))
+    score, _, unit = max(found)
     return unit, score
 
 

@@ -66,6 +66,10 @@ class Relaxation(Protocol):
     def draft(self, parameters: Tensor, chance: Chance) -> Draft:
         """What takes of these parameters are now; differentiable."""
 
+    def beginning(self, draft: Draft, location: Location, moment: float) -> tuple[Draft, int]:
+        """The first part of a draft, with which all that goes on at a location of the network that plays, up to a
+        moment (0 to 1), is as with the whole; and how many positions the whole has there."""
+
     def run(self, draft: Draft, text: Text) -> Tensor:
         """Pass a draft through the network that plays, prompted branch alone, for the hooks there. Gives its
         log-probability under the text, mean over its parts (rows,); differentiable in the draft on both sides."""

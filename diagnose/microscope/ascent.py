@@ -17,6 +17,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 
 BETAS = (0.9, 0.99)  # of Adam: gradients through chance vary from step to step, and ascents are short
+FUSED = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,8 @@ def ascend(
     if rows % len(objectives):
         raise ValueError(f"{rows} rows cannot be shared by {len(objectives)} objectives")
     each = rows // len(objectives)
-    optimiser = torch.optim.Adam([canvas.parameters], lr=canvas.rate, betas=BETAS)
+    fused = canvas.parameters.device.type in FUSED  # in one pass over the parameters
+    optimiser = torch.optim.Adam([canvas.parameters], lr=canvas.rate, betas=BETAS, fused=fused)
     best, values, penalties = torch.full((rows,), -torch.inf), list[Tensor](), list[Tensor]()
     for step in range(steps):
         look = canvas.look(step, steps)

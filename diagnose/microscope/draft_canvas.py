@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from tonescope.diagnose.microscope.ascent import Finished, Look
 from tonescope.diagnose.microscope.sight import Sight
@@ -52,6 +53,8 @@ class DraftCanvas:
         naturalness: the prior.
         owners: the location at which each row wants neurons turned on, one a row, ``None`` for nowhere; empty where
             all want so at the first of the sight.
+        moment: how far into the take objectives look at most, 0 to 1; what comes later is passed only where the prior
+            is asked. ``None`` where they look at all of it.
     """
 
     sight: Sight
@@ -61,6 +64,7 @@ class DraftCanvas:
     parameters: Tensor
     naturalness: Naturalness = Naturalness()
     owners: Sequence[Location | None] = ()
+    moment: float | None = None
     _draft: Draft | None = None
     _best: dict[str, Tensor] = field(default_factory=dict)
 
@@ -75,12 +79,21 @@ class DraftCanvas:
         self._draft = self.sight.relaxation.draft(self.parameters, Chance(tuple(self.seeds), step, prior.chance * left))
         asks = bool(prior.weight) and (step % prior.every == 0 or step == steps - 1)
         owners = self.owners or (self.sight.locations[0],) * len(self.parameters)
+        if self.moment is not None and not asks:
+            seen = self._beginning(self._draft, self.moment, owners)
+            return Look(seen, torch.zeros(len(self.parameters), device=self.parameters.device), not prior.weight)
         seen, likely = self.sight.of_draft(self._draft, self.text, to_the_end=asks, owners=owners)
         if likely is None:
             return Look(seen, torch.zeros(len(self.parameters), device=self.parameters.device), not prior.weight)
         cost = prior.weight * (prior.typical - likely).clamp_min(0)
         # Asked seldom, the prior pulls as much harder; its value stays what it is.
         return Look(seen, cost + (prior.every - 1) * (cost - cost.detach()), True)
+
+    def _beginning(self, draft: Draft, moment: float, owners: Sequence[Location | None]) -> dict[Location, Tensor]:
+        """What goes on up to a moment; nothing after it."""
+        first, whole = self.sight.relaxation.beginning(draft, self.sight.locations[0], moment)
+        seen, _ = self.sight.of_draft(first, self.text, to_the_end=False, owners=owners)
+        return {place: pad(part, (0, 0, 0, whole - part.shape[1])) for place, part in seen.items()}
 
     def keep(self, rows: Tensor) -> None:
         """Remember what the draft of the last look would be."""

@@ -20,6 +20,7 @@ from tonescope.diagnose.microscope.ascent import Ascent, Canvas, ascend
 from tonescope.diagnose.microscope.draft_canvas import DraftCanvas
 from tonescope.diagnose.microscope.microscope import NEUTRAL, Heard, Microscope
 from tonescope.diagnose.microscope.objectives import (
+    MOMENT,
     SIGNS,
     Kind,
     Objective,
@@ -50,6 +51,7 @@ on, and noise seldom turns it on."""
 FIRMNESS, CHANCE = 0.2, 0.2  # of an example that is begun with, and how much noise there is then
 CURVE_POINTS = 120  # that are kept of what a unit does over time
 MOST_ROWS = 24  # in a batch
+MOST_ROWS_OF_CPU = 8  # whose cache more would not fit into; and a pass ends at the deepest unit of its batch
 
 
 @dataclass(frozen=True)
@@ -214,7 +216,9 @@ def _check_sides(unit: Unit, wish: Wish) -> None:
 def _rows(scope: Microscope, wish: Wish) -> int:
     """How many rows fit into memory."""
     each = scope.generator.cost(wish.seconds, 8, 1.0).attribution
-    return memory.budget(scope.generator.device).rows(each, MOST_ROWS, f"a visualization of {wish.seconds:g} s")
+    device = scope.generator.device
+    most = MOST_ROWS_OF_CPU if device.type == "cpu" else MOST_ROWS
+    return memory.budget(device).rows(each, most, f"a visualization of {wish.seconds:g} s")
 
 
 def _render(
@@ -277,14 +281,17 @@ def _canvas(
     owners = [
         place if side == "positive" else None for place, side in zip(places, _sides(wish, len(places)), strict=True)
     ]
+    # One position depends on what is before it; how unlike samples are is asked of all of them.
+    alone = wish.kind == "neuron" and (wish.samples == 1 or not wish.diversity)
+    moment = MOMENT if alone and sight.locations[0].network == "decoder" else None
     if not relaxes:
-        return DraftCanvas(sight, text, wish.prompt, seeds, relaxation.random(seeds, frames), prior, owners)
+        return DraftCanvas(sight, text, wish.prompt, seeds, relaxation.random(seeds, frames), prior, owners, moment)
     whole = generator.frames_of(real)
     rows = [
         relaxation.parameters(real.pick([take]), FIRMNESS, frames=_frames(generator, place, whole, frames, at))
         for place, (take, at) in zip(places, begins, strict=True)
     ]
-    return DraftCanvas(sight, text, wish.prompt, seeds, torch.cat(rows), replace(prior, chance=CHANCE), owners)
+    return DraftCanvas(sight, text, wish.prompt, seeds, torch.cat(rows), replace(prior, chance=CHANCE), owners, moment)
 
 
 def _sides(wish: Wish, rows: int) -> list[Side]:
@@ -298,7 +305,7 @@ def _frames(generator: Generator, place: Location, whole: int, frames: int, at: 
     if hears(place):
         return _cut(whole, frames, at)
     along, part = (generator.along(place, length, 0) for length in (whole, frames))
-    first = round(at * along) - position(part, 0.5)
+    first = round(at * along) - position(part, MOMENT)
     if place.site.along == "samples":
         first = round(first * frames / part)
     first = max(0, min(whole - frames, first))

@@ -26,6 +26,7 @@ Side = Literal["positive", "negative"]
 SIGNS: dict[Side, float] = {"positive": 1.0, "negative": -1.0}
 
 STYLE_FEATURES = 128  # that samples are compared by
+MOMENT = 0.5  # where a neuron objective looks
 LEAST_LIKENESS = 0.1  # below which a cosine counts as this, so that there is a gradient where nothing is alike yet
 
 
@@ -100,7 +101,7 @@ def channel(unit: Unit, width: int = 1) -> Objective:
     return Objective(frozenset([unit.location]), lambda seen: _of(unit, width, seen).mean(1), f"channel {unit}")
 
 
-def neuron(unit: Unit, width: int = 1, at: float = 0.5) -> Objective:
+def neuron(unit: Unit, width: int = 1, at: float = MOMENT) -> Objective:
     """What a unit does at one position: so far into the take, 0 to 1."""
 
     def score(seen: Seen) -> Tensor:

@@ -14,6 +14,7 @@ from tonescope.diagnose.stats import LEVEL
 from tonescope.diagnose.tuning.stimuli import Family
 
 Floats = NDArray[np.float64]
+MOST_APART = 1e3  # standard deviations; of what never varies nothing more is known
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,19 @@ def auc(values: Floats, there: NDArray[np.bool_]) -> Floats:
     if not some or not others:
         return np.full(values.shape[1], 0.5)
     return np.asarray((ranks[there].sum(0) - some * (some + 1) / 2) / (some * others))
+
+
+def separation(values: Floats, there: NDArray[np.bool_]) -> Floats:
+    """How far sounds with the concept lie above those without, in standard deviations within either (Cohen's d):
+    (units,) of (sounds, units). Of units that tell every sound right, it says which would tell others right as well."""
+    some, others = values[there], values[~there]
+    degrees = len(values) - 2
+    if not len(some) or not len(others) or degrees < 1:
+        return np.zeros(values.shape[1])
+    within = np.sqrt((some.var(0) * len(some) + others.var(0) * len(others)) / degrees)
+    apart = some.mean(0) - others.mean(0)
+    least = np.maximum(np.abs(apart) / MOST_APART, 1e-30)
+    return np.asarray(apart / np.maximum(within, least))
 
 
 @dataclass(frozen=True)
@@ -175,14 +189,22 @@ class Curves:
     def of_concept(self, concept: Concept, half: int) -> tuple[Floats, Floats]:
         """How well units tell a concept apart in every other instance (``half`` 0 or 1), and how well features made by
         hand do: (units,), (features,)."""
-        there = np.array([True] * len(concept.there) + [False] * len(concept.absent))
-        rows = [*concept.there, *concept.absent]
-        instances = self.responses[rows, half::2]
-        mask = np.repeat(there, instances.shape[1])
-        units = auc(instances.reshape(len(mask), -1), mask)
+        units = auc(*self._sounds(self.responses, concept, half))
         if self.features is None:
             return units, np.zeros(0)
-        return units, auc(self.features[rows, half::2].reshape(len(mask), -1), mask)
+        return units, auc(*self._sounds(self.features, concept, half))
+
+    def separation_of(self, concept: Concept, half: int) -> Floats:
+        """How far apart it is for units, there: (units,)."""
+        return separation(*self._sounds(self.responses, concept, half))
+
+    @staticmethod
+    def _sounds(numbers: Floats, concept: Concept, half: int) -> tuple[Floats, NDArray[np.bool_]]:
+        """Every other instance with the concept or without it, (sounds, numbers), and which have it."""
+        there = np.array([True] * len(concept.there) + [False] * len(concept.absent))
+        instances = numbers[[*concept.there, *concept.absent], half::2]
+        mask = np.repeat(there, instances.shape[1])
+        return instances.reshape(len(mask), -1), mask
 
     def best_by_hand(self, concept: Concept) -> float:
         """The feature and direction that is best in every other instance, scored in the rest."""

@@ -20,7 +20,7 @@ from tonescope.diagnose.tuning.stimuli import Family, render
 from tonescope.diagnose.unit_index.listening_pass import ROWS, ListeningPass
 from tonescope.models.units import Location
 
-VERSION = 1
+VERSION = 2  # since 2, stimuli of the tempo are grooves
 SEED = 51_000
 INSTANCES = 8
 SECONDS = 2.0

@@ -45,6 +45,10 @@ MODES = {
     "whole tone": (0, 2, 4, 6, 8, 10),
 }
 
+GROOVE = {"kick": 0.8, "snare": 0.6, "hat": 0.7}  # how likely each drum is to play in a stimulus of the tempo
+MIX_DB = (0.0, -6.0, -9.0)  # how loud drums, line and chord are there
+MOST_NOTES = 8  # of its line, before they come again
+
 
 @dataclass(frozen=True)
 class Family:
@@ -150,13 +154,29 @@ Maker = Callable[[Any, Draw], Sound]
 
 
 def _beats(value: float, draw: Draw) -> Sound:
-    track, drum = draw.silence, list(DRUMS.values())[draw.random.integers(2)](draw.rate, draw.random)
-    hat, offset = DRUMS["hat"](draw.rate, draw.random), draw.random.uniform(0, 0.2)
-    between = 60 / value
+    """A groove: drums, a line that moves with the beat, a chord that is held. Which drums there are, and how often hat
+    and line come in a beat, is drawn with the instance: how much goes on is then no measure of the tempo."""
+    random, between = draw.random, 60 / value
+    hits = {drum: one(draw.rate, random) for drum, one in DRUMS.items()}
+    played = [drum for drum, likely in GROOVE.items() if random.random() < likely] or ["kick"]
+    hats, beats_a_note, offset = int(random.choice((1, 2, 4))), int(random.choice((1, 2))), random.uniform(0, 0.2)
+    root, chord_voice, voice = float(random.integers(48, 60)), draw.voice(), draw.voice()
+    steps = [float(random.choice(MODES["pentatonic"])) for _ in range(MOST_NOTES)]
+    chord = np.sum([draw.play(chord_voice, root + step) for step in CHORDS["major"]], axis=0)
+    drums, line = draw.silence, draw.silence
     for beat in range(int(draw.seconds / between) + 1):
-        voices.put(track, drum, offset + beat * between, draw.rate)
-        voices.put(track, hat, offset + (beat + 0.5) * between, draw.rate, 0.4)
-    return track
+        second = offset + beat * between
+        if "kick" in played:
+            voices.put(drums, hits["kick"], second, draw.rate)
+        if "snare" in played and beat % 2:
+            voices.put(drums, hits["snare"], second, draw.rate, 0.7)
+        for part in range(hats if "hat" in played else 0):
+            voices.put(drums, hits["hat"], second + part * between / hats, draw.rate, 0.4)
+        if beat % beats_a_note == 0:
+            note = draw.play(voice, root + 12 + steps[beat // beats_a_note % MOST_NOTES], between * beats_a_note)
+            voices.put(line, note, second, draw.rate)
+    mixed = zip((drums, line, chord), MIX_DB, strict=True)
+    return np.sum([voices.at_level(part, LEVEL_DB + louder) for part, louder in mixed], axis=0)
 
 
 def _note(value: float, draw: Draw) -> Sound:

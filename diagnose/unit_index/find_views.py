@@ -110,12 +110,15 @@ def views(found: FindResult) -> list[View]:
             row.by,
             row.concept,
             f"{row.score:.3g}",
+            "" if row.apart is None else f"{row.apart:.1f}",
             "" if row.by_hand is None else f"{row.by_hand:.2f}",
             "" if row.q is None else f"{row.q:.2g}",
         )
         for row in rows
     )
-    table = Table(("unit", "by", "concept", "score", "by hand", "q"), cells, kinds=("unit", *("text",) * 5), lead=12)
+    table = Table(
+        ("unit", "by", "concept", "score", "apart", "by hand", "q"), cells, kinds=("unit", *("text",) * 6), lead=12
+    )
     commands = [Command("See everything about one:", f"tonescope show {rows[0].unit}")] if rows else []
     provenance_told = f"{found.model.name}, heard by {found.judge.name}; made on {found.made}."
     return [

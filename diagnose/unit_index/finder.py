@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from tonescope.diagnose.microscope.microscope import Microscope
 from tonescope.diagnose.stats import adjusted
-from tonescope.diagnose.tuning.curve_statistics import Concept, Curves, auc, auc_p, concepts_of
+from tonescope.diagnose.tuning.curve_statistics import Concept, Curves, auc, auc_p, concepts_of, separation
 from tonescope.diagnose.tuning.responses import Tuning
 from tonescope.diagnose.tuning.stimuli import Family, families
 from tonescope.diagnose.unit_index.index_reading import SORTS, UnitIndex
@@ -35,6 +35,7 @@ class FoundUnit(BaseModel):
         by: ``stimuli``, ``captions``, ``judge`` or ``statistic``.
         concept: what it was asked about, as the source calls it.
         score: area under the curve on sounds that it was not chosen on, or the statistic.
+        apart: how far those with it lie above those without, in standard deviations; absent of a statistic.
         by_hand: that of the best feature made by hand, where known.
         q: over the units that were scored; absent of a statistic.
     """
@@ -43,6 +44,7 @@ class FoundUnit(BaseModel):
     by: str
     concept: str
     score: float
+    apart: float | None = None
     by_hand: float | None = None
     q: float | None = None
 
@@ -84,13 +86,15 @@ def matches(query: str, labels: Sequence[str]) -> Matches:
 
 @dataclass(frozen=True)
 class _Scored:
-    """How well the units of a location tell a concept: on the half they are chosen on, and on the other (units,); how
-    many sounds of the other have it and have it not; and the best feature made by hand there."""
+    """How well the units of a location tell a concept, on the half they are chosen on and on the other (units,), and
+    how far ``apart`` it is on either; how many sounds of the other have it and have it not; and the best feature made
+    by hand there."""
 
     by: str
     concept: str
     chosen_on: NDArray[np.float64]
     scored_on: NDArray[np.float64]
+    apart: tuple[NDArray[np.float64], NDArray[np.float64]]
     counts: tuple[int, int]
     by_hand: float | None = None
 
@@ -130,7 +134,7 @@ class Finder:
                 f"too few recordings of {self.index.about['corpus']} have anything of “{query[:60]}” to find units by; "
                 "ask for something else, or index a larger corpus."
             )
-        return sorted(rows, key=lambda row: (-row.score, row.unit))[:most]
+        return sorted(rows, key=lambda row: (-row.score, -(row.apart or 0.0), row.unit))[:most]
 
     def _by_statistic(self, name: str, locations: Sequence[Location], most: int) -> list[FoundUnit]:
         rows = []
@@ -156,9 +160,9 @@ class Finder:
         held_out = one.responses.shape[1] // 2
         counts = len(concept.there) * held_out, len(concept.absent) * held_out
         by_hand = one.best_by_hand(concept) if one.features is not None else None
-        return self._chosen(
-            location, _Scored("stimuli", concept.name, chosen_on[0], scored_on[0], counts, by_hand), most
-        )
+        apart = one.separation_of(concept, 0), one.separation_of(concept, 1)
+        scored = _Scored("stimuli", concept.name, chosen_on[0], scored_on[0], apart, counts, by_hand)
+        return self._chosen(location, scored, most)
 
     def _said(self, word: str) -> dict[int, bool]:
         sample = Sample.of(self.index, Location.parse(self.index.locations[0]))
@@ -182,12 +186,15 @@ class Finder:
             counts = int(mask[1::2].sum()), int((~mask[1::2]).sum())
             if min(counts) < FEWEST:
                 return []
-            halves = [auc(values[half::2], mask[half::2]) for half in (0, 1)]
-            rows += self._chosen(location, _Scored(by, concept, halves[0], halves[1], counts), most)
+            halves = [(values[half::2], mask[half::2]) for half in (0, 1)]
+            first, second = (auc(*half) for half in halves)
+            apart = separation(*halves[0]), separation(*halves[1])
+            rows += self._chosen(location, _Scored(by, concept, first, second, apart, counts), most)
         return rows
 
     def _chosen(self, location: Location, scored: _Scored, most: int) -> list[FoundUnit]:
-        dead, order = set(self.index.dead(location)), scored.chosen_on.argsort(kind="stable")[::-1].tolist()
+        dead = set(self.index.dead(location))
+        order = np.lexsort((scored.apart[0], scored.chosen_on))[::-1].tolist()
         best = [unit for unit in order if unit not in dead][: CHOSEN * most]
         qs = adjusted([float(p) for p in auc_p(scored.scored_on[best], *scored.counts)])
         return [
@@ -196,6 +203,7 @@ class Finder:
                 by=scored.by,
                 concept=scored.concept,
                 score=round(float(scored.scored_on[unit]), 4),
+                apart=round(float(scored.apart[1][unit]), 3),
                 by_hand=None if scored.by_hand is None else round(scored.by_hand, 4),
                 q=q,
             )

@@ -18,6 +18,7 @@ from torch.nn import functional
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.musicgen import self_check
 from tonescope.models.families.musicgen.paired_sampling import perturbed
+from tonescope.models.families.musicgen.straight_through import carried, hard
 from tonescope.models.generator import Sampling, State, Takes, Text
 from tonescope.models.hooks import Hook, Place, hooked, read, write
 from tonescope.models.relaxation import Chance, Draft
@@ -62,12 +63,18 @@ class CodeRelaxation:
         logits = parameters
         if chance.amount > 0:
             seeds, frames = dict.fromkeys(chance.seeds), parameters.shape[2]
-            noise = {seed: self._gumbel(seed, 1 + chance.step, frames) for seed in seeds}
-            logits = logits + chance.amount * NOISE * torch.stack([noise[seed] for seed in chance.seeds])
+            noise = {seed: chance.amount * NOISE * self._gumbel(seed, 1 + chance.step, frames) for seed in seeds}
+            alike = len(seeds) == 1 and len(parameters) > 0
+            logits = logits + (noise[chance.seeds[0]] if alike else torch.stack([noise[one] for one in chance.seeds]))
         codes = logits.detach().argmax(-1)
-        soft = (logits / SOFTNESS).softmax(-1)
-        hard = functional.one_hot(codes, self.generator.vocab_size).to(soft.dtype)
-        return Draft({"codes": codes}, hard + soft - soft.detach())
+        return Draft({"codes": codes}, hard((logits / SOFTNESS).softmax(-1), codes))
+
+    def beginning(self, draft: Draft, location: Location, moment: float) -> tuple[Draft, int]:
+        """The first frames: a position of the decoder depends on no later ones."""
+        codes = draft.state["codes"]
+        whole = self.generator.along(location, codes.shape[2], 0)
+        until = int(moment * whole) + 1
+        return Draft({"codes": codes[:, :, :until]}, draft.carrier[:, :, :until]), whole
 
     def _gumbel(self, seed: int, step: int, frames: int) -> Tensor:
         """Noise of a seed and step: (codebooks, frames, vocabulary)."""
@@ -89,16 +96,11 @@ class CodeRelaxation:
     def carrying(self, carrier: Tensor) -> list[Hook]:
         """Hooks that give the embedding of each code the gradient of the carrier, and leave its value."""
         tables: Any = self.generator.model.decoder.model.decoder.embed_tokens
-        size, frames = self.generator.vocab_size, carrier.shape[2]
+        size, hot = self.generator.vocab_size, carrier.unbind(1)
 
         def carry(book: int) -> Callable[[Tensor], Tensor]:
-            def change(tensor: Tensor) -> Tensor:
-                start = self.generator.delay[book] + 1
-                fed = min(frames, tensor.shape[1] - start)  # the last codes are no decoder inputs
-                moved = carrier[:, book, :fed].to(tensor.dtype) @ tables[book].weight[:size]
-                return tensor + functional.pad(moved - moved.detach(), (0, 0, start, tensor.shape[1] - start - fed))
-
-            return change
+            start = self.generator.delay[book] + 1
+            return lambda tensor: carried(tensor, hot[book], tables[book].weight[:size], start)
 
         places = [Place(table, "output", f"decoder.embed_tokens.{book}") for book, table in enumerate(tables)]
         return [write(place, carry(book)) for book, place in enumerate(places)]

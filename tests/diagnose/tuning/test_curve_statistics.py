@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tonescope.diagnose.tuning.curve_statistics import Curves, auc, concepts_of
+from tonescope.diagnose.tuning.curve_statistics import MOST_APART, Curves, auc, concepts_of, separation
 from tonescope.diagnose.tuning.stimuli import families
 
 TEMPO, KICK, CHORD = (families()[name] for name in ("tempo", "kick", "chord"))
@@ -40,6 +40,20 @@ def test_planted_units_are_selective_and_others_are_not() -> None:
 
 def test_what_instances_have_in_common_is_no_selectivity() -> None:
     assert planted().selectivity[3] < 0.3
+
+
+def test_separation_is_in_standard_deviations_whatever_the_scale_and_turns_with_the_sign() -> None:
+    random = np.random.default_rng(4)
+    there = np.arange(400) < 150
+    values = random.normal(size=(400, 3)) + 2.0 * there[:, None]
+    found = separation(values, there)
+    assert found == pytest.approx([2.0] * 3, abs=0.4)
+    assert separation(5 * values + 7, there) == pytest.approx(found) and separation(-values, there) == pytest.approx(
+        -found
+    )
+    steady = np.column_stack([there * 1.0, np.zeros(400), -1.0 * there])
+    assert separation(steady, there) == pytest.approx([MOST_APART, 0.0, -MOST_APART])
+    assert separation(values[:1], there[:1]) == pytest.approx([0.0] * 3)
 
 
 def test_the_preferred_value_is_the_one_responded_to_most() -> None:

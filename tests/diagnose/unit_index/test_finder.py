@@ -28,7 +28,19 @@ def test_planted_units_are_found_by_stimuli_and_by_captions(finder: Finder) -> N
     best = {row.by: row for row in reversed(rows)}
     assert best["stimuli"].unit == str(Unit(PLACE, STIMULUS)) and best["captions"].unit == str(Unit(PLACE, KICK))
     assert best["stimuli"].score > 0.95 and (best["stimuli"].q or 1) < 1e-3 and best["stimuli"].by_hand is not None
-    assert rows == sorted(rows, key=lambda row: (-row.score, row.unit))
+    assert rows == sorted(rows, key=lambda row: (-row.score, -(row.apart or 0), row.unit))
+
+
+def test_of_units_that_tell_every_stimulus_right_the_one_that_tells_it_most_clearly_comes_first(
+    finder: Finder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kick = next(one for one in planted_curves() if one.family.name == "kick")
+    for unit, height in ((7, 12.0), (11, 40.0), (30, 20.0)):
+        kick.responses[1, :, unit] += height
+    monkeypatch.setattr(Tuning, "curves", lambda self, places, families: {place: [kick] for place in places})
+    rows = [row for row in finder.find("kick", [PLACE], 12) if row.by == "stimuli"]
+    assert [row.unit for row in rows[:3]] == [str(Unit(PLACE, unit)) for unit in (11, 30, 7)]
+    assert {row.score for row in rows[:3]} == {1.0} and (rows[0].apart or 0) > (rows[2].apart or 0) > 5
 
 
 def test_the_best_of_many_by_chance_is_not_flattered(finder: Finder) -> None:
