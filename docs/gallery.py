@@ -22,6 +22,7 @@ import soundfile
 from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.parameters import made
+from tonescope.diagnose.microscope.sound_numbers import numbers
 from tonescope.diagnose.report.render_html import page
 from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.report.view import Sound, Table, View
@@ -37,6 +38,7 @@ PLACE, JUDGE_PLACE = "decoder.3.mlp", "judge.5.residual"
 PROMPT = "cheerful polka"
 WORDS = "piano,guitar,violin,flute,accordion,drums,kick,bass,slow,fast,happy,sad,loud,quiet,polka,techno,house,jazz"
 LEFT_OUT = ("caveats", "provenance", "numbers", "runs")  # views that a gallery does without
+FAINT_DB, FULL_SCALE, MOST_CLIPPED = -50.0, 0.999, 0.001  # what no sound of it is below, or above for so long
 MOST_ROWS, MOST_SOUNDS, MOST_FIGURES, MOST_TABLES = 6, 3, 3, 1
 
 
@@ -134,6 +136,16 @@ def _cut(table: Table) -> Table:
     return replace(table, rows=table.rows[:MOST_ROWS], badges=table.badges[:MOST_ROWS], lead=None)
 
 
+def check_sounds(sets: dict[str, Takes], rate: int) -> None:
+    """Log what every sound is like. Raises ``ValueError`` for one that nobody would hear, or that is clipped."""
+    for name, takes in sets.items():
+        for at, (wave, found) in enumerate(zip(takes.waveform, numbers(takes.waveform, rate), strict=True)):
+            peak, clipped = float(wave.abs().max()), float((wave.abs() >= FULL_SCALE).float().mean())
+            log.info("%s %d: peak %.2f, clipped %.4f, %s", name, at, peak, clipped, found)
+            if found.level_db < FAINT_DB or clipped > MOST_CLIPPED:
+                raise ValueError(f"{name} {at} is silent or clipped ({found.level_db:.0f} dB, {clipped:.2%} clipped)")
+
+
 def write(out: Path, views: Sequence[View], sets: dict[str, Takes], session: Session) -> int:
     """Write the page, whole; its size in bytes. Raises ``ValueError`` for one that is too large to be kept."""
     headline = View("gallery", "What the microscope shows", [(INTRODUCTION, None)], tone="open")
@@ -176,6 +188,7 @@ def main() -> None:
             shown, played = rendered(session, piece, clip)
             views, sets = [*views, shown], sets | played
             log.info("%s: %.0f s", piece.key, time.perf_counter() - begun)
+    check_sounds(sets, int(session.generator.sample_rate))
     log.info("%s: %.2f MB", asked.out, write(asked.out, views, sets, session) / 1e6)
 
 

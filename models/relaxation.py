@@ -63,12 +63,12 @@ class Relaxation(Protocol):
     def parameters(self, takes: Takes, firmness: float, *, frames: slice = ...) -> Tensor:
         """Parameters of takes that are these, or some frames of them: the firmer, 0 to 1, the longer they stay so."""
 
+    def beginning(self, parameters: Tensor, location: Location, moment: float) -> tuple[Tensor, int]:
+        """The parameters of the first part of takes, with which all that goes on at a location of the network that
+        plays, up to a moment (0 to 1), is as with the whole; and how many positions the whole has there."""
+
     def draft(self, parameters: Tensor, chance: Chance) -> Draft:
         """What takes of these parameters are now; differentiable."""
-
-    def beginning(self, draft: Draft, location: Location, moment: float) -> tuple[Draft, int]:
-        """The first part of a draft, with which all that goes on at a location of the network that plays, up to a
-        moment (0 to 1), is as with the whole; and how many positions the whole has there."""
 
     def run(self, draft: Draft, text: Text) -> Tensor:
         """Pass a draft through the network that plays, prompted branch alone, for the hooks there. Gives its

@@ -76,12 +76,13 @@ class DraftCanvas:
         """Pass what the takes are now; what passes is a finished take."""
         prior = self.naturalness
         left = max(0.0, 1 - step / (SETTLED * steps))
-        self._draft = self.sight.relaxation.draft(self.parameters, Chance(tuple(self.seeds), step, prior.chance * left))
+        chance = Chance(tuple(self.seeds), step, prior.chance * left)
         asks = bool(prior.weight) and (step % prior.every == 0 or step == steps - 1)
         owners = self.owners or (self.sight.locations[0],) * len(self.parameters)
-        if self.moment is not None and not asks:
-            seen = self._beginning(self._draft, self.moment, owners)
-            return Look(seen, torch.zeros(len(self.parameters), device=self.parameters.device), not prior.weight)
+        if prior.weight and not asks and self.moment is not None:
+            seen = self._beginning(chance, self.moment, owners)
+            return Look(seen, torch.zeros(len(self.parameters), device=self.parameters.device), False)
+        self._draft = self.sight.relaxation.draft(self.parameters, chance)
         seen, likely = self.sight.of_draft(self._draft, self.text, to_the_end=asks, owners=owners)
         if likely is None:
             return Look(seen, torch.zeros(len(self.parameters), device=self.parameters.device), not prior.weight)
@@ -89,10 +90,11 @@ class DraftCanvas:
         # Asked seldom, the prior pulls as much harder; its value stays what it is.
         return Look(seen, cost + (prior.every - 1) * (cost - cost.detach()), True)
 
-    def _beginning(self, draft: Draft, moment: float, owners: Sequence[Location | None]) -> dict[Location, Tensor]:
-        """What goes on up to a moment; nothing after it."""
-        first, whole = self.sight.relaxation.beginning(draft, self.sight.locations[0], moment)
-        seen, _ = self.sight.of_draft(first, self.text, to_the_end=False, owners=owners)
+    def _beginning(self, chance: Chance, moment: float, owners: Sequence[Location | None]) -> dict[Location, Tensor]:
+        """What goes on up to a moment; nothing after it. No such look is kept, so that the rest need not be known."""
+        relaxation = self.sight.relaxation
+        first, whole = relaxation.beginning(self.parameters, self.sight.locations[0], moment)
+        seen, _ = self.sight.of_draft(relaxation.draft(first, chance), self.text, to_the_end=False, owners=owners)
         return {place: pad(part, (0, 0, 0, whole - part.shape[1])) for place, part in seen.items()}
 
     def keep(self, rows: Tensor) -> None:

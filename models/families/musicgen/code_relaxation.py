@@ -69,12 +69,10 @@ class CodeRelaxation:
         codes = logits.detach().argmax(-1)
         return Draft({"codes": codes}, hard((logits / SOFTNESS).softmax(-1), codes))
 
-    def beginning(self, draft: Draft, location: Location, moment: float) -> tuple[Draft, int]:
-        """The first frames: a position of the decoder depends on no later ones."""
-        codes = draft.state["codes"]
-        whole = self.generator.along(location, codes.shape[2], 0)
-        until = int(moment * whole) + 1
-        return Draft({"codes": codes[:, :, :until]}, draft.carrier[:, :, :until]), whole
+    def beginning(self, parameters: Tensor, location: Location, moment: float) -> tuple[Tensor, int]:
+        """Those of the first frames: a position of the decoder depends on no later ones."""
+        whole = self.generator.along(location, parameters.shape[2], 0)
+        return parameters[:, :, : int(moment * whole) + 1], whole
 
     def _gumbel(self, seed: int, step: int, frames: int) -> Tensor:
         """Noise of a seed and step: (codebooks, frames, vocabulary)."""

@@ -21,9 +21,10 @@ def test_a_neuron_and_its_gradient_are_the_same_whether_or_not_what_comes_later_
     parameters = generator.relaxation.random([1, 2], 14)
     lengths, results = [], []
     for moment in (None, MOMENT):
-        canvas = DraftCanvas(sight, text, "house", [1, 2], parameters, owners=PLACES, moment=moment)
+        prior = Naturalness(weight=1.0, chance=0.0)
+        canvas = DraftCanvas(sight, text, "house", [1, 2], parameters, prior, PLACES, moment)
         with torch.enable_grad():
-            seen = canvas.look(0, 8).seen
+            seen = canvas.look(1, 8).seen
             value = sum(neuron(Unit(place, 3))(seen) for place in PLACES)
             assert isinstance(value, torch.Tensor)
             results.append((value.detach(), torch.autograd.grad(value.sum(), canvas.parameters)[0]))
