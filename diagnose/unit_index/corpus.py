@@ -22,17 +22,20 @@ from tonescope.models.errors import TonescopeError
 TABLES = ("metadata.jsonl", "metadata.csv")
 LICENCE_COLUMNS = ("licence", "license", "license_name")
 SOURCE_COLUMNS = ("source", "url", "link", "track_url")
+TAG_COLUMNS = ("tags", "genre", "instruments", "drums")
 ID_COLUMNS = ("file_name", "path", "id", "name", "track_id")
 ROWS_AT_ONCE = 8  # of a Parquet file, whose sound is in memory together
 
 
 @dataclass(frozen=True)
 class About:
-    """What travels with a recording: its caption, licence and source, where they are known."""
+    """What travels with a recording: its caption, licence and source, and tags that somebody gave it, separated by
+    commas; where they are known."""
 
     caption: str = ""
     licence: str = ""
     source: str = ""
+    tags: str = ""
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any], licence: str = "", source: str = "") -> About:
@@ -41,7 +44,14 @@ class About:
         def first(columns: tuple[str, ...]) -> str:
             return next((str(row[name]).strip() for name in columns if row.get(name) not in (None, "")), "")
 
-        return cls(first(PROMPT_COLUMNS), first(LICENCE_COLUMNS) or licence, first(SOURCE_COLUMNS) or source)
+        tags = [_listed(row[name]) for name in TAG_COLUMNS if row.get(name) not in (None, "", [])]
+        return cls(
+            first(PROMPT_COLUMNS), first(LICENCE_COLUMNS) or licence, first(SOURCE_COLUMNS) or source, ", ".join(tags)
+        )
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value).strip()
 
 
 @dataclass(frozen=True)

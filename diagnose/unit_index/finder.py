@@ -1,8 +1,8 @@
 """Finding units: by what they respond to ("kick", "slow tempo", "accordion"), or by a statistic.
 
-What is asked for is looked up among the concepts of the stimuli, the words of captions and the genres that the judge
-hears. Units are chosen on one half of the sounds and scored on the other, so that the best of thousands is not
-flattered.
+What is asked for is looked up among the concepts of the stimuli, the words of captions, the tags that recordings have
+and the genres that the judge hears. Units are chosen on one half of the sounds and scored on the other, so that the
+best of thousands is not flattered.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class FoundUnit(BaseModel):
     """A unit that was found.
 
     Attributes:
-        by: ``stimuli``, ``captions``, ``judge`` or ``statistic``.
+        by: ``stimuli``, ``captions``, ``tags``, ``judge`` or ``statistic``.
         concept: what it was asked about, as the source calls it.
         score: area under the curve on sounds that it was not chosen on, or the statistic.
         apart: how far those with it lie above those without, in standard deviations; absent of a statistic.
@@ -51,7 +51,7 @@ class FoundUnit(BaseModel):
 
 @dataclass(frozen=True)
 class Matches:
-    """What a query means: concepts of families, a word of captions, a label of the judge, or a statistic."""
+    """What a query means: concepts of families, a word of captions and tags, a label of the judge, or a statistic."""
 
     concepts: tuple[tuple[Family, Concept], ...]
     word: str | None
@@ -124,7 +124,9 @@ class Finder:
         if meant.concepts:
             rows += self._by_stimuli(meant, locations, most)
         if meant.word:
-            rows += self._by_sample("captions", meant.word, self._said(meant.word), locations, most)
+            for by, known in self._known().items():
+                said = {number: meant.word in words_of(text) for number, text in known.items() if text}
+                rows += self._by_sample(by, meant.word, said, locations, most)
         if meant.label and (heard := heard_labels(self.index, self.scope.judge)):
             rows += self._by_sample(
                 "judge", meant.label, {n: label == meant.label for n, label in heard.items()}, locations, most
@@ -164,13 +166,10 @@ class Finder:
         scored = _Scored("stimuli", concept.name, chosen_on[0], scored_on[0], apart, counts, by_hand)
         return self._chosen(location, scored, most)
 
-    def _said(self, word: str) -> dict[int, bool]:
-        sample = Sample.of(self.index, Location.parse(self.index.locations[0]))
-        return {
-            number: word in words_of(caption)
-            for number, caption in zip(sample.recordings, sample.captions, strict=True)
-            if caption
-        }
+    def _known(self) -> dict[str, dict[int, str]]:
+        """What is said of the recordings of the sample, by number: of those without tags, nothing is known by them."""
+        numbers = Sample.of(self.index, Location.parse(self.index.locations[0])).recordings
+        return {"captions": self.index.captions_of(numbers), "tags": self.index.tags_of(numbers)}
 
     def _by_sample(
         self, by: str, concept: str, there: dict[int, bool], locations: Sequence[Location], most: int

@@ -230,11 +230,15 @@ class UnitIndex:
         """The captions of recordings, by number."""
         return {number: caption or "" for number, (_, _, caption, *_) in self._recordings(set(numbers)).items()}
 
+    def tags_of(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The tags of recordings, by number."""
+        return {number: tags or "" for number, (*_, tags) in self._recordings(set(numbers)).items()}
+
     def _recordings(self, numbers: set[int]) -> dict[int, Sequence[Any]]:
         """Name, length and what is known of recordings. Numbers are written out, so that the database passes over the
         parts of the table that hold none of them."""
         listed = ", ".join(map(str, sorted(map(int, numbers)))) or "NULL"
-        columns = "number, name, seconds, caption, licence, source"
+        columns = "number, name, seconds, caption, licence, source, tags"
         rows = self._asked(f"SELECT {columns} FROM {self._table(RECORDINGS)} WHERE number IN ({listed})")
         return {number: rest for number, *rest in rows}
 

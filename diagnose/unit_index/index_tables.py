@@ -63,6 +63,7 @@ RECORDING_COLUMNS = {
     "caption": "VARCHAR",
     "licence": "VARCHAR",
     "source": "VARCHAR",
+    "tags": "VARCHAR",
     "problem": "VARCHAR",
 }
 

@@ -24,7 +24,7 @@ from tonescope.models.units import Location
 if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
 
-FORMAT = 1  # of what is kept; another one is not read as this
+FORMAT = 2  # of what is kept; another one is not read as this
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,9 @@ from tonescope.models.units import Location
 
 PLACE = Location.parse("decoder.1.mlp")
 UNITS, COUNT, SAMPLE, TOP = 40, 60, 60, 6
-KICK, NOISE, DEAD, STIMULUS = 0, 1, 2, 3
+KICK, NOISE, DEAD, STIMULUS, COWBELL = 0, 1, 2, 3, 4
 """A unit that follows the word kick in captions; one that follows nothing; a dead one; one that follows kicks in
-stimuli."""
+stimuli; one that follows a tag that no caption says."""
 
 
 def has_kick(number: int) -> bool:
@@ -31,10 +31,16 @@ def has_kick(number: int) -> bool:
     return number * 7 % 3 == 0
 
 
+def has_cowbell(number: int) -> bool:
+    """Whether a recording is tagged so."""
+    return number % 4 == 1
+
+
 def values(number: int, along: int = 20) -> torch.Tensor:
     """What units do in a recording: (positions, units)."""
     random = torch.randn(along, UNITS, generator=torch.Generator().manual_seed(number)) * 0.1
     random[:, KICK] += 2.0 * has_kick(number)
+    random[:, COWBELL] += 2.0 * has_cowbell(number)
     random[:, DEAD] = 0.0
     return random
 
@@ -47,7 +53,11 @@ class PlantedCorpus(ToneCorpus):
         """The tones."""
         for entry, number in zip(super().entries(), range(self.count), strict=True):
             words = "a groove with kick and piano" if has_kick(number) else "a groove with piano and strings"
-            yield Entry(entry.name, About(words, "CC0", "here"), entry.read)
+            yield Entry(
+                entry.name,
+                About(words, "CC0", "here", "drums, cowbell" if has_cowbell(number) else "piano"),
+                entry.read,
+            )
 
 
 class PlantedEngine:

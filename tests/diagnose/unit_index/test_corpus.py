@@ -118,3 +118,12 @@ def test_a_file_and_an_empty_folder_are_no_corpus(tmp_path: Path) -> None:
         check_corpus(str(tmp_path / "a.txt"))
     with pytest.raises(TonescopeError, match="no sound files"):
         open_corpus(str(tmp_path))
+
+
+def test_tags_of_a_recording_are_its_lists_of_words_whatever_they_are_called() -> None:
+    about = About.of_row(
+        {"caption": "a song", "instruments": ["piano", "sub bass"], "drums": ("kick",), "genre": "house"}
+    )
+    assert about.tags == "house, piano, sub bass, kick"
+    assert About.of_row({"caption": "a song", "tags": "slow, sad", "drums": []}).tags == "slow, sad"
+    assert About.of_row({"caption": "a song"}).tags == ""

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.diagnose.microscope.tiny_microscope import microscope
-from tests.diagnose.unit_index.planted_index import DEAD, KICK, PLACE, STIMULUS, planted_curves, planted_index
+from tests.diagnose.unit_index.planted_index import COWBELL, DEAD, KICK, PLACE, STIMULUS, planted_curves, planted_index
 from tonescope.diagnose.tuning.responses import Tuning
 from tonescope.diagnose.unit_index.finder import Finder, matches
 from tonescope.models.errors import TonescopeError
@@ -29,6 +29,12 @@ def test_planted_units_are_found_by_stimuli_and_by_captions(finder: Finder) -> N
     assert best["stimuli"].unit == str(Unit(PLACE, STIMULUS)) and best["captions"].unit == str(Unit(PLACE, KICK))
     assert best["stimuli"].score > 0.95 and (best["stimuli"].q or 1) < 1e-3 and best["stimuli"].by_hand is not None
     assert rows == sorted(rows, key=lambda row: (-row.score, -(row.apart or 0), row.unit))
+
+
+def test_units_are_found_by_tags_that_no_caption_says(finder: Finder) -> None:
+    rows = finder.find("cowbell", [PLACE], 3)
+    assert (rows[0].unit, rows[0].by, rows[0].concept) == (str(Unit(PLACE, COWBELL)), "tags", "cowbell")
+    assert rows[0].score > 0.95 and (rows[0].q or 1) < 1e-2 and (rows[0].apart or 0) > 2
 
 
 def test_of_units_that_tell_every_stimulus_right_the_one_that_tells_it_most_clearly_comes_first(
