@@ -20,6 +20,7 @@ from tonescope.models.relaxation import Chance, Draft, relaxation_of
 from tonescope.models.units import Location
 
 ASKED_EVERY = 4
+WHOLE_EVERY = 2  # times that the prior is asked, it is asked of the whole take, where objectives look at its beginning
 SETTLED = 0.6  # of the steps, after which no chance is left
 
 
@@ -53,8 +54,8 @@ class DraftCanvas:
         naturalness: the prior.
         owners: the location at which each row wants neurons turned on, one a row, ``None`` for nowhere; empty where
             all want so at the first of the sight.
-        moment: how far into the take objectives look at most, 0 to 1; what comes later is passed only where the prior
-            is asked. ``None`` where they look at all of it.
+        moment: how far into the take objectives look at most, 0 to 1; what comes later is passed only every other
+            time that the prior is asked. ``None`` where they look at all of it.
     """
 
     sight: Sight
@@ -79,23 +80,30 @@ class DraftCanvas:
         chance = Chance(tuple(self.seeds), step, prior.chance * left)
         asks = bool(prior.weight) and (step % prior.every == 0 or step == steps - 1)
         owners = self.owners or (self.sight.locations[0],) * len(self.parameters)
-        if prior.weight and not asks and self.moment is not None:
-            seen = self._beginning(chance, self.moment, owners)
-            return Look(seen, torch.zeros(len(self.parameters), device=self.parameters.device), False)
-        self._draft = self.sight.relaxation.draft(self.parameters, chance)
-        seen, likely = self.sight.of_draft(self._draft, self.text, to_the_end=asks, owners=owners)
+        ends = step % (WHOLE_EVERY * prior.every) == 0 or step == steps - 1
+        exact = self.moment is None or ends or not prior.weight
+        if exact:
+            self._draft = self.sight.relaxation.draft(self.parameters, chance)
+            seen, likely = self.sight.of_draft(self._draft, self.text, to_the_end=asks, owners=owners)
+        else:
+            seen, likely = self._beginning(chance, asks, owners)
         if likely is None:
             return Look(seen, torch.zeros(len(self.parameters), device=self.parameters.device), not prior.weight)
         cost = prior.weight * (prior.typical - likely).clamp_min(0)
         # Asked seldom, the prior pulls as much harder; its value stays what it is.
-        return Look(seen, cost + (prior.every - 1) * (cost - cost.detach()), True)
+        return Look(seen, cost + (prior.every - 1) * (cost - cost.detach()), exact)
 
-    def _beginning(self, chance: Chance, moment: float, owners: Sequence[Location | None]) -> dict[Location, Tensor]:
-        """What goes on up to a moment; nothing after it. No such look is kept, so that the rest need not be known."""
+    def _beginning(
+        self, chance: Chance, asks: bool, owners: Sequence[Location | None]
+    ) -> tuple[dict[Location, Tensor], Tensor | None]:
+        """What goes on up to the moment, and nothing after it; and how likely that much is, where it is asked. No such
+        look is kept, so that the rest need not be known."""
+        assert self.moment is not None
         relaxation = self.sight.relaxation
-        first, whole = relaxation.beginning(self.parameters, self.sight.locations[0], moment)
-        seen, _ = self.sight.of_draft(relaxation.draft(first, chance), self.text, to_the_end=False, owners=owners)
-        return {place: pad(part, (0, 0, 0, whole - part.shape[1])) for place, part in seen.items()}
+        first, whole = relaxation.beginning(self.parameters, self.sight.locations[0], self.moment)
+        draft = relaxation.draft(first, chance)
+        seen, likely = self.sight.of_draft(draft, self.text, to_the_end=asks, owners=owners)
+        return {place: pad(part, (0, 0, 0, whole - part.shape[1])) for place, part in seen.items()}, likely
 
     def keep(self, rows: Tensor) -> None:
         """Remember what the draft of the last look would be."""

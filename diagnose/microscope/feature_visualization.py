@@ -49,7 +49,6 @@ Start = Literal["auto", "example", "noise"]
 on, and noise seldom turns it on."""
 
 FIRMNESS, CHANCE = 0.2, 0.2  # of an example that is begun with, and how much noise there is then
-ASKED_EVERY_OF_NEURON = 8  # steps: a pass to the end of take and network costs as much as three to the neuron
 CURVE_POINTS = 120  # that are kept of what a unit does over time
 MOST_ROWS = 24  # in a batch
 MOST_ROWS_OF_CPU = 8  # whose cache more would not fit into; and a pass ends at the deepest unit of its batch
@@ -285,8 +284,6 @@ def _canvas(
     # One position depends on what is before it; how unlike samples are is asked of all of them.
     alone = wish.kind == "neuron" and (wish.samples == 1 or not wish.diversity)
     moment = MOMENT if alone and sight.locations[0].network == "decoder" else None
-    if moment is not None:
-        prior = replace(prior, every=ASKED_EVERY_OF_NEURON)
     if not relaxes:
         return DraftCanvas(sight, text, wish.prompt, seeds, relaxation.random(seeds, frames), prior, owners, moment)
     whole = generator.frames_of(real)

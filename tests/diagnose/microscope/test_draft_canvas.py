@@ -37,14 +37,16 @@ def test_a_neuron_and_its_gradient_are_the_same_whether_or_not_what_comes_later_
     assert float(part.abs().max()) > 0
 
 
-def test_the_prior_is_asked_of_the_whole_take() -> None:
+def test_the_prior_is_asked_of_the_beginning_and_every_other_time_of_the_whole() -> None:
     generator = tiny.generator()
     sight, text = Sight.at(generator, None, PLACES[:1]), generator.read_text(["house"])
-    costs = []
+    costs = {}
     for moment in (None, MOMENT):
-        prior = Naturalness(typical=0.0, weight=1.0, every=2)
+        prior = Naturalness(weight=1.0, every=2, chance=0.0)
         canvas = DraftCanvas(sight, text, "house", [1], generator.relaxation.random([1], 14), prior, moment=moment)
-        looks = [canvas.look(step, 8) for step in (0, 1)]
-        assert [look.exact for look in looks] == [True, False] and float(looks[0].penalty.detach()) > 0
-        costs.append(looks[0].penalty.detach())
-    assert torch.equal(*costs)
+        looks = [canvas.look(step, 8) for step in (0, 1, 2, 4, 7)]
+        assert [look.exact for look in looks] == [True, False, moment is None, True, True]
+        costs[moment] = [float(look.penalty.detach()) for look in looks]
+    whole, beginning = costs[None], costs[MOMENT]
+    assert [whole[0], *whole[3:]] == pytest.approx([beginning[0], *beginning[3:]], rel=1e-5)
+    assert whole[1] == beginning[1] == 0 and beginning[2] > 0 and beginning[2] != pytest.approx(whole[2], rel=1e-5)
