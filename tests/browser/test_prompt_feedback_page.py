@@ -87,6 +87,21 @@ def test_the_last_answer_alone_is_shown(show: Show, app: Serving) -> None:
     assert "masterpiece" not in page.evaluate(TOLD) and asked[0] == "masterpiece"
 
 
+def test_what_is_about_to_be_played_is_not_guessed_at(show: Show, app: Serving) -> None:
+    page = show(app.url)
+    field(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("feedback") else None)
+    page.evaluate("""() => {
+        const field = document.querySelector("#prompt textarea, #prompt input");
+        field.value = "house";
+        field.dispatchEvent(new Event("input", {bubbles: true}));
+        document.querySelector("#diagnose").dispatchEvent(new Event("pointerdown", {bubbles: true}));
+    }""")
+    page.wait_for_timeout(1200)  # longer than a pause, and than one after which all is said
+    assert asked == []
+
+
 def test_of_a_word_that_is_being_typed_nothing_is_said_before_the_typing_pauses(show: Show, app: Serving) -> None:
     page = show(app.url)
     told: list[str] = []
