@@ -230,7 +230,7 @@ CLAIMS = (
     ),
     Claim(
         "detectors",
-        "Do units that were found by stimuli tell in composed pieces what the composer put there (area under the "
+        "Do units that were chosen in the tagged corpus tell in other composed pieces what the composer put there (area under the "
         "curve)?",
         "above the best feature made by hand for most",
         "{detectors_told}",
