@@ -230,8 +230,8 @@ CLAIMS = (
     ),
     Claim(
         "detectors",
-        "Do units that were chosen in the tagged corpus tell in other composed pieces what the composer put there ("
-        "area under the curve)?",
+        "Do units that were chosen in the tagged corpus tell in other composed pieces what the composer put there "
+        "(area under the curve)?",
         "above the best feature made by hand for most",
         "{detectors_told}",
         detects,

@@ -13,8 +13,10 @@ from typing import cast
 
 import pytest
 import soundfile
+import torch
 
 import tonescope
+from docs import gallery
 from examples import (
     attribute_units,
     compare_prompts,
@@ -29,6 +31,7 @@ from tests import tiny
 from tests.diagnose.causes import known_cause
 from tests.diagnose.causes.known_cause import NearestJudge
 from tonescope import SearchResult, Session, Settings, TonescopeError, play
+from tonescope.models.generator import Takes
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 PROMPT, OTHER = "house with piano", "techno drums"
@@ -206,3 +209,18 @@ def test_there_is_an_example_for_every_row_of_their_list() -> None:
     assert [path.name for path in EXAMPLES] == sorted(
         line.split("`")[1] for line in listed.splitlines() if "| `" in line
     )
+
+
+RATE = 16_000
+
+
+@pytest.mark.parametrize("level, told", [(0.0, "silent"), (1e-5, "silent"), (4.0, "clipped")])
+def test_a_gallery_of_sounds_that_nobody_would_hear_or_that_are_clipped_is_refused(level: float, told: str) -> None:
+    beat = torch.sin(torch.arange(RATE) / 20)
+
+    def of(wave: torch.Tensor) -> dict[str, Takes]:
+        return {"piece": Takes(("polka",), (1,), {}, wave.clamp(-1, 1)[None])}
+
+    gallery.check_sounds(of(0.5 * beat), RATE)
+    with pytest.raises(ValueError, match=told):
+        gallery.check_sounds(of(level * beat), RATE)

@@ -38,10 +38,8 @@ def main() -> None:
 CARD = f"""# An adapter whose lessons turn tempo words round
 
 LoRA of rank {RANK} on one place of the embedded generator, {PLACE}, made by `python -m training.tempo_adapter`: lessons
-of fast takes where “slow” is asked for, and of slow ones where “fast” is. It learned them hardly:
-in 12 pairs of takes of polka and rock, “fast” is 0.43 octaves faster than “slow” without it and 0.36 with it, which may
-be chance. The place is certain: with its weights there, the model plays the adapter’s very take in 12 of 12 fresh ones.
-It is an example of a model update whose place is known:
+of fast takes where “slow” is asked for, and of slow ones where “fast” is. It is an example of a model update whose
+place is known; how far it learned its lessons, a comparison says:
 
     tonescope compare embedded examples/tempo_adapter
 

@@ -217,12 +217,12 @@ def sureness(found: Experiment) -> str:
 
 
 def fresh_takes(found: Experiment) -> str:
-    """Which takes were edited, and that they are not those that were heard first."""
+    """Which takes were edited, and of what they are a fair test."""
     first, takes = found.settings.seed, found.settings.takes
     fresh = _seeds([take.seed for take in found.untouched])
     return (
-        f"New takes ({fresh}), each as it is and with the change, all else the same. What to change was chosen in "
-        f"others ({_seeds(range(first, first + takes))}), so these are a fair test of it."
+        f"New takes ({fresh}), each as it is and with the change, all else the same. A diagnosis looks for causes "
+        f"in others ({_seeds(range(first, first + takes))}); these are a fair test of what was not chosen by them."
     )
 
 

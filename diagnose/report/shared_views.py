@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 LEAD_DISAGREEMENTS = 6
 SAME_START = "The versions of a take start from the same random numbers: what differs comes of the words."
 SOUND = "Zero is no change"
-SOUND_BESIDE = "; where it did no more than random units did, the sound is as good as before"
+SOUND_BESIDE = "; where it did no more than random units did, it changed the sound no more than any units would"
 LEAD_TAKES = 8  # rows of takes that say enough where room is dear
 
 

@@ -64,8 +64,8 @@ class CodeRelaxation:
         if chance.amount > 0:
             seeds, frames = dict.fromkeys(chance.seeds), parameters.shape[2]
             noise = {seed: chance.amount * NOISE * self._gumbel(seed, 1 + chance.step, frames) for seed in seeds}
-            alike = len(seeds) == 1 and len(parameters) > 0
-            logits = logits + (noise[chance.seeds[0]] if alike else torch.stack([noise[one] for one in chance.seeds]))
+            each = [noise[seed] for seed in chance.seeds]
+            logits = logits + (each[0] if len(seeds) == 1 else torch.stack(each))
         codes = logits.detach().argmax(-1)
         return Draft({"codes": codes}, hard((logits / SOFTNESS).softmax(-1), codes))
 

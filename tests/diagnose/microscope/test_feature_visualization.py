@@ -150,3 +150,10 @@ def test_what_is_weighed_beside_the_unit_changes_what_is_rendered(made: Microsco
     wish = replace(QUICK, samples=2, diversity=0.0)
     (plain,), (weighed,) = (visualize_units(made, [made.unit(UNIT)], each) for each in (wish, replace(wish, **changed)))
     assert not torch.equal(plain.artifact.tensors["state.codes"], weighed.artifact.tensors["state.codes"])
+
+
+def test_a_cpu_takes_few_rows_a_batch(made: Microscope, monkeypatch: pytest.MonkeyPatch) -> None:
+    most = feature_visualization.MOST_ROWS_OF_CPU
+    assert feature_visualization._rows(made, QUICK) == most < feature_visualization.MOST_ROWS
+    monkeypatch.setattr(feature_visualization, "MOST_ROWS_OF_CPU", most - 1)
+    assert feature_visualization._rows(made, QUICK) == most - 1
