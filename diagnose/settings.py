@@ -14,7 +14,7 @@ MOST_TAKES = 256
 USEFUL_TAKES = 8  # whose interval tells something
 LONGEST_SECONDS = 60.0
 LARGEST_SEED = 10**18  # takes, rounds and tests count up from it, and stay below 2^63
-ROUNDS = 3
+ROUNDS = 4
 CANDIDATES = 40
 DRAWS = 2  # random candidates in a round of choosing
 CAREFUL = (4, 1)  # smoothgrad samples and rollout steps that gradients are taken with
@@ -81,8 +81,9 @@ class Settings(BaseModel):
 
     A ``quick`` one gives verdict and words, and looks for no units. ``candidates`` are muted one by one in a search for
     the smallest set of units that does it (see :mod:`tonescope.diagnose.causes.search`). Where no small set does,
-    ``strongest_share`` is the most of all neurons, and of all heads, that are muted together, as a share, chosen in so
-    many ``rounds`` (see :mod:`tonescope.diagnose.attribution.greedy_group_search`); ``tested_units`` and
+    ``strongest_share`` is the most of all neurons, and of all heads, that are muted together, as a share, reached in so
+    many ``rounds`` of twice as many each, until takes turn back (see
+    :mod:`tonescope.diagnose.attribution.greedy_group_search`); ``tested_units`` and
     ``tested_words`` are how many of the strongest are verified one by one; ``doses`` are the factors that the set's
     activations are multiplied by. ``careful`` gradients average over more noise and follow what changed codes do to
     later ones, and take longer (see :func:`tonescope.diagnose.attribution.gradients.attribute`). ``two_point_units``
@@ -114,11 +115,13 @@ class Settings(BaseModel):
         Flag("--share", metavar="SHARE"),
         Range(0, 0.5, "a share of {} of the units cannot be tested together against others", above=True),
         Field(description="Where no small set does it, mute up to so large a share of the neurons and heads together."),
-    ] = 0.01
+    ] = 0.04
     rounds: Annotated[
         int,
-        Range(1, 16, "units cannot be chosen in {} rounds", "3 are usual"),
-        Field(description="Choose those units in so many rounds, each where those chosen before are muted."),
+        Range(1, 16, "units cannot be chosen in {} rounds", "4 are usual"),
+        Field(
+            description="Choose those units in so many rounds of twice as many each, each where those chosen before are muted."
+        ),
     ] = ROUNDS
     careful: Annotated[
         bool,

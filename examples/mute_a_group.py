@@ -21,6 +21,7 @@ def main(session: Session, prompt: str, folder: Path, settings: Settings) -> Non
     contrast = ts.Contrast(target=judge.labels[int(heard.argmax())])
     found = ts.attribute(context, takes, ts.margin(judge, contrast.target))
     search = ts.Search(settings.strongest_share, settings.rounds)
+    # Here all of that share are muted; a diagnosis stops as soon as takes turn back.
     strongest = ts.greedy_group_search(context, takes, contrast.target, found, search, seeds=seeds)
     control = ts.matched_controls(strongest, found.activity, seed=0)
     print(f"{len(strongest)} of {found.count} units, and {len(control)} random ones like them")

@@ -13,7 +13,7 @@ the other grows likelier from nothing, and the verdict stands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,7 +40,7 @@ class Search:
 
     Attributes:
         share: the largest fraction of the units of each kind that a group may hold, 0 to 1; at least one unit.
-        rounds: how often the group may grow.
+        rounds: how often the group may grow, to twice as many units each time.
         draws: random candidates a round, beside those by gradients alone and the group as it is.
         smoothgrad_samples: versions of a take that gradients are averaged over, from the second round on.
         rollout_steps: as in :func:`.gradients.attribute`, from the second round on.
@@ -82,6 +82,7 @@ def greedy_group_search(
     search: Search,
     *,
     seeds: SeedPlan | None = None,
+    until: Callable[[tuple[Unit, ...]], bool] = lambda _: False,
     advance: Advance | None = None,
 ) -> tuple[Unit, ...]:
     """Up to a share of the units of each kind, in the order in which they are chosen: those that, muted together,
@@ -95,6 +96,7 @@ def greedy_group_search(
         takes: of one prompt; those that ``found`` was measured on.
         found: gradients at ``takes`` of the log-odds of ``target`` over everything else.
         seeds: which ones the rounds may use; by default those that follow from ``takes``.
+        until: asked after every round whether the group is strong enough, so that it need not grow further.
 
     Raises:
         TonescopeError: an edit cannot be made here, or a gradient is not a number.
@@ -103,10 +105,12 @@ def greedy_group_search(
     seeds, random = seeds or SeedPlan(takes.seeds[0], len(takes)), np.random.default_rng(takes.seeds[0])
     history, group = [found], tuple[Unit, ...]()
     for number in range(1, search.rounds + 1):
-        share = search.share * number / search.rounds
+        share = search.share / 2 ** (search.rounds - number)
         candidates = _candidates(group, history, share, search.draws, random)
         best = _best(context, takes.prompts[0], target, candidates, seeds.round(number))
         group = best.group if best else group
+        if group and until(group):
+            break
         if best and number < search.rounds:
             at = Edit(group) if group else None
             history.append(attribute(context, best.takes, metric, at=at, rollout_steps=search.rollout_steps))

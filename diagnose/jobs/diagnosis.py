@@ -16,7 +16,7 @@ from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
 from tonescope.diagnose.attribution.tracks import with_tracks
 from tonescope.diagnose.causes.interchange import other_prompts
-from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
+from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
 from tonescope.diagnose.causes.screening import Screening, screened_sites
 from tonescope.diagnose.causes.search import search_causes
 from tonescope.diagnose.context import Context
@@ -240,15 +240,16 @@ def _search(run: _Run, stage: Stage) -> None:
         advance=stage,
     )
     if not found.group:
-        found.group = _strongest(run, (short or trials).context, stage)
         before = trials.rows
-        found.trial = trials.measure([found.group])[0]
-        found.groups, found.rows = [*found.groups, found.trial], found.rows + trials.rows - before
+        tried = _strongest(run, trials, (short or trials).context, stage)
+        found.group, found.trial = tried[-1].group, tried[-1]
+        found.groups, found.rows = [*found.groups, *tried], found.rows + trials.rows - before
     run.estimates = replace(run.estimates, search=found)
 
 
-def _strongest(run: _Run, context: Context, stage: Stage) -> tuple[Unit, ...]:
-    """Where no small set does it: the strongest units by gradients, chosen in takes of ``context``."""
+def _strongest(run: _Run, trials: MutingTrials, context: Context, stage: Stage) -> list[Muted]:
+    """Where no small set does it: the strongest units by gradients, chosen in takes of ``context``, twice as many each
+    time until most takes turn back in ``trials``."""
     settings, judge, target = run.request.settings, run.models.judge, run.contrast.target
     samples, rollout = settings.gradient_options
     heard_at_all = margin(judge, target, smoothgrad_samples=samples)
@@ -256,10 +257,24 @@ def _strongest(run: _Run, context: Context, stage: Stage) -> tuple[Unit, ...]:
     memory.give_back()
     rounds = Search(settings.strongest_share, settings.rounds, smoothgrad_samples=samples, rollout_steps=rollout)
     seeds = replace(run.request.seeds, skipped=MORE_BLOCKS)
+    tried: list[Muted] = []
+
+    def turns(group: tuple[Unit, ...]) -> bool:
+        tried.extend(trials.measure([group]))
+        return tried[-1].turns
+
     # What was searched before is nearly all of the stage.
-    return greedy_group_search(
-        context, run.takes, target, found, rounds, seeds=seeds, advance=lambda share: stage(0.8 + 0.2 * share)
+    strongest = greedy_group_search(
+        context,
+        run.takes,
+        target,
+        found,
+        rounds,
+        seeds=seeds,
+        until=turns,
+        advance=lambda share: stage(0.8 + 0.2 * share),
     )
+    return tried or trials.measure([strongest])
 
 
 def _predict(run: _Run, stage: Stage) -> None:

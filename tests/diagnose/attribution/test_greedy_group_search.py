@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,9 @@ def neurons(group: tuple[Unit, ...]) -> list[int]:
 def chosen(
     generator: Generator, takes: Takes, means: MeanActivations, found: Attribution, share: float, **how: Any
 ) -> tuple[Unit, ...]:
-    advance = how.pop("advance", None)
+    given = {name: how.pop(name) for name in ("advance", "until") if name in how}
     context = Context(generator, JUDGE, means, seconds=0.5)
-    return greedy_group_search(context, takes, "house", found, Search(share, **how), advance=advance)
+    return greedy_group_search(context, takes, "house", found, Search(share, **how), **given)
 
 
 def test_the_strongest_of_each_kind_are_added() -> None:
@@ -156,3 +157,19 @@ def test_rounds_choose_no_more_than_asked_and_none_twice_on_takes_that_are_not_t
     assert 0 < len(group) == len(set(group)) <= len(grown((), found, 0.1))
     assert shares == [0.25, 0.5, 0.75, 1]
     assert sorted(set(played)) == [*range(2 * TAKES, 6 * TAKES)]
+
+
+def test_a_group_doubles_from_round_to_round_until_it_is_strong_enough(
+    generator: Generator, takes: Takes, means: MeanActivations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, asked = attribution(**{f"n{index}": -1.0 - index / 40 for index in range(1, 17)}), list[int]()
+    monkeypatch.setattr(group_search, "attribute", lambda *_, **__: found)
+    monkeypatch.setattr(group_search, "_best", lambda *given: group_search._Candidate(given[3][0], takes, 0.0))
+
+    def until(most: int) -> Callable[[tuple[Unit, ...]], bool]:
+        return lambda group: (asked.append(len(neurons(group))), asked[-1] >= most)[1]
+
+    assert len(neurons(chosen(generator, takes, means, found, 0.4, rounds=4, until=until(40)))) == 16
+    assert asked == [2, 4, 8, 16]
+    assert len(neurons(chosen(generator, takes, means, found, 0.4, rounds=4, until=until(4)))) == 4
+    assert asked == [2, 4, 8, 16, 2, 4]
