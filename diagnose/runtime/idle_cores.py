@@ -5,6 +5,7 @@ So a look costs nothing as long as one follows another; the first, or one after 
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 import psutil
 
+TAKEN = 0.8  # of a core, from which on it counts as somebody else's: a page that paints is done in a moment
 SHORTEST = 0.05  # seconds between two looks; the system counts in hundredths
 LONGEST = 10.0  # seconds; before, others may have come and gone
 BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
@@ -40,7 +42,8 @@ class Usage:
     def idle_since(self, before: Usage) -> int:
         """Cores that others left alone between two looks."""
         others = (self.everybody - before.everybody) - (self.own - before.own)
-        return round(self.cores - max(0.0, others) / (self.at - before.at))
+        left = self.cores - max(0.0, others) / (self.at - before.at)
+        return math.ceil(left - (1 - TAKEN))
 
 
 class IdleCores:

@@ -13,7 +13,8 @@ from tonescope.diagnose.runtime.idle_cores import IdleCores, Usage
 
 
 @pytest.mark.parametrize(
-    ("everybody", "own", "idle"), [(0.0, 0.0, 4), (8.0, 8.0, 4), (8.0, 6.0, 3), (8.0, 0.0, 0), (4.2, 4.4, 4)]
+    ("everybody", "own", "idle"),
+    [(0.0, 0.0, 4), (8.0, 8.0, 4), (8.0, 6.0, 3), (8.0, 0.0, 0), (4.2, 4.4, 4), (1.2, 0.0, 4), (1.8, 0.0, 3)],
 )
 def test_what_this_process_uses_is_not_others(everybody: float, own: float, idle: int) -> None:
     before = Usage(at=10.0, cores=4, everybody=100.0, own=50.0)
