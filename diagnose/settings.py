@@ -120,7 +120,7 @@ class Settings(BaseModel):
         int,
         Range(1, 16, "units cannot be chosen in {} rounds", "4 are usual"),
         Field(
-            description="Choose those units in so many rounds of twice as many each, each where those chosen before are muted."
+            description="Choose those units in so many rounds, twice as many in each, with those chosen before muted."
         ),
     ] = ROUNDS
     careful: Annotated[

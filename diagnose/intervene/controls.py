@@ -53,11 +53,14 @@ def matched_group(
     seed: int,
     avoid: Iterable[Unit | Location] = (),
 ) -> tuple[Unit | Location, ...]:
-    """:func:`matched_controls`; for a whole location, another of the same site, drawn at random."""
+    """:func:`matched_controls`; for a whole location, another of the same site, drawn at random. Nothing is drawn
+    twice."""
     random = np.random.default_rng(seed)
     places = [target for target in targets if isinstance(target, Location)]
-    others = [[place for place in activity if place.site == own.site and place not in places] for own in places]
-    drawn = [options[random.integers(len(options))] for options in others if options]
+    drawn = list[Location]()
+    for own in places:
+        others = [place for place in activity if place.site == own.site and place not in (*places, *drawn)]
+        drawn += [others[random.integers(len(others))]] if others else []
     units = [target for target in targets if isinstance(target, Unit)]
     avoided = [target for target in avoid if isinstance(target, Unit)]
     return (*drawn, *matched_controls(units, activity, seed, avoid=avoided))

@@ -14,8 +14,9 @@ from datetime import date
 from pydantic import BaseModel, ConfigDict
 
 from tonescope.diagnose.attribution.tracks import with_tracks
+from tonescope.diagnose.causes.muting_trials import Group
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.intervene.controls import matched_controls
+from tonescope.diagnose.intervene.controls import matched_group
 from tonescope.diagnose.intervene.interventions import NEEDS_SOURCE, Branch, Edit, Kind, check_edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
@@ -65,10 +66,10 @@ class Experiment(BaseModel):
     """What became of an edit.
 
     ``trial`` and ``control`` are the fresh takes with the edit, and with ``control_units`` random units of the same
-    places and activity edited alike, a new draw for each take. Whole locations have no control. ``difference`` is
-    effect minus control, take by take. The ``q`` of ``trial`` is the p-value of that difference, or of the effect
-    where there is no control: nothing else was tested. It is absent where the control is smaller than the edit, or
-    its sound broke.
+    places and activity edited alike (of a whole location, another of its site), a new draw for each take.
+    ``difference`` is effect minus control, take by take. The ``q`` of ``trial`` is the p-value of that difference:
+    nothing else was tested. It is absent where there is no control, where it is smaller than the edit, or its sound
+    broke.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -139,22 +140,21 @@ class _Bench:
         if edit.kind not in NEEDS_SOURCE:
             check_edit(generator, edit, self.context.means, self.context.guidance)
 
-    def controls(self) -> list[tuple[Unit, ...]]:
-        """Random units like those edited, a draw for each take; none where whole locations are edited, or nothing is
-        left to draw."""
-        units = [target for target in self.edit.targets if isinstance(target, Unit)]
-        if len(units) < len(self.edit.targets) or self.context.means is None:
+    def controls(self) -> list[Group]:
+        """Random units like those edited, of whole locations others, a draw for each take; none where nothing is left
+        to draw."""
+        means, sites = self.context.means, {location.site.key for location in self.edit.locations}
+        if means is None or not all(place in means.values for place in self.models.generator.locations(*sites)):
             return []
-        sites = {location.site.key for location in self.edit.locations}
-        activity = self.context.means.activity(self.models.generator, *sites)
-        found = [matched_controls(units, activity, draw) for draw in self.request.seeds.explore]
+        activity = means.activity(self.models.generator, *sites)
+        found = [matched_group(self.edit.targets, activity, draw) for draw in self.request.seeds.explore]
         return found if all(found) else []
 
-    def variants(self, draws: Sequence[tuple[Unit, ...]], given: Takes | None) -> list[Variant]:
+    def variants(self, draws: Sequence[Group], given: Takes | None) -> list[Variant]:
         """The edit, and the same of random units; with what was in the takes ``given`` put in, where that is asked."""
         edits = [self.edit] * self.request.settings.takes
         if given is not None:
-            wanted = tuple(dict.fromkeys([*self.edit.targets, *(unit for units in draws for unit in units)]))
+            wanted = tuple(dict.fromkeys([*self.edit.targets, *(target for targets in draws for target in targets)]))
             memory.check_sources(self.context, given, wanted)
             sources: Sequence[SourceActivations] = activations(self.context, given, wanted)
             if self.edit.kind == "resample":
@@ -162,7 +162,7 @@ class _Bench:
             edits = [replace(self.edit, source=source) for source in sources]
         variants = [Variant(EDITED, tuple(edits))]
         if draws:
-            alike = (replace(own, targets=units) for own, units in zip(edits, draws, strict=True))
+            alike = (replace(own, targets=others) for own, others in zip(edits, draws, strict=True))
             variants.append(Variant(CONTROL, tuple(alike)))
         return variants
 
@@ -226,7 +226,7 @@ def run(
     return _experiment(bench, played, draws, intent.label), played
 
 
-def _experiment(bench: _Bench, played: Played, draws: Sequence[tuple[Unit, ...]], asked: str | None) -> Experiment:
+def _experiment(bench: _Bench, played: Played, draws: Sequence[Group], asked: str | None) -> Experiment:
     """What came of it, as a result."""
     edit, models = bench.edit, bench.models
 
@@ -237,8 +237,8 @@ def _experiment(bench: _Bench, played: Played, draws: Sequence[tuple[Unit, ...]]
     fewest = min((len(units) for units in draws), default=0)
     control = played.trial(CONTROL) if draws else None
     difference = effect(played.change(EDITED, CONTROL)) if draws else None
-    # A comparison with fewer units, or with sound that broke, makes nothing sure.
-    fair = control is None or (fewest == len(edit.targets) and not control.sound.broke)
+    # No comparison, one with fewer units, or with sound that broke, makes nothing sure.
+    fair = control is not None and fewest == len(edit.targets) and not control.sound.broke
     return Experiment(
         made=date.today().isoformat(),
         versions=provenance.versions(),
@@ -259,7 +259,7 @@ def _experiment(bench: _Bench, played: Played, draws: Sequence[tuple[Unit, ...]]
             strength=edit.strength,
             source=bench.source,
         ),
-        trial=played.trial(EDITED, (difference or effect(played.change(EDITED))).p if fair else None),
+        trial=played.trial(EDITED, difference.p if difference and fair else None),
         control=control,
         control_units=fewest,
         difference=difference,
@@ -271,12 +271,10 @@ def _caveats(bench: _Bench, fewest: int, controlled: bool) -> list[str]:
     targets, takes, models = bench.edit.targets, bench.request.settings.takes, bench.models
     whole = any(isinstance(target, Location) for target in targets)
     said = {
-        "Whole locations have nothing random to be compared with: the effect is of this edit, not of these places "
-        "rather than "
-        "others.": whole,
-        "No other units were left to compare with.": not controlled and not whole,
-        f"Only {fewest} random unit{'s' * (fewest != 1)} could be found to compare the {len(targets)} edited with, so "
-        "that comparison proves nothing.": controlled and fewest < len(targets),
+        f"No other {'places' if whole else 'units'} of this kind were left to compare with: the effect is of this "
+        "edit, not of what was chosen rather than anything else.": not controlled,
+        f"Only {fewest} of the {len(targets)} edited could be matched with something random, so that comparison "
+        "proves nothing.": controlled and fewest < len(targets),
         f"With {takes} takes only large effects are sure; 8 or more tell more.": takes < 8,
         foreign_caveat(models): foreign(models),
     }

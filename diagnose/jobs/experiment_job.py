@@ -121,7 +121,7 @@ def _run(session: Session, parameters: ExperimentParameters, watch: Watch) -> Ou
     how |= {"value": parameters.value or 0.0, "seconds": parameters.between}
     edit = Edit(targets(session.generator, parameters.where), **how)
     prompt, settings, source = parameters.prompt, parameters.settings, parameters.source
-    sets = 3 if all(":" in name for name in parameters.where) else 2  # untouched, edited, and random units edited
+    sets = 3  # untouched, edited, and random others edited
     course = course_of_experiment(sets, parameters.kind in SOURCED)
     progress = foretelling(watch.progress, watch.expect, course)
     found = session.experiment(prompt, edit, settings, source=source, progress=progress)

@@ -139,14 +139,14 @@ def experiment(found: Experiment) -> str:
     if trial.sound.broke:
         told += " The sound broke, so that says nothing of the music."
     elif control and control.sound.broke:
-        told += " With random units the sound broke, so there is nothing to compare it with."
+        told += f" With random {_kind(found)[1]} the sound broke, so there is nothing to compare it with."
     return " ".join(filter(None, [told, _outdone(found)]))
 
 
 def in_numbers(found: Experiment) -> str:
     """The same as effects: what the edit did, what random units did, and how sure the difference is."""
     trial, control, difference = found.trial, found.control, found.difference
-    about, random = _moved(found.contrast), f"{_random(found.control_units)} changed alike"
+    about, random = _moved(found.contrast), f"{_random(found)} changed alike"
     if _too_few(difference or trial.effect):
         takes = f"{trial.effect.takes} new take{'s' * (trial.effect.takes != 1)}"
         told = f"In {takes} it moves {about} by {signed(trial.effect.mean)}"
@@ -162,9 +162,10 @@ def _outdone(found: Experiment) -> str:
     """What follows where random units did more than those that were edited."""
     if found.control is None or abs(found.control.effect.mean) <= abs(found.trial.effect.mean):
         return ""
+    one, several = _kind(found)
     if len(found.edit.targets) == 1:
-        return "A random unit in its place moved it further, so nothing points to this unit in particular."
-    return "Random units in their place moved it further, so nothing points to these units in particular."
+        return f"A random {one} in its stead moved it further, so nothing points to this {one} in particular."
+    return f"Random {several} in their stead moved it further, so nothing points to these {several} in particular."
 
 
 def _moved(contrast: Contrast) -> str:
@@ -172,8 +173,15 @@ def _moved(contrast: Contrast) -> str:
     return f"“{contrast.target}” over “{contrast.foil}”" if contrast.foil else f"“{contrast.target}”"
 
 
-def _random(count: int) -> str:
-    return f"{count} random unit{'s' * (count != 1)}"
+def _random(found: Experiment) -> str:
+    """What an edit is compared with."""
+    one, several = _kind(found)
+    return f"{found.control_units} random {one if found.control_units == 1 else several}"
+
+
+def _kind(found: Experiment) -> tuple[str, str]:
+    """What was edited, one and several: whole places, or units."""
+    return wording.UNIT if any(":" in name for name in found.edit.targets) else wording.PLACE
 
 
 def _number(value: float) -> str:
@@ -203,7 +211,7 @@ def _became(found: Experiment) -> str:
     if foil and trial.flips and sum(trial.heard.values()) == trial.flippable:
         told += f", and {there} {wording.are(there)} {foil}" if there else f", but none is {foil}"
     if control:
-        told += f" (with {_random(found.control_units)} changed alike: {control.flips or 'none'})"
+        told += f" (with {_random(found)} changed alike: {control.flips or 'none'})"
     return f"{told[:1].upper()}{told[1:]}."
 
 
@@ -211,9 +219,9 @@ def sureness(found: Experiment) -> str:
     """What the badges of an experiment mean, and its q."""
     told = f"Tested: played in fresh takes. Verified: tested, and sure, which is a q below {BELIEVED:g}."
     if found.trial.q is None:
-        return f"{told} There is no q: with these takes and these random units nothing can be sure."
-    than = "random units changed alike" if found.control else "the same takes untouched"
-    return f"{told} q is how often chance alone would bring so large a difference from {than}."
+        return f"{told} There is no q: with these takes, and what they are compared with, nothing can be sure."
+    random = f"random {_kind(found)[1]} changed alike"
+    return f"{told} q is how often chance alone would bring so large a difference from {random}."
 
 
 def fresh_takes(found: Experiment) -> str:

@@ -56,7 +56,7 @@ def test_json_is_the_documented_schema(folders: tuple[Path, Path]) -> None:
     assert result.exit_code == 0, result.output
     data = json.loads(result.stdout)
     schema = json.loads(CliRunner().invoke(app, ["schema", "edit"]).stdout)
-    assert set(data) == set(schema["properties"]) and data["control"] is None
+    assert set(data) == set(schema["properties"]) and data["control_units"] == 1
 
 
 def test_every_option_reaches_the_edit(folders: tuple[Path, Path]) -> None:

@@ -14,6 +14,7 @@ from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.recording import activations
 from tonescope.diagnose.intervene.verification import Played
 from tonescope.diagnose.jobs.experiment import Experiment, targets
+from tonescope.diagnose.report import sentences
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.models.errors import TonescopeError
@@ -62,10 +63,18 @@ def test_random_units_are_edited_alike_and_are_others(session: Session) -> None:
     assert not torch.equal(edited, control) and not torch.equal(control, played_.clean.takes.state["codes"])
 
 
-def test_a_whole_location_has_no_control_and_says_so(session: Session) -> None:
-    found, _ = played(session, "decoder.1.mlp", kind="zero")
-    assert found.control is None and found.difference is None and found.control_units == 0
-    assert any("nothing random" in caveat for caveat in found.caveats)
+def test_a_whole_location_is_compared_with_another_of_its_site(session: Session) -> None:
+    found, played_ = played(session, "decoder.1.mlp", kind="zero")
+    assert found.control is not None and found.control_units == 1 and found.difference is not None
+    edited, control = (played_.outcomes[name].takes.state["codes"] for name in ("edited", "random_edited"))
+    assert not torch.equal(edited, control)
+    assert "1 random place changed alike" in sentences.in_numbers(found)
+
+
+def test_where_all_of_a_site_is_edited_nothing_is_left_to_compare_with_and_nothing_is_sure(session: Session) -> None:
+    found, _ = played(session, "decoder.mlp", kind="zero")
+    assert found.control is None and found.difference is None and found.control_units == 0 and found.trial.q is None
+    assert any(caveat.startswith("No other places of this kind") for caveat in found.caveats)
 
 
 def test_a_patch_puts_in_what_the_other_prompt_makes_on_the_same_noise(session: Session) -> None:
