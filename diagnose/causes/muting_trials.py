@@ -71,6 +71,11 @@ class Muted:
         return sum(self.back.values()) / len(self.back) if self.back else 0.0
 
     @property
+    def sounds(self) -> bool:
+        """Whether the sound of most takes is intact."""
+        return 2 * len(self.broke) < len(self.back)
+
+    @property
     def turns(self) -> bool:
         """Whether it turns most takes back."""
         return self.share >= MOST

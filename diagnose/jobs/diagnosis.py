@@ -242,14 +242,15 @@ def _search(run: _Run, stage: Stage) -> None:
     if not found.group:
         before = trials.rows
         tried = _strongest(run, trials, (short or trials).context, stage)
-        found.group, found.trial = tried[-1].group, tried[-1]
+        found.trial = max(tried, key=_strength)
+        found.group = found.trial.group
         found.groups, found.rows = [*found.groups, *tried], found.rows + trials.rows - before
     run.estimates = replace(run.estimates, search=found)
 
 
 def _strongest(run: _Run, trials: MutingTrials, context: Context, stage: Stage) -> list[Muted]:
     """Where no small set does it: the strongest units by gradients, chosen in takes of ``context``, twice as many each
-    time until most takes turn back in ``trials``."""
+    time until most takes turn back in ``trials``, or their sound breaks."""
     settings, judge, target = run.request.settings, run.models.judge, run.contrast.target
     samples, rollout = settings.gradient_options
     heard_at_all = margin(judge, target, smoothgrad_samples=samples)
@@ -259,9 +260,9 @@ def _strongest(run: _Run, trials: MutingTrials, context: Context, stage: Stage) 
     seeds = replace(run.request.seeds, skipped=MORE_BLOCKS)
     tried: list[Muted] = []
 
-    def turns(group: tuple[Unit, ...]) -> bool:
+    def enough(group: tuple[Unit, ...]) -> bool:
         tried.extend(trials.measure([group]))
-        return tried[-1].turns
+        return tried[-1].turns or not tried[-1].sounds
 
     # What was searched before is nearly all of the stage.
     strongest = greedy_group_search(
@@ -271,10 +272,15 @@ def _strongest(run: _Run, trials: MutingTrials, context: Context, stage: Stage) 
         found,
         rounds,
         seeds=seeds,
-        until=turns,
+        until=enough,
         advance=lambda share: stage(0.8 + 0.2 * share),
     )
     return tried or trials.measure([strongest])
+
+
+def _strength(muted: Muted) -> tuple[bool, float, float]:
+    """By what one of several groups is chosen: intact sound, then how many takes turn back, then the margin."""
+    return muted.sounds, muted.share, -muted.effect
 
 
 def _predict(run: _Run, stage: Stage) -> None:
