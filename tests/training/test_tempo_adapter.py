@@ -58,7 +58,7 @@ def test_lessons_are_the_same_takes_slowed_down_and_sped_up() -> None:
         loud = made[worded("house", word)][0, 0] > 0.3
         frames = loud.nonzero()[:, 0]
         clicks = 1 + int((frames.diff() > 20).sum())  # those of one are hardly apart
-        assert abs(clicks - 8 * rate) <= 1
+        assert abs(clicks - 8 * rate) < 2
 
 
 def test_the_adapter_touches_one_place_and_names_its_base(tmp_path: Path) -> None:
