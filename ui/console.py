@@ -308,7 +308,7 @@ def _at_once(show: Callable[[], None]) -> None:
 
 def _expected(seconds: float) -> str:
     until = time.strftime("%H:%M", time.localtime(time.time() + seconds))
-    return f"This will take about {duration(seconds)}, until about {until}; fewer takes or seconds take less."
+    return f"This will take about {duration(seconds)}, until about {until}."
 
 
 class _Rest:

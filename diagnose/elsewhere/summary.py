@@ -153,7 +153,8 @@ def _of_words(found: Listening, words: WordsFromOutside) -> str:
 
 def _abstains(found: Listening) -> str:
     judge = found.judges[0].name
-    return f"No genre is claimed: the judge {judge} knows only {found.domains.get(judge, 'other sounds')}."
+    domain = found.domains.get(judge, "other sounds")
+    return f"The judge {judge} claims no genre: it knows only {domain} (if these are of that, say so: --in-domain)."
 
 
 def caveats(

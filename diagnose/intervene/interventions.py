@@ -114,9 +114,9 @@ def _wrong_form(edit: Edit) -> Iterator[str]:
         yield "an edit names no unit and no location, so it would change nothing; name at least one."
     if strange := [target for target in edit.targets if not isinstance(target, Unit | Location)]:
         yield f"“{strange[0]}” is neither a Unit nor a Location; make one of it with Unit.parse or Location.parse."
-    for word, known in ((edit.kind, get_args(Kind)), (edit.branch, get_args(Branch))):
+    for what, word, known in (("kind", edit.kind, get_args(Kind)), ("branch", edit.branch, get_args(Branch))):
         if word not in known:
-            yield f"“{word}” says nothing to an edit; use {', '.join(known)}."
+            yield f"“{word}” is no {what} of an edit; use {', '.join(known)}."
     if edit.source and edit.kind not in NEEDS_SOURCE:
         yield (
             f"an edit of the kind {edit.kind} takes nothing from a source; leave it out, or use "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tonescope.diagnose.jobs import verification_plan
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.intent import Intent, intent_caveats
-from tonescope.diagnose.judging.verdict import Heard
+from tonescope.diagnose.judging.verdict import FEWEST_TAKES, Heard
 from tonescope.diagnose.prompts.lyrics import hears_voices
 from tonescope.diagnose.prompts.phrases import PIECES_CAVEAT, SUNG
 from tonescope.diagnose.schema import Contrast, Drivers
@@ -95,7 +95,10 @@ def _few_takes(found: Found) -> str | None:
     takes = found.request.settings.takes
     if takes >= USEFUL_TAKES:
         return None
-    few = "One take gives no interval" if takes == 1 else f"{takes} takes give a rough figure"
+    if takes < FEWEST_TAKES:
+        few = f"{takes} take{'s show' if takes > 1 else ' shows'} nothing for sure"
+    else:
+        few = f"{takes} takes give a rough figure"
     return f"{few}; {USEFUL_TAKES} or more give a useful one."
 
 

@@ -61,7 +61,7 @@ def views(diagnosis: Diagnosis, evidence: Evidence) -> list[View]:
         shared_views.agreement(diagnosis.agreement, "seed"),
         _scale(diagnosis),
         shared_views.caveats(diagnosis.caveats),
-        shared_views.audio_quality(test.muted, "these units muted", test.control) if test else None,
+        shared_views.audio_quality(test.muted, "the set muted", test.control) if test else None,
         shared_views.provenance(diagnosis, diagnosis.settings.seed),
     ]
     return [view for view in found if view]

@@ -60,6 +60,12 @@ def _pulls(prediction: Prediction, asked: str | None) -> View:
         if strongest
         else "No single phrase pulls much: leaving out any changes little."
     )
+    against = min(prediction.pulls, key=lambda pull: pull.intended_by or 0.0, default=None)
+    if against and (against.intended_by or 0.0) <= -FOLLOWS:
+        lost = 100 * abs(against.intended_by or 0.0)
+        told += (
+            f" “{against.phrase}” takes most from {asked}: it is {lost:.0f} points less likely with it than without."
+        )
     return View("pulls", "Which phrase pulls where", [(told, "estimated")], tables, depth="first")
 
 

@@ -64,7 +64,8 @@ def _obeyed(aspect: Aspect, found: Listening) -> str:
     rows = [row for file in found.files for row in file.adherence if row.aspect == aspect]
     unclear, other = len(rows) - value.total, sum(row.obeyed == "counted otherwise" for row in rows)
     interval = f"{100 * value.low:.0f}–{100 * value.high:.0f} % with 95 % confidence"
-    told = f"{ASPECTS[aspect]} is as asked in {value.count} of {value.total} files ({interval})"
+    by = "by the taggers, " if aspect == "genre" and not found.heard else ""
+    told = f"{by}{ASPECTS[aspect]} is as asked in {value.count} of {value.total} files ({interval})"
     told += f", in {other} of them counted half or twice as fast" if other else ""
     told += f"; in {unclear} more it cannot be told" if unclear else ""
     return f"{told[:1].upper()}{told[1:]}."

@@ -174,7 +174,7 @@ def turned(diagnosis: Diagnosis) -> Figure:
     rows: list[tuple[str, Trial, str]] = []
     if test := drivers.group:
         muted, colour = f"{_set_name(test)} muted", HEARD if test.convincing else UNSURE
-        rows += [(muted, test.muted, colour), ("random units muted", test.control, CONTROL)]
+        rows += [(muted, test.muted, colour), ("random ones muted", test.control, CONTROL)]
     for word in drivers.words:
         if word.verified:
             rows.append((f"without “{word.word}”", word.verified, HEARD if word.badge == "verified" else UNSURE))
@@ -293,9 +293,9 @@ def doses(diagnosis: Diagnosis, test: GroupTest) -> Figure:
     played = {dose.scale: dose.trial.effect for dose in test.doses}
     controls = {dose.scale: dose.control.effect for dose in test.doses if dose.control}
     unsure = {dose.scale for dose in test.doses if dose.trial.badge == "tested"}
-    series = [("these units", played, UNSURE)]
+    series = [("the set", played, UNSURE)]
     if controls:
-        series.insert(0, ("random units", controls, CONTROL))
+        series.insert(0, ("random ones", controls, CONTROL))
     traces = []
     for name, effects, colour in series:
         points = sorted((effects | {1.0: still}).items())

@@ -169,7 +169,7 @@ def _nothing(found: Diagnosis) -> str:
         tried.append((f"with {wording.set_named(test)} muted", test.muted))
     played = [(how, trial) for how, trial in tried if not trial.sound.broke and trial.flippable]
     if not played:
-        return "What does it is not known: there was no word that could be left out."
+        return "What does it is not known: nothing is left of the prompt to play without any of its phrases."
     how, most = max(played, key=lambda row: row[1].flips / row[1].flippable)
     if not most.flips:
         return f"What does it is not clear: every take stayed {target}, whatever was taken away."

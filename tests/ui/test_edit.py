@@ -84,7 +84,7 @@ def test_every_option_reaches_the_edit(folders: tuple[Path, Path]) -> None:
         (["decoder.1.mlp:5", "--value", "2"], "takes no value"),
         (["decoder.1.mlp:999999"], "units 0 to"),
         (["decoder.1.mlp:5", "--between", "0.4", "0.2"], "not a stretch of time"),
-        (["decoder.1.mlp:5", "--branch", "left"], "says nothing to an edit"),
+        (["decoder.1.mlp:5", "--branch", "left"], "is no branch of an edit"),
     ],
 )
 def test_what_makes_no_edit_is_refused(folders: tuple[Path, Path], arguments: list[str], told: str) -> None:

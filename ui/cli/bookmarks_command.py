@@ -116,7 +116,9 @@ def open_bookmark(
     with _opened(workspace) as kept:
         found = kept.find(unit)
     if not found:
-        raise TonescopeError(f"{unit[:80]} is no bookmark here; tonescope bookmarks lists what there is.")
+        raise TonescopeError(
+            f"no bookmark here is of the unit {unit[:80]}; tonescope bookmarks list says of which there are."
+        )
     session = ModelOptions(model, judge, device, dtype, adapter).open()
     owner = session.judge if unit.startswith("judge.") else session.generator
     own = [one for one in found if one.fingerprint == owner.fingerprint()]
@@ -135,7 +137,9 @@ def remove(unit: UnitName, workspace: InWorkspace = OWN) -> None:
     with _opened(workspace) as kept:
         count = kept.remove(unit)
     if not count:
-        raise TonescopeError(f"{unit[:80]} is no bookmark here; tonescope bookmarks lists what there is.")
+        raise TonescopeError(
+            f"no bookmark here is of the unit {unit[:80]}; tonescope bookmarks list says of which there are."
+        )
     console.tell(f"{unit} is no bookmark any more.")
 
 
@@ -153,7 +157,7 @@ def export(
     with _opened(workspace) as kept:
         found = kept.all()
         kept.export(path, found)
-    console.tell(f"{len(found)} bookmarks were written to {file}.")
+    console.tell(f"{len(found)} bookmark{'s were' if len(found) != 1 else ' was'} written to {file}.")
 
 
 @bookmarks.command("import")

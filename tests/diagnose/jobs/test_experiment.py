@@ -111,7 +111,7 @@ def test_sites_are_every_layer_of_them(generator: Generator) -> None:
         (["somewhere"], {}, None, "is not a location"),
         (["decoder.1.mlp:5"], {"kind": "patch"}, None, "name that prompt with --source"),
         (["decoder.1.mlp:5"], {"kind": "zero"}, "house", "leave --source out"),
-        (["decoder.1.mlp:5"], {"kind": "explode"}, None, "says nothing to an edit"),
+        (["decoder.1.mlp:5"], {"kind": "explode"}, None, "is no kind of an edit"),
         (["decoder.1.mlp:5"], {"kind": "zero", "seconds": (0.1, 9.0)}, None, "reaches beyond"),
         (["codec.0.encoder:1"], {"kind": "zero"}, None, "no part in playing"),
     ],

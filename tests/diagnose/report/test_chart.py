@@ -38,7 +38,7 @@ def test_shares_are_told_as_they_were_counted() -> None:
     assert isinstance(bars, Bars)
     assert [(row.name, row.marks[0].text) for row in bars.rows][:2] == [
         ("decoder.4.mlp:577 muted", "4 of 4"),
-        ("random units muted", "0 of 4"),
+        ("random ones muted", "0 of 4"),
     ]
     assert [text for _, text in bars.ticks][::2] == ["0 %", "50 %", "100 %"]
 

@@ -37,7 +37,7 @@ def test_takes_stand_beside_the_same_takes_edited(found: tuple[Experiment, Playe
     takes = views["takes"]
     assert [row[0] for row in takes.tables[0].rows] == [str(take.seed) for take in experiment.untouched]
     for row in takes.sounds:
-        assert [sound.title for sound in row] == ["untouched", "edited", "random units edited"]
+        assert [sound.title for sound in row] == ["untouched", "edited", "random ones edited"]
         assert len({played.sounds[sound.takes].seeds[sound.row] for sound in row}) == 1
         assert row[1].heard == played.outcomes[EDITED].heard[row[1].row]
 

@@ -93,7 +93,7 @@ def test_how_many_takes_turn_is_drawn_beside_random_units() -> None:
     (bars,) = plots.turned(made_up.single_unit()).plot["data"]
     assert dict(zip(bars["y"], bars["x"], strict=True)) == {
         "decoder.4.mlp:577 muted": 1.0,
-        "random units muted": 0.0,
+        "random ones muted": 0.0,
         "without “accordion”": 0.0,
     }
     assert bars["error_x"]["arrayminus"][0] == pytest.approx(0.49, abs=0.01)  # as wide as four takes leave it
