@@ -118,6 +118,7 @@ def diagnose(
     generator, judge = models.generator, models.judge
     context = Context(generator, judge, means, request.sampling, request.settings.seconds)
     text = generator.read_text([request.prompt], request.settings.seconds)
+    stages = [stage for stage in STAGES if not (request.settings.quick and stage[0] in NOT_QUICK)]
     run = _Run(
         request,
         models,
@@ -125,14 +126,14 @@ def diagnose(
         intent=read_intent(tags_of(request.prompt, text), judge, models.taxonomy, request.intended),
         words=phrases_of_song(request.prompt, text),
         tokens=text.mask.shape[1],
-        clock=Clock({name: share for name, share, _ in STAGES}, progress),
+        clock=Clock({name: share for name, share, _ in stages}, progress),
         announce=announce,
     )
     run.fits = _fits(run)
     run.context = run.context.with_batches(
         played=run.fits.rows, workers=run.fits.workers, source_bytes=run.fits.for_sources
     )
-    for name, _, work in STAGES:
+    for name, _, work in stages:
         with run.clock.stage(name) as stage:
             work(run, stage)
     if progress:
@@ -219,8 +220,6 @@ def _attribute(run: _Run, stage: Stage) -> None:
 def _search(run: _Run, stage: Stage) -> None:
     """Which units do it, by muting them in takes."""
     settings, generator, contrast = run.request.settings, run.models.generator, run.contrast
-    if settings.quick:
-        return
     stage.note(run.playing_bytes)
     trials = MutingTrials(run.context, run.takes, contrast)
     trials.fill(run.request.seeds.round(number) for number in range(1, MORE_BLOCKS + 1))
@@ -287,7 +286,7 @@ def _predict(run: _Run, stage: Stage) -> None:
     """What leaving out each word will do, where not every word is going to be left out anyway."""
     estimates, settings = run.estimates, run.request.settings
     removable = [word for word in estimates.words if without(estimates.prompt, word)]
-    if settings.quick or len(removable) <= settings.tested_words:
+    if len(removable) <= settings.tested_words:
         return
     ahead = words_to_predict(estimates.prompt, estimates.words, estimates.found)
     changes = predicted_changes(run.context, run.takes, ahead, run.contrast, advance=stage).tolist() if ahead else []
@@ -344,6 +343,9 @@ STAGES: tuple[tuple[str, float, Callable[[_Run, Stage], None]], ...] = (
     ("verify", 0.2, _verify),
 )
 """What a diagnosis does, in its order: name, about what share of the time, and what is done."""
+
+NOT_QUICK = ("search", "predict")
+"""What a quick diagnosis does without."""
 
 
 # --- what follows ---------------------------------------------------------------------------------------------------

@@ -70,8 +70,9 @@ def scale(found: Diagnosis | Experiment) -> str:
 
 def badges(diagnosis: Diagnosis) -> str:
     """What the badges mean."""
+    search = "" if diagnosis.settings.quick else ", in which the search mutes units, too"
     return (
-        "Observed: measured in these takes, in which the search mutes units, too. Estimated: computed from gradients, "
+        f"Observed: measured in these takes{search}. Estimated: computed from gradients, "
         "or predicted without playing. Tested: played again with one thing changed, in "
         f"{len(diagnosis.drivers.tested)} fresh takes beside the same takes untouched. Verified: tested, and sure."
     )

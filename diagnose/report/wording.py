@@ -102,7 +102,7 @@ def turned(trial: Trial, found: Diagnosis) -> str:
     target, foil = found.contrast.target, found.contrast.foil
     flips, total, heard = trial.flips, trial.flippable, sum(trial.heard.values())
     there, all_were = trial.heard.get(foil or "", 0), all(take.heard == target for take in found.drivers.tested)
-    counted = _counted(flips, total, "" if all_were and total == heard else target)
+    counted = _counted(flips, total, "" if all_were and total == heard else target, len(found.drivers.tested))
     as_asked = ", as asked" if foil and foil == found.intended.label else ""
     if foil and total == heard and there == flips > 0:
         return f"{counted} {are(flips)} {foil}{as_asked}"
@@ -114,11 +114,11 @@ def turned(trial: Trial, found: Diagnosis) -> str:
     return told + (f", and {there} {are(there)} {foil}{as_asked}" if there else f", but none is {foil}")
 
 
-def _counted(count: int, total: int, target: str) -> str:
-    """A count of the takes that were heard as the target; which is said where those are not all."""
+def _counted(count: int, total: int, target: str, fresh: int) -> str:
+    """A count of the takes that were heard as the target; which is said where those are not all of the fresh ones."""
     which = f" that {'was' if total == 1 else 'were'} {target}" if target else ""
     if count == total == 1:
-        return f"the one take{which}"
+        return f"the one of {fresh} fresh takes{which}" if fresh > 1 else f"the one take{which}"
     return f"{count} of {'the ' * bool(target)}{total} take{'s' * (total != 1)}{which}"
 
 

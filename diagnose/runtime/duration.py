@@ -58,6 +58,8 @@ def course_of_diagnosis(settings: Settings) -> Course:
         "predict": 0.0,  # only prompts of many words have some predicted
         "verify": variants / SETS_TOGETHER,
     }
+    if settings.quick:
+        del shares["search"], shares["predict"]
     return Course("generate", lambda played: {stage: played * share for stage, share in shares.items()})
 
 
