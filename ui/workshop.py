@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
     from tonescope.diagnose.store.workspace import Workspace
 
+OF_THE_MACHINE = ""  # the owner of what is run on the command line
 PATIENCE = 20.0  # seconds that a run gets to notice that it has to end
 
 
@@ -49,6 +50,15 @@ class Workshop:
         if ended := self.queue.is_ended:
             self.workspace.close()
         return ended
+
+    def owners(self, owner: str) -> tuple[str, ...]:
+        """Whose runs a visitor finds: their own, and those of the command line, where the visitor has the machine."""
+        return (owner, OF_THE_MACHINE) if self.is_for_one else (owner,)
+
+    def acting(self, owner: str, name: str) -> str | None:
+        """In whose name a visitor changes a run; ``None``, who has the machine, for one of the command line."""
+        is_machines = self.is_for_one and self.workspace.runs.get(name).owner == OF_THE_MACHINE
+        return None if is_machines else owner
 
     def address(self, name: str) -> str:
         """The canonical address of a run, below the server's own."""

@@ -106,7 +106,7 @@ def _views(result: Any, evidence: Any) -> Sequence[View]:
 
 
 DURATION = (
-    "Units are looked for by playing many more takes than are asked about, fewer with --quick; a larger model or a "
+    "Units are looked for by playing many more takes than are asked about (--quick does without); a larger model or a "
     "busy machine needs longer for each. About how long the rest will take is said as soon as the first are played."
 )
 JOB = Job(DiagnosisParameters, _result, _run, _views, _check, file="diagnosis", duration=DURATION)

@@ -152,18 +152,21 @@ class RunList:
             )
         return run
 
-    def page(self, owner: str | None = None, *, search: str = "", before: str | None = None, most: int = PAGE) -> Page:
+    def page(
+        self, owner: str | Sequence[str] | None = None, *, search: str = "", before: str | None = None, most: int = PAGE
+    ) -> Page:
         """Runs, the newest first.
 
         Args:
-            owner: whose; everybody's, if absent, which only who has the machine should see.
+            owner: whose, one or several; everybody's, if absent, which only who has the machine should see.
             search: words that title or sentence have to hold, all of them; case does not matter.
             before: the name of the last run that was shown, to see those that follow it.
             most: how many at a time.
         """
         where, values = ["1"], list[Any]()
         if owner is not None:
-            where, values = [*where, "owner = ?"], [*values, owner]
+            whose = [owner] if isinstance(owner, str) else list(owner)
+            where, values = [*where, f"owner IN ({', '.join('?' * len(whose))})"], [*values, *whose]
         for word in _folded(search).split():
             where, values = [*where, "instr(words, ?) > 0"], [*values, word]
         matching = f"WHERE {' AND '.join(where)}"

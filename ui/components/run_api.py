@@ -172,7 +172,8 @@ def build(workshop: Workshop) -> None:
         Args:
             run: its name.
         """
-        workshop.workspace.delete(text_of("run", run), owner(request))
+        name = text_of("run", run)
+        workshop.workspace.delete(name, workshop.acting(owner(request), name))
         return {"run": run, "told": DELETED}
 
     @told_errors

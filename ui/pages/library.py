@@ -34,7 +34,7 @@ def build(workshop: Workshop) -> None:
     workspace = workshop.workspace
 
     def listed(words: str, most: int, request: gr.Request, note: str = "") -> list[Any]:
-        page = workspace.runs.page(run_api.owner(request), search=words, most=most)
+        page = workspace.runs.page(workshop.owners(run_api.owner(request)), search=words, most=most)
         return [_list(page, words, workshop), gr.update(visible=page.more), note]
 
     @told_errors

@@ -29,7 +29,6 @@ PARTS = {"Which two": ("first", "second"), "What is done": ("takes", "seconds", 
 NAMES = {"first": "A", "second": "B", "outside": "Only what is heard"}
 NONE = '<div class="tonescope"><p class="soft">No comparison was made yet.</p></div>'
 MOST = 200  # runs, the newest, that are looked through
-OF_THE_MACHINE = ""  # the owner of what was run on the command line
 OPEN = "name => { if (name) location.href = `${window.tonescope.base}run/${name}`; }"
 
 
@@ -51,14 +50,8 @@ def build(workshop: Workshop) -> None:
     @told_errors
     def listed(request: gr.Request) -> str:
         """The visitor's own comparisons, and those of the command line, where the visitor is who has the machine."""
-        runs, owner = workshop.workspace.runs, run_api.owner(request)
-        owners = [OF_THE_MACHINE, owner] if workshop.is_for_one else [owner]
-        found = [
-            run
-            for whose in owners
-            for run in runs.page(whose, most=MOST).runs
-            if run.job == asking.COMPARE and run.state == "done"
-        ]
+        runs, owners = workshop.workspace.runs, workshop.owners(run_api.owner(request))
+        found = [run for run in runs.page(owners, most=MOST).runs if run.job == asking.COMPARE and run.state == "done"]
         rows = "".join(
             f'<li><div><p><a href="{escape(workshop.address(run.name))}">{escape(run.title[:120])}</a></p>'
             f"<p>{escape(run.sentence[:300])}{run_view.badge(run.badge)}</p></div></li>"

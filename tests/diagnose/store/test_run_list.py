@@ -60,6 +60,12 @@ def test_each_owner_is_listed_alone_and_a_name_opens_everybodys(workspace: Works
     assert workspace.runs.page("").runs == [] and workspace.runs.get(theirs.name) == theirs
 
 
+def test_runs_of_several_owners_are_listed_together(workspace: Workspace) -> None:
+    mine, machines, _ = (ended(workspace, owner=owner) for owner in ("a", "", "b"))
+    page = workspace.runs.page(["a", ""])
+    assert {run.name for run in page.runs} == {mine.name, machines.name} and page.total == 2
+
+
 def test_runs_are_searched_by_title_and_sentence_in_any_script(workspace: Workspace) -> None:
     street = ended(workspace, "Straße 100%", sentence="4 of 4 takes are heard as ПОЛЬКА.")
     ended(workspace, "swing jazz", sentence="It is swing.")
