@@ -57,8 +57,8 @@ def codec_caveat(models: Models) -> str | None:
         return None
     how = f"after the codec of {record.through}" if record.reconstructed else "as they are"
     return (
-        f"How often {judge.name} mishears was measured on clips {how}; after the codec of {generator} it may mishear "
-        f"more (tonescope judge calibrate --through {generator})."
+        f"How often the judge {judge.name} mishears was measured on clips {how}; after the codec of {generator} it "
+        f"may mishear more (tonescope judge calibrate --through {generator})."
     )
 
 
@@ -144,14 +144,13 @@ def _unmeasured_judge(found: Found) -> str | None:
     judge, seconds = found.models.judge, found.request.settings.seconds
     if judge.record is None:
         return (
-            f"How often {judge.name} itself mishears these genres was not measured, so what it hears, and a drift, "
-            "may be its "
-            "own mistake: listen to the takes."
+            f"How often the judge {judge.name} itself mishears these genres was not measured, so what it hears, "
+            "and a drift, may be its own mistake: listen to the takes."
         )
     if seconds < MEASURED_SHARE * judge.window_seconds:
         return (
-            f"How often {judge.name} mishears was measured on {judge.window_seconds:g} s of music; in {seconds:g} "
-            "s it hears less."
+            f"How often the judge {judge.name} mishears was measured on {judge.window_seconds:g} s of music; "
+            f"in {seconds:g} s it mishears more."
         )
     return None
 

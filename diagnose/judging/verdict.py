@@ -239,7 +239,12 @@ def withhold(verdict: Verdict, judge: Judge, generator: str) -> Verdict:
 
 
 def _percent(value: Share) -> str:
-    return f"of many takes {100 * value.low:.0f}–{100 * value.high:.0f} % would be, with 95 % confidence"
+    shares = (
+        f"{100 * value.low:.0f}–{100 * value.high:.0f}"
+        if value.count < value.total
+        else f"at least {100 * value.low:.0f}"
+    )
+    return f"of many takes {shares} % would be, with 95 % confidence"
 
 
 def _sized(heard: Heard) -> str:

@@ -99,9 +99,7 @@ def _takes(diagnosis: Diagnosis, evidence: Evidence) -> View:
         columns[f"{asked} (asked)"] = "text"
         rows = [(*row, f"{take.posterior[asked]:.2f}") for row, take in zip(rows, diagnosis.takes, strict=True)]
     table = Table(tuple(columns), tuple(rows), kinds=tuple(columns.values()), lead=shared_views.LEAD_TAKES)
-    sounds = [
-        [Sound(label("takes"), "takes", row, sentences.take(take, asked))] for row, take in enumerate(diagnosis.takes)
-    ]
+    sounds = _first_takes(diagnosis)
     told = sentences.takes_heard(diagnosis)
     return View(
         "takes",
@@ -111,6 +109,14 @@ def _takes(diagnosis: Diagnosis, evidence: Evidence) -> View:
         [plots.heard(diagnosis, evidence)],
         sounds,
     )
+
+
+def _first_takes(diagnosis: Diagnosis) -> list[list[Sound]]:
+    """Those of the verdict, each by itself."""
+    asked = diagnosis.intended.label
+    return [
+        [Sound(label("takes"), "takes", row, sentences.take(take, asked))] for row, take in enumerate(diagnosis.takes)
+    ]
 
 
 def _scale(diagnosis: Diagnosis) -> View:
@@ -129,7 +135,8 @@ def _words(diagnosis: Diagnosis) -> View | None:
         lead=max(LEAD_WORDS, sum(word.verified is not None for word in words)),
         title=sentences.below_zero(diagnosis),
     )
-    return View("words", "Words", why.refused(diagnosis), [table], [plots.words(diagnosis)])
+    told = [*why.refused(diagnosis), (sentences.ESTIMATES, None)] if any(word.verified for word in words) else []
+    return View("words", "Words", told, [table], [plots.words(diagnosis)])
 
 
 def _hear(diagnosis: Diagnosis, evidence: Evidence) -> View:
@@ -161,7 +168,9 @@ def _hear(diagnosis: Diagnosis, evidence: Evidence) -> View:
         ]
         for row, take in enumerate(diagnosis.drivers.tested)
     ]
-    told = sentences.FRESH_TAKES if len(rows[0]) > 1 else sentences.FRESH_ALONE
+    told = sentences.FRESH_TAKES
+    if len(rows[0]) == 1:  # then those of the verdict come first
+        told, rows = sentences.FRESH_ALONE, [*_first_takes(diagnosis), *rows]
     return View("hear", "Hear it", [(told, None)], sounds=rows, commands=[next_steps.to_hear(diagnosis)], depth="first")
 
 

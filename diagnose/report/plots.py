@@ -24,6 +24,7 @@ LONGEST_NAME = 28  # letters of an axis
 
 Bars = tuple[str, list["Effect | None"], str]
 """A series of bars: its name, an effect for each place where there is one, and its colour."""
+SHORT = "A short stretch is harder to hear than a whole take."
 
 
 def _short(text: str) -> str:
@@ -97,7 +98,7 @@ def timeline(diagnosis: Diagnosis, evidence: Evidence) -> Figure:
     return Figure(
         "Heard over time",
         plotted(traces, 280, titled("seconds"), titled("probability") | {"range": [0, 1.02]}),
-        f"From {times[0]:.1f} to {times[-1]:.1f} s, {'; '.join(told)}.",
+        f"From {times[0]:.1f} to {times[-1]:.1f} s, {'; '.join(told)}. {SHORT}",
         "observed",
     )
 

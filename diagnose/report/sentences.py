@@ -28,9 +28,10 @@ FRESH_TAKES = (
     "New takes, on other seeds than those of the verdict. Each is played again on its seed with one thing changed, "
     "which the button names."
 )
-FRESH_ALONE = "Takes that were played to test in; there was nothing to change in them."
+ESTIMATES = "An estimate only says where to look, and can be far off: believe what was played."
+FRESH_ALONE = "The takes of the verdict, then fresh ones: all as the model played them, with nothing changed."
 DONE = {
-    "mean": "muted (as on average over many prompts)",
+    "mean": "muted (held at its average over prompts)",
     "zero": "set to zero",
     "scale": "multiplied by {0}",
     "set": "set to {0}",
@@ -230,8 +231,8 @@ def fresh_takes(found: Experiment) -> str:
     first, takes = found.settings.seed, found.settings.takes
     fresh = _seeds([take.seed for take in found.untouched])
     return (
-        f"New takes ({fresh}), each as it is and with the change, all else the same. A diagnosis looks for causes "
-        f"in others ({_seeds(range(first, first + takes))}); these are a fair test of what was not chosen by them."
+        f"New takes ({fresh}), each as it is and with the change, all else the same. A diagnosis finds its causes in "
+        f"others ({_seeds(range(first, first + takes))}), so these test them fairly."
     )
 
 

@@ -23,6 +23,7 @@ from tonescope.diagnose.schema import (
     Where,
     WordDriver,
 )
+from tonescope.diagnose.stats import share
 
 Said = tuple[str, "Badge | None"]
 SHOWN_WORDS = 2  # that do it, one sentence each
@@ -34,10 +35,28 @@ def why(found: Diagnosis) -> list[Said]:
     """What was found about why it sounds as it does, what is surest first."""
     causes = _causes(found)
     told: list[Said] = [(cause.told, cause.badge) for cause in causes] or [(_nothing(found), None)]
+    told = [*_otherwise(found), *told]
     for sentence in (_null, _listener, decided, _brings, _idle):
         said = sentence(found)
         told += [said] if said else []
     return told + refused(found)
+
+
+def _otherwise(found: Diagnosis) -> list[Said]:
+    """That fresh takes were heard otherwise than those of the verdict, where most were."""
+    target, heard, fresh = found.contrast.target, found.takes, found.drivers.tested
+    first, later = (sum(take.heard == target for take in takes) for takes in (heard, fresh))
+    if not 0 < 2 * later < len(fresh) or 2 * first < len(heard):  # none at all is told where causes are
+        return []
+    both = share(first + later, len(heard) + len(fresh))
+    return [
+        (
+            f"Of {len(fresh)} fresh takes only {later} {wording.are(later)} {target}: in all {both.count} of "
+            f"{both.total} ({100 * both.low:.0f}–{100 * both.high:.0f} % of many), so do not rely on the first takes "
+            "alone.",
+            "observed",
+        )
+    ]
 
 
 def refused(found: Diagnosis) -> list[Said]:
@@ -127,7 +146,7 @@ def _units(found: Diagnosis, test: GroupTest) -> str:
     if test.found_by == "location":
         place, searched = wording.place_in_words(test.names[0]), found.drivers.search
         told = f"One place in the model {does} it: {f'{place} ({test.names[0]})' if place else test.names[0]}"
-        told += f"; {_no_few_units(searched)} that was tried {does}" if searched else ""
+        told += f"; {_no_few_units(searched)} that was tried {does} it" if searched else ""
     elif test.found_by == "gradients":
         searched = found.drivers.search
         none = _no_few_units(searched).capitalize() if searched else "No small set of units"

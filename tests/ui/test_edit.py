@@ -27,7 +27,7 @@ def test_people_read_what_was_done_and_what_came_of_it(folders: tuple[Path, Path
     assert result.exit_code == 0, result.output
     text = " ".join(result.stdout.split())
     for part in (
-        "decoder.1.mlp:5, decoder.2.self:1 muted (as on average over many prompts)",
+        "decoder.1.mlp:5, decoder.2.self:1 muted (held at its average over prompts)",
         "new take",
         "2 random units",
         "untouched",

@@ -242,6 +242,8 @@ def _asks(run: Run, result: Mapping[str, Any], labels: Sequence[str]) -> dict[st
     heard = (result.get("contrast") or {}).get("target")
     drivers = result.get("drivers") or {}
     words = [word for word in drivers.get("words", []) if not word.get("in_pieces")][:MOST_WORDS]
+    prompt = str(run.parameters.get("prompt", "")).strip()
+    words = [word for word in words if word["word"].strip() != prompt]  # without it nothing is left to play
     units = [unit["unit"] for unit in drivers.get("units", [])][:MOST_UNITS]
     together = (drivers.get("group") or {}).get("names", [])
     both = [",".join(together)] if 1 < len(together) <= MOST_TOGETHER else []

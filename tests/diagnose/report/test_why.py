@@ -151,6 +151,19 @@ def test_where_the_sound_broke_no_cause_is_invented() -> None:
     ]
 
 
+def test_first_takes_that_were_luck_are_said_to_be() -> None:
+    found = made_up.match()
+    target, drivers = found.contrast.target, found.drivers
+    other = [take.model_copy(update={"heard": "ambient"}) for take in drivers.tested[1:]]
+    drivers = drivers.model_copy(update={"tested": [drivers.tested[0], *other]})
+    lucky = found.model_copy(update={"drivers": drivers})
+    first, fresh = len(found.takes), len(drivers.tested)
+    assert told(lucky)[0].startswith(
+        f"Of {fresh} fresh takes only 1 is {target}: in all {first + 1} of {first + fresh} ("
+    )
+    assert not told(found)[0].startswith("Of ")
+
+
 def test_where_no_fresh_take_is_heard_so_no_cause_is_invented() -> None:
     assert told(made_up.all_different())[0].startswith(
         "What does it cannot be told: none of the 16 fresh takes is heard as"
