@@ -299,11 +299,11 @@ def decided(found: Diagnosis) -> Said | None:
     played = f"muted from the start, {_stop(test.muted, found.contrast.target)}"
     if late and mostly and mostly.second < late.second:
         when, cut = f"decided in {_first(late)}, mostly in {_first(mostly)}", late
-        played += f"; only from {mostly.second:g} s on, {_count(mostly, test.muted)}"
+        played += f"; muted only from {mostly.second:g} s on, {_count(mostly, test.muted)}"
     else:
         cut = late or mostly or cuts[-1]
         when = f"{'mostly ' * (cut is not late)}decided in {_first(cut)}" if late or mostly else "not decided early"
-    return f"It is {when}: {played}; only from {cut.second:g} s on, {_count(cut, test.muted)}.", cut.trial.badge
+    return f"It is {when}: {played}; muted only from {cut.second:g} s on, {_count(cut, test.muted)}.", cut.trial.badge
 
 
 def _count(cut: CutPoint, muted: Trial) -> str:
@@ -359,6 +359,6 @@ def brings(row: Sufficiency, test: GroupTest, found: Diagnosis) -> str:
     if 2 * before >= row.before.total:
         return f"Whether it is enough is unknown: {into} is heard as {target} anyway, in {before} of {total} takes."
     without = f"without {'it' if one else 'them'}, {before} of {total}"
-    counted = f"with what {who} {'does' if one else 'do'} copied into takes of {into}, {after} of {total} are {target}"
+    counted = f"copied into takes of {into}, what {who} {'does' if one else 'do'} makes {after} of {total} {target}"
     enough = "The other way round" if row.brings else f"{'It is' if one else 'They are'} not enough alone"
-    return f"{enough}: {counted}; {without}."
+    return f"{enough}: {counted} ({without})."

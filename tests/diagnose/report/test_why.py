@@ -86,7 +86,7 @@ def test_the_strongest_units_that_do_it_together_are_no_small_set() -> None:
 def test_it_is_decided_by_the_second_from_which_on_nothing_turns() -> None:
     assert one(made_up.single_unit(), "decided") == (
         "It is decided in the first second, mostly in the first 0.5 s: muted from the start, 4 of 4 takes stop being "
-        "polka; only from 0.5 s on, 1; only from 1 s on, 0."
+        "polka; muted only from 0.5 s on, 1; muted only from 1 s on, 0."
     )
 
 
@@ -115,8 +115,8 @@ def test_cuts_that_broke_the_sound_decide_nothing() -> None:
 @pytest.mark.parametrize(
     ("before", "put_in", "broke", "says"),
     [
-        (0, 4, False, f"The other way round: with what {NEURON} does copied into takes of “{ASKED}”, 4 of 4"),
-        (0, 1, False, f"It is not enough alone: with what {NEURON} does copied into takes of “{ASKED}”, 1"),
+        (0, 4, False, f"The other way round: copied into takes of “{ASKED}”, what {NEURON} does makes 4 of 4"),
+        (0, 1, False, f"It is not enough alone: copied into takes of “{ASKED}”, what {NEURON} does makes 1"),
         (3, 4, False, f"Whether it is enough is unknown: “{ASKED}” is heard as {HEARD} anyway, in 3 of 4 takes."),
         (0, 4, True, f"Copied into “{ASKED}”, {NEURON} broke the sound"),
     ],
@@ -212,7 +212,7 @@ def test_a_set_that_was_tested_in_more_takes_is_counted_in_those() -> None:
     group = made_up.group([NEURON], "alone", trial(6, {ASKED: 6}, of=6))
     some = changed(found, group=group, tested=tested, cut_points=cuts)
     assert "Muted, 6 of the 6 takes that were polka are lo-fi hip hop, as asked" in told(some)[0]
-    assert one(some, "decided").endswith("6 of 6 takes stop being polka; only from 0.5 s on, 0 of 2.")
+    assert one(some, "decided").endswith("6 of 6 takes stop being polka; muted only from 0.5 s on, 0 of 2.")
 
 
 def test_takes_that_were_something_else_before_are_not_counted() -> None:
