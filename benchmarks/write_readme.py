@@ -205,6 +205,16 @@ CLAIMS = (
         script="planted_facts",
     ),
     Claim(
+        "rare_genres",
+        "Are the genres that were rare in training missing from what is played, as the card’s classifier found "
+        "(bossa nova 5 of 20, waltz 10 of 20)?",
+        "no aim: whether two other listeners agree",
+        "of {takes} takes of bossa nova the judge hears {right[bossa nova][judge]}, a classifier of hand-made features "
+        "{right[bossa nova][by hand]}; of waltz {right[waltz][judge]} and {right[waltz][by hand]} (that classifier hears "
+        "{accuracy_by_hand:.0%} of held-out clips right)",
+        lambda _: None,
+    ),
+    Claim(
         "repair",
         "How quick is feedback while a prompt is typed, how right is the predictor, and what does repair repair?",
         "≤ 100 ms a keystroke (95th percentile); above “the genre that is named”; above random rewrites; hopeless "
