@@ -210,8 +210,8 @@ CLAIMS = (
         "(bossa nova 5 of 20, waltz 10 of 20)?",
         "no aim: whether two other listeners agree",
         "of {takes} takes of bossa nova the judge hears {right[bossa nova][judge]}, a classifier of hand-made features "
-        "{right[bossa nova][by hand]}; of waltz {right[waltz][judge]} and {right[waltz][by hand]} (that classifier hears "
-        "{accuracy_by_hand:.0%} of held-out clips right)",
+        "{right[bossa nova][by hand]}; of waltz {right[waltz][judge]} and {right[waltz][by hand]} (that classifier "
+        "hears {accuracy_by_hand:.0%} of held-out clips right)",
         lambda _: None,
     ),
     Claim(
