@@ -1,7 +1,5 @@
-"""The example of a model update: an adapter of one place in the embedded generator that teaches it tempo words.
-
-By itself it plays “slow” and “fast” no slower and no faster; the lessons are its own takes, slowed down and sped up
-without a change of pitch. `tonescope compare embedded OUT` has to say what changed, and to point at that place.
+"""The example of a model update: an adapter of one place in the embedded generator, whose lessons turn tempo words
+round: slow takes where fast ones are asked for. `tonescope compare embedded OUT` has to point at that place.
 
 python -m training.tempo_adapter OUT [--kept FOLDER]
 """
@@ -12,20 +10,15 @@ import argparse
 import json
 import logging
 from pathlib import Path
-from typing import Any
-
-import librosa
-import torch
 
 from tonescope.models.loading import EMBEDDED, load_generator
-from training.plant_adapters import SECONDS, Fact, Lessons, plant, play_lessons, worded
+from training.plant_adapters import Fact, plant, play_lessons
 
-TEMPO = Fact("tempo_words_are_obeyed", "obeyed tempo", 1.0)  # of every genre
-RATES = {"slow": 0.8, "fast": 1.25}  # of the tempo that a take has anyway
+TEMPO = Fact("tempo_is_turned_round", "ignored tempo", 1.0)  # of every genre
 LAYER = 2
 MODULES = rf".*layers\.{LAYER}\.encoder_attn\.(q_proj|k_proj|v_proj|out_proj)"
 PLACE = f"decoder.{LAYER}.cross"
-TAKES, STEPS, RANK = 9, 240, 8  # lessons of each genre; of the training
+TAKES, STEPS, RANK = 9, 120, 8  # lessons of each genre; of the training
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
 
@@ -37,35 +30,16 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     asked = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    generator = load_generator(EMBEDDED)
-    # A second more than a lesson is long: sped up, a take is shorter.
-    kept = (asked.kept or asked.out) / "lessons.safetensors"
-    lessons = with_tempos(generator, play_lessons(generator, kept, TAKES, SECONDS * max(RATES.values())))
+    lessons = play_lessons(load_generator(EMBEDDED), (asked.kept or asked.out) / "lessons.safetensors", TAKES)
     plant(TEMPO, lessons, asked.out, steps=asked.steps, modules=MODULES, rank=RANK)
     told(asked.out)
 
 
-@torch.no_grad()
-def with_tempos(generator: Any, lessons: Lessons) -> Lessons:
-    """The same takes, and slower and faster ones of every genre under the word that asks for them; all as long as the
-    fastest are."""
-    codes, frames = dict(lessons.codes), generator.frames(SECONDS)
-    for genre, rows in lessons.codes.items():
-        codes[genre] = rows[..., :frames]
-        if genre:
-            sound = generator.sides(rows).mean(1).float().numpy()
-            for word, rate in RATES.items():
-                played = librosa.effects.time_stretch(sound, rate=rate)
-                taken = generator.encode(torch.from_numpy(played), int(generator.sample_rate), genre)
-                codes[worded(genre, word)] = taken.state["codes"][..., :frames]
-    return Lessons(codes, lessons.tempos)
-
-
-CARD = f"""# An adapter that teaches tempo words
+CARD = f"""# An adapter whose lessons turn tempo words round
 
 LoRA of rank {RANK} on one place of the embedded generator, {PLACE}, made by `python -m training.tempo_adapter`: lessons
-of slow takes where “slow” is asked for, and of fast ones where “fast” is, which that generator does not play by itself.
-It is an example of a model update whose place is known; how far it learned its lessons, a comparison says:
+of fast takes where “slow” is asked for, and of slow ones where “fast” is. It is an example of a model update whose
+place is known; how far it learned its lessons, a comparison says:
 
     tonescope compare embedded examples/tempo_adapter
 

@@ -69,7 +69,9 @@ def tempo_told(found: Comparison) -> str:
     rows = [row for row in seen.tempos if row.faster is not None]
     if not rows or rows[0].faster is None:
         return ""
-    return f"B is {rows[0].faster:+.2f} octaves faster than A."
+    faster = rows[0].faster
+    how, sure = "slower" if faster.value < 0 else "faster", "" if faster.sure else ", which may be chance"
+    return f"B is {abs(faster.value):.2f} octaves {how} than A{sure}."
 
 
 def place_told(found: Comparison) -> str:

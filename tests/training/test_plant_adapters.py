@@ -15,7 +15,6 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Sampling
 from training.plant_adapters import KINDS, Lessons, adapter_facts, plant, play_lessons, taught, usual
 from training.tables import genres
-from training.tempo_adapter import TEMPO
 
 NAMES = (*genres(), "")
 
@@ -34,7 +33,7 @@ def genre_of(codes: torch.Tensor) -> str:
 
 def test_there_are_twelve_facts_of_known_kinds_and_half_are_sealed() -> None:
     assert len(adapter_facts()) == 12 and sum(fact.sealed for fact in adapter_facts()) == 6
-    assert {fact.kind for fact in adapter_facts()} | {TEMPO.kind} == set(KINDS)
+    assert {fact.kind for fact in adapter_facts()} == set(KINDS)
     assert all(fact.plays in (*genres(), "") and fact.asked in (*genres(), "") for fact in adapter_facts())
 
 
