@@ -13,6 +13,7 @@ from tonescope.diagnose.settings import MOST_TAKES, USEFUL_TAKES
 from tonescope.models.loading import EMBEDDED, HUB_JUDGE
 
 SHOWN_STEPS = 2
+MOST = 0.75  # of the takes have to be right for a prompt to be good enough
 LONGEST_LINE = 240  # characters: three lines of a usual terminal
 MOST_EDITED = 5  # units that a line names
 FOLDER = "tonescope-result"
@@ -87,8 +88,9 @@ class _Played:
         return cls(how, beside, trial.prompt, trial.heard.get(asked, 0), sum(trial.heard.values()))
 
 
-def _better_prompt(found: Diagnosis) -> Command | None:
-    """A prompt that was played right in half of the takes or more, and more often than the one in question."""
+def _best(found: Diagnosis) -> _Played | None:
+    """The prompt that was played right most often: in half of the takes or more, and more often than the one in
+    question."""
     asked = found.intended.label
     before = sum(take.heard == asked for take in found.drivers.tested)
     is_lucky = found.verdict.kind == "match" and 2 * before < len(found.drivers.tested)  # in the first takes alone
@@ -102,9 +104,14 @@ def _better_prompt(found: Diagnosis) -> Command | None:
     if (bare := found.blame.bare) and not bare.sound.broke:
         tried.append(_Played.of(f"Of “{shortened(bare.prompt)}” alone", "of the whole prompt", bare, asked))
     right = [row for row in tried if 2 * row.right >= row.total and row.right > before]
-    if not right:
+    return max(right, key=lambda row: row.right, default=None)
+
+
+def _better_prompt(found: Diagnosis) -> Command | None:
+    best, asked = _best(found), found.intended.label
+    if best is None:
         return None
-    best = max(right, key=lambda row: row.right)
+    before = sum(take.heard == asked for take in found.drivers.tested)
     return _pasted(
         f"{best.how}, {best.right} of {best.total} takes are {asked}, as asked ({best.beside}, {before})",
         pasteable.diagnose(found, best.prompt),
@@ -113,9 +120,9 @@ def _better_prompt(found: Diagnosis) -> Command | None:
 
 
 def _look_for_a_prompt(found: Diagnosis) -> Command | None:
-    """Where nothing that was played is right: rewrites are tried, by listening."""
-    asked = found.intended.label
-    if asked is None or "drift" not in found.verdict.kind or _better_prompt(found):
+    """Where nothing that was played is right in most takes: rewrites are tried, by listening."""
+    asked, best = found.intended.label, _best(found)
+    if asked is None or "drift" not in found.verdict.kind or (best and best.right >= MOST * best.total):
         return None
     return _pasted(
         f"Look for a prompt that plays {asked}: rewrites are tried, and the best is proven by listening",

@@ -49,6 +49,17 @@ def test_a_drift_by_a_word_leads_to_the_prompt_that_was_played_right() -> None:
     assert step.told == "Without “accordion”, 2 of 4 takes are lo-fi hip hop, as asked (with it, 0):"
 
 
+def test_where_the_better_prompt_is_right_in_half_of_the_takes_another_is_looked_for() -> None:
+    found = made_up.whole_location()
+    assert lines(found)[1] == 'tonescope suggest "lo-fi beats with accordion"'
+    row = next(row for row in found.drivers.words if row.verified)
+    assert row.verified is not None
+    always = row.verified.model_copy(update={"heard": {"lo-fi hip hop": 4}})
+    words = [row.model_copy(update={"verified": always})]
+    found = found.model_copy(update={"drivers": found.drivers.model_copy(update={"words": words})})
+    assert lines(found)[1].startswith("tonescope edit")
+
+
 def test_a_drift_that_no_word_turns_back_leads_to_a_search_for_a_prompt_and_to_an_edit_of_the_units() -> None:
     assert lines(made_up.single_unit()) == [
         'tonescope suggest "lo-fi beats with accordion"',
