@@ -25,6 +25,7 @@ from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook,
 from rich.segment import Segment
 from rich.text import Text
 
+from tonescope.diagnose.report.labels import stage_told
 from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.diagnose.runtime.out_of_memory import RAN_OUT, ran_out
 from tonescope.models.errors import TonescopeError
@@ -36,6 +37,7 @@ USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # of what typer fi
 OUTPUT_FAILED = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 STOPPED = "stopped by Ctrl-C; nothing is half written, run the same command to start again."
 TORCH_GIB = 3.75  # of address space, measured
+LOADING = "Loading the models …"
 LONG_SECONDS = 20.0  # shorter waits are not told beforehand
 
 _STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -321,15 +323,18 @@ def _stages(rest: _Rest) -> Callable[[str, float], None]:
     def line(what: str, done: float) -> None:
         nonlocal last
         if what != last:
-            tell(", ".join(filter(None, (what, rest.told(done)))) + " …")
+            tell(", ".join(filter(None, (stage_told(what), rest.told(done)))) + " …")
         last = what
 
     return line
 
 
 @contextmanager
-def progress_shown(quiet: bool) -> Iterator[Display]:
-    """Progress on the error stream as a bar, as a line a stage where no bar can be drawn, or not at all."""
+def progress_shown(quiet: bool, *, loads: bool = False) -> Iterator[Display]:
+    """Progress on the error stream as a bar, as a line a stage where no bar can be drawn, or not at all.
+
+    ``loads``: models are loaded first, which takes up to a minute, so that is said at once.
+    """
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 
     rest = _Rest()
@@ -344,11 +349,13 @@ def progress_shown(quiet: bool) -> Iterator[Display]:
         yield Display(None, _at_once, lambda seconds: None)
         return
     if not errors.is_terminal:
+        if loads:
+            tell(LOADING)
         yield Display(_stages(rest), _at_once, rest.expect)
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), Left())
     with Progress(*columns, console=errors, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("load models", total=1.0)
+        task = bar.add_task("load the models", total=1.0)
 
         def above(show: Callable[[], None]) -> None:
             bar.stop()
@@ -356,6 +363,6 @@ def progress_shown(quiet: bool) -> Iterator[Display]:
             bar.start()
 
         def update(what: str, done: float) -> None:
-            bar.update(task, description=printable(what), completed=done)
+            bar.update(task, description=printable(stage_told(what)), completed=done)
 
         yield Display(update, above, rest.expect)

@@ -42,8 +42,8 @@ DIVERSITY = (
 FINE, COARSE = 0.1, 0.3  # differences of two shares
 POWER = (
     "How fine each comparison is: a true difference of so many percentage points between two shares of takes is found "
-    "in 80 of 100 such audits; smaller ones are mostly missed. 10 and less is fine; 30 and more is coarse, so that only "
-    "blatant faults show, and more takes are needed. That many tests make each stricter is counted in."
+    "in 80 of 100 such audits; smaller ones are mostly missed. 10 and less is fine; 30 and more is coarse, so that "
+    "only blatant faults show, and more takes are needed. That many tests make each stricter is counted in."
 )
 NO_ORIGIN = "That a passage comes again says nothing of where it comes from: the training set is not known here."
 MODEL_OPTIONS = ("--model", "--adapter", "--judge", "--device", "--dtype", "--labels", "--calibration")

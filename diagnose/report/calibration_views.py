@@ -165,8 +165,8 @@ def _card(card: CalibrationCard) -> Said:
         ),
         (
             f"A label counts as clearly heard from a probability of {card.threshold:.2f} on. To make probabilities "
-            f"true, the judge's scores are divided by {card.temperature:.3g} (temperature); what labels get in mere noise is "
-            f"{'taken off (bias)' if card.bias else 'not taken off (no bias)'}; it hears by "
+            f"true, the judge's scores are divided by {card.temperature:.3g} (temperature); what labels get in mere "
+            f"noise is {'taken off (bias)' if card.bias else 'not taken off (no bias)'}; it hears by "
             f"{'a classifier trained on the clips (probe)' if card.probed else 'the names of labels (no probe)'}.",
             None,
         ),

@@ -1,4 +1,4 @@
-"""Numbers say what is good and what is bad: of audits beforehand, of tags that are heard, of files beside what was asked."""
+"""Numbers say what is good and what is bad: of audits beforehand, of tags, of files beside what was asked."""
 
 from __future__ import annotations
 
