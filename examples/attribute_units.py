@@ -16,13 +16,15 @@ def main(session: Session, prompt: str, settings: Settings) -> Attribution:
     """Units by how much less the takes are expected to sound like what is heard in them if the unit alone is muted."""
     context, judge = session.context(settings), session.judge
     seeds = range(settings.seed, settings.seed + settings.takes)
+    print(f"Playing {settings.takes} takes of “{prompt}”, then estimating every unit …", flush=True)
     takes = play(context, [prompt] * len(seeds), seeds)
     heard = posterior(judge, takes.waveform, context.rate).mean(0)
     label = judge.labels[int(heard.argmax())]
     found = attribute(context, takes, margin(judge, label))
-    print(f"{prompt} is heard as {label}; of {found.count} units these hold it up most:")
+    print(f"It is heard as {label}. Of {found.count:,} units these are estimated to matter most for that")
+    print("(change of the judge's log-odds if muted; computed from gradients, not played):")
     for unit, effect in found.ranked(SHOWN):
-        print(f"{unit!s:24} {effect:+.3f} if muted (estimated)")
+        print(f"{unit!s:24} {effect:+.3f}")
     return found
 
 

@@ -71,9 +71,10 @@ class Anatomy:
 
         Raises :class:`TonescopeError` for a site that no model has.
         """
-        known = [site.key for site in SITES]
+        known = {site.key for site in SITES}
         if strange := [key for key in keys if key not in known]:
-            raise TonescopeError(f"“{strange[0][:60]}” is no site; the sites are {', '.join(known)}.")
+            own = ", ".join(site.key for site in self._sites())
+            raise TonescopeError(f"“{strange[0][:60]}” is no site; those of {self.name} are {own}.")
         return [location for site in SITES if not keys or site.key in keys for location in self._layers(site)]
 
     def _layers(self, site: Site) -> list[Location]:

@@ -79,7 +79,8 @@ def test_the_strongest_units_are_listed_by_their_estimates(
     session: Session, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = attribute_units.main(session, PROMPT, QUICK)
-    lines = capsys.readouterr().out.splitlines()[1:]
+    began, heard, what, *lines = capsys.readouterr().out.splitlines()
+    assert began.startswith("Playing ") and "estimated" in heard and "log-odds" in what and "not played" in what
     effects = [float(line.split()[1]) for line in lines]
     assert [line.split()[0] for line in lines] == [str(unit) for unit, _ in found.ranked(attribute_units.SHOWN)]
     assert effects == sorted(effects)

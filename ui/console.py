@@ -17,7 +17,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from io import TextIOWrapper
 from typing import Any, NoReturn
 
@@ -26,18 +25,20 @@ from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook,
 from rich.segment import Segment
 from rich.text import Text
 
+from tonescope.diagnose.report.labels import stage_told
 from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.diagnose.runtime.out_of_memory import RAN_OUT, ran_out
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.printable import printable
+from tonescope.ui.usage_errors import usage
 
 DEFECT, MENDABLE = 1, 2  # exit codes
 USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]  # of what typer finds wrong with a command line
 OUTPUT_FAILED = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 STOPPED = "stopped by Ctrl-C; nothing is half written, run the same command to start again."
 TORCH_GIB = 3.75  # of address space, measured
+LOADING = "Loading the models …"
 LONG_SECONDS = 20.0  # shorter waits are not told beforehand
-CLOSE = 0.75  # how much of two options has to be alike, 0 to 1, for one to be suggested in place of the other
 
 _STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 """Control characters (C0, C1; not tab and newline), marks that turn the direction of writing, surrogates."""
@@ -202,7 +203,7 @@ def plain_errors() -> Iterator[None]:
         silence_output()
         raise SystemExit(0) from None
     except USAGE_ERROR as error:
-        _fail(_usage(error))
+        _fail(usage(error))
     except (KeyboardInterrupt, typer.Abort):
         _fail(STOPPED)
     except Exception as error:
@@ -239,22 +240,6 @@ def _address_space_gib() -> float:
         return math.inf
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     return math.inf if limit in (resource.RLIM_INFINITY, -1) else limit / 2**30
-
-
-def _usage(error: Exception) -> str:
-    said = str(getattr(error, "format_message", lambda: error)()).strip().rstrip(".")
-    mistyped = getattr(error, "option_name", None)
-    if mistyped and hasattr(error, "possibilities"):  # of an option that there is not
-        close = [name for name in error.possibilities or () if _is_close(mistyped, name)]
-        said = f"no such option: {mistyped}" + (f" (did you mean {' or '.join(close)}?)" if close else "")
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "tonescope"
-    return f"{said[:1].lower()}{said[1:]}; {command} --help lists what there is."
-
-
-def _is_close(option: str, other: str) -> bool:
-    """Whether one option can be a slip for the other; the dashes, which all have, say nothing."""
-    return SequenceMatcher(None, option.strip("-"), other.strip("-")).ratio() >= CLOSE
 
 
 def defect(error: Exception) -> str:
@@ -338,15 +323,18 @@ def _stages(rest: _Rest) -> Callable[[str, float], None]:
     def line(what: str, done: float) -> None:
         nonlocal last
         if what != last:
-            tell(", ".join(filter(None, (what, rest.told(done)))) + " …")
+            tell(", ".join(filter(None, (stage_told(what), rest.told(done)))) + " …")
         last = what
 
     return line
 
 
 @contextmanager
-def progress_shown(quiet: bool) -> Iterator[Display]:
-    """Progress on the error stream as a bar, as a line a stage where no bar can be drawn, or not at all."""
+def progress_shown(quiet: bool, *, loads: bool = False) -> Iterator[Display]:
+    """Progress on the error stream as a bar, as a line a stage where no bar can be drawn, or not at all.
+
+    ``loads``: models are loaded first, which takes up to a minute, so that is said at once.
+    """
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 
     rest = _Rest()
@@ -361,11 +349,13 @@ def progress_shown(quiet: bool) -> Iterator[Display]:
         yield Display(None, _at_once, lambda seconds: None)
         return
     if not errors.is_terminal:
+        if loads:
+            tell(LOADING)
         yield Display(_stages(rest), _at_once, rest.expect)
         return
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), Left())
     with Progress(*columns, console=errors, transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("load models", total=1.0)
+        task = bar.add_task("load the models", total=1.0)
 
         def above(show: Callable[[], None]) -> None:
             bar.stop()
@@ -373,6 +363,6 @@ def progress_shown(quiet: bool) -> Iterator[Display]:
             bar.start()
 
         def update(what: str, done: float) -> None:
-            bar.update(task, description=printable(what), completed=done)
+            bar.update(task, description=printable(stage_told(what)), completed=done)
 
         yield Display(update, above, rest.expect)

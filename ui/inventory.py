@@ -66,8 +66,9 @@ def _chosen(places: Places, pattern: str) -> list[Location]:
         return [places.unit(pattern).location]
     if pattern.count(".") == 2:
         return [places.location(pattern)]
+    own = sorted({location.site.key for location in places.locations()})
     raise TonescopeError(
-        f"“{pattern[:60]}” is no place in a model: name a site ({', '.join(sorted(keys))}), a location or a unit."
+        f"“{pattern[:60]}” is no place in {places.name}: name a site ({', '.join(own)}), a location or a unit."
     )
 
 

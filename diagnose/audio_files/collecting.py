@@ -13,6 +13,7 @@ from tonescope.diagnose.audio_files.sound_files import (
     Unusable,
     check_file,
     is_litter,
+    listed,
     printable,
     readable_endings,
 )
@@ -82,6 +83,12 @@ def collect(named: Sequence[Path], table: Path | None = None) -> Collection:
             if _resolved(row.path) not in seen
         ]
     return Collection(tuple(found), tuple(left_out))
+
+
+def nothing_heard(left_out: Sequence[tuple[str, str]]) -> TonescopeError:
+    """The refusal of what no file can be heard of, with the reasons."""
+    why = f": {listed(left_out)}" if left_out else ", as there is no sound file among it"
+    return TonescopeError(f"nothing could be heard{why}; name sound files (wav, flac, ogg, opus, mp3, aiff).")
 
 
 def _resolved(path: Path) -> Path:

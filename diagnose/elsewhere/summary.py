@@ -14,6 +14,7 @@ from tonescope.models.judges.judge import Judge
 MUSIC_AT_LARGE = "laion/larger_clap_music"
 SHOWN = 4
 SHOWN_TAGS = 3  # of a tagger, in one sentence
+LIKELY_TAG = 0.5  # below this a tag is likelier to be wrong than right
 LOOPS = 0.8  # share of a file that comes again, from which on it is called a loop
 KEPT = ("as asked", "counted otherwise")
 
@@ -124,7 +125,7 @@ def _of_many(found: Listening) -> str:
     key = sum(file.heard.key.clear for file in files)
     told += f" A clear beat in {beat}, a clear key in {key}."
     if not found.heard and (tags := _likeliest(files)):
-        told += f" Likeliest genre tag: {tags}."
+        told += f" Likeliest genre tag: {tags}. {_how_likely(files)}"
     return told if found.heard else f"{told} {_abstains(found)}"
 
 
@@ -132,6 +133,14 @@ def genre_tag(heard: Heard) -> tuple[str, float] | None:
     """The likeliest genre of the first tagger, where one is likely at all."""
     tags = [tag for tagged in heard.tags[:1] for tag in tagged.tags if tag.kind == "genre"]
     return (tags[0].name, tags[0].probability) if tags else None
+
+
+def _how_likely(files: Sequence[FileResult]) -> str:
+    """How likely those tags are, and what that is worth."""
+    found = sorted(tag[1] for file in files if (tag := genre_tag(file.heard)))
+    low, high = (f"{value:.2f}" for value in (found[0], found[-1]))
+    told = f"Each tag’s own probability is {low}" if low == high else f"The tags’ own probabilities are {low} to {high}"
+    return f"{told} of 1{'' if found[-1] >= LIKELY_TAG else ': weak, and no more than a hint'}."
 
 
 def _likeliest(files: Sequence[FileResult]) -> str:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
 
 MOST_STEPS = 10_000
+KINDS = ("zero", "mean", "resample", "scale", "set", "patch")
+BRANCHES = ("both", "cond", "uncond")
 VALUED = ("scale", "set")  # kinds that a value goes with
 SOURCED = ("patch", "resample")  # kinds that play takes to put in activations from
 
@@ -104,13 +106,30 @@ def _result() -> type[BaseModel]:
 def _check(parameters: ExperimentParameters) -> None:
     check(parameters.prompt, parameters.settings)
     check_ranges(parameters)
+    for what, word, known in (("kind", parameters.kind, KINDS), ("branch", parameters.branch, BRANCHES)):
+        if word not in known:
+            raise TonescopeError(f"“{word[:20]}” is no {what} of an edit; use {', '.join(known)}.")
+    _check_source(parameters)
     if (parameters.value is None) == (parameters.kind in VALUED):
         told = "needs a value" if parameters.value is None else "takes no value"
         raise TonescopeError(
             f"an edit of the kind {parameters.kind[:20]} {told}; --value goes with {' and '.join(VALUED)}."
         )
-    if parameters.source is not None:
-        check_prompt(parameters.source, "source prompt")
+
+
+def _check_source(parameters: ExperimentParameters) -> None:
+    """Refuse what is put in from nowhere, and a source that nothing is put in from."""
+    kind, source = parameters.kind, parameters.source
+    if kind == "patch" and source is None:
+        raise TonescopeError("a patch puts in what another prompt makes of the units; name that prompt with --source.")
+    if source is not None and kind not in SOURCED:
+        raise TonescopeError(
+            f"an edit of the kind {kind} takes nothing from a source; leave --source out, or use patch."
+        )
+    if source is not None:
+        check_prompt(source, "source prompt")
+    if kind == "resample" and parameters.takes < 2:
+        raise TonescopeError("resampling takes from another take, and there is only one; ask for 2 takes or more.")
 
 
 def _run(session: Session, parameters: ExperimentParameters, watch: Watch) -> Outcome:

@@ -56,6 +56,7 @@ def _check(parameters: FindParameters) -> None:
         raise TonescopeError(f"what is asked for has {len(parameters.query)} letters; ask for a word or two.")
     for name in parameters.location:
         check_location(name.strip())
+    parameters.check_any_index()
 
 
 def _run(session: Session, parameters: FindParameters, watch: Watch) -> Outcome:

@@ -8,7 +8,10 @@ from typing import Annotated
 from pydantic import Field
 
 from tonescope.diagnose.jobs.parameters import Flag, JobParameters
+from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.models.errors import TonescopeError
+
+KEPT_IN, ABOUT = "index", "index.json"  # folder of the cache, and the file that an index has when it is finished
 
 
 class IndexOptions(JobParameters):
@@ -26,4 +29,13 @@ class IndexOptions(JobParameters):
             raise TonescopeError(
                 f"there is no folder {str(self.index)[:200]}; build an index with `tonescope index`, or "
                 "leave --index out."
+            )
+
+    def check_any_index(self) -> None:
+        """Refuse what needs an index where none is named and none of any model is kept, before models are loaded.
+        Raises :class:`TonescopeError`."""
+        if self.index is None and not any((cache_folder() / KEPT_IN).glob(f"*/{ABOUT}")):
+            raise TonescopeError(
+                "no index was built here yet, so there are no units to find or to show; build one with `tonescope "
+                "index`, or name its folder with --index."
             )

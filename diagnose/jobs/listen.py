@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from tonescope.diagnose.audio_files.collecting import Collection, SoundFile, collect
-from tonescope.diagnose.audio_files.sound_files import Unusable, listed
+from tonescope.diagnose.audio_files.collecting import Collection, SoundFile, collect, nothing_heard
+from tonescope.diagnose.audio_files.sound_files import Unusable
 from tonescope.diagnose.audio_files.sound_recording import Recording, digest, read_header, read_recording
 from tonescope.diagnose.calibrating.calibration_store import AUTO
 from tonescope.diagnose.context import Context
@@ -157,8 +157,7 @@ def run(request: ListenRequest, session: JudgeSession, watch: Watch) -> Listenin
     pending = _looked_at(going)
     _hear_all(going, pending)
     if not going.files:
-        why = f": {listed(going.left_out)}" if going.left_out else ", as there is no sound file among it"
-        raise TonescopeError(f"nothing could be heard{why}; name sound files (wav, flac, ogg, opus, mp3, aiff).")
+        raise nothing_heard(going.left_out)
     going.tell("done", 1.0)
     words = None
     if request.variants is not None:

@@ -87,12 +87,15 @@ def _result() -> type[BaseModel]:
 
 
 def _check(parameters: ListenParameters) -> None:
+    from tonescope.diagnose.audio_files.collecting import nothing_heard
+
     check_second(parameters.second_judge)
     if parameters.surrogate is not None and not parameters.surrogate.strip():
         raise TonescopeError("--surrogate was given nothing; give it a value, or leave it out.")
     if parameters.prompt is not None:
         check_prompt(parameters.prompt)
-    _ = parameters.collection
+    if not (found := parameters.collection).files:
+        raise nothing_heard(found.left_out)
 
 
 def _run(session: JudgeSession, parameters: ListenParameters, watch: Watch) -> Outcome:

@@ -81,6 +81,7 @@ def _check(parameters: ShowParameters) -> None:
             "lists them."
         )
     check_written([place])
+    parameters.check_any_index()
 
 
 def _run(session: Session, parameters: ShowParameters, watch: Watch) -> Outcome:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.parameters import JobParameters, Positional, Range, check_ranges
-from tonescope.diagnose.repair.take_budget import check_budget
+from tonescope.diagnose.repair.take_budget import FEWEST_TAKES, check_budget
 from tonescope.diagnose.settings import (
     Guidance,
     MemoryGib,
@@ -38,7 +38,7 @@ class SuggestParameters(JobParameters):
     intended: Annotated[str | None, Field(description="The genre that is meant, if the prompt does not say it.")] = None
     budget: Annotated[
         int,
-        Range(1, MOST_BUDGET, "{} takes cannot be played for a repair", "120 are usual"),
+        Range(FEWEST_TAKES, MOST_BUDGET, "{} takes cannot be played for a repair", "120 are usual"),
         Field(description="Play at most so many takes in all."),
     ] = BUDGET
     steering: Annotated[
@@ -70,8 +70,8 @@ def _result() -> type[BaseModel]:
 
 def _check(parameters: SuggestParameters) -> None:
     check(parameters.prompt, parameters.settings)
+    check_budget(parameters.budget)  # before the ranges, for it says what the fewest are spent on
     check_ranges(parameters)
-    check_budget(parameters.budget)
 
 
 def _run(session: Session, parameters: SuggestParameters, watch: Watch) -> Outcome:

@@ -14,4 +14,4 @@ def told_calibration(judge: Judge) -> str:
         return NO_CALIBRATION
     clips = f"{record.clips:,} clips"
     of = f"calibrated on {clips} of {record.source}" if record.source else f"calibrated by its makers on {clips}"
-    return f"{of}, ECE {record.calibration_error:.3f}"
+    return f"{of}; its probabilities are off by {100 * record.calibration_error:.1f} percentage points (ECE)"

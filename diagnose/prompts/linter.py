@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pydantic import BaseModel
 
 from tonescope.diagnose.prompts.leaving_out import without
-from tonescope.diagnose.prompts.rules.lint_rules import Level, Rule, effect_of
+from tonescope.diagnose.prompts.rules.lint_rules import MEASURED, Level, Rule, effect_of
 from tonescope.diagnose.prompts.rules.rule_checks import CHECKS, Found, Reading
 from tonescope.diagnose.settings import LONGEST_PROMPT
 
@@ -21,7 +21,7 @@ class LintFinding(BaseModel):
     """What a rule found.
 
     Attributes:
-        rule: its name; ``level``, how much it matters.
+        rule: its name; ``name``, the same in plain words; ``level``, how much it matters.
         start, end: the characters of the prompt that it is about; ``what``, those characters.
         sentence: what was found; ``reason``, why it matters; ``effect``, what is known of what it does on this model.
         basis: whether the effect is measured, or the rule a convention.
@@ -38,6 +38,12 @@ class LintFinding(BaseModel):
     effect: str
     basis: Literal["measured", "convention"]
     instead: str | None = None
+    name: str = ""
+
+    @property
+    def measured(self) -> bool:
+        """Whether what it does was measured on the model that plays."""
+        return self.effect.startswith(MEASURED)
 
 
 def lint(reading: Reading, generator: str | None = None) -> list[LintFinding]:
@@ -55,6 +61,16 @@ def lint(reading: Reading, generator: str | None = None) -> list[LintFinding]:
         return [_finding(reading, rule, Found(LONGEST_PROMPT, len(reading.prompt), known), generator)]
     found = [_finding(reading, rule, one, generator) for rule in rules for one in _found(reading, rule)]
     return sorted(found, key=lambda finding: LEVELS.index(finding.level))
+
+
+def said_once(findings: Sequence[LintFinding]) -> list[LintFinding]:
+    """Findings without those of words that another rule says more of than that they were never learned."""
+    return [one for one in findings if not _is_said_better(one, findings)]
+
+
+def _is_said_better(one: LintFinding, all_of: Sequence[LintFinding]) -> bool:
+    others = (other for other in all_of if other.rule not in ("unlearned-word", "no-genre", "too-long"))
+    return one.rule == "unlearned-word" and any(o.start <= one.start and one.end <= o.end for o in others)
 
 
 def _found(reading: Reading, rule: Rule) -> Iterator[Found]:
@@ -77,6 +93,7 @@ def _finding(reading: Reading, rule: Rule, found: Found, generator: str | None) 
         effect=effect_of(rule, generator),
         basis=rule.basis,
         instead=_instead(reading, found) if rule.id in LEFT_OUT else None,
+        name=rule.name,
     )
 
 

@@ -27,6 +27,8 @@ from tonescope.models.vocabulary import Vocabulary
 MOST_PHRASES = 12  # that are left out, one by one
 SHOWN_GENRES = 5
 SURE, LIKELY = 0.75, 0.5  # probabilities from which on a genre is told so
+NAMED_GENRES = 2  # of a prediction that is not clear
+FOLLOWS = 0.05  # of probability; a phrase that moves less does not count
 MAKE_ONE = "tonescope predictor"
 
 
@@ -65,13 +67,34 @@ class Prediction(BaseModel):
     record: PredictorRecord
     other_judge: bool = False
 
+    def told(self, asked: str | None) -> str:
+        """The prediction in words, no surer than it is, beside the genre that is ``asked`` for."""
+        if self.probability >= LIKELY:
+            how = "will most likely" if self.probability >= SURE else "will probably"
+            told = f"{self.genre} {how} be heard{', as asked' * (self.genre == asked)} ({_percent(self.probability)})"
+        else:
+            apart = "; " if asked in self._first else ", "
+            told = f"Not clear what will be heard: {apart.join(self._share(genre, asked) for genre in self._first)}"
+        if asked is None or self.intended is None or asked in self._first[: 1 if self.probability >= LIKELY else None]:
+            return f"{told}."
+        return f"{told}; {asked}, which is asked for, {_percent(self.intended)}."
+
     @property
-    def sentence(self) -> str:
-        """The prediction in words, no surer than it is."""
-        how = (
-            "will most likely" if self.probability >= SURE else "will probably" if self.probability >= LIKELY else "may"
-        )
-        return f"{self.genre} {how} be heard ({100 * self.probability:.0f} %)."
+    def _first(self) -> list[str]:
+        return list(self.genres)[:NAMED_GENRES]
+
+    def _share(self, genre: str, asked: str | None) -> str:
+        told = f"{genre}, which is asked for, {_percent(self.genres[genre])}"
+        return told if genre == asked else f"{genre} {_percent(self.genres[genre])}"
+
+    def harm(self) -> PhrasePull | None:
+        """The phrase that takes most from the genre that is asked for, where one takes much."""
+        worst = min(self.pulls, key=lambda pull: pull.intended_by or 0.0, default=None)
+        return worst if worst and (worst.intended_by or 0.0) <= -FOLLOWS else None
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 class Feedback(BaseModel):

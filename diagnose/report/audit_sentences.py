@@ -39,9 +39,11 @@ DIVERSITY = (
     "The Vendi score of the judge's embeddings: 1 where all takes are alike, their number where none are. The range is "
     "that of 95 % of random choices of so many takes."
 )
+FINE, COARSE = 0.1, 0.3  # differences of two shares
 POWER = (
-    "The smallest difference of two shares that is found in 80 of 100 such audits, at the level that is left after all "
-    "tests of its kind."
+    "How fine each comparison is: a true difference of so many percentage points between two shares of takes is found "
+    "in 80 of 100 such audits; smaller ones are mostly missed. 10 and less is fine; 30 and more is coarse, so that "
+    "only blatant faults show, and more takes are needed. That many tests make each stricter is counted in."
 )
 NO_ORIGIN = "That a passage comes again says nothing of where it comes from: the training set is not known here."
 MODEL_OPTIONS = ("--model", "--adapter", "--judge", "--device", "--dtype", "--labels", "--calibration")
@@ -55,6 +57,11 @@ KINDS = {
     "repetition": ("repeats one passage in", "{where}"),
 }
 """What a model does, and how each of its findings is said after that."""
+
+
+def how_fine(gap: float) -> str:
+    """Whether a comparison that finds differences from this share on is good for much."""
+    return "fine" if gap <= FINE else "coarse" if gap >= COARSE else "medium"
 
 
 def headline(report: AuditReport) -> str:

@@ -328,14 +328,16 @@ def _passages(report: AuditReport) -> View:
 
 def _power(report: AuditReport, depth: str) -> View:
     table = Table(
-        ("comparison", "takes", "against", "tests", "smallest gap that is found"),
+        ("comparison", "takes", "against", "tests", "smallest difference that is found"),
         tuple(
             (
                 row.comparison,
                 str(row.first),
                 str(row.second),
                 str(row.tests),
-                "none" if row.smallest_gap is None else f"{100 * row.smallest_gap:.0f} points",
+                "none"
+                if row.smallest_gap is None
+                else f"{100 * row.smallest_gap:.0f} points, {said.how_fine(row.smallest_gap)}",
             )
             for row in report.power
         ),

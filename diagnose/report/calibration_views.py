@@ -146,19 +146,28 @@ def _fitted(report: CalibrationReport) -> Said:
     return told
 
 
+def _of_sources(card: CalibrationCard) -> str:
+    """Of how many recordings the clips are."""
+    same = card.groups == sum(card.clips)
+    return ", each of a recording of its own" if same else f" of {card.groups} recordings"
+
+
 def _card(card: CalibrationCard) -> Said:
     after = f", as they are and after the codec of {card.through}" if card.through else ""
     total = sum(map(sum, card.record.counts))
     right = sum(row[at] for at, row in enumerate(card.record.counts))
     return [
         (
-            f"Made {card.made} from {_clips(sum(card.clips))} of {card.groups} sources{after}: {right} of {total} "
-            f"clear answers are right, ECE {card.error_after:.3f} (before, {card.error_before:.3f}).",
+            f"{right} of {total} clear answers are right, and its probabilities are off by "
+            f"{100 * card.error_after:.1f} percentage points on average (ECE; before, {100 * card.error_before:.1f}; "
+            f"0 would be perfect). Made {card.made} from {_clips(sum(card.clips))}{_of_sources(card)}{after}.",
             "observed",
         ),
         (
-            f"Temperature {card.temperature:.3g}, {'a bias for each label' if card.bias else 'no bias'}, "
-            f"{'a trained probe' if card.probed else 'no probe'}; a label is clear from {card.threshold:.2f} on.",
+            f"A label counts as clearly heard from a probability of {card.threshold:.2f} on. To make probabilities "
+            f"true, the judge's scores are divided by {card.temperature:.3g} (temperature); what labels get in mere "
+            f"noise is {'taken off (bias)' if card.bias else 'not taken off (no bias)'}; it hears by "
+            f"{'a classifier trained on the clips (probe)' if card.probed else 'the names of labels (no probe)'}.",
             None,
         ),
     ]

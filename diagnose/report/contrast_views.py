@@ -12,22 +12,19 @@ from tonescope.diagnose.stats import signed
 
 if TYPE_CHECKING:
     from tonescope.diagnose.repair.prompt_contrast import LayerShare, PhraseShare, PromptContrast
+    from tonescope.diagnose.schema import Badge
     from tonescope.diagnose.stats import Effect, Interval
 
 LEAD = 6
+FEWEST_TAKES = 3  # two may be alike by chance, and then look sure
 MOSTLY = 0.5  # of the difference, that one part makes
 
 
 def views(found: PromptContrast) -> list[View]:
     """Everything that was found."""
     title = f"“{found.first}” and “{found.second}”"
-    told = [
-        (heard(found), "observed"),
-        (by_phrase(found), _badge(found.phrases)),
-        (by_layer(found), _badge(found.layers)),
-    ]
     return [
-        View("contrast", title, told, depth="first", tone="open"),  # type: ignore[arg-type]
+        View("contrast", title, findings(found), depth="first", tone="open"),
         _listen(found),
         View("phrases", "Which phrase makes the difference", tables=[_phrases(found)]),
         View("layers", "Where in the network it takes effect", tables=[_layers(found)]),
@@ -37,8 +34,26 @@ def views(found: PromptContrast) -> list[View]:
     ]
 
 
-def _badge(rows: list[PhraseShare] | list[LayerShare]) -> str:
-    return "verified" if any(row.sure for row in rows) else "tested"
+def findings(found: PromptContrast) -> list[tuple[str, Badge | None]]:
+    """What is said first: what is heard, and what makes the difference."""
+    return [
+        (heard(found), "observed"),
+        (by_phrase(found), _badge(found, found.phrases)),
+        (by_layer(found), _badge(found, found.layers)),
+    ]
+
+
+def _badge(found: PromptContrast, rows: list[PhraseShare] | list[LayerShare]) -> Badge:
+    return "verified" if not _too_few(found) and any(row.sure for row in rows) else "tested"
+
+
+def _too_few(found: PromptContrast) -> bool:
+    """Whether takes are so few that nothing is sure, however alike they happen to be."""
+    return found.difference.takes < FEWEST_TAKES
+
+
+def _hedged(found: PromptContrast, told: str) -> str:
+    return f"Too few takes to tell: {told[:1].lower()}{told[1:]}" if _too_few(found) else told
 
 
 def heard(found: PromptContrast) -> str:
@@ -63,12 +78,19 @@ def by_phrase(found: PromptContrast) -> str:
     best = found.phrases[0]
     if not best.sure or best.effect.mean <= 0:
         return "No single phrase surely makes the difference in these takes."
-    how = f"put into the {'first' if best.side == 'second' else 'second'} prompt" if best.added else "left out"
-    whose = "second" if best.side == "second" else "first"
-    goes = "goes" if best.side == "second" and not best.added else "comes"
+    whose, other = ("second", "first") if best.side == "second" else ("first", "second")
     part = _of_difference(best)
-    does = f"{part} {goes}" if part else "what is heard surely moves"
-    return f"What makes it is “{best.phrase}” of the {whose} prompt: with it {how}, {does}."
+    how = f"put into the {other} prompt as well" if best.added else "left out"
+    does = f"with it {how}, {f'{part} is gone' if part else 'the judge hears something else'}"
+    told = f"The difference is due to “{best.phrase}” of the {whose} prompt: {does}. {_measured(found)}"
+    return _hedged(found, told)
+
+
+def _measured(found: PromptContrast) -> str:
+    """What the difference is counted in: takes may be heard alike although the judge is much less sure of one."""
+    target, foil = found.contrast.target, found.contrast.foil
+    rather = f"{target} rather than {foil}" if foil else target
+    return f"The difference is how strongly the judge hears {rather}, not a count of takes."
 
 
 def by_layer(found: PromptContrast) -> str:
@@ -80,10 +102,12 @@ def by_layer(found: PromptContrast) -> str:
         return "Where in the network it takes effect is not sure: no single stretch of layers surely carries it."
     best = sure[0]
     part = _of_difference(best)
-    alone = f", which alone bring {part}" if part else ""
+    one = best.layers.isdigit()  # several are named as a stretch, 3–4
+    alone = f", which alone bring{'s' * one} {part}" if part else ""
     mostly = best.part is not None and best.part >= MOSTLY
     how = "It takes effect mostly" if mostly else "It is spread over the network, and takes effect most"
-    return f"{how} where layers {best.layers} read the prompt{alone}."
+    where = f"layer {best.layers} reads" if one else f"layers {best.layers} read"
+    return _hedged(found, f"{how} where {where} the prompt{alone}.")
 
 
 def _listen(found: PromptContrast) -> View:

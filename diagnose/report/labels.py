@@ -1,4 +1,4 @@
-"""What people read for the keys of variants and sets of takes. Code compares keys; nothing compares these."""
+"""What people read for the keys of variants, sets of takes and stages. Code compares keys; nothing compares these."""
 
 from __future__ import annotations
 
@@ -28,8 +28,31 @@ LABELS = {
 }
 """By the kind of a key: what is before its first colon. ``{0}`` is what comes after, ``{1}`` what after a second."""
 
+STAGES = {
+    "generate": "play the first takes",
+    "listen": "listen to them",
+    "attribute": "look for causes",
+    "search": "mute them one by one",
+    "choose": "choose what does most",
+    "predict": "predict what words do",
+    "verify": "play fresh takes",
+    "play the source": "play the other prompt",
+    "play untouched": "play the takes as they are",
+    "play edited": "play them with the change",
+    "play and listen": "play rewrites, and listen to them",
+    "keep": "put it all together",
+}
+"""By the name of a stage; others are their own."""
+TOTALS = ("until the first finding", "in all")  # of the times that a command measures, beside its stages
+
 
 def label(key: str) -> str:
     """What people read for a key such as ``muted``, ``times:0.5`` or ``without_word:7:jazz``."""
     kind, _, about = key.partition(":")
     return LABELS[kind].format(about, about.partition(":")[2])
+
+
+def stage_told(stage: str) -> str:
+    """What people read for a stage, whatever is noted behind its name, such as the memory it takes."""
+    name, apart, note = stage.partition(" (")
+    return f"{STAGES.get(name, name)}{apart}{note}"

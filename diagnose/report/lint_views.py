@@ -1,10 +1,13 @@
-"""Feedback on a prompt, as views: what will probably be heard, what the linter found, which phrase pulls where."""
+"""Feedback on a prompt, as views: what will probably be heard, what the linter found, what each phrase does."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonescope.diagnose.prompts.linter import said_once
+from tonescope.diagnose.repair.live_feedback import FOLLOWS, SURE
 from tonescope.diagnose.report import shared_views
+from tonescope.diagnose.report.next_steps import FOLDER
 from tonescope.diagnose.report.pasteable import quoted
 from tonescope.diagnose.report.view import Command, Table, View
 from tonescope.diagnose.stats import signed
@@ -15,58 +18,87 @@ if TYPE_CHECKING:
 
 SHOWN_PROMPT = 200  # characters
 LEAD_FINDINGS = 6
-FOLLOWS = 0.05  # of probability; a phrase that moves less pulls nowhere
+MARKS = {"problem": "Will not work", "warning": "May not work", "note": "Good to know"}
 
 
 def views(found: Feedback) -> list[View]:
     """All that can be said without playing."""
     prompt = found.prompt if len(found.prompt) <= SHOWN_PROMPT else f"{found.prompt[:SHOWN_PROMPT]}…"
-    told = [(found.prediction.sentence, "estimated") if found.prediction else (found.no_prediction, None)]
+    told = [(found.prediction.told(found.asked), "estimated") if found.prediction else (found.no_prediction, None)]
     made = [
         View("prediction", shared_views.headline(prompt), told, depth="first", tone="open"),  # type: ignore[arg-type]
-        _findings(found.findings),
+        _findings(said_once(found.findings), bool(found.prediction and found.prediction.pulls)),
     ]
     if found.prediction:
         made += [_pulls(found.prediction, found.asked), _record(found.prediction, found.judge)]
     return [*made, *_next(found)]
 
 
-def _findings(findings: list[LintFinding]) -> View:
+def _findings(findings: list[LintFinding], predicted: bool) -> View:
     if not findings:
         return View("findings", "The words", [("No word here is known to fail by itself.", None)], depth="first")
     sentences = [(f"{one.sentence} {one.reason}", None) for one in findings[:LEAD_FINDINGS]]
-    rows = tuple((one.level, one.rule, one.what[:60], one.effect, one.instead or "") for one in findings)
-    columns = ("level", "rule", "what", "what is known of its effect", "without it")
+    measured = any(one.measured for one in findings)
+    if not measured:
+        below = " (what is predicted of each phrase stands below)" * predicted
+        sentences.append((f"What these words do was not measured by listening to this model{below}.", None))
+    rows = tuple(
+        (
+            "; ".join(dict.fromkeys(MARKS[one.level].lower() for one in some)),
+            some[0].what[:60],
+            "; ".join(one.name or one.rule for one in some),
+            *([" ".join(dict.fromkeys(one.effect for one in some))] if measured else []),
+            next((one.instead for one in some if one.instead), ""),
+        )
+        for some in _by_words(findings)
+    )
+    known = ("measured effect",) * measured
+    columns = ("how much it matters", "words", "what about them", *known, "the prompt without them")
     return View("findings", "The words", sentences, [Table(columns, rows, lead=LEAD_FINDINGS)], depth="first")
 
 
+def _by_words(findings: list[LintFinding]) -> list[list[LintFinding]]:
+    """Findings of the same words together, in the order of the first of each."""
+    together: dict[tuple[int, int], list[LintFinding]] = {}
+    for one in findings:
+        together.setdefault((one.start, one.end), []).append(one)
+    return list(together.values())
+
+
 def _pulls(prediction: Prediction, asked: str | None) -> View:
-    """Which phrase pulls where."""
+    """What each phrase does to what will be heard, the most harmful first where a genre is asked for."""
+    known = asked if prediction.intended is not None else None
+    pulls = sorted(prediction.pulls, key=lambda pull: pull.intended_by or 0.0) if known else prediction.pulls
     rows = tuple(
         (
             pull.phrase,
-            pull.toward if pull.by >= FOLLOWS else "nowhere",
-            signed(100 * pull.by, ".0f"),
-            "" if pull.intended_by is None else signed(100 * pull.intended_by, ".0f"),
+            *([signed(100 * (pull.intended_by or 0.0), ".0f")] if known else []),
+            f"{pull.toward} {signed(100 * pull.by, '.0f')}" if pull.by >= FOLLOWS else "none by much",
         )
-        for pull in prediction.pulls
+        for pull in pulls
     )
-    columns = ("phrase", "pulls toward", "points", f"points for {asked}" if asked else "points as asked")
+    columns = ("phrase", *([f"{known}, which is asked for"] if known else []), "what it makes likelier most")
     genres = tuple((genre, f"{value:.2f}") for genre, value in prediction.genres.items())
-    tables = [Table(columns, rows, title="Phrases"), Table(("genre", "probability"), genres, kinds=("text", "share"))]
+    tables = [
+        Table(columns, rows, title="With each phrase rather than without, in percentage points of probability"),
+        Table(("genre", "probability"), genres, kinds=("text", "share"), title="What will be heard"),
+    ]
+    return View("pulls", "What each phrase does", [(_most(prediction, known), "estimated")], tables, depth="first")
+
+
+def _most(prediction: Prediction, asked: str | None) -> str:
+    """Which phrase takes most from the genre that is asked for, or else does most."""
     strongest = next((pull for pull in prediction.pulls if pull.by >= FOLLOWS), None)
-    told = (
-        f"“{strongest.phrase}” pulls most: toward {strongest.toward}, by {100 * strongest.by:.0f} points."
-        if strongest
-        else "No single phrase pulls much: leaving out any changes little."
-    )
-    against = min(prediction.pulls, key=lambda pull: pull.intended_by or 0.0, default=None)
-    if against and (against.intended_by or 0.0) <= -FOLLOWS:
-        lost = 100 * abs(against.intended_by or 0.0)
-        told += (
-            f" “{against.phrase}” takes most from {asked}: it is {lost:.0f} points less likely with it than without."
-        )
-    return View("pulls", "Which phrase pulls where", [(told, "estimated")], tables, depth="first")
+    likelier = f"{strongest.toward} {100 * strongest.by:.0f} percentage points likelier" if strongest else ""
+    harmful = prediction.harm() if asked else None
+    if harmful:
+        lost = f"{100 * abs(harmful.intended_by or 0.0):.0f} percentage points less likely"
+        told = f"“{harmful.phrase}” takes most from {asked}, which is asked for: with it, that is {lost} than without"
+        return f"{told}, and {likelier}." if harmful is strongest else f"{told}."
+    if strongest:
+        spared = f"No phrase takes much from {asked}, which is asked for. " if asked else ""
+        return f"{spared}“{strongest.phrase}” does most: it makes {likelier}."
+    return "No single phrase does much: leaving out any changes little."
 
 
 def _record(prediction: Prediction, judge: str) -> View:
@@ -83,8 +115,24 @@ def _next(found: Feedback) -> list[View]:
     if not found.prediction and found.no_prediction.endswith("takes)."):
         commands.append(Command("Make a predictor for this model", "tonescope predictor"))
     if any(character.isalnum() for character in found.prompt) and len(found.prompt) <= SHOWN_PROMPT:
-        intended = f" --intended {quoted(found.asked)}" if found.asked else ""
-        commands.append(
-            Command("Look for a better prompt, by listening", f"tonescope suggest {quoted(found.prompt)}{intended}")
-        )
+        commands.append(_play(found) if _is_clearly_as_asked(found) else _look_for_another(found))
     return [View("next", "What to do next", commands=commands, depth="first")] if commands else []
+
+
+def _is_clearly_as_asked(found: Feedback) -> bool:
+    """Whether no other words are needed for the genre."""
+    predicted = found.prediction
+    return predicted is not None and predicted.genre == found.asked and predicted.probability >= SURE
+
+
+def _play(found: Feedback) -> Command:
+    told = (
+        f"{found.asked} is predicted clearly, so no better prompt is needed for it. Tempo and key are not predicted: "
+        "play takes, and ask tonescope listen for the tempo and key of any of them"
+    )
+    return Command(told, f"tonescope diagnose {quoted(found.prompt)} --out {FOLDER}")
+
+
+def _look_for_another(found: Feedback) -> Command:
+    intended = f" --intended {quoted(found.asked)}" if found.asked else ""
+    return Command("Look for a better prompt, by listening", f"tonescope suggest {quoted(found.prompt)}{intended}")

@@ -65,10 +65,11 @@ def _obeyed(aspect: Aspect, found: Listening) -> str:
     unclear, other = len(rows) - value.total, sum(row.obeyed == "counted otherwise" for row in rows)
     interval = f"{100 * value.low:.0f}–{100 * value.high:.0f} % with 95 % confidence"
     by = "by the taggers, " if aspect == "genre" and not found.heard else ""
-    told = f"{by}{ASPECTS[aspect]} is as asked in {value.count} of {value.total} files ({interval})"
-    told += f", in {other} of them counted half or twice as fast" if other else ""
-    told += f"; in {unclear} more it cannot be told" if unclear else ""
-    return f"{told[:1].upper()}{told[1:]}."
+    told = f"{by}{ASPECTS[aspect]}, of {len(rows)} files: {value.count} as asked"
+    told += f" ({other} of them counted half or twice as fast)" if other else ""
+    told += f", {value.total - value.count} not" + (f", {unclear} unclear" if unclear else "")
+    of = "those that are clear" if unclear else "many such files"
+    return f"{told[:1].upper()}{told[1:]}. Of {of}, {interval} would be as asked."
 
 
 def _misses(found: Listening) -> View | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.report import sentences
+from tonescope.diagnose.report.labels import TOTALS, stage_told
 from tonescope.diagnose.report.view import Table, View
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def provenance(found: Diagnosis | Experiment, seed: int) -> View:
 
 
 def timings(seconds: Mapping[str, float]) -> View:
-    """Where the time went: seconds by stage."""
-    rows = tuple((name, f"{spent:.1f}") for name, spent in seconds.items())
+    """Where the time went: seconds by stage, then what they come to."""
+    ordered = sorted(seconds.items(), key=lambda item: item[0] in TOTALS)
+    rows = tuple((stage_told(name), f"{spent:.1f}") for name, spent in ordered)
     return View("timings", "Where the time went", tables=[Table(("stage", "seconds"), rows)], depth="numbers")

@@ -95,7 +95,7 @@ class Workspace:
     def files(self, name: str) -> RunFiles:
         """The files of a run. Raises :class:`TonescopeError` for what is no name of one."""
         if not is_name(name):
-            raise TonescopeError(f"“{name[:80]}” is no name of a run; tonescope runs lists what there is.")
+            raise TonescopeError(f"there is no run “{name[:80]}” here; tonescope runs lists what there is.")
         return RunFiles(self.folder / RUNS / name)
 
     def content(self, name: str) -> Content:

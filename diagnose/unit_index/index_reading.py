@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tonescope.diagnose.jobs.index_options import KEPT_IN
 from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.diagnose.store.take_shards import database, parquet
 from tonescope.diagnose.unit_index.corpus import About
@@ -265,7 +266,7 @@ def _example(row: Sequence[Any], known: Sequence[Any]) -> UnitExample:
 
 def index_root() -> Path:
     """Where indexes are kept, if nobody says another place."""
-    return cache_folder() / "index"
+    return cache_folder() / KEPT_IN
 
 
 def find_indexes(generator: str, judge: str, root: Path | None = None) -> list[UnitIndex]:

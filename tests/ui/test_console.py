@@ -241,6 +241,14 @@ def test_case_how_long_it_takes_is_told_before_it_takes_it(capsys: pytest.Captur
     assert told.count("\n") == 1 and told.startswith("This will take about 27 min, until about ")
 
 
+def test_case_that_models_are_loaded_is_said_at_once_unless_it_is_to_be_quiet(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for quiet, loads, told in ((False, True, f"{console.LOADING}\n"), (False, False, ""), (True, True, "")):
+        with console.progress_shown(quiet, loads=loads):
+            assert capsys.readouterr().err == told
+
+
 def test_case_a_stage_says_what_is_left_of_the_whole_and_agrees_with_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -262,11 +270,11 @@ def test_case_a_stage_says_what_is_left_of_the_whole_and_agrees_with_it(
     told = capsys.readouterr().err.splitlines()
     assert told[1].startswith("This will take about 40 s")
     assert [line for line in told if line.endswith(" …")] == [
-        "generate …",
-        "attribute, about 40 s left …",
-        "search (about 3.0 GiB), about 25 s left …",
-        "predict, about 1 min left …",
-        "verify, longer than expected …",
+        "play the first takes …",
+        "look for causes, about 40 s left …",
+        "mute them one by one (about 3.0 GiB), about 25 s left …",
+        "predict what words do, about 1 min left …",
+        "play fresh takes, longer than expected …",
         "done …",
     ]
     assert "at most" not in "".join(told)
@@ -281,7 +289,7 @@ def test_a_bar_counts_down_to_the_end_that_was_foretold(monkeypatch: pytest.Monk
         progress.expect(40.0)
         progress.tell("search", 0.3)
     text = Text.from_ansi(shown.getvalue()).plain
-    assert "This will take about 40 s" in text and "search" in text and "about 40 s left" in text
+    assert "This will take about 40 s" in text and "mute them one by one" in text and "about 40 s left" in text
 
 
 def test_case_progress_is_told_beside_json_unless_it_is_to_be_quiet(folders: tuple[Path, Path]) -> None:
@@ -289,7 +297,7 @@ def test_case_progress_is_told_beside_json_unless_it_is_to_be_quiet(folders: tup
         result = quick(folders, PROMPT, "--json", *options)
         assert result.exit_code == 0 and json.loads(result.stdout)["prompt"] == PROMPT
         told = [line for line in result.stderr.splitlines() if line.endswith(" …")]
-        assert any(line.startswith("search") for line in told) == lines == bool(result.stderr.strip())
+        assert any(line.startswith("mute them") for line in told) == lines == bool(result.stderr.strip())
 
 
 def test_case_progress_beside_json_is_a_bar_where_standard_error_is_a_terminal(

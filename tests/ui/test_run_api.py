@@ -142,6 +142,15 @@ def test_a_run_has_an_address_that_shows_it_as_text(asking: httpx.Client, done: 
     assert asking.get(f"/run/{done}/audio/{sound}").content.startswith(b"fLaC")
 
 
+def test_case_an_address_of_no_run_leads_to_a_page_that_says_so(asking: httpx.Client) -> None:
+    for name, kept in (("nosuchrun", "nosuchrun"), ("näme", "n%C3%A4me"), ("x" * 99, "x" * 80)):
+        moved = asking.get(f"/run/{name}")
+        assert moved.status_code == 303 and moved.headers["location"] == f"/?run={kept}"
+        for query in ("", "?mark=-&wait=1"):
+            answer = asking.get(f"/run/{name}/state{query}")
+            assert answer.status_code == 404 and answer.json()["detail"].startswith("There is no run “")
+
+
 def test_a_run_is_downloaded_as_a_page_a_picture_and_a_file(asking: httpx.Client, done: str) -> None:
     begins = {"report.html": b"<!doctype html>", "card.png": b"\x89PNG", "run.zip": b"PK"}
     for part, first in begins.items():

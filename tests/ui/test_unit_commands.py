@@ -107,3 +107,12 @@ def test_words_that_drive_a_unit_are_told(
     for wrong, told in ((["--words", " , "], "names no word"), (["--takes", "1"], "ask for 2 to 64")):
         assert run("words", "decoder.1.mlp:3", *models, *wrong) == 2
         assert told in capsys.readouterr().err
+
+
+def test_case_a_place_that_is_none_is_refused_with_the_sites_of_this_model(
+    made: tuple[list[str], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert run("units", "banana", *made[0][:2]) == 2
+    told = capsys.readouterr().err
+    assert "decoder.mlp" in told and "denoiser" not in told and "judge." not in told

@@ -40,7 +40,7 @@ def show(
     from tonescope.models.judges.two_towers import TwoTowers
 
     options = JudgeOptions(judge=judge, device=device, labels=labels, calibration=calibration)
-    with console.progress_shown(quiet):
+    with console.progress_shown(quiet, loads=not as_json):
         session = options.open()
     found = session.judge.fitted if isinstance(session.judge, TwoTowers) else None
     if as_json:

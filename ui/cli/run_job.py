@@ -53,7 +53,8 @@ def run_job(row: Row, parameters: BaseModel, models: AnyModels, output: OutputOp
     run.job.check(parameters)
     models.check_places(run.job.places(parameters))
     with _claim(output) as claim, _workspace(output) as workspace:
-        with console.progress_shown(output.quiet) as progress:
+        loads = run.job.needs != "nothing" and not output.as_json
+        with console.progress_shown(output.quiet, loads=loads) as progress:
             session = models.open()
             run.mark("import and load models")
             outcome = _outcome(run, session, parameters, _watch(run, progress), workspace)

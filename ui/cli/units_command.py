@@ -33,7 +33,7 @@ def units(
     of_judge = pattern.strip().split(".")[0] == "judge"
     if not of_judge and (":" in pattern or pattern.count(".") == 2):
         models.check_places([pattern])
-    with console.progress_shown(quiet) as progress:
+    with console.progress_shown(quiet, loads=not as_json) as progress:
         from tonescope.ui.inventory import as_rows, places_of_judge, places_of_model, show_sites
 
         places = places_of_judge(models.model, models.judge) if of_judge else places_of_model(models.model, adapter)

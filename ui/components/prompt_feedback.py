@@ -12,10 +12,10 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from tonescope.diagnose.prompts.linter import LintFinding
-from tonescope.diagnose.repair.live_feedback import Feedback, LiveFeedback, PhrasePull
+from tonescope.diagnose.prompts.linter import LintFinding, said_once
+from tonescope.diagnose.repair.live_feedback import FOLLOWS, Feedback, LiveFeedback, PhrasePull
 from tonescope.diagnose.report.escaped_templates import templates_of
-from tonescope.diagnose.report.lint_views import FOLLOWS
+from tonescope.diagnose.report.lint_views import MARKS
 from tonescope.diagnose.runtime.own_modules import with_own_modules
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components.given_values import text_of
@@ -28,7 +28,6 @@ USUAL_BUDGET = 120
 SHOWN_FINDINGS = 6
 PATIENCE = 0.1  # seconds; where phrases take longer, they wait until the typing pauses
 UNFINISHED = ("unlearned-word", "dangling-word")  # rules that a word finds which is still being typed
-MARKS = {"problem": "Will not work", "warning": "May not work", "note": "Good to know"}
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,13 @@ class Piece:
 
     @property
     def points(self) -> int:
-        """How far it pulls, in percentage points."""
-        return round(100 * self.pull.by) if self.pull else 0
+        """How far it pulls, in percentage points; 0 where that is too little to count."""
+        return round(100 * self.pull.by) if self.pull and self.pull.by >= FOLLOWS else 0
+
+    @property
+    def harm(self) -> int:
+        """How much it takes from the genre that is asked for, in percentage points; 0 where that is too little."""
+        return round(-100 * (self.pull.intended_by or 0.0)) if self.pull and _harms(self.pull) else 0
 
 
 class PromptFeedback:
@@ -94,7 +98,7 @@ def html(found: Feedback, *, settled: bool = True, with_pulls: bool = True) -> s
     """Feedback as a page shows it. All text is escaped."""
     prediction = found.prediction
     said = [one for one in found.findings if settled or not _is_unfinished(one, found.prompt)]
-    findings = [one for one in said if not _is_said_better(one, said)]
+    findings = said_once(said)
     return str(
         _template().module.told(
             found=found,
@@ -105,12 +109,6 @@ def html(found: Feedback, *, settled: bool = True, with_pulls: bool = True) -> s
             marks=MARKS,
         )
     )
-
-
-def _is_said_better(one: LintFinding, all_of: Sequence[LintFinding]) -> bool:
-    """Whether another rule says more of a word than that it was never learned."""
-    others = (other for other in all_of if other.rule not in ("unlearned-word", "no-genre", "too-long"))
-    return one.rule == "unlearned-word" and any(o.start <= one.start and one.end <= o.end for o in others)
 
 
 def _is_unfinished(one: LintFinding, prompt: str) -> bool:
@@ -127,11 +125,15 @@ def pieces(prompt: str, pulls: Sequence[PhrasePull]) -> list[Piece]:
     """The prompt in its order, cut at the phrases that pull."""
     found, at = [], 0
     for pull in sorted(pulls, key=lambda pull: pull.start):
-        if pull.by < FOLLOWS or pull.start < at:
+        if (pull.by < FOLLOWS and not _harms(pull)) or pull.start < at:
             continue
         found += [Piece(prompt[at : pull.start]), Piece(prompt[pull.start : pull.end], pull)]
         at = pull.end
     return [piece for piece in [*found, Piece(prompt[at:])] if piece.text]
+
+
+def _harms(pull: PhrasePull) -> bool:
+    return (pull.intended_by or 0.0) <= -FOLLOWS
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tonescope.diagnose.report import render_html
 from tonescope.diagnose.report.escaped_templates import templates_of
+from tonescope.diagnose.report.labels import stage_told
 from tonescope.diagnose.report.view import Figure, Sound, View
 from tonescope.diagnose.report.view_data import BADGES
 from tonescope.diagnose.runtime.run_queue import RunProgress
@@ -41,23 +42,8 @@ ENDED = {
     "stopped": "This run was stopped.",
     "interrupted": "Tonescope was ended during this run; start it again.",
 }
+STARTING = "starting"
 KEPT = "What was found until then is kept below."
-STAGES = {
-    "": "starting",
-    "generate": "playing the first takes",
-    "listen": "listening to them",
-    "attribute": "looking for what could have done it",
-    "search": "trying it out, one by one",
-    "choose": "choosing what does most",
-    "predict": "predicting what each word does",
-    "verify": "playing fresh takes, with and without it",
-    "play the source": "playing the other prompt",
-    "play untouched": "playing the takes as they are",
-    "play edited": "playing them with the change",
-    "play and listen": "playing rewrites, and listening to them",
-    "keep": "putting it all together",
-}
-"""What stages are called here; others keep their names."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +132,7 @@ def progress_told(told: RunProgress, is_found: bool = False) -> str:
     if told.state == "running":
         left = "" if told.seconds_left is None else f", {seconds_told(told.seconds_left)} left"
         left = ", nearly done" if told.seconds_left is not None and told.seconds_left < 1 else left
-        return f"{round(100 * told.share)} %{left}. Now: {STAGES.get(told.stage, told.stage)}."
+        return f"{round(100 * told.share)} %{left}. Now: {stage_told(told.stage) or STARTING}."
     kept = KEPT if is_found and told.state in ENDED else ""
     return " ".join(filter(None, [ENDED.get(told.state, ""), sentence_case(told.problem), kept]))
 

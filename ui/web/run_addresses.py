@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import anyio
 
 from tonescope.diagnose.report import render_html
-from tonescope.diagnose.store.run_list import UNFINISHED, is_name
+from tonescope.diagnose.store.run_list import UNFINISHED
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import run_view
 from tonescope.ui.components.asking import UNSEEN
@@ -33,6 +34,7 @@ _ADDRESS = re.compile(r"/run/([\w-]+)(?:/(.+))?")
 _AUDIO = re.compile(r"audio/(early|result)/([0-9]+\.flac)")
 _QUERY = re.compile(r"(?:^|&)(mark|side|wait)=([\w-]*)")
 SIDES = ("", "a-", "b-")  # of two runs that are shown beside each other
+LONGEST_NAME = 80  # letters of a name that leads nowhere
 REMEMBERED = 16  # runs whose HTML is made once for all who look
 LONGEST_WAIT = 1.0  # seconds that a page waits for news of a run; how far it is changes without any
 OFTEN = 0.03  # seconds between two looks at its files
@@ -56,7 +58,7 @@ class RunLayer:
             return
         name, part = found[1], found[2]
         if part is None:
-            where = f"{self.workshop.root_path}/?run={name if is_name(name) else ''}"
+            where = f"{self.workshop.root_path}/?run={quote(name[:LONGEST_NAME])}"  # the page says if there is none
             await respond(send, 303, b"", "text/plain", [(b"location", where.encode())])
             return
         origin = f"{scope.get('scheme', 'http')}://{header(scope, 'host') or ''}"

@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict
 
 from tonescope.diagnose.stats import Effect, Share
 
+MEASURED = "Measured on this model"
+CONVENTION = "A rule of thumb: what it does was not measured."
+UNTESTED = "What it does on this model was not measured by listening."
 EFFECTS_FILE = "rule_effects.json"
 Level = Literal["problem", "warning", "note"]
 Basis = Literal["measured", "convention"]
@@ -25,7 +28,7 @@ class Rule:
     """One rule.
 
     Attributes:
-        id: its name.
+        id: its name; ``name``, the same in plain words.
         level: how much it matters.
         told: the sentence about what it found; ``reason``, why that matters.
         test, clean: a prompt in which it finds something, and one in which it does not.
@@ -35,6 +38,7 @@ class Rule:
     """
 
     id: str
+    name: str
     level: Level
     told: str
     reason: str
@@ -81,7 +85,7 @@ class RuleEffect(BaseModel):
     @property
     def sentence(self) -> str:
         """What was measured, in one sentence."""
-        told = f"Measured on this model: {self.present} takes are as meant with it, {self.absent} without"
+        told = f"{MEASURED}: {self.present} takes are as meant with it, {self.absent} without"
         interval = self.effect.interval
         if interval is None or interval.low <= 0 <= interval.high:
             return f"{told}; no effect was found."
@@ -104,9 +108,9 @@ class RuleEffects(BaseModel):
     def told(self, rule: Rule, generator: str | None) -> str:
         """What is known of a rule's effect on a model."""
         if rule.basis == "convention":
-            return "A convention: its effect was not measured."
+            return CONVENTION
         if generator != self.generator or rule.id not in self.effects:
-            return "Its effect on this model is untested."
+            return UNTESTED
         return self.effects[rule.id].sentence
 
 
@@ -149,8 +153,4 @@ def effect_of(rule: Rule, generator: str | None) -> str:
     measured = rule_effects()
     if measured is not None:
         return measured.told(rule, generator)
-    return (
-        "A convention: its effect was not measured."
-        if rule.basis == "convention"
-        else "Its effect on this model is untested."
-    )
+    return CONVENTION if rule.basis == "convention" else UNTESTED

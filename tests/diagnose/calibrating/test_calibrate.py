@@ -66,7 +66,10 @@ def test_what_is_fitted_is_what_the_judge_hears_with_from_then_on(clips: Path) -
     assert told_calibration(here.judge) == NO_CALIBRATION
     report, evidence = calibrate_judge(here, clips, options=PROBE)
     assert isinstance(here.judge, TwoTowers) and here.judge.fitted is evidence.fitted
-    assert told_calibration(here.judge) == f"calibrated on 36 clips of clips, ECE {report.calibration.error_after:.3f}"
+    assert told_calibration(here.judge) == (
+        "calibrated on 36 clips of clips; its probabilities are off by "
+        f"{100 * report.calibration.error_after:.1f} percentage points (ECE)"
+    )
     assert report.judge.calibration == told_calibration(here.judge)
     sound = sounds.tone(sounds.PITCHES["house"], 99)[None]
     heard = here.judge.logits(sound, sounds.RATE).softmax(1)

@@ -37,7 +37,7 @@ def test_it_fits_the_judge_that_it_is_shipped_with(judge: TwoTowers) -> None:
 
 
 def test_it_is_said_and_may_be_done_without(judge: TwoTowers) -> None:
-    assert "clips of held-out pieces of the composer, ECE 0.0" in told_calibration(judge)
+    assert "clips of held-out pieces of the composer; its probabilities are off by " in told_calibration(judge)
     bare = JudgeSession.open(EMBEDDED, calibration=NONE).judge
     assert "calibrated by its makers on 570 clips" in told_calibration(bare)
     other = JudgeSession.open(EMBEDDED, labels="broad").judge

@@ -297,7 +297,9 @@ def test_labels_without_clips_hinder_no_correction_where_no_take_meets_them(aske
     found = report(judged, asked, genres="house,techno,jazz")
     assert found.correction.used and found.correction.unmeasured == 2
     assert flagged(found) == {("house", "techno")}
-    assert found.judge.calibration == "calibrated on 120 clips of mine, ECE 0.000"
+    assert found.judge.calibration == (
+        "calibrated on 120 clips of mine; its probabilities are off by 0.0 percentage points (ECE)"
+    )
     every = report(judged, asked)
     assert not every.correction.used and "0 clips of polka" in str(every.correction.reason)
 

@@ -22,7 +22,7 @@ def live(wrong: dict[str, str] | None = None) -> LiveFeedback:
 def test_a_planted_confusion_is_foretold_and_the_word_that_makes_it_pulls_most() -> None:
     found = live(WRONG).on("house for a film")
     assert found.asked == "house" and found.prediction is not None
-    assert found.prediction.genre == "techno" and "techno" in found.prediction.sentence
+    assert found.prediction.genre == "techno" and "techno" in found.prediction.told("house")
     assert (found.prediction.intended or 0) < 0.2
     pull = found.prediction.pulls[0]
     assert (pull.phrase, pull.toward) == ("house", "techno") and pull.by > 0.2

@@ -42,16 +42,18 @@ def found(**about: Any) -> PromptContrast:
     [
         (
             phrase(),
-            "“accordion” of the second prompt: with it put into the first prompt, 80 % of the difference comes.",
+            "The difference is due to “accordion” of the second prompt: with it put into the first prompt as well, "
+            "80 % of the difference is gone.",
         ),
-        (phrase(added=False), "of the second prompt: with it left out, 80 % of the difference goes."),
-        (phrase("first", added=False), "of the first prompt: with it left out, 80 % of the difference comes."),
-        (phrase(part=1.3), "all of the difference comes."),
+        (phrase(added=False), "of the second prompt: with it left out, 80 % of the difference is gone."),
+        (phrase("first", added=False), "of the first prompt: with it left out, 80 % of the difference is gone."),
+        (phrase(part=1.3), "all of the difference is gone."),
         (
             phrase().model_copy(update={"part_interval": Interval(low=-0.05, high=1.2)}),
-            "80 % (between −5 and 120 %) of the difference comes.",
+            "80 % (between −5 and 120 %) of the difference is gone.",
         ),
-        (phrase(part=None), "what is heard surely moves."),
+        (phrase(), "is how strongly the judge hears polka rather than lo-fi hip hop, not a count of takes."),
+        (phrase(part=None), "the judge hears something else."),
         (phrase(q=0.2), "No single phrase surely makes the difference"),
         (phrase(mean=-3.0), "No single phrase surely makes the difference"),
     ],
@@ -71,6 +73,7 @@ def test_of_prompts_with_the_same_phrases_their_order_makes_it() -> None:
             [layer()],
             "It takes effect mostly where layers 3–4 read the prompt, which alone bring 62 % of the difference.",
         ),
+        ([layer().model_copy(update={"layers": "1"})], "where layer 1 reads the prompt, which alone brings 62 %"),
         ([layer(part=0.2)], "It is spread over the network, and takes effect most where layers 3–4 read"),
         ([layer(q=0.5)], "is not sure"),
         ([layer(mean=-2.0)], "is not sure"),
@@ -79,6 +82,15 @@ def test_of_prompts_with_the_same_phrases_their_order_makes_it() -> None:
 )
 def test_where_it_takes_effect_is_told_as_surely_as_it_was_measured(rows: list[LayerShare], told: str) -> None:
     assert told in contrast_views.by_layer(found(layers=rows))
+
+
+@pytest.mark.parametrize(("takes", "badge"), [(1, "tested"), (2, "tested"), (3, "verified")])
+def test_case_of_two_takes_nothing_is_verified_and_that_is_said_first(takes: int, badge: str) -> None:
+    made = found(phrases=[phrase()], layers=[layer()], difference=change(7.5).model_copy(update={"takes": takes}))
+    told = contrast_views.findings(made)
+    assert [mark for _, mark in told] == ["observed", badge, badge]
+    few = [sentence.startswith("Too few takes to tell: ") for sentence, _ in told[1:]]
+    assert few == [takes < 3] * 2
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ def test_a_deleted_run_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_a_name_never_becomes_a_path_elsewhere(tmp_path: Path) -> None:
     with Workspace.open(tmp_path / "w") as workspace:
         for bad in ("../..", "/etc/passwd", "a/../../b" + "c" * 20, ""):
-            with pytest.raises(TonescopeError, match="no name of a run"):
+            with pytest.raises(TonescopeError, match="there is no run"):
                 workspace.files(bad)
             with pytest.raises(TonescopeError, match="there is no run"):
                 workspace.content(bad)

@@ -23,14 +23,15 @@ def predicted(prompt: str) -> str:
 
 def test_what_will_be_heard_is_said_with_the_word_that_pulls_there_and_how_far_to_believe_it() -> None:
     shown = predicted("house for a film")
-    assert "Techno will" in shown and "You ask for house" in shown
+    assert "Techno will" in shown and "house, which is asked for, " in shown
     assert '<mark class="feedback-away">house <small>→ techno +' in shown
     assert "On prompts that it was not fitted on" in shown and "only listening proves a prompt" in shown
 
 
 def test_a_finding_has_its_reason_its_effect_and_a_prompt_without_it() -> None:
     shown = PromptFeedback(tiny.session()).html("house, masterpiece")
-    assert "says nothing about the music" in shown and "prompts for pictures" in shown and "untested" in shown
+    assert "says nothing about the music" in shown and "prompts for pictures" in shown
+    assert "was not measured by listening" in shown
     assert 'data-prompt="house"' in shown
 
 
@@ -120,3 +121,9 @@ def _predicting() -> PromptFeedback:
 
 def _pull(phrase: str, start: int, end: int, by: float) -> PhrasePull:
     return PhrasePull(phrase=phrase, start=start, end=end, toward="polka", by=by, intended_by=None)
+
+
+def test_case_a_phrase_that_takes_from_the_genre_asked_for_is_marked_though_it_pulls_nowhere_much() -> None:
+    harmful = _pull("banjo", 11, 16, 0.01).model_copy(update={"intended_by": -0.58})
+    piece = next(piece for piece in pieces("house with banjo", [harmful]) if piece.pull)
+    assert (piece.text, piece.points, piece.harm) == ("banjo", 0, 58)

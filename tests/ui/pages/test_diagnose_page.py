@@ -201,11 +201,11 @@ def test_a_label_with_markdown_is_no_image_on_the_page(tmp_path: Path) -> None:
         (RunProgress("queued", place=3), "Place 3 in the queue."),
         (
             RunProgress("running", stage="attribute", share=0.5, seconds_left=200),
-            "50 %, about 3 min left. Now: looking for what could have done it.",
+            "50 %, about 3 min left. Now: look for causes.",
         ),
         (
             RunProgress("running", stage="keep", share=0.99, seconds_left=0),
-            "99 %, nearly done. Now: putting it all together.",
+            "99 %, nearly done. Now: put it all together.",
         ),
         (
             RunProgress("failed", problem="It is full; free some."),

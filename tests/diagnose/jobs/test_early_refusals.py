@@ -1,0 +1,60 @@
+"""What needs no model to be refused is refused before one is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from tonescope.diagnose.intervene import interventions
+from tonescope.diagnose.jobs import experiment_job, find_job, index_options, listen_job, show_job
+from tonescope.diagnose.jobs.parameters import made
+from tonescope.diagnose.unit_index import index_build, index_reading
+from tonescope.models.errors import TonescopeError
+
+EDIT: dict[str, Any] = {"prompt": "house", "where": ["decoder.1.mlp:1"]}
+
+
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        ({"kind": "bogus"}, "“bogus” is no kind of an edit; use zero, mean"),
+        ({"branch": "left"}, "“left” is no branch of an edit; use both"),
+        ({"kind": "patch"}, "name that prompt with --source"),
+        ({"kind": "zero", "source": "techno"}, "takes nothing from a source"),
+        ({"kind": "resample", "takes": 1}, "ask for 2 takes or more"),
+    ],
+)
+def test_case_an_edit_that_no_model_can_make_is_refused_by_its_form(about: dict[str, Any], told: str) -> None:
+    with pytest.raises(TonescopeError, match=told):
+        experiment_job.JOB.check(made(experiment_job.ExperimentParameters, EDIT | about))
+    experiment_job.JOB.check(made(experiment_job.ExperimentParameters, EDIT))
+
+
+def test_the_kinds_that_are_known_beforehand_are_those_there_are() -> None:
+    assert get_args(interventions.Kind) == experiment_job.KINDS
+    assert get_args(interventions.Branch) == experiment_job.BRANCHES
+    assert index_options.ABOUT == index_build.ABOUT
+
+
+def test_case_without_any_index_nothing_is_found_or_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_options, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(index_reading, "cache_folder", lambda: tmp_path)
+    find = made(find_job.FindParameters, {"query": "kick"})
+    show = made(show_job.ShowParameters, {"place": "decoder.1.mlp:3"})
+    for job, asked in ((find_job.JOB, find), (show_job.JOB, show)):
+        with pytest.raises(TonescopeError, match="no index was built here"):
+            job.check(asked)
+    show_job.JOB.check(made(show_job.ShowParameters, {}))  # the map of a model needs none
+    kept = index_reading.index_root() / "one"
+    kept.mkdir(parents=True)
+    (kept / index_build.ABOUT).write_text("{}")
+    find_job.JOB.check(find)
+    show_job.JOB.check(show)
+
+
+def test_case_a_file_that_is_not_there_is_not_listened_to(tmp_path: Path) -> None:
+    asked = made(listen_job.ListenParameters, {"files": [str(tmp_path / "nosuch.mp3")]})
+    with pytest.raises(TonescopeError, match=r"nothing could be heard: nosuch\.mp3 \(cannot be opened"):
+        listen_job.JOB.check(asked)
