@@ -94,16 +94,16 @@ def main() -> None:
             "by hand": by_hand.predict(table_of(takes.waveform)).tolist(),
         }
         for listener, labels in heard.items():
-            right = share(labels.count(genre), len(labels))
+            found = share(labels.count(genre), len(labels))
             rows.append(
                 {
                     "genre": genre,
                     "is rare": genre in rare,
                     "listener": listener,
-                    "right": right.count,
-                    "of": right.total,
-                    "low": right.low,
-                    "high": right.high,
+                    "right": found.count,
+                    "of": found.total,
+                    "low": found.low,
+                    "high": found.high,
                     "heard": ", ".join(f"{label} {count}" for label, count in Counter(labels).most_common(3)),
                 }
             )

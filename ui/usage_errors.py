@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
-
-from pydantic import ValidationError
+from typing import Any
 
 CLOSE = 0.75  # how much of two options has to be alike, 0 to 1, for one to be suggested in place of the other
 LONGEST_GIVEN = 60  # characters of a value that was refused
@@ -39,7 +39,7 @@ def _no_number(error: Exception) -> str:
         return ""
     if found := _NO_NUMBER.search(str(getattr(error, "message", ""))):
         given, kind = found[1], found[2]
-    elif isinstance(cause, ValidationError) and (first := cause.errors(include_url=False)[0])["type"] in _NUMBERS:
+    elif (first := _first_of(cause)).get("type") in _NUMBERS:
         given, kind = str(first["input"]), str(first["type"])
     else:
         return ""
@@ -48,6 +48,13 @@ def _no_number(error: Exception) -> str:
     span = f" {'of' if ends[1].startswith('more') else 'from'} {ends[1]}" if ends else ""
     given = given if len(given) <= LONGEST_GIVEN else f"{given[:LONGEST_GIVEN]}…"
     return f"{name} needs a {'whole ' * kind.startswith('int')}number{span}, not “{given}”."
+
+
+def _first_of(cause: object) -> Mapping[str, Any]:
+    """The first error of a ValidationError of pydantic, which is not imported before it is needed."""
+    errors = getattr(cause, "errors", None)
+    found: Sequence[Mapping[str, Any]] = errors(include_url=False) if errors else ()
+    return found[0] if found else {}
 
 
 def _is_close(option: str, other: str) -> bool:

@@ -167,7 +167,11 @@ def test_a_group_doubles_from_round_to_round_until_it_is_strong_enough(
     monkeypatch.setattr(group_search, "_best", lambda *given: group_search._Candidate(given[3][0], takes, 0.0))
 
     def until(most: int) -> Callable[[tuple[Unit, ...]], bool]:
-        return lambda group: (asked.append(len(neurons(group))), asked[-1] >= most)[1]
+        def enough(group: tuple[Unit, ...]) -> bool:
+            asked.append(len(neurons(group)))
+            return asked[-1] >= most
+
+        return enough
 
     assert len(neurons(chosen(generator, takes, means, found, 0.4, rounds=4, until=until(40)))) == 16
     assert asked == [2, 4, 8, 16]
