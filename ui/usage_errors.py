@@ -16,15 +16,15 @@ _SPAN = re.compile(r"\(((?:more than )?\S+ (?:to|and at most) \S+)\)$")
 
 def usage(error: Exception) -> str:
     """One sentence about what typer finds wrong with a command line."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "tonescope"
     if told := _no_number(error):
-        return told
+        return f"{told}; {command} --help lists what there is."
     said = str(getattr(error, "format_message", lambda: error)()).strip().rstrip(".")
     mistyped = getattr(error, "option_name", None)
     if mistyped and hasattr(error, "possibilities"):  # of an option that there is not
         close = [name for name in error.possibilities or () if _is_close(mistyped, name)]
         said = f"no such option: {mistyped}" + (f" (did you mean {' or '.join(close)}?)" if close else "")
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context else "tonescope"
     return f"{said[:1].lower()}{said[1:]}; {command} --help lists what there is."
 
 
@@ -47,7 +47,7 @@ def _no_number(error: Exception) -> str:
     ends = _SPAN.search(getattr(option, "help", None) or "")
     span = f" {'of' if ends[1].startswith('more') else 'from'} {ends[1]}" if ends else ""
     given = given if len(given) <= LONGEST_GIVEN else f"{given[:LONGEST_GIVEN]}…"
-    return f"{name} needs a {'whole ' * kind.startswith('int')}number{span}, not “{given}”."
+    return f"{name} needs a {'whole ' * kind.startswith('int')}number{span}, not “{given}”"
 
 
 def _first_of(cause: object) -> Mapping[str, Any]:

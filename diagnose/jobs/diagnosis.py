@@ -241,7 +241,7 @@ def _search(run: _Run, stage: Stage) -> None:
     if not found.group:
         before = trials.rows
         tried = _strongest(run, trials, (short or trials).context, stage)
-        found.trial = max(tried, key=_strength)
+        found.trial = max(tried, key=lambda muted: (muted.sounds, muted.share, -muted.effect))
         found.group = found.trial.group
         found.groups, found.rows = [*found.groups, *tried], found.rows + trials.rows - before
     run.estimates = replace(run.estimates, search=found)
@@ -275,11 +275,6 @@ def _strongest(run: _Run, trials: MutingTrials, context: Context, stage: Stage) 
         advance=lambda share: stage(0.8 + 0.2 * share),
     )
     return tried or trials.measure([strongest])
-
-
-def _strength(muted: Muted) -> tuple[bool, float, float]:
-    """By what one of several groups is chosen: intact sound, then how many takes turn back, then the margin."""
-    return muted.sounds, muted.share, -muted.effect
 
 
 def _predict(run: _Run, stage: Stage) -> None:

@@ -94,7 +94,7 @@ def _check(parameters: ListenParameters) -> None:
         raise TonescopeError("--surrogate was given nothing; give it a value, or leave it out.")
     if parameters.prompt is not None:
         check_prompt(parameters.prompt)
-    if not (found := parameters.collection).files:
+    if not (found := parameters.collection).files and parameters.variants is None:
         raise nothing_heard(found.left_out)
 
 

@@ -51,7 +51,7 @@ def workspace(app: str, folder: Path) -> Iterator[Workspace]:
 
 @pytest.fixture(scope="module")
 def name(workspace: Workspace) -> str:
-    return stored_run.kept(workspace)
+    return stored_run.kept(workspace, "visitor:somebody")
 
 
 def owner(page: Any) -> str:

@@ -151,7 +151,7 @@ def test_merged_is_what_peft_itself_plays(
     """Embeddings, heads and saved heads survive the merge; an adapter on a part goes into that part."""
     wanted = trained(part, tmp_path / "adapter", **config)
     merged = load_generator(str(folders[0]), adapter=str(tmp_path / "adapter")).model
-    assert torch.allclose(logits(merged), wanted, atol=1e-5)
+    assert torch.allclose(logits(merged), wanted, atol=1e-4)
     plain = load_generator(str(folders[0])).model
     assert merged.state_dict().keys() == plain.state_dict().keys()
     assert any(not torch.equal(one, two) for one, two in zip(merged.parameters(), plain.parameters(), strict=True))

@@ -307,7 +307,7 @@ def test_case_progress_beside_json_is_a_bar_where_standard_error_is_a_terminal(
     monkeypatch.setattr(console, "errors", Console(file=shown, force_terminal=True, width=100))
     result = quick(folders, PROMPT, "--json")
     assert json.loads(result.stdout)["prompt"] == PROMPT and result.stdout.lstrip().startswith("{")
-    assert "verify" in shown.getvalue() and "━" in shown.getvalue()
+    assert "play fresh takes" in shown.getvalue() and "━" in shown.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def test_an_edit_that_says_nothing_is_refused() -> None:
     generator, place = tiny.generator(), Location("decoder", 1, "mlp")
     source = SourceActivations({place: torch.zeros(2, 1, 4, generator.features(place))})
     refused = {
-        "says nothing": [Edit((place,), "foo"), Edit((place,), branch="conditional")],  # type: ignore[arg-type]
+        " of an edit; use": [Edit((place,), "foo"), Edit((place,), branch="conditional")],  # type: ignore[arg-type]
         "neither a Unit": [Edit(("decoder.1.mlp:5",), "zero")],  # type: ignore[arg-type]
         "takes nothing from a source": [Edit((place,), "scale", 2.0, source=source)],
         "finite": [Edit((place,), "set", float("nan")), Edit((place,), "zero", strength=float("inf"))],

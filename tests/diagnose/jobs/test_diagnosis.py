@@ -286,7 +286,7 @@ def test_settings_that_could_prove_nothing_are_refused(session: Session, update:
 
 def test_one_take_is_said_to_give_no_interval(session: Session) -> None:
     result = session.diagnose("house", QUICK.model_copy(update={"takes": 1}))[0]
-    assert any(caveat.startswith("One take gives no interval") for caveat in result.caveats)
+    assert any(caveat.startswith("1 take shows nothing for sure") for caveat in result.caveats)
     assert result.drivers.group is not None and not result.drivers.group.convincing
 
 
