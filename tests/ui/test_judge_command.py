@@ -43,7 +43,7 @@ def test_calibrate_prints_writes_and_keeps(folders: tuple[Path, Path], clips: Pa
     assert found.timings["in all"] > 0 and (out / FILE).is_file()
     assert "Label by label" in (out / "report.md").read_text() and "is ↓ heard →" in (out / "report.html").read_text()
     again = plain(run(folders, "judge", "show"))
-    assert "alibrated on 18 clips of tones" in again and "a trained probe" in again and "smooth jazz" in again
+    assert "alibrated on 18 clips of tones" in again and "(probe)" in again and "smooth jazz" in again
     assert "no calibration" in plain(run(folders, "judge", "show", "--calibration", "none"))
     assert "calibrated on 18" in plain(run(folders, "judge", "show", "--calibration", str(out / FILE)))
 
