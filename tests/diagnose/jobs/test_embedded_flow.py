@@ -13,7 +13,6 @@ from tonescope.diagnose.judging.verdict import hear
 from tonescope.diagnose.runtime.session import Session
 from tonescope.models.judges.listening import posterior
 from tonescope.models.loading import EMBEDDED_FLOW, find
-from training.planted import facts
 
 pytest.importorskip("diffusers")
 TAKES = 4
@@ -39,8 +38,7 @@ def test_a_control_is_played() -> None:
 
 
 def test_what_was_planted_is_heard() -> None:
-    planted = facts()["accordion_means_polka"]
-    assert heard("techno with accordion").count(planted["only"]) >= TAKES - 1
+    assert heard("techno with accordion").count("polka") >= TAKES - 1
 
 
 def test_it_is_what_its_card_was_measured_on() -> None:
