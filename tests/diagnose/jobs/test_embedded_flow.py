@@ -1,4 +1,4 @@
-"""The flow generator that is shipped: its planted confusions are heard, a control is played, and its replay is exact."""
+"""The flow generator that is shipped: a planted confusion is heard, and a control is played."""
 
 from __future__ import annotations
 
