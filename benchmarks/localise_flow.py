@@ -21,7 +21,7 @@ from benchmarks.rewired import Kind, Recipe, Statistics, calibrated, draw, stati
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
-from tonescope.models.loading import EMBEDDED
+from tonescope.models.loading import EMBEDDED, EMBEDDED_FLOW
 
 NAME, RECIPES = "localise_flow", Path(__file__).parent / "rewired_flow.json"
 SECONDS = 4.0
@@ -77,7 +77,9 @@ def run(session: Session, context: Context, known: Statistics, todo: Sequence[Re
 def main() -> None:
     """Make what is missing, and diagnose it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", help="the flow generator's")
+    parser.add_argument(
+        "folder", nargs="?", default=EMBEDDED_FLOW, help="the flow generator's; the one that is shipped, if absent"
+    )
     parser.add_argument("--copies", type=int, default=12, help="of each kind")
     parser.add_argument("--make", action="store_true", help="draw what is missing, and diagnose none")
     given = parser.parse_args()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tonescope.models import metadata, registry, versions
 from tonescope.models.checkpoints import folders, sources
-from tonescope.models.checkpoints.folders import EMBEDDED, HUB_JUDGE, MUSICNN, PICKLE, WANTED, find
+from tonescope.models.checkpoints.folders import EMBEDDED, EMBEDDED_FLOW, HUB_JUDGE, MUSICNN, OURS, PICKLE, WANTED, find
 from tonescope.models.errors import TonescopeError
 from tonescope.models.outline import Outline, check_written
 from tonescope.models.vocabulary import Vocabulary
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 __all__ = [
     "DTYPES",
     "EMBEDDED",
+    "EMBEDDED_FLOW",
     "HUB_JUDGE",
     "MUSICNN",
+    "OURS",
     "PICKLE",
     "WANTED",
     "check_device",
@@ -62,7 +64,7 @@ def check_names(model: str = EMBEDDED, judge: str | None = None, adapter: str | 
 def check_places(names: Sequence[str], model: str = EMBEDDED, adapter: str | None = None) -> None:
     """Raise :class:`TonescopeError` for a site, location or unit that no model has, or that this one lacks as far as
     the files of its folder tell, before heavy imports. Nothing is downloaded."""
-    if model != EMBEDDED and sources.folder(model) is None:
+    if model not in OURS and sources.folder(model) is None:
         check_written(names)
         return
     folder = find(model, "generator")

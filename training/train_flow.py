@@ -53,7 +53,7 @@ class FlowSchedule:
 
     words: float = 6.0
     codec: tuple[CodecStage, CodecStage] = flow_codec.STAGES
-    flow: float = 125.0
+    flow: float = 72.0
     lessons: int = 12_000
     validation: int = 64
     clips: int = flow_codec.KEPT_CLIPS

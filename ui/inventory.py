@@ -25,9 +25,9 @@ def places_of_model(model: str, adapter: str | None) -> Places:
 def places_of_judge(model: str, judge: str | None) -> Places:
     """The places of a judge by name, or of the one that listens to a generator by default."""
     from tonescope.diagnose.taxonomy import common
-    from tonescope.models.loading import EMBEDDED, HUB_JUDGE, load_judge
+    from tonescope.models.loading import EMBEDDED, HUB_JUDGE, OURS, load_judge
 
-    name = judge or (EMBEDDED if model == EMBEDDED else HUB_JUDGE)
+    name = judge or (EMBEDDED if model in OURS else HUB_JUDGE)
     return places_of(load_judge(name, common().labels))
 
 

@@ -10,7 +10,7 @@ from tonescope.diagnose.report.view import Command
 from tonescope.diagnose.report.wording import set_again, shortened, the_word
 from tonescope.diagnose.schema import Diagnosis, Trial
 from tonescope.diagnose.settings import MOST_TAKES, USEFUL_TAKES
-from tonescope.models.loading import EMBEDDED, HUB_JUDGE
+from tonescope.models.loading import EMBEDDED, HUB_JUDGE, OURS
 
 SHOWN_STEPS = 2
 MOST = 0.75  # of the takes have to be right for a prompt to be good enough
@@ -48,7 +48,7 @@ def _pasted(told: str, line: str, in_words: str) -> Command:
 
 def _other_judge(found: Diagnosis) -> Command | None:
     """A judge that knows one world of sound was asked about another."""
-    if found.judge.name != EMBEDDED or found.model.name.partition(" + ")[0] == EMBEDDED:
+    if found.judge.name != EMBEDDED or found.model.name.partition(" + ")[0] in OURS:
         return None
     return _pasted(
         "The judge knows other music than this model plays; ask one that knows recordings",

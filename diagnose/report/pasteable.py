@@ -10,7 +10,7 @@ from typing import Any
 from tonescope.diagnose.jobs.parameters import Flag, marked
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
-from tonescope.models.loading import EMBEDDED, HUB_JUDGE
+from tonescope.models.loading import EMBEDDED, HUB_JUDGE, OURS
 
 EDITED_WITH = ("seconds", "seed", "guidance", "negative", "foil", "memory_gib")  # settings that an edit has as well
 PLAYED_WITH = ("seconds", "seed", "guidance", "negative", "temperature", "top_k", "memory_gib")  # that a repair has
@@ -101,7 +101,7 @@ def _intended(found: Diagnosis, prompt: str | None) -> str | None:
 
 def _models(found: Diagnosis, judge: str | None) -> list[str]:
     model, _, adapter = found.model.name.partition(" + ")
-    usual = EMBEDDED if model == EMBEDDED else HUB_JUDGE
+    usual = EMBEDDED if model in OURS else HUB_JUDGE
     named = {
         "--model": (model, EMBEDDED),
         "--adapter": (adapter, ""),

@@ -77,7 +77,7 @@ class Session:
     ) -> Session:
         """Load a generator (with a PEFT adapter on top, if one is named) and a judge, which always hears in float32.
 
-        By default the embedded judge listens to the embedded generator, and the Hub's music CLAP to every other.
+        By default the embedded judge listens to the embedded generators, and the Hub's music CLAP to every other.
 
         Args:
             labels, calibration: what the judge chooses between, and how it is calibrated; see
@@ -86,7 +86,7 @@ class Session:
         loading.check_device(device)
         loading.check_dtype(dtype)
         if judge is None:
-            judge = loading.EMBEDDED if model == loading.EMBEDDED else loading.HUB_JUDGE
+            judge = loading.EMBEDDED if model in loading.OURS else loading.HUB_JUDGE
         loading.check_names(model, judge, adapter)
         foreign = judge == loading.EMBEDDED and model != loading.EMBEDDED
         # What it brings was measured through the embedded codec, on the composer's pieces.

@@ -13,18 +13,20 @@ from tonescope.models import registry
 from tonescope.models.checkpoints import headers, sources
 from tonescope.models.errors import TonescopeError
 
-EMBEDDED = "embedded"
+EMBEDDED, EMBEDDED_FLOW = "embedded", "embedded-flow"
+OURS = (EMBEDDED, EMBEDDED_FLOW)  # generators that are shipped, whose world of sound the embedded judge knows
 HUB_JUDGE = "laion/larger_clap_music"
 MUSICNN = ("musicnn-msd", "musicnn-mtt")  # the taggers that are shipped
 # What can be named instead of what was.
 OFFERED = {
-    "generator": f"“{EMBEDDED}”, a folder, or a Hub id such as facebook/musicgen-small",
+    "generator": f"“{EMBEDDED}”, “{EMBEDDED_FLOW}”, a folder, or a Hub id such as facebook/musicgen-small",
     "judge": f"“{EMBEDDED}”, a folder, or a Hub id such as {HUB_JUDGE}",
     "tagger": f"“{MUSICNN[0]}”, “{MUSICNN[1]}”, or a folder",
 }
 # The models that are shipped, by kind and name, and the folder of each.
 SHIPPED = {
     ("generator", EMBEDDED): "generator",
+    ("generator", EMBEDDED_FLOW): "flow_generator",
     ("judge", EMBEDDED): "judge",
     **{("tagger", name): name.replace("-", "_") for name in MUSICNN},
 }
@@ -61,7 +63,7 @@ def find(name: str, kind: str) -> Path:
         raise _empty(sources.OPTIONS[kind], OFFERED[kind])
     if shipped := SHIPPED.get((kind, name)):
         folder = Path(str(resources.files("tonescope.models"))) / "embedded" / shipped
-        if not (folder / CONFIG_FILE).is_file():
+        if not any((folder / file).is_file() for file in (CONFIG_FILE, PIPELINE_FILE)):
             raise TonescopeError(
                 f"the embedded {kind} is not in this installation; reinstall Tonescope, or name another one with "
                 f"--{sources.OPTIONS[kind]}."

@@ -68,8 +68,8 @@ class CodecStage:
 
 
 STAGES = (
-    CodecStage(45, 1e-3, dict(spectral=2.0, waveform=0.5)),
-    CodecStage(30, 4e-4, dict(spectral=2.0, waveform=0.3, adversarial=0.8, feature_matching=1.2)),
+    CodecStage(34, 1e-3, dict(spectral=2.0, waveform=0.5)),
+    CodecStage(15, 4e-4, dict(spectral=2.0, waveform=0.3, adversarial=0.8, feature_matching=1.2)),
 )
 
 

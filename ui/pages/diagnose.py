@@ -11,7 +11,7 @@ import gradio as gr
 
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
 from tonescope.models.errors import TonescopeError
-from tonescope.models.loading import EMBEDDED
+from tonescope.models.loading import OURS
 from tonescope.ui.components import asking, prompt_feedback, run_api, unit_api
 from tonescope.ui.components.job_form import JobForm, told
 from tonescope.ui.components.parameter_fields import unread
@@ -73,7 +73,7 @@ def build(workshop: Workshop) -> None:
     """The page around a workshop."""
     session = workshop.session
     longest = session.generator.longest_seconds
-    examples = OF_THE_EMBEDDED if session.generator.name == EMBEDDED else OF_ANY_MODEL
+    examples = OF_THE_EMBEDDED if session.generator.name in OURS else OF_ANY_MODEL
     run_api.build(workshop)
     unit_api.build(workshop)
     _html(f'<div class="tonescope run-first"><p>{INTRODUCTION}</p></div>')
