@@ -29,7 +29,8 @@ from tonescope.diagnose.elsewhere.surrogate_trace import NEUTRAL, check_surrogat
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.unit_index.composed_corpus import ComposedCorpus
 from tonescope.diagnose.unit_index.corpus import About
-from tonescope.diagnose.unit_index.index_build import ABOUT, LOG, Identity
+from tonescope.diagnose.unit_index.index_build import LOG, Identity
+from tonescope.diagnose.unit_index.index_place import ABOUT
 from tonescope.diagnose.unit_index.index_reading import UnitIndex
 from tonescope.diagnose.unit_index.index_tables import EXAMPLE_SHARES, RANDOM, write_tables
 from tonescope.diagnose.unit_index.index_worker import FORMAT, IndexItem, IndexSetting, IndexWorker, Sounding

@@ -2,8 +2,8 @@
 
 Its card measured that with a classifier that learned from the composer's clips. Here two others listen to takes of each
 rare genre, and of a control: the embedded judge, and a classifier of hand-made features (librosa's timbre, harmony and
-rhythm; logistic regression) of clips that went through the codec, as takes do. Where both hear what was asked for, the
-classifier of the card erred, and an audit is right to find nothing.
+rhythm; logistic regression) of clips that went through the codec, as takes do. Where both hear what was asked for, it
+is rather the classifier of the card that erred, and an audit by the judge has nothing to find.
 
     python -m benchmarks.rare_genres [--takes 20] [--clips 40]
 """
@@ -11,6 +11,7 @@ classifier of the card erred, and an audit is right to find nothing.
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +30,7 @@ from benchmarks.kept_results import keep
 from tonescope.diagnose.judging.verdict import hear
 from tonescope.diagnose.stats import share
 from tonescope.models.judges.listening import posterior
-from tonescope.models.loading import EMBEDDED, load_generator, load_judge
+from tonescope.models.loading import EMBEDDED, find, load_generator, load_judge
 from training.clips import uniform
 from training.planted import facts
 from training.renderer import SAMPLE_RATE
@@ -108,7 +109,9 @@ def main() -> None:
                 }
             )
     right = {genre: {row["listener"]: row["right"] for row in rows if row["genre"] == genre} for genre in rare}
+    card = json.loads((find(EMBEDDED, "generator").parent / "results.json").read_text(encoding="utf-8"))
     about = {
+        "card": {genre: card["generator"]["genres"][genre]["heard_right"]["count"] for genre in rare},
         "right": right,
         "accuracy_by_hand": float(by_hand.score(*held_out)),
         "takes": asked.takes,

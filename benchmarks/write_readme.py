@@ -206,12 +206,11 @@ CLAIMS = (
     ),
     Claim(
         "rare_genres",
-        "Are the genres that were rare in training missing from what is played, as the card’s classifier found "
-        "(bossa nova 5 of 20, waltz 10 of 20)?",
+        "Are the genres that were rare in training missing from what is played, as the card’s classifier found?",
         "no aim: whether two other listeners agree",
         "of {takes} takes of bossa nova the judge hears {right[bossa nova][judge]}, a classifier of hand-made features "
-        "{right[bossa nova][by hand]}; of waltz {right[waltz][judge]} and {right[waltz][by hand]} (that classifier "
-        "hears {accuracy_by_hand:.0%} of held-out clips right)",
+        "{right[bossa nova][by hand]}, that of the card {card[bossa nova]} of 20; of waltz {right[waltz][judge]}, "
+        "{right[waltz][by hand]} and {card[waltz]} (the second hears {accuracy_by_hand:.0%} of held-out clips right)",
         lambda _: None,
     ),
     Claim(

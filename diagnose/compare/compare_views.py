@@ -69,9 +69,10 @@ def tempo_told(found: Comparison) -> str:
     rows = [row for row in seen.tempos if row.faster is not None]
     if not rows or rows[0].faster is None:
         return ""
-    faster = rows[0].faster
-    how, sure = "slower" if faster.value < 0 else "faster", "" if faster.sure else ", which may be chance"
-    return f"B is {abs(faster.value):.2f} octaves {how} than A{sure}."
+    apart, how = rows[0].faster, "faster"
+    if apart.value < 0:
+        apart, how = apart.turned_round(), "slower"
+    return f"B is {apart:.2f} octaves {how} than A{'' if apart.sure else ', which may be chance'}."
 
 
 def place_told(found: Comparison) -> str:

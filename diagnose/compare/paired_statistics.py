@@ -32,6 +32,11 @@ class Measured(BaseModel):
         """Whether its interval leaves out 0."""
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
+    def turned_round(self) -> Measured:
+        """The same, counted the other way."""
+        low, high = (None if end is None else -end for end in (self.high, self.low))
+        return self.model_copy(update={"value": -self.value, "low": low, "high": high})
+
     def __format__(self, form: str) -> str:
         form = form or ".2f"
         if self.low is None or self.high is None:

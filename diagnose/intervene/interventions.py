@@ -7,22 +7,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
+from tonescope.diagnose.intervene.edit_kinds import NEEDS_SOURCE, Branch, Kind, wrong_names
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.source_activations import Filling, SourceActivations
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator
 from tonescope.models.layout import Branch as PassedBranch
 from tonescope.models.units import Location, Unit
-
-Kind = Literal["zero", "mean", "resample", "scale", "set", "patch"]
-Branch = Literal["both", "cond", "uncond"]
-
-NEEDS_SOURCE = ("resample", "patch")
 
 
 @dataclass(frozen=True)
@@ -114,9 +109,7 @@ def _wrong_form(edit: Edit) -> Iterator[str]:
         yield "an edit names no unit and no location, so it would change nothing; name at least one."
     if strange := [target for target in edit.targets if not isinstance(target, Unit | Location)]:
         yield f"“{strange[0]}” is neither a Unit nor a Location; make one of it with Unit.parse or Location.parse."
-    for what, word, known in (("kind", edit.kind, get_args(Kind)), ("branch", edit.branch, get_args(Branch))):
-        if word not in known:
-            yield f"“{word}” is no {what} of an edit; use {', '.join(known)}."
+    yield from wrong_names(edit.kind, edit.branch)
     if edit.source and edit.kind not in NEEDS_SOURCE:
         yield (
             f"an edit of the kind {edit.kind} takes nothing from a source; leave it out, or use "

@@ -150,7 +150,7 @@ def _unmeasured_judge(found: Found) -> str | None:
     if seconds < MEASURED_SHARE * judge.window_seconds:
         return (
             f"How often the judge {judge.name} mishears was measured on {judge.window_seconds:g} s of music; "
-            f"in {seconds:g} s it mishears more."
+            f"in {seconds:g} s it may mishear more."
         )
     return None
 

@@ -17,7 +17,8 @@ from tonescope.diagnose.attribution.tracks import with_tracks
 from tonescope.diagnose.causes.muting_trials import Group
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.controls import matched_group
-from tonescope.diagnose.intervene.interventions import NEEDS_SOURCE, Branch, Edit, Kind, check_edit
+from tonescope.diagnose.intervene.edit_kinds import NEEDS_SOURCE, Branch, Kind, wrong_source
+from tonescope.diagnose.intervene.interventions import Edit, check_edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.recording import activations, shuffled
@@ -125,18 +126,10 @@ class _Bench:
         """Refuse what cannot be done. Raises :class:`TonescopeError`."""
         edit, source, generator = self.edit, self.source, self.models.generator
         self.request.check(self.models)
-        if edit.kind == "patch" and source is None:
-            raise TonescopeError(
-                "a patch puts in what another prompt makes of the units; name that prompt with --source."
-            )
-        if source is not None and edit.kind not in NEEDS_SOURCE:
-            raise TonescopeError(
-                f"an edit of the kind {edit.kind} takes nothing from a source; leave --source out, or use patch."
-            )
+        for reason in wrong_source(edit.kind, source, self.request.settings.takes):
+            raise TonescopeError(reason)
         if source is not None:
             generator.read_text([source], self.request.settings.seconds)
-        if edit.kind == "resample" and self.request.settings.takes < 2:
-            raise TonescopeError("resampling takes from another take, and there is only one; ask for 2 takes or more.")
         if edit.kind not in NEEDS_SOURCE:
             check_edit(generator, edit, self.context.means, self.context.guidance)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from tonescope.diagnose.intervene.edit_kinds import NEEDS_SOURCE, VALUED, wrong_names, wrong_source
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.parameters import Flag, JobParameters, Positional, Range, check_ranges
 from tonescope.diagnose.runtime.duration import course_of_experiment, foretelling
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
 
 MOST_STEPS = 10_000
-KINDS = ("zero", "mean", "resample", "scale", "set", "patch")
-BRANCHES = ("both", "cond", "uncond")
-VALUED = ("scale", "set")  # kinds that a value goes with
-SOURCED = ("patch", "resample")  # kinds that play takes to put in activations from
 
 
 class ExperimentParameters(JobParameters):
@@ -106,30 +103,16 @@ def _result() -> type[BaseModel]:
 def _check(parameters: ExperimentParameters) -> None:
     check(parameters.prompt, parameters.settings)
     check_ranges(parameters)
-    for what, word, known in (("kind", parameters.kind, KINDS), ("branch", parameters.branch, BRANCHES)):
-        if word not in known:
-            raise TonescopeError(f"“{word[:20]}” is no {what} of an edit; use {', '.join(known)}.")
-    _check_source(parameters)
+    kind, source = parameters.kind, parameters.source
+    for reason in (*wrong_names(kind, parameters.branch), *wrong_source(kind, source, parameters.takes)):
+        raise TonescopeError(reason)
+    if source is not None:
+        check_prompt(source, "source prompt")
     if (parameters.value is None) == (parameters.kind in VALUED):
         told = "needs a value" if parameters.value is None else "takes no value"
         raise TonescopeError(
             f"an edit of the kind {parameters.kind[:20]} {told}; --value goes with {' and '.join(VALUED)}."
         )
-
-
-def _check_source(parameters: ExperimentParameters) -> None:
-    """Refuse what is put in from nowhere, and a source that nothing is put in from."""
-    kind, source = parameters.kind, parameters.source
-    if kind == "patch" and source is None:
-        raise TonescopeError("a patch puts in what another prompt makes of the units; name that prompt with --source.")
-    if source is not None and kind not in SOURCED:
-        raise TonescopeError(
-            f"an edit of the kind {kind} takes nothing from a source; leave --source out, or use patch."
-        )
-    if source is not None:
-        check_prompt(source, "source prompt")
-    if kind == "resample" and parameters.takes < 2:
-        raise TonescopeError("resampling takes from another take, and there is only one; ask for 2 takes or more.")
 
 
 def _run(session: Session, parameters: ExperimentParameters, watch: Watch) -> Outcome:
@@ -141,7 +124,7 @@ def _run(session: Session, parameters: ExperimentParameters, watch: Watch) -> Ou
     edit = Edit(targets(session.generator, parameters.where), **how)
     prompt, settings, source = parameters.prompt, parameters.settings, parameters.source
     sets = 3  # untouched, edited, and random others edited
-    course = course_of_experiment(sets, parameters.kind in SOURCED)
+    course = course_of_experiment(sets, parameters.kind in NEEDS_SOURCE)
     progress = foretelling(watch.progress, watch.expect, course)
     found = session.experiment(prompt, edit, settings, source=source, progress=progress)
     return Outcome(*found)

@@ -8,10 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from tonescope.diagnose.jobs.parameters import Flag, JobParameters
-from tonescope.diagnose.runtime.cache import cache_folder
+from tonescope.diagnose.unit_index.index_place import any_index
 from tonescope.models.errors import TonescopeError
-
-KEPT_IN, ABOUT = "index", "index.json"  # folder of the cache, and the file that an index has when it is finished
 
 
 class IndexOptions(JobParameters):
@@ -34,7 +32,7 @@ class IndexOptions(JobParameters):
     def check_any_index(self) -> None:
         """Refuse what needs an index where none is named and none of any model is kept, before models are loaded.
         Raises :class:`TonescopeError`."""
-        if self.index is None and not any((cache_folder() / KEPT_IN).glob(f"*/{ABOUT}")):
+        if self.index is None and not any_index():
             raise TonescopeError(
                 "no index was built here yet, so there are no units to find or to show; build one with `tonescope "
                 "index`, or name its folder with --index."

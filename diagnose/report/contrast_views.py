@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tonescope.diagnose.judging.verdict import FEWEST_TAKES
 from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.view import Sound, Table, View
 from tonescope.diagnose.report.wording import shortened
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from tonescope.diagnose.stats import Effect, Interval
 
 LEAD = 6
-FEWEST_TAKES = 3  # two may be alike by chance, and then look sure
 MOSTLY = 0.5  # of the difference, that one part makes
 
 

@@ -125,7 +125,7 @@ def _look_for_a_prompt(found: Diagnosis) -> Command | None:
     if asked is None or "drift" not in found.verdict.kind or (best and best.right >= MOST * best.total):
         return None
     return _pasted(
-        f"Look for a prompt that plays {asked}: rewrites are tried, and the best is proven by listening",
+        f"Look for a prompt that plays {asked} (rewrites, proven by listening)",
         pasteable.suggest(found),
         "tonescope suggest, with the prompt",
     )

@@ -24,7 +24,7 @@ LONGEST_NAME = 28  # letters of an axis
 
 Bars = tuple[str, list["Effect | None"], str]
 """A series of bars: its name, an effect for each place where there is one, and its colour."""
-SHORT = "A short stretch is harder to hear than a whole take."
+SHORT = "Each stretch is heard by itself, and may be less clear than the whole take."
 
 
 def _short(text: str) -> str:

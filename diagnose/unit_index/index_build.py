@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from tonescope.diagnose.audio_files.sound_files import Unusable
 from tonescope.diagnose.report.folder_lock import try_lock
 from tonescope.diagnose.unit_index.corpus import Corpus, Entry
+from tonescope.diagnose.unit_index.index_place import ABOUT
 from tonescope.diagnose.unit_index.index_tables import counts, whole, write_tables
 from tonescope.diagnose.unit_index.index_worker import FORMAT, Indexed, IndexItem, IndexSetting, Sounding
 from tonescope.diagnose.unit_index.overused import overused
@@ -31,7 +32,7 @@ ITEM = 8  # recordings
 KEPT_EVERY = 20.0  # seconds; what a killed build loses, about
 KEPT_COST = 8.0  # times as long as keeping takes is worked before the next time
 DONE = "done"  # recordings, among the tensors of progress
-PROGRESS, LOG, ABOUT, LOCK = "progress.safetensors", "recordings.jsonl", "index.json", "lock"
+PROGRESS, LOG, LOCK = "progress.safetensors", "recordings.jsonl", "lock"
 PRIORITIES = 2**62
 
 

@@ -11,11 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tonescope.diagnose.jobs.index_options import KEPT_IN
-from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.diagnose.store.take_shards import database, parquet
 from tonescope.diagnose.unit_index.corpus import About
-from tonescope.diagnose.unit_index.index_build import ABOUT
+from tonescope.diagnose.unit_index.index_place import ABOUT, index_root
 from tonescope.diagnose.unit_index.index_tables import EXAMPLES, HISTOGRAMS, RECORDINGS, SHARE_NAMES, SHARES, UNITS
 from tonescope.diagnose.unit_index.index_worker import FORMAT
 from tonescope.diagnose.unit_index.unit_summary import bin_edges
@@ -262,11 +260,6 @@ def _example(row: Sequence[Any], known: Sequence[Any]) -> UnitExample:
 
 
 # --- where indexes are ------------------------------------------------------------------------------------------------
-
-
-def index_root() -> Path:
-    """Where indexes are kept, if nobody says another place."""
-    return cache_folder() / KEPT_IN
 
 
 def find_indexes(generator: str, judge: str, root: Path | None = None) -> list[UnitIndex]:

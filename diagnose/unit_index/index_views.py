@@ -14,7 +14,8 @@ from tonescope.diagnose.report.view import Command, Table, View
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Source
 from tonescope.diagnose.store import provenance
-from tonescope.diagnose.unit_index.index_reading import UnitIndex, index_root
+from tonescope.diagnose.unit_index.index_place import index_root
+from tonescope.diagnose.unit_index.index_reading import UnitIndex
 from tonescope.models.units import Location
 
 SCHEMA_VERSION = "1.0"

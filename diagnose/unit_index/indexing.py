@@ -14,7 +14,8 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.unit_index.composed_corpus import NAME
 from tonescope.diagnose.unit_index.index_build import Identity, IndexBuild, IndexEngine
 from tonescope.diagnose.unit_index.index_build import Progress as Pace
-from tonescope.diagnose.unit_index.index_reading import UnitIndex, index_root
+from tonescope.diagnose.unit_index.index_place import index_root
+from tonescope.diagnose.unit_index.index_reading import UnitIndex
 from tonescope.diagnose.unit_index.index_worker import Indexed, IndexItem, IndexSetting
 from tonescope.diagnose.unit_index.listening_pass import ListeningPass
 from tonescope.diagnose.unit_index.open_corpus import open_corpus

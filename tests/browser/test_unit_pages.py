@@ -11,7 +11,7 @@ from tests.browser.conftest import NARROW, WIDE, until
 from tests.browser.test_frame import violations
 from tests.diagnose.unit_index.planted_index import KICK, PLACE, planted_index
 from tests.ui.serving import serving
-from tonescope.diagnose.unit_index.index_reading import index_root
+from tonescope.diagnose.unit_index.index_place import index_root
 from tonescope.ui.server import Serving
 
 UNIT = f"{PLACE}:{KICK}"

@@ -21,8 +21,8 @@ from tonescope.diagnose.store.artifact_catalogue import ArtifactCatalogue, Liste
 from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks
 from tonescope.diagnose.store.run_list import Run
 from tonescope.diagnose.store.workspace import BOOKMARKS
-from tonescope.diagnose.unit_index.index_build import ABOUT
-from tonescope.diagnose.unit_index.index_reading import SORTS, UnitIndex, index_of, index_root
+from tonescope.diagnose.unit_index.index_place import ABOUT, index_root
+from tonescope.diagnose.unit_index.index_reading import SORTS, UnitIndex, index_of
 from tonescope.diagnose.unit_index.page_address import MARK_DIGITS, model_mark, page_address
 from tonescope.diagnose.unit_index.page_views import EXCERPTS, PageEvidence, caveats_of, unit_views
 from tonescope.diagnose.unit_index.unit_page import Shelf

@@ -222,3 +222,8 @@ def test_margins_beyond_what_is_certain_count_no_more() -> None:
 def test_the_locations_of_a_group_are_those_of_its_units_and_its_own() -> None:
     group = (Unit(PLAYS, 3), Unit(PLAYS, 4), READS)
     assert locations_of(group) == sorted([PLAYS, READS]) and isinstance(READS, Location)
+
+
+def test_a_sound_is_intact_where_it_broke_in_less_than_half_of_the_takes() -> None:
+    back = {seed: False for seed in range(4)}
+    assert Muted((), back=back, broke={0}).sounds and not Muted((), back=back, broke={0, 1}).sounds

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from tonescope.diagnose.compare.compare_views import tempo_told
 from tonescope.diagnose.compare.paired_statistics import FEWEST, difference_over, mean_over, ratio_over
 
 
@@ -73,3 +76,13 @@ def test_a_ratio_is_drawn_together() -> None:
 def test_differences_are_of_pairs() -> None:
     found = difference_over(range(4), [1.0, 2.0, 3.0, 4.0], [2.0, 3.0, 4.0, 5.0])
     assert found is not None and found.value == 1.0 and (found.low, found.high) == (1.0, 1.0)
+
+
+def test_counted_the_other_way_an_interval_keeps_its_ends_in_order() -> None:
+    found = mean_over(range(30), np.random.default_rng(1).normal(-1.0, 1.0, 30).tolist())
+    assert found is not None and found.low is not None and found.high is not None
+    turned = found.turned_round()
+    assert (turned.value, turned.low, turned.high) == (-found.value, -found.high, -found.low) and turned.sure
+    row = SimpleNamespace(faster=found)
+    seen = SimpleNamespace(obeys_change=None, obeys_first=None, obeys_second=None, tempos=[row])
+    assert tempo_told(SimpleNamespace(behaviour=seen)) == f"B is {turned:.2f} octaves slower than A."  # type: ignore[arg-type]

@@ -44,3 +44,10 @@ def test_a_whole_location_is_matched_by_another_of_its_site_and_units_by_units()
 def test_a_location_that_has_none_like_it_has_no_control() -> None:
     place = Location("text", 0, "mlp")
     assert matched_group((place,), {place: torch.rand(4), Location("decoder", 0, "mlp"): torch.rand(4)}, 0) == ()
+
+
+def test_several_locations_have_as_many_different_ones_for_a_control() -> None:
+    activity = {Location("decoder", layer, "mlp"): torch.rand(8) for layer in range(4)}
+    places = tuple(activity)[:2]
+    for seed in range(8):
+        assert set(matched_group(places, activity, seed)) == set(activity) - set(places)

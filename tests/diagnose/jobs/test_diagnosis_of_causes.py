@@ -216,6 +216,30 @@ def test_a_diagnosis_plays_on_seeds_of_its_plan_alone(monkeypatch: pytest.Monkey
     assert result.drivers.group is not None and result.drivers.group.found_by == "gradients"
 
 
+@pytest.mark.parametrize("breaks", [False, True])
+def test_of_the_strongest_the_first_that_turn_takes_back_are_verified_if_their_sound_is_intact(
+    monkeypatch: pytest.MonkeyPatch, breaks: bool
+) -> None:
+    other = Unit(FIRST.location, FIRST.index + 1)
+    groups, asked = [(other,), (FIRST,), (FIRST, other)], list[Any]()
+
+    def strongest(*_: Any, until: Any, **__: Any) -> Any:
+        for group in groups:
+            asked.append(group)
+            if until(group):
+                break
+        return asked[-1]
+
+    monkeypatch.setattr(diagnosis, "greedy_group_search", strongest)
+    monkeypatch.setattr(diagnosis, "search_causes", lambda *_, **__: SearchResult())
+    if breaks:
+        intact = property(lambda muted: muted.group != (FIRST,))
+        monkeypatch.setattr(muting_trials.Muted, "sounds", intact)
+    group = known().diagnose(SETTINGS).drivers.group
+    assert asked == groups[:2] and group is not None
+    assert group.names == [str(other if breaks else FIRST)]
+
+
 # --- no cause to be found ---------------------------------------------------------------------------------------------
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
-from tonescope.diagnose.intervene import interventions
-from tonescope.diagnose.jobs import experiment_job, find_job, index_options, listen_job, show_job
+from tonescope.diagnose.jobs import experiment_job, find_job, listen_job, show_job
 from tonescope.diagnose.jobs.parameters import made
-from tonescope.diagnose.unit_index import index_build, index_reading
+from tonescope.diagnose.unit_index import index_place
 from tonescope.models.errors import TonescopeError
 
 EDIT: dict[str, Any] = {"prompt": "house", "where": ["decoder.1.mlp:1"]}
@@ -32,24 +31,17 @@ def test_case_an_edit_that_no_model_can_make_is_refused_by_its_form(about: dict[
     experiment_job.JOB.check(made(experiment_job.ExperimentParameters, EDIT))
 
 
-def test_the_kinds_that_are_known_beforehand_are_those_there_are() -> None:
-    assert get_args(interventions.Kind) == experiment_job.KINDS
-    assert get_args(interventions.Branch) == experiment_job.BRANCHES
-    assert index_options.ABOUT == index_build.ABOUT
-
-
 def test_case_without_any_index_nothing_is_found_or_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_options, "cache_folder", lambda: tmp_path)
-    monkeypatch.setattr(index_reading, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(index_place, "cache_folder", lambda: tmp_path)
     find = made(find_job.FindParameters, {"query": "kick"})
     show = made(show_job.ShowParameters, {"place": "decoder.1.mlp:3"})
     for job, asked in ((find_job.JOB, find), (show_job.JOB, show)):
         with pytest.raises(TonescopeError, match="no index was built here"):
             job.check(asked)
     show_job.JOB.check(made(show_job.ShowParameters, {}))  # the map of a model needs none
-    kept = index_reading.index_root() / "one"
+    kept = index_place.index_root() / "one"
     kept.mkdir(parents=True)
-    (kept / index_build.ABOUT).write_text("{}")
+    (kept / index_place.ABOUT).write_text("{}")
     find_job.JOB.check(find)
     show_job.JOB.check(show)
 

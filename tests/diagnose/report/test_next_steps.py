@@ -125,3 +125,10 @@ def test_every_diagnosis_has_a_next_step_and_a_way_to_hear_it(made: Callable[[],
         assert len(step.line) <= LONGEST_LINE and step.told.endswith(":" if step.line else ".")
         if step.line:
             assert shlex.split(step.line)[0] == "tonescope"
+
+
+def test_a_generator_that_is_shipped_has_the_embedded_judge_unnamed() -> None:
+    found = made_up.single_unit()
+    for name, line in (("embedded-flow", " --model embedded-flow"), ("my-model", " --model my-model --judge embedded")):
+        other = found.model_copy(update={"model": found.model.model_copy(update={"name": name})})
+        assert pasteable.diagnose(other).partition('"lo-fi beats with accordion"')[2].startswith(line)

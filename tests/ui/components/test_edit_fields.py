@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import get_args
 
-from tonescope.diagnose.intervene.interventions import Branch, Kind
+from tonescope.diagnose.intervene.edit_kinds import Branch, Kind
 from tonescope.diagnose.jobs.experiment_job import ExperimentParameters
 from tonescope.ui.components.asking import OF_THE_SERVER
 from tonescope.ui.components.edit_fields import BRANCHES, ELSEWHERE, KINDS, edit_fields, read

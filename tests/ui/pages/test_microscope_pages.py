@@ -27,7 +27,7 @@ from tonescope.diagnose.store.artifacts import Artifact, ArtifactStore
 from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks
 from tonescope.diagnose.store.run_list import Run, new_name
 from tonescope.diagnose.store.workspace import Workspace
-from tonescope.diagnose.unit_index.index_reading import index_root
+from tonescope.diagnose.unit_index.index_place import index_root
 from tonescope.diagnose.unit_index.page_address import page_address
 from tonescope.models.generator import Takes
 from tonescope.models.units import Unit
