@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.models.ruined import refused, set_field
+from tonescope.models.checkpoints.folders import OURS
 from tonescope.models.loading import check_names, load_generator, load_judge
 from tonescope.ui.cli import app
 
@@ -34,7 +35,8 @@ def test_an_empty_shell_variable_is_no_name(option: str, load: Callable[[str], o
 
 @pytest.mark.parametrize("name", ["./none/of/it", "~/none", "/no/such/folder", "none/of/it"])
 def test_a_path_that_leads_nowhere_is_told_as_a_folder_that_is_not_there(name: str) -> None:
-    refused(lambda: check_names(model=name), f"there is no folder “{name}”, so no generator: give “embedded”, a folder")
+    ours = ", ".join(f"“{model}”" for model in OURS)
+    refused(lambda: check_names(model=name), f"there is no folder “{name}”, so no generator: give {ours}, a folder")
     refused(lambda: check_names(adapter=name), f"there is no folder “{name}”, so no adapter: give the folder that")
 
 
