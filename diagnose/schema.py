@@ -16,7 +16,7 @@ from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.judge_agreement import Agreement
 from tonescope.diagnose.judging.verdict import Heard, Verdict
 from tonescope.diagnose.settings import Settings
-from tonescope.diagnose.stats import BELIEVED, Effect, Share
+from tonescope.diagnose.stats import Effect, Share
 from tonescope.diagnose.trial_schema import Badge as Badge
 from tonescope.diagnose.trial_schema import SoundChange as SoundChange
 from tonescope.diagnose.trial_schema import Trial as Trial
@@ -185,16 +185,20 @@ class Sufficiency(BaseModel):
     """Whether the set brings the confusion: its activations, put into takes of ``prompt``, which is one that is not
     heard as the target, where such a prompt was found; ``before`` says how it is heard.
 
-    ``before`` is that prompt as it is, ``put_in`` the same takes with the set's activations of the prompt in question;
-    ``effect`` is the change of the margin between the two, take by take.
+    ``before`` is that prompt as it is, ``put_in`` the same takes with the set's activations of the prompt in question,
+    ``random`` those with the activations of as many random units of the same places and activity (their trial is
+    ``control``), absent where those could not be kept; ``effect`` is the change of the margin beside them, or else
+    beside that prompt as it is, take by take. Without a control nothing is sure.
     """
 
     prompt: str
     before: Share
     put_in: Share
+    random: Share | None = None
     effect: Effect
     q: float | None = None
     trial: Trial
+    control: Trial | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -224,16 +228,25 @@ class StepCut(BaseModel):
     until: Trial
 
 
+class Tried(BaseModel):
+    """Units, or a whole location, that were muted together in the search: in how many takes, and how many turned
+    back."""
+
+    names: list[str]
+    turned: Share
+
+
 class SearchRecord(BaseModel):
     """How the set was searched: candidates that were muted one by one, takes that were played for it, the most units
     that were muted together, and the largest share of takes that anything tried turned back. ``several``: whether sets
-    of a few units were looked for; not, for a prompt that is played right."""
+    of a few units were looked for; not, for a prompt that is played right. ``tried`` is all of it."""
 
     candidates: int
     generations: int
     largest_group: int
     largest_share: float
     several: bool = True
+    tried: list[Tried] = []
 
 
 class Exclusion(BaseModel):
@@ -242,7 +255,8 @@ class Exclusion(BaseModel):
     ``how``: it is a genre that the judge hears (``label``): in ``named`` of the takes as they are, in ``left_out`` of
     the same takes without the words; or the judge compares sound with its name (``likeness``): ``named`` takes are
     nearer to it with the words than without; or the judge cannot tell (``unheard``). ``p`` is that of an exact sign
-    test over the pairs of takes; absent where the words were not left out.
+    test over the pairs of takes, ``q`` the same over all that the prompt refuses (Benjamini and Hochberg 1995); absent
+    where the words were not left out. Of fewer than six takes nothing is sure.
     """
 
     thing: str
@@ -251,13 +265,12 @@ class Exclusion(BaseModel):
     named: Share | None = None
     left_out: Share | None = None
     p: float | None = None
+    q: float | None = None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def badge(self) -> Badge:
-        if self.p is None:
-            return "observed"
-        return "verified" if self.p < BELIEVED else "tested"
+        return "observed" if self.p is None else badge_of(self.q)
 
 
 class WordDriver(BaseModel):

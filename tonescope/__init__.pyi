@@ -39,6 +39,7 @@ from .diagnose.intervene.verification import Variant as Variant
 from .diagnose.intervene.verification import verify as verify
 from .diagnose.jobs.experiment import Experiment as Experiment
 from .diagnose.jobs.listen import listen as listen
+from .diagnose.jobs.save_report import save_report as save_report
 from .diagnose.microscope.caricature import CaricatureWish as CaricatureWish
 from .diagnose.microscope.caricature import caricature as caricature
 from .diagnose.microscope.deep_dream import DreamWish as DreamWish

@@ -35,6 +35,7 @@ from tonescope.ui.web.asgi import Application, Receive, Scope, Send
 from tonescope.ui.web.bodies import BodyLayer
 from tonescope.ui.web.dressing import DressLayer
 from tonescope.ui.web.feedback_address import FeedbackLayer
+from tonescope.ui.web.forwarded import ForwardedLayer
 from tonescope.ui.web.hosts import HostLayer, Hosts
 from tonescope.ui.web.owners import OwnerLayer
 from tonescope.ui.web.page_sessions import bound_sessions
@@ -153,6 +154,7 @@ def app(
         layers = SignInLayer(layers, SignIns(Accounts(options.accounts)), frame, port)
     layers = RouteLayer(layers, [row.path for row in rows], bool(taken), options.mcp)
     layers = RootPathLayer(layers, options.root_path)
+    layers = ForwardedLayer(layers, workshop)
     layers = HostLayer(layers, hosts)
     return _Outermost(HeaderLayer(layers), served)
 

@@ -53,7 +53,8 @@ def contributions(
     interchanges: Interchanges, units: Sequence[Unit], seeds: Sequence[int], *, advance: Advance | None = None
 ) -> list[Contribution]:
     """The contribution of every unit, the strongest first. Each run, and its counterpart, is played in one of the
-    takes of ``seeds``, in turns. Empty where there is no prompt to put them into."""
+    takes of ``seeds``, in turns. Empty where there is no prompt to put them into, or the activations of half of them
+    are more than may be kept."""
     if not units or interchanges.prompt is None:
         return []
     runs = design(len(units))
@@ -61,8 +62,10 @@ def contributions(
     margins = np.zeros(len(runs))
     for turn, seed in enumerate(seeds):
         mine = [run for run in range(len(runs)) if run % (len(runs) // 2) % len(seeds) == turn]
-        for run, brought in zip(mine, interchanges.measure([groups[run] for run in mine], (seed,)), strict=True):
-            margins[run] = brought.margins[seed]
+        played = interchanges.measure([groups[run] for run in mine], (seed,))
+        if any(brought.too_large for brought in played):
+            return []
+        margins[mine] = [brought.margins[seed] for brought in played]
         if advance:
             advance((turn + 1) / len(seeds))
     effects = np.array([margins[chosen].mean() - margins[~chosen].mean() for chosen in runs.T])

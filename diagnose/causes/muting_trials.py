@@ -80,6 +80,11 @@ class Muted:
         """Whether it turns most takes back."""
         return self.share >= MOST
 
+    @property
+    def turns_all(self) -> bool:
+        """Whether it turns every take back."""
+        return bool(self.back) and all(self.back.values())
+
 
 class MutingTrials:
     """Takes of one prompt, all heard as the target of a contrast, to mute groups of units in.
@@ -119,6 +124,16 @@ class MutingTrials:
                 break
             self.add(play(self.context, [self.prompt] * len(seeds), seeds))
             self.rows += len(seeds)
+
+    def anew(self, blocks: Iterable[Sequence[int]]) -> MutingTrials:
+        """Other takes of the same prompt, from blocks of seeds until there are enough: what was chosen in these takes
+        flatters itself in them."""
+        first, *more = blocks
+        takes = play(self.context, [self.prompt] * len(first), first)
+        other = MutingTrials(self.context, takes, self.contrast)
+        other.rows = len(takes)
+        other.fill(more)
+        return other
 
     def shortened(self) -> MutingTrials | None:
         """Takes of the same seeds that cost less, where the target is still heard in most of them; ``None`` where none

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 
 from torch import Tensor
 
@@ -58,6 +59,8 @@ MORE_BLOCKS = 2  # of takes, at most, that are played to search, and to verify, 
 
 Announce = Callable[[Verdict, Takes], None]
 """Called with the verdict and the takes it is of, long before what drove it is known."""
+HandOut = Callable[[Takes], None]
+"""Called with the takes as soon as they are there, before anybody has listened to them."""
 
 
 @dataclass
@@ -72,6 +75,7 @@ class _Run:
     tokens: int
     clock: Clock
     announce: Announce | None = None
+    hand_out: HandOut | None = None
     notes: list[str] = field(default_factory=list)
 
     fits: memory.Playing = field(init=False)
@@ -107,6 +111,7 @@ def diagnose(
     *,
     progress: Progress | None = None,
     announce: Announce | None = None,
+    hand_out: HandOut | None = None,
 ) -> tuple[Diagnosis, Evidence]:
     """Diagnose one prompt, stage by stage (:data:`STAGES`).
 
@@ -128,6 +133,7 @@ def diagnose(
         tokens=text.mask.shape[1],
         clock=Clock({name: share for name, share, _ in stages}, progress),
         announce=announce,
+        hand_out=hand_out,
     )
     run.fits = _fits(run)
     run.context = run.context.with_batches(
@@ -161,6 +167,8 @@ def _generate(run: _Run, stage: Stage) -> None:
         takes = takes.pick(sound.nonzero()[:, 0].tolist())
     check_distinct(takes)
     run.takes = takes
+    if run.hand_out:
+        run.hand_out(takes)
 
 
 def _fits(run: _Run) -> memory.Playing:
@@ -179,11 +187,12 @@ def _listen(run: _Run, _: Stage) -> None:
     """What is heard, the verdict, and the contrast that follows from it."""
     models, context, request = run.models, run.context, run.request
     run.posterior = posterior(models.judge, run.takes.waveform, context.rate)
-    run.timeline = Timeline.listen(models.judge, run.takes, context.rate, context.seconds)
     run.heard, run.verdict, run.contrast = judged(run.intent, run.posterior, models, request.foil(models))
-    run.agreement = compared(run.takes.waveform, context.rate, run.posterior, run.takes.seeds, models)
     if run.announce:
         run.announce(run.verdict, run.takes)
+    # What comes after the verdict can wait until it is told.
+    run.timeline = Timeline.listen(models.judge, run.takes, context.rate, context.seconds)
+    run.agreement = compared(run.takes.waveform, context.rate, run.posterior, run.takes.seeds, models)
     if request.clips:
         run.clips = hear_clips(request.clips, models.generator, models.judge, context.seconds)
 
@@ -239,17 +248,17 @@ def _search(run: _Run, stage: Stage) -> None:
         advance=stage,
     )
     if not found.group:
-        before = trials.rows
-        tried = _strongest(run, trials, (short or trials).context, stage)
+        tried, rows = _strongest(run, trials, (short or trials).context, stage)
         found.trial = max(tried, key=lambda muted: (muted.sounds, muted.share, -muted.effect))
         found.group = found.trial.group
-        found.groups, found.rows = [*found.groups, *tried], found.rows + trials.rows - before
+        found.groups, found.rows = [*found.groups, *tried], found.rows + rows
     run.estimates = replace(run.estimates, search=found)
 
 
-def _strongest(run: _Run, trials: MutingTrials, context: Context, stage: Stage) -> list[Muted]:
+def _strongest(run: _Run, trials: MutingTrials, context: Context, stage: Stage) -> tuple[list[Muted], int]:
     """Where no small set does it: the strongest units by gradients, chosen in takes of ``context``, twice as many each
-    time until most takes turn back in ``trials``, or their sound breaks."""
+    time until all of a few takes that they were not chosen in turn back, or the sound breaks. How many were played for
+    that comes second."""
     settings, judge, target = run.request.settings, run.models.judge, run.contrast.target
     samples, rollout = settings.gradient_options
     heard_at_all = margin(judge, target, smoothgrad_samples=samples)
@@ -257,11 +266,12 @@ def _strongest(run: _Run, trials: MutingTrials, context: Context, stage: Stage) 
     memory.give_back()
     rounds = Search(settings.strongest_share, settings.rounds, smoothgrad_samples=samples, rollout_steps=rollout)
     seeds = replace(run.request.seeds, skipped=MORE_BLOCKS)
+    others = trials.anew(seeds.round(settings.rounds + number) for number in range(1, MORE_BLOCKS + 1))
     tried: list[Muted] = []
 
     def enough(group: tuple[Unit, ...]) -> bool:
-        tried.extend(trials.measure([group]))
-        return tried[-1].turns or not tried[-1].sounds
+        tried.extend(others.measure([group]))
+        return tried[-1].turns_all or not tried[-1].sounds
 
     # What was searched before is nearly all of the stage.
     strongest = greedy_group_search(
@@ -274,7 +284,7 @@ def _strongest(run: _Run, trials: MutingTrials, context: Context, stage: Stage) 
         until=enough,
         advance=lambda share: stage(0.8 + 0.2 * share),
     )
-    return tried or trials.measure([strongest])
+    return tried or others.measure([strongest]), others.rows
 
 
 def _predict(run: _Run, stage: Stage) -> None:
@@ -293,9 +303,7 @@ def _verify(run: _Run, stage: Stage) -> None:
     """Play fresh takes with one thing changed, and listen."""
     request, models = run.request, run.models
     bare = bare_word(run.intent, run.verdict, request.prompt)
-    plan = Plan.make(
-        run.estimates, request.settings, bare, lambda group: _interchange(run, group, bare), models.generator.steps
-    )
+    plan = Plan.make(run.estimates, request.settings, bare, partial(_interchange, run, bare), models.generator.steps)
     stage.note(run.playing_bytes)
     played = verify(
         run.context, run.contrast, request.prompt, request.seeds.test, plan.variants, strict=False, advance=stage
@@ -316,14 +324,15 @@ def _other_prompts(run: _Run, bare: str | None) -> list[str]:
     return [prompt for prompt in (bare, shorter, *other_prompts(run.contrast)) if prompt][:OTHER_PROMPTS]
 
 
-def _interchange(run: _Run, group: Group, bare: str | None) -> Interchange | None:
-    """The set's activations, put into another prompt; ``None`` where those of one take are more than may be kept."""
+def _interchange(run: _Run, bare: str | None, group: Group, draws: Sequence[Group]) -> Interchange | None:
+    """The set's activations, and those of random units, put into another prompt; ``None`` where those of one take are
+    more than may be kept."""
     searched = run.estimates.search
     prompt = (searched and searched.other_prompt) or _other_prompts(run, bare)[0]
     heard = [run.models.judge.labels[label] for label in run.posterior.argmax(1).tolist()]
     drifted = [row for row, label in enumerate(heard) if label == run.contrast.target]
     source, count = run.takes.pick(drifted or range(len(run.takes))), len(run.request.seeds.test)
-    found = interchange_to_verify(run.context, source, group, prompt, count)
+    found = interchange_to_verify(run.context, source, group, prompt, count, draws)
     if found is None:
         run.notes.append(too_large_to_put_in(group))
     return found

@@ -78,8 +78,10 @@ def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Out
     from tonescope.diagnose.store.bookmarks import with_bookmarks
     from tonescope.diagnose.store.traces import OverTime, TraceSpec, steps_of
 
-    def announce(verdict: Verdict, takes: Takes) -> None:
+    def hand_out(takes: Takes) -> None:
         watch.played({"takes": takes})
+
+    def announce(verdict: Verdict, takes: Takes) -> None:
         watch.announce([diagnosis_views.verdict(parameters.prompt, verdict)])
 
     # Every frame of every denoising step would be gigabytes.
@@ -95,6 +97,7 @@ def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Out
         trace=keep,
         progress=progress,
         announce=announce,
+        hand_out=hand_out,
     )
     return Outcome(with_bookmarks(result), evidence)
 

@@ -7,7 +7,7 @@ from tonescope.diagnose.prompts.phrases import Phrase
 from tonescope.models.units import Location, Unit
 
 MUTED, CONTROL, BARE = "muted", "random_muted", "bare_genre_word"
-GOOD, PUT_IN = "other_prompt", "put_in"
+GOOD, PUT_IN, PUT_IN_CONTROL = "other_prompt", "put_in", "random_put_in"
 
 
 def dose(scale: float) -> str:

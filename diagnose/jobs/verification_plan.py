@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tonescope.diagnose.attribution.gradients import Attribution
 from tonescope.diagnose.causes.muting_trials import Group, locations_of
-from tonescope.diagnose.causes.search import SearchResult
+from tonescope.diagnose.causes.search import FEW_UNITS, SearchResult
 from tonescope.diagnose.intervene.controls import matched_group
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.verification import Variant
@@ -21,19 +21,20 @@ from tonescope.diagnose.stats import Effect, effect
 from tonescope.models.units import Location, Unit
 
 PREDICTED_WORDS = 24  # of longer prompts those with the steepest gradients
-LARGEST_TAKEN_APART = 5  # units of a set whose members are tested one by one
+LARGEST_TAKEN_APART = FEW_UNITS  # units of a set whose members are tested one by one
 CUTS = (0.125, 0.25, 0.5)  # of the take, from which on the set is muted
 SHORTEST_CUT_SECONDS = 1.0  # takes shorter than this are not cut
-ROWS_BESIDE = 7  # variants at most beside units, doses, cuts and words: muted, random, bare word, other prompt, put in
+ROWS_BESIDE = 8  # variants at most beside units, doses, cuts, words: muted, bare word, other prompt, put in, controls
 
 
 @dataclass(frozen=True)
 class Interchange:
     """Takes of a prompt that is not heard as the target, into which the set's activations are put: the prompt, and one
-    edit a take."""
+    edit a take; ``controls`` put random units in, where there are some and their activations can be kept too."""
 
     prompt: str
     edits: tuple[Edit, ...]
+    controls: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,13 @@ class Plan:
         return names.unit(self.singles[0]) if no_set and self.singles else names.MUTED
 
     @property
+    def controls(self) -> frozenset[str]:
+        """Variants that only others are held against, so that nothing is asked of them. A set without a member is no
+        such: whether it does less is asked too."""
+        others = frozenset((*self.beside.values(), names.GOOD))
+        return others - {names.set_without(unit) for unit in self.group}
+
+    @property
     def shown(self) -> list[str]:
         """What people will listen to: the set muted, random units muted, and the prompt without a word."""
         words = [names.word(word) for word in self.estimates.words]
@@ -155,14 +163,14 @@ class Plan:
         estimates: Estimates,
         settings: Settings,
         bare: str | None,
-        interchange: Callable[[Group], Interchange | None] = lambda group: None,
+        interchange: Callable[[Group, Sequence[Group]], Interchange | None] = lambda group, draws: None,
         steps_of: Callable[[Location], int] = lambda location: 1,
     ) -> Plan:
         """Choose by the estimates what to test.
 
         Args:
             bare: the genre word to play in place of the prompt, if that is asked.
-            interchange: gives, for the set, the takes to put its activations into.
+            interchange: gives, for the set and a draw of random units for each take, what to put into which prompt.
             steps_of: how many denoising steps pass through a location.
         """
         prompt = estimates.prompt
@@ -176,7 +184,7 @@ class Plan:
         singles = _singles(found, settings.tested_units)
         cuts = tuple(share * settings.seconds for share in CUTS) if _can_be_cut(group, settings.seconds) else ()
         steps = min(map(steps_of, locations_of(group)))
-        exchanged = interchange(group)
+        exchanged = interchange(group, controls.of(group) if controls.exist(group) else ())
         variants = [
             Variant(names.MUTED, Edit(group)),
             controls.variant(names.CONTROL, group),
@@ -193,9 +201,13 @@ class Plan:
         if exchanged:
             variants += [Variant(names.GOOD, prompt=exchanged.prompt)]
             variants += [Variant(names.PUT_IN, exchanged.edits, prompt=exchanged.prompt)]
-        beside = {names.MUTED: names.CONTROL, names.PUT_IN: names.GOOD}
+        if exchanged and exchanged.controls:
+            variants += [Variant(names.PUT_IN_CONTROL, exchanged.controls, prompt=exchanged.prompt)]
+        beside = {names.MUTED: names.CONTROL, names.PUT_IN: names.PUT_IN_CONTROL}
         beside |= {names.dose(scale): names.dose_control(scale) for scale in settings.doses}
         beside |= {names.unit(unit): names.control(unit) for unit in singles}
+        # The rest of the set does its part anyway: an alternate has done what that alone does not.
+        beside |= {names.in_place(unit): names.set_without(left) for unit, left in _replaced(found).items()}
         present = {variant.name for variant in variants}
         return cls(
             estimates,
@@ -264,6 +276,11 @@ def _singles(found: SearchResult, count: int) -> tuple[Unit, ...]:
 def _in_place(found: SearchResult) -> list[tuple[Unit, Group]]:
     """Alternates that are muted in the place of a member, and what is muted then."""
     return [*found.in_place.items()][:LARGEST_TAKEN_APART]
+
+
+def _replaced(found: SearchResult) -> dict[Unit, Unit | Location]:
+    """For each alternate, the member in whose place it is muted."""
+    return {unit: left for unit, muted in _in_place(found) for left in found.group if left not in muted}
 
 
 def _can_be_cut(group: Group, seconds: float) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tonescope.diagnose.causes.interchange import Brought
 from tonescope.diagnose.causes.muting_trials import Muted
-from tonescope.diagnose.intervene.verification import Played
+from tonescope.diagnose.intervene.verification import Outcome, Played
 from tonescope.diagnose.jobs import variant_names as names
 from tonescope.diagnose.jobs.verification_plan import Plan
 from tonescope.diagnose.schema import (
@@ -20,6 +20,7 @@ from tonescope.diagnose.schema import (
     StepCut,
     Sufficiency,
     Trial,
+    Tried,
     UnitDriver,
     WordDriver,
 )
@@ -62,7 +63,7 @@ class Reading:
         beside, outcomes = plan.beside, played.outcomes
         where = dict.fromkeys((names.MUTED, names.CONTROL), of_set or played)
         self.differences = {name: effect(where.get(name, played).change(name, other)) for name, other in beside.items()}
-        tested = [name for name in outcomes if name not in {plan.hypothesis, *beside.values()}]
+        tested = [name for name in outcomes if name not in {plan.hypothesis, *plan.controls}]
         ps = [self._p(name, where) for name in tested]
         together = adjusted([*ps, *(row.verified.p for row in seconds)])
         self.q = dict(zip(tested, together, strict=False))
@@ -120,6 +121,7 @@ class Reading:
             # Of what was tried in all takes: in the first few alone, much turns back by chance.
             largest_share=max((muted.share for muted in tried if len(muted.back) == most), default=0.0),
             several=found.several,
+            tried=[_tried(muted) for muted in tried],
         )
 
     def _group(self) -> GroupTest | None:
@@ -130,7 +132,6 @@ class Reading:
         difference, q = self.differences[names.MUTED], self.q[names.MUTED]
         interval, units = difference.interval, len(found.group)
         sure = interval is not None and interval.high < 0 and (q or 0.0) < BELIEVED
-        intact = not (muted.sound.broke or control.sound.broke)
         scales = [float(name.partition(":")[2]) for name in self.trials if name.startswith("times:")]
         return GroupTest(
             names=[str(target) for target in found.group],
@@ -143,8 +144,14 @@ class Reading:
             difference=difference,
             q=q,
             doses=[self._dose(scale) for scale in scales],
-            convincing=sure and intact and self.plan.control_units == units,
+            convincing=sure and not muted.sound.broke and self._is_beside_its_like,
         )
+
+    @property
+    def _is_beside_its_like(self) -> bool:
+        """Whether the set is held against as many random units, whose sound is intact."""
+        as_many = self.plan.control_units == len(self.plan.group)
+        return as_many and not self.trials[names.CONTROL].sound.broke
 
     def _dose(self, scale: float) -> Dose:
         name, other = names.dose(scale), names.dose_control(scale)
@@ -165,7 +172,7 @@ class Reading:
             alone = found.group == (unit,)
             own, other = (names.MUTED, names.CONTROL) if alone else (names.unit(unit), names.control(unit))
             muted, trial = searched.get(unit), self.trials.get(own)
-            if trial is not None and alone:
+            if trial is not None and alone and self._is_beside_its_like:
                 trial = trial.model_copy(update={"q": self.q[own]})
             role = "member" if unit in found.group else "alternate" if unit in found.alternates else "candidate"
             estimated = gradients.units.get(unit.location)
@@ -192,14 +199,16 @@ class Reading:
         if exchanged is None:
             return None
         outcomes = self.played.outcomes
-        before, after = outcomes[names.GOOD].heard, outcomes[names.PUT_IN].heard
+        control = names.PUT_IN_CONTROL in outcomes
         return Sufficiency(
             prompt=exchanged.prompt,
-            before=share(before.count(label), len(before)),
-            put_in=share(after.count(label), len(after)),
-            effect=self.differences[names.PUT_IN],
-            q=self.q[names.PUT_IN],
+            before=_heard_intact(outcomes[names.GOOD], label),
+            put_in=_heard_intact(outcomes[names.PUT_IN], label),
+            random=_heard_intact(outcomes[names.PUT_IN_CONTROL], label) if control else None,
+            effect=self.differences.get(names.PUT_IN) or effect(self.played.change(names.PUT_IN, names.GOOD)),
+            q=self.trials[names.PUT_IN].q if control else None,
             trial=self.trials[names.PUT_IN],
+            control=self.trials.get(names.PUT_IN_CONTROL),
         )
 
     def _words(self, vocabulary: Vocabulary | None) -> list[WordDriver]:
@@ -218,6 +227,17 @@ class Reading:
             )
             for word in estimates.ranked_words
         ]
+
+
+def _tried(muted: Muted) -> Tried:
+    turned = share(sum(muted.back.values()), len(muted.back))
+    return Tried(names=[str(target) for target in muted.group], turned=turned)
+
+
+def _heard_intact(outcome: Outcome, label: str) -> Share:
+    """In how many takes a label is heard, of all: one whose sound broke is no take of it."""
+    heard = [heard == label and not broke for heard, broke in zip(outcome.heard, outcome.broke.tolist(), strict=True)]
+    return share(sum(heard), len(heard))
 
 
 def _standing(row: UnitDriver, *, few: bool) -> tuple[bool, bool, bool]:

@@ -258,7 +258,7 @@ _RULES = (
     _Rule(
         "text encoder",
         lambda case: case.text.nearest == case.heard and case.text.to_heard - case.text.to_asked > CLEARLY_CLOSER,
-        lambda case: f"The confusion is there before a note is played: {case.evidence}.",
+        lambda case: f"The confusion is probably there before a note is played: {case.evidence}.",
     ),
     _Rule(
         "unclear",
@@ -272,8 +272,8 @@ _RULES = (
         "unclear",
         lambda case: case.listener.misheard is None,
         lambda case: (
-            f"The text encoder is not to blame ({case.text.words}), but whether the {case.player} is, or the listener, "
-            f"is unclear: {case.listener.words}."
+            f"The text encoder is probably not to blame ({case.text.words}), but whether the {case.player} is, or the "
+            f"listener, is unclear: {case.listener.words}."
         ),
     ),
     _Rule(
@@ -293,8 +293,8 @@ _RULES = (
         None,
         lambda case: True,
         lambda case: (
-            f"The confusion is made in the {case.player}: even “{case.asked}” alone is heard as {case.asked} in only "
-            f"{case.alone} takes; {case.evidence}."
+            f"The confusion is probably made in the {case.player}: even “{case.asked}” alone is heard as {case.asked} "
+            f"in only {case.alone} takes; {case.evidence}."
         ),
     ),
 )

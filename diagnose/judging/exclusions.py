@@ -12,7 +12,7 @@ from math import comb
 from tonescope.diagnose.intervene.verification import Outcome, Played
 from tonescope.diagnose.judging.genre_names import key_of, names_in, nearest_label, vocabulary
 from tonescope.diagnose.schema import Exclusion, WordDriver
-from tonescope.diagnose.stats import share
+from tonescope.diagnose.stats import adjusted, share
 from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.judges.judge import Judge
 
@@ -25,11 +25,11 @@ def with_exclusions(words: Sequence[WordDriver], played: Played, judge: Judge, t
     nearer. A judge that was made for one sound world was taught genres and measured on them, so it is not asked for
     more: it cannot tell.
     """
+    found = [_of_word(word, word.negates, played, judge, taxonomy) if word.negates else [] for word in words]
+    qs = iter(adjusted([row.p for rows in found for row in rows]))
+    told = [[row.model_copy(update={"q": next(qs)}) for row in rows] for rows in found]
     return [
-        word.model_copy(update={"exclusions": _of_word(word, word.negates, played, judge, taxonomy)})
-        if word.negates
-        else word
-        for word in words
+        word.model_copy(update={"exclusions": rows}) if rows else word for word, rows in zip(words, told, strict=True)
     ]
 
 

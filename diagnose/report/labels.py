@@ -24,6 +24,7 @@ LABELS = {
     "muted_until_step": "muted until denoising step {0}",
     "other_prompt": "another prompt",
     "put_in": "another prompt, the set put in",
+    "random_put_in": "another prompt, random ones put in",
     "without_word": "without “{1}”",
 }
 """By the kind of a key: what is before its first colon. ``{0}`` is what comes after, ``{1}`` what after a second."""

@@ -176,6 +176,16 @@ def sufficiency(diagnosis: Diagnosis, test: GroupTest, evidence: Evidence) -> Vi
         (
             (f"“{row.prompt}” as it is", f"{row.before.count} of {row.before.total}"),
             (f"with {wording.set_again(test)} as in “{diagnosis.prompt}”", f"{row.put_in.count} of {row.put_in.total}"),
+            *(
+                [
+                    (
+                        f"with {wording.random_in_place(test)} as in “{diagnosis.prompt}”",
+                        f"{row.random.count} of {row.random.total}",
+                    )
+                ]
+                if row.random
+                else []
+            ),
         ),
     )
     sounds = []

@@ -154,7 +154,8 @@ def _units(found: Diagnosis, test: GroupTest) -> str:
     else:
         kind = wording.kind_of(test.names)[not one] + wording.network_of(test.names)
         told = f"One {kind} {does} it: " if one else f"{test.units} {kind} {do} it together: "
-        told += wording.listed(test.names) + ", and none of them can be left out" * _all_needed(found, test)
+        told += wording.listed(test.names)
+        told += ", and without any one of them fewer than half of the takes turn" * _all_needed(found, test)
     return f"{told}. Muted, {wording.turned(test.muted, found)} ({wording.beside_random(test)})."
 
 
@@ -223,7 +224,9 @@ def _null(found: Diagnosis) -> Said | None:
 
 def _no_units(searched: SearchRecord) -> str:
     """Of how many units at once none was found."""
-    return f"no set of up to {searched.largest_group} units" if searched.largest_group > 1 else "no single unit"
+    if searched.largest_group > 1:
+        return f"none of the sets that were tried, of up to {searched.largest_group} units,"
+    return "no single unit that was tried"
 
 
 def _no_few_units(searched: SearchRecord) -> str:
@@ -267,12 +270,23 @@ def brought_alone(row: UnitDriver, target: str) -> str:
     return f"put into another prompt it brings {target} in {counted} takes"
 
 
+def _in_the_text(found: Diagnosis) -> str:
+    return f"{_happens(found)} in the text encoder, which reads the prompt, before a note is played."
+
+
+def _in_what_plays(found: Diagnosis, network: str) -> str:
+    return f"{_happens(found)} in the {network}, which plays, not in the text encoder, which reads the prompt."
+
+
+def _happens(found: Diagnosis) -> str:
+    """What was seen alone, in how the prompt is read, is a hint and no test."""
+    return "It probably happens" if found.blame.badge == "observed" else "It happens"
+
+
 _PLACES: Mapping[Where, Callable[[Diagnosis], str]] = {
-    "text encoder": lambda found: "It happens in the text encoder, which reads the prompt, before a note is played.",
-    "decoder": lambda found: "It happens in the decoder, which plays, not in the text encoder, which reads the prompt.",
-    "denoiser": lambda found: (
-        "It happens in the denoiser, which plays, not in the text encoder, which reads the prompt."
-    ),
+    "text encoder": _in_the_text,
+    "decoder": lambda found: _in_what_plays(found, "decoder"),
+    "denoiser": lambda found: _in_what_plays(found, "denoiser"),
     "codec and judge": lambda found: _misheard(found),
 }
 
@@ -303,7 +317,9 @@ def decided(found: Diagnosis) -> Said | None:
     else:
         cut = late or mostly or cuts[-1]
         when = f"{'mostly ' * (cut is not late)}decided in {_first(cut)}" if late or mostly else "not decided early"
-    return f"It is {when}: {played}; muted only from {cut.second:g} s on, {_count(cut, test.muted)}.", cut.trial.badge
+    # Sure of a late cut is at most that it still does something, which is not what is said of it.
+    badge: Badge = "tested" if late or mostly else cut.trial.badge
+    return f"It is {when}: {played}; muted only from {cut.second:g} s on, {_count(cut, test.muted)}.", badge
 
 
 def _count(cut: CutPoint, muted: Trial) -> str:
@@ -359,6 +375,11 @@ def brings(row: Sufficiency, test: GroupTest, found: Diagnosis) -> str:
     if 2 * before >= row.before.total:
         return f"Whether it is enough is unknown: {into} is heard as {target} anyway, in {before} of {total} takes."
     without = f"without {'it' if one else 'them'}, {before} of {total}"
+    if row.random:
+        without += f"; with {wording.random_in_place(test)} copied, {row.random.count} of {row.random.total}"
     counted = f"copied into takes of {into}, what {who} {'does' if one else 'do'} makes {after} of {total} {target}"
-    enough = "The other way round" if row.brings else f"{'It is' if one else 'They are'} not enough alone"
-    return f"{enough}: {counted} ({without})."
+    if row.brings:
+        return f"The other way round: {counted} ({without})."
+    if 2 * after > total:
+        return f"Perhaps enough: {counted} ({without}){TOO_FEW}."
+    return f"{'It is' if one else 'They are'} not enough alone: {counted} ({without})."

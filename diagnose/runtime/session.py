@@ -18,7 +18,7 @@ from tonescope.diagnose.intervene import mean_activations
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.mean_activations import MeanActivations
 from tonescope.diagnose.intervene.verification import Played
-from tonescope.diagnose.jobs.diagnosis import Announce, diagnose
+from tonescope.diagnose.jobs.diagnosis import Announce, HandOut, diagnose
 from tonescope.diagnose.jobs.evidence import Evidence
 from tonescope.diagnose.jobs.experiment import Experiment, run
 from tonescope.diagnose.jobs.request import Models, Request
@@ -174,6 +174,7 @@ class Session:
         trace: TraceSpec | None = None,
         progress: Progress | None = None,
         announce: Announce | None = None,
+        hand_out: HandOut | None = None,
     ) -> tuple[Diagnosis, Evidence]:
         """Diagnose a prompt.
 
@@ -183,13 +184,16 @@ class Session:
             trace: what to record of the takes; nothing if absent.
             progress: told what is being done, and how much of the whole is done.
             announce: told the verdict, and the takes it is of, as soon as it is known.
+            hand_out: given the takes as soon as they are there, before they are listened to.
         """
         request = Request(prompt, settings or Settings(), intended, clips, trace)
         request.check(self.models)
         started = time.perf_counter()
         means = self.means(request.settings, progress)
         measured = round(time.perf_counter() - started, 3)
-        result, evidence = diagnose(request, self.models, means, progress=progress, announce=announce)
+        result, evidence = diagnose(
+            request, self.models, means, progress=progress, announce=announce, hand_out=hand_out
+        )
         result.timings = {"reference means": measured, **result.timings}
         return result, evidence
 

@@ -22,6 +22,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
+from pydantic import ValidationError
+
 from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.report.atomic_folder import whole_folder
 from tonescope.diagnose.report.view_data import BADGES, check_foreign
@@ -114,7 +116,7 @@ def import_run(workspace: Workspace, source: Path, *, owner: str = "") -> Run:
                 (filling / AUDIO).mkdir()
                 for entry in entries:
                     _unpack(archive, entry, manifest["files"][entry.filename], filling, source)
-                _check(filling, source)
+                _check(sent, filling, source)
             return workspace.runs.add(replace(sent, name=files.folder.name, owner=owner, state="done", share=1.0))
         except BaseException:
             files.delete()
@@ -272,14 +274,26 @@ def _sent(manifest: Mapping[str, Any], source: Path) -> Run:
     return Run(**{each: sent[each] for each in SENT}, badge=str(badge))
 
 
-def _check(folder: Path, source: Path) -> None:
-    """What can be shown is what Tonescope shows, every sound of it can be played, and the result is JSON."""
+def _check_kind(run: Run, result: Any, source: Path) -> None:
+    """What was asked and what was found are what the job asks and finds: pages read both."""
+    row = job_registry.find(run.job)
+    job = row.load() if row else None
+    try:
+        for kind, data in ((job.parameters, run.parameters), (job.result(), result)) if job else ():
+            kind.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))[:60]
+        raise _altered(source, f"its {where} is not what {run.job} of this version has there") from error
+
+
+def _check(run: Run, folder: Path, source: Path) -> None:
+    """What can be shown is what Tonescope shows, every sound of it can be played, and the result is one of the job."""
     import soundfile
 
     content = parsed((folder / VIEWS).read_text(encoding="utf-8"), folder, is_whole=True)
     check_foreign(content.views)
-    if not isinstance(json.loads((folder / RESULT).read_text(encoding="utf-8")), dict):
-        raise _altered(source, f"{RESULT} is no result")
+    _check_kind(run, json.loads((folder / RESULT).read_text(encoding="utf-8")), source)
     for stored in content.sounds.files.values():
         path = folder / stored.file
         if not path.is_file():

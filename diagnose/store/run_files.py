@@ -16,7 +16,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,13 +87,15 @@ class StoredSounds:
 class Content:
     """What is shown of a run: views, what their sounds lead to, and whether that is all.
 
-    ``folder`` holds the files.
+    ``folder`` holds the files; ``changed`` is when its views were, in ns, as of before they were read: what is written
+    meanwhile counts as news.
     """
 
     folder: Path
     views: list[View]
     sounds: StoredSounds
     is_whole: bool
+    changed: int = 0
 
     @cached_property
     def result(self) -> dict[str, Any] | None:
@@ -184,10 +186,11 @@ def read_content(folder: Path, *, is_whole: bool) -> Content:
     """
     if not (folder / VIEWS).exists():
         raise FileNotFoundError
+    changed = _changed(folder / VIEWS)
     with _told(folder):
         text = (folder / VIEWS).read_text(encoding="utf-8")
     try:
-        return parsed(text, folder, is_whole=is_whole)
+        return replace(parsed(text, folder, is_whole=is_whole), changed=changed)
     except ValueError as error:
         raise TonescopeError(
             f"the files of this run are not as they were written ({folder / VIEWS}: {str(error)[:80]}); restore them "

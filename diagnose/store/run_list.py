@@ -177,8 +177,9 @@ class RunList:
         return Page(runs[:most], total, more=len(runs) > most)
 
     def ended(self, job: str, models: str, most: int) -> list[Run]:
-        """The runs of a job that ended well on the same models, the newest first."""
-        condition = "WHERE state = 'done' AND job = ? AND models = ? ORDER BY created DESC LIMIT ?"
+        """The runs of a job that ended well here on the same models, the newest first: how long it took elsewhere says
+        nothing of this machine."""
+        condition = "WHERE state = 'done' AND worker != '' AND job = ? AND models = ? ORDER BY created DESC LIMIT ?"
         return self._read(condition, [job, models, most])
 
     def update(self, name: str, **changed: Any) -> bool:

@@ -60,4 +60,4 @@ def test_the_client_over_mcp_stops_its_run_when_it_is_interrupted(monkeypatch: p
         workshop = served._server.workshop
         (run,) = workshop.workspace.runs.page().runs
         assert workshop.queue.wait(run.name, 60).state == "stopped"
-    assert "Stopped." in told[-1]
+    assert "Stopping." in told[-1]

@@ -116,7 +116,7 @@ def test_stop_twice_and_while_queued_is_harmless(asking: httpx.Client) -> None:
     running, waiting = submitted(asking, **LONG), submitted(asking, **LONG)
     assert asked(asking, "status", waiting)["state"] == "queued"
     for name in (waiting, running):
-        assert asked(asking, "cancel", name)["told"] == "Stopped. What was found so far is kept."
+        assert asked(asking, "cancel", name)["told"] == "Stopping. What was found so far is kept."
         asked(asking, "cancel", name)
         assert ended(asking, name)["state"] == "stopped"
     assert "ended already" in asked(asking, "cancel", running)["told"]

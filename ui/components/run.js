@@ -2,6 +2,7 @@
 
 const {base, call, make, pause, present} = window.tonescope;
 const EVERY = 1000, PATIENT = 3000; // ms between two looks without news; unseen
+const ASKED_AGAIN = 3; // times, where a run that was shown cannot be
 const SETTLED = 200; // ms until what steps aside for a run has done so, which would end a scroll
 const ENDED = new Set(["done", "failed", "stopped", "interrupted"]);
 const SKIPPED = "tonescope-guide-skipped";
@@ -79,7 +80,7 @@ async function watch(name) {
   if (!name) return;
   showFrom(at.from);
   document.getElementById("run-guide")?.setAttribute("hidden", "");
-  let mark = "-", filled = false;
+  let mark = "-", filled = false, missed = 0;
   while (mine === watching) {
     let response, shown;
     const began = performance.now();
@@ -92,6 +93,15 @@ async function watch(name) {
       continue;
     }
     if (mine !== watching) return;
+    if (response.status === 401) {
+      const next = encodeURIComponent(`/?run=${name}`);
+      at.told.replaceChildren("You are no longer signed in. ", make("a", {href: `${base}login?next=${next}`}, "Sign in"));
+      return;
+    }
+    if (!response.ok && filled && missed++ < ASKED_AGAIN) { // busy for once: the run goes on
+      await pause(PATIENT);
+      continue;
+    }
     if (!response.ok) {
       at.told.replaceChildren(shown.detail ?? "This run cannot be opened.", " ", make("a", {href: `${base}library`}, "Your library"));
       at.told.classList.add("run-wrong");
@@ -99,11 +109,13 @@ async function watch(name) {
       return;
     }
     if (shown.html !== undefined && isPlaying(at.found)) { // nobody is interrupted who listens
-      at.told.textContent = "More is known now; it is shown when you pause.";
+      at.told.textContent = `${shown.told} More is known now; it is shown when you pause.`.trim();
+      at.progress.value = shown.share;
       await pause(EVERY);
       continue;
     }
     const ended = ENDED.has(shown.state);
+    missed = 0;
     mark = shown.mark;
     at.told.setAttribute("aria-live", shown.state === "running" ? "off" : "polite"); // not every per cent is read out
     if (at.told.textContent !== shown.told) at.told.textContent = shown.told;

@@ -22,7 +22,7 @@ OFTEN = 0.25  # seconds between two looks; a program that left is noticed no lat
 NOBODY = "nobody"  # whose runs are that were asked for without a request
 ENDED_ALREADY = "This run had ended already, and is left as it is."
 DELETED = "Deleted for good."
-STOPPING = "Stopped. What was found so far is kept."
+STOPPING = "Stopping. What was found so far is kept."
 
 
 def owner(request: gr.Request | None) -> str:

@@ -115,12 +115,7 @@ def prepare() -> None:
 
 def mark(run: Run, content: Content) -> str:
     """What changes with what is shown of a run."""
-    views = content.folder / "views.json"
-    try:
-        changed = views.stat().st_mtime_ns
-    except OSError:
-        changed = 0
-    return f"{run.state}-{content.folder.name}-{changed}"
+    return f"{run.state}-{content.folder.name}-{content.changed}"
 
 
 def progress_told(told: RunProgress, is_found: bool = False) -> str:

@@ -61,14 +61,16 @@ class RunLayer:
             where = f"{self.workshop.root_path}/?run={quote(name[:LONGEST_NAME])}"  # the page says if there is none
             await respond(send, 303, b"", "text/plain", [(b"location", where.encode())])
             return
-        origin = f"{scope.get('scheme', 'http')}://{header(scope, 'host') or ''}"
+        origin = _origin(scope)
         query = scope["query_string"].decode("latin-1")
         try:
             if part == "state" and "wait" in dict(_QUERY.findall(query)):
                 await self._news(name, query)
             body, kind, file = await anyio.to_thread.run_sync(self._answer, name, part, query, origin)
         except TonescopeError as error:
-            await refuse(scope, send, 404, str(error))
+            # Where its files are is nobody's business who has the link.
+            told = str(error).replace(str(self.workshop.workspace.folder), "the workspace")
+            await refuse(scope, send, 404, told)
             return
         except Exception as error:
             await refuse(scope, send, 500, sentence_of(error))
@@ -167,3 +169,10 @@ class RunLayer:
         with tempfile.TemporaryDirectory(prefix="tonescope-export-") as folder:
             written = export_run(self.workshop.workspace, name, Path(folder) / "run.zip")
             return written.read_bytes(), "application/zip", f"tonescope-{name[:8]}.zip"
+
+
+def _origin(scope: Scope) -> str:
+    """Where the server is seen from outside: a proxy before it says so in headers of its own."""
+    host = header(scope, "x-forwarded-host") or header(scope, "host") or ""
+    scheme = header(scope, "x-forwarded-proto") or str(scope.get("scheme", "http"))
+    return f"{scheme.partition(',')[0].strip()}://{host.partition(',')[0].strip()}"

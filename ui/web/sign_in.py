@@ -74,14 +74,14 @@ class SignIns:
         recent = [at for at in self._tries.get(who, []) if now - at < TRIES_WITHIN]
         if len(recent) >= MOST_TRIES:
             return None
+        # Counted before it is looked at: many that come at once are as many tries.
+        self._tries[who] = [*recent, now]
+        _shorten(self._tries)
         if self._at_once is None:
             self._at_once = anyio.CapacityLimiter(AT_ONCE)
         is_right = await anyio.to_thread.run_sync(self.accounts.check, user, password, limiter=self._at_once)
         if is_right:
             self._tries.pop(who, None)
-        else:
-            self._tries[who] = [*recent, now]
-            _shorten(self._tries)
         return is_right
 
     async def of_basic(self, client: str, line: str | None) -> str | None:
@@ -141,7 +141,9 @@ class SignInLayer:
         elif scope["tonescope.route"].is_open:
             await self.inner(scope, receive, send)
         elif wants_html(scope):
-            where = f"{self.root}/login?next={quote(scope['path'], safe='/')}"
+            query = scope["query_string"].decode("latin-1")
+            asked = f"{quote(scope['path'], safe='/')}{'?' * bool(query)}{query}"
+            where = f"{self.root}/login?next={quote(asked, safe='/')}"
             await respond(send, 303, b"", "text/plain", [(b"location", where.encode())])
         else:
             asks = [(b"www-authenticate", b'Basic realm="Tonescope", charset="UTF-8"')]
@@ -186,4 +188,4 @@ def _following(query: bytes) -> str:
     """Where to go after signing in: a path of this server, never another's."""
     asked = parse_qs(query.decode("latin-1")).get("next", ["/"])[0]
     is_own = asked.startswith("/") and not asked.startswith("//") and "\\" not in asked and asked.isprintable()
-    return quote(asked, safe="/") if is_own else "/"
+    return quote(asked, safe="/?=&%") if is_own else "/"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from tests.diagnose.causes.boolean_trials import (
     units,
 )
 from tonescope.diagnose.causes.contributions import MOST_UNITS, Contribution, contributions, design
-from tonescope.diagnose.causes.interchange import Interchanges
+from tonescope.diagnose.causes.interchange import Brought, Interchanges
 from tonescope.diagnose.causes.muting_trials import Group
 from tonescope.models.units import Unit
 
@@ -94,3 +94,13 @@ def test_each_run_and_its_counterpart_are_played_in_one_take() -> None:
 def test_of_no_units_and_into_no_prompt_nothing_is_played() -> None:
     for interchanges, count in ((BooleanInterchanges(never), 0), (BooleanInterchanges(never, nothing, None), 8)):
         assert found(interchanges, count) == [] and not interchanges.rows
+
+
+def test_case_halves_that_are_too_large_to_keep_contribute_nothing_that_is_known() -> None:
+    class TooLarge(BooleanInterchanges):
+        def measure(
+            self, groups: Sequence[Group], seeds: Sequence[int] | None = None, *, advance: Any = None
+        ) -> list[Brought]:
+            return [Brought(group, too_large=True) for group in groups]
+
+    assert found(TooLarge(never), 8) == []

@@ -194,6 +194,21 @@ def test_case_a_neuron_that_is_silent_and_silent_on_average_has_no_effect() -> N
         dense.wi.weight.data[dead.index] = kept
 
 
+def test_other_takes_are_of_other_seeds_and_counted_apart() -> None:
+    chosen_in = trials()
+    blocks = [(901, 902), (903, 904), (905, 906)]
+    other = chosen_in.anew(blocks)
+    assert other.seeds == (901, 902, 903, 904) and other.rows == 4 and chosen_in.rows == 0  # enough after two blocks
+    (muted,) = other.measure([(FIRST,)])
+    assert muted.turns_all and set(muted.back) == set(other.seeds)
+
+
+def test_all_takes_turn_only_where_each_does() -> None:
+    assert not Muted((FIRST,)).turns_all
+    most = Muted((FIRST,), {}, {}, {1: True, 2: True, 3: True, 4: False})
+    assert most.turns and not most.turns_all
+
+
 def test_shorter_takes_are_of_the_same_seeds_and_half_as_long() -> None:
     assert trials().shortened() is None  # half a second would be too little
     context = replace(known().context, seconds=2.0)

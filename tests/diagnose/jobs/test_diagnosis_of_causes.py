@@ -199,6 +199,10 @@ def test_a_diagnosis_plays_on_seeds_of_its_plan_alone(monkeypatch: pytest.Monkey
     def fill(self: Any, blocks: Any, fewest: int = 4) -> None:
         given["more"] = [tuple(block) for block in blocks]
 
+    def anew(self: Any, blocks: Any) -> Any:
+        given["anew"] = [tuple(block) for block in blocks]
+        return self
+
     def strongest(
         context: Any, takes: Any, target: str, found: Any, search: Search, *, seeds: SeedPlan, **_: Any
     ) -> Any:
@@ -206,18 +210,19 @@ def test_a_diagnosis_plays_on_seeds_of_its_plan_alone(monkeypatch: pytest.Monkey
         return (FIRST,)
 
     monkeypatch.setattr(muting_trials.MutingTrials, "fill", fill)
+    monkeypatch.setattr(muting_trials.MutingTrials, "anew", anew)
     monkeypatch.setattr(diagnosis, "greedy_group_search", strongest)
     monkeypatch.setattr(diagnosis, "search_causes", lambda *_, **__: SearchResult())
     result = known().diagnose(SETTINGS.model_copy(update={"rounds": 3}))
     explored, tested = ([take.seed for take in takes] for takes in (result.takes, result.drivers.tested))
-    blocks = [explored, tested, *given["more"], *given["rounds"]]
-    assert len(blocks) == 4 + diagnosis.MORE_BLOCKS + 1
+    blocks = [explored, tested, *given["more"], *given["rounds"], *given["anew"]]
+    assert len(blocks) == 2 + 3 + 2 * diagnosis.MORE_BLOCKS
     assert len({seed for block in blocks for seed in block}) == 4 * len(blocks)
     assert result.drivers.group is not None and result.drivers.group.found_by == "gradients"
 
 
 @pytest.mark.parametrize("breaks", [False, True])
-def test_of_the_strongest_the_first_that_turn_takes_back_are_verified_if_their_sound_is_intact(
+def test_of_the_strongest_the_first_that_turn_all_takes_back_are_verified_if_their_sound_is_intact(
     monkeypatch: pytest.MonkeyPatch, breaks: bool
 ) -> None:
     other = Unit(FIRST.location, FIRST.index + 1)

@@ -81,6 +81,11 @@ def plan_of(search: SearchResult | None, settings: Settings = SETTINGS, bare: st
     return Plan.make(estimates(search), settings, bare)
 
 
+def put_into_jazz(group: Group, draws: Sequence[Group]) -> Interchange:
+    """With a control, where there is something to draw."""
+    return Interchange("jazz", (), tuple(Edit(draw) for draw in draws))
+
+
 def edits_of(plan: Plan, name: str) -> list[Edit | None]:
     """The edits of a variant, one a take."""
     return next(variant for variant in plan.variants if variant.name == name).edits(SETTINGS.takes)
@@ -253,18 +258,38 @@ def test_few_steps_are_cut_at_few(steps: int, cuts: tuple[int, ...]) -> None:
 
 
 def test_the_activations_of_the_set_are_put_into_another_prompt_beside_that_prompt_as_it_is() -> None:
-    group, asked = neurons(7, 8), list[Group]()
+    group, asked, drawn = neurons(7, 8), list[Group](), list[Group]()
     edits = tuple(Edit(group, "zero", strength=0.1 * (1 + row)) for row in range(SETTINGS.takes))
 
-    def interchange(given: Group) -> Interchange:
+    def interchange(given: Group, draws: Sequence[Group]) -> Interchange:
         asked.append(given)
-        return Interchange("jazz", edits)
+        drawn.extend(draws)
+        return Interchange("jazz", edits, tuple(Edit(draw) for draw in draws))
 
     plan = Plan.make(estimates(searched(*group)), SETTINGS, None, interchange)
     good, put_in = (next(v for v in plan.variants if v.name == name) for name in (names.GOOD, names.PUT_IN))
     assert asked == [group] and good == Variant(names.GOOD, prompt="jazz")
-    assert (put_in.edit, put_in.prompt) == (edits, "jazz") and plan.beside[names.PUT_IN] == names.GOOD
+    assert (put_in.edit, put_in.prompt) == (edits, "jazz") and plan.beside[names.PUT_IN] == names.PUT_IN_CONTROL
+    assert edits_of(plan, names.PUT_IN_CONTROL) == [Edit(draw) for draw in drawn] == edits_of(plan, names.CONTROL)
+    assert {names.GOOD, names.PUT_IN_CONTROL} <= plan.controls and names.PUT_IN not in plan.controls
     assert not {names.GOOD, names.PUT_IN} & set(played(plan_of(searched(*group))))
+
+
+def test_what_is_put_in_without_a_control_is_beside_nothing() -> None:
+    plan = Plan.make(estimates(searched(*neurons(7))), SETTINGS, None, lambda group, draws: Interchange("jazz", ()))
+    assert names.PUT_IN in played(plan) and names.PUT_IN not in plan.beside and names.GOOD in plan.controls
+
+
+# --- alternates -------------------------------------------------------------------------------------------------------
+
+
+def test_an_alternate_is_held_against_the_set_without_the_member_that_it_stands_for() -> None:
+    (first, second), alternate = neurons(7, 8), neurons(30)[0]
+    search = searched(first, second, alternates=[alternate])
+    search.in_place = {alternate: (second, alternate)}
+    plan = plan_of(search)
+    assert plan.beside[names.in_place(alternate)] == names.set_without(first)
+    assert names.set_without(first) not in plan.controls  # whether the set does less without it is asked too
 
 
 # --- whole locations --------------------------------------------------------------------------------------------------
@@ -297,7 +322,7 @@ def test_without_a_set_no_unit_is_played(search: SearchResult | None) -> None:
 def test_no_plan_plays_more_than_is_counted_on(size: int, settings: Settings) -> None:
     prompt = "jazz fusion with piano and drums, fast, no house music"
     found = searched(*neurons(*range(size)), alternates=neurons(*range(20, 30)), measured=neurons(*range(30, 38)))
-    plan = Plan.make(estimates(found, prompt), settings, "jazz fusion", lambda group: Interchange("jazz", ()))
+    plan = Plan.make(estimates(found, prompt), settings, "jazz fusion", put_into_jazz)
     assert settings.takes * (1 + len(plan.variants)) <= rows_at_most(settings)
     assert rows_at_most(settings.model_copy(update={"quick": True})) < rows_at_most(settings)
 
@@ -305,6 +330,6 @@ def test_no_plan_plays_more_than_is_counted_on(size: int, settings: Settings) ->
 def test_every_name_is_that_of_one_variant() -> None:
     found = searched(*neurons(7, 8, 20), alternates=neurons(9), measured=neurons(10))
     settings = Settings(tested_units=5, tested_words=3, doses=(0.5,))
-    plan = Plan.make(estimates(found), settings, "jazz", lambda group: Interchange("jazz", ()))
+    plan = Plan.make(estimates(found), settings, "jazz", put_into_jazz)
     assert len(set(played(plan))) == len(plan.variants)
     assert set(plan.beside) | set(plan.beside.values()) <= set(played(plan))

@@ -9,8 +9,17 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import torch
 
-from tests.diagnose.jobs.test_verification_plan import MLP, SETTINGS, TAKES, estimates, neurons, searched
+from tests.diagnose.jobs.test_verification_plan import (
+    MLP,
+    SETTINGS,
+    TAKES,
+    estimates,
+    neurons,
+    put_into_jazz,
+    searched,
+)
 from tonescope.diagnose.causes.interchange import Brought
 from tonescope.diagnose.causes.muting_trials import Muted
 from tonescope.diagnose.causes.search import SearchResult
@@ -70,7 +79,10 @@ class Heard:
     def of(self, plan: Plan) -> Played:
         """With every variant of a plan played."""
         self.outcomes = {
-            variant.name: SimpleNamespace(heard=self.heard.get(variant.name, ["house"] * TAKES))
+            variant.name: SimpleNamespace(
+                heard=self.heard.get(variant.name, ["house"] * TAKES),
+                broke=torch.full((TAKES,), variant.name == self.broken),
+            )
             for variant in plan.variants
         }
         return cast(Played, self)
@@ -78,7 +90,7 @@ class Heard:
 
 def made(search: SearchResult | None = None, settings: Settings = WHOLE, bare: str | None = None) -> Plan:
     found = search or searched(*neurons(7, 8, 20), alternates=neurons(9), measured=neurons(10, 11))
-    return Plan.make(estimates(found), settings, bare, lambda group: Interchange("jazz", ()))
+    return Plan.make(estimates(found), settings, bare, put_into_jazz)
 
 
 def results(heard: Heard, plan: Plan | None = None) -> Results:
@@ -198,6 +210,25 @@ def test_of_each_alternate_of_a_set_is_told_what_it_does_in_the_place_of_a_membe
     assert rows[str(group[0])].in_place is None
 
 
+def test_an_alternate_counts_by_what_it_does_beyond_the_rest_of_the_set() -> None:
+    (first, second), alternate = neurons(7, 8), neurons(30)[0]
+    search = searched(first, second, alternates=[alternate])
+    search.in_place = {alternate: (second, alternate)}
+
+    def badge(rest: float) -> str:
+        done = Heard({names.in_place(alternate): -6.0, names.set_without(first): rest})
+        return rows_of(results(done, made(search)))[str(alternate)].badge
+
+    assert badge(rest=0.0) == "verified" and badge(rest=-6.0) == "tested"
+
+
+def test_a_set_of_one_is_no_surer_as_a_unit_than_as_the_set() -> None:
+    (unit,) = neurons(7)
+    done = Heard({names.MUTED: -3.0}, flips={names.MUTED: TAKES}, broken=names.CONTROL)
+    found = results(done, made(searched(unit, found_by="alone")))
+    assert found.group is not None and found.group.badge == rows_of(found)[str(unit)].badge == "tested"
+
+
 def test_a_set_of_one_is_a_unit_that_was_verified_as_the_set() -> None:
     (unit,) = neurons(7)
     found = results(
@@ -294,7 +325,7 @@ def test_the_set_is_tested_alone_and_everything_else_shares_one_family_of_q_valu
     units = {names.unit(unit): -0.05 * (1 + row) for row, unit in enumerate(neurons(7, 8, 20))}
     heard = Heard({names.MUTED: -0.2, names.cut(0.5): -0.1, names.PUT_IN: 0.15} | units)
     reading = Reading(plan, heard.of(plan), SECONDS)
-    tested = [variant.name for variant in plan.variants if variant.name not in plan.beside.values()]
+    tested = [variant.name for variant in plan.variants if variant.name not in plan.controls]
     tested.remove(names.MUTED)
     for kind in ("times:", "without_unit:", "set_without:", "muted_from:", "put_in", "bare_", "without_word:"):
         assert any(name.startswith(kind) for name in tested), kind
@@ -315,7 +346,7 @@ def test_where_muting_found_no_set_the_unit_that_did_most_is_what_is_tested_alon
     plan = made(searched(*neurons(*range(20, 32)), found_by="gradients"))
     heard = Heard({names.unit(most): -0.2, names.unit(other): -0.1, names.MUTED: -0.15})
     reading = Reading(plan, heard.of(plan), SECONDS)
-    tested = [variant.name for variant in plan.variants if variant.name not in plan.beside.values()]
+    tested = [variant.name for variant in plan.variants if variant.name not in plan.controls]
     tested.remove(names.unit(most))
     ps = [effect(heard.change(name, plan.beside.get(name))).p for name in tested]
     expected = adjusted([*ps, SECONDS[0].verified.p])
@@ -347,6 +378,25 @@ def test_the_set_is_enough_where_its_activations_bring_the_target() -> None:
     assert not sufficiency(["house"] * TAKES, 3.0).brings
     assert not sufficiency(["techno"] * TAKES, 0.0).brings
     assert not sufficiency(["techno"] * TAKES, -3.0).brings
+
+
+def test_a_set_is_enough_only_beyond_what_random_units_bring_and_in_takes_whose_sound_is_intact() -> None:
+    told = Heard({names.PUT_IN: 3.0, names.PUT_IN_CONTROL: 3.0})
+    told.heard = {names.PUT_IN: ["techno"] * TAKES, names.PUT_IN_CONTROL: ["techno"] * TAKES}
+    alike = results(told).sufficiency
+    assert alike is not None and alike.random is not None and alike.random.count == TAKES and not alike.brings
+    told = Heard({names.PUT_IN: 3.0}, broken=names.PUT_IN)
+    told.heard = {names.PUT_IN: ["techno"] * TAKES}
+    broken = results(told).sufficiency
+    assert broken is not None and broken.put_in.count == 0 and not broken.brings
+
+
+def test_without_a_control_nothing_is_sure_to_be_enough() -> None:
+    told = Heard({names.PUT_IN: 3.0})
+    told.heard = {names.PUT_IN: ["techno"] * TAKES}
+    plan = Plan.make(estimates(searched(*neurons(7))), WHOLE, None, lambda group, draws: Interchange("jazz", ()))
+    found = results(told, plan).sufficiency
+    assert found is not None and found.random is None and found.q is None and found.badge == "tested"
 
 
 def test_cut_points_are_told_in_the_order_of_time() -> None:

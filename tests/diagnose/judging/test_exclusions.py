@@ -131,3 +131,8 @@ def test_words_that_refuse_nothing_are_as_they_were() -> None:
 def test_a_text_is_nearer_to_sound_by_cosine() -> None:
     near = tiny.judge().likeness(torch.randn(3, 16_000), 16_000, "drums")
     assert near.shape == (3,) and bool((near.abs() <= 1.0001).all())
+
+
+def test_of_all_that_is_refused_the_false_discoveries_are_counted_together() -> None:
+    one, two = found(refusing("house or smooth jazz"), 7, 1)
+    assert one.p is not None and one.q == max(one.p, two.p or 0.0)

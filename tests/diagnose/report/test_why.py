@@ -55,7 +55,7 @@ def test_of_words_and_units_what_turns_more_takes_into_what_was_asked_stands_fir
 @pytest.mark.parametrize(("needed", "is_told"), [(3, True), (2, False)])
 def test_only_members_that_are_all_needed_are_said_to_be(needed: int, is_told: bool) -> None:
     sentence = one(made_up.set_of_three(needed), "do it together")
-    assert ("none of them can be left out" in sentence) is is_told
+    assert ("without any one of them fewer than half" in sentence) is is_told
 
 
 def test_a_place_that_does_it_comes_with_what_smaller_things_did_not() -> None:
@@ -64,10 +64,10 @@ def test_a_place_that_does_it_comes_with_what_smaller_things_did_not() -> None:
 
 
 def test_where_no_small_set_does_it_the_largest_share_is_said() -> None:
-    sentence = one(made_up.no_small_set(), "No set of")
+    sentence = one(made_up.no_small_set(), "None of the sets")
     assert sentence == (
-        "No set of up to 52 units makes lo-fi hip hop likelier than polka: the best that was tried in the search did, "
-        "in 50 % of its takes."
+        "None of the sets that were tried, of up to 52 units, makes lo-fi hip hop likelier than polka: the best that "
+        "was tried in the search did, in 50 % of its takes."
     )
     assert "There is no clear cause: at most, without “accordion”, 1 of 4" in told(made_up.no_small_set())[0]
 
@@ -107,6 +107,12 @@ def test_when_it_is_decided_follows_from_the_cuts(flips: tuple[int, ...], says: 
     assert one(changed(made_up.single_unit(), cut_points=made_up.cuts(*flips)), "decided").startswith(says)
 
 
+def test_that_it_is_decided_by_then_is_not_made_sure_by_what_a_later_cut_surely_still_does() -> None:
+    cuts = [cut.model_copy(update={"trial": trial(0, {}, q=made_up.SURE)}) for cut in made_up.cuts(0, 0, 0)]
+    found = changed(made_up.single_unit(), cut_points=cuts)
+    assert [badge for text, badge in why(found) if "decided in" in text] == ["tested"]
+
+
 def test_cuts_that_broke_the_sound_decide_nothing() -> None:
     cuts = [cut.model_copy(update={"trial": trial(0, {}, broke=True)}) for cut in made_up.cuts(0, 0, 0)]
     assert not [text for text in told(changed(made_up.single_unit(), cut_points=cuts)) if "decided" in text]
@@ -126,6 +132,12 @@ def test_whether_the_set_brings_it_is_told_beside_takes_without(
 ) -> None:
     row = made_up.sufficiency(before, put_in, broke=broke)
     assert [text for text in told(changed(made_up.single_unit(), sufficiency=row)) if text.startswith(says)]
+
+
+def test_what_brings_it_in_too_few_takes_to_be_sure_is_no_denial() -> None:
+    row = made_up.sufficiency(0, 4, q=made_up.UNSURE)
+    sentence = one(changed(made_up.single_unit(), sufficiency=row), "copied into")
+    assert sentence.startswith("Perhaps enough: ") and sentence.endswith("; these takes are too few to be sure.")
 
 
 @pytest.mark.parametrize(("brings", "is_told"), [(0, True), (1, True), (2, False), (4, False)])

@@ -49,8 +49,9 @@ def durations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Durations:
     workspace = Workspace.open(tmp_path / "w")
     for seconds in (40.0, 10.0, 11.0, 12.0, 13.0, 90.0):  # the last five count
         parameters = ToyParameters(prompt=f"prompt of {seconds}", steps=5).model_dump(mode="json")
-        run = Run(new_name(), "toy_run", parameters, "m", state="done", created=1.0, started=2.0, ended=2.0 + seconds)
-        workspace.runs.add(run)
+        about: dict[str, Any] = {"state": "done", "created": 1.0, "started": 2.0, "ended": 2.0 + seconds}
+        workspace.runs.add(Run(new_name(), "toy_run", parameters, "m", worker="here", **about))
+        workspace.runs.add(Run(new_name(), "toy_run", parameters, "m", **about | {"ended": 900.0}))  # it was imported
     workspace.runs.add(Run(new_name(), "toy_run", {"gone": 1}, "m", state="done", started=2.0, ended=500.0))
     return Durations(workspace.runs)
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from tests.diagnose.report import shown
+from tests.diagnose.runtime import toy_run
+from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.report import render_html
 from tonescope.diagnose.report.sounds import Sounds
 from tonescope.diagnose.report.view import Command, View
@@ -24,10 +26,12 @@ from tonescope.diagnose.store.workspace import Workspace
 from tonescope.models.errors import TonescopeError
 
 Entries = dict[str, bytes]
+FOUND = {"prompt": "polka", "steps": 2}
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.setattr(job_registry, "ROWS", [*job_registry.ROWS, toy_run.ROW])
     return Workspace.open(tmp_path / "workspace")
 
 
@@ -40,10 +44,10 @@ def done(workspace: Workspace, views: list[View] | None = None) -> Run:
         "models": "a",
         "owner": "me",
     }
-    run = Run(new_name(), "diagnose", {"prompt": "polka"}, state="done", started=1.0, ended=2.0, **about)
+    run = Run(new_name(), "toy_run", {"prompt": "polka"}, state="done", started=1.0, ended=2.0, **about)
     generator = shown.session().generator
     sets = {name: generator.generate(["house"], [1], 0.5) for name in ("slow", "fast")}
-    workspace.files(run.name).write('{"tempo": 1}', views or shown.toy_views(), sets, Sounds(generator))
+    workspace.files(run.name).write(json.dumps(FOUND), views or shown.toy_views(), sets, Sounds(generator))
     return workspace.runs.add(run)
 
 
@@ -92,10 +96,10 @@ def test_what_is_sent_arrives(workspace: Workspace, tmp_path: Path) -> None:
         assert (got.parameters, got.created, got.seconds) == (run.parameters, run.created, run.seconds)
         before, after = workspace.content(run.name), other.content(run.name)
         page = render_html.page("Run", before.views, before.sounds)
-        assert render_html.page("Run", after.views, after.sounds) == page and after.result == {"tempo": 1}
+        assert render_html.page("Run", after.views, after.sounds) == page and after.result == FOUND
         again = import_run(other, sent)
         assert again.name != run.name and other.runs.page().total == 2
-        assert other.content(again.name).result == {"tempo": 1}
+        assert other.content(again.name).result == FOUND
         assert export_run(other, run.name, tmp_path / "again.zip").read_bytes() == sent.read_bytes()
     assert "me" not in json.loads(entries(sent)[MANIFEST])["run"].values()
 
@@ -126,7 +130,7 @@ HARM: dict[str, Callable[[Entries], Entries]] = {
     "a folder": lambda found: sealed(found | {"audio/": b""}),
     "not listed": lambda found: found | {"audio/99.flac": b"fLaC"},
     "missing": lambda found: {name: data for name, data in found.items() if name != "audio/1.flac"},
-    "altered": lambda found: found | {"result.json": b'{"tempo": 2}'},
+    "altered": lambda found: found | {"result.json": b'{"prompt": "polka", "steps": 3}'},
     "altered sound": lambda found: found | {"audio/1.flac": found["audio/1.flac"][:-1] + b"x"},
     "no manifest": lambda found: {name: data for name, data in found.items() if name != MANIFEST},
     "manifest is none": lambda found: found | {MANIFEST: b"[]"},
@@ -138,7 +142,10 @@ HARM: dict[str, Callable[[Entries], Entries]] = {
     "no result": lambda found: sealed(found | {"result.json": b"[1]"}),
     "result without end": lambda found: sealed(found | {"result.json": b'{"a":' * 100_000}),
     "no sound": lambda found: sealed(found | {"audio/1.flac": b"MZ" * 100}),
+    "another result": lambda found: sealed(found | {"result.json": b'{"prompt": "polka", "steps": "x"}'}),
+    "another job’s result": lambda found: sealed(found, run={"job": "edit"}),
     "no parameters": lambda found: sealed(found, run={"parameters": "x"}),
+    "parameters of another kind": lambda found: sealed(found, run={"parameters": {"prompt": ["polka"]}}),
     "no title": lambda found: sealed(found, run={"title": 3}),
     "no time": lambda found: sealed(found, run={"created": "now"}),
     "time that is none": lambda found: sealed(found, run={"ended": float("nan")}),
@@ -192,9 +199,9 @@ def test_a_bomb_is_not_unpacked(workspace: Workspace, tmp_path: Path, monkeypatc
     found = entries(export_run(workspace, done(workspace).name, tmp_path / "run.zip"))
     bomb = found | {"audio/1.flac": bytes(50 * 2**20)}
     assert_refused(workspace, written(tmp_path / "lies.zip", bomb), "was altered")  # of a size that is not listed
-    monkeypatch.setattr(run_archive, "MOST_BYTES", 2**20)
-    assert_refused(workspace, written(tmp_path / "true.zip", sealed(bomb)), "unpacked it would take")
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(run_archive, "MOST_BYTES", 2**20)
+        assert_refused(workspace, written(tmp_path / "true.zip", sealed(bomb)), "unpacked it would take")
     text = found | {"views.json": b" " * (run_archive.MOST_TEXT + 1)}
     assert_refused(workspace, written(tmp_path / "text.zip", sealed(text)), "MiB")
     monkeypatch.setattr(run_archive, "MOST_DIRECTORY", 200)

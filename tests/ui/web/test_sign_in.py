@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import httpx
 import pytest
 
@@ -105,6 +106,31 @@ def test_guessing_is_stopped_for_the_name_that_is_guessed(asking: httpx.Client) 
     assert sign(asking, "eve").status_code == 429  # the right one, too late
     assert asking.get("/config", auth=("eve", PASSWORD)).status_code == 401
     assert sign(asking, "ann").status_code == 200
+
+
+def test_many_guesses_at_once_are_as_many_guesses(people: Path) -> None:
+    sign_ins = sign_in.SignIns(accounts.Accounts(people))
+    found: list[bool | None] = []
+
+    async def guess() -> None:
+        found.append(await sign_ins.check("here", "bob", "not the one"))
+
+    async def all_at_once() -> None:
+        async with anyio.create_task_group() as group:
+            for _ in range(3 * sign_in.MOST_TRIES):
+                group.start_soon(guess)
+
+    anyio.run(all_at_once)
+    assert found.count(False) == sign_in.MOST_TRIES and found.count(None) == 2 * sign_in.MOST_TRIES
+
+
+def test_after_signing_in_the_run_that_was_asked_for_is_opened(asking: httpx.Client) -> None:
+    asked = asking.get("/", params={"run": "a-b_c", "from": "ä&x"}, headers=HTML)
+    answer = asking.post(
+        asked.headers["location"], data={"username": "ann", "password": PASSWORD}, headers=HTML, follow_redirects=False
+    )
+    assert answer.status_code == 303
+    assert httpx.URL(answer.headers["location"]).params == httpx.QueryParams({"run": "a-b_c", "from": "ä&x"})
 
 
 @pytest.mark.parametrize("line", ["Basic", "Basic !!", "Basic YQ==", "Bearer x", "Basic " + "A" * 5000])
