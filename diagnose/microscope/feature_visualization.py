@@ -40,7 +40,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.units import Location, Unit
 
-VERSION = 5
+VERSION = 6  # since 6, means are compared with those of parts as long
 By = Literal["auto", "sound", "state", "prompt"]
 """What is free: the sound, for what hears; what a generator plays with, step by step; what it reads."""
 
@@ -104,7 +104,8 @@ class Rendering(Heard):
 
 
 class RealRange(BaseModel):
-    """What a unit does in real takes: least, median and most of so many ``numbers`` (takes, or positions of takes)."""
+    """What a unit does in real takes: least, median and most of so many ``numbers`` (parts of takes, as long as what is
+    made, or positions of takes)."""
 
     least: float
     median: float
@@ -141,7 +142,7 @@ def visualize_units(scope: Microscope, units: Sequence[Unit], wish: Wish) -> lis
     wish = replace(wish, start=_start(scope, wish))
     for unit in units:
         _check_sides(unit, wish)
-    known = {location: scope.statistics(location) for location in sight.locations}
+    known = {location: scope.statistics(location, wish.seconds) for location in sight.locations}
     for unit in units:
         _check_alive(unit, known[unit.location])
     recipes = [scope.recipe("visualize", VERSION, {"unit": str(unit), **wish.about}) for unit in units]

@@ -66,8 +66,8 @@ def _caveats(found: Visualized, wish: Wish) -> list[str]:
         )
     if found.real.numbers < SMALL:
         caveats.append(
-            f"Percentiles are over {found.real.numbers} takes of ordinary prompts: beyond all of them is all that can "
-            "be said at the top."
+            f"Percentiles are over {found.real.numbers} parts of takes of ordinary prompts, as long as what was made: "
+            "beyond all of them is all that can be said at the top."
         )
     if noisy := [row for row in found.renderings if row.sound.flatness > NOISY]:
         caveats.append(f"{len(noisy)} of {len(found.renderings)} samples are closer to noise than to music.")
@@ -123,8 +123,9 @@ def _reached(found: FeatureVisualization, evidence: TechniqueEvidence, names: Se
         for name, row in zip(names, found.renderings, strict=True)
     )
     real = found.real
+    parts = f" ({real.numbers} parts, as long as what was made)" if found.objective == "channel" else ""
     told = (
-        f"In {real.takes} takes of ordinary prompts it is between {real.least:.3g} and {real.most:.3g}, "
+        f"In {real.takes} takes of ordinary prompts{parts} it is between {real.least:.3g} and {real.most:.3g}, "
         f"half of them below {real.median:.3g}."
     )
     seeds = dict.fromkeys(row.seed for row in found.renderings)
