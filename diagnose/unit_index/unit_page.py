@@ -26,6 +26,7 @@ from tonescope.diagnose.unit_index.naming import NO_NAME, Candidate, kept_names,
 from tonescope.diagnose.unit_index.unit_wiring import UnitWiring, wiring_of_unit
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
+from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Location, Unit
 
 EXCERPT = 4.0  # seconds of an example that can be heard, around the one in which the unit does most
@@ -151,7 +152,7 @@ class Shelf:
             curves = tuning.curves([unit.location], sounding)[unit.location]
             candidates: list[Candidate] | None = name_units(index, unit.location, curves, self.session.judge)
         else:
-            curves, candidates = tuning.kept(unit.location, sounding), kept_names(index, unit.location)
+            curves, candidates = tuning.kept(unit.location, sounding), kept_names(index, unit.location, self.session.judge)
         own = [one for one in candidates or () if one.unit == unit.index]
         best = name_of(own)
         return UnitPage(
@@ -196,7 +197,7 @@ class Shelf:
     def location(self, location: Location, sort: str, most: int, start: int = 0) -> list[UnitRow]:
         """The page of a location: its units, sorted by a statistic, from the ``start``-th on."""
         index = self.index(location)
-        names = {one.unit: one for one in named_units(index, location)}
+        names = {one.unit: one for one in named_units(index, location, self.session.judge)}
         return [
             UnitRow(
                 **{
@@ -222,7 +223,8 @@ class Shelf:
             if str(place) in known:
                 index, (_, dead, density) = known[str(place)]
                 row.indexed, row.dead, row.density = True, dead, round(density, 5)
-                row.named = len(named_units(index, place)) if kept_names(index, place) is not None else None
+                known_names = kept_names(index, place, self.session.judge)
+                row.named = None if known_names is None else len(_best(known_names))
             rows.append(row)
         return rows
 
@@ -252,12 +254,16 @@ class Shelf:
         return Takes(names, tuple(range(1, len(chosen) + 1)), {}, rows)
 
 
-def named_units(index: UnitIndex, location: Location) -> list[Candidate]:
+def named_units(index: UnitIndex, location: Location, judge: Judge) -> list[Candidate]:
     """The units of a location that have a name, with it; none where names are not known yet."""
+    return _best(kept_names(index, location, judge) or ())
+
+
+def _best(candidates: Sequence[Candidate]) -> list[Candidate]:
     by_unit: dict[int, list[Candidate]] = {}
-    for one in kept_names(index, location) or ():
+    for one in candidates:
         by_unit.setdefault(one.unit, []).append(one)
-    return [best for candidates in by_unit.values() if (best := name_of(candidates)) is not None]
+    return [best for some in by_unit.values() if (best := name_of(some)) is not None]
 
 
 def _called(row: UnitStatistics, name: Candidate | None) -> str:
