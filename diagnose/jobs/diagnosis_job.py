@@ -96,7 +96,7 @@ def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Out
         progress=progress,
         announce=announce,
     )
-    return Outcome(with_bookmarks(result), evidence)
+    return Outcome(with_bookmarks(result, watch.workspace), evidence)
 
 
 def _views(result: Any, evidence: Any) -> Sequence[View]:

@@ -265,6 +265,7 @@ def _provenance(found: TuningResult) -> View:
         f"{found.model.name} ({found.model.description}); {found.judge.name} ({found.judge.description}).",
         f"{found.instances} instances of {found.seconds:g} s of every value, drawn from seed {found.seed} on.",
         f"Made on {found.made} with {', '.join(f'{name} {number}' for name, number in found.versions.items())}.",
-        *(f"The same again: {one.address}" for one in found.own if one.address),
+        *(f"The same again, where its clip lies: {one.address}" for one in found.own if one.address and one.kind == "clip"),
+        *(f"The same again: {one.address}" for one in found.own if one.address and one.kind != "clip"),
     ]
     return View("provenance", "How this was made", [(text, None) for text in told], depth="numbers")

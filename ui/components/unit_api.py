@@ -59,7 +59,7 @@ def build(workshop: Workshop) -> None:
             name: visualize, words, tuning, name, mute (units); dream, caricature, index (locations); find, layers.
             place: a unit such as decoder.3.mlp:117, or a location; empty for find and layers.
             parameters: what can be chosen, such as prompt, side, strength, query.
-            clip: a sound that was uploaded, for caricature, as the upload names it.
+            clip: a sound that was uploaded, for caricature, dream and tuning, as the upload names it.
         """
         given = parameters if isinstance(parameters, dict) else {}
         asked = text_of("name", name), text_of("place", place)
