@@ -221,8 +221,8 @@ def _likeness(found: Comparison) -> View:
     table = Table(columns, rows, kinds=("unit", "unit", "text", "text", "text", "text"), lead=2 * LEAD)
     note = (
         "Units matched: the mean correlation of live units with their best match in B; by chance, the same where what "
-        "B does is out of step. In place: units whose best match in B has the same address. Units of the residual stream "
-        "are dimensions."
+        "B does is out of step. In place: units whose best match in B has the same address. Units of the residual "
+        "stream are dimensions."
     )
     return View("likeness", "What units do on the same codes", [(told, "observed"), (note, None)], [table])
 

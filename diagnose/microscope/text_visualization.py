@@ -62,8 +62,8 @@ class WordsWish:
 
 class Driven(BaseModel):
     """A word or prompt, measured: the mean of the unit over its takes, the difference from a neutral prompt on the same
-    noise (absent for the text encoder, where nothing is drawn), with its ``q`` over all that were measured, and what was
-    estimated beforehand."""
+    noise (absent for the text encoder, where nothing is drawn), with its ``q`` over all that were measured, and what
+    was estimated beforehand."""
 
     prompt: str
     response: float
@@ -74,9 +74,9 @@ class Driven(BaseModel):
 
 
 class TextVisualized(BaseModel):
-    """What was found: measured words and prompts, the highest first; ``best``, the first of them on fresh noise; estimates
-    of all words; how the search went, a prompt a round with its estimate; and what the judge hears in the fresh takes of
-    the best. ``neutral`` is of those as well."""
+    """What was found: measured words and prompts, the highest first; ``best``, the first of them on fresh noise;
+    estimates of all words; how the search went, a prompt a round with its estimate; and what the judge hears in the
+    fresh takes of the best. ``neutral`` is of those as well."""
 
     unit: str
     guided: bool

@@ -38,8 +38,8 @@ def _caveats(found: TextVisualized) -> list[str]:
     caveats = []
     if found.guided:
         caveats.append(
-            "Words were estimated in replays of neutral takes, in which the past is fixed; what is told of the first ones "
-            "was measured in takes on other noise, and of the best in more of them, which did not choose it."
+            "Words were estimated in replays of neutral takes, in which the past is fixed; what is told of the first "
+            "ones was measured in takes on other noise, and of the best in more of them, which did not choose it."
         )
     if found.best.difference is not None and not found.sure:
         caveats.append("Even the best word does not surely drive the unit more than a neutral prompt does.")

@@ -38,9 +38,9 @@ class CurveRow(BaseModel):
     """One family.
 
     ``selectivity`` is the share of variance that the value explains (ω²), ``by_hand``, the share that features made by
-    hand explain, both beside what instances have in common; ``q`` is over the families. ``concept`` is what the unit tells
-    best in half of the instances: ``chosen_by`` is how well there, and ``chosen_apart``, how far apart it is, in standard
-    deviations. ``auc`` is how well it does in the others, ``auc_q``, that this is chance, over the families, and
+    hand explain, both beside what instances have in common; ``q`` is over the families. ``concept`` is what the unit
+    tells best in half of the instances: ``chosen_by`` is how well there, and ``chosen_apart``, how far apart it is, in
+    standard deviations. ``auc`` is how well it does in the others, ``auc_q``, that this is chance, over the families, and
     ``auc_by_hand``, the best feature.
     """
 
@@ -187,8 +187,8 @@ def _headline(found: TuningResult) -> str:
 
 
 def told_of(curves: Sequence[CurveRow]) -> str:
-    """What a unit responds to, as a sentence that goes on from its name: the family that it tells best where concepts were
-    chosen, if it tells it in the other instances as well."""
+    """What a unit responds to, as a sentence that goes on from its name: the family that it tells best where concepts
+    were chosen, if it tells it in the other instances as well."""
     sure = [row for row in curves if row.q < BELIEVED]
     telling = max(curves, key=lambda row: (row.chosen_by, row.chosen_apart), default=None)
     if telling is None or telling.auc < TOLD_AUC or telling.auc_q >= BELIEVED:
@@ -219,9 +219,9 @@ def curves_view(curves: Sequence[CurveRow], depth: Any = "details") -> View:
     columns = ("family", "prefers", "selectivity", "by hand", "q", "tells", "AUC", "AUC by hand")
     table = Table(columns, rows, kinds=("text", "text", "share", "share", *("text",) * 4), lead=8)
     how = (
-        "Selectivity is the share of variance beside what instances have in common that the value explains; by hand, the "
-        "share of the same that ten features made by hand explain. AUC is over instances that the concept was not chosen "
-        "on."
+        "Selectivity is the share of variance beside what instances have in common that the value explains; by hand, "
+        "the share of the same that ten features made by hand explain. AUC is over instances that the concept was not "
+        "chosen on."
     )
     return View("curves", "What it responds to", [(how, None)], [table], [_figure(row) for row in curves], depth=depth)
 
@@ -265,7 +265,10 @@ def _provenance(found: TuningResult) -> View:
         f"{found.model.name} ({found.model.description}); {found.judge.name} ({found.judge.description}).",
         f"{found.instances} instances of {found.seconds:g} s of every value, drawn from seed {found.seed} on.",
         f"Made on {found.made} with {', '.join(f'{name} {number}' for name, number in found.versions.items())}.",
-        *(f"The same again, where its clip lies: {one.address}" for one in found.own if one.address and one.kind == "clip"),
-        *(f"The same again: {one.address}" for one in found.own if one.address and one.kind != "clip"),
+        *(f"The same again{_where(one)}: {one.address}" for one in found.own if one.address),
     ]
     return View("provenance", "How this was made", [(text, None) for text in told], depth="numbers")
+
+
+def _where(one: OwnStimulus) -> str:
+    return ", where its clip lies" if one.kind == "clip" else ""

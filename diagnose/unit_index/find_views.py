@@ -117,8 +117,8 @@ def views(found: FindResult) -> list[View]:
     elif found.sure:
         best = next(row for row in rows if _sure(row))
         told = (
-            f"{found.sure} of the {len(rows)} units shown, of {where}, tell “{found.query}” apart in sounds that they were "
-            f"not chosen on; the first of them in {100 * best.score:.0f} % of pairs."
+            f"{found.sure} of the {len(rows)} units shown, of {where}, tell “{found.query}” apart in sounds that they "
+            f"were not chosen on; the first of them in {100 * best.score:.0f} % of pairs."
         )
     else:
         told = f"No unit of {where} tells “{found.query}” apart surely; these come nearest."

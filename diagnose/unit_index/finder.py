@@ -34,8 +34,8 @@ class FoundUnit(BaseModel):
     Attributes:
         by: ``stimuli``, ``captions``, ``tags``, ``judge`` or ``statistic``.
         concept: what it was asked about, as the source calls it.
-        score: area under the curve on sounds that it was not chosen on, or the statistic; ``chosen_by``, on those that it
-            was chosen on, absent of a statistic.
+        score: area under the curve on sounds that it was not chosen on, or the statistic; ``chosen_by``, on those that
+            it was chosen on, absent of a statistic.
         apart: how far those with it lie above those without, in standard deviations; absent of a statistic.
         by_hand: that of the best feature made by hand, where known.
         q: over the units that were scored; absent of a statistic.

@@ -100,8 +100,8 @@ class Candidate:
 
     @property
     def told(self) -> str:
-        """It in words. A detector beats what is made by hand; of captions and of what the judge hears, nothing of that kind
-        is known."""
+        """It in words. A detector beats what is made by hand; of captions and of what the judge hears, nothing of that
+        kind is known."""
         beaten = self.by_hand is not None and self.score > self.by_hand
         return f"{self.label} detector" if self.score >= DETECTOR_AUC and beaten else f"responds to {self.label}"
 

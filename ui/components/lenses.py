@@ -83,7 +83,7 @@ LENSES = (
         "unit",
         "unit",
         "Play it synthetic sounds",
-        "What it responds to in families of tempo, pitch, chords, drums, instruments; and in a prompt or a clip of yours.",
+        "What it responds to in families of tempo, pitch, chords, drums, instruments; in a prompt or clip of yours.",
         ("prompt", "clip"),
     ),
     Lens(
@@ -114,7 +114,7 @@ LENSES = (
         "location",
         "location",
         "Dream",
-        "More of what goes on here: in a clip of yours; without one, in what the model plays when nobody asks, or in noise.",
+        "More of what goes on here: in your clip, or without one in what is played when nobody asks, or in noise.",
         ("clip", "start", "strength"),
         without_clip=("start",),
         not_for=("text",),

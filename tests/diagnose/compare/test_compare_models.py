@@ -45,9 +45,10 @@ def test_the_place_that_carries_the_change_is_named_and_proven(kind: str) -> Non
     assert best.brings is not None and best.takes_away is not None
     assert best.brings.value == pytest.approx(1.0, abs=1e-3) and best.takes_away.value == pytest.approx(1.0, abs=1e-3)
     (graft,) = found.grafts
-    assert graft.same == graft.takes > 0 and place_told(found).startswith(f"{place} carries the change in what was tested")
+    assert graft.same == graft.takes > 0
+    assert place_told(found).startswith(f"{place} carries the change in what was tested")
     assert not graft.verified and views(found, None)[0].sentences[-1][1] == "tested"
-    many = WISH.prompts + ("house", "jazz fusion", "music", "slow music")
+    many = (*WISH.prompts, "house", "jazz fusion", "music", "slow music")
     (graft,) = compared(changed(kind, by=20.0), CompareWish(prompts=many, takes=2, seconds=0.6)).grafts
     assert graft.takes >= 6 and graft.same == graft.takes and "no other place differs" in graft.doubt
 
@@ -60,7 +61,8 @@ def test_of_two_places_that_changed_the_one_that_matters_is_ranked_first() -> No
     found = compared(second, CompareWish(prompts=WISH.prompts, takes=1, seconds=0.6, tested=1))
     assert [row.part for row in found.parts] == ["decoder.1.mlp", "decoder.2.self"]
     assert found.grafts[-1].control and found.grafts[-1].parts == ["decoder.2.self"]
-    assert found.grafts[0].beside == ["decoder.2.self"] and f"({found.grafts[-1].same} with those of" in place_told(found)
+    assert found.grafts[0].beside == ["decoder.2.self"]
+    assert f"({found.grafts[-1].same} with those of" in place_told(found)
 
 
 def test_case_a_place_that_was_named_by_what_it_brings_is_told_by_that_and_not_by_one_take() -> None:
