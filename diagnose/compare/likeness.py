@@ -202,6 +202,4 @@ def _bookmark(
     best = found.max(1)
     moved = _moved(place, other, unit, best.indices, best.values, float(found[unit, unit]) if same else None)
     kept = moved.in_place if moved.in_place is not None else moved.correlation
-    return BookmarkRow(
-        **moved.model_dump(), name=bookmark.name, changed=active and kept < CHANGED, active=active
-    )
+    return BookmarkRow(**moved.model_dump(), name=bookmark.name, changed=active and kept < CHANGED, active=active)

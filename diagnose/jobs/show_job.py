@@ -48,7 +48,8 @@ class ShowParameters(IndexOptions):
         str | None,
         Flag("--runs-of", metavar=f"{OWN}|FOLDER"),
         Field(
-            description="The workspace whose diagnoses and bookmarks are looked through. (default: your own, if there is one)"
+            description="The workspace whose diagnoses and bookmarks are looked through. (default: your own, if there "
+            "is one)"
         ),
     ] = None
 

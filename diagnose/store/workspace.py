@@ -50,7 +50,7 @@ def default_folder() -> Path:
 
 
 def existing(folder: Path | None = None) -> Path | None:
-    """The folder of a workspace that is there: the one that is named, or the user's own; ``None`` where there is none."""
+    """The folder of a workspace that is there: of the one that is named, or the user's own; ``None`` where none is."""
     try:
         found = (folder if folder is not None else default_folder()).expanduser()
         return found if (found / NAME).is_file() else None

@@ -40,8 +40,8 @@ class CurveRow(BaseModel):
     ``selectivity`` is the share of variance that the value explains (ω²), ``by_hand``, the share that features made by
     hand explain, both beside what instances have in common; ``q`` is over the families. ``concept`` is what the unit
     tells best in half of the instances: ``chosen_by`` is how well there, and ``chosen_apart``, how far apart it is, in
-    standard deviations. ``auc`` is how well it does in the others, ``auc_q``, that this is chance, over the families, and
-    ``auc_by_hand``, the best feature.
+    standard deviations. ``auc`` is how well it does in the others, ``auc_q``, that this is chance, over the families,
+    and ``auc_by_hand``, the best feature.
     """
 
     family: str

@@ -47,8 +47,8 @@ class OverusedRow(BaseModel):
     def told(self) -> str:
         """It in a sentence."""
         return (
-            f"{self.name} is the top example of {self.units:,} of {self.of:,} live units, where chance would make it that "
-            f"of {self.expected:.1f}: it may be loud, broken or unlike all others, and says little about any one unit."
+            f"{self.name} is the top example of {self.units:,} of {self.of:,} live units, where chance would make it "
+            f"that of {self.expected:.1f}: it may be loud, broken or unlike all others, and says little about any one unit."
         )
 
 

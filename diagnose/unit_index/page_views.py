@@ -35,9 +35,9 @@ EXCERPTS = "excerpts"
 
 
 class ShowResult(BaseModel):
-    """What is shown: one of a unit, the units of a location, or the map of a model; with the ``artifacts`` of a place, and
-    the ``bookmark`` of a unit. ``address`` is the place, the same in links, files and logs; ``page`` is where the app
-    shows it."""
+    """What is shown: one of a unit, the units of a location, or the map of a model; with the ``artifacts`` of a place,
+    and the ``bookmark`` of a unit. ``address`` is the place, the same in links, files and logs; ``page`` is where the
+    app shows it."""
 
     model_config = ConfigDict(extra="forbid")
 

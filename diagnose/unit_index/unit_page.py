@@ -74,8 +74,8 @@ class PlaceRow(BaseModel):
 
 class UnitPage(BaseModel):
     """Everything about one unit. ``name`` is what may be said of it, or that nothing may. Without an index over its
-    location ``corpus`` is empty, and there are no statistics and examples. ``overused`` are the recordings among its top
-    examples that top suspiciously many units."""
+    location ``corpus`` is empty, and there are no statistics and examples. ``overused`` are the recordings among its
+    top examples that top suspiciously many units."""
 
     unit: str
     name: str
@@ -170,7 +170,9 @@ class Shelf:
         )
         if index is None:
             return page
-        candidates = name_units(index, unit.location, curves, judge) if full else kept_names(index, unit.location, judge)
+        candidates = (
+            name_units(index, unit.location, curves, judge) if full else kept_names(index, unit.location, judge)
+        )
         return page.model_copy(update=_indexed(index, unit, candidates))
 
     def runs(self, unit: Unit) -> list[dict[str, str]]:
@@ -217,8 +219,8 @@ class Shelf:
     # --- sound -------------------------------------------------------------------------------------------------------
 
     def sounds(self, page: UnitPage) -> Takes | None:
-        """Excerpts of the top examples around the second in which the unit does most; ``None`` where there are none, or the
-        corpus is gone, another, or not here (:func:`unheard` says why). What can no longer be read is silence."""
+        """Excerpts of the top examples around the second in which the unit does most; ``None`` where there are none, or
+        the corpus is gone, another, or not here (:func:`unheard` says why). What can no longer be read is silence."""
         index = index_of(Unit.parse(page.unit).location, self.indexes)
         if index is None or is_elsewhere(page.corpus):
             return None

@@ -78,7 +78,8 @@ def test_a_clip_is_caricatured(folders: tuple[Path, Path], clip: str) -> None:
 
 def test_a_prompt_is_heard_layer_by_layer(folders: tuple[Path, Path], tmp_path: Path) -> None:
     found = printed(folders, "layers", "house with piano", "--takes", "2", "--seconds", "0.5")
-    assert len(found["found"]["layers"]) == 3  # type: ignore[index,arg-type]
+    assert len(found["found"]["layers"]) == 3 and found["stems"] is None  # type: ignore[index,arg-type]
+    assert 0 <= found["found"]["agree"] <= found["found"]["takes"] == 2  # type: ignore[index]
     out = str(tmp_path / "out")
     assert run(folders, "layers", "house with piano", "--takes", "2", "--seconds", "0.5", "--out", out).exit_code == 0
     assert len(list((tmp_path / "out" / "audio").iterdir())) == 6

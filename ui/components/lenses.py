@@ -148,7 +148,16 @@ LENSES = (
         "Units by what they respond to (kick, slow tempo, accordion), or by a statistic (sparsest).",
         ("query",),
     ),
-    Lens("layers", "layers", "model", "", "Hear every layer", "The sound of a prompt at every depth.", ("prompt",)),
+    Lens(
+        "layers",
+        "layers",
+        "model",
+        "",
+        "Hear every layer",
+        "The sound of a prompt at every depth, and where drums, bass, chords and lead can be read.",
+        ("prompt",),
+        {"stems": True},
+    ),
 )
 """Those whose words and fields were chosen; all other techniques are lenses without fields."""
 CLIP = "clip"  # a field that takes a file

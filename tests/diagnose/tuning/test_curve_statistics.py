@@ -95,7 +95,7 @@ def test_auc_counts_ties_half() -> None:
 def test_how_surely_a_unit_tells_is_of_the_other_instances_alone() -> None:
     found = planted()
     p = found.telling().p
-    assert p[4] < 1e-4 < 0.01 < p[2]
+    assert p[4] < 1e-3 < 0.01 < p[2]
     chance = Curves(TEMPO, np.random.default_rng(6).normal(size=(len(TEMPO.values), INSTANCES, 400))).telling()
     assert (chance.p < 0.05).mean() == pytest.approx(0.05, abs=0.04) and (chance.chosen_by > chance.auc).mean() > 0.6
 
