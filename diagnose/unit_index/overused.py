@@ -48,7 +48,8 @@ class OverusedRow(BaseModel):
         """It in a sentence."""
         return (
             f"{self.name} is the top example of {self.units:,} of {self.of:,} live units, where chance would make it "
-            f"that of {self.expected:.1f}: it may be loud, broken or unlike all others, and says little about any one unit."
+            f"that of {self.expected:.1f}: it may be loud, broken or unlike all others, and says little about any one "
+            "unit."
         )
 
 

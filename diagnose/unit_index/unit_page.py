@@ -248,8 +248,8 @@ def unheard(corpus: str) -> str:
     """Why the examples of a corpus cannot be heard, as a sentence."""
     if is_elsewhere(corpus):
         return (
-            f"The examples cannot be heard here: {corpus} lies at the Hub, and is not fetched for a page; where each of "
-            "them is, its source says."
+            f"The examples cannot be heard here: {corpus} lies at the Hub, and is not fetched for a page; where each "
+            "of them is, its source says."
         )
     return "The corpus is no longer where it was, or is another, so examples cannot be heard."
 
