@@ -110,6 +110,14 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """The bookmarks that a search finds, all for none; each with what is to be said where it is of another model."""
+
+    search: str
+    bookmarks: Sequence[tuple[Bookmark, str]]
+
+
+@dataclass(frozen=True)
 class Tile:
     """A place in a grid: its address, what it is called and told, and how full it is drawn, 0 to 1."""
 
@@ -239,10 +247,10 @@ def counted(count: int, what: str) -> str:
 
 
 def map_page(
-    about: About, shown: Sequence[Network], bookmarks: Sequence[tuple[Bookmark, str]], lenses: Sequence[LensForm]
+    about: About, shown: Sequence[Network], saved: Saved, lenses: Sequence[LensForm]
 ) -> str:
     """The map of a model."""
-    return _made("map", about, shown, bookmarks, lenses)
+    return _made("map", about, shown, saved, lenses)
 
 
 def location_page(about: About, grid: Grid, artifacts: Sequence[ArtifactRow], lenses: Sequence[LensForm]) -> str:

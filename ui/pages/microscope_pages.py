@@ -34,6 +34,7 @@ from tonescope.ui.workshop import Workshop
 
 PER_PAGE = 240  # units of a location
 MOST_RUNS = 200  # of one visitor, the newest, that are looked through
+LONGEST_SEARCH = 200  # characters
 
 
 def build(workshop: Workshop) -> Answer:
@@ -75,11 +76,11 @@ class MicroscopePages:
     # --- pages --------------------------------------------------------------------------------------------------------
 
     def _map(self, asked: Asked) -> str:
-        rows = self._shelf(asked).map()
+        rows, search = self._shelf(asked).map(), asked.query.get("bookmarks", "")[:LONGEST_SEARCH]
         return html.map_page(
             self._about("", asked),
             html.networks(rows, self._base),
-            [] if asked.is_embedded else self._bookmarks(),
+            html.Saved(search, [] if asked.is_embedded else self._bookmarks(search)),
             self._lenses("model", None, asked),
         )
 
@@ -189,14 +190,14 @@ class MicroscopePages:
             return []
         return [html.LensForm(lens, fields_of(lens)) for lens in lenses_of(about, location)]
 
-    def _bookmarks(self) -> list[tuple[Bookmark, str]]:
-        """Every bookmark, with what is to be said where it is of another model."""
+    def _bookmarks(self, search: str = "") -> list[tuple[Bookmark, str]]:
+        """The bookmarks that hold all words of a search, with what is to be said where one is of another model."""
         folder = self.workshop.workspace.folder
         if not (folder / BOOKMARKS).is_file():
             return []
         session, found = self.workshop.session, []
         with Bookmarks(folder) as bookmarks:
-            for one in bookmarks.all():
+            for one in bookmarks.all(search=search):
                 owner: Any = session.judge if one.unit.startswith("judge.") else session.generator
                 found.append((one, one.foreign_to(owner.fingerprint(), owner.name) or ""))
         return found
