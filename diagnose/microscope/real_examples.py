@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -46,7 +46,8 @@ class UnitStatistics:
         by_part: quantiles of the mean over parts of takes, as long as what is compared with them (quantiles, units).
         by_position: quantiles of single positions (quantiles, units).
         mean: (features,) over all positions, and ``square``, that of squares.
-        spread: standard deviation of the parts' means, and ``position_spread``, of single positions (units,).
+        means: what they do on average in each part (parts, units); ``spread``, the standard deviation of that, and
+            ``position_spread``, of single positions (units,).
         examples: where units do most, and least, by kind and side: (examples, units, 2), the take and how far into
             it, 0 to 1, the most extreme first. Takes are ordered by what an objective of the kind measures.
         takes: how many takes that is; ``parts``, how many parts of them, and ``positions``, how many positions.
@@ -56,6 +57,7 @@ class UnitStatistics:
     by_position: NDArray[np.float32]
     mean: Tensor
     square: Tensor
+    means: Tensor
     spread: NDArray[np.float32]
     position_spread: NDArray[np.float32]
     examples: dict[str, Tensor]
@@ -68,13 +70,15 @@ class UnitStatistics:
         """From activations (takes, along, features), and what units do on average in parts of takes (parts, units); in
         whole takes, if there are none."""
         values = unit_values(features, width)
-        means, single = (values.mean(1) if parts is None else parts).numpy(), values.flatten(0, 1).numpy()
+        parts = values.mean(1) if parts is None else parts
+        means, single = parts.numpy(), values.flatten(0, 1).numpy()
         at = np.linspace(0, 1, QUANTILES)
         return cls(
             np.quantile(means, at, axis=0).astype(np.float32),
             np.quantile(single, at, axis=0).astype(np.float32),
             features.mean((0, 1)),
             features.square().mean((0, 1)),
+            parts,
             means.std(0),
             single.std(0),
             {f"{kind}.{side}": _extremes(values, kind, side) for kind in get_args(Kind) for side in SIGNS},
@@ -100,14 +104,7 @@ class UnitStatistics:
     def percentile(self, kind: Kind, unit: int, value: float) -> float:
         """How much of the real examples lies below a value, in percent: 100 only above every one of them,
         and 0 only below."""
-        known = self.quantiles(kind, unit)
-        if value > known[-1]:
-            return 100.0
-        below = np.searchsorted(known, value, side="left"), np.searchsorted(known, value, side="right")
-        if value < known[0]:
-            return 0.0
-        share = 100 * (below[0] + below[1] - 1) / 2 / (QUANTILES - 1)
-        return float(min(NEARLY, max(100 - NEARLY, share)))
+        return percentile_among(self.quantiles(kind, unit), value)
 
     def range(self, kind: Kind, unit: int) -> tuple[float, float]:
         """The least and the most of the real examples."""
@@ -128,7 +125,7 @@ class UnitStatistics:
         """To be kept."""
         arrays = {name: getattr(self, name) for name in ("by_part", "by_position", "spread", "position_spread")}
         sizes = torch.tensor([self.takes, self.parts, self.positions])
-        kept = {"mean": self.mean, "square": self.square, "sizes": sizes}
+        kept = {"mean": self.mean, "square": self.square, "means": self.means, "sizes": sizes}
         kept |= {EXAMPLES + name: tensor for name, tensor in self.examples.items()}
         return {name: torch.from_numpy(array) for name, array in arrays.items()} | kept
 
@@ -142,6 +139,7 @@ class UnitStatistics:
             by_position=kept["by_position"].numpy(),
             mean=kept["mean"],
             square=kept["square"],
+            means=kept["means"],
             spread=kept["spread"].numpy(),
             position_spread=kept["position_spread"].numpy(),
             examples=examples,
@@ -149,6 +147,18 @@ class UnitStatistics:
             parts=parts,
             positions=positions,
         )
+
+
+def percentile_among(quantiles: NDArray[Any], value: float) -> float:
+    """How much of what so many evenly spaced quantiles are of lies below a value, in percent: 100 only above every one
+    of them, and 0 only below."""
+    if value > quantiles[-1]:
+        return 100.0
+    if value < quantiles[0]:
+        return 0.0
+    below = np.searchsorted(quantiles, value, side="left"), np.searchsorted(quantiles, value, side="right")
+    share = 100 * (below[0] + below[1] - 1) / 2 / (len(quantiles) - 1)
+    return float(min(NEARLY, max(100 - NEARLY, share)))
 
 
 def _extremes(values: Tensor, kind: Kind, side: Side) -> Tensor:
@@ -230,19 +240,19 @@ class RealExamples:
     def _parts(self, sight: Sight, takes: Takes, values: Tensor, seconds: float) -> Tensor:
         """What units (takes, along, units) do on average in parts of takes, side by side: (parts, units). What hears is
         given each part by itself, as it is given what is compared."""
-        location = sight.locations[0]
+        location, share = sight.locations[0], seconds / self.context.seconds
         if sight.hears:
-            sound = _side_by_side(takes.waveform, 1, round(seconds * int(self.context.generator.sample_rate)))
+            sound = _side_by_side(takes.waveform, 1, share)
             cut = Takes(("",) * len(sound), tuple(range(len(sound))), {}, sound)
             return unit_values(sight.of_takes(cut)[location], sight.places.head_width(location)).mean(1)
         by_step = values.unflatten(1, (self.context.generator.steps(location), -1))
-        length = round(by_step.shape[2] * seconds / self.context.seconds)
-        return _side_by_side(by_step, 2, max(1, length)).mean((1, 2))
+        return _side_by_side(by_step, 2, share).mean((1, 2))
 
 
-def _side_by_side(values: Tensor, along: int, length: int) -> Tensor:
-    """(takes, …) cut into parts of a length along one dimension, parts in the place of takes; what is left over at the
-    end of a take is not looked at."""
-    count = values.shape[along] // length
+def _side_by_side(values: Tensor, along: int, share: float) -> Tensor:
+    """(takes, …) cut into parts of a share of one dimension, parts in the place of takes, as many whatever the
+    dimension; what is left over at the end of a take is not looked at."""
+    count, whole = int(1 / share + 1e-6), values.shape[along]
+    length = max(1, min(round(whole * share), whole // count))
     cut = values.narrow(along, 0, count * length).unflatten(along, (count, length))
     return cut.movedim(along, 1).flatten(0, 1)

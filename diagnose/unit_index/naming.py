@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,14 +139,22 @@ def name_units(
         sources.remove(JUDGE)
         if (path := _path(index, location, judge, sources)).is_file():
             return _read(path)
+    candidates = candidates_of(index, location, curves, heard)
+    _write(path, candidates)
+    return candidates
+
+
+def candidates_of(
+    index: UnitIndex, location: Location, curves: Sequence[Curves], heard: Mapping[int, str] | None
+) -> list[Candidate]:
+    """Candidates for every live unit, from curves (if there are any), captions, and what is ``heard`` in the random
+    sample, by the number of the recording (if that is known)."""
     sample, dead = Sample.of(index, location), set(index.dead(location))
     found = [_of_stimuli(curves, index.units(location))] if curves else []
     found.append(_of_captions(index, location, sample))
     if heard is not None:
         found.append(_of_judge(sample, heard))
-    candidates = _tested(found, dead)
-    _write(path, candidates)
-    return candidates
+    return _tested(found, dead)
 
 
 def kept_names(index: UnitIndex, location: Location, judge: Judge) -> list[Candidate] | None:
@@ -230,7 +238,7 @@ def _top_captions(index: UnitIndex, location: Location) -> dict[int, list[str]]:
     return found
 
 
-def _of_judge(sample: Sample, heard: dict[int, str]) -> _Proposals:
+def _of_judge(sample: Sample, heard: Mapping[int, str]) -> _Proposals:
     """Of each unit the genre that the judge hears in the recordings of the sample in which it does most: chosen in
     every other recording, scored in the rest."""
     rows = [row for row, recording in enumerate(sample.recordings) if recording in heard]

@@ -212,7 +212,7 @@ class Shelf:
                 index, (_, dead, density) = known[str(place)]
                 row.indexed, row.dead, row.density = True, dead, round(density, 5)
                 known_names = kept_names(index, place, self.session.judge)
-                row.named = None if known_names is None else len(_best(known_names))
+                row.named = None if known_names is None else len(best_names(known_names))
             rows.append(row)
         return rows
 
@@ -275,10 +275,11 @@ def _indexed(index: UnitIndex, unit: Unit, candidates: Sequence[Candidate] | Non
 
 def named_units(index: UnitIndex, location: Location, judge: Judge) -> list[Candidate]:
     """The units of a location that have a name, with it; none where names are not known yet."""
-    return _best(kept_names(index, location, judge) or ())
+    return best_names(kept_names(index, location, judge) or ())
 
 
-def _best(candidates: Sequence[Candidate]) -> list[Candidate]:
+def best_names(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Of each unit the name that may be said, where one may."""
     by_unit: dict[int, list[Candidate]] = {}
     for one in candidates:
         by_unit.setdefault(one.unit, []).append(one)

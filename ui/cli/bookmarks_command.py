@@ -135,7 +135,9 @@ def remove(
     unit: UnitName,
     of: Annotated[
         str | None,
-        typer.Option("--of", metavar="FINGERPRINT", help="Of this model alone: as the list shows it, or its beginning."),
+        typer.Option(
+            "--of", metavar="FINGERPRINT", help="Of this model alone: as the list shows it, or its beginning."
+        ),
     ] = None,
     workspace: InWorkspace = OWN,
 ) -> None:
@@ -145,8 +147,8 @@ def remove(
         found = [one for one in kept.find(unit) if one.fingerprint.startswith((of or "").strip().lower())]
         if not found:
             raise TonescopeError(
-                f"no bookmark here is of the unit {unit[:80]}{f' in a model {of[:20]}' if of else ''}; tonescope bookmarks "
-                "list says of which there are."
+                f"no bookmark here is of the unit {unit[:80]}{f' in a model {of[:20]}' if of else ''}; tonescope "
+                "bookmarks list says of which there are."
             )
         if len(found) > 1:
             models = ", ".join(f"{one.model} ({one.fingerprint[:8]})" for one in found)

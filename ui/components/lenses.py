@@ -161,6 +161,7 @@ LENSES = (
 )
 """Those whose words and fields were chosen; all other techniques are lenses without fields."""
 CLIP = "clip"  # a field that takes a file
+CHOICES = {"objective": ("channel", "neuron")}  # of fields that take more where they are typed
 PLACES: Mapping[str, About] = {"unit": "unit", "location": "location"}  # arguments that say what a technique looks at
 
 
@@ -220,7 +221,7 @@ def fields_of(lens: Lens) -> list[LensField]:
 
 def _field(name: str, about: FieldInfo) -> LensField:
     kind, limits = about.annotation, marked(about, Range)
-    choices = tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ()
+    choices = CHOICES.get(name, tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ())
     usual = "" if about.is_required() or about.default is None else str(about.default)
     return LensField(
         name,

@@ -246,9 +246,7 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def map_page(
-    about: About, shown: Sequence[Network], saved: Saved, lenses: Sequence[LensForm]
-) -> str:
+def map_page(about: About, shown: Sequence[Network], saved: Saved, lenses: Sequence[LensForm]) -> str:
     """The map of a model."""
     return _made("map", about, shown, saved, lenses)
 

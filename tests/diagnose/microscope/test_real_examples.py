@@ -110,7 +110,7 @@ def test_case_means_over_shorter_parts_reach_further_than_those_over_whole_takes
 
 def test_parts_lie_side_by_side_and_belong_to_one_take() -> None:
     values = torch.arange(2 * 7).view(2, 7, 1)
-    cut = real_examples._side_by_side(values, 1, 3)
+    cut = real_examples._side_by_side(values, 1, 0.45)
     assert cut[:, :, 0].tolist() == [[0, 1, 2], [3, 4, 5], [7, 8, 9], [10, 11, 12]]
     steps = torch.arange(2 * 2 * 4).view(2, 2, 4, 1)
-    assert real_examples._side_by_side(steps, 2, 2)[0, :, :, 0].tolist() == [[0, 1], [4, 5]]
+    assert real_examples._side_by_side(steps, 2, 0.5)[0, :, :, 0].tolist() == [[0, 1], [4, 5]]

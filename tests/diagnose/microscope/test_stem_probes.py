@@ -31,23 +31,23 @@ def planted(strength: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.
     return values, there, piece
 
 
-def tested(strength: float) -> _Tested:
+def probe_of(strength: float) -> _Tested:
     return _Tested.of(*planted(strength))
 
 
 def test_the_first_layer_that_holds_a_stem_is_told_and_the_sound_alone_beside_it() -> None:
     drawn = np.random.default_rng(0).integers(PIECES, size=(200, PIECES))
-    found = _depth("drums", [tested(0.0), tested(12.0), tested(12.5)], tested(1.5), drawn)
+    found = _depth("drums", [probe_of(0.0), probe_of(12.0), probe_of(12.5)], probe_of(1.5), drawn)
     assert found.depth == 1 and found.layers[1].value > 0.95 > 0.65 > found.layers[0].value
     assert found.beyond is not None and found.beyond.low > 0 and found.layers[1].low <= found.layers[1].value
     assert told(found).startswith("Drums can be read from layer 1 on: in ") and "about as well" not in told(found)
-    alike = _depth("drums", [tested(12.0)], tested(12.0), drawn)
+    alike = _depth("drums", [probe_of(12.0)], probe_of(12.0), drawn)
     assert "about as well" in told(alike)
 
 
 def test_a_stem_that_is_nowhere_is_not_read() -> None:
     drawn = np.random.default_rng(0).integers(PIECES, size=(200, PIECES))
-    found = _depth("lead", [tested(0.0)] * 2, tested(0.0), drawn)
+    found = _depth("lead", [probe_of(0.0)] * 2, probe_of(0.0), drawn)
     assert abs(found.layers[0].value - 0.5) < 0.12, "chance, though most windows have it"
     if found.depth is None:
         assert "cannot surely be read" in told(found)

@@ -228,9 +228,10 @@ def test_a_clip_is_uploaded_kept_with_its_run_and_never_read_from_elsewhere(aski
     assert 'data-part="/microscope/artifact' not in page(asking, "/microscope/judge.1.mlp")  # it is somebody's own
     event, told = call(asking, "lens", "dream", "judge.1.mlp", {"start": "noise"}, file)
     assert event == "complete", told
-    state = _ended(asking, json.loads(told)[0]["run"])
+    run = json.loads(told)[0]["run"]
+    state = _ended(asking, run)
     assert state["state"] == "done" and "clip" not in state["parameters"], state
-    assert "From the clip" in state["sentence"]
+    assert "From the clip" in json.dumps(json.loads(call(asking, "result", run)[1]))
     for wrong in ({"path": "/etc/passwd"}, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}):
         assert call(asking, "lens", "caricature", "judge.1.mlp", {}, wrong)[0] == "error"
 
