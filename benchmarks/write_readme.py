@@ -26,6 +26,7 @@ from benchmarks.targets import (
     faithful,
     generators_hold,
     indexed,
+    labelled,
     localised,
     memory_known,
     parity_holds,
@@ -254,6 +255,14 @@ CLAIMS = (
         detects,
     ),
     Claim(
+        "labels",
+        "How many units are named with labels that mean nothing (captions, genres heard and stimuli shuffled)?",
+        "≤ 5 % of live units",
+        "{shuffled_named:g} of {units} at {location}, {named} with the labels as they are; mean held-out score "
+        "{labels_told}",
+        labelled,
+    ),
+    Claim(
         "compare",
         "Does a comparison name the one place that an adapter touches?",
         "≥ 9 of 10",
@@ -272,6 +281,7 @@ def told(result: Result) -> dict[str, Any]:
     sentences = {"curves": curves(result), "others": others(result), "confused_too": confused(result)}
     sentences["repair_told"] = repair_told(result)
     sentences["detectors_told"] = detectors_told(result) if result["name"] == "detectors" else ""
+    sentences["labels_told"] = labels_told(result) if result["name"] == "labels" else ""
     sentences["generators_told"] = generators_told(result) if isinstance(result.get("max_abs_difference"), dict) else ""
     return (
         sentences
@@ -294,7 +304,21 @@ def detectors_told(result: Result) -> str:
     scores, by_hand = result["auc"], result["baseline_auc"]
     told = ", ".join(f"{name} {score:.2f} ({by_hand[name]:.2f})" for name, score in scores.items())
     better = sum(score > by_hand[name] for name, score in scores.items())
-    return f"{better} of {len(scores)} above that feature (in brackets), in {result['pieces']} pieces: {told}"
+    stimuli = {row["detector"]: row["stimuli_unit_auc"] for row in result["rows"]}
+    beside = ", ".join(f"{name} {score:.2f}" for name, score in stimuli.items())
+    as_well = sum(stimuli[name] > by_hand[name] for name in stimuli)
+    return (
+        f"{better} of {len(scores)} above that feature (in brackets), in {result['pieces']} pieces: {told}; units found by "
+        f"stimuli alone: {as_well} of {len(stimuli)} above it ({beside})"
+    )
+
+
+def labels_told(result: Result) -> str:
+    """The mean held-out score of each source, with its labels as they are and shuffled."""
+    beside = result["shuffled_score"]
+    known = {source: score for source, score in result["score"].items() if score}
+    parts = [f"{source} {score:.2f} (shuffled {beside[source]:.2f})" for source, score in known.items()]
+    return ", ".join(parts)
 
 
 def curves(result: Result) -> str:

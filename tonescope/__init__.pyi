@@ -52,6 +52,7 @@ from .diagnose.microscope.microscope import Microscope as Microscope
 from .diagnose.microscope.objectives import Objective as Objective
 from .diagnose.microscope.objectives import channel as channel
 from .diagnose.microscope.objectives import neuron as neuron
+from .diagnose.microscope.stem_probes import stem_probes as stem_probes
 from .diagnose.microscope.text_visualization import WordsWish as WordsWish
 from .diagnose.microscope.text_visualization import text_visualization as text_visualization
 from .diagnose.prompts.leaving_out import without as without
@@ -82,6 +83,11 @@ from .diagnose.tuning.responses import Tuning as Tuning
 from .diagnose.tuning.responses import TuningWish as TuningWish
 from .diagnose.unit_index.index_reading import UnitIndex as UnitIndex
 from .diagnose.unit_index.indexing import index as index
+from .diagnose.unit_index.unit_questions import find_units as find_units
+from .diagnose.unit_index.unit_questions import own_stimulus as own_stimulus
+from .diagnose.unit_index.unit_questions import unit_names as unit_names
+from .diagnose.unit_index.unit_questions import unit_page as unit_page
+from .diagnose.unit_index.unit_wiring import wiring_of_unit as wiring_of_unit
 from .models.errors import TonescopeError as TonescopeError
 from .models.generator import Encodes as Encodes
 from .models.generator import Generator as Generator

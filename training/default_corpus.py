@@ -62,6 +62,11 @@ class Facts:
         )
 
 
+def name_of(genre: str, seed: int) -> str:
+    """What a piece is called."""
+    return f"{genre.replace(' ', '_').replace('/', '_')}_{seed}"
+
+
 def pieces(count: int, first: int = FIRST_SEED) -> Iterator[tuple[str, NDArray[np.float32], Facts]]:
     """Names, sound (samples,) at 16 kHz and facts: the genres take turns."""
     names = list(genres())
@@ -69,7 +74,7 @@ def pieces(count: int, first: int = FIRST_SEED) -> Iterator[tuple[str, NDArray[n
         genre = names[at % len(names)]
         piece = compose(genre, first + at, SECONDS)
         sound = render(piece, SECONDS).mix
-        yield f"{genre.replace(' ', '_').replace('/', '_')}_{first + at}", sound, Facts.of(piece, SECONDS)
+        yield name_of(genre, first + at), sound, Facts.of(piece, SECONDS)
 
 
 def encoded(sound: NDArray[np.float32]) -> bytes:

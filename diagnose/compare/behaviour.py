@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -109,6 +109,7 @@ def paired_behaviour(asked: Sequence[Asking], first: HeardTakes, second: HeardTa
         obeys_second=mean_over(both, [obeys[1][name] for name in both]) if both else None,
         obeys_change=mean_over(both, [obeys[1][name] - obeys[0][name] for name in both]) if both else None,
         genres=_genres(asked, first, second),
+        faster=_faster(asked, first, second, range(len(asked))),
         tempos=_tempos(asked, first, second),
     )
 
@@ -166,17 +167,17 @@ def _tempos(asked: Sequence[Asking], first: HeardTakes, second: HeardTakes) -> l
     found = []
     for word in dict.fromkeys(each.tempo for each in asked):
         rows = [row for row, each in enumerate(asked) if each.tempo == word]
-        pairs = [
-            (asked[row].prompt, first.octaves[row], second.octaves[row])
-            for row in rows
-            if not (math.isnan(first.octaves[row]) or math.isnan(second.octaves[row]))
-        ]
-        faster: Measured | None = None
-        if pairs:
-            faster = difference_over([prompt for prompt, *_ in pairs], [a for _, a, _ in pairs], [b for *_, b in pairs])
+        faster = _faster(asked, first, second, rows)
         sides = [_bpm([side.octaves[row] for row in rows]) for side in (first, second)]
         found.append(TempoRow(word=word, takes=len(rows), first=sides[0], second=sides[1], faster=faster))
     return found
+
+
+def _faster(asked: Sequence[Asking], first: HeardTakes, second: HeardTakes, rows: Iterable[int]) -> Measured | None:
+    """How much faster the second is, in octaves, over pairs of which both have a tempo."""
+    known = [row for row in rows if not (math.isnan(first.octaves[row]) or math.isnan(second.octaves[row]))]
+    prompts = [asked[row].prompt for row in known]
+    return difference_over(prompts, *([side.octaves[row] for row in known] for side in (first, second)))
 
 
 def _bpm(octaves: Sequence[float]) -> float | None:

@@ -59,6 +59,12 @@ def compare_folders(
         behaviour = paired_behaviour(asked, *(HeardTakes.join([side[key] for key in both]) for side in heard))
         if lone := sum(len(side) for side in heard) - 2 * len(both):
             caveats.append(f"{lone} files have none of the same name in the other folder, and were left out.")
+        if other := [key for key in both if len({side.prompts[key] for side in sides if key in side.prompts}) > 1]:
+            first_told, second_told = (side.prompts[other[0]] for side in sides)
+            caveats.append(
+                f"The tables give {len(other)} of {len(both)} pairs two prompts ({other[0]}: “{first_told}” in A, "
+                f"“{second_told}” in B); such a pair counts as asked in A, and the prompt may be what differs."
+            )
     else:
         behaviour = unpaired_behaviour(*(HeardTakes.join(list(side.values())) for side in heard))
         caveats.append(

@@ -17,7 +17,8 @@ from tonescope.diagnose.compare.behaviour import (
     paired_behaviour,
 )
 from tonescope.diagnose.compare.compare_schema import BookmarkRow, Comparison, GraftRow, LikenessRow, PartRow, Side
-from tonescope.diagnose.compare.graft_tests import Fresh, carries, estimated, played
+from tonescope.diagnose.compare.graft_tests import Fresh, estimated, played
+from tonescope.diagnose.compare.graft_verdicts import apart, shortest, told
 from tonescope.diagnose.compare.likeness import likeness
 from tonescope.diagnose.compare.sides import same_codes
 from tonescope.diagnose.compare.weight_parts import Part, changed_parts, same_shape
@@ -252,7 +253,7 @@ def _look_inside(
         result.parts = estimated(first, second, pair.pool(POOL), parts, advance)
     with clock.stage("play fresh takes") as advance:
         result.grafts = _tested(pair, parts, result.parts, evidence, advance)
-    result.named = [part for row in _shortest(result.grafts) for part in row.parts]
+    result.named = [part for row in shortest(result.grafts) for part in row.parts]
 
 
 def _units(pair: _Pair, workspace: Path | None) -> tuple[list[LikenessRow], list[BookmarkRow], list[str]]:
@@ -272,12 +273,15 @@ def _units(pair: _Pair, workspace: Path | None) -> tuple[list[LikenessRow], list
 def _tested(
     pair: _Pair, parts: Sequence[Part], ranked: Sequence[PartRow], evidence: CompareEvidence, advance: Advance
 ) -> list[GraftRow]:
-    """The places that bring most, each alone and then together, in fresh takes, beside one that brings least."""
+    """The places that bring most, each alone and then together, in fresh takes, beside another whose weights differ
+    about as much as those of the first."""
     by_name, most = {part.name: part for part in parts}, pair.wish.tested
+    changes = {part.name: part.change for part in parts}
     best = [by_name[row.part] for row in ranked[:most]]
     groups = [[part] for part in best] + ([best] if len(best) > 1 else [])
-    others = [by_name[row.part] for row in ranked[most:]]
-    total = 2 + len(groups) + bool(others)
+    others = sorted(ranked[most:], key=lambda row: apart([row.part], [best[0].name], changes))
+    drawn = [[by_name[row.part]] for row in others[:1]]
+    total = 2 + len(groups) + len(drawn)
 
     def step(number: int) -> Advance:
         return lambda share: advance((number + share) / total)
@@ -285,16 +289,10 @@ def _tested(
     fresh = pair.fresh(step)
     evidence.sounds |= {"fresh A": fresh.first, "fresh B": fresh.second}
     found = []
-    for at, group in enumerate([*groups, *([[others[-1]]] if others else [])]):
+    for at, group in enumerate([*groups, *drawn]):
         control = at >= len(groups)
         row, takes = played(pair.contexts[0], pair.second, group, fresh, control=control, advance=step(2 + at))
         found.append(row)
         if not control:
             evidence.sounds[f"A with {', '.join(row.parts)}"] = takes
-    return found
-
-
-def _shortest(grafts: Sequence[GraftRow]) -> list[GraftRow]:
-    """Of the grafts that carry the change those of fewest places, the most first; of those one."""
-    found = [row for row in grafts if carries(row)]
-    return sorted(found, key=lambda row: (len(row.parts), -row.same, -(row.brings.value if row.brings else 0.0)))[:1]
+    return told(found, changes)

@@ -50,6 +50,7 @@ class Behaviour(BaseModel):
             hears is, 0 to 1 (total variation).
         obeys_first, obeys_second: how much faster takes of “fast” are than those of “slow”, in octaves;
             ``obeys_change``, their difference.
+        faster: how much faster B is on the same prompts, whatever their tempo words, in octaves.
         genres, tempos: the same, row by row.
     """
 
@@ -62,6 +63,7 @@ class Behaviour(BaseModel):
     obeys_first: Measured | None = None
     obeys_second: Measured | None = None
     obeys_change: Measured | None = None
+    faster: Measured | None = None
     genres: list[GenreRow] = []
     tempos: list[TempoRow] = []
 
@@ -78,20 +80,22 @@ class MovedUnit(BaseModel):
 
 class LikenessRow(BaseModel):
     """A location on the same codes in both: linear CKA with ``other`` (the same place, or of models of different depth
-    the one most like it); of its live units, the mean correlation with the best match, the share whose best match
-    has the same address, and those that moved most."""
+    the one most like it); of its live units, the mean correlation with the best match (and, ``matched_by_chance``, with
+    that of what is out of step), the share whose best match has the same address, and those that moved most."""
 
     location: str
     other: str
     cka: float
     units: int
     matched: float
+    matched_by_chance: float | None = None
     in_place: float | None
     moved: list[MovedUnit] = []
 
 
 class BookmarkRow(BaseModel):
-    """A bookmarked unit: how much it is what it was. ``changed`` is below the threshold of the comparison."""
+    """A bookmarked unit: how much it is what it was. ``changed`` is below the threshold of the comparison; one that
+    is not ``active`` did nothing in either model on these codes."""
 
     unit: str
     name: str
@@ -99,6 +103,7 @@ class BookmarkRow(BaseModel):
     nearest: str
     correlation: float
     changed: bool
+    active: bool = True
 
 
 class PartRow(BaseModel):
@@ -124,6 +129,10 @@ class GraftRow(BaseModel):
         parts: which; ``control``: whether they are there for comparison alone.
         same: takes that are B's own, of ``takes``, those in which A and B differ.
         brings: the share of the way from A to B that what the judge hears goes, and ``brings_tempo``, the tempo.
+        q: that nothing is brought, over all places that were tested.
+        carries: whether most takes are B's own, or most of the way is gone; ``verified``, whether that is sure and
+            another place does not do as much; ``doubt``, why not, of one that carries.
+        beside: the places that it was held against.
     """
 
     parts: list[str]
@@ -132,6 +141,11 @@ class GraftRow(BaseModel):
     takes: int
     brings: Measured | None
     brings_tempo: Measured | None
+    q: float | None = None
+    carries: bool = False
+    verified: bool = False
+    doubt: str = ""
+    beside: list[str] = []
 
 
 class Comparison(BaseModel):
@@ -139,7 +153,8 @@ class Comparison(BaseModel):
 
     Attributes:
         first, second: A and B.
-        named: the places that carry the change, by what was played; empty where none surely does.
+        named: the places that carry the change, by what was played; empty where none does. Whether that is sure, its
+            graft says (``verified``).
         likeness, bookmarks, parts, grafts: empty where the two cannot be held against each other so, which ``caveats``
             then say.
     """

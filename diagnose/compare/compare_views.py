@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from tonescope.diagnose.compare.compare_models import FIRST, SECOND, CompareEvidence
 from tonescope.diagnose.compare.compare_schema import Comparison, GraftRow, LikenessRow
-from tonescope.diagnose.compare.graft_tests import carries
 from tonescope.diagnose.compare.paired_statistics import Measured
 from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.view import Sound, Table, View
@@ -31,7 +30,7 @@ def views(found: Comparison, evidence: CompareEvidence | None) -> list[View]:
 def _headline(found: Comparison) -> View:
     told = [(text, "observed") for text in (heard_told(found), tempo_told(found)) if text]
     if place := place_told(found):
-        told.append((place, "verified" if found.named else "tested"))
+        told.append((place, "verified" if (row := _named(found)) and row.verified else "tested"))
     title = f"{found.first.name} and {found.second.name}"
     return View("comparison", title, told, depth="first", tone="open")  # type: ignore[arg-type]
 
@@ -43,7 +42,8 @@ def heard_told(found: Comparison) -> str:
         row = seen.genres[0]
         return f"A is heard as {_heard(row.first_heard)}; B as {_heard(row.second_heard)}."
     assert seen.heard_change is not None
-    told = f"On the same prompts and noise, {_share(seen.heard_change)} of takes are heard as something else in B."
+    how = "On the same prompts and noise" if found.first.source else "In pairs of files of one name"
+    told = f"{how}, {_share(seen.heard_change)} of takes are heard as something else in B."
     if seen.hit_change is not None and seen.hit_first is not None and seen.hit_second is not None:
         told += (
             f" As the genre asked for are heard {_share(seen.hit_first)} in A and {_share(seen.hit_second)} in B"
@@ -66,36 +66,36 @@ def tempo_told(found: Comparison) -> str:
             f"{sure}: “fast” is {seen.obeys_first:+.2f} octaves faster than “slow” in A, {seen.obeys_second:+.2f} in B "
             f"(difference {seen.obeys_change:+.2f}; {seen.obeys_change.prompts} prompts with a clear tempo in all)."
         )
-    rows = [row for row in seen.tempos if row.faster is not None]
-    if not rows or rows[0].faster is None:
+    if seen.faster is None:
         return ""
-    apart, how = rows[0].faster, "faster"
+    apart, how = seen.faster, "faster"
     if apart.value < 0:
         apart, how = apart.turned_round(), "slower"
-    return f"B is {apart:.2f} octaves {how} than A{'' if apart.sure else ', which may be chance'}."
+    prompts = f"{apart.prompts} prompts" if apart.prompts > 1 else "one prompt"
+    return f"B is {apart:.2f} octaves {how} than A, over {prompts}{'' if apart.sure else ', which may be chance'}."
 
 
 def place_told(found: Comparison) -> str:
-    """Which place carries the change."""
-    if found.named:
-        row = next(row for row in found.grafts if row.parts == found.named)
-        where = " and ".join(found.named)
-        told = f"{where} {'carries' if len(found.named) == 1 else 'carry'} the change: with B’s weights there, A plays "
-        told += (
-            f"B’s very take in {row.same} of {row.takes} that differ"
-            if row.same
-            else f"{_way(row.brings)} of the way to B"
-        )
-        control = next((other for other in found.grafts if other.control), None)
-        beside = (
-            f" ({control.same if row.same else _way(control.brings)} with those of {control.parts[0]})"
-            if control
-            else ""
-        )
-        return f"{told}{beside}."
-    if found.grafts:
-        return "No place that was tried carries the change by itself; the table says what each brings."
-    return ""
+    """Which place carries the change, and if that is not verified, why not."""
+    row = _named(found)
+    if row is None:
+        tried = "No place that was tried carries the change by itself; the table says what each brings."
+        return tried if found.grafts else ""
+    carry = "carry" if len(row.parts) > 1 else "carries"
+    where = f"{' and '.join(row.parts)} {carry} the change{'' if row.verified else ' in what was tested'}"
+    by_takes = 2 * row.same > row.takes
+    done = f"B’s very take in {row.same} of {row.takes} that differ"
+    if not by_takes:
+        done = f"{_way(row.brings)} of the way to B"
+    other = next((each for each in found.grafts if each.parts == row.beside), None)
+    beside = f" ({other.same if by_takes else _way(other.brings)} with those of {other.parts[0]})" if other else ""
+    doubt = f" Not verified: {row.doubt}." if row.doubt else ""
+    return f"{where}: with B’s weights there, A plays {done}{beside}.{doubt}"
+
+
+def _named(found: Comparison) -> GraftRow | None:
+    """The graft of the places that are named."""
+    return next((row for row in found.grafts if found.named and row.parts == found.named), None)
 
 
 def _way(part: Measured | None) -> str:
@@ -189,7 +189,7 @@ def _grafts(rows: Sequence[GraftRow]) -> Table:
         for row in rows
     )
     columns = ("A with B’s weights in", "B’s very take", "heard: way to B", "tempo: way to B")
-    badges = tuple("verified" if carries(row) else "tested" for row in rows)
+    badges = tuple("verified" if row.verified else "tested" for row in rows)
     return Table(columns, cells, badges=badges, title="In fresh takes")  # type: ignore[arg-type]
 
 
@@ -211,15 +211,19 @@ def _likeness(found: Comparison) -> View:
             row.location,
             "" if row.other == row.location else row.other,
             f"{row.cka:.3f}",
-            f"{row.matched:.2f}",
+            f"{row.matched:.2f}" + ("" if row.matched_by_chance is None else f" ({row.matched_by_chance:.2f})"),
             "" if row.in_place is None else f"{100 * row.in_place:.0f} %",
             _moved(row),
         )
         for row in found.likeness
     )
-    columns = ("place", "most like", "CKA", "units matched", "in place", "moved most")
+    columns = ("place", "most like", "CKA", "units matched (by chance)", "in place", "moved most")
     table = Table(columns, rows, kinds=("unit", "unit", "text", "text", "text", "text"), lead=2 * LEAD)
-    note = "In place: units whose best match in B has the same address. Units of the residual stream are dimensions."
+    note = (
+        "Units matched: the mean correlation of live units with their best match in B; by chance, the same where what "
+        "B does is out of step. In place: units whose best match in B has the same address. Units of the residual "
+        "stream are dimensions."
+    )
     return View("likeness", "What units do on the same codes", [(told, "observed"), (note, None)], [table])
 
 
@@ -233,15 +237,18 @@ def _bookmarks(found: Comparison) -> View:
         (
             row.name,
             row.unit,
-            "" if row.in_place is None else f"{row.in_place:.2f}",
-            f"{row.nearest} ({row.correlation:.2f})",
-            "changed" if row.changed else "as it was",
+            "" if row.in_place is None or not row.active else f"{row.in_place:.2f}",
+            f"{row.nearest} ({row.correlation:.2f})" if row.active else "",
+            "not active here" if not row.active else "changed" if row.changed else "as it was",
         )
         for row in found.bookmarks
     )
     columns = ("bookmark", "unit", "like itself", "most like", "now")
     table = Table(columns, rows, kinds=("text", "unit", "text", "text", "text"))
     told = f"{changed} of {len(found.bookmarks)} bookmarked units changed."
+    if still := sum(not row.active for row in found.bookmarks):
+        them = "it" if still == 1 else "them"
+        told += f" {still} did nothing in either on these codes, so nothing is known of {them}."
     return View("bookmarks", "Bookmarked units", [(told, "observed")], [table])
 
 

@@ -23,8 +23,6 @@ from tonescope.diagnose.intervene.play import Advance, play
 from tonescope.diagnose.intervene.recording import batches
 from tonescope.models.generator import UNGUIDED, Generator, Takes, read_takes
 
-CARRIES = 0.5  # of the change, from which on a place is named
-
 
 @torch.no_grad()
 def frame_likelihoods(generator: Generator, takes: Takes) -> Tensor:
@@ -137,13 +135,3 @@ def played(
 def _same(first: Takes, second: Takes, row: int) -> bool:
     """Whether a take is another to the last number of its state."""
     return all(torch.equal(first.state[name][row], second.state[name][row]) for name in first.state)
-
-
-def carries(row: GraftRow) -> bool:
-    """Whether what was played shows that places carry the change: most takes are B's own, or most of the way is gone
-    surely."""
-    if row.control:
-        return False
-    if row.same > CARRIES * row.takes:
-        return True
-    return row.brings is not None and row.brings.low is not None and row.brings.low > 0 and row.brings.value >= CARRIES

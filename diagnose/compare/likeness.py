@@ -74,10 +74,22 @@ def correlations(first: Tensor, second: Tensor) -> Tensor:
     return one.T @ other / len(first)
 
 
+def by_chance(first: Tensor, second: Tensor) -> Tensor:
+    """:func:`correlations` with what the other does out of step: a third of the positions later, so that what each of
+    its units does by itself stays as it is."""
+    return correlations(first, second.roll(max(1, len(second) // 3), 0))
+
+
+def _live(values: Tensor) -> Tensor:
+    """Which units (units,) do anything."""
+    spread = values.std(0, unbiased=False)
+    return spread > FLAT * spread.median().clamp_min(1e-12)
+
+
 def _standard(values: Tensor) -> Tensor:
     centred = values - values.mean(0)
     spread = centred.square().mean(0).sqrt()
-    live = spread > FLAT * spread.median().clamp_min(1e-12)
+    live = _live(values)
     return torch.where(live, centred / spread.clamp_min(1e-12), torch.zeros(()))
 
 
@@ -115,7 +127,8 @@ def likeness(
             found = correlations(here[place].units, beside.units)
             same = other == place and found.shape[0] == found.shape[1]
             rows.append(_row(place, other, here[place], beside, found, same))
-            marked += [_bookmark(one, place, other, found, same) for one in bookmarks if _of(one, place, found)]
+            alive = _live(here[place].units), _live(beside.units)
+            marked += [_bookmark(one, place, other, found, alive, same) for one in bookmarks if _of(one, place, found)]
     return rows, marked
 
 
@@ -140,7 +153,7 @@ def _nearest(place: Location, here: Activity, there: dict[Location, Activity]) -
 
 
 def _row(place: Location, other: Location, here: Activity, there: Activity, found: Tensor, same: bool) -> LikenessRow:
-    live = found.abs().amax(1) > 0
+    live, chance = found.abs().amax(1) > 0, by_chance(here.units, there.units).amax(1)
     best = found.max(1)
     in_place = None
     moved: list[MovedUnit] = []
@@ -158,6 +171,7 @@ def _row(place: Location, other: Location, here: Activity, there: Activity, foun
         cka=round(cka(here.features, there.features), 5),
         units=len(found),
         matched=round(float(best.values[live].mean()), 4) if bool(live.any()) else 0.0,
+        matched_by_chance=round(float(chance[live].mean()), 4) if bool(live.any()) else None,
         in_place=None if in_place is None else round(in_place, 4),
         moved=moved,
     )
@@ -179,9 +193,13 @@ def _of(bookmark: Bookmark, place: Location, found: Tensor) -> bool:
     return unit.location == place and unit.index < len(found)
 
 
-def _bookmark(bookmark: Bookmark, place: Location, other: Location, found: Tensor, same: bool) -> BookmarkRow:
+def _bookmark(
+    bookmark: Bookmark, place: Location, other: Location, found: Tensor, alive: tuple[Tensor, Tensor], same: bool
+) -> BookmarkRow:
+    """``alive`` says of the units of either side whether they do anything on these codes."""
     unit = Unit.parse(bookmark.unit).index
+    active = bool(alive[0][unit]) or (same and bool(alive[1][unit]))
     best = found.max(1)
     moved = _moved(place, other, unit, best.indices, best.values, float(found[unit, unit]) if same else None)
     kept = moved.in_place if moved.in_place is not None else moved.correlation
-    return BookmarkRow(**moved.model_dump(), name=bookmark.name, changed=kept < CHANGED)
+    return BookmarkRow(**moved.model_dump(), name=bookmark.name, changed=active and kept < CHANGED, active=active)

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from tonescope.diagnose.stats import LEVEL
 
 DRAWS = 2000
-FEWEST = 4  # prompts of which an interval can be told: of fewer, what is drawn is always about the same
+FEWEST = 6  # prompts of which an interval can be told: all of one sign are sure, and by chance so are 2 of 2^prompts
 SEED = 11
 
 Floats = NDArray[np.float64]
@@ -19,13 +19,14 @@ Floats = NDArray[np.float64]
 
 class Measured(BaseModel):
     """A number, its interval over prompts (absent for fewer than :data:`FEWEST`), and how many prompts and takes it is
-    of."""
+    of; ``p``, two-sided, that it is 0, by the same draws."""
 
     value: float
     low: float | None
     high: float | None
     prompts: int
     takes: int
+    p: float | None = None
 
     @property
     def sure(self) -> bool:
@@ -91,5 +92,8 @@ def _measured(statistic: Callable[[NDArray[np.int64]], Floats], prompts: int, ta
     if prompts < FEWEST:
         return Measured(value=value, low=None, high=None, prompts=prompts, takes=takes)
     rows = np.random.default_rng(SEED).integers(prompts, size=(DRAWS, prompts))
-    low, high = np.quantile(statistic(rows), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Measured(value=value, low=float(low), high=float(high), prompts=prompts, takes=takes)
+    drawn = statistic(rows)
+    low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    beyond = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
+    p = min(1.0, 2 * (beyond + 1) / (DRAWS + 1))
+    return Measured(value=value, low=float(low), high=float(high), prompts=prompts, takes=takes, p=p)

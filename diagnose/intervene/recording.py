@@ -72,10 +72,14 @@ def watch(
     return seen, text.tokens
 
 
+class NotANumber(TonescopeError):
+    """An activation that is none."""
+
+
 def finite(location: Location, tensor: Tensor) -> Tensor:
-    """The tensor, or the refusal of one that is not a number in places."""
+    """The tensor. Raises :class:`NotANumber` for one that is not a number in places."""
     if not torch.isfinite(tensor).all():
-        raise TonescopeError(
+        raise NotANumber(
             f"{location} is not a number in places, so the recording would mean nothing; "
             "load the model in float32 (half precision overflows) or check its weights."
         )

@@ -110,7 +110,7 @@ def _run(session: Any, parameters: CompareParameters, watch: Watch) -> Outcome:
         return Outcome(*compare_folders(first.folder, second.folder, session, watch))
     device = str(session.judge.device)
     models = first.opened(device), second.opened(device)
-    result, evidence = compare_models(*models, session, parameters.wish, watch)
+    result, evidence = compare_models(*models, session, parameters.wish, watch, workspace=watch.workspace)
     named = [
         result.first.model_copy(update={"name": first.name}),
         result.second.model_copy(update={"name": second.name}),

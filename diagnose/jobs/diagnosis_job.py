@@ -99,7 +99,7 @@ def _run(session: Session, parameters: DiagnosisParameters, watch: Watch) -> Out
         announce=announce,
         hand_out=hand_out,
     )
-    return Outcome(with_bookmarks(result), evidence)
+    return Outcome(with_bookmarks(result, watch.workspace), evidence)
 
 
 def _views(result: Any, evidence: Any) -> Sequence[View]:

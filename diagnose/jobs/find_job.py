@@ -34,7 +34,10 @@ class FindParameters(IndexOptions):
     location: Annotated[
         list[str],
         Flag("--location", "-l", metavar="LOCATION"),
-        Field(default_factory=list, description="Only there; may be given several times. (default: all of the index)"),
+        Field(
+            default_factory=list,
+            description="Only there; may be given several times. (default: all that an index is over)",
+        ),
     ]
     most: Annotated[
         int, Range(1, 1000, "{} units cannot be shown", "20 is usual"), Field(description="How many are shown.")

@@ -18,7 +18,7 @@ class IndexOptions(JobParameters):
     index: Annotated[
         Path | None,
         Flag("--index", metavar="FOLDER"),
-        Field(description="The index to look into. (default: the newest of these models)"),
+        Field(description="The index to look into. (default: of each location the newest of these models)"),
     ] = None
 
     def check_index(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel
@@ -50,6 +51,8 @@ class Watch:
         played: told sets of takes by name, as :attr:`Evidence.sounds` names them, as soon as they are there: before
             the first announcement, where that speaks of them.
         keeps: whether evidence goes into a folder, so that what only a folder holds is worth recording.
+        workspace: the folder whose bookmarks and runs are looked at; absent, the user's own.
+        owner: whose runs; absent, everybody's, as for who has the machine.
     """
 
     progress: Progress | None = None
@@ -57,6 +60,8 @@ class Watch:
     expect: Callable[[float], None] = lambda seconds: None
     played: Callable[[Mapping[str, Takes]], None] = lambda sets: None
     keeps: bool = False
+    workspace: Path | None = None
+    owner: str | None = None
 
     def beside(self, other: Watch) -> Watch:
         """Both, told the same: this one first."""
@@ -78,7 +83,15 @@ class Watch:
             self.played(sets)
             other.played(sets)
 
-        return Watch(progress if watching else None, announce, expect, played, keeps=self.keeps or other.keeps)
+        return Watch(
+            progress if watching else None,
+            announce,
+            expect,
+            played,
+            keeps=self.keeps or other.keeps,
+            workspace=self.workspace if self.workspace is not None else other.workspace,
+            owner=self.owner if self.owner is not None else other.owner,
+        )
 
 
 @dataclass(frozen=True)

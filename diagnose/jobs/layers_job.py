@@ -31,6 +31,13 @@ class LayersParameters(JobParameters):
     seconds: Seconds = 4.0
     guidance: Guidance = 3.0
     seed: Seed = 1
+    stems: Annotated[
+        bool,
+        Field(
+            description="Probe every layer for drums, bass, chords and lead as well, on composed pieces (some "
+            "minutes, once for a model)."
+        ),
+    ] = False
 
 
 def _result() -> type[BaseModel]:
@@ -48,10 +55,12 @@ def _run(session: Session, parameters: LayersParameters, watch: Watch) -> Outcom
     from tonescope.diagnose.microscope.layer_map import MapWish, layer_map
     from tonescope.diagnose.microscope.layer_views import outcome
     from tonescope.diagnose.microscope.microscope import Microscope
+    from tonescope.diagnose.microscope.stem_probes import stem_probes
 
-    wish = MapWish(**parameters.model_dump())
-    made = layer_map(Microscope.of(session, watch.progress), wish)
-    return Outcome(*outcome(session, made, wish))
+    scope, wish = Microscope.of(session, watch.progress), MapWish(**parameters.model_dump(exclude={"stems"}))
+    made = layer_map(scope.within(0.0, 0.5) if parameters.stems else scope, wish)
+    stems = stem_probes(scope.within(0.5, 1.0)) if parameters.stems else None
+    return Outcome(*outcome(session, made, wish, stems))
 
 
 def _views(result: Any, evidence: Any) -> Sequence[View]:

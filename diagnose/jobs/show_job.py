@@ -47,16 +47,21 @@ class ShowParameters(IndexOptions):
     runs_of: Annotated[
         str | None,
         Flag("--runs-of", metavar=f"{OWN}|FOLDER"),
-        Field(description="Look through the diagnoses of this workspace as well."),
+        Field(
+            description="The workspace whose diagnoses and bookmarks are looked through. (default: your own, if there "
+            "is one)"
+        ),
     ] = None
 
-    def workspace(self) -> AbstractContextManager[Workspace | None]:
-        """The workspace whose runs are looked through, if one is named."""
-        if self.runs_of is None:
-            return nullcontext()
-        from tonescope.diagnose.store.workspace import Workspace
+    def workspace(self, folder: Path | None = None) -> AbstractContextManager[Workspace | None]:
+        """The workspace whose runs are looked through: the one that is named; else that in a folder, or the user's own,
+        if there is one."""
+        from tonescope.diagnose.store.workspace import Workspace, existing
 
-        return Workspace.open(None if self.runs_of == OWN else Path(self.runs_of), make=False)
+        if self.runs_of is not None:
+            return Workspace.open(None if self.runs_of == OWN else Path(self.runs_of), make=False)
+        known = existing(folder)
+        return Workspace.open(known, make=False) if known is not None else nullcontext()
 
 
 def _result() -> type[BaseModel]:
@@ -70,8 +75,9 @@ def _check(parameters: ShowParameters) -> None:
     parameters.check_index()
     if parameters.runs_of is not None and not parameters.runs_of.strip():
         raise TonescopeError("--runs-of was given nothing; name a workspace, or leave it out.")
-    with parameters.workspace():
-        pass  # one that is not there is told before models are loaded
+    if parameters.runs_of is not None:
+        with parameters.workspace():
+            pass  # one that is not there is told before models are loaded
     place = parameters.place.strip()
     if not place:
         return
@@ -81,13 +87,14 @@ def _check(parameters: ShowParameters) -> None:
             "lists them."
         )
     check_written([place])
-    parameters.check_any_index()
+    if ":" not in place:
+        parameters.check_any_index()
 
 
 def _run(session: Session, parameters: ShowParameters, watch: Watch) -> Outcome:
     from tonescope.diagnose.unit_index.page_views import shown
 
-    with parameters.workspace() as workspace:
+    with parameters.workspace(watch.workspace) as workspace:
         return Outcome(*shown(session, parameters, workspace, watch))
 
 

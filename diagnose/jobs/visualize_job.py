@@ -17,13 +17,15 @@ from tonescope.diagnose.jobs.microscope_parameters import (
     check_unit,
     of_generator,
 )
-from tonescope.diagnose.jobs.parameters import JobParameters, Range, check_ranges
+from tonescope.diagnose.jobs.parameters import Flag, JobParameters, Range, check_ranges
 from tonescope.diagnose.settings import check_prompt
+from tonescope.models.outline import check_written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tonescope.diagnose.microscope.feature_visualization import Wish
+    from tonescope.diagnose.microscope.objectives import Kind
     from tonescope.diagnose.report.view import View
     from tonescope.diagnose.runtime.session import Session
 
@@ -32,6 +34,7 @@ SIDES: dict[str, tuple[Literal["positive", "negative"], ...]] = {
     "negative": ("negative",),
     "both": ("positive", "negative"),
 }
+KINDS = ("channel", "neuron")
 NAMED = ("samples", "steps", "seconds", "seed", "by", "prompt", "start", "diversity", "naturalness")
 
 
@@ -40,7 +43,12 @@ class VisualizeParameters(JobParameters):
 
     unit: UnitName
     objective: Annotated[
-        Literal["channel", "neuron"], Field(description="Its mean over the whole sound, or one moment of it.")
+        str,
+        Flag("--objective", metavar="channel|neuron|UNIT + UNIT - UNIT"),
+        Field(
+            description="Its mean over the whole sound (channel), one moment of it (neuron), or its mean and those of "
+            "others together, such as “decoder.3.mlp:12 - 0.5 * decoder.3.mlp:40”, each in standard deviations."
+        ),
     ] = "channel"
     side: Annotated[Literal["positive", "negative", "both"], Field(description="Up, down, or both.")] = "positive"
     samples: Samples = 2
@@ -67,7 +75,9 @@ class VisualizeParameters(JobParameters):
         from tonescope.diagnose.microscope.feature_visualization import Wish
 
         named = {name: getattr(self, name) for name in NAMED}
-        return Wish(kind=self.objective, sides=SIDES[self.side], **named)
+        kind: Kind = "neuron" if self.objective == "neuron" else "channel"
+        composed = "" if self.objective in KINDS else " ".join(self.objective.split())
+        return Wish(kind=kind, composed=composed, sides=SIDES[self.side], **named)
 
 
 def _result() -> type[BaseModel]:
@@ -80,6 +90,10 @@ def _check(parameters: VisualizeParameters) -> None:
     check_unit(parameters.unit.strip())
     check_prompt(parameters.prompt)
     check_ranges(parameters)
+    if parameters.objective not in KINDS:
+        from tonescope.diagnose.microscope.aims import terms_of
+
+        check_written([str(term.unit) for term in terms_of(parameters.objective)])
 
 
 def _run(session: Session, parameters: VisualizeParameters, watch: Watch) -> Outcome:

@@ -106,13 +106,12 @@ def ascend(
     rows = len(canvas.parameters)
     if rows % len(objectives):
         raise ValueError(f"{rows} rows cannot be shared by {len(objectives)} objectives")
-    each = rows // len(objectives)
     fused = canvas.parameters.device.type in FUSED  # in one pass over the parameters
     optimiser = torch.optim.Adam([canvas.parameters], lr=canvas.rate, betas=BETAS, fused=fused)
     best, values, penalties = torch.full((rows,), -torch.inf), list[Tensor](), list[Tensor]()
     for step in range(steps):
         look = canvas.look(step, steps)
-        value = torch.cat([one(_rows(look.seen, at * each, each)) for at, one in enumerate(objectives)])
+        value = of_rows(objectives, look.seen)
         total = value - look.penalty
         if not torch.isfinite(total).all():
             raise TonescopeError(
@@ -134,6 +133,12 @@ def ascend(
         if advance:
             advance((step + 1) / steps)
     return Ascent(canvas.finish(), torch.stack(values), torch.stack(penalties))
+
+
+def of_rows(objectives: Sequence[Objective], seen: Seen) -> Tensor:
+    """The objectives (rows,) of activations: of the first rows the first of them, and so on, as many rows each."""
+    each = len(next(iter(seen.values()))) // len(objectives)
+    return torch.cat([one(_rows(seen, at * each, each)) for at, one in enumerate(objectives)])
 
 
 def _rows(seen: Seen, start: int, count: int) -> Seen:

@@ -31,7 +31,7 @@ def outcome(session: Session, made: Made) -> tuple[Dream, TechniqueEvidence]:
     after = artifact.takes([NEUTRAL], [seed])
     before = Takes((NEUTRAL,), (seed,), {}, artifact.tensors["before"])
     result = Dream(
-        **told(session, made, _caveats(found)),
+        **told(session, made, _caveats(found, str(artifact.recipe.parameters["start"]))),
         found=found,
         values=[round(value, 4) for value in artifact.tensors["values"][:, 0].tolist()],
     )
@@ -39,10 +39,15 @@ def outcome(session: Session, made: Made) -> tuple[Dream, TechniqueEvidence]:
     return result, TechniqueEvidence(sounds, {"values": artifact.tensors["values"]}, int(session.generator.sample_rate))
 
 
-def _caveats(found: Dreamt) -> list[str]:
-    if found.energy_after > found.energy_before:
-        return []
-    return ["No more goes on at the location than before: a dream of more steps or strength may get further."]
+def _caveats(found: Dreamt, start: str) -> list[str]:
+    caveats = []
+    if start == "neutral":
+        caveats.append(f"This is one take, of seed {found.before.seed}: another seed may show another default.")
+    if found.energy_after <= found.energy_before:
+        caveats.append(
+            "No more goes on at the location than before: a dream of more steps or strength may get further."
+        )
+    return caveats
 
 
 def views(result: Dream, evidence: TechniqueEvidence) -> list[View]:

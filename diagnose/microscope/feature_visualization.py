@@ -7,40 +7,37 @@ told as a percentile of what the unit does in real takes. Units that do nothing 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, get_args
 
 import torch
 from pydantic import BaseModel
+from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool1d
 
-from tonescope.diagnose.microscope.ascent import Ascent, Canvas, ascend
-from tonescope.diagnose.microscope.draft_canvas import DraftCanvas
+from tonescope.diagnose.microscope.aims import Aim, ComposedAim, Term, UnitAim, terms_of
+from tonescope.diagnose.microscope.ascent import Ascent, Finished, ascend, of_rows
+from tonescope.diagnose.microscope.begun_canvas import canvas_of, sides_of
 from tonescope.diagnose.microscope.microscope import NEUTRAL, Heard, Microscope
 from tonescope.diagnose.microscope.objectives import (
-    MOMENT,
     SIGNS,
     Kind,
     Objective,
     Side,
     diversity,
-    of_kind,
-    position,
     unit_values,
 )
-from tonescope.diagnose.microscope.prompt_canvas import PromptCanvas
 from tonescope.diagnose.microscope.real_examples import UnitStatistics
-from tonescope.diagnose.microscope.sight import Sight, hears
-from tonescope.diagnose.microscope.sound_canvas import SoundCanvas
+from tonescope.diagnose.microscope.sight import Sight
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.store.artifacts import Artifact, Made, Recipe
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Generator, Takes
-from tonescope.models.units import Location, Unit
+from tonescope.models.generator import Takes
+from tonescope.models.units import Unit
 
-VERSION = 5
+VERSION = 6  # since 6, means are compared with those of parts as long, and no sample is below its start
 By = Literal["auto", "sound", "state", "prompt"]
 """What is free: the sound, for what hears; what a generator plays with, step by step; what it reads."""
 
@@ -48,7 +45,6 @@ Start = Literal["auto", "example", "noise"]
 """Where an ascent begins: at the real example that has most of it, or at noise. A neuron that is off passes no gradient
 on, and noise seldom turns it on."""
 
-FIRMNESS, CHANCE = 0.2, 0.2  # of an example that is begun with, and how much noise there is then
 CURVE_POINTS = 120  # that are kept of what a unit does over time
 MOST_ROWS = 24  # in a batch
 MOST_ROWS_OF_CPU = 8  # whose cache more would not fit into; and a pass ends at the deepest unit of its batch
@@ -70,6 +66,8 @@ class Wish:
         start: where each sample begins; those from examples begin at different ones.
         diversity: what it costs that samples are alike, in standard deviations of the unit.
         naturalness: what a nat below the log-probability of real takes costs, in these; for ``by="state"``.
+        composed: units joined by + and -, whose means are driven together (:func:`.aims.terms_of`); the unit alone, if
+            empty.
     """
 
     kind: Kind = "channel"
@@ -83,6 +81,7 @@ class Wish:
     start: Start = "auto"
     diversity: float = 1.0
     naturalness: float = 3.0
+    composed: str = ""
 
     @property
     def about(self) -> dict[str, Any]:
@@ -94,17 +93,20 @@ class Rendering(Heard):
     """One sample.
 
     ``value`` is what the unit does in it. ``percentile`` is how much of the real examples is less extreme, in percent;
-    100 means that it goes beyond every one of them (``beyond``).
+    100 means that it goes beyond every one of them (``beyond``). ``is_start`` says that the ascent ended below the real
+    example that it began with, which is given instead.
     """
 
     side: Side
     value: float
     percentile: float
     beyond: bool
+    is_start: bool = False
 
 
 class RealRange(BaseModel):
-    """What a unit does in real takes: least, median and most of so many ``numbers`` (takes, or positions of takes)."""
+    """What a unit does in real takes: least, median and most of so many ``numbers`` (parts of takes, as long as what is
+    made, or positions of takes)."""
 
     least: float
     median: float
@@ -136,14 +138,23 @@ def visualize_units(scope: Microscope, units: Sequence[Unit], wish: Wish) -> lis
             wish cannot be met by this family.
     """
     scope.check_seconds(wish.seconds)
-    sight = scope.sight(*{unit.location: None for unit in units})
+    terms = _terms(scope, units, wish)
+    places = dict.fromkeys(unit.location for unit in (*units, *(term.unit for term in terms)))
+    sight = scope.sight(*places)
     wish = replace(wish, by=_by(sight, wish.by))
     wish = replace(wish, start=_start(scope, wish))
-    for unit in units:
+    for unit in units if not terms else ():
         _check_sides(unit, wish)
-    known = {location: scope.statistics(location) for location in sight.locations}
-    for unit in units:
+    known = {location: scope.statistics(location, wish.seconds) for location in sight.locations}
+    for unit in [term.unit for term in terms] or units:
         _check_alive(unit, known[unit.location])
+    widths = {location: sight.places.head_width(location) for location in sight.locations}
+    aims: dict[Unit, Aim] = {
+        unit: ComposedAim(unit, terms, known, widths)
+        if terms
+        else UnitAim(unit, wish.kind, known[unit.location], widths[unit.location])
+        for unit in units
+    }
     recipes = [scope.recipe("visualize", VERSION, {"unit": str(unit), **wish.about}) for unit in units]
     found: dict[Unit, Made] = {}
     wanting: list[tuple[Unit, Recipe]] = []
@@ -159,12 +170,29 @@ def visualize_units(scope: Microscope, units: Sequence[Unit], wish: Wish) -> lis
     for start in range(0, len(wanting), together):
         part = wanting[start : start + together]
         advance = scope.within(start / len(wanting), min(1.0, (start + len(part)) / len(wanting))).advance
-        artifacts = _render(scope, [unit for unit, _ in part], wish, known, partial(advance, "change the sound"))
+        artifacts = _render(scope, sight, [aims[unit] for unit, _ in part], wish, partial(advance, "change the sound"))
         for (unit, recipe), made in zip(part, artifacts, strict=True):
             artifact = replace(made, recipe=recipe)
             scope.store.keep(artifact)
             found[unit] = Made(artifact, note=found[unit].note)
     return [found[unit] for unit in units]
+
+
+def _terms(scope: Microscope, units: Sequence[Unit], wish: Wish) -> tuple[Term, ...]:
+    """What is composed, if anything is. Raises :class:`TonescopeError` for units that there are not, and for an
+    objective that is asked of one moment, or has nothing to do with the unit that it is told of."""
+    if not wish.composed:
+        return ()
+    terms = terms_of(wish.composed)
+    named = [scope.unit(str(term.unit)) for term in terms]
+    if strange := next((unit for unit in units if unit not in named), None):
+        raise TonescopeError(
+            f"the objective {wish.composed[:80]} has no {strange}, which it is to be told of; put it in, or name a "
+            "unit that is in it."
+        )
+    if wish.kind != "channel":
+        raise TonescopeError("units are composed by their means over the sound; leave the moment out.")
+    return terms
 
 
 def _by(sight: Sight, by: By) -> By:
@@ -223,115 +251,83 @@ def _rows(scope: Microscope, wish: Wish) -> int:
 
 def _render(
     scope: Microscope,
-    units: Sequence[Unit],
+    every: Sight,
+    aims: Sequence[Aim],
     wish: Wish,
-    known: Mapping[Location, UnitStatistics],
     advance: Callable[[float], None],
 ) -> list[Artifact]:
     """One batch."""
     begun = time.perf_counter()
-    sight = scope.sight(*{unit.location: None for unit in units})
-    asked = [(unit, side) for unit in units for side in wish.sides]
-    objectives = [_objective(sight, unit, side, wish, known[unit.location]) for unit, side in asked]
+    sight = every if wish.composed else scope.sight(*dict.fromkeys(aim.unit.location for aim in aims))
+    asked = [(aim, side) for aim in aims for side in wish.sides]
+    objectives = [_objective(aim, side, wish) for aim, side in asked]
     seeds = [wish.seed + sample for sample in range(wish.samples)] * len(asked)
-    places = [unit.location for unit, _ in asked for _ in range(wish.samples)]
-    begins = [
-        known[unit.location].example(wish.kind, side, unit.index, sample)
-        for unit, side in asked
-        for sample in range(wish.samples)
-    ]
-    ascent = ascend(_canvas(scope, sight, wish, seeds, places, begins), objectives, wish.steps, advance=advance)
-    spent = (time.perf_counter() - begun) / len(units)
+    places = [aim.unit.location for aim, _ in asked for _ in range(wish.samples)]
+    begins = [aim.example(side, sample) for aim, side in asked for sample in range(wish.samples)]
+    canvas = canvas_of(scope, sight, wish, seeds, places, begins)
+    started = canvas.finish() if wish.start == "example" and wish.by != "prompt" else None
+    ascent = ascend(canvas, objectives, wish.steps, advance=advance)
+    starts = [False] * len(seeds)
+    if started is not None:
+        ascent, starts = _no_less(ascent, started, [aim.plain * SIGNS[side] for aim, side in asked])
+    spent = (time.perf_counter() - begun) / len(aims)
     each = len(wish.sides) * wish.samples
     return [
-        replace(_artifact(scope, unit, wish, known[unit.location], ascent, at * each), seconds=round(spent, 2))
-        for at, unit in enumerate(units)
+        replace(_artifact(scope, aim, wish, ascent, starts, at * each), seconds=round(spent, 2))
+        for at, aim in enumerate(aims)
     ]
 
 
-def _objective(sight: Sight, unit: Unit, side: Side, wish: Wish, known: UnitStatistics) -> Objective:
-    """In standard deviations of what the unit does in real takes, so that priors weigh alike for all units."""
-    usual, spread = known.scale(wish.kind, unit.index)
-    plain = of_kind(wish.kind, unit, sight.width(unit))
-    wanted = (plain - usual) * (SIGNS[side] / spread)
+def _objective(aim: Aim, side: Side, wish: Wish) -> Objective:
+    """In standard deviations of what it is in real takes, so that priors weigh alike for all units."""
+    usual, spread = aim.scale
+    wanted = (aim.plain - usual) * (SIGNS[side] / spread)
     if wish.samples > 1 and wish.diversity:
-        wanted = wanted + wish.diversity * diversity(unit.location)
+        wanted = wanted + wish.diversity * diversity(aim.unit.location)
     return wanted
 
 
-def _canvas(
+def _no_less(ascent: Ascent, started: Finished, objectives: Sequence[Objective]) -> tuple[Ascent, list[bool]]:
+    """The ascent with those rows as they began that it brought below that, and which these are."""
+    before, after = (of_rows(objectives, one.seen) for one in (started, ascent.finished))
+    worse = (after < before).cpu()
+    if not bool(worse.any()):
+        return ascent, worse.tolist()
+
+    def chosen(end: Tensor, start: Tensor) -> Tensor:
+        rows = worse.view(-1, *[1] * (end.ndim - 1)).to(end.device)
+        return torch.where(rows, start.to(end), end)
+
+    takes, begun = ascent.finished.takes, started.takes
+    state = {name: chosen(tensor, begun.state[name]) for name, tensor in takes.state.items()}
+    kept = replace(takes, state=state, waveform=chosen(takes.waveform, begun.waveform))
+    seen = {place: chosen(tensor, started.seen[place]) for place, tensor in ascent.finished.seen.items()}
+    return replace(ascent, finished=replace(ascent.finished, takes=kept, seen=seen)), worse.tolist()
+
+
+def _artifact(
     scope: Microscope,
-    sight: Sight,
+    aim: Aim,
     wish: Wish,
-    seeds: Sequence[int],
-    places: Sequence[Location],
-    begins: Sequence[tuple[int, float]],
-) -> Canvas:
-    generator, real, relaxes = scope.generator, scope.real_takes, wish.start == "example"
-    if wish.by == "sound":
-        samples = round(wish.seconds * scope.rate)
-        cuts = [_cut(real.waveform.shape[1], samples, at) for _, at in begins]
-        start = torch.stack([real.waveform[take, cut] for (take, _), cut in zip(begins, cuts, strict=True)])
-        return SoundCanvas(sight, scope.usual_sound, seeds, samples, start if relaxes else None)
-    text = generator.read_text([wish.prompt])
-    if wish.by == "prompt":
-        return PromptCanvas(sight, text, wish.prompt, seeds, wish.seconds, scope.examples.context.sampling)
-    relaxation, frames, prior = sight.relaxation, generator.frames(wish.seconds), scope.naturalness(wish.naturalness)
-    # Downwards, the least of a neuron is near its threshold, and not where it is farthest off.
-    owners = [
-        place if side == "positive" else None for place, side in zip(places, _sides(wish, len(places)), strict=True)
-    ]
-    # One position depends on what is before it; how unlike samples are is asked of all of them.
-    alone = wish.kind == "neuron" and (wish.samples == 1 or not wish.diversity)
-    moment = MOMENT if alone and sight.locations[0].network == "decoder" else None
-    if not relaxes:
-        return DraftCanvas(sight, text, wish.prompt, seeds, relaxation.random(seeds, frames), prior, owners, moment)
-    whole = generator.frames_of(real)
-    rows = [
-        relaxation.parameters(real.pick([take]), FIRMNESS, frames=_frames(generator, place, whole, frames, at))
-        for place, (take, at) in zip(places, begins, strict=True)
-    ]
-    return DraftCanvas(sight, text, wish.prompt, seeds, torch.cat(rows), replace(prior, chance=CHANCE), owners, moment)
-
-
-def _sides(wish: Wish, rows: int) -> list[Side]:
-    """The side of each row."""
-    of_unit = [side for side in wish.sides for _ in range(wish.samples)]
-    return of_unit * (rows // len(of_unit))
-
-
-def _frames(generator: Generator, place: Location, whole: int, frames: int, at: float) -> slice:
-    """So many frames of a take, of which a position, so far into the take, is where the neuron objective looks."""
-    if hears(place):
-        return _cut(whole, frames, at)
-    along, part = (generator.along(place, length, 0) for length in (whole, frames))
-    first = round(at * along) - position(part, MOMENT)
-    if place.site.along == "samples":
-        first = round(first * frames / part)
-    first = max(0, min(whole - frames, first))
-    return slice(first, first + frames)
-
-
-def _cut(whole: int, length: int, at: float) -> slice:
-    """So much of a whole, with a point of it, so far into the whole, in the middle where there is room."""
-    first = max(0, min(whole - length, round(at * whole) - length // 2))
-    return slice(first, first + length)
-
-
-def _artifact(scope: Microscope, unit: Unit, wish: Wish, known: UnitStatistics, ascent: Ascent, first: int) -> Artifact:
-    """What one unit's rows came to."""
+    ascent: Ascent,
+    starts: Sequence[bool],
+    first: int,
+) -> Artifact:
+    """What one unit's rows came to; ``starts`` says of all rows whether they are as they began."""
     count = len(wish.sides) * wish.samples
     rows = range(first, first + count)
-    takes = ascent.finished.takes.pick(rows)
+    takes, unit = ascent.finished.takes.pick(rows), aim.unit
     width = scope.sight(unit.location).width(unit)
-    seen = {unit.location: ascent.finished.seen[unit.location][first : first + count]}
-    values = of_kind(wish.kind, unit, width)(seen).tolist()
-    sides = _sides(wish, count)
+    seen = {place: tensor[first : first + count] for place, tensor in ascent.finished.seen.items()}
+    values = aim.plain(seen).tolist()
+    sides = sides_of(wish, count)
     renderings = [
-        _rendering(heard, side, value, known, unit, wish.kind)
-        for heard, side, value in zip(scope.heard(takes), sides, values, strict=True)
+        _rendering(heard, side, value, aim, is_start)
+        for heard, side, value, is_start in zip(
+            scope.heard(takes), sides, values, starts[first : first + count], strict=True
+        )
     ]
-    result = Visualized(unit=str(unit), by=wish.by, renderings=renderings, real=_real(known, unit, wish.kind))
+    result = Visualized(unit=str(unit), by=wish.by, renderings=renderings, real=_real(aim))
     tensors = {name: tensor[first : first + count] for name, tensor in ascent.finished.tensors.items()}
     tensors |= {"values": ascent.values[:, first : first + count].clone()}
     if unit.location.network != "judge":  # whose positions are not in the order of time
@@ -342,18 +338,23 @@ def _artifact(scope: Microscope, unit: Unit, wish: Wish, known: UnitStatistics, 
     return replace(Artifact.of_takes(recipe, takes, tensors), result=result.model_dump(mode="json"))
 
 
-def _rendering(heard: Heard, side: Side, value: float, known: UnitStatistics, unit: Unit, kind: Kind) -> Rendering:
-    least, most = known.range(kind, unit.index)
-    percentile = known.percentile(kind, unit.index, value)
+def _rendering(heard: Heard, side: Side, value: float, aim: Aim, is_start: bool) -> Rendering:
+    (least, most), percentile = aim.range, aim.percentile(value)
     beyond = value > most if side == "positive" else value < least
     shown = percentile if side == "positive" else 100 - percentile
-    return Rendering(**heard.model_dump(), side=side, value=value, percentile=round(shown, 2), beyond=beyond)
+    return Rendering(
+        **heard.model_dump(),
+        side=side,
+        value=value,
+        percentile=round(shown, 2),
+        beyond=beyond,
+        is_start=is_start,
+    )
 
 
-def _real(known: UnitStatistics, unit: Unit, kind: Kind) -> RealRange:
-    least, most = known.range(kind, unit.index)
-    median = known.scale(kind, unit.index)[0]
-    return RealRange(least=least, median=median, most=most, numbers=known.sample(kind), takes=known.takes)
+def _real(aim: Aim) -> RealRange:
+    least, most = aim.range
+    return RealRange(least=least, median=aim.scale[0], most=most, numbers=aim.numbers, takes=aim.takes)
 
 
 def takes_of(artifact: Artifact, wish: Wish) -> dict[Side, Takes]:

@@ -25,7 +25,7 @@ from tonescope.models.generator import Sampling, Takes
 from tonescope.models.judges.listening import posterior
 from tonescope.models.relaxation import relaxation_of
 
-VERSION = 1
+VERSION = 2  # since 2, it is known of how many takes it is so
 BUILT = 0.1  # difference of shares from the take's own within which a layer's sound is built like it
 LAYERS = "layers."  # what tensors of all layers are called
 LEADING = 5  # genres that are kept of each layer
@@ -67,15 +67,17 @@ class LayerHeard(BaseModel):
 
 
 class LayerMap(BaseModel):
-    """What was found. ``decided`` is the first layer from which on every layer is heard as the whole is, and ``built``
-    the first from which on shares of percussive and bass energy are within 0.1 of those of the whole; layers are
-    counted from 0."""
+    """What was found. ``decided`` is the first layer from which on every layer is heard as the whole is (mean of the
+    takes; by itself, in ``agree`` of ``takes``), and ``built`` the first from which on shares of percussive and bass
+    energy are within 0.1 of those of the whole; layers are counted from 0."""
 
     prompt: str
     heard: str
     probability: float
     layers: list[LayerHeard]
     decided: int
+    agree: int
+    takes: int
     built: int
 
 
@@ -102,15 +104,20 @@ def _render(scope: Microscope, wish: MapWish) -> Artifact:
     layers = relaxation_of(scope.generator).read_out(takes, sampling)
     scope.advance("listen", 0.8)
     labels = scope.judge.labels
-    rows = [posterior(scope.judge, layer.waveform, scope.rate).mean(0) for layer in layers]
+    heard = torch.stack([posterior(scope.judge, layer.waveform, scope.rate) for layer in layers])  # of every take
+    rows = heard.mean(1)
     final = labels[int(rows[-1].argmax())]
     found = [_layer(scope, at, layer, rows[at], final, takes) for at, layer in enumerate(layers)]
+    decided = _from_which_on([layer.heard == final for layer in found])
+    alone = (heard[decided:].argmax(2) == labels.index(final)).all(0)
     result = LayerMap(
         prompt=wish.prompt,
         heard=final,
         probability=round(float(rows[-1].max()), 4),
         layers=found,
-        decided=_from_which_on([layer.heard == final for layer in found]),
+        decided=decided,
+        agree=int(alone.sum()),
+        takes=wish.takes,
         built=_from_which_on([_built_like(layer.sound, found[-1].sound) for layer in found]),
     )
     tensors = {LAYERS + name: torch.stack([layer.state[name] for layer in layers]) for name in takes.state}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tonescope.diagnose.microscope import figures, shared_technique_views
 from tonescope.diagnose.microscope.layer_map import LayerMap, MapWish, takes_of_layers
+from tonescope.diagnose.microscope.stem_probes import StemProbes
+from tonescope.diagnose.microscope.stem_probes import told as stem_told
 from tonescope.diagnose.microscope.technique_result import TechniqueEvidence, TechniqueResult, told
 from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.view import Figure, Sound, Table, View
@@ -14,13 +18,16 @@ SHARES = {"percussive": "percussive", "harmonic": "harmonic", "bass": "bass"}
 
 
 class LayerMapResult(TechniqueResult):
-    """What is heard at every depth."""
+    """What is heard at every depth, and which stems can be read there, if that was asked for."""
 
     found: LayerMap
+    stems: StemProbes | None = None
 
 
-def outcome(session: Session, made: Made, wish: MapWish) -> tuple[LayerMapResult, TechniqueEvidence]:
-    """Result and evidence of an artifact."""
+def outcome(
+    session: Session, made: Made, wish: MapWish, stems: Made | None = None
+) -> tuple[LayerMapResult, TechniqueEvidence]:
+    """Result and evidence of an artifact; ``stems`` is that of the probes."""
     found = LayerMap.model_validate(made.artifact.result)
     layers = takes_of_layers(made.artifact, wish)
     sounds = {_name(at): takes for at, takes in enumerate(layers)}
@@ -29,7 +36,13 @@ def outcome(session: Session, made: Made, wish: MapWish) -> tuple[LayerMapResult
         "than can be heard of them.",
         "Every layer is heard on the past of the finished take, so what comes early in a layer was helped by it.",
     ]
-    result = LayerMapResult(**told(session, made, caveats), found=found)
+    probes = StemProbes.model_validate(stems.artifact.result) if stems is not None else None
+    if probes is not None:
+        caveats.append(
+            "Probes tell what is in a layer’s state, not that the model makes use of it; the state may hold what came "
+            "before as well, and the spectrum of the same half second does not."
+        )
+    result = LayerMapResult(**told(session, made, caveats), found=found, stems=probes)
     return result, TechniqueEvidence(sounds, rate=int(session.generator.sample_rate))
 
 
@@ -63,16 +76,32 @@ def views(result: LayerMapResult, evidence: TechniqueEvidence) -> list[View]:
         View("map", f"“{found.prompt}”", [(_headline(found), "observed")], depth="first", tone="open"),
         View("layers", "Layer by layer", [(_built(found), "observed")], [table], sounds=sounds, depth="first"),
         View("figures", "What is heard, and what it is made of", figures=[_heard(found), _made_of(found)]),
+        *([_stems(result.stems)] if result.stems is not None else []),
         shared_views.caveats(result.caveats),
         shared.provenance(result),
     ]
 
 
 def _headline(found: LayerMap) -> str:
-    last = len(found.layers) - 1
+    last, agree = len(found.layers) - 1, f"in {found.agree} of {found.takes} takes"
     if found.decided == last:
-        return f"{found.heard} is heard only after the last layer, {last}."
-    return f"{found.heard} is heard from layer {found.decided} of {last} on."
+        return f"{found.heard} is heard only after the last layer, {last}, {agree}."
+    return f"{found.heard} is heard from layer {found.decided} of {last} on, {agree}."
+
+
+def _stems(found: StemProbes) -> View:
+    rows = tuple(
+        (one.stem, *(f"{100 * layer.value:.0f} %" for layer in one.layers), f"{100 * one.sound.value:.0f} %")
+        for one in found.stems
+    )
+    columns = ("stem", *(f"layer {at}" for at in range(len(found.stems[0].layers))), "the sound alone")
+    how = (
+        f"Of {found.windows:,} windows of {found.seconds:g} s in {found.pieces} composed pieces, how many a linear "
+        "probe tells rightly in pieces that it was not fitted on; windows with the stem and without count alike, so "
+        "chance is 50 %."
+    )
+    told: list[Any] = [(stem_told(one), "observed") for one in found.stems]
+    return View("stems", "Which stems can be read where", [*told, (how, None)], [Table(columns, rows)], depth="first")
 
 
 def _built(found: LayerMap) -> str:

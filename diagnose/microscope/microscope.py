@@ -117,10 +117,10 @@ class Microscope:
         """Those takes, played now if they were not before."""
         return self.examples.takes(lambda share: self.advance("play real examples (once for this model)", share))
 
-    def statistics(self, location: Location) -> UnitStatistics:
-        """What units of a location do in them."""
+    def statistics(self, location: Location, seconds: float | None = None) -> UnitStatistics:
+        """What units of a location do in them; means are over parts of so many seconds."""
         assert self.real_takes
-        return self.examples.statistics(location)
+        return self.examples.statistics(location, seconds)
 
     @cached_property
     def usual_sound(self) -> UsualSound:

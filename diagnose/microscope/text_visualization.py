@@ -9,7 +9,7 @@ neutral prompt on the same noise.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.microscope.microscope import NEUTRAL, Heard, Microscope
 from tonescope.diagnose.microscope.objectives import channel
 from tonescope.diagnose.microscope.sight import Sight
-from tonescope.diagnose.stats import Effect, effect
+from tonescope.diagnose.stats import BELIEVED, Effect, adjusted, effect
 from tonescope.diagnose.store.artifacts import Artifact, Made, Recipe
 from tonescope.diagnose.tuning.responses import mean_response, of_prompt
 from tonescope.diagnose.unit_index.listening_pass import ListeningPass
@@ -30,7 +30,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.units import Unit
 
-VERSION = 1
+VERSION = 2  # since 2, what is told was measured on noise that chose nothing
 TRIED = 8  # changes of a prompt that gradients single out in a round, each decided by a pass
 SCAN_TAKES = 2  # neutral takes that words are estimated on
 
@@ -44,7 +44,7 @@ class WordsWish:
         length: words of a prompt, at most.
         shown: how many words are measured.
         takes: of every word and prompt that is measured.
-        seconds, seed: of the takes.
+        seconds, seed: of the takes; words are estimated on the first of the seeds, the others follow.
     """
 
     words: tuple[str, ...]
@@ -62,18 +62,21 @@ class WordsWish:
 
 class Driven(BaseModel):
     """A word or prompt, measured: the mean of the unit over its takes, the difference from a neutral prompt on the same
-    noise (absent for the text encoder, where nothing is drawn), and what was estimated beforehand."""
+    noise (absent for the text encoder, where nothing is drawn), with its ``q`` over all that were measured, and what
+    was estimated beforehand."""
 
     prompt: str
     response: float
     difference: Effect | None
+    q: float | None = None
     estimated: float
     searched: bool
 
 
 class TextVisualized(BaseModel):
-    """What was found: measured words and prompts, the highest first; estimates of all words; how the search went, a
-    prompt a round with its estimate; and what the judge hears in takes of the best."""
+    """What was found: measured words and prompts, the highest first; ``best``, the first of them on fresh noise;
+    estimates of all words; how the search went, a prompt a round with its estimate; and what the judge hears in the
+    fresh takes of the best. ``neutral`` is of those as well."""
 
     unit: str
     guided: bool
@@ -81,9 +84,17 @@ class TextVisualized(BaseModel):
     neutral_takes: int
     percentile: float | None
     driven: list[Driven]
+    best: Driven
     scanned: list[tuple[str, float]]
     rounds: list[tuple[str, float]]
     heard: list[Heard]
+
+    @property
+    def sure(self) -> bool:
+        """Whether the best drives the unit more than a neutral prompt does: of all that were measured, and again."""
+        first, again = self.driven[0], self.best.difference
+        known = again is not None and again.interval is not None and again.interval.low > 0
+        return known and first.q is not None and first.q < BELIEVED
 
 
 def text_visualization(scope: Microscope, unit: Unit, wish: WordsWish) -> Made:
@@ -111,7 +122,9 @@ class _Search:
         self.scope, self.unit, self.wish = scope, unit, wish
         self.looking = ListeningPass(scope.generator, scope.judge, (unit.location,))
         self.context = Context(scope.generator, scope.judge, seconds=wish.seconds)
-        self.seeds = list(range(wish.seed, wish.seed + wish.takes))
+        first = wish.seed + SCAN_TAKES
+        self.seeds = list(range(first, first + wish.takes))
+        self.fresh = list(range(first + wish.takes, first + 2 * wish.takes))
         # A replay under another prompt tells of what plays; the codec and the judge have to be given new sound.
         self.replays = unit.location.network in ("decoder", "denoiser")
         self._neutral: Takes | None = None
@@ -126,30 +139,42 @@ class _Search:
         chosen = dict(ranked[: self.wish.shown])
         if rounds and rounds[-1][0] not in chosen:
             chosen[rounds[-1][0]] = rounds[-1][1]
-        neutral, _ = self._real(NEUTRAL)
-        driven, best = [], None
-        for at, (prompt, estimated) in enumerate(chosen.items()):
-            self.scope.advance("play what was found", 0.7 + 0.3 * at / len(chosen))
-            values, takes = self._real(prompt)
-            driven.append(self._driven(prompt, values, neutral, estimated))
-            if best is None or driven[-1].response > best[0]:
-                best = driven[-1].response, takes
-        assert best is not None
-        driven.sort(key=lambda row: -row.response)
+        driven = self._measured(chosen)
+        self.scope.advance("play the best once more", 0.95)
+        best, neutral, takes = self._again(driven[0])
         found = TextVisualized(
             unit=str(self.unit),
             guided=self.replays,
             neutral=round(float(neutral.mean()), 5),
             neutral_takes=len(neutral),
-            percentile=self._percentile(driven[0].response),
+            percentile=self._percentile(best.response),
             driven=driven,
+            best=best,
             scanned=[(word, round(value, 5)) for word, value in ranked],
             rounds=[(prompt, round(value, 5)) for prompt, value in rounds],
-            heard=self.scope.heard(best[1]) if best[1] is not None else [],
+            heard=self.scope.heard(takes) if takes is not None else [],
         )
-        artifact = Artifact.of_takes(recipe, best[1]) if best[1] is not None else Artifact(recipe)
+        artifact = Artifact.of_takes(recipe, takes) if takes is not None else Artifact(recipe)
         result = found.model_dump(mode="json")
         return replace(artifact, result=result, seconds=round(time.perf_counter() - begun, 2))
+
+    def _measured(self, chosen: Mapping[str, float]) -> list[Driven]:
+        """Words and prompts (with what was estimated of each) in takes, the highest first."""
+        neutral, _ = self._real(NEUTRAL, self.seeds)
+        found = []
+        for at, (prompt, estimated) in enumerate(chosen.items()):
+            self.scope.advance("play what was found", 0.7 + 0.25 * at / len(chosen))
+            found.append(self._driven(prompt, self._real(prompt, self.seeds)[0], neutral, estimated))
+        qs = adjusted([row.difference.p if row.difference else None for row in found])
+        found = [row.model_copy(update={"q": q}) for row, q in zip(found, qs, strict=True)]
+        return sorted(found, key=lambda row: -row.response)
+
+    def _again(self, first: Driven) -> tuple[Driven, Tensor, Takes | None]:
+        """What was found best on fresh noise, the neutral prompt there, and the takes: the highest of several is
+        flattered by the noise that made it so."""
+        neutral, _ = self._real(NEUTRAL, self.fresh)
+        values, takes = self._real(first.prompt, self.fresh)
+        return self._driven(first.prompt, values, neutral, first.estimated), neutral, takes
 
     # --- estimates ---------------------------------------------------------------------------------------------------
 
@@ -171,16 +196,16 @@ class _Search:
             if self.replays:
                 here = self.looking.of_takes(self.neutral.with_prompt(prompt), mean_response)[self.unit.location]
             else:
-                here = of_prompt(self.context, self.looking, prompt, self.seeds[:1])[self.unit.location]
+                here = of_prompt(self.context, self.looking, prompt, [self.wish.seed])[self.unit.location]
             found.append(float(here[:, self.unit.index].mean()))
         return found
 
-    def _real(self, prompt: str) -> tuple[Tensor, Takes | None]:
+    def _real(self, prompt: str, seeds: Sequence[int]) -> tuple[Tensor, Takes | None]:
         """What the unit does in takes of a prompt (takes,), and the takes; of the text encoder, in the prompt alone."""
         place, index = self.unit.location, self.unit.index
         if place.network == "text":
-            return of_prompt(self.context, self.looking, prompt, self.seeds[:1])[place][:, index], None
-        takes = play(self.context, [prompt] * len(self.seeds), self.seeds)
+            return of_prompt(self.context, self.looking, prompt, seeds[:1])[place][:, index], None
+        takes = play(self.context, [prompt] * len(seeds), list(seeds))
         sight = Sight.at(self.scope.generator, self.scope.judge, [place])
         seen = sight.of_takes(takes)[place]
         return channel(self.unit, sight.width(self.unit))({place: seen}), takes
@@ -198,7 +223,8 @@ class _Search:
     def _percentile(self, response: float) -> float | None:
         if self.unit.location.network == "text":
             return None
-        return self.scope.statistics(self.unit.location).percentile("channel", self.unit.index, response)
+        known = self.scope.statistics(self.unit.location, self.wish.seconds)
+        return known.percentile("channel", self.unit.index, response)
 
     # --- the search --------------------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def outcome(session: Session, made: Made, wish: Wish) -> tuple[FeatureVisualizat
     result = FeatureVisualization(
         **told(session, made, _caveats(found, wish)),
         unit=found.unit,
-        objective=wish.kind,
+        objective=wish.composed or wish.kind,
         by=found.by,
         renderings=found.renderings,
         real=found.real,
@@ -64,10 +64,15 @@ def _caveats(found: Visualized, wish: Wish) -> list[str]:
             f"{len(short)} of {len(found.renderings)} samples do not exceed the best real example, so they show no "
             "more of the unit than that does; more steps may."
         )
+    if kept := sum(row.is_start for row in found.renderings):
+        caveats.append(
+            f"{kept} of {len(found.renderings)} samples are the real examples they began with: the ascent ended "
+            "below them."
+        )
     if found.real.numbers < SMALL:
         caveats.append(
-            f"Percentiles are over {found.real.numbers} takes of ordinary prompts: beyond all of them is all that can "
-            "be said at the top."
+            f"Percentiles are over {found.real.numbers} parts of takes of ordinary prompts, as long as what was made: "
+            "beyond all of them is all that can be said at the top."
         )
     if noisy := [row for row in found.renderings if row.sound.flatness > NOISY]:
         caveats.append(f"{len(noisy)} of {len(found.renderings)} samples are closer to noise than to music.")
@@ -111,7 +116,10 @@ def _headline(found: FeatureVisualization) -> str:
         real = found.real.most if side == "positive" else found.real.least
         compared = "beyond every real example" if best.beyond else f"beyond {best.percentile:.1f} % of real examples"
         parts.append(f"driven {_WAYS[side]} to {best.value:.3g} ({compared}; the furthest of them has {real:.3g})")
-    return f"{found.unit} is {' and '.join(parts)}, {KINDS[found.objective]}."
+    if found.objective in KINDS:
+        return f"{found.unit} is {' and '.join(parts)}, {KINDS[found.objective]}."
+    how = "each in standard deviations from its median in real takes"
+    return f"The means of {found.objective} together are {' and '.join(parts)}, {how}."
 
 
 _WAYS = {"positive": "up", "negative": "down"}
@@ -123,8 +131,9 @@ def _reached(found: FeatureVisualization, evidence: TechniqueEvidence, names: Se
         for name, row in zip(names, found.renderings, strict=True)
     )
     real = found.real
+    parts = f" ({real.numbers} parts, as long as what was made)" if found.objective != "neuron" else ""
     told = (
-        f"In {real.takes} takes of ordinary prompts it is between {real.least:.3g} and {real.most:.3g}, "
+        f"In {real.takes} takes of ordinary prompts{parts} it is between {real.least:.3g} and {real.most:.3g}, "
         f"half of them below {real.median:.3g}."
     )
     seeds = dict.fromkeys(row.seed for row in found.renderings)
@@ -145,6 +154,8 @@ def _lanes(found: FeatureVisualization, evidence: TechniqueEvidence, at: int) ->
     one, real = found.renderings[at], found.real
     heard = figures.heard_lane(one, evidence.seconds(one.side))
     if "activity" not in evidence.tensors:
+        return (heard,)
+    if found.objective not in KINDS:
         return (heard,)
     extreme = real.most if one.side == "positive" else real.least
     return heard, figures.unit_lane(found.unit, evidence.tensors["activity"][at], real.median, extreme)

@@ -94,6 +94,7 @@ class RunRecord:
         from tonescope.diagnose.report.sounds import Sounds
 
         self.name, self._runs, self._files = run.name, workspace.runs, workspace.files(run.name)
+        self._workspace, self._owner = workspace.folder, run.owner or None
         self._session, self._sounds, self._stop = session, Sounds.of(session), stop or Stop()
         self._told = Lock()
         self._stage, self._share, self._kept_at = "", 0.0, 0.0
@@ -104,7 +105,14 @@ class RunRecord:
     @property
     def watch(self) -> Watch:
         """What a job is given, so that everything it tells is kept."""
-        return Watch(self._progress, self._announce, self._expect, self._played)
+        return Watch(
+            self._progress,
+            self._announce,
+            self._expect,
+            self._played,
+            workspace=self._workspace,
+            owner=self._owner,
+        )
 
     @property
     def progress(self) -> Progress:

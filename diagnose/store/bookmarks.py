@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -126,12 +127,7 @@ class Bookmarks:
             was = connection.execute(
                 "SELECT 1 FROM bookmarks WHERE fingerprint = ? AND unit = ?", [bookmark.fingerprint, bookmark.unit]
             ).fetchone()
-            values = bookmark.model_dump() | {"tags": json.dumps(bookmark.tags)}
-            names = ", ".join(values)
-            connection.execute(
-                f"INSERT OR REPLACE INTO bookmarks ({names}) VALUES ({', '.join('?' * len(values))})",
-                list(values.values()),
-            )
+            _put(connection, bookmark)
         return was is None
 
     def find(self, unit: str, fingerprint: str | None = None) -> list[Bookmark]:
@@ -161,10 +157,10 @@ class Bookmarks:
 
     def export(self, path: Path, bookmarks: Sequence[Bookmark]) -> None:
         """Write some to a file, whole. Raises :class:`TonescopeError` where that cannot be."""
-        text = BookmarkFile(format=FORMAT, bookmarks=list(bookmarks)).model_dump_json(indent=1)
+        text = written(bookmarks)
         part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            part.write_text(text + "\n", encoding="utf-8")
+            part.write_text(text, encoding="utf-8")
             part.replace(path)
         except OSError as error:
             part.unlink(missing_ok=True)
@@ -177,14 +173,22 @@ class Bookmarks:
 
         Raises :class:`TonescopeError` for a file that is none of ours; nothing is saved then.
         """
+        return self.take(read_file(path).bookmarks)
+
+    def take(self, sent: Sequence[Bookmark]) -> Imported:
+        """Save some, all of them or none. Of two of one unit the one that was changed last stays."""
         new = replaced = kept = 0
-        for bookmark in read_file(path).bookmarks:
-            here = self.find(bookmark.unit, bookmark.fingerprint)
-            if here and here[0].changed >= bookmark.changed:
-                kept += 1
-                continue
-            self.keep(bookmark)
-            new, replaced = new + (not here), replaced + bool(here)
+        with self._database.transaction() as connection:
+            rows = connection.execute("SELECT fingerprint, unit, changed FROM bookmarks")
+            here = {(str(fingerprint), str(unit)): float(changed) for fingerprint, unit, changed in rows}
+            for bookmark in sent:
+                known = here.get(key := (bookmark.fingerprint, bookmark.unit))
+                if known is not None and known >= bookmark.changed:
+                    kept += 1
+                    continue
+                _put(connection, bookmark)
+                new, replaced = new + (known is None), replaced + (known is not None)
+                here[key] = bookmark.changed
         return Imported(new, replaced, kept)
 
     def close(self) -> None:
@@ -198,8 +202,19 @@ class Bookmarks:
         self.close()
 
 
+def _put(connection: sqlite3.Connection, bookmark: Bookmark) -> None:
+    values = bookmark.model_dump() | {"tags": json.dumps(bookmark.tags)}
+    query = f"INSERT OR REPLACE INTO bookmarks ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
+    connection.execute(query, list(values.values()))
+
+
 def _text(bookmark: Bookmark) -> str:
     return " ".join((bookmark.unit, bookmark.name, bookmark.notes, *bookmark.tags)).casefold()
+
+
+def written(bookmarks: Sequence[Bookmark]) -> str:
+    """Some as the text of a file."""
+    return BookmarkFile(format=FORMAT, bookmarks=list(bookmarks)).model_dump_json(indent=1) + "\n"
 
 
 def read_file(path: Path) -> BookmarkFile:
@@ -211,15 +226,20 @@ def read_file(path: Path) -> BookmarkFile:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "no text"
         raise TonescopeError(f"{path} cannot be read ({reason}); name a file of bookmarks.") from error
+    return read_text(text, str(path))
+
+
+def read_text(text: str, name: str) -> BookmarkFile:
+    """Bookmarks as the text of a file. Raises :class:`TonescopeError` for what is not of this form, saying where."""
     try:
         return BookmarkFile.model_validate_json(text)
     except TonescopeError as error:
-        raise TonescopeError(f"{path} holds a bookmark of no unit: {error}") from error
+        raise TonescopeError(f"{name} holds a bookmark of no unit: {error}") from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
         raise TonescopeError(
-            f"{path} holds no bookmarks of this version of Tonescope ({place}: {first['msg']}); ask who "
+            f"{name} holds no bookmarks of this version of Tonescope ({place}: {first['msg']}); ask who "
             "sent it for another "
             "export."
         ) from error

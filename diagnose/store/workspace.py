@@ -49,6 +49,15 @@ def default_folder() -> Path:
         ) from error
 
 
+def existing(folder: Path | None = None) -> Path | None:
+    """The folder of a workspace that is there: of the one that is named, or the user's own; ``None`` where none is."""
+    try:
+        found = (folder if folder is not None else default_folder()).expanduser()
+        return found if (found / NAME).is_file() else None
+    except (OSError, RuntimeError, TonescopeError):
+        return None
+
+
 class Workspace:
     """An open workspace. It is closed by :meth:`close`, or at the end of a ``with`` block.
 

@@ -99,6 +99,12 @@ class Telling:
     by_hand: Floats
     counts: tuple[tuple[int, int], ...]
 
+    @property
+    def p(self) -> Floats:
+        """That a unit tells nothing (units,), one-sided, by the others alone."""
+        there, absent = np.array(self.counts, dtype=float).clip(1)[self.concept].T
+        return auc_p(self.auc, there, absent)
+
 
 @dataclass(frozen=True)
 class Curves:
@@ -159,19 +165,19 @@ class Curves:
 
     @cached_property
     def explained_by_hand(self) -> Floats:
-        """The share of a unit's variance over all sounds that the features made by hand explain together, in a linear
-        model, less what chance would (adjusted R²): (units,); nothing of prompts."""
+        """The share of the same variance as of :attr:`selectivity`, beside what instances have in common, that the
+        features made by hand explain together, in a linear model, less what chance would (adjusted R²): (units,);
+        nothing of prompts."""
         if self.features is None:
             return np.zeros(self.responses.shape[2])
-        flat = self.responses.reshape(-1, self.responses.shape[2])
-        known = self.features.reshape(len(flat), -1)
+        responses, known = (each - each.mean(0) for each in (self.responses, self.features))
+        degrees = self._sums[2][1] + self._sums[2][0]
+        flat, known = responses.reshape(-1, responses.shape[2]), known.reshape(-1, known.shape[2])
         known = known[:, known.std(0) > 1e-9]
-        design = np.column_stack([np.ones(len(known)), (known - known.mean(0)) / known.std(0)])
+        design = known / known.std(0)
         fitted = design @ np.linalg.lstsq(design, flat, rcond=None)[0]
-        total = ((flat - flat.mean(0)) ** 2).sum(0)
-        left = ((flat - fitted) ** 2).sum(0)
-        spare = max(1, len(flat) - design.shape[1])
-        share = 1 - (left / spare) / np.where(total > 0, total / (len(flat) - 1), 1)
+        total, left = (flat**2).sum(0), ((flat - fitted) ** 2).sum(0)
+        share = 1 - (left / max(1, degrees - design.shape[1])) / np.where(total > 0, total / degrees, 1)
         return np.where(total > 0, share.clip(0, 1), 0.0)
 
     def telling(self) -> Telling:

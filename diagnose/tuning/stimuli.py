@@ -48,6 +48,7 @@ MODES = {
 GROOVE = {"kick": 0.8, "snare": 0.6, "hat": 0.7}  # how likely each drum is to play in a stimulus of the tempo
 MIX_DB = (0.0, -6.0, -9.0)  # how loud drums, line and chord are there
 MOST_NOTES = 8  # of its line, before they come again
+IMPOSSIBLE = {"stereo width": "what passes through codec and judge is mono, also of stereo models"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Family:
         values: numbers, or names.
         low, high: what people call the ends of an ordered family; ``words``, the values of another.
         repeats: by which the number of instances is multiplied, where there are few values.
-        needs: ``sound`` for one that all locations can be given; ``stereo``, ``prompt`` for those that some can.
+        needs: ``sound`` for one that all locations can be given; ``prompt`` for one that some can.
     """
 
     name: str
@@ -72,7 +73,7 @@ class Family:
     low: tuple[str, ...] = ()
     high: tuple[str, ...] = ()
     words: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    needs: Literal["sound", "stereo", "prompt"] = "sound"
+    needs: Literal["sound", "prompt"] = "sound"
     repeats: int = 1
 
     def named(self, value: Any) -> str:
@@ -110,13 +111,10 @@ def chosen_families(names: list[str]) -> list[Family]:
     """Families by name; those that are made of sound, if none is named. Raises :class:`TonescopeError` for others."""
     every = families()
     for name in names:
+        if why := IMPOSSIBLE.get(name):
+            raise TonescopeError(f"“{name}” is no family of stimuli: {why}; choose another.")
         if name not in every:
             raise TonescopeError(f"“{name[:60]}” is no family of stimuli; the families are {', '.join(every)}.")
-        if every[name].needs == "stereo":
-            raise TonescopeError(
-                f"“{name}” cannot be told by any unit: what passes through codec and judge is mono; choose "
-                "another family."
-            )
     return [every[name] for name in names] or [one for one in every.values() if one.needs == "sound"]
 
 

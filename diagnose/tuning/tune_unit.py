@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.judging.reference_clips import read_clip
@@ -33,7 +34,9 @@ def tune_unit(session: Session, asked: TuningParameters, progress: Progress | No
     own: list[OwnStimulus] = []
     if asked.clip is not None:
         own.append(of_clip(scope, unit, read_clip(asked.clip), curves))
-        own[-1].address = _address(session, f"{unit} --clip {quoted(asked.clip)}")
+        # Of a clip that somebody uploaded, where the server keeps it is nobody's business.
+        named = Path(asked.clip).name if Path(asked.clip).is_absolute() else asked.clip
+        own[-1].address = _address(session, f"{unit} --clip {quoted(named)}")
     if asked.prompt is not None:
         scope.within(0.9, 1.0).advance("play your prompt", 0.0)
         own.append(of_words(scope, unit, asked.prompt, asked.seconds, curves))

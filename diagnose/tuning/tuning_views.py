@@ -16,7 +16,7 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Source
 from tonescope.diagnose.stats import BELIEVED, adjusted
 from tonescope.diagnose.store import provenance
-from tonescope.diagnose.tuning.curve_statistics import Curves, concepts_of
+from tonescope.diagnose.tuning.curve_statistics import Curves, Telling, concepts_of
 from tonescope.diagnose.tuning.own_stimulus import OwnStimulus
 from tonescope.models.units import Unit
 
@@ -38,8 +38,10 @@ class CurveRow(BaseModel):
     """One family.
 
     ``selectivity`` is the share of variance that the value explains (ω²), ``by_hand``, the share that features made by
-    hand explain; ``q`` is over the families. ``concept`` is what the unit tells best in half of the instances,
-    ``auc`` how well it does in the others, and ``auc_by_hand``, the best feature.
+    hand explain, both beside what instances have in common; ``q`` is over the families. ``concept`` is what the unit
+    tells best in half of the instances: ``chosen_by`` is how well there, and ``chosen_apart``, how far apart it is, in
+    standard deviations. ``auc`` is how well it does in the others, ``auc_q``, that this is chance, over the families,
+    and ``auc_by_hand``, the best feature.
     """
 
     family: str
@@ -51,7 +53,10 @@ class CurveRow(BaseModel):
     q: float
     by_hand: float
     concept: str
+    chosen_by: float
+    chosen_apart: float
     auc: float
+    auc_q: float
     auc_by_hand: float
 
 
@@ -78,14 +83,21 @@ class TuningResult(BaseModel):
 
 def rows_of(curves: Sequence[Curves], unit: int) -> list[CurveRow]:
     """The curves of one unit, the most selective first."""
-    qs = adjusted([float(one.p[unit]) for one in curves])
-    rows = [_row(one, unit, float(q or 0.0)) for one, q in zip(curves, qs, strict=True)]
+    alone = [_alone(one, unit) for one in curves]
+    tellings = [one.telling() for one in alone]
+    qs = adjusted([float(one.p[0]) for one in alone])
+    auc_qs = adjusted([float(each.p[0]) for each in tellings])
+    rows = [
+        _row(one, telling, float(q or 0.0), float(auc_q or 0.0))
+        for one, telling, q, auc_q in zip(alone, tellings, qs, auc_qs, strict=True)
+    ]
     return sorted(rows, key=lambda row: (row.q >= BELIEVED, -row.selectivity))
 
 
-def _row(curves: Curves, unit: int, q: float) -> CurveRow:
-    family, one = curves.family, _alone(curves, unit)
-    telling = one.telling()
+def _row(one: Curves, telling: Telling, q: float, auc_q: float) -> CurveRow:
+    """Of the curves of one unit alone."""
+    family = one.family
+    concept = concepts_of(family)[int(telling.concept[0])]
     return CurveRow(
         family=family.name,
         unit=family.unit,
@@ -103,8 +115,11 @@ def _row(curves: Curves, unit: int, q: float) -> CurveRow:
         selectivity=round(float(one.selectivity[0]), 4),
         q=q,
         by_hand=round(float(one.explained_by_hand[0]), 4),
-        concept=concepts_of(family)[int(telling.concept[0])].name,
+        concept=concept.name,
+        chosen_by=round(float(telling.chosen_by[0]), 4),
+        chosen_apart=round(float(one.separation_of(concept, 0)[0]), 3),
         auc=round(float(telling.auc[0]), 4),
+        auc_q=auc_q,
         auc_by_hand=round(float(telling.by_hand[0]), 4),
     )
 
@@ -172,10 +187,11 @@ def _headline(found: TuningResult) -> str:
 
 
 def told_of(curves: Sequence[CurveRow]) -> str:
-    """What a unit responds to, as a sentence that goes on from its name."""
+    """What a unit responds to, as a sentence that goes on from its name: the family that it tells best where concepts
+    were chosen, if it tells it in the other instances as well."""
     sure = [row for row in curves if row.q < BELIEVED]
-    telling = max((row for row in sure if row.auc >= TOLD_AUC), key=lambda row: row.auc, default=None)
-    if telling is None:
+    telling = max(curves, key=lambda row: (row.chosen_by, row.chosen_apart), default=None)
+    if telling is None or telling.auc < TOLD_AUC or telling.auc_q >= BELIEVED:
         most = f" (the most to {sure[0].family}, {100 * sure[0].selectivity:.0f} % of its variance)" if sure else ""
         return f"responds to {len(sure)} of {len(curves)} families and tells nothing in them apart surely{most}."
     beside = "more than" if telling.auc > telling.auc_by_hand else "no better than"
@@ -203,9 +219,9 @@ def curves_view(curves: Sequence[CurveRow], depth: Any = "details") -> View:
     columns = ("family", "prefers", "selectivity", "by hand", "q", "tells", "AUC", "AUC by hand")
     table = Table(columns, rows, kinds=("text", "text", "share", "share", *("text",) * 4), lead=8)
     how = (
-        "Selectivity is the share of variance that the value explains beside what instances have in "
-        "common; by hand, the "
-        "share that ten features made by hand explain. AUC is over instances that the concept was not chosen on."
+        "Selectivity is the share of variance beside what instances have in common that the value explains; by hand, "
+        "the share of the same that ten features made by hand explain. AUC is over instances that the concept was not "
+        "chosen on."
     )
     return View("curves", "What it responds to", [(how, None)], [table], [_figure(row) for row in curves], depth=depth)
 
@@ -249,6 +265,10 @@ def _provenance(found: TuningResult) -> View:
         f"{found.model.name} ({found.model.description}); {found.judge.name} ({found.judge.description}).",
         f"{found.instances} instances of {found.seconds:g} s of every value, drawn from seed {found.seed} on.",
         f"Made on {found.made} with {', '.join(f'{name} {number}' for name, number in found.versions.items())}.",
-        *(f"The same again: {one.address}" for one in found.own if one.address),
+        *(f"The same again{_where(one)}: {one.address}" for one in found.own if one.address),
     ]
     return View("provenance", "How this was made", [(text, None) for text in told], depth="numbers")
+
+
+def _where(one: OwnStimulus) -> str:
+    return ", where its clip lies" if one.kind == "clip" else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from tonescope.diagnose.schema import Source
 from tonescope.diagnose.stats import BELIEVED
 from tonescope.diagnose.store import provenance
 from tonescope.diagnose.unit_index.finder import Finder, FoundUnit, matches
+from tonescope.diagnose.unit_index.index_reading import UnitIndex
 from tonescope.diagnose.unit_index.naming import NAMED_AUC
 from tonescope.diagnose.unit_index.unit_page import Shelf
 from tonescope.models.errors import TonescopeError
@@ -28,7 +31,8 @@ SCHEMA_VERSION = "1.0"
 
 
 class FindResult(BaseModel):
-    """Units by what was asked for. ``sure`` is how many of them tell it apart, by a score that may be believed."""
+    """Units by what was asked for. ``sure`` is how many of them tell it apart, by a score that may be believed;
+    ``locations`` and ``indexes``, how many were looked through, of ``corpus``."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -39,6 +43,8 @@ class FindResult(BaseModel):
     judge: Source
     query: str
     corpus: str
+    locations: int
+    indexes: int
     sure: int
     units: list[FoundUnit]
     caveats: list[str]
@@ -46,7 +52,7 @@ class FindResult(BaseModel):
 
 
 def found_units(session: Session, asked: FindParameters, progress: Progress | None = None) -> FindResult:
-    """Units of the newest index, or of one that is named.
+    """Units of every location that an index is over, each in its newest one; or of an index that is named.
 
     Raises :class:`TonescopeError` for a query that means nothing, and where there is no index.
     """
@@ -58,26 +64,36 @@ def found_units(session: Session, asked: FindParameters, progress: Progress | No
             "index`, or name "
             "its folder with --index."
         )
-    chosen = [Location.parse(name.strip()) for name in asked.location]
-    index = shelf.index(chosen[0]) if chosen else shelf.indexes[0]
-    if strange := [place for place in chosen if str(place) not in index.locations]:
-        shelf.index(strange[0])
-        raise TonescopeError(f"{strange[0]} is in another index than {chosen[0]}; ask for one after the other.")
-    locations = chosen or [Location.parse(name) for name in index.locations]
-    with index:
-        rows = Finder(index, Microscope.of(session, progress)).find(asked.query, locations, asked.most)
-    sure = sum(row.q is not None and row.q < BELIEVED and row.score >= NAMED_AUC for row in rows)
+    places = _places(shelf, [Location.parse(name.strip()) for name in asked.location])
+    indexes = list({id(index): index for index in places.values()}.values())
+    with ExitStack() as opened:
+        for index in indexes:
+            opened.enter_context(index)
+        rows = Finder(places, Microscope.of(session, progress)).find(asked.query, asked.most)
+    sure = sum(map(_sure, rows))
     return FindResult(
         made=date.today().isoformat(),
         versions=provenance.versions(),
         model=provenance.of_generator(session.generator),
         judge=provenance.of_judge(session.judge),
         query=asked.query,
-        corpus=str(index.about["corpus"]),
+        corpus=" and ".join(dict.fromkeys(str(index.about["corpus"]) for index in indexes)),
+        locations=len(places),
+        indexes=len(indexes),
         sure=sure,
         units=rows,
         caveats=_caveats(rows),
     )
+
+
+def _sure(row: FoundUnit) -> bool:
+    return row.q is not None and row.q < BELIEVED and row.score >= NAMED_AUC
+
+
+def _places(shelf: Shelf, chosen: Sequence[Location]) -> dict[Location, UnitIndex]:
+    """The newest index over each location: of those that are chosen, or all that there are."""
+    every = dict.fromkeys(Location.parse(name) for index in shelf.indexes for name in index.locations)
+    return {location: shelf.index(location) for location in chosen or sorted(every)}
 
 
 def _caveats(rows: list[FoundUnit]) -> list[str]:
@@ -92,18 +108,20 @@ def _caveats(rows: list[FoundUnit]) -> list[str]:
 def views(found: FindResult) -> list[View]:
     """Everything that was found."""
     rows = found.units
+    places = f"{found.locations} location{'' if found.locations == 1 else 's'}"
+    where = f"{places} in {found.corpus}"
     if rows and rows[0].by == "statistic":
-        told = f"The units with the highest {rows[0].concept}, in {found.corpus}."
+        told = f"The units with the highest {rows[0].concept}, of {where}."
         if rows[0].concept == "sparsest":
-            told = f"The units that do much at the fewest positions, in {found.corpus}."
+            told = f"The units that do much at the fewest positions, of {where}."
     elif found.sure:
+        best = next(row for row in rows if _sure(row))
         told = (
-            f"{found.sure} of the {len(rows)} units shown tell “{found.query}” apart in sounds that they "
-            "were not chosen "
-            f"on; the best in {100 * rows[0].score:.0f} % of pairs."
+            f"{found.sure} of the {len(rows)} units shown, of {where}, tell “{found.query}” apart in sounds that they "
+            f"were not chosen on; the first of them in {100 * best.score:.0f} % of pairs."
         )
     else:
-        told = f"No unit tells “{found.query}” apart surely; these come nearest."
+        told = f"No unit of {where} tells “{found.query}” apart surely; these come nearest."
     cells = tuple(
         (
             row.unit,
@@ -122,7 +140,7 @@ def views(found: FindResult) -> list[View]:
     commands = [Command("See everything about one:", f"tonescope show {rows[0].unit}")] if rows else []
     provenance_told = f"{found.model.name}, heard by {found.judge.name}; made on {found.made}."
     return [
-        View("found", f"“{found.query}”", [(told, "tested")], depth="first", tone="open"),
+        View("found", f"“{found.query}”", [(told, "observed")], depth="first", tone="open"),
         View("units", "Units", tables=[table], depth="first", commands=commands),
         shared_views.caveats(found.caveats),
         View("provenance", "How this was made", [(provenance_told, None)], depth="numbers"),

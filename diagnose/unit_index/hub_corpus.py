@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tonescope.diagnose.audio_files.collecting import read_table
-from tonescope.diagnose.audio_files.sound_files import printable, readable_endings
+from tonescope.diagnose.audio_files.sound_files import Unusable, printable, readable_endings
 from tonescope.diagnose.audio_files.sound_recording import Recording, read_recording
 from tonescope.diagnose.unit_index.corpus import TABLES, About, Entry, parquet_entries
 from tonescope.models.checkpoints.sources import ANSWER_SECONDS, hub_id, unreachable
@@ -66,13 +66,20 @@ class HubCorpus:
         return f"{self.repository}@{self.revision}"
 
     def entries(self) -> Iterator[Entry]:
-        """File by file; a file of sound is fetched when it is read, one of Parquet when its rows are asked for."""
-        known = self._known()
+        """File by file; a file of sound is fetched when it is read, one of Parquet when its rows are asked for. A file
+        that the Hub does not give is an entry that cannot be read."""
+        known, lost = self._known()
+        yield from lost
         for file in self.files:
             source = f"https://huggingface.co/datasets/{self.repository}/blob/{self.revision}/{file}"
             if file.endswith(".parquet"):
                 with tempfile.TemporaryDirectory(prefix="tonescope-") as folder:
-                    yield from parquet_entries(self._fetch(file, folder), file, self.licence, source)
+                    try:
+                        path = self._fetch(file, folder)
+                    except Unusable as reason:
+                        yield _unreadable(file, reason)
+                        continue
+                    yield from parquet_entries(path, file, self.licence, source)
             else:
                 about = About.of_row(known.get(file, {}), self.licence, source)
                 yield Entry(file, about, lambda file=file: self._read(file))  # type: ignore[misc]
@@ -81,27 +88,47 @@ class HubCorpus:
         with tempfile.TemporaryDirectory(prefix="tonescope-") as folder:
             return read_recording(self._fetch(file, folder), name=printable(file))
 
-    def _known(self) -> dict[str, Mapping[str, str]]:
+    def _known(self) -> tuple[dict[str, Mapping[str, str]], list[Entry]]:
+        """What the tables say of files, and the tables that the Hub does not give."""
         found: dict[str, Mapping[str, str]] = {}
+        lost = []
         for table in self.tables:
             with tempfile.TemporaryDirectory(prefix="tonescope-") as folder:
-                path = self._fetch(table, folder)
+                try:
+                    path = self._fetch(table, folder)
+                except Unusable as reason:
+                    lost.append(_unreadable(table, reason))
+                    continue
                 for row in read_table(path):
                     found[(Path(table).parent / row.path.relative_to(path.parent)).as_posix()] = row.about
-        return found
+        return found, lost
 
     def _fetch(self, file: str, folder: str) -> Path:
-        """A file of the set, in a folder. Raises :class:`TonescopeError` where the Hub gives none."""
+        """A file of the set, in a folder.
+
+        Raises :class:`~tonescope.diagnose.audio_files.sound_files.Unusable` for one that the Hub lists and does not
+        have, which it will not have later either; :class:`TonescopeError` where it cannot be reached.
+        """
         from huggingface_hub import hf_hub_download
+        from huggingface_hub.utils import EntryNotFoundError, LocalEntryNotFoundError
 
         try:
             where: dict[str, Any] = {"repo_type": "dataset", "revision": self.revision, "local_dir": folder}
             return Path(hf_hub_download(self.repository, file, **where))
         except Exception as error:  # whatever HTTP client, proxy and disk come up with
+            if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+                raise Unusable("the Hub lists it and does not have it") from error
             said = (str(error).strip() or type(error).__name__).splitlines()[0][:200].rstrip(".")
             raise TonescopeError(
                 f"{file} of {self.name} could not be fetched ({said}); run the same command again to go on from there."
             ) from error
+
+
+def _unreadable(file: str, reason: Unusable) -> Entry:
+    def refuse() -> Recording:
+        raise reason
+
+    return Entry(printable(file), About(), refuse)
 
 
 def _order(file: str) -> tuple[bool, str]:

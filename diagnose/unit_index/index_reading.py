@@ -197,10 +197,11 @@ class UnitIndex:
         )
 
     def location_page(
-        self, location: Location, *, sort: str = "unit", most: int = 200, start: int = 0
+        self, location: Location, *, sort: str = "unit", most: int = 200, start: int = 0, live: bool = False
     ) -> list[UnitStatistics]:
-        """Units of a location, sorted by one of :data:`SORTS`, from the ``start``-th on."""
-        shown = f"ORDER BY {SORTS[sort]}, unit LIMIT {int(most)} OFFSET {int(start)}"
+        """Units of a location, sorted by one of :data:`SORTS`, from the ``start``-th on; with ``live``, those alone
+        that are not dead."""
+        shown = f"{'AND NOT dead ' if live else ''}ORDER BY {SORTS[sort]}, unit LIMIT {int(most)} OFFSET {int(start)}"
         rows = self._units(self._place(location), shown)
         return [_statistics(location, row) for row in rows]
 

@@ -16,6 +16,7 @@ from tonescope.diagnose.schema import Source
 from tonescope.diagnose.store import provenance
 from tonescope.diagnose.unit_index.index_place import index_root
 from tonescope.diagnose.unit_index.index_reading import UnitIndex
+from tonescope.diagnose.unit_index.overused import OverusedRow
 from tonescope.models.units import Location
 
 SCHEMA_VERSION = "1.0"
@@ -29,17 +30,6 @@ class LocationRow(BaseModel):
     units: int
     dead: int
     density: float
-
-
-class OverusedRow(BaseModel):
-    """A recording that is the top example of ``units`` of ``of`` live units, where chance gives it ``expected``."""
-
-    recording: int
-    name: str
-    units: int
-    of: int
-    expected: float
-    p: float
 
 
 class IndexResult(BaseModel):
@@ -131,12 +121,7 @@ def views(found: IndexResult) -> list[View]:
 
 
 def _overused(found: IndexResult) -> View:
-    worst = found.overused[0]
-    told = (
-        f"{worst.name} is the top example of {worst.units:,} of {worst.of:,} live units, where chance would make it "
-        f"that of {worst.expected:.1f}: it may be loud, broken or unlike all others, and says little about "
-        "any one unit."
-    )
+    told = found.overused[0].told
     rows = tuple((row.name, str(row.units), f"{row.expected:.1f}", f"{row.p:.1g}") for row in found.overused)
     table = Table(("recording", "tops so many units", "by chance", "p"), rows, lead=6)
     return View(

@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from tonescope.diagnose.audio_files.decoding import resampled
 from tonescope.diagnose.elsewhere.hear_file import window_starts
+from tonescope.diagnose.intervene.recording import NotANumber
 from tonescope.diagnose.unit_index.listening_pass import ROWS, ListeningPass
 from tonescope.diagnose.unit_index.unit_summary import Block, Peaks, Summary
 from tonescope.models.errors import TonescopeError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tonescope.diagnose.runtime.session import Session
 
 FORMAT = 2  # of what is kept; another one is not read as this
+NO_NUMBER = "not a number somewhere in the model (half precision overflows; else the sound is odd)"
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,26 @@ class IndexWorker:
             )
 
     def do(self, item: IndexItem) -> Indexed:
-        """Pass the recordings of an item. Raises :class:`TonescopeError` where an activation is not a number."""
+        """Pass the recordings of an item; those of which an activation is not a number are problems, and in no summary:
+        a build that goes on meets them again, and has to get past them."""
         begun = time.perf_counter()
+        try:
+            found = self._passed(item)
+        except NotANumber:
+            bad = {one.number for one in item.recordings if not self._passes(item, one)}
+            kept = tuple(one for one in item.recordings if one.number not in bad)
+            found = self._passed(replace(item, recordings=kept))
+            found = replace(found, problems=found.problems | dict.fromkeys(sorted(bad), NO_NUMBER))
+        return replace(found, seconds=time.perf_counter() - begun)
+
+    def _passes(self, item: IndexItem, one: Sounding) -> bool:
+        try:
+            self._passed(replace(item, recordings=(one,)))
+        except NotANumber:
+            return False
+        return True
+
+    def _passed(self, item: IndexItem) -> Indexed:
         found = {place: Summary.empty(self.scope.units(place), self.setting.top) for place in self.scope.locations}
         cut = {one.number: self._windows(one) for one in item.recordings}
         problems = {number: "too short for this model" for number, windows in cut.items() if not windows}
@@ -151,7 +171,7 @@ class IndexWorker:
                 found[place] = found[place].with_recordings(best, priorities)
         summaries = {str(place): summary for place, summary in found.items()}
         counts = {number: len(windows) for number, windows in cut.items() if windows}
-        return Indexed(item.number, summaries, counts, problems, time.perf_counter() - begun)
+        return Indexed(item.number, summaries, counts, problems, 0.0)
 
     def _windows(self, one: Sounding) -> list[_Window]:
         """Windows of a recording, side by side; where it is longer than what is heard of one, spread over it."""

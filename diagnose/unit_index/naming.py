@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ FEWEST = 4  # sounds with a word, and without it, that a score needs
 TOP_CAPTIONS = 8  # of the top examples, whose words are proposed
 COMMON = 0.5  # of all captions; a word in more of them says nothing
 NO_NAME = "no clear name"
+STIMULI, CAPTIONS, JUDGE = "stimuli", "captions", "judge"
+MARK_DIGITS = 12  # of the judge's fingerprint, in the name of the file
 STOP = frozenset(
     (
         *(
@@ -98,10 +100,10 @@ class Candidate:
 
     @property
     def told(self) -> str:
-        """It in words."""
-        beaten = self.by_hand is None or self.score > self.by_hand
-        kind = "detector" if self.score >= DETECTOR_AUC and beaten else "responds to"
-        return f"{self.label} detector" if kind == "detector" else f"responds to {self.label}"
+        """It in words. A detector beats what is made by hand; of captions and of what the judge hears, nothing of that
+        kind is known."""
+        beaten = self.by_hand is not None and self.score > self.by_hand
+        return f"{self.label} detector" if self.score >= DETECTOR_AUC and beaten else f"responds to {self.label}"
 
 
 def name_of(candidates: Sequence[Candidate]) -> Candidate | None:
@@ -126,30 +128,48 @@ def name_units(
     """Candidates for every live unit of a location of an index: kept from before, or found now.
 
     Args:
-        curves: of the location, all families of sound.
+        curves: of the location, all families of sound; none, to do without stimuli.
         labelled: whether the judge may listen to the random sample of the corpus, which is read once more for it.
     """
-    if (known := kept_names(index, location)) is not None:
-        return known
-    sample, dead = Sample.of(index, location), set(index.dead(location))
-    found = [_of_stimuli(curves, index.units(location))] if curves else []
-    found.append(_of_captions(index, location, sample))
-    if labelled and (heard := heard_labels(index, judge)) is not None:
-        found.append(_of_judge(sample, heard))
-    candidates = _tested(found, dead)
-    _write(_path(index, location), candidates)
+    sources = [CAPTIONS, *([STIMULI] if curves else []), *([JUDGE] if labelled else [])]
+    if (path := _path(index, location, judge, sources)).is_file():
+        return _read(path)
+    heard = heard_labels(index, judge) if labelled else None
+    if labelled and heard is None:
+        sources.remove(JUDGE)
+        if (path := _path(index, location, judge, sources)).is_file():
+            return _read(path)
+    candidates = candidates_of(index, location, curves, heard)
+    _write(path, candidates)
     return candidates
 
 
-def kept_names(index: UnitIndex, location: Location) -> list[Candidate] | None:
-    """Candidates that were found before; ``None`` where nobody looked."""
-    path = _path(index, location)
-    return _read(path) if path.is_file() else None
+def candidates_of(
+    index: UnitIndex, location: Location, curves: Sequence[Curves], heard: Mapping[int, str] | None
+) -> list[Candidate]:
+    """Candidates for every live unit, from curves (if there are any), captions, and what is ``heard`` in the random
+    sample, by the number of the recording (if that is known)."""
+    sample, dead = Sample.of(index, location), set(index.dead(location))
+    found = [_of_stimuli(curves, index.units(location))] if curves else []
+    found.append(_of_captions(index, location, sample))
+    if heard is not None:
+        found.append(_of_judge(sample, heard))
+    return _tested(found, dead)
 
 
-def _path(index: UnitIndex, location: Location) -> Path:
-    """Where they are kept: those of more recordings are others."""
-    return index.folder / f"names-{location}-{index.about['recordings']}.parquet"
+def kept_names(index: UnitIndex, location: Location, judge: Judge) -> list[Candidate] | None:
+    """Candidates that were found before with this judge, from as many sources as there are; ``None`` where nobody
+    looked."""
+    for more in ([STIMULI, JUDGE], [STIMULI], [JUDGE], []):
+        if (path := _path(index, location, judge, [CAPTIONS, *more])).is_file():
+            return _read(path)
+    return None
+
+
+def _path(index: UnitIndex, location: Location, judge: Judge, sources: Sequence[str]) -> Path:
+    """Where they are kept: those of more recordings, of another judge, or of other sources are others."""
+    of = f"{index.about['recordings']}-{judge.fingerprint()[:MARK_DIGITS]}-{'-'.join(sorted(sources))}"
+    return index.folder / f"names-{location}-{of}.parquet"
 
 
 def _tested(found: Sequence[_Proposals], dead: set[int]) -> list[Candidate]:
@@ -181,7 +201,7 @@ def _of_stimuli(curves: Sequence[Curves], units: int) -> _Proposals:
         labels[unit] = concepts_of(family)[concept].name
         score[unit], by_hand[unit] = telling.auc[unit], telling.by_hand[unit]
         p[unit] = auc_p(telling.auc[unit : unit + 1], *telling.counts[concept])[0]
-    return _Proposals("stimuli", labels, score, p, by_hand)
+    return _Proposals(STIMULI, labels, score, p, by_hand)
 
 
 def words_of(caption: str) -> set[str]:
@@ -208,7 +228,7 @@ def _of_captions(index: UnitIndex, location: Location, sample: Sample) -> _Propo
             there = np.array([label in words for words in said])
             score[unit], p[unit] = sample.scored(unit, there, top_excluded=True)
             labels[unit] = label
-    return _Proposals("captions", labels, score, p)
+    return _Proposals(CAPTIONS, labels, score, p)
 
 
 def _top_captions(index: UnitIndex, location: Location) -> dict[int, list[str]]:
@@ -218,7 +238,7 @@ def _top_captions(index: UnitIndex, location: Location) -> dict[int, list[str]]:
     return found
 
 
-def _of_judge(sample: Sample, heard: dict[int, str]) -> _Proposals:
+def _of_judge(sample: Sample, heard: Mapping[int, str]) -> _Proposals:
     """Of each unit the genre that the judge hears in the recordings of the sample in which it does most: chosen in
     every other recording, scored in the rest."""
     rows = [row for row, recording in enumerate(sample.recordings) if recording in heard]
@@ -227,14 +247,14 @@ def _of_judge(sample: Sample, heard: dict[int, str]) -> _Proposals:
     known = [label for label, times in Counter(labels).items() if times >= 2 * FEWEST]
     units = values.shape[1]
     if not known:
-        return _Proposals("judge", [""] * units, np.full(units, 0.5), np.ones(units))
+        return _Proposals(JUDGE, [""] * units, np.full(units, 0.5), np.ones(units))
     masks = {label: np.array([one == label for one in labels]) for label in known}
     chosen = np.stack([auc(values[0::2], mask[0::2]) for mask in masks.values()])
     best = chosen.argmax(0)
     scores = np.stack([auc(values[1::2], mask[1::2]) for mask in masks.values()])
     sizes = np.array([(mask[1::2].sum(), (~mask[1::2]).sum()) for mask in masks.values()], dtype=float).clip(1)
     score = scores[best, np.arange(units)]
-    return _Proposals("judge", [known[at] for at in best], score, auc_p(score, sizes[best, 0], sizes[best, 1]))
+    return _Proposals(JUDGE, [known[at] for at in best], score, auc_p(score, sizes[best, 0], sizes[best, 1]))
 
 
 # --- kept -------------------------------------------------------------------------------------------------------------

@@ -31,6 +31,11 @@ def check_corpus(name: str) -> None:
         )
 
 
+def is_elsewhere(name: str) -> bool:
+    """Whether a corpus lies at the Hub, so that hearing a recording of it takes a download."""
+    return name != NAME and folder(name) is None and hub_id(name) is not None
+
+
 def open_corpus(name: str) -> Corpus:
     """Raises :class:`TonescopeError` for what is no corpus, or holds no sound."""
     check_corpus(name)

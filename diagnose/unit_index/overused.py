@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from tonescope.diagnose.store.take_shards import database, parquet
 from tonescope.diagnose.unit_index.index_tables import EXAMPLES, RECORDINGS, TOP_KIND, UNITS
 
@@ -29,6 +31,26 @@ class Overused:
     of: int
     expected: float
     p: float
+
+
+class OverusedRow(BaseModel):
+    """A recording that is the top example of ``units`` of ``of`` live units, where chance gives it ``expected``."""
+
+    recording: int
+    name: str
+    units: int
+    of: int
+    expected: float
+    p: float
+
+    @property
+    def told(self) -> str:
+        """It in a sentence."""
+        return (
+            f"{self.name} is the top example of {self.units:,} of {self.of:,} live units, where chance would make it "
+            f"that of {self.expected:.1f}: it may be loud, broken or unlike all others, and says little about any one "
+            "unit."
+        )
 
 
 def overused(folder: Path) -> list[Overused]:

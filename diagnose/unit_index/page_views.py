@@ -16,11 +16,14 @@ from tonescope.diagnose.report.view import Command, Figure, Sound, Table, View
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Source
 from tonescope.diagnose.store import provenance
-from tonescope.diagnose.store.workspace import Workspace
+from tonescope.diagnose.store.artifact_catalogue import ArtifactCatalogue
+from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks
+from tonescope.diagnose.store.workspace import BOOKMARKS, Workspace
 from tonescope.diagnose.tuning.tuning_views import curves_view, told_of
 from tonescope.diagnose.unit_index.naming import NO_NAME
 from tonescope.diagnose.unit_index.page_address import page_address
-from tonescope.diagnose.unit_index.unit_page import PlaceRow, Shelf, UnitPage, UnitRow
+from tonescope.diagnose.unit_index.page_artifacts import ArtifactRow, artifacts_of
+from tonescope.diagnose.unit_index.unit_page import PlaceRow, Shelf, UnitPage, UnitRow, unheard
 from tonescope.models.generator import Takes
 from tonescope.models.units import Location
 
@@ -32,8 +35,9 @@ EXCERPTS = "excerpts"
 
 
 class ShowResult(BaseModel):
-    """What is shown: one of a unit, the units of a location, or the map of a model. ``address`` is the place, the same
-    in links, files and logs; ``page`` is where the app shows it."""
+    """What is shown: one of a unit, the units of a location, or the map of a model; with the ``artifacts`` of a place,
+    and the ``bookmark`` of a unit. ``address`` is the place, the same in links, files and logs; ``page`` is where the
+    app shows it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,6 +51,8 @@ class ShowResult(BaseModel):
     unit: UnitPage | None = None
     location: list[UnitRow] | None = None
     map: list[PlaceRow] | None = None
+    artifacts: list[ArtifactRow] = []
+    bookmark: Bookmark | None = None
     caveats: list[str] = []
     timings: dict[str, float] = {}
 
@@ -64,7 +70,7 @@ def shown(
     """What is asked for. Raises :class:`tonescope.models.errors.TonescopeError` for a place that there is not, or that
     no index is over."""
     scope, place = Microscope.of(session, watch.progress), asked.place.strip()
-    shelf = Shelf.open(session, asked.index, workspace)
+    shelf = Shelf.open(session, asked.index, workspace, watch.owner)
     result = ShowResult(
         made=date.today().isoformat(),
         versions=provenance.versions(),
@@ -72,12 +78,13 @@ def shown(
         judge=provenance.of_judge(session.judge),
         address=place,
         page=page_address(place, session.generator, session.judge),
+        artifacts=_artifacts(session, scope, place, watch),
     )
     if ":" in place:
-        page = shelf.unit(place, scope, full=asked.full)
-        sounds = shelf.sounds(page)
+        page = shelf.unit(place, scope, full=asked.full, needs_index=asked.index is not None)
+        sounds, kept = shelf.sounds(page), _bookmark(session, place, workspace)
         caveats = caveats_of(page, sounds is not None)
-        found = result.model_copy(update={"unit": page, "caveats": caveats})
+        found = result.model_copy(update={"unit": page, "caveats": caveats, "bookmark": kept})
         return found, PageEvidence({} if sounds is None else {EXCERPTS: sounds})
     if place:
         rows = shelf.location(scope.location(place), asked.sort, asked.most)
@@ -85,15 +92,29 @@ def shown(
     return result.model_copy(update={"map": shelf.map()}), PageEvidence()
 
 
+def _artifacts(session: Session, scope: Microscope, place: str, watch: Watch) -> list[ArtifactRow]:
+    found = artifacts_of(ArtifactCatalogue(scope.store), session, place, anybodys=watch.owner is None) if place else []
+    return [ArtifactRow.of(one) for one in found]
+
+
+def _bookmark(session: Session, place: str, workspace: Workspace | None) -> Bookmark | None:
+    """That of a unit in its model, in the workspace that is looked through."""
+    if workspace is None or not (workspace.folder / BOOKMARKS).is_file():
+        return None
+    owner: Any = session.judge if place.startswith("judge.") else session.generator
+    with Bookmarks(workspace.folder) as bookmarks:
+        return next(iter(bookmarks.find(place, owner.fingerprint())), None)
+
+
 def caveats_of(page: UnitPage, heard: bool) -> list[str]:
     """What a reader of a unit's page has to know."""
     caveats = []
-    if not page.named:
+    if page.corpus and not page.named:
         caveats.append("Nobody looked for a name yet: --full does, from stimuli, captions and what the judge hears.")
     if page.wiring is not None:
         caveats.append("Partners are told by weights: what would reach another unit, not how often it does.")
-    if not heard:
-        caveats.append("The corpus is no longer where it was, or is another, so examples cannot be heard.")
+    if page.corpus and not heard:
+        caveats.append(unheard(page.corpus))
     return caveats
 
 
@@ -101,10 +122,13 @@ def views(found: ShowResult, evidence: PageEvidence) -> list[View]:
     """Everything that was found."""
     if found.unit is not None:
         shown = unit_views(found.unit, evidence)
+        shown[0] = _kept(shown[0], found.bookmark)
     elif found.location is not None:
         shown = _location_views(found.address, found.location)
     else:
         shown = _map_views(found.model.name, found.map or [])
+    if found.artifacts:
+        shown.append(_made_of_it(found.artifacts))
     if found.page:
         told_page = f"Its page in the app (tonescope ui) is {found.page}, on whatever machine that runs."
         shown[0] = replace(shown[0], sentences=[*shown[0].sentences, (told_page, None)])
@@ -123,6 +147,8 @@ def views(found: ShowResult, evidence: PageEvidence) -> list[View]:
 def unit_views(page: UnitPage, evidence: PageEvidence) -> list[View]:
     """What is known of a unit; runs last."""
     shown = [_headline(page), *([_examples(page, evidence), _statistics(page)] if page.corpus else [])]
+    if page.overused:
+        shown.insert(1, _overused(page))
     if page.curves and page.name != "dead":
         shown.append(curves_view(page.curves))
     if page.labels:
@@ -138,8 +164,34 @@ def _headline(page: UnitPage) -> View:
     sentences: list[Any] = [(told, "observed")]
     if live and page.curves:
         sentences.append((f"It {told_of(page.curves)}", "observed"))
-    commands = [] if not live else [Command("Make the sound that drives it:", f"tonescope visualize {page.unit}")]
+    commands = [Command("Make the sound that drives it:", f"tonescope visualize {page.unit}")] if live else []
+    if not page.corpus:
+        known = "No index is over this location yet, so nothing is known of what its units usually do."
+        sentences.append((known, None))
+        place = page.unit.partition(":")[0]
+        commands.append(Command("Listen to a corpus with it:", f"tonescope index --location {place}"))
     return View("unit", page.unit, sentences, depth="first", tone="open", commands=commands)
+
+
+def _kept(view: View, bookmark: Bookmark | None) -> View:
+    """The first view, with what somebody saved of the unit."""
+    if bookmark is None:
+        return view
+    more = "; ".join(part for part in (bookmark.notes, ", ".join(bookmark.tags)) if part)
+    told = f"Bookmarked as “{bookmark.name}”{f': {more}' if more else ''}."
+    return replace(view, sentences=[*view.sentences, (told, None)])
+
+
+def _made_of_it(artifacts: Sequence[ArtifactRow]) -> View:
+    rows = tuple((one.title, one.day, one.asked, one.artifact) for one in artifacts)
+    table = Table(("what", "made", "asked", "artifact"), rows, lead=6)
+    told = "What was rendered of it before; asked for alike, each is there at once."
+    return View("made", "What was made of it", [(told, None)], [table])
+
+
+def _overused(page: UnitPage) -> View:
+    told: list[Any] = [(row.told, "observed") for row in page.overused]
+    return View("overused", "A top example that is the top of many", told, depth="first", tone="unclear")
 
 
 def _examples(page: UnitPage, evidence: PageEvidence) -> View:
@@ -219,7 +271,7 @@ def _labels(page: UnitPage) -> View:
     )
     columns = ("source", "label", "AUC, held out", "AUC by hand", "q", "holds")
     told = f"So it is called: {page.name}." if page.name != NO_NAME else "None of them holds, so it has no clear name."
-    return View("labels", "Names that were proposed", [(told, "tested")], [Table(columns, rows)])
+    return View("labels", "Names that were proposed", [(told, "observed")], [Table(columns, rows)])
 
 
 def _yes(holds: bool) -> str:

@@ -23,9 +23,12 @@ from tonescope.diagnose.tuning.tuning_views import CurveRow, rows_of
 from tonescope.diagnose.unit_index.index_reading import UnitExample, UnitIndex, UnitStatistics, find_indexes, index_of
 from tonescope.diagnose.unit_index.index_sample import entries_of
 from tonescope.diagnose.unit_index.naming import NO_NAME, Candidate, kept_names, name_of, name_units
+from tonescope.diagnose.unit_index.open_corpus import is_elsewhere
+from tonescope.diagnose.unit_index.overused import OverusedRow
 from tonescope.diagnose.unit_index.unit_wiring import UnitWiring, wiring_of_unit
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
+from tonescope.models.judges.judge import Judge
 from tonescope.models.units import Location, Unit
 
 EXCERPT = 4.0  # seconds of an example that can be heard, around the one in which the unit does most
@@ -71,7 +74,8 @@ class PlaceRow(BaseModel):
 
 class UnitPage(BaseModel):
     """Everything about one unit. ``name`` is what may be said of it, or that nothing may. Without an index over its
-    location ``corpus`` is empty, and there are no statistics and examples."""
+    location ``corpus`` is empty, and there are no statistics and examples. ``overused`` are the recordings among its
+    top examples that top suspiciously many units."""
 
     unit: str
     name: str
@@ -83,6 +87,7 @@ class UnitPage(BaseModel):
     curves: list[CurveRow]
     wiring: UnitWiring | None
     runs: list[dict[str, str]]
+    overused: list[OverusedRow] = []
     corpus: str
     recordings: int
 
@@ -103,21 +108,23 @@ class Shelf:
     owner: str | None = None
 
     @classmethod
-    def open(cls, session: Session, folder: Path | None, workspace: Workspace | None = None) -> Shelf:
+    def open(
+        cls, session: Session, folder: Path | None, workspace: Workspace | None = None, owner: str | None = None
+    ) -> Shelf:
         """With the index in a folder, or all that are kept.
 
         Raises :class:`TonescopeError` for a folder that holds none, or one of other models.
         """
         generator, judge = session.generator.fingerprint(), session.judge.fingerprint()
         if folder is None:
-            return cls(session, find_indexes(generator, judge), workspace)
+            return cls(session, find_indexes(generator, judge), workspace, owner)
         index = UnitIndex.open(folder.expanduser())
         if not index.is_of(generator, judge):
             raise TonescopeError(
                 f"the index in {folder} is of {index.about['model']} with {index.about['judge']}, and not of these "
                 "models; name its models with --model and --judge, or another index."
             )
-        return cls(session, [index], workspace)
+        return cls(session, [index], workspace, owner)
 
     def index(self, location: Location) -> UnitIndex:
         """One that is over a location. Raises :class:`TonescopeError` where there is none."""
@@ -140,38 +147,14 @@ class Shelf:
 
         Raises :class:`TonescopeError` for a unit that there is not, or that no index is over.
         """
-        unit = scope.unit(name)
-        index = index_of(unit.location, self.indexes)
-        if index is None and not needs_index:
-            return self._without_index(unit, scope)
-        index = index or self.index(unit.location)
-        found, tuning = index.page(unit), Tuning(scope)
-        sounding = [family for family in families().values() if family.needs == "sound"]
+        unit, judge = scope.unit(name), self.session.judge
+        index = self.index(unit.location) if needs_index else index_of(unit.location, self.indexes)
+        tuning, sounding = Tuning(scope), [family for family in families().values() if family.needs == "sound"]
         if full:
             curves = tuning.curves([unit.location], sounding)[unit.location]
-            candidates: list[Candidate] | None = name_units(index, unit.location, curves, self.session.judge)
         else:
-            curves, candidates = tuning.kept(unit.location, sounding), kept_names(index, unit.location)
-        own = [one for one in candidates or () if one.unit == unit.index]
-        best = name_of(own)
-        return UnitPage(
-            unit=str(unit),
-            name="dead" if found.statistics.dead else best.told if best else NO_NAME,
-            labels=[LabelRow(**_without(one, "unit"), holds=one.holds) for one in own],
-            named=candidates is not None,
-            statistics=_statistics(found.statistics),
-            histogram=[(low, high, count) for low, high, count in found.histogram],
-            examples=[{**_without(one, "about"), **vars(one.about)} for one in found.examples],
-            curves=rows_of(curves, unit.index) if curves else [],
-            wiring=wiring_of_unit(self.session.generator, unit),
-            runs=self.runs(unit),
-            corpus=str(index.about["corpus"]),
-            recordings=int(index.about["recordings"]),
-        )
-
-    def _without_index(self, unit: Unit, scope: Microscope) -> UnitPage:
-        curves = Tuning(scope).kept(unit.location, [one for one in families().values() if one.needs == "sound"])
-        return UnitPage(
+            curves = tuning.kept(unit.location, sounding)
+        page = UnitPage(
             unit=str(unit),
             name=NO_NAME,
             labels=[],
@@ -185,6 +168,12 @@ class Shelf:
             corpus="",
             recordings=0,
         )
+        if index is None:
+            return page
+        candidates = (
+            name_units(index, unit.location, curves, judge) if full else kept_names(index, unit.location, judge)
+        )
+        return page.model_copy(update=_indexed(index, unit, candidates))
 
     def runs(self, unit: Unit) -> list[dict[str, str]]:
         """The diagnoses in which a unit was a cause, as far as they are looked through."""
@@ -196,7 +185,7 @@ class Shelf:
     def location(self, location: Location, sort: str, most: int, start: int = 0) -> list[UnitRow]:
         """The page of a location: its units, sorted by a statistic, from the ``start``-th on."""
         index = self.index(location)
-        names = {one.unit: one for one in named_units(index, location)}
+        names = {one.unit: one for one in named_units(index, location, self.session.judge)}
         return [
             UnitRow(
                 **{
@@ -222,16 +211,19 @@ class Shelf:
             if str(place) in known:
                 index, (_, dead, density) = known[str(place)]
                 row.indexed, row.dead, row.density = True, dead, round(density, 5)
-                row.named = len(named_units(index, place)) if kept_names(index, place) is not None else None
+                known_names = kept_names(index, place, self.session.judge)
+                row.named = None if known_names is None else len(best_names(known_names))
             rows.append(row)
         return rows
 
     # --- sound -------------------------------------------------------------------------------------------------------
 
     def sounds(self, page: UnitPage) -> Takes | None:
-        """Excerpts of the top examples around the second in which the unit does most; ``None`` where the corpus is gone
-        or another. What can no longer be read is silence."""
-        index = self.index(Unit.parse(page.unit).location)
+        """Excerpts of the top examples around the second in which the unit does most; ``None`` where there are none, or
+        the corpus is gone, another, or not here (:func:`unheard` says why). What can no longer be read is silence."""
+        index = index_of(Unit.parse(page.unit).location, self.indexes)
+        if index is None or is_elsewhere(page.corpus):
+            return None
         chosen = [one for one in page.examples if one["kind"] == "top"][:HEARD]
         entries = entries_of(index, [int(one["recording"] or 0) for one in chosen])
         if not entries:
@@ -252,12 +244,46 @@ class Shelf:
         return Takes(names, tuple(range(1, len(chosen) + 1)), {}, rows)
 
 
-def named_units(index: UnitIndex, location: Location) -> list[Candidate]:
+def unheard(corpus: str) -> str:
+    """Why the examples of a corpus cannot be heard, as a sentence."""
+    if is_elsewhere(corpus):
+        return (
+            f"The examples cannot be heard here: {corpus} lies at the Hub, and is not fetched for a page; where each "
+            "of them is, its source says."
+        )
+    return "The corpus is no longer where it was, or is another, so examples cannot be heard."
+
+
+def _indexed(index: UnitIndex, unit: Unit, candidates: Sequence[Candidate] | None) -> dict[str, Any]:
+    """What an index knows of a unit, as fields of a page."""
+    found = index.page(unit)
+    own = [one for one in candidates or () if one.unit == unit.index]
+    best = name_of(own)
+    tops = {one.recording for one in found.of_kind("top")}
+    return {
+        "name": "dead" if found.statistics.dead else best.told if best else NO_NAME,
+        "labels": [LabelRow(**_without(one, "unit"), holds=one.holds) for one in own],
+        "named": candidates is not None,
+        "statistics": _statistics(found.statistics),
+        "histogram": [(low, high, count) for low, high, count in found.histogram],
+        "examples": [{**_without(one, "about"), **vars(one.about)} for one in found.examples],
+        "overused": [OverusedRow(**row) for row in index.about["overused"] if row["recording"] in tops],
+        "corpus": str(index.about["corpus"]),
+        "recordings": int(index.about["recordings"]),
+    }
+
+
+def named_units(index: UnitIndex, location: Location, judge: Judge) -> list[Candidate]:
     """The units of a location that have a name, with it; none where names are not known yet."""
+    return best_names(kept_names(index, location, judge) or ())
+
+
+def best_names(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Of each unit the name that may be said, where one may."""
     by_unit: dict[int, list[Candidate]] = {}
-    for one in kept_names(index, location) or ():
+    for one in candidates:
         by_unit.setdefault(one.unit, []).append(one)
-    return [best for candidates in by_unit.values() if (best := name_of(candidates)) is not None]
+    return [best for some in by_unit.values() if (best := name_of(some)) is not None]
 
 
 def _called(row: UnitStatistics, name: Candidate | None) -> str:

@@ -227,12 +227,13 @@ class Summary:
 
     def density(self) -> NDArray[np.float64]:
         """The share of positions at which units (units,) do much: are more than half way from their median to the
-        most that they ever do."""
+        most that they ever do; 0 for those that always do the same."""
         half = (self.quantiles([0.5])[0] + self.most.numpy()) / 2
         centres = (bin_edges()[:-1] + bin_edges()[1:]) / 2
         counts = self.histogram.numpy()
         active = (counts * (centres[None] >= half[:, None])).sum(1)
-        return active / np.maximum(counts.sum(1), 1)
+        moves = (self.most > self.least).numpy()
+        return np.where(moves, active / np.maximum(counts.sum(1), 1), 0.0)
 
     # --- to be kept --------------------------------------------------------------------------------------------------
 

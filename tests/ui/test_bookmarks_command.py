@@ -7,6 +7,8 @@ import pytest
 
 from tests import tiny
 from tests.ui.test_index_command import run
+from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks
+from tonescope.diagnose.store.workspace import Workspace
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,25 @@ def test_a_unit_is_saved_listed_opened_sent_and_removed(
     assert "1 new" in capsys.readouterr().err
     assert run("bookmarks", "open", "decoder.1.mlp:3", *models, *space) == 0
     assert "another model" in capsys.readouterr().err
+
+
+def test_case_of_one_unit_in_several_models_one_alone_is_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    space = ["--workspace", str(tmp_path / "space")]
+    Workspace.open(tmp_path / "space").close()
+    with Bookmarks(tmp_path / "space") as kept:
+        for at, model in enumerate(("mine", "theirs")):
+            kept.keep(Bookmark(unit="decoder.1.mlp:3", model=model, fingerprint=f"{at}" * 16, name=f"of {model}"))
+    assert run("bookmarks", "remove", "decoder.1.mlp:3", *space) == 2
+    told = capsys.readouterr().err
+    assert "2 bookmarks are of decoder.1.mlp:3" in told and "theirs (11111111)" in told and "--of" in told
+    assert run("bookmarks", "remove", "decoder.1.mlp:3", "--of", "abcd", *space) == 2
+    assert run("bookmarks", "remove", "decoder.1.mlp:3", "--of", "1111", *space) == 0
+    assert "of theirs, called of theirs, is no bookmark" in capsys.readouterr().err
+    with Bookmarks(tmp_path / "space") as kept:
+        assert [one.model for one in kept.all()] == ["mine"]
+    assert run("bookmarks", "remove", "decoder.1.mlp:3", *space) == 0
 
 
 def test_what_cannot_be_saved_is_refused(models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

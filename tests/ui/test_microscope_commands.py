@@ -67,6 +67,9 @@ def test_a_unit_is_visualized(folders: tuple[Path, Path], tmp_path: Path) -> Non
 def test_a_location_dreams(folders: tuple[Path, Path], clip: str) -> None:
     found = printed(folders, "dream", "judge.1.mlp", *SHORT, "--clip", clip)
     assert found["found"]["location"] == "judge.1.mlp" and found["asked"]["start"] == "clip"  # type: ignore[index]
+    assert not any("another seed" in caveat for caveat in found["caveats"])  # type: ignore[attr-defined]
+    neutral = printed(folders, "dream", "judge.1.mlp", *SHORT)
+    assert any("one take, of seed 1: another seed" in caveat for caveat in neutral["caveats"])  # type: ignore[attr-defined]
     shown = run(folders, "dream", "codec.2.encoder", *SHORT, "--from", "noise", "--details")
     assert shown.exit_code == 0 and "From noise" in " ".join(shown.stdout.split()), shown.output
 
@@ -78,7 +81,8 @@ def test_a_clip_is_caricatured(folders: tuple[Path, Path], clip: str) -> None:
 
 def test_a_prompt_is_heard_layer_by_layer(folders: tuple[Path, Path], tmp_path: Path) -> None:
     found = printed(folders, "layers", "house with piano", "--takes", "2", "--seconds", "0.5")
-    assert len(found["found"]["layers"]) == 3  # type: ignore[index,arg-type]
+    assert len(found["found"]["layers"]) == 3 and found["stems"] is None  # type: ignore[index,arg-type]
+    assert 0 <= found["found"]["agree"] <= found["found"]["takes"] == 2  # type: ignore[index]
     out = str(tmp_path / "out")
     assert run(folders, "layers", "house with piano", "--takes", "2", "--seconds", "0.5", "--out", out).exit_code == 0
     assert len(list((tmp_path / "out" / "audio").iterdir())) == 6
@@ -95,6 +99,11 @@ def test_a_prompt_is_heard_layer_by_layer(folders: tuple[Path, Path], tmp_path: 
         (("visualize", "decoder.1.mlp:3", "--by", "sound"), "plays and does not hear"),
         (("visualize", "decoder.1.mlp:3", "--seconds", "0"), "0 seconds cannot be made"),
         (("visualize", "decoder.1.mlp:3", "--steps", "0"), "0 steps cannot be gone"),
+        (("visualize", "decoder.1.mlp:3", "--objective", "mean"), "cannot be read at"),
+        (
+            ("visualize", "decoder.1.mlp:3", "--objective", "decoder.1.mlp:4 + decoder.1.mlp:5"),
+            "has no decoder.1.mlp:3",
+        ),
         (("visualize", "decoder.1.mlp:3", "--prompt", " "), "--prompt was given nothing"),
         (("dream", "decoder.mlp"), "is no location"),
         (("dream", "decoder.1.mlp", "--strength", "2"), "a strength of 2"),
@@ -125,6 +134,7 @@ def test_the_places_of_the_judge_are_listed(folders: tuple[Path, Path]) -> None:
     ("command", "options"),
     [
         ("visualize", ("--objective", "neuron")),
+        ("visualize", ("--objective", "decoder.1.mlp:3 - decoder.1.mlp:5")),
         ("visualize", ("--diversity", "2")),
         ("visualize", ("--naturalness", "1")),
         ("visualize", ("--start", "noise")),

@@ -81,7 +81,10 @@ def test_an_edit_over_http_ends_with_its_result(asking: httpx.Client) -> None:
 def test_the_names_of_the_functions_stay(asking: httpx.Client) -> None:
     named = asking.get("/gradio_api/info").json()["named_endpoints"]
     of_runs = {"/diagnose", "/edit", "/submit", "/ask", "/status", "/cancel", "/delete", "/result"}
-    of_prompts, of_units = {"/lint", "/suggest", "/contrast"}, {"/lens", "/bookmark", "/unbookmark"}
+    of_prompts, of_units = (
+        {"/lint", "/suggest", "/contrast"},
+        {"/lens", "/bookmark", "/unbookmark", "/bookmarks", "/import_bookmarks"},
+    )
     assert of_runs | of_prompts | of_units == set(named)
 
 

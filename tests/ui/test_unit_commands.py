@@ -87,6 +87,68 @@ def test_what_cannot_be_shown_is_refused(
     assert told in capsys.readouterr().err
 
 
+def test_case_without_an_index_a_unit_is_shown_with_all_else_that_is_known(
+    made: tuple[list[str], list[str]],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    models, unit = made[0], "decoder.2.mlp:3"
+    monkeypatch.setenv("TONESCOPE_CACHE", str(tmp_path / "cache"))
+    space = tmp_path / "space"
+    asked = [
+        "visualize",
+        unit,
+        *models,
+        "--steps",
+        "1",
+        "--seconds",
+        "0.4",
+        "--samples",
+        "1",
+        "--prompt",
+        "my own words",
+    ]
+    assert run(*asked) == 0
+    assert (
+        run(
+            "bookmarks",
+            "add",
+            unit,
+            "the kick",
+            "--notes",
+            "loud",
+            "--tag",
+            "drums",
+            *models[:4],
+            "--workspace",
+            str(space),
+        )
+        == 0
+    )
+    capsys.readouterr()
+    shown = ["show", unit, *models, "--workspace", str(space)]
+    assert run(*shown, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (
+        found["unit"]["corpus"] == "" and found["unit"]["wiring"]["writes"] and found["bookmark"]["name"] == "the kick"
+    )
+    assert [(row["technique"], row["title"]) for row in found["artifacts"]] == [
+        ("visualize", "The sound that drives it")
+    ]
+    assert "my own words" in found["artifacts"][0]["asked"]
+    assert run(*shown, "--details") == 0
+    told = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for part in (
+        "No index is over this location",
+        "Bookmarked as “the kick”: loud; drums",
+        "Whom it speaks to",
+        "What was made",
+    ):
+        assert part in told
+    assert run("show", "decoder.2.mlp", *models) == 2 and "no index was built" in capsys.readouterr().err
+
+
 def test_a_folder_without_an_index_is_refused(
     made: tuple[list[str], list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -131,16 +131,33 @@ def open_bookmark(
 
 
 @bookmarks.command("remove")
-def remove(unit: UnitName, workspace: InWorkspace = OWN) -> None:
-    """Take the bookmarks of a unit away."""
-    check_given({"workspace": workspace})
+def remove(
+    unit: UnitName,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--of", metavar="FINGERPRINT", help="Of this model alone: as the list shows it, or its beginning."
+        ),
+    ] = None,
+    workspace: InWorkspace = OWN,
+) -> None:
+    """Take the bookmark of a unit away. Where it is one in several models, --of says in which."""
+    check_given({"workspace": workspace, "of": of})
     with _opened(workspace) as kept:
-        count = kept.remove(unit)
-    if not count:
-        raise TonescopeError(
-            f"no bookmark here is of the unit {unit[:80]}; tonescope bookmarks list says of which there are."
-        )
-    console.tell(f"{unit} is no bookmark any more.")
+        found = [one for one in kept.find(unit) if one.fingerprint.startswith((of or "").strip().lower())]
+        if not found:
+            raise TonescopeError(
+                f"no bookmark here is of the unit {unit[:80]}{f' in a model {of[:20]}' if of else ''}; tonescope "
+                "bookmarks list says of which there are."
+            )
+        if len(found) > 1:
+            models = ", ".join(f"{one.model} ({one.fingerprint[:8]})" for one in found)
+            raise TonescopeError(
+                f"{len(found)} bookmarks are of {unit}, in {models}; say with --of which of them is to go, for example "
+                f"--of {found[0].fingerprint[:8]}."
+            )
+        kept.remove(unit, found[0].fingerprint)
+    console.tell(f"{unit} of {printable(found[0].model)}, called {printable(found[0].name)}, is no bookmark any more.")
 
 
 @bookmarks.command("export")

@@ -11,6 +11,7 @@ import typer
 from tonescope.ui.cli.given import check_given
 
 PANEL = "Output"
+OWN = "default"  # the workspace of the user
 Out = Annotated[
     str | None,
     typer.Option("--out", metavar="FOLDER", help="Write sound, JSON and an HTML report here.", rich_help_panel=PANEL),
@@ -64,3 +65,8 @@ class OutputOptions:
     def folder(self) -> Path | None:
         """The folder to write."""
         return Path(self.out).expanduser() if self.out is not None else None
+
+    @property
+    def workspace_folder(self) -> Path | None:
+        """The folder of a workspace that is named; none for the user's own."""
+        return Path(self.workspace).expanduser() if self.workspace is not None and self.workspace != OWN else None

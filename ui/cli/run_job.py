@@ -128,7 +128,13 @@ def _watch(run: _Run, progress: console.Display) -> Watch:
         if not run.output.as_json:
             progress.above(lambda: _print(run, views))
 
-    return Watch(progress.tell, announce, progress.expect, keeps=run.output.out is not None)
+    return Watch(
+        progress.tell,
+        announce,
+        progress.expect,
+        keeps=run.output.out is not None,
+        workspace=run.output.workspace_folder,
+    )
 
 
 def _print(run: _Run, views: Sequence[View]) -> None:

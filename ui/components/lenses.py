@@ -32,7 +32,8 @@ class Lens:
         name: how it is asked for; ``job``, which does it.
         about: what it looks at; ``place``, the parameter that says so, with a list where that takes several.
         title: what its button says; ``told``, what comes of it.
-        fields: parameters that can be chosen; ``fixed``, those that are the lens's own.
+        fields: parameters that can be chosen; ``fixed``, those that are the lens's own; ``without_clip``, those that
+            count only where no clip is given.
         not_for: networks that it cannot look at.
         only_causal: whether it is of use only where the place takes part in playing.
     """
@@ -45,6 +46,7 @@ class Lens:
     told: str
     fields: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    without_clip: tuple[str, ...] = ()
     listed: bool = False
     not_for: tuple[str, ...] = ()
     only_causal: bool = False
@@ -81,8 +83,8 @@ LENSES = (
         "unit",
         "unit",
         "Play it synthetic sounds",
-        "What it responds to in families of tempo, pitch, chords, drums, instruments; and in a prompt of yours.",
-        ("prompt",),
+        "What it responds to in families of tempo, pitch, chords, drums, instruments; in a prompt or clip of yours.",
+        ("prompt", "clip"),
     ),
     Lens(
         "name",
@@ -112,8 +114,9 @@ LENSES = (
         "location",
         "location",
         "Dream",
-        "More of what goes on here: in what the model plays when nobody asks, or in noise.",
-        ("start", "strength"),
+        "More of what goes on here: in your clip, or without one in what is played when nobody asks, or in noise.",
+        ("clip", "start", "strength"),
+        without_clip=("start",),
         not_for=("text",),
     ),
     Lens(
@@ -145,10 +148,20 @@ LENSES = (
         "Units by what they respond to (kick, slow tempo, accordion), or by a statistic (sparsest).",
         ("query",),
     ),
-    Lens("layers", "layers", "model", "", "Hear every layer", "The sound of a prompt at every depth.", ("prompt",)),
+    Lens(
+        "layers",
+        "layers",
+        "model",
+        "",
+        "Hear every layer",
+        "The sound of a prompt at every depth, and where drums, bass, chords and lead can be read.",
+        ("prompt",),
+        {"stems": True},
+    ),
 )
 """Those whose words and fields were chosen; all other techniques are lenses without fields."""
 CLIP = "clip"  # a field that takes a file
+CHOICES = {"objective": ("channel", "neuron")}  # of fields that take more where they are typed
 PLACES: Mapping[str, About] = {"unit": "unit", "location": "location"}  # arguments that say what a technique looks at
 
 
@@ -208,7 +221,7 @@ def fields_of(lens: Lens) -> list[LensField]:
 
 def _field(name: str, about: FieldInfo) -> LensField:
     kind, limits = about.annotation, marked(about, Range)
-    choices = tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ()
+    choices = CHOICES.get(name, tuple(map(str, get_args(kind))) if get_origin(kind) is Literal else ())
     usual = "" if about.is_required() or about.default is None else str(about.default)
     return LensField(
         name,
@@ -237,7 +250,7 @@ def started(
     Raises:
         TonescopeError: there is no such lens, or it cannot be asked so.
     """
-    job, asked = _asked(name, place, given)
+    job, asked = _asked(name, place, given, with_clip=clip is not None)
     if clip is None:
         return workshop.queue.submit(job, asked, owner)
     with kept_clips(workshop.workspace, [clip]) as (run, folder):
@@ -248,7 +261,7 @@ def started(
             raise TonescopeError(str(error).replace(str(kept), "what was uploaded")) from error
 
 
-def _asked(name: str, place: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def _asked(name: str, place: str, given: Mapping[str, Any], *, with_clip: bool = False) -> tuple[str, dict[str, Any]]:
     """The job of a lens, and what it is asked."""
     lens = next((one for one in every_lens() if one.name == name), None)
     if lens is None:
@@ -259,7 +272,11 @@ def _asked(name: str, place: str, given: Mapping[str, Any]) -> tuple[str, dict[s
     if bool(place.strip()) == (lens.about == "model"):
         wanted = "nothing but the whole model" if lens.about == "model" else f"a {lens.about}"
         raise TonescopeError(f"“{name}” looks at {wanted}; open its page, and start it there.")
-    asked = {key: value for key, value in given.items() if value is not None and value != ""} | dict(lens.fixed)
+    if with_clip and CLIP not in lens.fields:
+        raise TonescopeError(f"“{name}” is told nothing by a clip; leave it out.")
+    unused = lens.without_clip if with_clip else ()
+    asked = {key: value for key, value in given.items() if value not in (None, "") and key not in unused}
+    asked |= dict(lens.fixed)
     if lens.place:
         asked[lens.place] = [place.strip()] if lens.listed else place.strip()
     return lens.job, asked

@@ -52,15 +52,32 @@ async function keep(form) {
   location.reload();
 }
 
+/** Save bookmarks of a file; what came of it is said when the page is there again. */
+async function takeIn(form) {
+  const file = new FormData(form).get("file");
+  const {told} = await call("import_bookmarks", await file.text());
+  sessionStorage.setItem("told-bookmarks", told);
+  location.hash = "scope-bookmarks";
+  location.reload();
+}
+
+/** Offer bookmarks as a file. */
+async function sendOut(button) {
+  const {file} = await call("bookmarks", button.dataset.export);
+  const href = URL.createObjectURL(new Blob([file], {type: "application/json"}));
+  make("a", {href, download: "bookmarks.json"}).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10000);
+}
+
 document.addEventListener("submit", async event => {
-  const form = event.target.closest("[data-lens], [data-bookmark]");
+  const form = event.target.closest("[data-lens], [data-bookmark], [data-bookmarks]");
   if (!form) return;
   event.preventDefault();
   const button = form.querySelector("button[type=submit]");
   button.disabled = true;
   say(form, "");
   try {
-    await (form.dataset.lens ? startLens(form) : keep(form));
+    await (form.dataset.lens ? startLens : form.dataset.bookmark ? keep : takeIn)(form);
   } catch (error) {
     say(form, error.message);
   } finally {
@@ -76,6 +93,14 @@ document.addEventListener("click", async event => {
       location.reload();
     } catch (error) {
       say(drop.form, error.message);
+    }
+  }
+  const sent = event.target.closest?.("[data-export]");
+  if (sent) {
+    try {
+      await sendOut(sent);
+    } catch (error) {
+      say(sent.form, error.message);
     }
   }
   const embed = event.target.closest?.("[data-embed]");
@@ -97,3 +122,10 @@ document.addEventListener("toggle", event => {
 }, true);
 
 for (const holder of document.querySelectorAll("div[data-part], details[data-part][open]")) fetchPart(holder);
+
+const toldBefore = sessionStorage.getItem("told-bookmarks");
+const bookmarksForm = document.querySelector("form[data-bookmarks]");
+if (toldBefore && bookmarksForm) {
+  sessionStorage.removeItem("told-bookmarks");
+  say(bookmarksForm, toldBefore);
+}

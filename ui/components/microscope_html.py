@@ -6,7 +6,6 @@ All text is escaped here, or where views are made HTML.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,20 +13,19 @@ from typing import Any
 
 from markupsafe import Markup
 
-from tonescope.diagnose.microscope.artifact_views import TITLES, asked
 from tonescope.diagnose.report import render_html
 from tonescope.diagnose.report.escaped_templates import templates_of
 from tonescope.diagnose.report.sounds import Playable
 from tonescope.diagnose.report.view import View
-from tonescope.diagnose.store.artifact_catalogue import Listed
 from tonescope.diagnose.store.bookmarks import Bookmark
 from tonescope.diagnose.store.run_list import Run
+from tonescope.diagnose.unit_index.page_artifacts import ArtifactRow
 from tonescope.diagnose.unit_index.unit_page import PlaceRow, UnitRow
 from tonescope.models.sites import SITES
 from tonescope.models.units import Location, Unit
 from tonescope.ui.components.lenses import Lens, LensField
 
-FIRST = ("unit", "examples")  # views that are not folded
+FIRST = ("unit", "examples", "overused")  # views that are not folded
 NETWORKS = {
     "text": "Text encoder",
     "decoder": "Decoder: what plays",
@@ -109,6 +107,14 @@ class Kept:
     """The bookmark of a unit, if there is one."""
 
     bookmark: Bookmark | None
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The bookmarks that a search finds, all for none; each with what is to be said where it is of another model."""
+
+    search: str
+    bookmarks: Sequence[tuple[Bookmark, str]]
 
 
 @dataclass(frozen=True)
@@ -240,14 +246,12 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def map_page(
-    about: About, shown: Sequence[Network], bookmarks: Sequence[tuple[Bookmark, str]], lenses: Sequence[LensForm]
-) -> str:
+def map_page(about: About, shown: Sequence[Network], saved: Saved, lenses: Sequence[LensForm]) -> str:
     """The map of a model."""
-    return _made("map", about, shown, bookmarks, lenses)
+    return _made("map", about, shown, saved, lenses)
 
 
-def location_page(about: About, grid: Grid, artifacts: Sequence[Listed], lenses: Sequence[LensForm]) -> str:
+def location_page(about: About, grid: Grid, artifacts: Sequence[ArtifactRow], lenses: Sequence[LensForm]) -> str:
     """The units of a location."""
     return _made("location", about, grid, _listed(artifacts, about), lenses)
 
@@ -257,7 +261,7 @@ def unit_page(
     views: Sequence[View],
     *,
     has_sounds: bool,
-    artifacts: Sequence[Listed],
+    artifacts: Sequence[ArtifactRow],
     lenses: Sequence[LensForm],
     bookmark: Kept | None,
 ) -> str:
@@ -277,17 +281,18 @@ def _linked(made: str, base: str) -> str:
     return _PLACE.sub(lambda found: f'<code><a href="{base}/{found[1]}">{found[1]}</a></code>', made)
 
 
-def _listed(artifacts: Sequence[Listed], about: About) -> list[Mapping[str, Any]]:
+def _listed(artifacts: Sequence[ArtifactRow], about: About) -> list[Mapping[str, Any]]:
     """Artifacts as a page lists them; the first of each technique is open."""
     seen: set[str] = set()
     rows = list[Mapping[str, Any]]()
     for one in artifacts:
+        part = f"{about.base}/artifact/{one.artifact}"
         rows.append(
             {
-                "title": TITLES.get(one.technique, one.technique.capitalize()),
-                "told": asked(one.parameters).removeprefix("Asked: ").rstrip("."),
-                "when": time.strftime("%Y-%m-%d", time.localtime(one.made)),
-                "part": f"{about.base}/artifact/{one.key}",
+                "title": one.title,
+                "told": one.asked,
+                "when": one.day,
+                "part": part,
                 "is_open": one.technique not in seen,
             }
         )

@@ -1,4 +1,4 @@
-"""What pages and programs can ask about units: start a lens, keep and drop a bookmark."""
+"""What pages and programs can ask about units: start a lens, keep, drop, send and receive bookmarks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks
+from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks, read_text, written
+from tonescope.diagnose.store.workspace import BOOKMARKS
 from tonescope.models.errors import TonescopeError
 from tonescope.models.units import Unit
 from tonescope.ui.components import lenses, run_api
@@ -59,7 +60,7 @@ def build(workshop: Workshop) -> None:
             name: visualize, words, tuning, name, mute (units); dream, caricature, index (locations); find, layers.
             place: a unit such as decoder.3.mlp:117, or a location; empty for find and layers.
             parameters: what can be chosen, such as prompt, side, strength, query.
-            clip: a sound that was uploaded, for caricature, as the upload names it.
+            clip: a sound that was uploaded, for caricature, dream and tuning, as the upload names it.
         """
         given = parameters if isinstance(parameters, dict) else {}
         asked = text_of("name", name), text_of("place", place)
@@ -92,8 +93,8 @@ def build(workshop: Workshop) -> None:
             )
         except ValueError as error:
             raise TonescopeError("this is too long for a bookmark; shorten its name, notes or tags.") from error
-        with Bookmarks(folder) as bookmarks:
-            bookmarks.keep(kept)
+        with Bookmarks(folder) as opened:
+            opened.keep(kept)
         return {"unit": address, "told": KEPT}
 
     @told_errors
@@ -104,9 +105,35 @@ def build(workshop: Workshop) -> None:
             unit: its address.
         """
         address, fingerprint, _ = identity(unit)
-        with Bookmarks(folder) as bookmarks:
-            bookmarks.remove(address, fingerprint)
+        with Bookmarks(folder) as opened:
+            opened.remove(address, fingerprint)
         return {"unit": address, "told": DROPPED}
 
-    for function in (lens, bookmark, unbookmark):
+    @told_errors
+    def bookmarks(search: str = "") -> dict[str, Any]:
+        """Every bookmark, as the text of a file that can be imported elsewhere.
+
+        Args:
+            search: words that name, notes, tags or unit have to hold, all of them.
+        """
+        words = text_of("search", search)
+        if not (folder / BOOKMARKS).is_file():
+            return {"count": 0, "file": written([])}
+        with Bookmarks(folder) as opened:
+            found = opened.all(search=words)
+        return {"count": len(found), "file": written(found)}
+
+    @told_errors
+    def import_bookmarks(file: str) -> dict[str, Any]:
+        """Keep the bookmarks of a file. Of two of one unit the one that was changed last stays.
+
+        Args:
+            file: the text of the file, as bookmarks gives it.
+        """
+        sent = read_text(text_of("file", file), "the file").bookmarks
+        with Bookmarks(folder) as opened:
+            done = opened.take(sent)
+        return {**vars(done), "told": f"{done.new} new, {done.replaced} replaced, {done.kept} left as they are here."}
+
+    for function in (lens, bookmark, unbookmark, bookmarks, import_bookmarks):
         gr.api(function, api_name=function.__name__, concurrency_limit=None)

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tonescope.diagnose.microscope.artifact_views import SET, artifact_view
-from tonescope.diagnose.microscope.microscope import NEUTRAL, Microscope
-from tonescope.diagnose.microscope.music_words import music_words
+from tonescope.diagnose.microscope.microscope import Microscope
 from tonescope.diagnose.microscope.sight import places_at
 from tonescope.diagnose.report.sounds import Players, Sounds
 from tonescope.diagnose.report.view import View
-from tonescope.diagnose.store.artifact_catalogue import ArtifactCatalogue, Listed
+from tonescope.diagnose.store.artifact_catalogue import ArtifactCatalogue
 from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks
 from tonescope.diagnose.store.run_list import Run
 from tonescope.diagnose.store.workspace import BOOKMARKS
 from tonescope.diagnose.unit_index.index_place import ABOUT, index_root
 from tonescope.diagnose.unit_index.index_reading import SORTS, UnitIndex, index_of
 from tonescope.diagnose.unit_index.page_address import MARK_DIGITS, model_mark, page_address
+from tonescope.diagnose.unit_index.page_artifacts import ArtifactRow, artifacts_of
 from tonescope.diagnose.unit_index.page_views import EXCERPTS, PageEvidence, caveats_of, unit_views
-from tonescope.diagnose.unit_index.unit_page import Shelf
+from tonescope.diagnose.unit_index.unit_page import Shelf, unheard
 from tonescope.models.units import Location, Unit
 from tonescope.ui.components import microscope_html as html
 from tonescope.ui.components.lenses import About, fields_of, lens_jobs, lens_of, lenses_of
@@ -34,8 +34,7 @@ from tonescope.ui.workshop import Workshop
 
 PER_PAGE = 240  # units of a location
 MOST_RUNS = 200  # of one visitor, the newest, that are looked through
-MOST_ARTIFACTS = 12  # of a place, the newest
-AS_CURVES = frozenset({"tuning"})  # techniques whose artifacts stand on a page as curves
+LONGEST_SEARCH = 200  # characters
 
 
 def build(workshop: Workshop) -> Answer:
@@ -77,11 +76,11 @@ class MicroscopePages:
     # --- pages --------------------------------------------------------------------------------------------------------
 
     def _map(self, asked: Asked) -> str:
-        rows = self._shelf(asked).map()
+        rows, search = self._shelf(asked).map(), asked.query.get("bookmarks", "")[:LONGEST_SEARCH]
         return html.map_page(
             self._about("", asked),
             html.networks(rows, self._base),
-            [] if asked.is_embedded else self._bookmarks(),
+            html.Saved(search, [] if asked.is_embedded else self._bookmarks(search)),
             self._lenses("model", None, asked),
         )
 
@@ -94,7 +93,7 @@ class MicroscopePages:
         indexed = index_of(location, shelf.indexes) is not None
         rows = shelf.location(location, sort, PER_PAGE, start) if indexed else []
         shown = html.Grid(place, rows, sort, list(SORTS), start, PER_PAGE, self._base)
-        artifacts = self._artifacts(str(location), asked)
+        artifacts = self._artifacts(str(location))
         lenses = self._lenses("location", location, asked)
         return html.location_page(self._about(str(location), asked), shown, artifacts, lenses)
 
@@ -102,11 +101,8 @@ class MicroscopePages:
         unit = self.scope.unit(name)
         page = self._shelf(asked, with_runs=False).unit(str(unit), self.scope, needs_index=False)
         views = [view for view in unit_views(page, PageEvidence()) if view.key != "runs"]
-        if page.corpus:
-            caveats = caveats_of(page, heard=True)
-        else:
-            caveats = ["No index is over this location yet, so nothing is known of what units here usually do."]
-        views.append(View("caveats", "To keep in mind", [(text, None) for text in caveats]))
+        caveats = [(text, None) for text in caveats_of(page, heard=True)]
+        views += [View("caveats", "To keep in mind", caveats)] if caveats else []
         kept = None if asked.is_embedded else self._bookmark(unit)
         count = places_at(self.scope.generator, self.scope.judge, unit.location).units(unit.location)
         about = self._about(str(unit), asked, beside=html.Beside.of(unit, count, self._base))
@@ -114,7 +110,7 @@ class MicroscopePages:
             about,
             views,
             has_sounds=any(one["kind"] == "top" for one in page.examples),
-            artifacts=self._artifacts(str(unit), asked),
+            artifacts=self._artifacts(str(unit)),
             lenses=[*self._lenses("unit", unit.location, asked), *self._lenses("location", unit.location, asked)],
             bookmark=kept,
         )
@@ -125,9 +121,9 @@ class MicroscopePages:
         """The top examples, to listen to."""
         shelf = self._shelf(asked, with_runs=False)
         page = shelf.unit(str(unit), self.scope, needs_index=False)
-        takes = shelf.sounds(page) if page.corpus else None
+        takes = shelf.sounds(page)
         if takes is None:
-            return html.note("The corpus is no longer where it was, or is another, so examples cannot be heard.")
+            return html.note(unheard(page.corpus))
         view = next(one for one in unit_views(page, PageEvidence({EXCERPTS: takes})) if one.key == "examples")
         return html.player(view, Players(Sounds(self.workshop.session.generator), {EXCERPTS: takes}))
 
@@ -186,32 +182,22 @@ class MicroscopePages:
         page = self.workshop.workspace.runs.page(asked.owner, most=MOST_RUNS)
         return [run for run in page.runs if run.job in lens_jobs()]
 
-    def _artifacts(self, place: str, asked: Asked) -> list[Listed]:
-        session = self.workshop.session
-        models = {"generator": session.generator.fingerprint(), "judge": session.judge.fingerprint()}
-        made = lens_jobs() - AS_CURVES
-        found = [one for one in self.catalogue.about(place, models) if one.technique in made and self._is_usual(one)]
-        return found[:MOST_ARTIFACTS]
-
-    def _is_usual(self, one: Listed) -> bool:
-        """Whether an artifact is of no prompt or words of somebody's own; those are shown in their runs alone."""
-        session, asked = self.workshop.session, one.parameters
-        words = music_words(session.judge.labels, session.vocabulary)
-        return asked.get("prompt", NEUTRAL) in ("", NEUTRAL) and asked.get("words", words) == words
+    def _artifacts(self, place: str) -> list[ArtifactRow]:
+        return [ArtifactRow.of(one) for one in artifacts_of(self.catalogue, self.workshop.session, place)]
 
     def _lenses(self, about: About, location: Location | None, asked: Asked) -> list[html.LensForm]:
         if asked.is_embedded:
             return []
         return [html.LensForm(lens, fields_of(lens)) for lens in lenses_of(about, location)]
 
-    def _bookmarks(self) -> list[tuple[Bookmark, str]]:
-        """Every bookmark, with what is to be said where it is of another model."""
+    def _bookmarks(self, search: str = "") -> list[tuple[Bookmark, str]]:
+        """The bookmarks that hold all words of a search, with what is to be said where one is of another model."""
         folder = self.workshop.workspace.folder
         if not (folder / BOOKMARKS).is_file():
             return []
         session, found = self.workshop.session, []
         with Bookmarks(folder) as bookmarks:
-            for one in bookmarks.all():
+            for one in bookmarks.all(search=search):
                 owner: Any = session.judge if one.unit.startswith("judge.") else session.generator
                 found.append((one, one.foreign_to(owner.fingerprint(), owner.name) or ""))
         return found

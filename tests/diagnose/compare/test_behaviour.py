@@ -20,7 +20,7 @@ from tonescope.diagnose.compare.behaviour import (
 
 ASKED = [
     Asking(f"{genre}{', ' if word else ''}{word}", genre, word)
-    for genre in ("house", "waltz", "polka", "funk")
+    for genre in ("house", "waltz", "polka", "funk", "blues", "ambient")
     for word in ("slow", "fast", "")
 ]
 
@@ -31,24 +31,25 @@ def heard(labels: list[str], bpm: list[float]) -> HeardTakes:
 
 
 def test_tempo_words_that_are_turned_round_are_seen() -> None:
-    first = heard([each.genre for each in ASKED], [80.0, 160.0, 120.0] * 4)
-    second = heard([each.genre for each in ASKED], [160.0, 80.0, 120.0] * 4)
+    first = heard([each.genre for each in ASKED], [80.0, 160.0, 120.0] * 6)
+    second = heard([each.genre for each in ASKED], [160.0, 80.0, 120.0] * 6)
     found = paired_behaviour(ASKED, first, second)
     assert found.obeys_first is not None and found.obeys_second is not None and found.obeys_change is not None
     assert (found.obeys_first.value, found.obeys_second.value) == (1.0, -1.0)
-    assert found.obeys_change.value == -2.0 and found.obeys_change.sure and found.obeys_change.prompts == 4
+    assert found.obeys_change.value == -2.0 and found.obeys_change.sure and found.obeys_change.prompts == 6
     by_word = {row.word: row for row in found.tempos}
     assert by_word["fast"].faster is not None and by_word["fast"].faster.value == -1.0
     assert by_word[""].first == by_word[""].second == 120.0
     assert found.heard_change is not None and found.heard_change.value == 0 and found.hit_change is not None
+    assert found.faster is not None and found.faster.value == 0 and found.faster.prompts == 18
 
 
 def test_genres_are_counted_as_asked_and_heard() -> None:
-    same = heard([each.genre for each in ASKED], [0.0] * 12)
-    other = heard(["house"] * 12, [0.0] * 12)
+    same = heard([each.genre for each in ASKED], [0.0] * 18)
+    other = heard(["house"] * 18, [0.0] * 18)
     found = paired_behaviour(ASKED, same, other)
     assert found.hit_first is not None and found.hit_second is not None and found.hit_change is not None
-    assert found.hit_first.value == 1 and round(found.hit_second.value, 3) == 0.25 and found.hit_change.value < 0
+    assert found.hit_first.value == 1 and round(found.hit_second.value, 3) == 0.167 and found.hit_change.value < 0
     assert found.obeys_change is None and found.tempos[0].first is None
     waltz = next(row for row in found.genres if row.genre == "waltz")
     assert (waltz.first, waltz.second, waltz.second_heard) == (3, 0, {"house": 3})
@@ -104,8 +105,8 @@ def test_a_pair_of_which_one_has_no_tempo_says_nothing_of_how_much_faster_the_ot
 
 
 def test_swapping_the_two_turns_every_difference_round() -> None:
-    first = heard([each.genre for each in ASKED], [80.0, 160.0, 120.0] * 4)
-    second = heard(["house"] * 12, [100.0, 110.0, 90.0] * 4)
+    first = heard([each.genre for each in ASKED], [80.0, 160.0, 120.0] * 6)
+    second = heard(["house"] * 18, [100.0, 110.0, 90.0] * 6)
     there, back = paired_behaviour(ASKED, first, second), paired_behaviour(ASKED, second, first)
     for name in ("hit_change", "obeys_change"):
         one, other = getattr(there, name), getattr(back, name)

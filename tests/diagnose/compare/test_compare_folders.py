@@ -33,6 +33,11 @@ def test_files_of_one_name_are_pairs(tmp_path: Path) -> None:
     told = " ".join(found.caveats)
     assert "2 files have none of the same name" in told and "neither units nor weights" in told
     assert views(found, evidence)[0].sentences
+    assert "In pairs of files of one name" in views(found, evidence)[0].sentences[0][0]
+    assert "two prompts" not in told
+    (second / "metadata.csv").write_text("file,prompt\nx.wav,house\ny.wav,polka\n")
+    told = " ".join(compare_folders(first, second, tiny.session(), Watch())[0].caveats)
+    assert "1 of 2 pairs two prompts (y: “smooth jazz, slow” in A, “polka” in B)" in told
 
 
 def test_a_folder_is_like_itself_and_broken_files_are_told(tmp_path: Path) -> None:

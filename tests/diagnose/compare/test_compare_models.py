@@ -13,6 +13,7 @@ from tests.diagnose.compare.changed_models import changed
 from tonescope.diagnose.compare.compare_models import CompareWish, asked_of, compare_models
 from tonescope.diagnose.compare.compare_schema import Comparison
 from tonescope.diagnose.compare.compare_views import place_told, tempo_told, views
+from tonescope.diagnose.compare.paired_statistics import Measured
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.report.view_data import as_data, from_data
 from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks
@@ -44,7 +45,15 @@ def test_the_place_that_carries_the_change_is_named_and_proven(kind: str) -> Non
     assert best.brings is not None and best.takes_away is not None
     assert best.brings.value == pytest.approx(1.0, abs=1e-3) and best.takes_away.value == pytest.approx(1.0, abs=1e-3)
     (graft,) = found.grafts
-    assert graft.same == graft.takes > 0 and place_told(found).startswith(f"{place} carries the change")
+    assert graft.same == graft.takes > 0
+    assert place_told(found).startswith(f"{place} carries the change in what was tested")
+    assert not graft.verified and views(found, None)[0].sentences[-1][1] == "tested"
+
+
+def test_case_the_one_place_that_differs_is_not_verified_however_many_takes_show_it() -> None:
+    many = (*WISH.prompts, "house", "jazz fusion", "music", "slow music")
+    (graft,) = compared(changed("mlp", by=20.0), CompareWish(prompts=many, takes=1, seconds=0.6)).grafts
+    assert graft.takes >= 6 and graft.same == graft.takes and "no other place differs" in graft.doubt
 
 
 def test_of_two_places_that_changed_the_one_that_matters_is_ranked_first() -> None:
@@ -55,6 +64,16 @@ def test_of_two_places_that_changed_the_one_that_matters_is_ranked_first() -> No
     found = compared(second, CompareWish(prompts=WISH.prompts, takes=1, seconds=0.6, tested=1))
     assert [row.part for row in found.parts] == ["decoder.1.mlp", "decoder.2.self"]
     assert found.grafts[-1].control and found.grafts[-1].parts == ["decoder.2.self"]
+    assert found.grafts[0].beside == ["decoder.2.self"]
+    assert f"({found.grafts[-1].same} with those of" in place_told(found)
+
+
+def test_case_a_place_that_was_named_by_what_it_brings_is_told_by_that_and_not_by_one_take() -> None:
+    found = compared(changed("mlp", by=20.0))
+    way = Measured(value=0.8, low=0.6, high=0.9, prompts=8, takes=48, p=0.001)
+    graft = found.grafts[0].model_copy(update={"same": 1, "takes": 48, "brings": way, "verified": True, "doubt": ""})
+    told = place_told(found.model_copy(update={"grafts": [graft]}))
+    assert "A plays 80 % (60–90) of the way to B" in told and "1 of 48" not in told and "carries the change:" in told
 
 
 def test_two_models_of_the_same_weights_do_not_differ() -> None:

@@ -5,7 +5,7 @@ import torch
 
 from tests import tiny
 from tests.diagnose.compare.changed_models import changed
-from tonescope.diagnose.compare.likeness import activity, cka, correlations, groups_of, likeness
+from tonescope.diagnose.compare.likeness import activity, by_chance, cka, correlations, groups_of, likeness
 from tonescope.diagnose.store.bookmarks import Bookmark
 from tonescope.models.generator import Takes
 
@@ -117,3 +117,26 @@ def test_a_model_of_another_depth_is_held_against_the_places_most_like(takes: Ta
     rows, _ = likeness(tiny.generator(), MusicGen(shallow.model, tiny.tokenizer(), "shallow"), takes)
     by_place = {row.location: row for row in rows}
     assert by_place["decoder.1.mlp"].other == "decoder.1.mlp" and by_place["decoder.2.mlp"].other != "decoder.2.mlp"
+
+
+def test_a_bookmarked_unit_that_does_nothing_in_either_is_not_said_to_have_changed(takes: Takes) -> None:
+    first, second = tiny.generator(), changed("mlp", layer=1, by=20.0)
+    for one in (first, second):
+        block = one.model.decoder.model.decoder.layers[1]
+        with torch.no_grad():
+            block.fc1.weight[3].zero_()
+            if block.fc1.bias is not None:
+                block.fc1.bias[3].zero_()
+    mark = Bookmark(unit="decoder.1.mlp:3", model="tiny", fingerprint=first.fingerprint(), name="silent")
+    _, (row,) = likeness(first, second, takes, [mark])
+    assert not row.active and not row.changed
+    assert likeness(tiny.generator(), first, takes, [mark])[1][0].active  # it does something in one of them
+
+
+def test_units_of_a_model_and_itself_match_far_above_chance(takes: Takes) -> None:
+    rows, _ = likeness(tiny.generator(), tiny.generator(), takes)
+    row = next(one for one in rows if one.location == "decoder.1.mlp")
+    assert row.matched > 0.999 and row.matched_by_chance is not None and row.matched_by_chance < 0.9
+    torch.manual_seed(3)
+    one = torch.randn(300, 40)
+    assert float(by_chance(one, one).amax(1).mean()) < 0.3 < float(correlations(one, one).amax(1).mean())

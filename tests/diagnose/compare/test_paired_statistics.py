@@ -45,6 +45,22 @@ def test_a_prompt_counts_once_however_many_takes_it_has() -> None:
     assert found is not None and found.value == 0.5 and (found.prompts, found.takes) == (2, 10)
 
 
+def test_case_four_values_of_one_sign_are_not_sure_by_chance_one_time_in_eight() -> None:
+    assert FEWEST == 6
+    for values in ([1.0, 2.0, 3.0, 4.0], [-1.0, -2.0, -3.0, -4.0, -5.0]):
+        found = mean_over(range(len(values)), values)
+        assert found is not None and found.low is None and found.p is None and not found.sure
+
+
+def test_what_is_nothing_is_seldom_called_sure_and_has_no_small_p() -> None:
+    random, sure, small = np.random.default_rng(4), 0, 0
+    for _ in range(300):
+        found = mean_over(range(8), random.normal(size=8).tolist())
+        assert found is not None and found.p is not None
+        sure, small = sure + found.sure, small + (found.p < 0.05)
+    assert sure <= 45 and abs(sure - small) <= 6
+
+
 @pytest.mark.parametrize("prompts", [FEWEST - 1, FEWEST])
 def test_an_interval_needs_the_fewest_prompts(prompts: int) -> None:
     found = mean_over(range(prompts), [1.0 + at for at in range(prompts)])
@@ -67,14 +83,14 @@ def test_the_interval_of_a_ratio_holds_the_truth_where_both_vary_together() -> N
 
 
 def test_a_ratio_is_drawn_together() -> None:
-    values = [0.0, 0.0, 0.0, 0.0]
-    found = ratio_over(range(4), values, [1.0, 5.0, 2.0, 3.0], less=True)
+    values = [0.0] * 6
+    found = ratio_over(range(6), values, [1.0, 5.0, 2.0, 3.0, 4.0, 2.0], less=True)
     assert found is not None and (found.value, found.low, found.high) == (1.0, 1.0, 1.0) and found.sure
-    assert ratio_over(range(4), values, values) is None and mean_over([], []) is None
+    assert ratio_over(range(6), values, values) is None and mean_over([], []) is None
 
 
 def test_differences_are_of_pairs() -> None:
-    found = difference_over(range(4), [1.0, 2.0, 3.0, 4.0], [2.0, 3.0, 4.0, 5.0])
+    found = difference_over(range(6), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
     assert found is not None and found.value == 1.0 and (found.low, found.high) == (1.0, 1.0)
 
 
@@ -83,6 +99,6 @@ def test_counted_the_other_way_an_interval_keeps_its_ends_in_order() -> None:
     assert found is not None and found.low is not None and found.high is not None
     turned = found.turned_round()
     assert (turned.value, turned.low, turned.high) == (-found.value, -found.high, -found.low) and turned.sure
-    row = SimpleNamespace(faster=found)
-    seen = SimpleNamespace(obeys_change=None, obeys_first=None, obeys_second=None, tempos=[row])
-    assert tempo_told(SimpleNamespace(behaviour=seen)) == f"B is {turned:.2f} octaves slower than A."  # type: ignore[arg-type]
+    seen = SimpleNamespace(obeys_change=None, obeys_first=None, obeys_second=None, faster=found)
+    told = f"B is {turned:.2f} octaves slower than A, over 30 prompts."
+    assert tempo_told(SimpleNamespace(behaviour=seen)) == told  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from tests.models.families.toy_diffusion import ToyDiffusion, ToyModel
 from tonescope.diagnose.microscope import feature_visualization
 from tonescope.diagnose.microscope.feature_visualization import Visualized, Wish, takes_of, visualize_units
 from tonescope.diagnose.microscope.microscope import Microscope
+from tonescope.diagnose.microscope.visualize_views import _caveats
 from tonescope.models.errors import TonescopeError
 
 QUICK = Wish(steps=8, seconds=SECONDS, samples=1, naturalness=0)
@@ -157,3 +158,24 @@ def test_a_cpu_takes_few_rows_a_batch(made: Microscope, monkeypatch: pytest.Monk
     assert feature_visualization._rows(made, QUICK) == most < feature_visualization.MOST_ROWS
     monkeypatch.setattr(feature_visualization, "MOST_ROWS_OF_CPU", most - 1)
     assert feature_visualization._rows(made, QUICK) == most - 1
+
+
+def test_case_an_ascent_that_ends_below_its_start_gives_the_start_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scope, wish = microscope(tmp_path), replace(QUICK, start="example", samples=2, sides=("positive", "negative"))
+    really = feature_visualization.ascend
+
+    def downwards(canvas: Any, objectives: Any, steps: int, **about: Any) -> Any:
+        return really(canvas, [-one for one in objectives], steps, **about)
+
+    plain = shown(scope, UNIT, replace(wish, seed=7))
+    monkeypatch.setattr(feature_visualization, "ascend", downwards)
+    found = shown(scope, UNIT, wish)
+    kept = [row for row in found.renderings if row.is_start]
+    assert kept and all((row.value > found.real.median) == (row.side == "positive") for row in kept)
+    assert "are the real examples they began with" in " ".join(_caveats(found, wish))
+    assert not any(row.is_start for row in plain.renderings) or "began with" in " ".join(_caveats(plain, wish))
+    for row, fresh in zip(found.renderings, plain.renderings, strict=True):
+        sign = 1 if row.side == "positive" else -1
+        assert not row.is_start or sign * fresh.value >= sign * row.value - 1e-4, "up is up"

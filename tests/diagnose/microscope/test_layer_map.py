@@ -34,7 +34,7 @@ def test_layers_that_add_nothing_are_heard_as_the_whole(tmp_path: Path) -> None:
             part.weight.data.zero_()
     found = LayerMap.model_validate(layer_map(microscope(tmp_path, generator), WISH).artifact.result)
     assert [layer.like_the_take for layer in found.layers] == [1, 1, 1]
-    assert found.decided == found.built == 0
+    assert found.decided == found.built == 0 and (found.agree, found.takes) == (2, 2)
 
 
 def test_a_last_layer_that_does_it_all_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from tests.diagnose.microscope.tiny_microscope import microscope
 from tonescope.diagnose.intervene.mean_activations import PROMPTS
 from tonescope.diagnose.microscope import real_examples
-from tonescope.diagnose.microscope.real_examples import QUANTILES, TAKES_EACH, UnitStatistics
+from tonescope.diagnose.microscope.real_examples import NEARLY, QUANTILES, TAKES_EACH, UnitStatistics
 
 
 def planted() -> UnitStatistics:
@@ -65,7 +65,7 @@ def test_the_scale_is_median_and_spread() -> None:
 def test_statistics_can_be_kept() -> None:
     known = planted()
     again = UnitStatistics.from_tensors(known.tensors())
-    assert again.by_take.shape == (QUANTILES, 3) and (again.by_position == known.by_position).all()
+    assert again.by_part.shape == (QUANTILES, 3) and (again.by_position == known.by_position).all()
     assert {name: one.tolist() for name, one in again.examples.items()} == {
         name: one.tolist() for name, one in known.examples.items()
     }
@@ -83,4 +83,34 @@ def test_real_takes_and_statistics_are_made_once(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(real_examples, "play", refuse)
     again = microscope(tmp_path).statistics(location)
-    assert (again.by_take == known.by_take).all() and torch.equal(again.mean, known.mean)
+    assert (again.by_part == known.by_part).all() and torch.equal(again.mean, known.mean)
+
+
+def test_case_the_least_of_the_real_examples_is_not_beyond_them() -> None:
+    known = planted()
+    for kind in ("neuron", "channel"):
+        least, most = known.range(kind, 0)
+        assert 0 < known.percentile(kind, 0, least) <= 100 - NEARLY + 1e-9
+        assert known.percentile(kind, 0, most) == pytest.approx(NEARLY)
+        assert round(100 - known.percentile(kind, 0, least), 2) < 100
+
+
+def test_case_means_over_shorter_parts_reach_further_than_those_over_whole_takes(tmp_path: Path) -> None:
+    scope = microscope(tmp_path)
+    for name in ("decoder.1.mlp", "codec.2.encoder", "judge.1.mlp", "codec.2.decoder", "decoder.1.cross"):
+        whole, parts = (scope.statistics(scope.location(name), seconds) for seconds in (None, 0.1))
+        assert whole.parts == whole.takes == parts.takes and parts.parts >= 3 * parts.takes
+        assert parts.sample("channel") == parts.parts and (parts.by_position == whole.by_position).all()
+        if not name.startswith("judge"):
+            wider = (parts.by_part[-1] - parts.by_part[0]) >= (whole.by_part[-1] - whole.by_part[0])
+            assert wider.mean() > 0.9
+    same = scope.statistics(scope.location("decoder.1.mlp"), 0.4)
+    assert (same.by_part == scope.statistics(scope.location("decoder.1.mlp")).by_part).all()
+
+
+def test_parts_lie_side_by_side_and_belong_to_one_take() -> None:
+    values = torch.arange(2 * 7).view(2, 7, 1)
+    cut = real_examples._side_by_side(values, 1, 0.45)
+    assert cut[:, :, 0].tolist() == [[0, 1, 2], [3, 4, 5], [7, 8, 9], [10, 11, 12]]
+    steps = torch.arange(2 * 2 * 4).view(2, 2, 4, 1)
+    assert real_examples._side_by_side(steps, 2, 0.5)[0, :, :, 0].tolist() == [[0, 1], [4, 5]]

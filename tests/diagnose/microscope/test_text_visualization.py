@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,10 +8,14 @@ import pytest
 
 from tests import tiny
 from tests.diagnose.microscope.tiny_microscope import microscope
+from tonescope.diagnose.context import Context
+from tonescope.diagnose.microscope import text_visualization as text_visualization_module
 from tonescope.diagnose.microscope.microscope import Microscope
 from tonescope.diagnose.microscope.music_words import music_words
 from tonescope.diagnose.microscope.text_visualization import TextVisualized, WordsWish, _tokens_of, text_visualization
+from tonescope.diagnose.stats import Effect, Interval
 from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Takes
 from tonescope.models.vocabulary import Vocabulary
 
 QUICK = WordsWish(("piano", "drums", "accordion", "slow", "fast"), length=2, shown=2, takes=2, seconds=0.4)
@@ -36,8 +41,43 @@ def test_words_are_scanned_and_the_best_are_measured(made: Microscope, name: str
     responses = [row.response for row in found.driven]
     assert responses == sorted(responses, reverse=True) and len(found.driven) >= 2
     assert (found.driven[0].difference is None) == name.startswith("text")
+    assert found.best.prompt == found.driven[0].prompt and (found.driven[0].q is None) == name.startswith("text")
     estimates = [value for _, value in found.rounds]
     assert estimates == sorted(estimates), "a round is kept where it helps"
+
+
+def test_case_takes_that_words_were_estimated_on_or_chosen_by_measure_nothing(
+    made: Microscope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played: list[tuple[str, tuple[int, ...]]] = []
+    really = text_visualization_module.play
+
+    def listen(context: Context, prompts: Sequence[str], seeds: Sequence[int]) -> Takes:
+        played.append((prompts[0], tuple(seeds)))
+        return really(context, list(prompts), list(seeds))
+
+    monkeypatch.setattr(text_visualization_module, "play", listen)
+    found = shown(made, "decoder.1.mlp:7", replace(QUICK, seed=40))
+    scan, *measured = [seeds for _, seeds in played]
+    assert scan == (40, 41) and set(measured[:-2]) == {(42, 43)} and measured[-2:] == [(44, 45)] * 2
+    assert played[-1][0] == found.best.prompt and [one.seed for one in found.heard] == [44, 45]
+
+
+def effect_of(mean: float, low: float, p: float) -> Effect:
+    return Effect(mean=mean, interval=Interval(low=low, high=2 * mean - low), takes=6, p=p)
+
+
+def test_the_best_is_sure_where_it_is_so_of_all_and_once_more(made: Microscope) -> None:
+    found = shown(made, "decoder.1.mlp:3")
+    first, again = (
+        one.model_copy(update={"difference": effect_of(1.0, 0.5, 0.001), "q": 0.01})
+        for one in (found.driven[0], found.best)
+    )
+    sure = found.model_copy(update={"driven": [first], "best": again})
+    assert sure.sure
+    assert not sure.model_copy(update={"driven": [first.model_copy(update={"q": 0.2})]}).sure
+    unlucky = again.model_copy(update={"difference": effect_of(0.1, -0.3, 0.6)})
+    assert not sure.model_copy(update={"best": unlucky}).sure
 
 
 def test_a_planted_word_is_found(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from tests.diagnose.report import shown
 from tests.diagnose.runtime import toy_run
 from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
+from tonescope.diagnose.jobs.job import Outcome, Watch
 from tonescope.diagnose.report import render_html
 from tonescope.diagnose.report.view_data import as_data, from_data
 from tonescope.diagnose.runtime import run_queue
 from tonescope.diagnose.runtime.run_queue import MOST_WAITING, RunQueue
+from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.store.run_list import Run, State, new_name
 from tonescope.diagnose.store.workspace import Workspace
@@ -334,3 +337,26 @@ def test_another_process_run_is_seen_and_not_stopped(queue: RunQueue) -> None:
         queue.cancel(run.name)
     worker.release()
     assert queue.progress(run.name).state == "interrupted"
+
+
+def test_a_run_is_told_the_workspace_that_it_is_kept_in_and_whose_it_is(
+    queue: RunQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: list[Watch] = []
+    really = toy_run.JOB.run
+
+    def run(session: Session, parameters: toy_run.ToyParameters, watch: Watch) -> Outcome:
+        watched.append(watch)
+        return really(session, parameters, watch)
+
+    monkeypatch.setattr(toy_run, "JOB", replace(toy_run.JOB, run=run))
+    for owner in ("me", ""):
+        ended(queue, submit(queue, owner=owner))
+    assert [watch.workspace for watch in watched] == [queue.workspace.folder] * 2
+    assert [watch.owner for watch in watched] == ["me", None]
+
+
+def test_who_watches_first_says_which_workspace() -> None:
+    one, other = Watch(workspace=Path("a"), owner="me"), Watch(workspace=Path("b"))
+    assert one.beside(other).workspace == Path("a") and Watch().beside(other).workspace == Path("b")
+    assert Watch().beside(one).owner == "me" and Watch().beside(Watch()).workspace is None

@@ -122,3 +122,22 @@ def test_a_diagnosis_names_bookmarked_units_it_meets(folder: Path) -> None:
 def test_names_have_to_say_something() -> None:
     with pytest.raises(ValidationError):
         Bookmark(unit="decoder.1.mlp:3", model="m", fingerprint="ab" * 8, name="")
+
+
+def test_case_many_bookmarks_are_taken_in_by_one_look_and_one_transaction(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [ONE.model_copy(update={"unit": f"decoder.1.mlp:{at}", "changed": 2.0}) for at in range(400)]
+    file, begun = tmp_path / "many.json", list[int]()
+    with Bookmarks(folder) as kept:
+        kept.keep(many[0].model_copy(update={"changed": 1.0}))
+        kept.keep(many[1].model_copy(update={"changed": 9.0, "name": "mine"}))
+        kept.export(file, [*many, many[5].model_copy(update={"changed": 3.0, "name": "twice"})])
+        really = kept._database.transaction
+        monkeypatch.setattr(kept._database, "transaction", lambda: (begun.append(1), really())[1])
+        monkeypatch.setattr(kept, "all", lambda **_: pytest.fail("looked through all of them for one"))
+        done = kept.take_in(file)
+    assert (done.new, done.replaced, done.kept) == (398, 2, 1) and len(begun) == 1
+    with Bookmarks(folder) as kept:
+        names = {one.unit: one.name for one in kept.all()}
+    assert len(names) == 400 and names["decoder.1.mlp:1"] == "mine" and names["decoder.1.mlp:5"] == "twice"

@@ -75,6 +75,9 @@ def test_features_made_by_hand_explain_what_they_hold() -> None:
     found = planted()
     assert found.explained_by_hand[4] > 0.5 and found.explained_by_hand[1] > 0.9
     assert found.explained_by_hand[2] == 0
+    # What instances have in common counts for neither: a unit that follows them beside a rise is explained by the rise.
+    alike = Curves(TEMPO, found.responses[:, :, :1], found.responses[:, :, 4:5])
+    assert alike.explained_by_hand[0] > 0.9 and alike.selectivity[0] > 0.9
 
 
 def test_intervals_hold_the_mean() -> None:
@@ -87,6 +90,14 @@ def test_intervals_hold_the_mean() -> None:
 def test_auc_counts_ties_half() -> None:
     values = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 0.0], [1.5, 0.0]])
     assert auc(values, np.array([True, True, False, False])).tolist() == [0.75, 0.5]
+
+
+def test_how_surely_a_unit_tells_is_of_the_other_instances_alone() -> None:
+    found = planted()
+    p = found.telling().p
+    assert p[4] < 1e-3 < 0.01 < p[2]
+    chance = Curves(TEMPO, np.random.default_rng(6).normal(size=(len(TEMPO.values), INSTANCES, 400))).telling()
+    assert (chance.p < 0.05).mean() == pytest.approx(0.05, abs=0.04) and (chance.chosen_by > chance.auc).mean() > 0.6
 
 
 def test_absence_is_no_concept() -> None:

@@ -33,7 +33,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Microscope:
 def test_every_unit_that_sound_reaches_has_curves(made: Microscope, name: str) -> None:
     location = made.location(name)
     (curves,) = Tuning(made, WISH).curves([location], [LOUD])[location]
-    units = made.statistics(location).by_take.shape[1]
+    units = made.statistics(location).by_part.shape[1]
     assert curves.responses.shape == (len(LOUD.values), 4, units) and np.isfinite(curves.responses).all()
     assert np.ptp(curves.responses) > 0 and curves.features is not None
 

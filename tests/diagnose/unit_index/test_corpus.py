@@ -103,6 +103,48 @@ def test_a_set_of_the_hub_is_fetched_file_by_file(tmp_path: Path, monkeypatch: p
     assert not [path for path in fetched if path.exists()], "what was heard is put away"
 
 
+def test_case_a_file_that_the_hub_lists_and_does_not_have_is_passed_over_and_no_connection_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub
+    from huggingface_hub.utils import EntryNotFoundError, LocalEntryNotFoundError
+
+    class Gone(EntryNotFoundError):
+        def __init__(self) -> None:
+            Exception.__init__(self, "404")
+
+    class Offline(LocalEntryNotFoundError):
+        def __init__(self) -> None:
+            Exception.__init__(self, "no connection")
+
+    there, gone = folder_of_tones(tmp_path / "there", 3), {"tone001.wav": Gone, "train-0.parquet": Gone}
+
+    def download(_: str, file: str, *, local_dir: str, **__: object) -> str:
+        if file in gone:
+            raise gone[file]()
+        path = Path(local_dir) / file
+        path.write_bytes((there / file).read_bytes())
+        return str(path)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    names = (*sorted(path.name for path in there.iterdir()), "train-0.parquet")
+    info: Any = SimpleNamespace(siblings=[SimpleNamespace(rfilename=name) for name in names], sha="abc", card_data={})
+    monkeypatch.setattr(hub_corpus, "_asked", lambda *_: info)
+    told = {}
+    for entry in open_corpus("owner/tones").entries():
+        try:
+            told[entry.name] = entry.read().seconds > 0
+        except Unusable as reason:
+            told[entry.name] = "does not have it" not in str(reason)
+    assert told == {"train-0.parquet": False, "tone000.wav": True, "tone001.wav": False, "tone002.wav": True}
+    gone["metadata.jsonl"] = Gone
+    first = next(iter(open_corpus("owner/tones").entries()))
+    assert first.name == "metadata.jsonl"
+    gone["metadata.jsonl"] = Offline
+    with pytest.raises(TonescopeError, match="run the same command again"):
+        next(iter(open_corpus("owner/tones").entries()))
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [("", "named by nothing"), ("no such folder", "no folder"), ("a/b/c", "no folder")],

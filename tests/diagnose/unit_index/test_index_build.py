@@ -10,6 +10,7 @@ import torch
 
 from tests.diagnose.unit_index.made_corpus import PLACES, ToneCorpus, session
 from tonescope.diagnose.elsewhere.hear_file import window_starts
+from tonescope.diagnose.intervene.recording import NotANumber
 from tonescope.diagnose.unit_index import index_build
 from tonescope.diagnose.unit_index.index_build import PROGRESS, Identity, IndexBuild
 from tonescope.diagnose.unit_index.index_reading import UnitIndex
@@ -198,3 +199,26 @@ def test_an_index_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "index.json").write_text(json.dumps(about | {"format": 0}))
     with pytest.raises(TonescopeError, match="no index that is finished"):
         UnitIndex.open(tmp_path)
+
+
+def test_case_a_recording_that_is_not_a_number_in_the_model_is_passed_over(
+    tmp_path: Path, small_items: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ListeningPass.of_sound
+
+    def overflows(self: ListeningPass, windows: torch.Tensor, reduce: object) -> object:
+        if bool((windows.abs() > 0.5).any()):
+            raise NotANumber("decoder.1.mlp is not a number in places")
+        return real(self, windows, reduce)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("tests.diagnose.unit_index.made_corpus.tone", _louder)  # of the fifth tone alone
+    monkeypatch.setattr(ListeningPass, "of_sound", overflows)
+    about = build(tmp_path / "odd", ToneCorpus(7)).make(ENGINE)
+    assert about["recordings"] == 6 and [row["name"] for row in about["broken"]] == ["tone 4"]
+    assert "not a number" in about["broken"][0]["problem"]
+    again = build(tmp_path / "odd", ToneCorpus(7)).make(ENGINE)
+    assert again["this_run"]["recordings"] == 0, "it does not stand in the way"
+    monkeypatch.setattr(ListeningPass, "of_sound", real)
+    build(tmp_path / "without", ToneCorpus(7, broken=(4,))).make(ENGINE)
+    with UnitIndex.open(tmp_path / "odd") as one, UnitIndex.open(tmp_path / "without") as other:
+        assert one.page(UNIT).histogram == other.page(UNIT).histogram, "nothing of it is in any sum"

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 
@@ -20,6 +24,7 @@ from tonescope.diagnose.unit_index import naming
 from tonescope.diagnose.unit_index.index_reading import UnitIndex
 from tonescope.diagnose.unit_index.index_sample import Sample, heard_labels
 from tonescope.diagnose.unit_index.naming import Candidate, kept_names, name_of, name_units, words_of
+from tonescope.models.judges.judge import Judge
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +60,36 @@ def test_dead_units_are_not_named(candidates: list[Candidate]) -> None:
 
 def test_names_are_kept(index: UnitIndex, candidates: list[Candidate], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(naming, "_of_captions", lambda *_: pytest.fail("looked again"))
-    again = kept_names(index, PLACE)
+    again = kept_names(index, PLACE, tiny.judge())
     assert again is not None
     assert sorted(map(repr, again)) == sorted(map(repr, candidates))
+
+
+def test_case_names_that_one_judge_helped_to_find_are_not_anothers(
+    index: UnitIndex, candidates: list[Candidate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = cast(Judge, SimpleNamespace(fingerprint=lambda: "0" * 16))
+    assert candidates
+    assert kept_names(index, PLACE, other) is None
+    heard = {number: ("house" if has_kick(number) else "polka") for number in range(COUNT)}
+    monkeypatch.setattr(naming, "heard_labels", lambda *_: heard)
+    theirs = name_units(index, PLACE, planted_curves(), other)
+    assert "judge" in {one.source for one in theirs}
+    assert sorted(map(repr, kept_names(index, PLACE, other) or ())) == sorted(map(repr, theirs))
+    assert "judge" not in {one.source for one in kept_names(index, PLACE, tiny.judge()) or ()}
+
+
+def test_case_names_that_were_found_with_less_do_not_stay(tmp_path: Path) -> None:
+    few = planted_index(tmp_path)
+    assert {one.source for one in name_units(few, PLACE, [], tiny.judge())} == {"captions"}
+    assert {one.source for one in kept_names(few, PLACE, tiny.judge()) or ()} == {"captions"}
+    more = name_units(few, PLACE, planted_curves(), tiny.judge())
+    assert (
+        {one.source for one in more}
+        == {"captions", "stimuli"}
+        == {one.source for one in kept_names(few, PLACE, tiny.judge()) or ()}
+    )
+    assert {one.source for one in name_units(few, PLACE, [], tiny.judge())} == {"captions"}
 
 
 def test_shuffled_labels_score_one_half(index: UnitIndex) -> None:
@@ -92,6 +124,7 @@ def test_a_detector_beats_what_is_made_by_hand() -> None:
     sure = Candidate(0, "stimuli", "kick", 0.95, 0.7, 0.001)
     assert sure.told == "kick detector"
     assert Candidate(0, "stimuli", "kick", 0.95, 0.97, 0.001).told == "responds to kick"
+    assert Candidate(0, "captions", "kick", 0.99, None, 0.001).told == "responds to kick", "nothing is known by hand"
     assert Candidate(0, "stimuli", "kick", 0.8, 0.7, 0.001).told == "responds to kick"
     assert not Candidate(0, "stimuli", "kick", 0.95, 0.7, 0.2).holds
     assert name_of([Candidate(0, "stimuli", "kick", 0.6, 0.5, 0.001)]) is None

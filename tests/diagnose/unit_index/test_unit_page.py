@@ -17,10 +17,18 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.store.run_list import Run, new_name
 from tonescope.diagnose.store.runs_of_units import badge_in, runs_of_unit
 from tonescope.diagnose.store.workspace import Workspace
+from tonescope.diagnose.unit_index import unit_page
 from tonescope.diagnose.unit_index.indexing import build_index
 from tonescope.diagnose.unit_index.naming import name_units
-from tonescope.diagnose.unit_index.page_views import PageEvidence, ShowResult, shown, views
-from tonescope.diagnose.unit_index.unit_page import Shelf
+from tonescope.diagnose.unit_index.page_views import (
+    PageEvidence,
+    ShowResult,
+    caveats_of,
+    shown,
+    unit_views,
+    views,
+)
+from tonescope.diagnose.unit_index.unit_page import Shelf, unheard
 from tonescope.diagnose.unit_index.unit_wiring import wiring_of_unit
 from tonescope.models.errors import TonescopeError
 from tonescope.models.units import Unit
@@ -35,7 +43,7 @@ def test_a_page_has_all_that_is_known(session: Session, tmp_path: Path) -> None:
     index = planted_index(tmp_path / "index")
     name_units(index, PLACE, planted_curves(), session.judge)
     page = Shelf(session, [index]).unit(f"{PLACE}:{KICK}", microscope(tmp_path / "artifacts"))
-    assert page.name in ("kick detector", "responds to kick") and page.named
+    assert page.name == "responds to kick" and page.named
     assert page.examples[0]["caption"] == "a groove with kick and piano" and page.examples[0]["licence"] == "CC0"
     assert page.wiring is not None and len(page.wiring.writes) == 4
     assert sum(count for *_, count in page.histogram) > 0 and page.statistics["dead"] is False
@@ -72,6 +80,42 @@ def test_what_no_index_is_over_is_refused(session: Session, tmp_path: Path) -> N
     other = Session(tiny.generator(seed=5), tiny.judge(), session.taxonomy)
     with pytest.raises(TonescopeError, match="not of these models"):
         Shelf.open(other, tmp_path / "index")
+
+
+def test_a_recording_that_tops_many_units_is_told_on_the_pages_that_it_tops(session: Session, tmp_path: Path) -> None:
+    index, scope = planted_index(tmp_path / "index"), microscope(tmp_path / "artifacts")
+    top = index.page(Unit(PLACE, KICK)).of_kind("top")[0]
+    row = {"recording": top.recording, "name": top.name, "units": 30, "of": 39, "expected": 0.7, "p": 1e-6}
+    index.about["overused"] = [row, row | {"recording": 10**6, "name": "another"}]
+    page = Shelf(session, [index]).unit(str(Unit(PLACE, KICK)), scope)
+    assert [one.name for one in page.overused] == [top.name]
+    (view,) = [one for one in unit_views(page, PageEvidence()) if one.key == "overused"]
+    assert f"{top.name} is the top example of 30 of 39 live units" in view.sentences[0][0] and view.depth == "first"
+    index.about["overused"] = []
+    plain = Shelf(session, [index]).unit(str(Unit(PLACE, KICK)), scope)
+    assert not [one for one in unit_views(plain, PageEvidence()) if one.key == "overused"]
+
+
+def test_case_a_corpus_of_the_hub_is_not_fetched_for_a_page(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index, scope = planted_index(tmp_path / "index"), microscope(tmp_path / "artifacts")
+    index.about["corpus"] = "somebody/clips"
+    monkeypatch.setattr(unit_page, "entries_of", lambda *_: pytest.fail("asked the Hub"))
+    shelf = Shelf(session, [index])
+    page = shelf.unit(str(Unit(PLACE, KICK)), scope)
+    assert shelf.sounds(page) is None and "somebody/clips lies at the Hub" in " ".join(caveats_of(page, heard=False))
+    assert "no longer where it was" in unheard(str(tmp_path / "gone"))
+
+
+def test_without_an_index_all_else_is_told(session: Session, tmp_path: Path) -> None:
+    shelf, scope = Shelf(session, []), microscope(tmp_path / "artifacts")
+    page = shelf.unit("decoder.0.mlp:1", scope, needs_index=False)
+    assert page.corpus == "" and page.wiring is not None and shelf.sounds(page) is None
+    first, *others = unit_views(page, PageEvidence())
+    assert "No index is over this location yet" in first.sentences[1][0]
+    assert first.commands[-1].line == "tonescope index --location decoder.0.mlp"
+    assert {"wiring", "runs"} <= {one.key for one in others} and not caveats_of(page, heard=False)[1:]
 
 
 def test_wiring_is_told_by_weights() -> None:

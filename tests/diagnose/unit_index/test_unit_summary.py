@@ -75,6 +75,7 @@ def test_density_tells_rare_units_from_steady_ones() -> None:
     whole[:, ::2, 1] = 8.0
     density = summed(whole, range(4)).density()
     assert density[0] == pytest.approx(1 / 200) and density[1] == pytest.approx(0.5)
+    assert density[2:].tolist() == [0.0] * (UNITS - 2), "what always does the same does much nowhere"
 
 
 def test_summaries_can_be_kept() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests import tiny
 from tests.ui import test_unit_commands
@@ -31,7 +33,8 @@ def test_every_lens_is_a_job_and_its_fields_are_the_jobs() -> None:
         assert not OF_THE_MACHINE & set(lens.fields), lens.name
         assert [field.name for field in fields_of(lens)] == list(lens.fields)
     assert len({lens.name for lens in every_lens()}) == len(every_lens())
-    assert [lens.name for lens in LENSES if CLIP in lens.fields] == ["caricature"]
+    assert [lens.name for lens in LENSES if CLIP in lens.fields] == ["tuning", "dream", "caricature"]
+    assert all(set(lens.without_clip) <= set(lens.fields) for lens in LENSES)
 
 
 def test_lenses_suit_their_places() -> None:
@@ -42,6 +45,25 @@ def test_lenses_suit_their_places() -> None:
     assert "visualize" not in names("unit", "text.1.mlp") and "words" in names("unit", "text.1.mlp")
     assert "mute" not in names("unit", "judge.1.mlp") and "mute" not in names("unit", "codec.1.encoder")
     assert names("model", None) == {"find", "layers"} and "dream" in names("location", "judge.1.mlp")
+
+
+def test_a_clip_takes_the_place_of_what_a_form_sends_without_one(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "mine.wav", 0.2 * np.sin(0.3 * np.arange(8000)), 8000)
+    with Workspace.open(tmp_path / "space") as workspace:
+        workshop = Workshop(tiny.session(), workspace)
+        workshop.queue.close(0)  # nothing is to be rendered
+        workshop.queue._closing = False
+        given = {"start": "noise", "strength": "0.8"}
+        run = started(workshop, "me", "dream", "judge.1.mlp", given, tmp_path / "mine.wav")
+        assert run.parameters["start"] == "neutral" and run.parameters["strength"] == 0.8
+        assert str(run.parameters["clip"]).startswith(str(workspace.folder))
+        plain = started(workshop, "me", "dream", "judge.1.mlp", given)
+        assert plain.parameters["start"] == "noise" and plain.parameters["clip"] is None
+        own = started(workshop, "me", "tuning", "decoder.1.mlp:3", {"prompt": ""}, tmp_path / "mine.wav")
+        assert own.parameters["clip"] and own.parameters["prompt"] is None
+        with pytest.raises(TonescopeError, match="told nothing by a clip"):
+            started(workshop, "me", "words", "decoder.1.mlp:3", {}, tmp_path / "mine.wav")
+        workshop.close()
 
 
 def test_a_new_technique_is_a_lens_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,6 +144,30 @@ def test_a_bookmark_is_kept_listed_and_dropped(asking: httpx.Client) -> None:
         assert call(asking, "bookmark", *wrong, "", "")[0] == "error"
 
 
+def test_bookmarks_are_searched_exported_and_imported_on_the_page(asking: httpx.Client) -> None:
+    for unit, name, tags in ((UNIT, "the kick", "drums"), ("decoder.1.mlp:9", "a slow one", "tempo")):
+        assert call(asking, "bookmark", unit, name, "", tags)[0] == "complete"
+    shown = page(asking, "/microscope?bookmarks=DRUMS kick")
+    assert "the kick" in shown and "a slow one" not in shown and 'value="DRUMS kick"' in shown
+    assert "None holds all of these words" in page(asking, "/microscope?bookmarks=<b>")
+    everything = page(asking, "/microscope")
+    assert "data-export" in everything and 'name="bookmarks"' in everything and "the kick" in everything
+    assert "data-bookmarks" not in page(asking, "/microscope?embed")
+    event, told = call(asking, "bookmarks", "kick")
+    sent = json.loads(told)[0]
+    assert event == "complete" and sent["count"] == 1
+    theirs = json.loads(sent["file"])
+    theirs["bookmarks"][0] |= {"fingerprint": "0" * 16, "model": "theirs", "name": "their kick"}
+    event, told = call(asking, "import_bookmarks", json.dumps(theirs))
+    assert event == "complete" and json.loads(told)[0]["told"] == "1 new, 0 replaced, 0 left as they are here."
+    assert "their kick" in page(asking, "/microscope") and "another model" in page(asking, "/microscope")
+    for wrong in ("", "[]", json.dumps(theirs | {"format": "x"}), 5):
+        event, told = call(asking, "import_bookmarks", wrong)
+        assert event == "error" and json.loads(told)["error"].endswith(".")
+    for unit in (UNIT, "decoder.1.mlp:9"):
+        call(asking, "unbookmark", unit)
+
+
 def _ended(asking: httpx.Client, run: str) -> dict[str, Any]:
     until = time.monotonic() + 60
     while (told := asking.get(f"/run/{run}/state").json())["state"] in ("queued", "running"):
@@ -202,6 +226,12 @@ def test_a_clip_is_uploaded_kept_with_its_run_and_never_read_from_elsewhere(aski
     state = _ended(asking, run)
     assert "clip" not in state["parameters"] and state["state"] == "done", state
     assert 'data-part="/microscope/artifact' not in page(asking, "/microscope/judge.1.mlp")  # it is somebody's own
+    event, told = call(asking, "lens", "dream", "judge.1.mlp", {"start": "noise"}, file)
+    assert event == "complete", told
+    run = json.loads(told)[0]["run"]
+    state = _ended(asking, run)
+    assert state["state"] == "done" and "clip" not in state["parameters"], state
+    assert "From the clip" in json.dumps(json.loads(call(asking, "result", run)[1]))
     for wrong in ({"path": "/etc/passwd"}, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}):
         assert call(asking, "lens", "caricature", "judge.1.mlp", {}, wrong)[0] == "error"
 
