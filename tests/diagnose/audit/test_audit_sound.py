@@ -12,7 +12,7 @@ import torch
 from tests import tiny
 from tonescope.diagnose.audit.audit_data import AuditData
 from tonescope.diagnose.audit.audit_schema import Value, WordRow
-from tonescope.diagnose.audit.audit_sound import Embedded, follows
+from tonescope.diagnose.audit.audit_sound import Embedded, follows, unread
 from tonescope.diagnose.audit.word_effects import WordTakes
 from tonescope.diagnose.stats import Interval, share
 
@@ -69,6 +69,12 @@ def test_tempos_of_takes_that_a_word_drags_to_another_genre_are_left_out() -> No
     assert kept[GENRES[1]] == whole[GENRES[1]] == 1.0
     unsure = DRAGGING.model_copy(update={"flagged": False})
     assert {row.genre: row.faster.value for row in follows(data, [unsure])} == whole
+
+
+def test_levels_that_say_no_tempo_or_key_are_named() -> None:
+    factors = {"tempos": ("slow", "wobbly", "120 BPM"), "keys": ("A minor", "blue")}
+    data = cast(AuditData, SimpleNamespace(played=SimpleNamespace(factors=factors)))
+    assert unread(data) == ["wobbly", "blue"]
 
 
 def embedded(monkeypatch: pytest.MonkeyPatch, accordion: np.ndarray, piano: np.ndarray) -> Embedded:
