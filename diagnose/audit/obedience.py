@@ -106,8 +106,9 @@ def superiority(more: Floats, less: Floats, *, seed: int = 0) -> Superiority | N
     exact = different == len(everything) and len(more) * len(less) <= MOST_EXACT
     p = 1.0
     if different > 1:
-        p = mannwhitneyu(more, less, alternative="less", method="exact" if exact else "asymptotic").pvalue
-    return Superiority(value, float(min(low, value)), float(max(high, value)), fewest, float(p))
+        test = mannwhitneyu(more, less, alternative="less", method="exact" if exact else "asymptotic")
+        p = float(test.pvalue)
+    return Superiority(value, float(min(low, value)), float(max(high, value)), fewest, p)
 
 
 def _above(more: Floats, less: Floats) -> Floats:

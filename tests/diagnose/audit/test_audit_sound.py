@@ -15,6 +15,7 @@ from tonescope.diagnose.audit.audit_schema import Value, WordRow
 from tonescope.diagnose.audit.audit_sound import Embedded, follows, unread
 from tonescope.diagnose.audit.word_effects import WordTakes
 from tonescope.diagnose.stats import Interval, share
+from tonescope.models import metadata
 
 LABELS = tiny.judge().labels
 EACH = 40  # takes of a genre: with the slow word and the fast one in turn, the last fourth with a word that drags
@@ -55,7 +56,7 @@ def planted(bpm: np.ndarray) -> AuditData:
         genres=GENRES,
         asked=ASKED,
         with_levels=with_levels,
-        models=SimpleNamespace(judge=tiny.judge()),
+        models=SimpleNamespace(judge=tiny.judge(), generator=SimpleNamespace(name="embedded", folder=None)),
         of_kind=lambda *_: usable,
     )
     return cast(AuditData, data)
@@ -101,3 +102,6 @@ def test_an_instrument_that_is_near_by_the_genre_it_drags_to_is_not_heard(monkey
     assert rows["accordion"].nearer.value > 0.9 > 0.1 > rows["piano"].nearer.value
     assert not rows["piano"].flagged
     assert {row.instrument: row.flagged for row in made.instruments([])}["piano"]
+    made.data.models.judge.domain, made.data.models.generator.name = "somebody's pieces", "another"
+    monkeypatch.setattr(metadata, "read", lambda folder: SimpleNamespace(domain=""))
+    assert not any(row.flagged for row in made.instruments([]))  # whose embeddings know other music

