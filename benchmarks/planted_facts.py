@@ -68,10 +68,14 @@ def embedded() -> list[Planted]:
     ]
 
 
-def false_alarms(report: AuditReport, controls: Sequence[str], also: Sequence[str] = ()) -> Iterator[Finding]:
-    """Findings about control genres; ``also`` are genres about which a fact was planted."""
+def false_alarms(
+    report: AuditReport, controls: Sequence[str], planted: Sequence[Planted], also: Sequence[str] = ()
+) -> Iterator[Finding]:
+    """Findings about control genres, or in which one of them comes instead of something else; not those that tell a
+    fact that was ``planted``. ``also`` are genres about which one was."""
+    told = [fact.found_in(report) for fact in planted]
     for finding in report.findings:
-        if finding.where in controls and finding.where not in also:
+        if {finding.where, finding.heard} & set(controls) - set(also) and finding not in told:
             yield finding
 
 
@@ -162,14 +166,15 @@ def run(bench: Bench, chosen: Sequence[Fact]) -> None:
     plain, evidence = bench.audited("embedded")
     lessons = lessons_of(plain, evidence)
     rows = [row("embedded", planted, plain) for planted in embedded()]
-    alarms = [alarm_row("embedded", finding) for finding in false_alarms(plain, controls)]
+    alarms = [alarm_row("embedded", finding) for finding in false_alarms(plain, controls, embedded())]
     adapters, adapter_alarms = list[dict[str, Any]](), list[dict[str, Any]]()
     for fact in chosen:
         report, _ = bench.audited(fact.name, bench.adapter(fact, lessons))
         name = f"{fact.name}{' (sealed)' if fact.sealed else ''}"
         adapters.append(row("adapter", replace(of_adapter(fact), name=name), report))
         adapter_alarms += [
-            alarm_row(fact.name, finding) for finding in false_alarms(report, controls, (fact.asked, fact.plays))
+            alarm_row(fact.name, finding)
+            for finding in false_alarms(report, controls, [*embedded(), of_adapter(fact)], (fact.asked, fact.plays))
         ]
     keep(
         "planted",

@@ -35,10 +35,10 @@ from benchmarks.kept_results import keep
 from tonescope.diagnose.confusion.confusion import confusion
 from tonescope.diagnose.prompts.genre_prompts import MOST_WORDINGS, genre_prompts
 from tonescope.diagnose.report.confusion_views import views
-from tonescope.diagnose.runtime.engine import Engine, LocalEngine, Production
+from tonescope.diagnose.runtime.engine import Engine, LocalEngine, Production, UnderWay
 from tonescope.diagnose.runtime.ray_engine import RayEngine
 from tonescope.diagnose.runtime.session import Session
-from tonescope.diagnose.runtime.work_items import Finished, HeardTake, TakeSetting, Wanted, WorkItem
+from tonescope.diagnose.runtime.work_items import Finished, HeardTake, TakeSetting, Wanted, WorkItem, first_seed
 from tonescope.diagnose.settings import MOST_TAKES
 from tonescope.diagnose.store.take_shards import TakeShards
 from tonescope.diagnose.taxonomy import common
@@ -66,9 +66,9 @@ class Steady:
         """Those of the engine."""
         return self.inner.workers
 
-    def run(self, items: Iterator[WorkItem]) -> Iterator[Finished]:
+    def run(self, items: Iterator[WorkItem], under_way: UnderWay = lambda takes: None) -> Iterator[Finished]:
         """What the engine does."""
-        for number, finished in enumerate(self.inner.run(items)):
+        for number, finished in enumerate(self.inner.run(items, under_way)):
             if number < self.inner.workers:
                 self.since = time.perf_counter()
             else:
@@ -143,14 +143,14 @@ def synthetic(session: Session, folder: Path, rows: int) -> dict[str, Any]:
     prompts = [(label, text) for label in labels for text in genre_prompts(label, MOST_WORDINGS)]
     takes = min(MOST_TAKES, -(-rows // len(prompts)))
     shards = TakeShards(TakeSetting.of(session, SECONDS, Sampling()), folder)
-    places = [(label, text, number) for number in range(1, takes + 1) for label, text in prompts]
+    places = [(label, text, first_seed(text, 1) + number) for number in range(takes) for label, text in prompts]
     for start in range(0, len(places), SHARD_TAKES):
         made = []
-        for label, text, number in places[start : start + SHARD_TAKES]:
+        for label, text, seed in places[start : start + SHARD_TAKES]:
             shares = random.dirichlet(np.full(len(labels), 0.2))
             best = labels.index(label) if random.random() < 0.8 else int(shares.argmax())
             shares[best] = 0.5 + shares[best] / 2
-            made.append(HeardTake(text, number, label, None, labels[best], float(shares[best]), shares.tolist(), -20.0))
+            made.append(HeardTake(text, seed, label, None, labels[best], float(shares[best]), shares.tolist(), -20.0))
         shards.add(WorkItem(shards.setting, tuple(Wanted(take.prompt, take.seed) for take in made)), made)
     return {"takes": takes, "wordings": MOST_WORDINGS, "seconds": SECONDS, "explain": 0, "shards": folder}
 

@@ -35,6 +35,11 @@ Seed = Annotated[
     Range(0, LARGEST_SEED, "the seed {} cannot be used"),
     Field(description="Seed of the first take; the others count up from it."),
 ]
+OwnNoiseSeed = Annotated[
+    int,
+    Range(0, LARGEST_SEED, "the seed {} cannot be used"),
+    Field(description="Seed of all takes: every prompt has noise of its own, the same in every run."),
+]
 Guidance = Annotated[
     float | None,
     Range(1, 20, "a guidance of {} cannot be used", "1 is none, 3 is usual"),

@@ -54,7 +54,10 @@ class Share(BaseModel):
 
 class Effect(BaseModel):
     """A mean over takes, its Student-t interval and two-sided p-value against no effect; both absent for fewer than
-    two takes."""
+    two takes.
+
+    Of changes that are all equal no spread is known: there is no interval, and p is that of the sign test.
+    """
 
     mean: float
     interval: Interval | None
@@ -92,9 +95,22 @@ def effect(values: Sequence[float]) -> Effect:
     if len(array) < 2:
         return Effect(mean=float(array.mean()), interval=None, takes=len(array))
     mean, error = float(array.mean()), float(array.std(ddof=1) / math.sqrt(len(array)))
+    if np.ptp(array) == 0:
+        return Effect(mean=mean, interval=None, takes=len(array), p=least_paired(len(array)) if mean else 1.0)
     half = float(stdtrit(len(array) - 1, 0.5 + LEVEL / 2)) * error
-    p = float(2 * stdtr(len(array) - 1, -abs(mean) / error)) if error > 0 else float(mean == 0)
+    p = float(2 * stdtr(len(array) - 1, -abs(mean) / error))
     return Effect(mean=mean, interval=Interval(low=mean - half, high=mean + half), takes=len(array), p=p)
+
+
+def least_paired(takes: int) -> float:
+    """The smallest two-sided p-value that so many paired differences can have if nothing is assumed of their spread:
+    all of one sign."""
+    return float(2.0 ** (1 - takes))
+
+
+def least_of_groups(first: int, second: int) -> float:
+    """The same of two groups of so many takes: all of one above all of the other."""
+    return min(1.0, 2 / math.comb(first + second, first))
 
 
 def ratio_interval(values: Sequence[float], over: Sequence[float]) -> Interval | None:

@@ -29,6 +29,7 @@ from .diagnose.confusion.confusion import confusion as confusion
 from .diagnose.context import Context as Context
 from .diagnose.context import SeedPlan as SeedPlan
 from .diagnose.elsewhere.listen_schema import Listening as Listening
+from .diagnose.elsewhere.request_plan import RequestPlan as RequestPlan
 from .diagnose.intervene.controls import matched_controls as matched_controls
 from .diagnose.intervene.edit_hooks import edited as edited
 from .diagnose.intervene.interventions import Edit as Edit
@@ -39,6 +40,7 @@ from .diagnose.intervene.verification import Variant as Variant
 from .diagnose.intervene.verification import verify as verify
 from .diagnose.jobs.experiment import Experiment as Experiment
 from .diagnose.jobs.listen import listen as listen
+from .diagnose.jobs.plan import plan as plan
 from .diagnose.jobs.save_report import save_report as save_report
 from .diagnose.microscope.caricature import CaricatureWish as CaricatureWish
 from .diagnose.microscope.caricature import caricature as caricature

@@ -10,7 +10,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from tonescope.diagnose.audit import audit_genres, audit_sound
@@ -24,18 +24,22 @@ from tonescope.diagnose.audit.audit_schema import AuditReport, AuditSettings, De
 from tonescope.diagnose.audit.design import Design, prompt_of, read_design
 from tonescope.diagnose.audit.known_folders import Known, hear_known, read_library
 from tonescope.diagnose.audit.power import Forecast, forecast, power_of
-from tonescope.diagnose.audit.prompt_cells import PromptCells, first_seed, prompt_cells
-from tonescope.diagnose.confusion.confusion_results import Genre, Results
+from tonescope.diagnose.audit.prompt_cells import PromptCells, prompt_cells
+from tonescope.diagnose.confusion.confusion_results import Genre, Listener, Results
 from tonescope.diagnose.confusion.confusion_schema import Work
+from tonescope.diagnose.confusion.second_opinions import second_opinions
 from tonescope.diagnose.jobs.audit_job import JOB, AuditParameters
+from tonescope.diagnose.jobs.caveats import foreign
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.parameters import made
 from tonescope.diagnose.jobs.request import Request
 from tonescope.diagnose.judging.intent import choose_label
 from tonescope.diagnose.judging.verdict import sure_enough
+from tonescope.diagnose.report import audit_views
 from tonescope.diagnose.runtime.engine import Pace, Production, telling
 from tonescope.diagnose.runtime.session import Session
-from tonescope.diagnose.runtime.work_items import Keep, TakeSetting, Wanted
+from tonescope.diagnose.runtime.timed_engine import TimedEngine
+from tonescope.diagnose.runtime.work_items import Keep, TakeSetting, Wanted, first_seed
 from tonescope.diagnose.store import provenance
 from tonescope.diagnose.store.measured_takes import AuditTakes, MeasuredTakes, PromptSeeds
 from tonescope.diagnose.store.take_shards import TakeShards
@@ -44,7 +48,7 @@ from tonescope.models.generator import Symbolic
 from tonescope.models.played_with import usual_guidance
 
 PLAYED_SHARE = 0.9  # of the progress
-TRIED_TAKES = 8  # of a dry run: what tells how long a take takes
+TRIED_TAKES, FIRST_TRIED = 8, 2  # of a dry run: what tells how long a take takes, once models are warm
 NUMBERS = ("tempo", "tempo_clarity", "key", "key_clear", "embedding", "depth")
 MEASURED = ("embedding", "landmarks", "levels")
 ASKED = {"tempos": "tempo", "keys": "key"}  # what is measured where a factor asks for it
@@ -115,7 +119,8 @@ def audit(session: Session, *, watch: Watch | None = None, **asked: Any) -> tupl
 
 
 def make_audit(session: Session, parameters: AuditParameters, watch: Watch) -> tuple[AuditReport, AuditEvidence]:
-    """Plan, play, measure, find. Raises :class:`TonescopeError`."""
+    """Plan, tell the plan, play, measure, find. Raises :class:`TonescopeError`."""
+    session = session.with_second(parameters.second_judge)
     if parameters.guidance is None:
         parameters = parameters.model_copy(update={"guidance": usual_guidance(session.generator)})
     run = _prepared(session, parameters, watch)
@@ -123,12 +128,13 @@ def make_audit(session: Session, parameters: AuditParameters, watch: Watch) -> t
     if parameters.dry_run:
         report.forecast = _tried(run)
         return _finished(run, report, None, None, []), AuditEvidence(session.generator, run.shards)
+    watch.announce([audit_views.declared(report)])
     library, notes = read_library(parameters.library) if parameters.library else (None, [])
     started = time.perf_counter()
     known = _known(run)
     if known:
         run.timed("hear known recordings", started)
-    pace = _play(run)
+    pace = _play(run, report)
     started = time.perf_counter()
     source = AuditTakes(run.shards, run.seeds, session.judge.labels, sure_enough(session.judge))
     data = AuditData(run.design, run.played, source.read(NUMBERS), source, session.models)
@@ -137,7 +143,6 @@ def make_audit(session: Session, parameters: AuditParameters, watch: Watch) -> t
             f"in none of {len(data.takes)} takes anything can be heard: they are silent, or not made of numbers; load "
             "the model in float32, or check its weights."
         )
-    report.forecast = forecast(run.played.takes, 60 / pace.per_minute, *_money(run)) if pace.per_minute else None
     _tell(run, "count and test", PLAYED_SHARE)
     report = _heard(run, report, data, known)
     report.work = _work(run, pace)
@@ -205,28 +210,31 @@ def _planned(run: _Run) -> AuditReport:
     clips = min((sum(row) for row in record.counts), default=0) if record else 0
     kinds = [cell.kind for cell in run.played.cells]
     assert parameters.guidance is not None
+    playing = AuditSettings(
+        seconds=design.seconds,
+        seed=parameters.seed,
+        guidance=parameters.guidance,
+        temperature=parameters.temperature,
+        top_k=parameters.top_k,
+    )
     return AuditReport(
         made=date.today().isoformat(),
         versions=provenance.versions(),
         model=provenance.of_generator(models.generator),
         judge=provenance.of_judge(models.judge),
+        second=None if models.second is None else provenance.of_judge(models.second),
         design=DesignRecord(
             name=design.name,
-            hash=design.hash,
+            hash=run.played.hash(design, playing.model_dump()),
             source=str(parameters.design) if parameters.design else "the default design",
             declared=design.model_dump(mode="json"),
             prompts={kind: kinds.count(kind) for kind in ("plain", "neutral", "words")},
             combinations=run.played.combinations,
             played=run.played.played,
             takes=run.played.takes,
+            declared_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         ),
-        settings=AuditSettings(
-            seconds=design.seconds,
-            seed=parameters.seed,
-            guidance=parameters.guidance,
-            temperature=parameters.temperature,
-            top_k=parameters.top_k,
-        ),
+        settings=playing,
         power=power_of(run.played, len(models.judge.labels), clips),
         forecast=None,
         planned_only=parameters.dry_run,
@@ -238,14 +246,13 @@ def _planned(run: _Run) -> AuditReport:
 
 
 def _tried(run: _Run) -> Forecast | None:
-    """What the whole takes, from a few takes that are played (and kept) for that; nothing where all are there."""
-    production = Production(run.shards, run.wanted, run.keep)
-    missing = production.missing()[:TRIED_TAKES]
+    """What the rest takes, from a few takes that are played (and kept) for that; nothing where all are there."""
+    missing = Production(run.shards, run.wanted, run.keep).missing()
     if not missing:
         return None
-    started = time.perf_counter()
-    Production(run.shards, missing, run.keep).make(run.parameters.make_engine(run.session, run.shards.setting))
-    return forecast(run.played.takes, (time.perf_counter() - started) / len(missing), *_money(run))
+    timed = TimedEngine(run.parameters.make_engine(run.session, run.shards.setting))
+    Production(run.shards, missing[:TRIED_TAKES], run.keep, first=FIRST_TRIED).make(timed)
+    return forecast(len(missing), timed.seconds_a_take, *_money(run))
 
 
 def _money(run: _Run) -> tuple[float | None, str]:
@@ -253,12 +260,16 @@ def _money(run: _Run) -> tuple[float | None, str]:
     return (cost.per_hour, cost.currency) if cost else (None, "")
 
 
-def _play(run: _Run) -> Pace:
+def _play(run: _Run, report: AuditReport) -> Pace:
+    """All takes; how long they will take is told, and stays in the report, as soon as some tell it."""
     started, watch = time.perf_counter(), run.watch
     tell = telling(watch.progress, 0.0, PLAYED_SHARE)
 
     def told(pace: Pace) -> None:
         tell(pace)
+        if report.forecast is None and pace.before < pace.done < pace.total:
+            report.forecast = forecast(pace.total - pace.before, 60 / pace.per_minute, *_money(run))
+            watch.announce([view for view in [audit_views.forecast(report)] if view])
         if (left := pace.seconds_left) is not None:
             watch.expect(left)
 
@@ -282,7 +293,9 @@ def _heard(run: _Run, report: AuditReport, data: AuditData, known: Known | None)
     """The report with everything that was heard and measured."""
     models, labels = run.session.models, run.session.judge.labels
     record = audit_genres.measured_record(models.judge.record, known, labels)
-    results = Results.of(data.confusion, data.problems, models, record)
+    results = Results.of(data.confusion, data.problems, Listener.of(models), record)
+    control = audit_genres.control_rows(record, known, data.genres, str(run.parameters.known))
+    opinions = second_opinions(data.source, models)
     embedded, words = audit_sound.Embedded(data), audit_genres.words(data)
     wordings = range(len(run.design.wordings))
     genres = [
@@ -293,10 +306,11 @@ def _heard(run: _Run, report: AuditReport, data: AuditData, known: Known | None)
         update={
             "rows": [results.genre(genre) for genre in genres],
             "heard_labels": list(labels),
-            "control": audit_genres.control_rows(models.judge.record, known, data.genres),
-            "control_source": str(run.parameters.known) if known else "the judge's own record",
+            "control": control,
+            "control_source": audit_genres.control_source(control),
             "correction": results.correction,
-            "pairs": results.pairs(),
+            "pairs": [opinions.beside(pair) for pair in results.pairs()],
+            "agreement": opinions.agreement,
             "attractors": results.attractors(),
             "representation": audit_genres.represented(data, results.clips),
             "gaps": audit_genres.gaps(data),
@@ -305,6 +319,7 @@ def _heard(run: _Run, report: AuditReport, data: AuditData, known: Known | None)
             "tempo": audit_sound.tempos(data),
             "follows": audit_sound.follows(data, words),
             "keys": audit_sound.keys(data),
+            "unread": audit_sound.unread(data),
             "instruments": embedded.instruments(words),
             "diversity": embedded.diversity(),
             "depth": audit_sound.depth(data),
@@ -321,7 +336,7 @@ def _finished(
     models = run.session.models
     if not report.planned_only:
         report.findings = findings(report)
-        report.thresholds = thresholds(report, run.design.thresholds)
+        report.thresholds = thresholds(report, run.design.thresholds, judged=not foreign(models))
     report.limits = limits(report, models)
     if run.parameters.sign is not None:
         report.signature = Signature(

@@ -12,6 +12,7 @@ from tonescope.diagnose.jobs.request import Models
 from tonescope.models import versions
 from tonescope.models.generator import Symbolic
 
+NAMED = 3  # genres in one sentence
 Caveat = Callable[[AuditReport, Models], str | None]
 
 
@@ -20,11 +21,26 @@ def _untested(*_: object) -> str | None:
 
 
 def _foreign(_: AuditReport, models: Models) -> str | None:
-    return f"{foreign_caveat(models)} No genre is flagged." if foreign(models) else None
+    return f"{foreign_caveat(models)} Nothing is flagged by what it hears." if foreign(models) else None
 
 
 def _correction(report: AuditReport, _: Models) -> str | None:
     return report.correction.reason if report.correction else None
+
+
+def _unmeasured(report: AuditReport, models: Models) -> str | None:
+    names = [row.genre for row in report.representation if not row.measured]
+    if not names or foreign(models):
+        return None
+    return (
+        f"Nothing is said to be heard too seldom of {_some(names)}: how often {models.judge.name} mishears "
+        f"{'it' if len(names) == 1 else 'them'} was not measured (--known FOLDER)."
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - NAMED
+    return ", ".join(names[:NAMED]) + (f" and {more} more genres" if more > 0 else "")
 
 
 def _short(report: AuditReport, models: Models) -> str | None:
@@ -87,6 +103,7 @@ CAVEATS: tuple[Caveat, ...] = (
     _untested,
     _foreign,
     _correction,
+    _unmeasured,
     _short,
     _excluded,
     _part,

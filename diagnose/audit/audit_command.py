@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tonescope.diagnose.jobs.audit_job import AuditParameters
 from tonescope.diagnose.jobs.parameters import Flag, marked
 from tonescope.diagnose.report.pasteable import quoted
+from tonescope.models.loading import EMBEDDED
 
 if TYPE_CHECKING:
     from tonescope.diagnose.runtime.work_items import ModelSpec
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
 LEFT_OUT = ("dry_run", "sign", "shards", "memory_gib", "workers", "ray_address", "engine")
 """What decides nothing of what is found, or belongs to a machine or a person."""
 
+NONE = "no command: the models were made in memory"
+
 
 def command(parameters: AuditParameters, spec: ModelSpec | None) -> str:
-    """The line; options that have their defaults are left out."""
+    """The line; options that have their defaults are left out. :data:`NONE` where nothing says how the models are
+    opened: a line without them would make a report on others."""
+    if spec is None:
+        return NONE
     words = ["tonescope", "audit"]
     for name, field in AuditParameters.model_fields.items():
         given = getattr(parameters, name)
@@ -31,14 +37,14 @@ def command(parameters: AuditParameters, spec: ModelSpec | None) -> str:
     return " ".join(words)
 
 
-def _models(spec: ModelSpec | None) -> list[tuple[str, str]]:
-    if spec is None:
-        return []
+def _models(spec: ModelSpec) -> list[tuple[str, str]]:
     rows = [("--adapter", spec.adapter), ("--judge", spec.judge)]
     rows += [("--device", None if spec.device == "cpu" else spec.device)]
     rows += [("--dtype", None if spec.dtype == "float32" else spec.dtype)]
     rows += [("--labels", spec.labels), ("--calibration", None if spec.calibration == "auto" else spec.calibration)]
+    rows += [("--denoising-steps", None if spec.denoising_steps is None else str(spec.denoising_steps))]
+    rows += [("--shift", None if spec.shift is None else f"{spec.shift:g}"), ("--steer", spec.steer)]
     found = [(flag, given) for flag, given in rows if given is not None]
-    if spec.model == "embedded":
-        return [(flag, given) for flag, given in found if given != "embedded"]
+    if spec.model == EMBEDDED:
+        return [(flag, given) for flag, given in found if (flag, given) != ("--judge", EMBEDDED)]
     return [("--model", spec.model), *found]

@@ -130,7 +130,9 @@ def _fits(data: AuditData, finding: Finding) -> NDArray[np.bool_]:
     by_kind: dict[str, Callable[[], NDArray[np.bool_]]] = {
         "confusion": lambda: data.of_kind("plain") & asked & heard,
         "under-represented": lambda: data.of_kind("plain") & asked,
-        "misleading word": lambda: data.of_kind("words") & of_level(list(data.played.factors)) & heard,
+        "misleading word": lambda: (
+            data.of_kind("words") & of_level(list(data.played.factors)) & heard & (data.asked != takes.heard)
+        ),
         "default": lambda: data.of_kind("neutral") & heard,
         "ignored tempo": lambda: data.of_kind("words") & asked & (data.levels["tempos"] > 0),
         "absent instrument": lambda: data.of_kind("words") & of_level(["instruments"]),

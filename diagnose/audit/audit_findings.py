@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from scipy.special import bdtrc
 
+from tonescope.diagnose.audit import audit_command
+from tonescope.diagnose.audit.audit_genres import DEFAULT_SHARE
 from tonescope.diagnose.audit.audit_schema import (
     AuditReport,
     Defaults,
@@ -16,13 +18,13 @@ from tonescope.diagnose.audit.audit_schema import (
     WordRow,
 )
 from tonescope.diagnose.audit.checklist import About, ChecklistRow, checklist
+from tonescope.diagnose.audit.obedience import EVEN
 from tonescope.diagnose.audit.thresholds import Measured, ThresholdRow, Thresholds, decide
 from tonescope.diagnose.confusion.confusion_schema import ConfusedPair
 from tonescope.diagnose.report.sentences import percent
 from tonescope.diagnose.stats import share
 
-DEFAULT_SHARE = 0.5  # of the neutral takes: a genre that has surely more is what comes when none is asked for
-EVEN = 0.5  # of pairs: no difference
+UNHEARD = ("largest_excluded",)  # thresholds that rest on nothing that a judge hears
 
 
 def findings(report: AuditReport) -> list[Finding]:
@@ -44,7 +46,7 @@ def _confusion(pair: ConfusedPair) -> Finding:
         kind="confusion",
         where=pair.asked,
         heard=pair.heard,
-        sentence=f"Asked for {pair.asked}, it plays {pair.heard} in {pair.share} takes{judge}.",
+        sentence=f"Asked for {pair.asked}, it plays {pair.heard} in {pair.share} clearly heard takes{judge}.",
         effect=Value.of(pair.share),
         q=pair.q,
     )
@@ -75,7 +77,7 @@ def _word(row: WordRow) -> Finding:
 
 
 def _default(found: Defaults | None) -> list[Finding]:
-    if found is None or found.top is None or found.top_share.low <= DEFAULT_SHARE:
+    if found is None or found.top is None or not found.flagged:
         return []
     return [
         Finding(
@@ -102,11 +104,12 @@ def _tempo(row: FollowRow) -> Finding:
 
 
 def _instrument(row: InstrumentRow) -> Finding:
+    brings = "hardly brings it" if row.nearer.interval.low > EVEN else "does not surely bring it"
     return Finding(
         kind="absent instrument",
         where=row.instrument,
-        sentence=f"Asking for {row.instrument} does not bring it: such a take is nearer to it than another in "
-        f"{_of_pairs(row.nearer)}, by {row.listener}.",
+        sentence=f"Asking for {row.instrument} {brings}, by this judge's embeddings: such a take is nearer to the word "
+        f"than another in {_of_pairs(row.nearer)}.",
         effect=row.nearer,
         q=row.q,
     )
@@ -114,13 +117,13 @@ def _instrument(row: InstrumentRow) -> Finding:
 
 def _passage(row: PassageRow) -> Finding:
     across = f" and of {len(row.genres) - 1} more" if len(row.genres) > 1 else ""
+    chance = "; in no shuffled copy do so many share one" if row.by == "symbols and sound" else ""
     return Finding(
         kind="repetition",
         where=row.most_of,
         sentence=f"The same {row.seconds:g} s come again in {row.most_share} takes of {row.most_of}{across}, "
-        f"found by {row.by}.",
+        f"found by {row.by}{chance}.",
         effect=Value.of(row.most_share),
-        q=0.0,  # chance was counted: no shuffled take shares a run with as many
     )
 
 
@@ -136,22 +139,29 @@ def _upper(text: str) -> str:
 # --- thresholds -------------------------------------------------------------------------------------------------------
 
 
-def thresholds(report: AuditReport, asked: Thresholds) -> list[ThresholdRow]:
-    """Every threshold of the design, held against what was measured; one that cannot be measured is undecided."""
+def thresholds(report: AuditReport, asked: Thresholds, *, judged: bool = True) -> list[ThresholdRow]:
+    """Every threshold of the design, held against what was measured; one that cannot be measured is undecided.
+
+    ``judged``: whether the judge knows such music, so that what it hears counts.
+    """
+    unknown = Measured(float("nan"), float("-inf"), float("inf"), "not measured: the judge knows other music")
     return [
-        decide(name, limit, _measured(report, name)) for name, limit in asked.model_dump().items() if limit is not None
+        decide(name, limit, _measured(report, name) if judged or name in UNHEARD else unknown)
+        for name, limit in asked.model_dump().items()
+        if limit is not None
     ]
 
 
 def _measured(report: AuditReport, name: str) -> Measured:
-    if name == "lowest_adherence" and report.rows:
-        worst = min(report.rows, key=lambda row: row.matched.value)
+    """A number and its interval; of the worst of many groups, that whose interval reaches lowest."""
+    if name == "lowest_adherence" and (told := [row for row in report.rows if row.matched.total]):
+        worst = min(told, key=lambda row: row.matched.low)
         return _of_value(Value.of(worst.matched), worst.asked)
     if name == "largest_gap" and (genres := [row for row in report.gaps if row.by == "genre"]):
         found = genres[0]
         return _of_value(found.gap, f"{found.best} and {found.worst}")
     if name == "smallest_ratio" and report.representation:
-        lowest = min(report.representation, key=lambda row: row.ratio.value)
+        lowest = min(report.representation, key=lambda row: row.ratio.interval.low)
         return _of_value(lowest.ratio, lowest.genre)
     if name == "largest_default" and report.defaults is not None:
         return _of_value(Value.of(report.defaults.top_share), report.defaults.top or "")
@@ -184,7 +194,7 @@ def held(report: AuditReport, about: About) -> list[ChecklistRow]:
         "power": bool(report.power),
         "control": bool(report.control) and len(report.control) == len(report.rows),
         "unclear": not report.planned_only,
-        "second judge": False,
+        "second judge": report.agreement is not None,
         "correction": report.correction is not None and report.correction.used,
         "adherence": bool(report.rows),
         "representation": bool(report.representation),
@@ -198,6 +208,6 @@ def held(report: AuditReport, about: About) -> list[ChecklistRow]:
         "units": False,
         "limits": bool(report.limits),
         "thresholds": bool(report.thresholds),
-        "reproduction": True,
+        "reproduction": report.command != audit_command.NONE,
     }
     return checklist(about, {name for name, present in there.items() if present})

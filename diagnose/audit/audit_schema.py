@@ -16,6 +16,7 @@ from tonescope.diagnose.confusion.confusion_schema import (
     JudgeCorrection,
     Work,
 )
+from tonescope.diagnose.judging.judge_agreement import Agreement
 from tonescope.diagnose.schema import Badge, Source, TakeResult
 from tonescope.diagnose.stats import Interval, Share
 
@@ -49,7 +50,8 @@ class Finding(BaseModel):
 
     Attributes:
         kind: what it is; ``where``, the genre, word or passage; ``heard``, the genre that comes instead.
-        sentence: in words; ``effect``, its size with the interval; ``q``, after Benjamini and Hochberg in its kind.
+        sentence: in words; ``effect``, its size with the interval; ``q``, after Benjamini and Hochberg in its kind,
+            where it was found by a test.
     """
 
     kind: FindingKind
@@ -57,13 +59,14 @@ class Finding(BaseModel):
     heard: str = ""
     sentence: str
     effect: Value
-    q: float
+    q: float | None = None
     badge: Badge = "observed"
 
 
 class DesignRecord(BaseModel):
     """What was declared before the run: the whole design as it was read, and its ``hash``.
 
+    ``hash`` is of the design, of every prompt with its takes and of how they are played; ``declared_at``, when.
     ``prompts`` by their kind; ``combinations`` that there are with words, of which so many were ``played``; ``takes``
     in all; ``source``, the file.
     """
@@ -76,6 +79,7 @@ class DesignRecord(BaseModel):
     combinations: int
     played: int
     takes: int
+    declared_at: str
 
 
 class AuditSettings(BaseModel):
@@ -89,21 +93,25 @@ class AuditSettings(BaseModel):
 
 
 class ControlRow(BaseModel):
-    """What the judge hears in known recordings of a genre after the codec: ``right`` of them, and ``heard`` instead."""
+    """What the judge hears in known recordings of a genre after the codec: ``right`` of them, and ``heard`` instead;
+    ``source``, whose recordings."""
 
     genre: str
     right: Share
     heard: dict[str, int]
+    source: str
 
 
 class RepresentationRow(BaseModel):
-    """A genre's share of what is heard when all are asked for alike (``share``), of its ``reference`` share."""
+    """A genre's share of what is clearly heard (``share``), of its ``reference`` share; ``measured``, whether it is
+    known how often the judge mishears it."""
 
     genre: str
     share: Share
     reference: float
     ratio: Value
     q: float
+    measured: bool
     flagged: bool
 
 
@@ -120,7 +128,8 @@ class GapRow(BaseModel):
 
 
 class Defaults(BaseModel):
-    """What neutral prompts play: takes by genre, the one that is ``top``, and how even they are (0 to 1)."""
+    """What neutral prompts play: takes by genre, the one that is ``top``, how even they are (0 to 1), and whether
+    ``top`` surely has most of them."""
 
     prompts: list[str]
     heard: dict[str, int]
@@ -128,6 +137,7 @@ class Defaults(BaseModel):
     top: str | None
     top_share: Share
     evenness: Value | None
+    flagged: bool
 
 
 class WordRow(BaseModel):
@@ -251,7 +261,9 @@ class Signature(BaseModel):
 class AuditReport(BaseModel):
     """What a generator plays over a design, with everything that a release team signs.
 
-    ``planned_only`` is the result of a dry run: design, power and forecast, and nothing that was heard.
+    ``planned_only`` is the result of a dry run: design, power and forecast, and nothing that was heard. ``second`` is
+    another judge, and ``agreement`` how far it hears the same; ``unread``, levels of tempos and keys that cannot be
+    held against the sound.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -261,6 +273,7 @@ class AuditReport(BaseModel):
     versions: dict[str, str]
     model: Source
     judge: Source
+    second: Source | None = None
     design: DesignRecord
     settings: AuditSettings
     power: list[PowerRow]
@@ -274,6 +287,7 @@ class AuditReport(BaseModel):
     control_source: str = ""
     correction: JudgeCorrection | None = None
     pairs: list[ConfusedPair] = []
+    agreement: Agreement | None = None
     attractors: list[AttractorRow] = []
     representation: list[RepresentationRow] = []
     gaps: list[GapRow] = []
@@ -282,6 +296,7 @@ class AuditReport(BaseModel):
     tempo: list[TempoRow] = []
     follows: list[FollowRow] = []
     keys: list[KeyRow] = []
+    unread: list[str] = []
     instruments: list[InstrumentRow] = []
     diversity: list[DiversityRow] = []
     depth: DepthResult | None = None

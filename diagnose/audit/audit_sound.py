@@ -21,10 +21,11 @@ from tonescope.diagnose.audit.audit_schema import (
 )
 from tonescope.diagnose.audit.depth_probes import depth_probes
 from tonescope.diagnose.audit.diversity import diversity
-from tonescope.diagnose.audit.obedience import chance_of, pooled_superiority, superiority, tempo_counts
+from tonescope.diagnose.audit.obedience import EVEN, pooled_superiority, superiority, tempo_counts
 from tonescope.diagnose.audit.word_effects import brought
 from tonescope.diagnose.descriptors.musical_key import Key
 from tonescope.diagnose.elsewhere.prompt_wishes import KeyWish, TempoWish, wishes_of
+from tonescope.diagnose.jobs.caveats import foreign
 from tonescope.diagnose.stats import BELIEVED, Share, adjusted, share
 from tonescope.models.judges.two_towers import TwoTowers
 
@@ -95,14 +96,14 @@ def follows(data: AuditData, words: Sequence[WordRow] = ()) -> list[FollowRow]:
     slow, fast = slow & kept, fast & kept
     pooled = pooled_superiority(bpm[fast], bpm[slow], data.asked[fast], data.asked[slow], groups)
     works = pooled is not None and pooled.low >= FOLLOWS
-    limit = min(FOLLOWS, pooled.low) if works and pooled is not None else 0.5
+    limit = FOLLOWS if works else EVEN
     found = []
     for place in groups:
         own = data.asked == place
         faster = superiority(bpm[fast & own], bpm[slow & own])
         if faster is not None:
             found.append((data.labels[place], faster))
-    qs = [float(q or 0.0) for q in adjusted([chance_of(faster, limit) for _, faster in found])]
+    qs = [float(q or 0.0) for q in adjusted([faster.chance_below(limit) for _, faster in found])]
     rows = [
         FollowRow(genre=genre, faster=Value.of(faster), q=q, flagged=q < BELIEVED and faster.value < limit)
         for (genre, faster), q in zip(found, qs, strict=True)
@@ -129,6 +130,13 @@ def keys(data: AuditData) -> list[KeyRow]:
         right = sum(_matches(wish, int(number)) for number in data.takes.numbers["key"][clear].tolist())
         rows.append(KeyRow(word=name, as_asked=share(right, int(clear.sum())), unclear=int(chosen.sum() - clear.sum())))
     return rows
+
+
+def unread(data: AuditData) -> list[str]:
+    """Levels of tempos and keys that say none: nothing can be measured of them."""
+    factors, wishes = data.played.factors, _tempo_wishes(data)
+    tempos = [name for place, name in enumerate(factors.get("tempos", ()), start=1) if place not in wishes]
+    return tempos + [name for name in factors.get("keys", ()) if wishes_of(f"music, in {name}").key is None]
 
 
 def _matches(wish: KeyWish, number: int) -> bool:
@@ -161,7 +169,7 @@ class Embedded:
         texts /= np.linalg.norm(texts, axis=1, keepdims=True)
         kind, asked = data.of_kind("words")[self.rows], data.asked[self.rows]
         levels, found, heard = data.levels["instruments"][self.rows], [], False
-        compared = kind & ~_dragged(data, words)[self.rows]
+        compared, usable = kind & ~_dragged(data, words)[self.rows], not foreign(data.models)
         for place, name in enumerate(names, start=1):
             others = compared & (levels != place)
             likeness = _within_groups(self.vectors @ texts[place - 1], asked, others)
@@ -171,14 +179,14 @@ class Embedded:
             # Takes that an instrument drags to another genre are near to it by that genre, heard or not.
             alone = superiority(likeness[compared & (levels == place)], likeness[others])
             heard |= alone is not None and alone.low > HEARD
-        qs = [float(q or 0.0) for q in adjusted([chance_of(nearer, HEARD) for _, nearer in found])]
+        qs = [float(q or 0.0) for q in adjusted([nearer.chance_below(HEARD) for _, nearer in found])]
         return [
             InstrumentRow(
                 instrument=name,
                 listener=f"{judge.name}: its embeddings of the sound and of the word",
                 nearer=Value.of(nearer),
                 q=q,
-                flagged=heard and q < BELIEVED and nearer.value < HEARD,
+                flagged=usable and heard and q < BELIEVED and nearer.value < HEARD,
             )
             for (name, nearer), q in zip(found, qs, strict=True)
         ]

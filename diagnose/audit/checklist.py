@@ -75,7 +75,7 @@ ITEMS: tuple[Item, ...] = (
     Item("power: the smallest gap that could have been seen", "power"),
     Item("the judge, and its confusion on known clips of every genre", "control", remedy="--known FOLDER"),
     Item("takes without a clear genre", "unclear"),
-    Item("a second judge, with their agreement", "second judge", remedy="tonescope confusion --second-judge"),
+    Item("a second judge, with their agreement", "second judge", remedy="--second-judge"),
     Item("requested → heard, corrected for the judge's mistakes", "correction", remedy="a measured judge"),
     Item("adherence of every genre with its interval, attractors", "adherence"),
     Item("under-representation against a named reference", "representation"),
@@ -94,7 +94,11 @@ ITEMS: tuple[Item, ...] = (
     Item("residual risk", about="residual_risk"),
     Item("who accepted it", about="accepted_by"),
     Item("how generated sound is marked as such", about="marking"),
-    Item("raw numbers, sound, and the command that makes the report again", "reproduction"),
+    Item(
+        "raw numbers, sound, and the command that makes the report again",
+        "reproduction",
+        remedy="models that are opened by name",
+    ),
 )
 
 

@@ -6,8 +6,6 @@ each genre and neutral prompts for none.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -22,7 +20,6 @@ from tonescope.models.errors import TonescopeError
 
 LARGEST_FILE = 1_000_000  # bytes
 MOST_LEVELS, MOST_WORDINGS, MOST_NEUTRAL = 60, 12, 40
-HASH_DIGITS = 16
 ROUNDING = 0.005  # that shares may add up to above 1
 
 WORDS: Mapping[str, str] = {
@@ -88,12 +85,6 @@ class Design(_Strict):
         """The other factors with their levels, those without any left out, in the order in which they are said."""
         given = {name: self.factors[name] for name in WORDS if name in self.factors}
         return {name: levels for name, levels in given.items() if not isinstance(levels, str) and levels}
-
-    @property
-    def hash(self) -> str:
-        """Of all that it says."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
 
 
 def read_design(path: Path | None) -> Design:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri, stdtr
 
 from tonescope.diagnose.audit.representation import DRAWS, Estimate
 from tonescope.diagnose.descriptors.tempo import SAME
@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Z = float(ndtri(0.5 + LEVEL / 2))
 OCTAVES = (0.5, 2.0)  # other ways to count a beat
+EVEN = 0.5  # of pairs: no difference
+FEWEST = 8  # takes of either group that tell anything
+MOST_EXACT = 4000  # pairs of takes; of more, the normal approximation is as good
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,39 @@ def tempo_counts(bpm: Floats, low: float, high: float) -> TempoCounts:
     )
 
 
-def superiority(more: Floats, less: Floats, *, seed: int = 0) -> Estimate | None:
-    """How likely a take of the first group has more than one of the second; one half says that they are alike.
+@dataclass(frozen=True)
+class Superiority(Estimate):
+    """How likely a take of one group has more than one of another; one half says that they are alike.
 
-    Ties count half (Mann and Whitney 1947); its interval is a bootstrap over takes. NaN are left out; ``None`` where
-    fewer than two are left of a group.
+    Attributes:
+        fewest: takes of the smaller group.
+        p: that the groups are alike, against less in the first: the test of Mann and Whitney (1947), exact in small
+            groups in which no two takes are equal.
     """
+
+    fewest: int
+    p: float
+
+    def chance_below(self, limit: float) -> float:
+        """The p-value that this is not really below a limit: the test's own for one half, else that of Student's t
+        with the spread of the interval."""
+        if limit == EVEN:
+            return self.p
+        spread = max((self.high - self.low) / (2 * Z), 1e-6)
+        return float(stdtr(self.fewest - 1, (self.value - limit) / spread))
+
+
+def superiority(more: Floats, less: Floats, *, seed: int = 0) -> Superiority | None:
+    """How likely a take of the first group has more than one of the second.
+
+    Ties count half; the interval is a bootstrap over takes. NaN are left out; ``None`` where fewer than
+    :data:`FEWEST` are left of a group.
+    """
+    from scipy.stats import mannwhitneyu
+
     more, less = more[np.isfinite(more)], less[np.isfinite(less)]
-    if min(len(more), len(less)) < 2:
+    fewest = min(len(more), len(less))
+    if fewest < FEWEST:
         return None
     random, above = np.random.default_rng(seed), _above(more, less)
     value = float(above.mean())
@@ -70,17 +98,17 @@ def superiority(more: Floats, less: Floats, *, seed: int = 0) -> Estimate | None
     draws = np.array([float((above[each] @ weight).mean()) for each, weight in zip(rows, weights, strict=True)])
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(draws, [tail, 1 - tail])
-    if value in (0.0, 1.0):  # a bootstrap of what never differs has no width: that of Wilson has
-        slack = 1 / (1 + min(len(more), len(less)))
-        low, high = (max(0.0, 1 - slack), 1.0) if value else (0.0, min(1.0, slack))
-    return Estimate(value, float(min(low, value)), float(max(high, value)))
-
-
-def chance_of(found: Estimate, limit: float) -> float:
-    """The p-value that an estimate which lies below a limit is not really below it: of the normal distribution that
-    has its interval."""
-    spread = max((found.high - found.low) / (2 * Z), 1e-6)
-    return float(ndtr((found.value - limit) / spread))
+    if value in (0.0, 1.0):  # a bootstrap of what never differs has no width: that of so many pairs has (Clopper 1934)
+        slack = 1 - tail ** (1 / fewest)
+        low, high = (1 - slack, 1.0) if value else (0.0, slack)
+    everything = np.concatenate([more, less])
+    different = len(np.unique(everything))
+    exact = different == len(everything) and len(more) * len(less) <= MOST_EXACT
+    p = 1.0
+    if different > 1:
+        test = mannwhitneyu(more, less, alternative="less", method="exact" if exact else "asymptotic")
+        p = float(test.pvalue)
+    return Superiority(value, float(min(low, value)), float(max(high, value)), fewest, p)
 
 
 def _above(more: Floats, less: Floats) -> Floats:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +21,7 @@ from tonescope.diagnose.audit.design import Cell, Design, prompt_of
 from tonescope.models.errors import TonescopeError
 
 TRIED = 48  # random combinations, of which one is taken
-SEED_BYTES = 5  # so many seeds that hardly ever two prompts share one
+HASH_DIGITS = 16
 LISTED = 200_000  # combinations that are looked at one by one
 
 Places = NDArray[np.int64]
@@ -44,6 +46,13 @@ class PromptCells:
     def takes(self) -> int:
         """In all."""
         return sum(cell.takes for cell in self.cells)
+
+    def hash(self, design: Design, playing: Mapping[str, Any]) -> str:
+        """Of all that decides which takes there are: the design, every prompt with its takes (so, the genres that
+        “all” stands for and the part that is played), and how they are played, the seed among it."""
+        prompts = [[cell.prompt, cell.kind, cell.genre, cell.takes] for cell in self.cells]
+        told = {"design": design.model_dump(mode="json"), "prompts": prompts, "playing": dict(playing)}
+        return hashlib.sha256(json.dumps(told, sort_keys=True, ensure_ascii=True).encode()).hexdigest()[:HASH_DIGITS]
 
 
 def prompt_cells(design: Design, genres: Mapping[str, str], takes_at_most: int | None = None) -> PromptCells:
@@ -84,15 +93,6 @@ def prompt_cells(design: Design, genres: Mapping[str, str], takes_at_most: int |
         words.append(Cell("words", labels[row[0]], said, row[1], prompt, design.takes_per_combination))
     cells = _each_once([*plain, *neutral, *words])
     return PromptCells(tuple(cells), factors, every, sum(cell.kind == "words" for cell in cells))
-
-
-def first_seed(prompt: str, seed: int) -> int:
-    """The seed of the first take of a prompt in all audits from ``seed``; the others count up from it.
-
-    Takes of one seed share their noise: by that alone two prompts that are alike play the same passages, which would
-    pass for material that comes again, and count as more takes than there are. So every prompt has noise of its own.
-    """
-    return int.from_bytes(hashlib.sha256(f"{seed}/{prompt}".encode()).digest()[:SEED_BYTES], "big")
 
 
 def _says_nothing(rows: Places) -> NDArray[np.bool_]:

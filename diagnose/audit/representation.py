@@ -53,10 +53,10 @@ class Ratio:
 
 
 def ratios(counts: Floats, group: Ints, reference: Mapping[int, float], labels: Sequence[str]) -> list[Ratio]:
-    """What is heard in all takes, by label, against its reference share; the rarest first.
+    """What is heard in takes with a clear genre, by label, against its reference share; the rarest first.
 
     Args:
-        counts: (prompts, labels + 1) takes, the last column those without a clear genre.
+        counts: (prompts, labels) takes by what is clearly heard.
         group: (prompts,) prompts that are drawn from among one another.
         reference: shares by place of the label.
         labels: their names.

@@ -340,6 +340,11 @@ def _caveats(report: CalibrationReport, clips: LabelledClips, refused: str) -> l
             f"Above no probability are only {card.target_error:.0%} of the answers wrong, so a label counts as clearly "
             f"heard from {card.threshold:g} on, as without a calibration."
         )
+    if card.measured_threshold is not None:
+        told.append(
+            f"From which probability on a label counts as clearly heard ({card.threshold:g}) was chosen on the same "
+            "clips that its clear answers are counted on, so new sound may be misheard a little more often."
+        )
     if card.through is None:
         told.append(
             "The clips were heard as they are; takes have passed a codec, after which a judge may mishear more "

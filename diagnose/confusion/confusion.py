@@ -18,7 +18,7 @@ import numpy as np
 
 from tonescope.diagnose.confusion import pair_explanations
 from tonescope.diagnose.confusion.confusion_caveats import confusion_caveats
-from tonescope.diagnose.confusion.confusion_results import Genre, Results
+from tonescope.diagnose.confusion.confusion_results import Genre, Listener, Results
 from tonescope.diagnose.confusion.confusion_schema import CellExample, ConfusionReport, ConfusionSettings, Work
 from tonescope.diagnose.confusion.second_opinions import second_opinions
 from tonescope.diagnose.context import Context
@@ -34,7 +34,7 @@ from tonescope.diagnose.prompts.genre_prompts import genre_prompts
 from tonescope.diagnose.runtime.engine import Pace, Production, telling
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.runtime.take_worker import restored
-from tonescope.diagnose.runtime.work_items import Keep, TakeSetting, Wanted
+from tonescope.diagnose.runtime.work_items import Keep, TakeSetting, Wanted, first_seed
 from tonescope.diagnose.store import provenance
 from tonescope.diagnose.store.take_queries import Asked, Example, TakeTable, take_table
 from tonescope.diagnose.store.take_shards import TakeShards
@@ -57,7 +57,6 @@ class ConfusionEvidence:
     generator: Generator
     shards: TakeShards
     asked: Sequence[Asked]
-    seeds: range
     cells: Sequence[Example]
     enough: float = SURE_ENOUGH
     markdown = True  # a report is passed on as text, too
@@ -77,7 +76,7 @@ class ConfusionEvidence:
 
     def save(self, folder: Path) -> None:
         """Write every take, with what it asked for and what is heard, to ``takes.parquet``."""
-        with take_table(self.shards, self.asked, self.seeds, self.enough) as table:
+        with take_table(self.shards, self.asked, self.enough) as table:
             table.export(folder / "takes.parquet")
 
 
@@ -96,13 +95,16 @@ class _Run:
     def models(self) -> Models:
         return self.session.models
 
-    @property
-    def seeds(self) -> range:
-        return range(self.parameters.seed, self.parameters.seed + self.parameters.takes)
-
-    @property
+    @cached_property
     def asked(self) -> list[Asked]:
-        return [Asked(genre.label, prompt) for genre in self.genres for prompt in genre.prompts]
+        """Every prompt, with noise of its own: takes of one genre in several wordings that shared theirs would count
+        as more takes than there are."""
+        return [
+            Asked(genre.label, prompt, range(first, first + self.parameters.takes))
+            for genre in self.genres
+            for prompt in genre.prompts
+            for first in [first_seed(prompt, self.parameters.seed)]
+        ]
 
     def timed(self, name: str, started: float) -> None:
         self.timings[name] = round(time.perf_counter() - started, 3)
@@ -148,7 +150,7 @@ def make_report(
     )
     pace = _play(run, setting)
     started, enough = time.perf_counter(), sure_enough(session.judge)
-    with take_table(run.shards, run.asked, run.seeds, enough) as table:
+    with take_table(run.shards, run.asked, enough) as table:
         counts = _counts(run, table)
         report = _report(run, table, counts, pace)
         chosen = {(pair.asked, pair.heard): table.by_prompt(pair.asked, pair.heard) for pair in report.flagged}
@@ -158,14 +160,14 @@ def make_report(
     report = report.model_copy(
         update={
             "examples": listed,
-            "shared_units": pair_explanations.shared_units(report.pairs),
+            "shared_units": pair_explanations.shared_units(report.pairs, session.generator),
             "timings": run.timings,
         }
     )
     report.caveats = confusion_caveats(report, run.models, parameters)
     if watch.progress:
         watch.progress("done", 1.0)
-    return report, ConfusionEvidence(session.generator, run.shards, run.asked, run.seeds, cells, enough)
+    return report, ConfusionEvidence(session.generator, run.shards, run.asked, cells, enough)
 
 
 # --- what is asked ----------------------------------------------------------------------------------------------------
@@ -193,7 +195,7 @@ def _genres(session: Session, parameters: ConfusionParameters) -> tuple[Genre, .
 
 
 def _play(run: _Run, setting: TakeSetting) -> Pace:
-    """All takes, seed after seed, so that a run that is stopped has some of every genre."""
+    """All takes, one of every prompt after the other, so that a run that is stopped has some of every genre."""
     started, watch, parameters = time.perf_counter(), run.watch, run.parameters
     tell = telling(watch.progress, 0.0, _played_share(parameters))
 
@@ -202,9 +204,7 @@ def _play(run: _Run, setting: TakeSetting) -> Pace:
         if (left := pace.seconds_left) is not None:
             watch.expect(left + parameters.explain * _explaining(parameters, pace))
 
-    wanted = [
-        Wanted(prompt, seed, genre.label) for seed in run.seeds for genre in run.genres for prompt in genre.prompts
-    ]
+    wanted = [Wanted(row.prompt, row.seeds[take], row.label) for take in range(parameters.takes) for row in run.asked]
     production = Production(run.shards, wanted, Keep(states="examples"), told)
     pace = production.make(parameters.make_engine(run.session, setting))
     run.timed("play and listen", started)
@@ -248,7 +248,7 @@ def _report(run: _Run, table: TakeTable, counts: ConfusionCounts, pace: Pace) ->
     """Everything but what takes long: explanations and examples."""
     models, parameters = run.models, run.parameters
     compared = second_opinions(table, models)
-    results = Results.of(counts, table.problems(), models)
+    results = Results.of(counts, table.problems(), Listener.of(models))
     return ConfusionReport(
         made=date.today().isoformat(),
         versions=provenance.versions(),
@@ -262,7 +262,7 @@ def _report(run: _Run, table: TakeTable, counts: ConfusionCounts, pace: Pace) ->
         agreement=compared.agreement,
         second=None if models.second is None else provenance.of_judge(models.second),
         attractors=results.attractors(),
-        shared_units={},
+        shared_units=[],
         examples=[],
         work=Work(
             engine=parameters.engine,
@@ -282,10 +282,10 @@ def _report(run: _Run, table: TakeTable, counts: ConfusionCounts, pace: Pace) ->
 def _explain(run: _Run, report: ConfusionReport, cells: dict[tuple[str, str], dict[str, set[int]]], pace: Pace) -> None:
     """Put into the surest pairs why they are confused; only so many, as each takes long."""
     started, pairs = time.perf_counter(), report.flagged[: run.parameters.explain]
-    first = _played_share(run.parameters)
+    first, seeds = _played_share(run.parameters), {row.prompt: row.seeds for row in run.asked}
     for number, pair in enumerate(pairs):
         run.watch.expect((len(pairs) - number) * _explaining(run.parameters, pace))
-        prompt, seed = pair_explanations.chosen_prompt(cells[pair.asked, pair.heard], run.seeds)
+        prompt, seed = pair_explanations.chosen_prompt(cells[pair.asked, pair.heard], seeds)
         settings = run.parameters.playing.model_copy(update={"seed": seed})
         progress = _within(run, f"why {pair.asked} is {pair.heard}", first, number, len(pairs))
         pair.why = pair_explanations.explained(run.session, pair, prompt, settings, progress)

@@ -16,6 +16,7 @@ from tonescope.diagnose.confusion.confusion_schema import (
     Relation,
 )
 from tonescope.diagnose.genre_statistics import attractors, confused_pairs
+from tonescope.diagnose.genre_statistics.confused_pairs import fisher
 from tonescope.diagnose.genre_statistics.confusion_counts import ConfusionCounts, Counts
 from tonescope.diagnose.genre_statistics.corrected_verdicts import CorrectedKind, corrected_verdict
 from tonescope.diagnose.genre_statistics.judge_correction import (
@@ -37,8 +38,10 @@ from tonescope.diagnose.judging.verdict import (
     judge_error,
     withhold,
 )
-from tonescope.diagnose.stats import BELIEVED, Interval, Share, share
+from tonescope.diagnose.stats import BELIEVED, Interval, Share, adjusted, share
+from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.judges.calibration import ConfusionRecord
+from tonescope.models.judges.judge import Judge
 
 
 @dataclass(frozen=True)
@@ -51,21 +54,39 @@ class Genre:
 
 
 @dataclass(frozen=True)
+class Listener:
+    """Who heard takes: a judge with its genres; the name of the ``generator`` that played them; whether it is
+    ``foreign`` to the judge, so that nothing is claimed."""
+
+    judge: Judge
+    taxonomy: Taxonomy
+    generator: str
+    foreign: bool = False
+
+    @classmethod
+    def of(cls, models: Models) -> Listener:
+        """The judge of these models."""
+        return cls(models.judge, models.taxonomy, models.generator.name, foreign(models))
+
+
+@dataclass(frozen=True)
 class Results:
     """What follows from counts.
 
     Attributes:
         counts: takes by genre asked for and heard.
         problems: takes that were left out, by genre asked for and reason.
-        models: who played and who listened.
-        clips: the judge's own confusion, where it was measured; ``right``, the counts corrected for it, where it can
-            be inverted.
+        listener: who heard them.
+        record: how often the judge mishears known clips, where that was measured.
+        clips: the same in the order of the counts' labels; ``right``, the counts corrected for it, where it can be
+            inverted.
         correction: whether it can, and what that rests on.
     """
 
     counts: ConfusionCounts
     problems: Mapping[tuple[str, str], int]
-    models: Models
+    listener: Listener
+    record: ConfusionRecord | None
     clips: Counts | None
     right: Corrected | None
     correction: JudgeCorrection
@@ -75,31 +96,32 @@ class Results:
         cls,
         counts: ConfusionCounts,
         problems: Mapping[tuple[str, str], int],
-        models: Models,
+        listener: Listener,
         record: ConfusionRecord | None = None,
     ) -> Results:
         """Correct the counts, where that can be: for the judge's own ``record``, if no other is given."""
-        clips = clip_counts(record or models.judge.record, counts.labels)
+        record = record or listener.judge.record
+        clips = clip_counts(record, counts.labels)
         if clips is None:
             poor = why_too_poor(clips, counts.labels)
-            return cls(counts, problems, models, clips, None, JudgeCorrection(used=False, reason=poor))
+            return cls(counts, problems, listener, record, clips, None, JudgeCorrection(used=False, reason=poor))
         places = places_in_question(counts, clips)
         known = clips[np.ix_(places, places)]
         if poor := why_too_poor(known, tuple(counts.labels[place] for place in places)):
-            return cls(counts, problems, models, clips, None, JudgeCorrection(used=False, reason=poor))
+            return cls(counts, problems, listener, record, clips, None, JudgeCorrection(used=False, reason=poor))
         rests_on = JudgeCorrection(
             used=True,
             condition=condition(known),
             fewest_clips=int(known.sum(1).min()),
             unmeasured=len(counts.labels) - len(places),
         )
-        families = [models.taxonomy.family(counts.labels[place]) for place in places]
+        families = [listener.taxonomy.family(counts.labels[place]) for place in places]
         right = corrected(counts.heard[:, places], known, families=families)
-        return cls(counts, problems, models, clips, right.among(places, len(counts.labels)), rests_on)
+        return cls(counts, problems, listener, record, clips, right.among(places, len(counts.labels)), rests_on)
 
     def genre(self, genre: Genre) -> GenreRow:
         """What came of a genre. The verdict is that which a diagnosis of the same takes gives."""
-        counts, taxonomy, judge, label = self.counts, self.models.taxonomy, self.models.judge, genre.label
+        counts, taxonomy, judge, label = self.counts, self.listener.taxonomy, self.listener.judge, genre.label
         place, heard_as = counts.asked.index(label), counts.by_label(label)
         total, most = int(counts.totals[place]), next(iter(heard_as), label)
         matched = share(heard_as.get(most, 0), total)
@@ -112,9 +134,9 @@ class Results:
             unsure=int(counts.unsure[place]),
         )
         intent = Intent(label=label, how="chosen", confidence=1.0)
-        verdict, instead = decide(intent, heard, judge, taxonomy), heard_instead(intent, heard)
-        if foreign(self.models):
-            verdict = withhold(verdict, judge, self.models.generator.name)
+        verdict, instead = decide(intent, heard, self.record, taxonomy), heard_instead(intent, heard)
+        if self.listener.foreign:
+            verdict = withhold(verdict, judge, self.listener.generator)
         return GenreRow(
             asked=label,
             typed=genre.typed,
@@ -131,12 +153,12 @@ class Results:
             sentence=verdict.sentence,
             instead=instead,
             relation=self._relation(label, instead) if instead else None,
-            judge_error=judge_error(judge, label),
+            judge_error=judge_error(self.record, label),
         )
 
     def pairs(self) -> list[ConfusedPair]:
         """Every pair that takes fell into, the surest first; a judge of another domain makes none sure."""
-        usable = not foreign(self.models)
+        usable = not self.listener.foreign
         return [
             ConfusedPair(
                 asked=pair.asked,
@@ -153,39 +175,52 @@ class Results:
         ]
 
     def attractors(self) -> list[AttractorRow]:
-        """Every label that is heard where it was not asked for, the strongest first."""
-        usable = not foreign(self.models)
-        return [
-            AttractorRow(
-                label=found.label,
-                share=share(found.count, found.total),
-                interval=Interval(low=found.low, high=found.high),
-                genres=found.genres,
-                chance=found.chance,
-                judge=self._judge_draws(found.label),
-                p=found.p,
-                q=found.q,
-                sure=found.q < BELIEVED and found.genres > 1 and usable,
-            )
-            for found in attractors.attractors(self.counts)
+        """Every label that is heard where it was not asked for, the strongest first.
+
+        It is sure where more takes go there than chance deals there, and more than the judge itself mishears so.
+        """
+        usable, every = not self.listener.foreign, attractors.attractors(self.counts)
+        judged = [self._judge_draws(found.label) for found in every]
+        ps = [
+            fisher(found.count, found.total, own.count, own.total) if own else None
+            for found, own in zip(every, judged, strict=True)
         ]
+        rows = []
+        for found, own, judge_q in zip(every, judged, adjusted(ps), strict=True):
+            draws = found.q < BELIEVED and found.genres > 1 and usable
+            rows.append(
+                AttractorRow(
+                    label=found.label,
+                    share=share(found.count, found.total),
+                    interval=Interval(low=found.low, high=found.high),
+                    genres=found.genres,
+                    chance=found.chance,
+                    judge=own,
+                    judge_q=judge_q,
+                    p=found.p,
+                    q=found.q,
+                    sure=draws and judge_q is not None and judge_q < BELIEVED,
+                    doubt=_doubt(own, judge_q) if draws else "",
+                )
+            )
+        return rows
 
     def _judge_draws(self, label: str) -> Share | None:
-        """How often the judge hears a label in known clips of others."""
+        """How often the judge hears a label in known clips of the others that were asked for."""
         if self.clips is None:
             return None
         column = self.counts.labels.index(label)
-        others = int(self.clips.sum() - self.clips[column].sum())
-        return share(int(self.clips[:, column].sum() - self.clips[column, column]), others) if others else None
+        clips = self.clips[[row for row in self.counts.diagonal if row != column]]
+        return share(int(clips[:, column].sum()), int(clips.sum())) if clips.any() else None
 
     def _relation(self, asked: str, heard: str) -> Relation:
-        family = self.models.taxonomy.family
+        family = self.listener.taxonomy.family
         return "sibling" if family(asked) == family(heard) else "family"
 
     def _corrected(self, asked: str, heard: str, of_family: bool = False) -> CorrectedShare | None:
-        """The share of a label, or of its whole family."""
+        """The share of a label, or of its whole family; none by a judge of another domain, whose record is of that."""
         row, column = self.counts.asked.index(asked), self.counts.labels.index(heard)
-        if self.right is None:
+        if self.right is None or self.listener.foreign:
             return None
         found = self.right.families if of_family else self.right
         if np.isnan(found.shares[row, column]):
@@ -194,7 +229,16 @@ class Results:
         return CorrectedShare(value=float(found.shares[row, column]), interval=interval)
 
     def _corrected_verdict(self, asked: str) -> CorrectedKind | None:
-        if self.right is None or foreign(self.models):
+        if self.right is None or self.listener.foreign:
             return None
         row = self.counts.asked.index(asked)
         return corrected_verdict(self.right, row, self.counts.labels.index(asked))
+
+
+def _doubt(judge: Share | None, q: float | None) -> str:
+    """Why takes that drift to a label may be the judge's own mistake; empty where they surely are not."""
+    if judge is None:
+        return "how often the judge itself mishears others so was not measured"
+    if q is None or q >= BELIEVED:
+        return f"the judge itself hears {judge} known clips of others so"
+    return ""

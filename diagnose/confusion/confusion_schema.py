@@ -18,8 +18,8 @@ Relation = Literal["sibling", "family"]
 
 
 class ConfusionSettings(BaseModel):
-    """How takes were asked for and played: ``takes`` for each of the ``wordings`` of each genre, with the seeds from
-    ``seed`` on, the same for every prompt."""
+    """How takes were asked for and played: ``takes`` for each of the ``wordings`` of each genre; ``seed`` gives every
+    prompt noise of its own, the same in every report."""
 
     takes: int
     wordings: int
@@ -122,7 +122,9 @@ class ConfusedPair(BaseModel):
 class AttractorRow(BaseModel):
     """A label that takes are heard as whatever was asked for: its ``share`` of the takes that asked for something else,
     with the interval over genres; ``chance``, what it would be if misses went anywhere; ``judge``, how often the judge
-    itself hears it in known clips of other genres; ``genres``, how many of those asked for have such takes."""
+    itself hears it in known clips of the others that were asked for, and ``judge_q``, that it is no rarer there;
+    ``genres``, how many of those asked for have such takes. ``doubt``: why one that draws more than chance is still not
+    ``sure``."""
 
     label: str
     share: Share
@@ -130,9 +132,11 @@ class AttractorRow(BaseModel):
     genres: int
     chance: float
     judge: Share | None
+    judge_q: float | None = None
     p: float
     q: float
     sure: bool
+    doubt: str = ""
     badge: Badge = "observed"
 
 
@@ -167,6 +171,15 @@ class Work(BaseModel):
     damaged: int = 0
 
 
+class SharedUnits(BaseModel):
+    """Units that are in the verified sets of two ``pairs``, and how many would be ``by_chance``: of two sets of so many
+    of all units at their sites."""
+
+    pairs: tuple[str, str]
+    units: list[str]
+    by_chance: float
+
+
 class ConfusionReport(BaseModel):
     """Which genres a generator confuses: with ``model``, ``judge`` and ``settings`` it can be made again.
 
@@ -190,7 +203,7 @@ class ConfusionReport(BaseModel):
     agreement: Agreement | None = None
     second: Source | None = None
     attractors: list[AttractorRow]
-    shared_units: dict[str, list[str]]
+    shared_units: list[SharedUnits]
     examples: list[CellExample]
     work: Work
     caveats: list[str]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 
-from tonescope.diagnose.confusion.confusion_schema import ConfusedPair, Explanation
+from tonescope.diagnose.confusion.confusion_schema import ConfusedPair, Explanation, SharedUnits
 from tonescope.diagnose.report import pasteable, why
 from tonescope.diagnose.runtime.duration import course_of_diagnosis
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
 from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Generator
 
 TAKES = 4  # of a diagnosis, as its default is
 TOLD = 3  # sentences of it
@@ -25,17 +26,21 @@ def expected_seconds(settings: Settings, seconds_a_take: float) -> float:
     return played + sum(course.rest(played).values())
 
 
-def chosen_prompt(cell: Mapping[str, set[int]], seeds: range) -> tuple[str, int]:
-    """The prompt of a cell, and the first of some seeds in a row, in which most takes are heard as the cell says.
+def chosen_prompt(cell: Mapping[str, set[int]], seeds: Mapping[str, range]) -> tuple[str, int]:
+    """The prompt of a cell, and the first of some of its ``seeds`` in a row, in which most takes are heard as the cell
+    says.
 
     The takes that a diagnosis explores may be chosen so; what it finds is tested in others.
     """
-    starts = range(seeds[0], max(seeds[0], seeds[-1] - TAKES + 1) + 1)
+
+    def starts(own: range) -> range:
+        return range(own[0], max(own[0], own[-1] - TAKES + 1) + 1)
 
     def hits(prompt: str, start: int) -> int:
         return len(cell[prompt] & set(range(start, start + TAKES)))
 
-    return max(((prompt, start) for prompt in sorted(cell) for start in starts), key=lambda place: hits(*place))
+    places = [(prompt, start) for prompt in sorted(cell) for start in starts(seeds[prompt])]
+    return max(places, key=lambda place: hits(*place))
 
 
 def explained(
@@ -64,13 +69,28 @@ def explained(
     )
 
 
-def shared_units(pairs: Sequence[ConfusedPair]) -> dict[str, list[str]]:
-    """Units that were verified in more than one pair, and in which."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for pair in pairs:
-        for unit in pair.why.units if pair.why and pair.why.about_pair else ():
-            found[unit].append(f"{pair.asked} → {pair.heard}")
-    return {unit: where for unit, where in found.items() if len(where) > 1}
+def shared_units(pairs: Sequence[ConfusedPair], generator: Generator) -> list[SharedUnits]:
+    """What the verified sets of two pairs have in common. A set was verified, and none of its units alone."""
+    sets = {
+        f"{pair.asked} → {pair.heard}": pair.why.units
+        for pair in pairs
+        if pair.why and pair.why.about_pair and pair.why.units
+    }
+    found = []
+    for first, second in combinations(sets, 2):
+        if common := sorted(set(sets[first]) & set(sets[second])):
+            chance = sum(_by_chance(generator, sets[first], sets[second], kind) for kind in (True, False))
+            found.append(SharedUnits(pairs=(first, second), units=common, by_chance=round(chance, 2)))
+    return found
+
+
+def _by_chance(generator: Generator, first: Sequence[str], second: Sequence[str], are_units: bool) -> float:
+    """How many units (or whole places) two sets have in common if both are drawn from all at their sites."""
+    one, other = ([name for name in names if (":" in name) is are_units] for names in (first, second))
+    sites = {generator.location(name.partition(":")[0]).site.key for name in (*one, *other)}
+    places = generator.locations(*sorted(sites)) if sites else []
+    every = sum(map(generator.units, places)) if are_units else len(places)
+    return len(one) * len(other) / every if every else 0.0
 
 
 def _diagnosed(settings: Settings, seed: int, takes: int) -> Settings:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from tonescope.diagnose.confusion.confusion_schema import ConfusedPair
 from tonescope.diagnose.jobs.request import Models
 from tonescope.diagnose.judging.judge_agreement import Agreement, judge_agreement
 from tonescope.diagnose.judging.verdict import UNSURE, sure_enough
 from tonescope.diagnose.stats import share
-from tonescope.diagnose.store.take_queries import SecondHearing, TakeTable
+from tonescope.diagnose.store.take_queries import SecondHearing
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,14 @@ class SecondOpinions:
         return pair.model_copy(update={"second": share(alike, sum(row.takes for row in rows))})
 
 
-def second_opinions(table: TakeTable, models: Models) -> SecondOpinions:
+class HeardTwice(Protocol):
+    """Takes that two judges may have heard."""
+
+    def second_hearings(self, unsure_below: float) -> list[SecondHearing]:
+        """What both hear; below that probability of the second, no genre is clear."""
+
+
+def second_opinions(table: HeardTwice, models: Models) -> SecondOpinions:
     """Those of a second judge; empty where none listens."""
     second = models.second
     if second is None:

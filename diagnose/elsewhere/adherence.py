@@ -13,12 +13,15 @@ from tonescope.diagnose.judging.verdict import UNSURE
 from tonescope.diagnose.taxonomy import Taxonomy, common
 
 LIKELY = 0.2  # a tag that is less probable is no finding
-CLOSE = 0.5  # of the likeliest genre's probability: what comes so near is no miss
+CLOSE = 0.5  # of the likeliest genre's probability: where another comes so near, neither is clear
 COUNTED = {0.5: "half as fast", 2.0: "twice as fast"}
 
 
 def adherence(heard: Heard, wishes: Wishes, intent: Intent | None, taxonomy: Taxonomy) -> list[Adherence]:
     """Everything that is asked for and can be held against the sound.
+
+    Whether it is clear what is heard is told first, and without looking at what was asked: were only misses called
+    unclear, every guess that is right by chance would count.
 
     ``intent`` is the genre that is asked for; ``None`` where no judge that knows such sounds listened.
     """
@@ -60,14 +63,17 @@ def genre_by_tags(heard: Heard, prompt: str) -> Adherence | None:
         asked = next((by_key[kind] for kind in kinds if kind in by_key), None)
         if asked is None:
             continue
+        family = common().family(asked)
+        kin = {label for label in tagged.genres if key_of(label) in kinds or common().family(label) == family}
         best = max(tagged.genres, key=lambda label: tagged.genres[label])
         own, most = tagged.genres[asked], tagged.genres[best]
+        strange = max((value for label, value in tagged.genres.items() if label not in kin), default=0.0)
         obeyed: Obeyed = "not as asked"
-        if best == asked:
-            obeyed = "as asked"
-        elif most < LIKELY or own >= CLOSE * most:
+        if most < LIKELY or (best not in kin and own >= CLOSE * most) or (best == asked and strange >= CLOSE * most):
             obeyed = "cannot be told"
-        elif key_of(best) in kinds or common().family(best) == common().family(asked):
+        elif best == asked:
+            obeyed = "as asked"
+        elif best in kin:
             obeyed = "related"
         what = f"{best} ({most:.2f}; {asked} {own:.2f})" if best != asked else f"{best} ({most:.2f})"
         told = f"Asked for {name}; of genres, {tagged.tagger} hears {what}."
@@ -91,7 +97,9 @@ def _tempo(heard: Heard, wish: TempoWish) -> Adherence:
         )
     what = f"{tempo.bpm:.0f} BPM"
     other = next((factor for factor in COUNTED if _within(tempo.bpm / factor, wish)), None)
-    if _within(tempo.bpm, wish):
+    if tempo.confidence != "clear":
+        obeyed, told = "cannot be told", f"Asked for {asked}; the beat is too weak to tell (perhaps {what})."
+    elif _within(tempo.bpm, wish):
         obeyed, told = "as asked", f"Asked for {asked}, and measured: {what}."
     elif other is not None and wish.meaning:  # half or twice as fast, a word as wide as an octave always fits
         counted = f"{tempo.bpm / other:.0f}"
@@ -102,8 +110,6 @@ def _tempo(heard: Heard, wish: TempoWish) -> Adherence:
             "counted otherwise",
             f"Asked for {asked}; measured {what}, which may be counted as {counted} BPM.",
         )
-    elif tempo.confidence != "clear":
-        obeyed, told = "cannot be told", f"Asked for {asked}; the beat is too weak to tell (perhaps {what})."
     else:
         obeyed, told = "not as asked", f"Asked for {asked}; measured {what}, neither that nor half or twice as fast."
     return Adherence(aspect="tempo", asked=wish.text, heard=what, obeyed=obeyed, sentence=told)  # type: ignore[arg-type]
@@ -115,10 +121,10 @@ def _key(heard: Heard, wish: KeyWish) -> Adherence:
         told = f"Asked for {wish.text}; there are no notes to tell a key by."
         return Adherence(aspect="key", asked=wish.text, heard="no notes", obeyed="cannot be told", sentence=told)
     key = Key(row.tonic, row.mode)
-    if wish.matches(key):
-        obeyed, told = "as asked", f"Asked for {wish.text}, and measured: {row.key}."
-    elif not row.clear:
+    if not row.clear:
         obeyed, told = "cannot be told", f"Asked for {wish.text}; the key is not clear (perhaps {row.key})."
+    elif wish.matches(key):
+        obeyed, told = "as asked", f"Asked for {wish.text}, and measured: {row.key}."
     elif wish.matches(key.relative):
         obeyed, told = "related", f"Asked for {wish.text}; measured {row.key}, which has the same notes."
     else:

@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from tonescope.diagnose.audit.audit_schema import RepresentationRow
+from tonescope.diagnose.confusion.confusion_schema import AttractorRow, ConfusedPair, GenreRow, JudgeCorrection
 from tonescope.diagnose.judging.judge_agreement import Agreement
 from tonescope.diagnose.schema import Badge, Source
 from tonescope.diagnose.stats import Effect, Share
@@ -174,7 +176,7 @@ class Adherence(Strict):
 
 class FileResult(Strict):
     """One file. ``same_as`` names an earlier file of the same content. ``unchecked`` are the parts of its prompt that
-    nothing here can hold against the sound."""
+    nothing here can hold against the sound; ``asked``, the label of the judge that it asks for."""
 
     badge: Badge = "observed"
     name: str
@@ -185,6 +187,47 @@ class FileResult(Strict):
     unchecked: list[str] = []
     surrogate: SurrogateTrace | None = None
     same_as: str | None = None
+    asked: str | None = None
+
+
+class AskedGenres(Strict):
+    """Files by the genre that their prompt asks for and the genre heard, as a confusion report counts takes: ``rows``
+    by genre, ``heard_labels`` all that could be heard, confused ``pairs``, ``attractors``, and whether that is
+    corrected for the judge's own mistakes; and how much of each genre is heard (``representation``)."""
+
+    rows: list[GenreRow]
+    heard_labels: list[str]
+    correction: JudgeCorrection
+    pairs: list[ConfusedPair]
+    attractors: list[AttractorRow]
+    representation: list[RepresentationRow]
+
+    @property
+    def flagged(self) -> list[ConfusedPair]:
+        """The pairs that are sure."""
+        return [pair for pair in self.pairs if pair.flagged]
+
+
+class PassagePlace(Strict):
+    """A part of a file: from which second on and up to which."""
+
+    name: str
+    start: float
+    end: float
+
+
+class FilePassage(Strict):
+    """A passage that comes again in several files, by their sound: where, and in how many of those that were compared;
+    the prompts of these; the most landmarks that shuffled files share by ``chance``; files of the user's own that hold
+    it."""
+
+    badge: Badge = "observed"
+    seconds: float
+    share: Share
+    places: list[PassagePlace]
+    prompts: list[str]
+    chance: int
+    library: list[str]
 
 
 class LeftOut(Strict):
@@ -232,7 +275,11 @@ class WordsFromOutside(Strict):
 
 
 class Listening(Strict):
-    """What was heard in files that were made elsewhere."""
+    """What was heard in files that were made elsewhere.
+
+    ``genres`` is there where prompts of several files name one; ``passages``, where files were compared with one
+    another; ``library``, in how many of them each file of the user's comes.
+    """
 
     schema_version: str = SCHEMA_VERSION
     made: str
@@ -246,6 +293,9 @@ class Listening(Strict):
     obeyed: dict[Aspect, Share]
     agreement: Agreement | None
     words: WordsFromOutside | None
+    genres: AskedGenres | None = None
+    passages: list[FilePassage] | None = None
+    library: dict[str, int] = {}
     surrogate: Source | None
     caveats: list[str]
     timings: dict[str, float] = {}

@@ -2,7 +2,8 @@
 generator.
 
 Where takes share a seed, and a request that was made twice gave the same sound, they are compared pair by pair and the
-finding is *tested*; else two groups are compared (Welch 1947), and it is *observed*.
+finding is *tested*; else two groups are compared (Welch 1947), and it is *observed*. No p-value is smaller than that
+of takes of which nothing but their order is known: probabilities near 0 or 1 hardly vary, and are still few takes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,17 @@ from tonescope.diagnose.audio_files.collecting import SoundFile
 from tonescope.diagnose.elsewhere.listen_schema import Heard, WordFromOutside, WordsFromOutside
 from tonescope.diagnose.elsewhere.request_plan import GENRE, WHOLE, WHOLE_AGAIN, Answers, seed_of
 from tonescope.diagnose.schema import Badge
-from tonescope.diagnose.stats import BELIEVED, LEVEL, Effect, Interval, adjusted, effect, share
+from tonescope.diagnose.stats import (
+    BELIEVED,
+    LEVEL,
+    Effect,
+    Interval,
+    adjusted,
+    effect,
+    least_of_groups,
+    least_paired,
+    share,
+)
 
 SAME_SOUND_DB = 0.5  # mean distance of spectra, frame by frame, up to which two files are one sound
 LEAST = 1e-6  # of a probability, so that log-odds are finite
@@ -64,7 +75,10 @@ def seeds_hold(answers: Sequence[Answer]) -> bool | None:
 
 
 def difference(without: Sequence[float], whole: Sequence[float]) -> Effect | None:
-    """The difference of two groups that are not paired, with Welch's interval; ``None`` where one is empty."""
+    """The difference of two groups that are not paired, with Welch's interval; ``None`` where one is empty.
+
+    Where neither group varies, there is no interval.
+    """
     if not without or not whole:
         return None
     first, second = np.asarray(without, float), np.asarray(whole, float)
@@ -73,16 +87,20 @@ def difference(without: Sequence[float], whole: Sequence[float]) -> Effect | Non
         return Effect(mean=mean, interval=None, takes=min(len(first), len(second)))
     parts = [float(group.var(ddof=1)) / len(group) for group in (first, second)]
     error = math.sqrt(sum(parts))
-    if error == 0:
-        flat = Interval(low=mean, high=mean)
-        return Effect(mean=mean, interval=flat, takes=min(len(first), len(second)), p=float(mean == 0))
+    least, takes = least_of_groups(len(first), len(second)), min(len(first), len(second))
+    if np.ptp(first) == np.ptp(second) == 0:
+        return Effect(mean=mean, interval=None, takes=takes, p=least if mean else 1.0)
     spread = sum(part**2 / (len(group) - 1) for part, group in zip(parts, (first, second), strict=True))
     freedom = sum(parts) ** 2 / spread
     half = float(stdtrit(freedom, 0.5 + LEVEL / 2)) * error
     p = float(2 * stdtr(freedom, -abs(mean) / error))
-    return Effect(
-        mean=mean, interval=Interval(low=mean - half, high=mean + half), takes=min(len(first), len(second)), p=p
-    )
+    return Effect(mean=mean, interval=Interval(low=mean - half, high=mean + half), takes=takes, p=max(p, least))
+
+
+def paired_difference(changes: Sequence[float]) -> Effect:
+    """The mean of paired differences, as :func:`tonescope.diagnose.stats.effect` gives it."""
+    found = effect(changes)
+    return found if found.p is None else found.model_copy(update={"p": max(found.p, least_paired(found.takes))})
 
 
 @dataclass(frozen=True)
@@ -123,6 +141,9 @@ def compare_words(
 ) -> WordsFromOutside:
     """The test.
 
+    What is compared is how probable one genre is: that which is heard most over the answers to all requests alike.
+    Chosen by the whole prompt's takes alone, it would be likelier in those by the choice itself.
+
     Args:
         asked: the plan's table.
         answers: the files that could be heard.
@@ -136,10 +157,11 @@ def compare_words(
     whole = groups.pop(WHOLE, [])
     groups.pop(WHOLE_AGAIN, None)
     opinion = opinion_of(whole[0].heard, judges=judges) if whole else None
-    words = [_compared(rows, whole, opinion, hold) for rows in groups.values()] if whole else []
+    target = opinion.mostly([*whole, *(row for rows in groups.values() for row in rows)]) if opinion else None
+    words = [_compared(rows, whole, opinion, target, hold) for rows in groups.values()] if whole else []
     qs = adjusted([word.margin.p if word.margin else None for word in words])
     told = [word.model_copy(update={"q": q, "sentence": _sentence(word, q)}) for word, q in zip(words, qs, strict=True)]
-    order = sorted(told, key=lambda word: (word.variant == GENRE, word.margin.mean if word.margin else 0.0))
+    order = sorted(told, key=lambda word: (word.variant == GENRE, -abs(word.margin.mean) if word.margin else 0.0))
     return WordsFromOutside(
         prompt=asked.prompt,
         service=asked.service,
@@ -151,26 +173,25 @@ def compare_words(
 
 
 def _compared(
-    rows: Sequence[Answer], whole: Sequence[Answer], opinion: Opinion | None, hold: bool | None
+    rows: Sequence[Answer], whole: Sequence[Answer], opinion: Opinion | None, target: str | None, hold: bool | None
 ) -> WordFromOutside:
-    """Takes of one request beside those of the whole prompt."""
+    """Takes of one request beside those of the whole prompt: how probable ``target`` is by an ``opinion``."""
     by_seed = {answer.seed: answer for answer in whole if answer.seed}
     pairs = [(row, by_seed[row.seed]) for row in rows if row.seed in by_seed]
     paired = bool(pairs) and hold is True
-    badge: Badge = "tested" if paired else "observed"
+    badge: Badge = "tested" if paired and opinion else "observed"  # of the spectrum nothing is tested
 
     def change(values: Mapping[int, float]) -> Effect | None:
         """Of what was measured in files, by their identity; files that have none of it do not count."""
         if paired:
             both = [(values[id(a)], values[id(b)]) for a, b in pairs if id(a) in values and id(b) in values]
-            return effect([first - second for first, second in both]) if both else None
+            return paired_difference([first - second for first, second in both]) if both else None
         return difference(
             [values[id(row)] for row in rows if id(row) in values],
             [values[id(row)] for row in whole if id(row) in values],
         )
 
     everyone = [*rows, *whole]
-    target = opinion.mostly(whole) if opinion else None
     margins = {id(each): opinion.log_odds(each.heard, target) for each in everyone} if opinion and target else {}
     tempos = {
         id(each): each.heard.tempo.bpm
@@ -214,20 +235,29 @@ def _among(answers: Sequence[Answer]) -> float | None:
 
 def _sentence(word: WordFromOutside, q: float | None) -> str:
     what = f"Without “{word.left_out}”" if word.variant != GENRE else f"With the genre alone (“{word.prompt}”)"
-    sure = "" if q is None else " (sure)" if q < BELIEVED else " (not sure)"
     if word.target and word.with_it and word.without_it and word.margin:
         told = (
             f"{what}, {word.without_it.count} of {word.without_it.total} takes are heard as {word.target} (with it, "
-            f"{word.with_it.count} of {word.with_it.total}){sure}"
+            f"{word.with_it.count} of {word.with_it.total}){_how_sure(word, word.margin, q)}"
         )
     elif word.sound_db is not None and word.other_seeds_db is not None:
-        more = "more than" if word.sound_db > 1.2 * word.other_seeds_db else "about as much as"
         told = (
-            f"{what}, the spectrum moves by {word.sound_db:.1f} dB, {more} takes of one prompt differ "
-            f"({word.other_seeds_db:.1f} dB)"
+            f"{what}, the spectrum moves by about {word.sound_db:.1f} dB (takes of one prompt differ by about "
+            f"{word.other_seeds_db:.1f} dB)"
         )
     else:
         told = f"{what}, too few takes are there to compare"
     if word.tempo and word.tempo.interval and (word.tempo.interval.low > 0 or word.tempo.interval.high < 0):
         told += f"; the tempo changes by {word.tempo.mean:+.0f} BPM".replace("-", "−")
     return f"{told}."
+
+
+def _how_sure(word: WordFromOutside, margin: Effect, q: float | None) -> str:
+    """What was tested: how probable the genre is, and not how many takes are heard as it."""
+    if q is None:
+        return ""
+    if q >= BELIEVED:
+        return "; that its probability changes is not sure"
+    how = "falls" if margin.mean < 0 else "rises"
+    same = word.with_it is not None and word.without_it is not None and word.with_it.value == word.without_it.value
+    return f"; its probability surely {how}{', though no take changes genre' if same else ''}"

@@ -11,7 +11,16 @@ from pydantic import BaseModel, Field
 from tonescope.diagnose.jobs.job import Job, Outcome, Watch
 from tonescope.diagnose.jobs.parameters import Flag, Range, check_ranges
 from tonescope.diagnose.runtime.engine_options import EngineParameters
-from tonescope.diagnose.settings import LARGEST_SEED, Guidance, Settings, Temperature, TopK, check
+from tonescope.diagnose.settings import (
+    Guidance,
+    OwnNoiseSeed,
+    SecondJudge,
+    Settings,
+    Temperature,
+    TopK,
+    check,
+    check_second,
+)
 from tonescope.models.errors import TonescopeError
 
 if TYPE_CHECKING:
@@ -58,16 +67,13 @@ class AuditParameters(EngineParameters):
         bool,
         Field(description="Also record every layer, to tell at which depth the genre is decided."),
     ] = False
+    second_judge: SecondJudge = None
     sign: Annotated[
         str | None,
         Flag(metavar="NAME"),
         Field(description="Put this name, the date, hashes and the command into the report."),
     ] = None
-    seed: Annotated[
-        int,
-        Range(0, LARGEST_SEED, "the seed {} cannot be used"),
-        Field(description="Seed of all takes: every prompt has noise of its own, the same in every audit."),
-    ] = 1
+    seed: OwnNoiseSeed = 1
     guidance: Guidance = None
     temperature: Temperature = 1.0
     top_k: TopK = 250
@@ -95,6 +101,7 @@ def _check(parameters: AuditParameters) -> None:
     for folder, what in ((parameters.known, "--known"), (parameters.library, "--library")):
         if folder is not None:
             check_folder(folder, what)
+    check_second(parameters.second_judge)
     _check_name(parameters.sign)
 
 

@@ -13,9 +13,9 @@ from tonescope.diagnose.prompts.genre_prompts import MOST_WORDINGS
 from tonescope.diagnose.runtime.engine_options import EngineParameters
 from tonescope.diagnose.settings import (
     Guidance,
+    OwnNoiseSeed,
     SecondJudge,
     Seconds,
-    Seed,
     Settings,
     TakeCount,
     Temperature,
@@ -59,7 +59,7 @@ class ConfusionParameters(EngineParameters):
     ] = 3
     second_judge: SecondJudge = None
     seconds: Seconds = 4.0
-    seed: Seed = 1
+    seed: OwnNoiseSeed = 1
     guidance: Guidance = None
     temperature: Temperature = 1.0
     top_k: TopK = 250

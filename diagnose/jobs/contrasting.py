@@ -29,7 +29,7 @@ from tonescope.models.judges.listening import posterior
 def judged(intent: Intent, heard_as: Tensor, models: Models, foil: str | None) -> tuple[Heard, Verdict, Contrast]:
     """What is heard, by (takes, labels) probabilities, the verdict, and the contrast that follows from it."""
     heard = summary(heard_as, models.judge.labels, models.taxonomy, sure_enough(models.judge))
-    verdict = decide(intent, heard, models.judge, models.taxonomy)
+    verdict = decide(intent, heard, models.judge.record, models.taxonomy)
     if foreign(models):
         verdict = withhold(verdict, models.judge, models.generator.name)
     return heard, verdict, choose_contrast(intent, heard, verdict, foil)

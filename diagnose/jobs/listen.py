@@ -7,19 +7,21 @@ stopped loses no more than the file it was at.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from tonescope.diagnose.audio_files.collecting import Collection, SoundFile, collect, nothing_heard
+from tonescope.diagnose.audio_files.collecting import Collection, SoundFile, nothing_heard
 from tonescope.diagnose.audio_files.sound_files import Unusable
 from tonescope.diagnose.audio_files.sound_recording import Recording, digest, read_header, read_recording
+from tonescope.diagnose.audit.known_folders import read_library
 from tonescope.diagnose.calibrating.calibration_store import AUTO
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.descriptors.repetition import spectral_frames
 from tonescope.diagnose.elsewhere.adherence import adherence, genre_by_tags
 from tonescope.diagnose.elsewhere.agreement import agreement
+from tonescope.diagnose.elsewhere.asked_genres import asked_genres
 from tonescope.diagnose.elsewhere.hear_file import Listeners, hear_recording
 from tonescope.diagnose.elsewhere.heard_cache import HeardCache
 from tonescope.diagnose.elsewhere.listen_schema import (
@@ -31,15 +33,19 @@ from tonescope.diagnose.elsewhere.listen_schema import (
 )
 from tonescope.diagnose.elsewhere.prompt_wishes import wishes_of
 from tonescope.diagnose.elsewhere.request_plan import read_answers
+from tonescope.diagnose.elsewhere.shared_passages import FileLandmarks, shared_passages
 from tonescope.diagnose.elsewhere.summary import caveats, counts_of, obeyed_of, summary
 from tonescope.diagnose.elsewhere.surrogate_trace import check_surrogate, trace_through
 from tonescope.diagnose.elsewhere.words_from_outside import Answer, compare_words
 from tonescope.diagnose.jobs.job import Watch
+from tonescope.diagnose.jobs.listen_job import JOB, ListenParameters
+from tonescope.diagnose.jobs.parameters import made
 from tonescope.diagnose.judging.intent import Intent, read_intent
+from tonescope.diagnose.overused.landmarks import Landmarks
 from tonescope.diagnose.runtime.judge_session import JudgeSession, open_second
 from tonescope.diagnose.runtime.progress import Progress
 from tonescope.diagnose.runtime.session import Session
-from tonescope.diagnose.settings import Settings, check_prompt
+from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.store import provenance
 from tonescope.models import loading
 from tonescope.models.errors import TonescopeError
@@ -56,6 +62,7 @@ class ListenRequest:
         collection: the files.
         prompt: what all of them were made from, where the table says nothing of each.
         variants: the table of a plan, or its folder, whose answers the files are.
+        library: a folder of the user's own, in which passages of the files are looked for.
         second_judge: the name of another judge.
         surrogate: the name of an open generator that the files are put through.
         in_domain: whether the files are of the sounds that the judge knows.
@@ -65,10 +72,17 @@ class ListenRequest:
     collection: Collection
     prompt: str | None = None
     variants: Path | None = None
+    library: Path | None = None
     second_judge: str | None = None
     surrogate: str | None = None
     in_domain: bool = False
     fresh: bool = False
+
+    @classmethod
+    def of(cls, parameters: ListenParameters) -> ListenRequest:
+        """What a command asks for. Raises :class:`TonescopeError` for files that cannot be collected."""
+        same = ("prompt", "variants", "library", "second_judge", "surrogate", "in_domain", "fresh")
+        return cls(parameters.collection, **{name: getattr(parameters, name) for name in same})
 
 
 @dataclass
@@ -93,6 +107,9 @@ class _Run:
     left_out: list[tuple[str, str]]
     files: list[FileResult] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    library: Mapping[str, Landmarks] = field(default_factory=dict)
+    library_notes: list[str] = field(default_factory=list)
+    landmarks: list[Landmarks] = field(default_factory=list)
     untraced: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -105,6 +122,13 @@ class _Run:
         """Whether all judges do."""
         return self.request.in_domain or not any(judge.domain for judge in self.listeners.judges)
 
+    @property
+    def compares(self) -> bool:
+        """Whether files are compared with one another, or with a library. The answers to a plan share seeds, and
+        passages with them."""
+        several = len(self.request.collection.files) > 1
+        return self.request.variants is None and (several or self.request.library is not None)
+
     def tell(self, what: str, done: float) -> None:
         if self.watch.progress:
             self.watch.progress(what, done)
@@ -115,6 +139,8 @@ def listen(
     *,
     prompt: str | None = None,
     metadata: str | Path | None = None,
+    variants: str | Path | None = None,
+    library: str | Path | None = None,
     judge: str = loading.EMBEDDED,
     labels: str | None = None,
     calibration: str = AUTO,
@@ -130,6 +156,9 @@ def listen(
         files: files and folders; those of ``metadata``, if absent.
         prompt: what all of them were made from.
         metadata: a CSV or JSONL file with a row a file (``file_name``, ``prompt``).
+        variants: the table of a plan (:func:`tonescope.plan`), or its folder, whose answers are heard: tests the words
+            of its prompt. It names the files and their prompts.
+        library: a folder of sound files of your own, in which passages of the files are looked for.
         judge, second_judge: names of judges: ``embedded``, a folder, or a Hub id.
         labels: a label set that the judge chooses between, built in or a file.
         calibration: of the judge: a file, ``auto``, or ``none``.
@@ -141,13 +170,23 @@ def listen(
     Raises:
         TonescopeError: nothing can be heard; single files that cannot are listed in the result.
     """
-    if prompt is not None:
-        check_prompt(prompt)
-    found = collect([Path(name) for name in files], None if metadata is None else Path(metadata))
-    request = ListenRequest(
-        found, prompt, second_judge=second_judge, surrogate=surrogate, in_domain=in_domain, fresh=fresh
+    parameters = made(
+        ListenParameters,
+        {
+            "files": [str(name) for name in files],
+            "prompt": prompt,
+            "metadata": None if metadata is None else Path(metadata),
+            "variants": None if variants is None else Path(variants),
+            "library": None if library is None else Path(library),
+            "second_judge": second_judge,
+            "surrogate": surrogate,
+            "in_domain": in_domain,
+            "fresh": fresh,
+        },
     )
-    return run(request, JudgeSession.open(judge, labels=labels, calibration=calibration), Watch(progress))
+    JOB.check(parameters)
+    session = JudgeSession.open(judge, labels=labels, calibration=calibration)
+    return run(ListenRequest.of(parameters), session, Watch(progress))
 
 
 def run(request: ListenRequest, session: JudgeSession, watch: Watch) -> Listening:
@@ -163,7 +202,10 @@ def run(request: ListenRequest, session: JudgeSession, watch: Watch) -> Listenin
     if request.variants is not None:
         missing = [name for name, _ in going.left_out]
         words = compare_words(read_answers(request.variants), going.answers, missing, judges=going.trusted)
-    made = Listening(
+    passages, held = None, dict[str, int]()
+    if going.compares:
+        passages, held = shared_passages(going.files, going.landmarks, going.library)
+    found = Listening(
         made=date.today().isoformat(),
         versions=provenance.versions(),
         judges=[provenance.of_judge(judge) for judge in going.listeners.judges],
@@ -175,12 +217,15 @@ def run(request: ListenRequest, session: JudgeSession, watch: Watch) -> Listenin
         obeyed=obeyed_of(going.files),
         agreement=agreement(going.files) if going.all_trusted else None,
         words=words,
+        genres=asked_genres(going.files, session.judge, session.taxonomy) if going.trusted and words is None else None,
+        passages=passages,
+        library=held,
         surrogate=provenance.of_generator(going.surrogate.generator) if going.surrogate else None,
         caveats=[],
         timings={"listen": round(time.perf_counter() - started, 3)},
     )
-    warned = caveats(going.listeners.judges, request.in_domain, made, going.untraced, going.cache.failed)
-    return made.model_copy(update={"summary": summary(made), "caveats": warned})
+    warned = caveats(going.listeners.judges, request.in_domain, found, going.untraced, going.cache.failed)
+    return found.model_copy(update={"summary": summary(found), "caveats": [*warned, *going.library_notes]})
 
 
 def _prepared(request: ListenRequest, session: JudgeSession, watch: Watch) -> _Run:
@@ -196,7 +241,10 @@ def _prepared(request: ListenRequest, session: JudgeSession, watch: Watch) -> _R
     taggers = tuple(loading.load_tagger(name, device) for name in loading.MUSICNN)
     listeners = Listeners(tuple(judges), taggers)
     about = listeners.about() + ([surrogate.generator.fingerprint()] if surrogate else [])
-    return _Run(request, session, listeners, surrogate, watch, HeardCache(about), list(request.collection.left_out))
+    going = _Run(request, session, listeners, surrogate, watch, HeardCache(about), list(request.collection.left_out))
+    if request.library is not None:
+        going.library, going.library_notes = read_library(request.library)
+    return going
 
 
 def _looked_at(going: _Run) -> list[_Pending]:
@@ -265,6 +313,13 @@ def _hear(going: _Run, each: _Pending, *, again: bool) -> FileResult:
         frames = spectral_frames(recording().waveform, recording().rate)
         mean = frames.mean(0)
         going.answers.append(Answer(each.file, heard, mean - mean.mean(), frames))
+    if going.compares:
+        key = f"{each.digest}:landmarks"
+        marks = going.cache.get(key, FileLandmarks) if keeps else None
+        if marks is None:
+            marks = FileLandmarks.of(recording())
+            going.cache.put(key, marks)
+        going.landmarks.append(marks.read())
     return _compared(going, each, heard, prompt, traced)
 
 
@@ -272,10 +327,11 @@ def _compared(
     going: _Run, each: _Pending, heard: Heard, prompt: str | None, traced: SurrogateTrace | None
 ) -> FileResult:
     """A file beside what was asked for."""
-    asked, unchecked = [], list[str]()
+    asked, unchecked, label = [], list[str](), None
     if prompt is not None:
         wishes = wishes_of(prompt)
         intent: Intent | None = read_intent(prompt, going.listeners.judge, going.session.taxonomy)
+        label = intent.label if intent is not None and going.trusted else None
         asked = adherence(heard, wishes, intent if going.trusted else None, going.session.taxonomy)
         if not going.trusted and (by_tags := genre_by_tags(heard, prompt)) is not None:
             asked.insert(0, by_tags)
@@ -290,4 +346,5 @@ def _compared(
         adherence=asked,
         unchecked=unchecked,
         surrogate=traced,
+        asked=label,
     )

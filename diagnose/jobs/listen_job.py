@@ -40,6 +40,11 @@ class ListenParameters(JobParameters):
         Flag(metavar="FOLDER|CSV"),
         Field(description="The answers to a plan (tonescope plan): tests the words of its prompt from outside."),
     ] = None
+    library: Annotated[
+        Path | None,
+        Flag(metavar="FOLDER"),
+        Field(description="Sound files of yours: passages of the files are looked for in them."),
+    ] = None
     second_judge: SecondJudge = None
     in_domain: Annotated[
         bool,
@@ -63,10 +68,11 @@ class ListenParameters(JobParameters):
         from tonescope.diagnose.audio_files.collecting import collect
 
         if self.variants is not None:
-            if self.files or self.metadata is not None or self.prompt is not None:
+            if self.files or any(given is not None for given in (self.metadata, self.prompt, self.library)):
                 raise TonescopeError(
-                    "--variants names files and prompts by its table, so nothing else can be named beside it; leave "
-                    "files, --prompt and --metadata out."
+                    "--variants names files and prompts by its table, and takes of one seed share passages by "
+                    "themselves, so nothing else can be named beside it; leave files, --prompt, --metadata and "
+                    "--library out."
                 )
             from tonescope.diagnose.elsewhere.request_plan import table_of
 
@@ -88,8 +94,11 @@ def _result() -> type[BaseModel]:
 
 def _check(parameters: ListenParameters) -> None:
     from tonescope.diagnose.audio_files.collecting import nothing_heard
+    from tonescope.diagnose.audit.known_folders import check_folder
 
     check_second(parameters.second_judge)
+    if parameters.library is not None:
+        check_folder(parameters.library, "--library")
     if parameters.surrogate is not None and not parameters.surrogate.strip():
         raise TonescopeError("--surrogate was given nothing; give it a value, or leave it out.")
     if parameters.prompt is not None:
@@ -101,16 +110,7 @@ def _check(parameters: ListenParameters) -> None:
 def _run(session: JudgeSession, parameters: ListenParameters, watch: Watch) -> Outcome:
     from tonescope.diagnose.jobs.listen import ListenRequest, run
 
-    request = ListenRequest(
-        parameters.collection,
-        prompt=parameters.prompt,
-        variants=parameters.variants,
-        second_judge=parameters.second_judge,
-        surrogate=parameters.surrogate,
-        in_domain=parameters.in_domain,
-        fresh=parameters.fresh,
-    )
-    return Outcome(run(request, session, watch), None)
+    return Outcome(run(ListenRequest.of(parameters), session, watch), None)
 
 
 def _views(result: Any, evidence: Any) -> Sequence[View]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.stats import Share, share
 from tonescope.diagnose.taxonomy import Taxonomy
+from tonescope.models.judges.calibration import ConfusionRecord
 from tonescope.models.judges.judge import Judge
 
 Kind = Literal["match", "partial drift", "sibling drift", "family drift", "unclear", "open"]
@@ -90,9 +91,9 @@ def heard_instead(intent: Intent, heard: Heard) -> str | None:
     return next((label for label in heard.counts if label != intent.label), None)
 
 
-def judge_error(judge: Judge, label: str) -> Share | None:
-    """How often the judge itself mishears reconstructed clips of a genre, where that was measured."""
-    misses = judge.record.misses(label) if judge.record else None
+def judge_error(record: ConfusionRecord | None, label: str) -> Share | None:
+    """How often a judge itself mishears reconstructed clips of a genre, where its ``record`` measured that."""
+    misses = record.misses(label) if record else None
     return share(*misses) if misses else None
 
 
@@ -212,8 +213,8 @@ _RULES = (
 )
 
 
-def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Verdict:
-    """The verdict.
+def decide(intent: Intent, heard: Heard, record: ConfusionRecord | None, taxonomy: Taxonomy) -> Verdict:
+    """The verdict, by a judge that mishears known clips as its ``record`` says.
 
     A drift is reported only when the misses cannot be the judge's own: the lower end of their interval lies above the
     upper end of the judge's measured error (or, unmeasured, above :data:`UNMEASURED_ERROR`, and the sentence says so).
@@ -222,7 +223,7 @@ def decide(intent: Intent, heard: Heard, judge: Judge, taxonomy: Taxonomy) -> Ve
         sentence = f"{intent.why_open}; what is heard is {_sized(heard)}."
         return Verdict(kind="open", sentence=sentence, matched=None, judge_error=None)
     sibling = taxonomy.family(intent.label) == heard.family
-    case = _Case(intent.label, heard, judge_error(judge, intent.label), sibling)
+    case = _Case(intent.label, heard, judge_error(record, intent.label), sibling)
     rule = next(rule for rule in _RULES if rule.holds(case))
     return Verdict(
         kind=rule.kind,

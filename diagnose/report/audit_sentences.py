@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tonescope.diagnose.audit import audit_command
 from tonescope.diagnose.audit.design import WORDS as SAID_AS
+from tonescope.diagnose.audit.obedience import FEWEST
 from tonescope.diagnose.report import confusion_sentences
 from tonescope.diagnose.report.pasteable import prompt_word, quoted
 from tonescope.diagnose.report.sentences import percent
 
 if TYPE_CHECKING:
     from tonescope.diagnose.audit.audit_schema import AuditReport, Defaults, DepthResult, Finding, Value, WordRow
-    from tonescope.diagnose.audit.power import Forecast
+    from tonescope.diagnose.audit.power import Forecast, PowerRow
 
 NEXT_STEPS = 1
 NAMED = 3  # places of one kind that the headline names
@@ -29,7 +31,8 @@ WORDS = (
 )
 TEMPO = (
     "A beat can be counted half or twice as fast, so both are told. Whether tempo words work is told by comparing "
-    "takes that ask for fast with takes that ask for slow: one half is no difference."
+    f"takes that ask for fast with takes that ask for slow, where {FEWEST} of each have a beat: one half is no "
+    "difference."
 )
 INSTRUMENTS = (
     "How likely a take that asks for the instrument is nearer to its name than one that does not (0.5: alike). "
@@ -41,12 +44,24 @@ DIVERSITY = (
 )
 FINE, COARSE = 0.1, 0.3  # differences of two shares
 POWER = (
-    "How fine each comparison is: a true difference of so many percentage points between two shares of takes is found "
-    "in 80 of 100 such audits; smaller ones are mostly missed. 10 and less is fine; 30 and more is coarse, so that "
+    "How fine each comparison is: a true difference of so many percentage points between two shares of takes (or from "
+    "a fixed one; or between how likely a take has more than another and one half) is found in 80 of 100 such audits; "
+    "smaller ones are mostly missed. 10 and less is fine; 30 and more is coarse, so that "
     "only blatant faults show, and more takes are needed. That many tests make each stricter is counted in."
 )
+HASHED = (
+    "The hash is of the design, of every prompt with its number of takes, and of how they are played: whoever has them "
+    "can see that nothing was changed after the fact."
+)
+WORST = (
+    "A limit for the worst group holds where the intervals of all groups keep it. Each is a 95 % interval of its own, "
+    "so of many groups that keep a limit barely, one may fail it by chance."
+)
 NO_ORIGIN = "That a passage comes again says nothing of where it comes from: the training set is not known here."
-MODEL_OPTIONS = ("--model", "--adapter", "--judge", "--device", "--dtype", "--labels", "--calibration")
+MODEL_OPTIONS = (
+    *("--model", "--adapter", "--judge", "--device", "--dtype", "--labels", "--calibration"),
+    *("--denoising-steps", "--shift", "--steer"),
+)
 KINDS = {
     "confusion": ("plays", "{heard} for {where}"),
     "under-represented": ("seldom plays", "{where}"),
@@ -85,10 +100,11 @@ def place(finding: Finding) -> str:
 
 def basis(report: AuditReport) -> str:
     """What it rests on."""
-    heard = Counter(row.verdict for row in report.rows)
+    right = [row for row in report.rows if (row.corrected_verdict or row.verdict) == "match"]
+    corrected = ", corrected for the judge's mistakes" if any(row.corrected_verdict for row in report.rows) else ""
     return (
-        f"{heard['match']} of {len(report.rows)} genres are played as asked. {report.design.takes:,} takes, "
-        f"{sum(report.exclusions.values())} left out, {report.unclear} without a clear genre."
+        f"{len(right)} of {len(report.rows)} genres are mostly played as asked{corrected}. {report.design.takes:,} "
+        f"takes, {sum(report.exclusions.values())} left out, {report.unclear} without a clear genre."
     )
 
 
@@ -113,20 +129,47 @@ def plan(report: AuditReport) -> str:
     )
 
 
+def declared(report: AuditReport) -> str:
+    """What stood fixed, and when."""
+    design = report.design
+    return (
+        f"Declared {design.declared_at}, before any of it was played: design “{design.name}”, hash {design.hash}, "
+        f"{design.takes:,} takes of {report.settings.seconds:g} s."
+    )
+
+
+def power(report: AuditReport) -> str:
+    """What so many takes can show, in short: the finest comparison and the coarsest."""
+    rows = sorted(report.power, key=lambda row: 2.0 if row.smallest_gap is None else row.smallest_gap)
+    told = [f"{found(row)} ({row.comparison})" for row in (rows[0], rows[-1])]
+    return f"80 of 100 such audits find differences from {' to '.join(told)} on."
+
+
+def found(row: PowerRow) -> str:
+    """The smallest difference that a comparison finds."""
+    unit = row.unit if row.unit.startswith("%") else f" {row.unit}"
+    return "no size" if row.smallest_gap is None else f"{100 * row.smallest_gap:.0f}{unit.replace('% ', ' % ')}"
+
+
 def costs(found: Forecast | None) -> Iterator[str]:
-    """Time and money."""
+    """Time and money of the takes that are missing."""
     if found is None:
         yield "All takes are there already, so nothing has to be played."
         return
     minutes = 60 * found.hours
     told = f"{minutes:.0f} min" if minutes < 120 else f"{found.hours:.1f} h"
-    yield f"It would take about {told}: {found.seconds_a_take:.2g} s a take, as measured with a few that are kept."
+    yield (
+        f"The {found.takes:,} takes that are not there yet need about {told}: {found.seconds_a_take:.2g} s a take, as "
+        "measured with a few that are kept."
+    )
     if found.cost is not None:
         yield f"That costs about {found.cost:.2f} {found.currency}."
 
 
 def next_steps(report: AuditReport) -> Iterator[tuple[str, str]]:
-    """What to do about it: a sentence, and a line."""
+    """What to do about it: a sentence, and a line; none where no line can say which models these are."""
+    if report.command == audit_command.NONE:
+        return
     models = _models(report)
     pairs = report.flagged_pairs[:NEXT_STEPS]
     for pair in pairs:
@@ -171,11 +214,15 @@ def asked_in(report: AuditReport) -> str:
 
 def reference(report: AuditReport) -> str:
     """What shares are held against."""
-    name = report.design.declared["reference"]["name"]
-    return (
-        f"Against: {name}. What the judge mishears of known recordings is allowed for (genres that it hardly hears "
-        "there are left out); intervals are bootstraps over the takes of these prompts."
-    )
+    name, rows = report.design.declared["reference"]["name"], report.representation
+    told = f"Against: {name}, of takes with a clear genre; intervals are bootstraps over the takes of these prompts."
+    if any(row.measured for row in rows):
+        told += " What the judge mishears of known recordings is allowed for (genres that it hardly hears there are "
+        told += "left out)."
+    if not_known := [row.genre for row in rows if not row.measured]:
+        told += f" How often the judge mishears {_listed(not_known)} was not measured, so nothing follows of "
+        told += f"{'it' if len(not_known) == 1 else 'them'} here."
+    return told
 
 
 def defaults(found: Defaults) -> str:
@@ -216,6 +263,11 @@ def passages(report: AuditReport) -> str:
     )
 
 
+def unread(report: AuditReport) -> str:
+    """Levels of which nothing could be measured."""
+    return f"Not measured: {_quoted(report.unread)}, which say no tempo or key that can be held against the sound."
+
+
 def correction(report: AuditReport) -> str:
     """Whether shares were corrected for the judge, and by what."""
     found = report.correction
@@ -230,7 +282,8 @@ def correction(report: AuditReport) -> str:
 def design(report: AuditReport) -> Iterator[str]:
     """What was declared."""
     found = report.design
-    yield f"Design “{found.name}” ({found.source}), hash {found.hash}; it was read before anything was played."
+    yield f"Design “{found.name}” ({found.source}), hash {found.hash}, declared {found.declared_at}."
+    yield HASHED
     for factor, levels in found.declared["factors"].items():
         told = levels if isinstance(levels, str) else ", ".join(levels)
         yield f"{factor}: {told}."
@@ -249,6 +302,8 @@ def provenance(report: AuditReport) -> Iterator[str]:
         f"Takes of {asked.seconds:g} s, with noise of its own for every prompt (seed {asked.seed}), guidance "
         f"{asked.guidance:g}, temperature {asked.temperature:g}, top-k {asked.top_k}."
     )
+    if (second := report.second) is not None:
+        yield f"Second judge {second.name} ({second.description}, {second.calibration})."
     if report.work is not None:
         yield confusion_sentences.work_done(report.work)
     yield f"Made {report.made} with {', '.join(f'{name} {version}' for name, version in report.versions.items())}."
@@ -258,6 +313,11 @@ def provenance(report: AuditReport) -> Iterator[str]:
             f"Signed by {sign.name}, {sign.date}: design {sign.design}, model {sign.model}, judge {sign.judge}, takes "
             f"{sign.takes or 'none'}."
         )
+
+
+def upper(text: str) -> str:
+    """With a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def _quoted(texts: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tonescope.diagnose.audit.audit_command import NONE
 from tonescope.diagnose.report import audit_sentences as said
 from tonescope.diagnose.report import confusion_sentences, shared_views
 from tonescope.diagnose.report.sentences import Q_VALUES
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 SHOWN_FINDINGS = 4  # on the first screen of a terminal
 LEAD = 12  # rows of a table that say enough where room is dear
 EXAMPLES, PASSAGES = "examples", "passage_examples"
+WORST_OF_MANY = ("lowest_adherence", "smallest_ratio")
 
 Told = list[tuple[str, "Badge | None"]]
 
@@ -30,6 +32,8 @@ def views(report: AuditReport, evidence: AuditEvidence | None) -> list[View]:
         found = [
             _summary(report),
             _thresholds(report),
+            declared(report),
+            forecast(report),
             _next(report),
             _findings(report),
             *(_listening(report) if evidence is not None else ()),
@@ -43,6 +47,7 @@ def views(report: AuditReport, evidence: AuditEvidence | None) -> list[View]:
             _diversity(report),
             _depth(report),
             _passages(report),
+            shared_views.agreement(report.agreement, "takes"),
             _control(report),
             _power(report, "details"),
             _design(report),
@@ -92,7 +97,23 @@ def _thresholds(report: AuditReport) -> View | None:
             for row in report.thresholds
         ),
     )
-    return View("thresholds", said.passed(report), [], [table])
+    worst = any(row.name in WORST_OF_MANY for row in report.thresholds)
+    told: Told = [(said.WORST, None)] if worst else []
+    return View("thresholds", said.passed(report), told, [table])
+
+
+def declared(report: AuditReport) -> View:
+    """What is told before anything is played, and stays."""
+    told: Told = [(said.declared(report), None), (said.power(report), None)]
+    return View("declared", "Fixed before the run", told, depth="first")
+
+
+def forecast(report: AuditReport) -> View | None:
+    """How long it was going to take, as the first takes told."""
+    if report.forecast is None:
+        return None
+    told = [(text, None) for text in said.costs(report.forecast)]
+    return View("forecast", "What it takes", told, depth="first")
 
 
 def _next(report: AuditReport) -> View | None:
@@ -144,6 +165,7 @@ def _genres(report: AuditReport) -> View:
     )
     told: Told = [(plain.pair(pair), pair.badge) for pair in report.flagged_pairs]
     told += [(plain.attractor(row), row.badge) for row in report.attractors if row.sure]
+    told += [(plain.doubted(row), row.badge) for row in report.attractors if row.doubt]
     told.append((said.asked_in(report), None))
     return View("genres", "Genre by genre, asked for plainly", told, [table])
 
@@ -180,7 +202,7 @@ def _representation(report: AuditReport) -> View | None:
                 f"{100 * row.reference:.1f} %",
                 said.effect(row.ratio),
                 f"{row.q:.2g}",
-                "yes" if row.flagged else "no",
+                "yes" if row.flagged else "no" if row.measured else "not known",
             )
             for row in report.representation
         ),
@@ -261,7 +283,9 @@ def _tempo(report: AuditReport) -> View | None:
     if report.keys:
         asked = tuple((row.word, confusion_sentences.interval(row.as_asked), str(row.unclear)) for row in report.keys)
         tables.append(Table(("key", "of clear keys as asked", "no clear key"), asked))
-    return View("tempo", "Tempo and key", [(said.TEMPO, None)], tables) if tables else None
+    told: Told = [(said.TEMPO, None)] if tables else []
+    told += [(said.unread(report), None)] if report.unread else []
+    return View("tempo", "Tempo and key", told, tables) if told else None
 
 
 def _instruments(report: AuditReport) -> View | None:
@@ -333,11 +357,9 @@ def _power(report: AuditReport, depth: str) -> View:
             (
                 row.comparison,
                 str(row.first),
-                str(row.second),
+                "a fixed share" if row.second is None else str(row.second),
                 str(row.tests),
-                "none"
-                if row.smallest_gap is None
-                else f"{100 * row.smallest_gap:.0f} points, {said.how_fine(row.smallest_gap)}",
+                "none" if row.smallest_gap is None else f"{said.found(row)}, {said.how_fine(row.smallest_gap)}",
             )
             for row in report.power
         ),
@@ -363,5 +385,7 @@ def _checklist(report: AuditReport) -> View:
 
 def _provenance(report: AuditReport) -> View:
     told: Told = [(text, None) for text in said.provenance(report)]
+    if report.command == NONE:
+        return View("provenance", "How this was made", [*told, (f"{said.upper(NONE)}.", None)], depth="numbers")
     commands = [Command("The line that makes this report again:", report.command)]
     return View("provenance", "How this was made", told, commands=commands, depth="numbers")

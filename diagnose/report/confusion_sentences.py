@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         ConfusionReport,
         CorrectedShare,
         GenreRow,
+        SharedUnits,
         Work,
     )
 
@@ -55,9 +56,25 @@ def attractor(row: AttractorRow) -> str:
     )
 
 
+def in_common(found: SharedUnits) -> str:
+    """What two verified sets of units have in common."""
+    count = len(found.units)
+    units = f"{count} unit{'s are' if count != 1 else ' is'}"
+    first, second = found.pairs
+    return f"{units} in the verified sets of both {first} and {second} (by chance about {found.by_chance:.2g})."
+
+
+def doubted(row: AttractorRow) -> str:
+    """A label that takes drift to, and why that is not sure."""
+    return (
+        f"{counted(row.share)} that asked for something else are heard as {row.label} ({percent(row.chance)} would be "
+        f"chance), which is not sure to be the model’s: {row.doubt}."
+    )
+
+
 def counted(share: Share) -> str:
-    """Takes of all."""
-    return f"{share.count} of {share.total} take{'s' * (share.total != 1)}"
+    """Takes of those in which a genre is clearly heard."""
+    return f"{share.count} of {share.total} clearly heard take{'s' * (share.total != 1)}"
 
 
 def interval(share: Share) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tonescope.diagnose.judging.verdict import UNSURE
 from tonescope.diagnose.report import confusion_sentences as said
@@ -14,7 +14,7 @@ from tonescope.diagnose.report.view import Command, Sound, Table, Tone, View
 
 if TYPE_CHECKING:
     from tonescope.diagnose.confusion.confusion import ConfusionEvidence
-    from tonescope.diagnose.confusion.confusion_schema import ConfusedPair, ConfusionReport, GenreRow
+    from tonescope.diagnose.confusion.confusion_schema import AttractorRow, ConfusedPair, ConfusionReport, GenreRow
     from tonescope.diagnose.schema import Badge
 
 SMALL_ROWS, SMALL_COLUMNS = 7, 4  # of the matrix that fits a terminal
@@ -32,8 +32,9 @@ def views(report: ConfusionReport, evidence: ConfusionEvidence | None) -> list[V
         _why(report),
         _next(report),
         _genres(report),
-        _pairs(report),
-        _attractors(report),
+        pairs(report),
+        _shared(report),
+        attractors(report),
         shared_views.agreement(report.agreement, "takes"),
         View("scale", "How to read the numbers", [(text, None) for text in (said.correction(report), Q_VALUES)]),
         shared_views.caveats(report.caveats),
@@ -48,8 +49,8 @@ def _headline(report: ConfusionReport, heard: Mapping[tuple[str, str], Sound]) -
     told: list[tuple[str, Badge | None]] = [(said.headline(report), "observed")]
     told += [(said.attractor(row), row.badge) for row in report.attractors if row.sure][:1]
     title = f"{len(report.rows)} genre{'s' * (len(report.rows) != 1)} asked of {report.model.name}"
-    matrix = _matrix(report, heard)
-    return View("confusion", title, told, _small(report), matrices=[matrix], depth="first", tone=tone)
+    shown = matrix(report, heard)
+    return View("confusion", title, told, _small(report), matrices=[shown], depth="first", tone=tone)
 
 
 # --- matrices ---------------------------------------------------------------------------------------------------------
@@ -76,7 +77,7 @@ def _small(report: ConfusionReport) -> list[Table]:
     return [Table(("asked for", "as asked", *columns, "other"), tuple(table), title=title)]
 
 
-def _totals(report: ConfusionReport) -> str:
+def _totals(report: Counted) -> str:
     totals = {row.matched.total for row in report.rows}
     low, high = min(totals), max(totals)
     return f"of {low} each" if low == high else f"of {low} to {high} each"
@@ -90,7 +91,20 @@ def _count(count: int) -> str:
     return str(count) if count else ""
 
 
-def _matrix(report: ConfusionReport, heard: Mapping[tuple[str, str], Sound]) -> Matrix:
+class Counted(Protocol):
+    """Takes by what was asked for and what is heard: a confusion report, or files whose prompts are known."""
+
+    rows: list[GenreRow]
+    heard_labels: list[str]
+    pairs: list[ConfusedPair]
+    attractors: list[AttractorRow]
+
+    @property
+    def flagged(self) -> list[ConfusedPair]:
+        """The pairs that are sure."""
+
+
+def matrix(report: Counted, heard: Mapping[tuple[str, str], Sound], what: str = "Takes") -> Matrix:
     """All genres asked for, by all that are asked for or heard, in the order of the judge's labels."""
     asked = {row.asked for row in report.rows}
     anywhere = {label for row in report.rows for label in row.heard}
@@ -108,7 +122,7 @@ def _matrix(report: ConfusionReport, heard: Mapping[tuple[str, str], Sound]) -> 
         )
     names = (*columns, *([UNCLEAR] if unsure else []))
     return Matrix(
-        f"Takes by the genre asked for (rows) and the genre heard (columns), {_totals(report)}",
+        f"{what} by the genre asked for (rows) and the genre heard (columns), {_totals(report)}",
         "asked ↓ heard →",
         tuple(row.asked for row in report.rows),
         names,
@@ -151,11 +165,17 @@ def _why(report: ConfusionReport) -> View | None:
             first, badge = sentences[0]
             told.append((f"{pair.asked} as {pair.heard}, by “{pair.why.prompt}”: {first}", badge))
             told += sentences[1:]
-    told += [
-        (f"One cause for several: {unit} does it in {' and '.join(where)}.", "verified")
-        for unit, where in report.shared_units.items()
-    ]
+    told += [(said.in_common(row), "observed") for row in report.shared_units]
     return View("why", "Why", told, depth="first") if told else None
+
+
+def _shared(report: ConfusionReport) -> View | None:
+    """Which units two verified sets have in common."""
+    if not report.shared_units:
+        return None
+    rows = tuple((unit, *row.pairs) for row in report.shared_units for unit in row.units)
+    table = Table(("unit", "in the set of", "and of"), rows, kinds=("unit", "text", "text"), lead=LEAD_PAIRS)
+    return View("shared_units", "Units in several sets", tables=[table])
 
 
 def _next(report: ConfusionReport) -> View | None:
@@ -197,7 +217,8 @@ def _genres(report: ConfusionReport) -> View:
     return View("genres", "Genre by genre", told, [table])
 
 
-def _pairs(report: ConfusionReport) -> View | None:
+def pairs(report: Counted) -> View | None:
+    """Which genres are confused."""
     if not report.pairs:
         return None
     table = Table(
@@ -223,7 +244,8 @@ def _pair_row(pair: ConfusedPair) -> tuple[str, ...]:
     )
 
 
-def _attractors(report: ConfusionReport) -> View | None:
+def attractors(report: Counted) -> View | None:
+    """Which genres draw takes that asked for others."""
     if not report.attractors:
         return None
     table = Table(
@@ -245,6 +267,7 @@ def _attractors(report: ConfusionReport) -> View | None:
     )
     sure = [(said.attractor(row), row.badge) for row in report.attractors if row.sure]
     told: list[tuple[str, Badge | None]] = [*sure] or [("No genre surely draws takes that asked for others.", None)]
+    told += [(said.doubted(row), row.badge) for row in report.attractors if row.doubt]
     return View("attractors", "Where takes drift to", told, [table])
 
 
@@ -255,8 +278,9 @@ def _provenance(report: ConfusionReport) -> View:
     told = [
         f"Model {model.name} ({model.description}, {model.fingerprint}); judge {judge.name} ({judge.description}, "
         f"{judge.fingerprint}{f'; {judge.calibration}' if judge.calibration else ''}).",
-        f"{asked.takes} takes of {asked.seconds:g} s in {asked.wordings} wordings from seed {asked.seed}, guidance "
-        f"{asked.guidance:g}, temperature {asked.temperature:g}, top-k {asked.top_k}.",
+        f"{asked.takes} takes of {asked.seconds:g} s in {asked.wordings} wordings, with noise of its own for every "
+        f"prompt (seed {asked.seed}), guidance {asked.guidance:g}, temperature {asked.temperature:g}, top-k "
+        f"{asked.top_k}.",
         *([f"Second judge {second.name} ({second.description}, {second.calibration})."] if second else []),
         said.work(report),
         f"Made {report.made} with {versions}. Schema {report.schema_version}.",

@@ -8,23 +8,31 @@ from tonescope.diagnose.elsewhere.summary import (
     genre_tag,
     repetition_told,
 )
-from tonescope.diagnose.report import listen_figures, shared_views
+from tonescope.diagnose.report import confusion_sentences, confusion_views, listen_figures, shared_views
 from tonescope.diagnose.report.view import Depth, Figure, Table, Tone, View
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tonescope.diagnose.elsewhere.listen_schema import Aspect, FileResult, Listening
     from tonescope.diagnose.schema import Badge, Source
 
+SAID = 2  # confusions that are told first
 LEAD_FILES, LEAD_UNITS, LEAD_WINDOWS = 6, 8, 20
 DRAWN = 4  # files whose time is drawn
+CORRECTED = "“Corrected” is what a judge without mistakes would hear: its own confusion on known clips, inverted."
+NO_ORIGIN = "Where it comes from, the files do not tell."
+COMPARED = (
+    "Files are compared by landmarks of their sound, of two minutes at most; a passage is told where more agree than "
+    "in any shuffled files. Copies of a file are compared once."
+)
 ASPECTS: dict[Aspect, str] = {"genre": "the genre", "tempo": "the tempo", "key": "the key"}
 
 
 def views(found: Listening) -> list[View]:
     """Everything that was heard."""
-    shown = [_headline(found), _words(found), _asked(found), _files(found), _when(found), _measured(found)]
+    shown = [_headline(found), _words(found), _asked(found), _files(found), *_genres(found), _passages(found)]
+    shown += [_when(found), _measured(found)]
     shown.append(_words_measured(found))
     shown += [
         _tags(found),
@@ -55,6 +63,9 @@ def _asked(found: Listening) -> View | None:
         told: list[tuple[str, Badge | None]] = [(row.sentence, "observed") for row in files[0].adherence]
         return View("asked", "What was asked for", told, depth="first")
     told = [(_obeyed(aspect, found), "observed") for aspect in found.obeyed]
+    told += [
+        (confusion_sentences.pair(pair), pair.badge) for pair in (found.genres.flagged if found.genres else [])[:SAID]
+    ]
     return View("asked", "What was asked for", told, depth="first")
 
 
@@ -70,6 +81,87 @@ def _obeyed(aspect: Aspect, found: Listening) -> str:
     told += f", {value.total - value.count} not" + (f", {unclear} unclear" if unclear else "")
     of = "those that are clear" if unclear else "many such files"
     return f"{told[:1].upper()}{told[1:]}. Of {of}, {interval} would be as asked."
+
+
+def _genres(found: Listening) -> Iterator[View | None]:
+    """Which genres come where they are asked for, and what comes instead."""
+    genres = found.genres
+    if genres is None:
+        return
+    told: list[tuple[str, Badge | None]] = [
+        (
+            f"{row.genre} is heard {row.ratio.value:.2f} times as often as it is asked for "
+            f"({row.ratio.interval:.2f}), in files with a clear genre.".replace("+", ""),
+            "observed",
+        )
+        for row in genres.representation
+        if row.flagged
+    ]
+    rows = tuple(
+        (
+            row.asked,
+            confusion_sentences.interval(row.matched),
+            confusion_sentences.corrected(row.corrected),
+            f"{row.instead} ({row.heard[row.instead]})" if row.instead else "–",
+            str(row.unsure or "–"),
+        )
+        for row in genres.rows
+    )
+    hits = Table(("asked for", "heard as asked", "corrected", "most heard instead", "unclear"), rows, lead=LEAD_FILES)
+    share = tuple(
+        (
+            row.genre,
+            f"{row.share.count} of {row.share.total}",
+            f"{100 * row.reference:.0f} %",
+            f"{row.ratio.value:.2f} ({row.ratio.interval:.2f})".replace("+", ""),
+            "yes" if row.flagged else "no" if row.measured else "not known",
+        )
+        for row in genres.representation
+    )
+    heard = Table(("genre", "heard", "asked for", "times as often (95 %)", "too seldom"), share, lead=LEAD_FILES)
+    told.append((genres.correction.reason or CORRECTED, None))
+    matrices = [confusion_views.matrix(genres, {}, "Files")]
+    yield View("genres", "Genre by genre", told, [hits, *([heard] if share else [])], matrices=matrices)
+    yield confusion_views.pairs(genres)
+    yield confusion_views.attractors(genres)
+
+
+def _passages(found: Listening) -> View | None:
+    """What comes again in several files."""
+    if found.passages is None:
+        return None
+    told: list[tuple[str, Badge | None]] = [
+        (f"“{name}” shares a passage with {_files_told(count)}.", "observed") for name, count in found.library.items()
+    ]
+    if found.passages:
+        first, more = found.passages[0], len(found.passages) - 1
+        told.insert(
+            0,
+            (
+                f"A passage of {first.seconds:g} s comes again in {first.share.count} of {first.share.total} files"
+                f"{f', and {more} more do' if more else ''}. {NO_ORIGIN}",
+                "observed",
+            ),
+        )
+    elif not told:
+        told = [("No passage was found that comes again in another file.", None)]
+    rows = tuple(
+        (
+            str(number),
+            f"{row.seconds:g}",
+            ", ".join(f"{place.name} ({place.start:g}–{place.end:g} s)" for place in row.places),
+            "; ".join(row.prompts),
+            ", ".join(row.library) or "–",
+        )
+        for number, row in enumerate(found.passages, start=1)
+    )
+    columns = ("passage", "seconds", "where", "prompts", "in your files")
+    tables = [Table(columns, rows, lead=LEAD_FILES)] if rows else []
+    return View("passages", "Material that comes again", [*told, (COMPARED, None)], tables)
+
+
+def _files_told(count: int) -> str:
+    return f"{count} file{'s' * (count != 1)}"
 
 
 def _misses(found: Listening) -> View | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Protocol
 
@@ -24,6 +24,10 @@ ITEM_SECONDS = 20.0  # that an item takes about: what a killed run loses
 TOLD = 10  # times that progress is told in other words, where each is a line
 
 
+UnderWay = Callable[[float], None]
+"""Told how many takes of an item that is not yet done are played."""
+
+
 class Engine(Protocol):
     """Where work items are done."""
 
@@ -31,8 +35,12 @@ class Engine(Protocol):
     def workers(self) -> int:
         """How many items are under way at once."""
 
-    def run(self, items: Iterator[WorkItem]) -> Iterator[Finished]:
+    def run(self, items: Iterator[WorkItem], under_way: UnderWay = lambda takes: None) -> Iterator[Finished]:
         """Do items, taking the next one whenever a worker is free; what is done comes in any order.
+
+        Args:
+            items: asked for one by one.
+            under_way: told by an engine that knows how far an item is.
 
         Raises:
             TonescopeError: an item cannot be done, or the engine is lost. What was given back before is good.
@@ -46,19 +54,18 @@ class LocalEngine:
     Attributes:
         session: the models.
         memory_gib: at most so much more memory; 70 % of what is free, if absent.
-        advance: told the share of the item under way that is done.
     """
 
     session: Session
     memory_gib: float | None = None
-    advance: Callable[[float], None] = lambda share: None
     workers: int = 1
 
-    def run(self, items: Iterator[WorkItem]) -> Iterator[Finished]:
+    def run(self, items: Iterator[WorkItem], under_way: UnderWay = lambda takes: None) -> Iterator[Finished]:
         """Do items; see :class:`Engine`."""
         worker = TakeWorker(self.session, self.memory_gib)
         for item in items:
-            yield worker.do(item, lambda share: self.advance(share))
+            takes = len(item.takes)
+            yield worker.do(item, lambda share, takes=takes: under_way(share * takes))  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
@@ -68,20 +75,27 @@ class Pace:
     Attributes:
         done: takes that are there, with ``before`` that were there already; ``total``, all.
         per_minute: takes a minute so far; 0 before the first.
+        under_way: takes that are played and not yet heard and kept.
     """
 
     done: int
     before: int
     total: int
     per_minute: float
+    under_way: float = 0.0
+
+    @property
+    def reached(self) -> float:
+        """Takes that are done or played."""
+        return self.done + self.under_way
 
     @property
     def seconds_left(self) -> float | None:
         """About how long the rest takes, once that was measured."""
-        return 60 * (self.total - self.done) / self.per_minute if self.per_minute else None
+        return 60 * (self.total - self.reached) / self.per_minute if self.per_minute else None
 
     def __str__(self) -> str:
-        told = f"{self.done:,} of {self.total:,} takes"
+        told = f"{int(self.reached):,} of {self.total:,} takes"
         return f"{told}, {self.per_minute:.0f} a minute" if self.per_minute else told
 
 
@@ -112,13 +126,15 @@ class Production:
         shards: where; they say the setting.
         wanted: in the order in which they are played; a run that ends early has the first.
         keep: what is kept of them.
-        told: how far it is, whenever an item is done.
+        told: how far it is, whenever an item is done, and from the first take on where the engine knows.
+        first: takes of the first items.
     """
 
     shards: TakeShards
     wanted: Sequence[Wanted]
     keep: Keep = field(default_factory=Keep)
     told: Callable[[Pace], None] = lambda pace: None
+    first: int = field(default_factory=lambda: FIRST_TAKES)
 
     def missing(self) -> list[Wanted]:
         """The takes that are in no shard, each once."""
@@ -141,14 +157,19 @@ class Production:
         missing = self.missing()
         total = len({(take.prompt, take.seed) for take in self.wanted})
         before = total - len(missing)
-        supply = Supply(self.shards.setting, self.keep, iter(missing))
+        supply = Supply(self.shards.setting, self.keep, iter(missing), self.first)
         known = self.shards.examples() if missing and self.keep.states == "examples" else set()
         pace = Pace(before, before, total, 0.0)
         self.told(pace)
         if not missing:
             return pace
         rate = _Rate(time.perf_counter())
-        for finished in engine.run(iter(supply)):
+
+        def under_way(takes: float) -> None:
+            so_far = pace.per_minute or rate.so_far(takes, time.perf_counter())
+            self.told(replace(pace, per_minute=so_far, under_way=takes))
+
+        for finished in engine.run(iter(supply), under_way):
             if self.keep.states == "examples":
                 _drop_known(finished.takes, known)
             self.shards.add(finished.item, finished.takes)
@@ -167,6 +188,10 @@ class _Rate:
     since: float
     takes: int = 0
     first: bool = True
+
+    def so_far(self, takes: float, now: float) -> float:
+        """The rate of takes of the first item, of which so many are played."""
+        return 60 * takes / max(now - self.since, 1e-9)
 
     def after(self, takes: int, now: float) -> float:
         """The rate once so many more takes are done."""
@@ -196,7 +221,7 @@ def telling(
 
     def tell(pace: Pace) -> None:
         nonlocal last, words
-        share = pace.done / max(pace.total, 1)
+        share = pace.reached / max(pace.total, 1)
         if int(TOLD * share) != last:
             last, words = int(TOLD * share), f"play and listen ({pace})"
         if progress:

@@ -31,7 +31,7 @@ LEAVE_SECONDS = 10.0  # that leaving a cluster may take
 CLIENT = "ray://"
 AUTO = "auto"  # the address of whatever cluster this machine is in
 PLACES = ("model", "judge", "adapter", "second")
-FILES = ("labels", "calibration")
+FILES = ("labels", "calibration", "steer")
 START = "import sys; sys.path[:] = {path!r}; from tonescope.diagnose.runtime.ray_driver import main; main()"
 
 
@@ -60,8 +60,8 @@ class RayEngine:
         places |= {name: _absolute_file(getattr(self.spec, name)) for name in FILES}
         self.spec = replace(self.spec, **places)
 
-    def run(self, items: Iterator[WorkItem]) -> Iterator[Finished]:
-        """Do items; see :class:`tonescope.diagnose.runtime.engine.Engine`."""
+    def run(self, items: Iterator[WorkItem], under_way: object = None) -> Iterator[Finished]:
+        """Do items; see :class:`tonescope.diagnose.runtime.engine.Engine`. How far one is is not known here."""
         first = next(items, None)
         if first is None:
             return

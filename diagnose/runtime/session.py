@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
@@ -245,7 +245,17 @@ class Session:
 
         return prompt_contrast(self, Request(first, settings or Settings(takes=8)), second, Watch(progress))
 
-    # --- steering ----------------------------------------------------------------------------------------------------
+    # --- how it plays ------------------------------------------------------------------------------------------------
+
+    def denoise_in(self, steps: int) -> None:
+        """Play in so many denoising steps from now on. Raises :class:`TonescopeError` for what does not denoise."""
+        loading.denoise_in(self.generator, steps)
+        self._now_played(denoising_steps=steps)
+
+    def shift_by(self, shift: float) -> None:
+        """Play with so much shift from now on. Raises :class:`TonescopeError` for what has none."""
+        loading.shift_by(self.generator, shift)
+        self._now_played(shift=shift)
 
     def steer(self, path: Path) -> None:
         """Play steered from now on, as a file says; see :mod:`tonescope.diagnose.repair.steering`.
@@ -253,8 +263,15 @@ class Session:
         Raises:
             TonescopeError: the file is no steering, or one for another model.
         """
+        twice = self.spec is not None and self.spec.steer is not None
         apply_steering(self.generator, Steering.load(path))
-        self.spec, self._feedback, self._means = None, None, {}  # all of the model as it was
+        self._now_played(steer=str(path))
+        if twice:
+            self.spec = None  # which no option can say
+
+    def _now_played(self, **how: Any) -> None:
+        """Forget what holds of the model as it was, and remember how it is opened as it is."""
+        self.spec, self._feedback, self._means = self.spec and replace(self.spec, **how), None, {}
 
 
 def _kept(path: Path) -> MeanActivations | None:

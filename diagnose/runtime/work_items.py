@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tonescope.models.generator import Sampling
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 FORMAT = 2  # of what is kept; another one is not read as this
 KEY_DIGITS = 32
+SEED_BYTES = 5  # so many seeds that hardly ever two prompts share one
 
 States = Literal["none", "examples", "all"]
 """Which takes keep the state that they can be replayed from: none, one of each group and genre heard, or every one."""
@@ -28,7 +30,8 @@ States = Literal["none", "examples", "all"]
 @dataclass(frozen=True)
 class ModelSpec:
     """How the models of a session are opened: the arguments of
-    :meth:`tonescope.diagnose.runtime.session.Session.open`, and the ``second`` judge."""
+    :meth:`tonescope.diagnose.runtime.session.Session.open`, and what is done to them then: the ``second`` judge, how a
+    generator denoises, and the file that it is steered by."""
 
     model: str
     judge: str | None = None
@@ -38,6 +41,9 @@ class ModelSpec:
     labels: str | None = None
     calibration: str = "auto"
     second: str | None = None
+    denoising_steps: int | None = None
+    shift: float | None = None
+    steer: str | None = None
 
     def open(self) -> Session:
         """A session on these models. Raises :class:`tonescope.models.errors.TonescopeError` as that does."""
@@ -52,6 +58,12 @@ class ModelSpec:
             labels=self.labels,
             calibration=self.calibration,
         )
+        if self.denoising_steps is not None:
+            opened.denoise_in(self.denoising_steps)
+        if self.shift is not None:
+            opened.shift_by(self.shift)
+        if self.steer is not None:
+            opened.steer(Path(self.steer))
         return opened.with_second(self.second)
 
 
@@ -99,6 +111,15 @@ class TakeSetting:
         from tonescope.diagnose.runtime.take_worker import TakeWorker
 
         return TakeWorker(session, memory_gib)
+
+
+def first_seed(prompt: str, seed: int) -> int:
+    """The seed of the first take of a prompt in all reports from ``seed``; the others count up from it.
+
+    Takes of one seed share their noise: by that alone two prompts that are alike play the same passages, which would
+    pass for material that comes again, and count as more takes than there are. So every prompt has noise of its own.
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed}/{prompt}".encode()).digest()[:SEED_BYTES], "big")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tonescope.diagnose.store.take_queries import SecondHearing
 from tonescope.diagnose.store.take_shards import TakeShards, database, parquet, quoted
 from tonescope.models.errors import TonescopeError
 
@@ -121,9 +122,20 @@ class AuditTakes:
         kept = {(place, seed): state for place, seed, state in rows}
         return [(self._wanted[place].prompt, seed, kept.get((place, seed))) for place, seed in chosen]
 
+    def second_hearings(self, unsure_below: float) -> list[SecondHearing]:
+        """Takes by label asked for (of plain prompts alone), by what the first judge hears, and by what the second
+        does."""
+        first = f"CASE WHEN probability >= {self._unsure} THEN heard END"
+        second = f"CASE WHEN second_probability >= {float(unsure_below)} THEN second END"
+        asked = "CASE WHEN kind = 'plain' THEN asked ELSE '' END"
+        where = "problem IS NULL AND second IS NOT NULL"
+        rows = self._asked(f"SELECT {asked}, {first}, {second}, count(*) FROM found WHERE {where} GROUP BY ALL")
+        return [SecondHearing(*row) for row in rows]
+
     def export(self, path: Path) -> None:
         """Every take as one Parquet file, without states."""
-        columns = "asked, kind, prompt, seed, heard, probability, problem, level_db, probabilities, measures"
+        columns = "asked, kind, prompt, seed, heard, probability, second, second_probability, problem, level_db, "
+        columns += "probabilities, measures"
         with self._opened() as opened:
             opened.execute(
                 f"COPY (SELECT {columns} FROM found ORDER BY place, seed) TO {quoted(str(path))} "

@@ -19,10 +19,11 @@ THREADS = 2
 
 @dataclass(frozen=True)
 class Asked:
-    """A prompt, and the label that it asks for."""
+    """A prompt, the label that it asks for, and the seeds of its takes."""
 
     label: str
     prompt: str
+    seeds: range
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class SecondHearing:
 
 
 class TakeTable:
-    """The takes of some prompts and seeds, of which each is counted once, wherever it was played.
+    """The takes of some prompts and their seeds, of which each is counted once, wherever it was played.
 
     Use :func:`take_table` to open one. ``unsure_below`` is the probability below which no genre is clearly heard.
     """
@@ -73,13 +74,13 @@ class TakeTable:
         opened: duckdb.DuckDBPyConnection,
         files: Sequence[Path],
         asked: Sequence[Asked],
-        seeds: range,
         unsure_below: float,
     ) -> None:
         self._opened = opened
-        opened.execute("CREATE TABLE asked (asked VARCHAR, prompt VARCHAR)")
-        opened.executemany("INSERT INTO asked VALUES (?, ?)", [[row.label, row.prompt] for row in asked])
-        unsure, first, last = float(unsure_below), int(seeds[0]), int(seeds[-1])
+        opened.execute("CREATE TABLE asked (asked VARCHAR, prompt VARCHAR, first BIGINT, last BIGINT)")
+        rows = [[row.label, row.prompt, int(row.seeds[0]), int(row.seeds[-1])] for row in asked]
+        opened.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", rows)
+        unsure = float(unsure_below)
         opened.execute(
             f"""
             CREATE VIEW found AS
@@ -87,7 +88,7 @@ class TakeTable:
                 CASE WHEN problem IS NULL AND probability >= {unsure} THEN takes.heard END AS heard
             )
             FROM {parquet(files)} AS takes JOIN asked USING (prompt)
-            WHERE takes.seed BETWEEN {first} AND {last}
+            WHERE takes.seed BETWEEN asked.first AND asked.last
             """
         )
         self._is_counted = False
@@ -158,8 +159,8 @@ class TakeTable:
 
 
 @contextmanager
-def take_table(shards: TakeShards, asked: Sequence[Asked], seeds: range, unsure_below: float) -> Iterator[TakeTable]:
-    """The takes of these prompts and seeds.
+def take_table(shards: TakeShards, asked: Sequence[Asked], unsure_below: float) -> Iterator[TakeTable]:
+    """The takes of these prompts with their seeds.
 
     Raises:
         TonescopeError: there are none, or a shard cannot be read.
@@ -171,7 +172,7 @@ def take_table(shards: TakeShards, asked: Sequence[Asked], seeds: range, unsure_
         raise TonescopeError(f"{shards.folder} holds no takes, so there is nothing to report; run the report again.")
     try:
         with database(threads=THREADS) as opened:
-            yield TakeTable(opened, files, asked, seeds, unsure_below)
+            yield TakeTable(opened, files, asked, unsure_below)
     except duckdb.Error as error:
         raise TonescopeError(
             f"the takes in {shards.folder} cannot be read ({str(error).splitlines()[0][:200]}); "

@@ -23,9 +23,10 @@ def test_one_take_has_no_interval_and_no_p() -> None:
     assert effect([1.0]).interval is None and effect([1.0]).p is None
 
 
-def test_equal_changes_are_certain_and_no_change_is_none() -> None:
+def test_equal_changes_have_no_interval_and_are_as_sure_as_their_signs() -> None:
     assert effect([0.0, 0.0, 0.0]).p == 1.0
-    assert effect([-2.0, -2.0, -2.0]).p == 0.0
+    assert effect([-2.0, -2.0, -2.0]).p == 0.25 and effect([-2.0, -2.0, -2.0]).interval is None
+    assert effect([0.1] * 8).p == pytest.approx(2 / 2**8)
 
 
 def test_a_ratio_to_what_never_varies_has_the_interval_of_its_numerator() -> None:

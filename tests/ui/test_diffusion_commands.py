@@ -48,6 +48,15 @@ def test_an_edit_of_some_denoising_steps_seconds_and_one_half(pipeline: tuple[st
     assert found["edited"] != whole["edited"] and found["untouched"] == whole["untouched"]
 
 
+def test_the_line_of_an_audit_names_in_how_many_steps_it_was_played(pipeline: tuple[str, str], tmp_path: Path) -> None:
+    design = "name: x\nfactors: {genres: [house]}\nwordings: ['{genre}']\ntakes: 2\nneutral: [a, b]\nseconds: 0.3\n"
+    (tmp_path / "design.yaml").write_text(design)
+    asked = ("audit", "--design", str(tmp_path / "design.yaml"), "--shards", str(tmp_path), "--dry-run", "--json")
+    shown = run(pipeline, *asked, "--denoising-steps", "3")
+    assert shown.exit_code == 0, shown.output
+    assert json.loads(shown.stdout)["command"].endswith("--denoising-steps 3")
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -75,6 +75,7 @@ def test_names_with_markup_are_shown_as_they_are(folders: tuple[Path, Path], fol
         (["a.wav", "--metadata", "none.csv"], ["none.csv cannot be read"]),
         (["--variants", "none"], ["cannot be read"]),
         (["a.wav", "--variants", "."], ["leave files"]),
+        (["a.wav", "--library", "/nowhere"], ["--library /nowhere is no folder"]),
         (["a.wav", "--model", "embedded"], ["no such option: --model"]),
     ],
     ids=lambda value: " ".join(value)[:30],

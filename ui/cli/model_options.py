@@ -146,13 +146,9 @@ class ModelOptions:
             calibration=self.calibration,
         )
         if self.denoising_steps is not None:
-            from tonescope.models.loading import denoise_in
-
-            denoise_in(session.generator, self.denoising_steps)
+            session.denoise_in(self.denoising_steps)
         if self.shift is not None:
-            from tonescope.models.loading import shift_by
-
-            shift_by(session.generator, self.shift)
+            session.shift_by(self.shift)
         if self.steer is not None:
             session.steer(Path(self.steer).expanduser())
         return session

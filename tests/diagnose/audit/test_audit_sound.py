@@ -12,9 +12,10 @@ import torch
 from tests import tiny
 from tonescope.diagnose.audit.audit_data import AuditData
 from tonescope.diagnose.audit.audit_schema import Value, WordRow
-from tonescope.diagnose.audit.audit_sound import Embedded, follows
+from tonescope.diagnose.audit.audit_sound import Embedded, follows, unread
 from tonescope.diagnose.audit.word_effects import WordTakes
 from tonescope.diagnose.stats import Interval, share
+from tonescope.models import metadata
 
 LABELS = tiny.judge().labels
 EACH = 40  # takes of a genre: with the slow word and the fast one in turn, the last fourth with a word that drags
@@ -55,7 +56,7 @@ def planted(bpm: np.ndarray) -> AuditData:
         genres=GENRES,
         asked=ASKED,
         with_levels=with_levels,
-        models=SimpleNamespace(judge=tiny.judge()),
+        models=SimpleNamespace(judge=tiny.judge(), generator=SimpleNamespace(name="embedded", folder=None)),
         of_kind=lambda *_: usable,
     )
     return cast(AuditData, data)
@@ -69,6 +70,12 @@ def test_tempos_of_takes_that_a_word_drags_to_another_genre_are_left_out() -> No
     assert kept[GENRES[1]] == whole[GENRES[1]] == 1.0
     unsure = DRAGGING.model_copy(update={"flagged": False})
     assert {row.genre: row.faster.value for row in follows(data, [unsure])} == whole
+
+
+def test_levels_that_say_no_tempo_or_key_are_named() -> None:
+    factors = {"tempos": ("slow", "wobbly", "120 BPM"), "keys": ("A minor", "blue")}
+    data = cast(AuditData, SimpleNamespace(played=SimpleNamespace(factors=factors)))
+    assert unread(data) == ["wobbly", "blue"]
 
 
 def embedded(monkeypatch: pytest.MonkeyPatch, accordion: np.ndarray, piano: np.ndarray) -> Embedded:
@@ -95,3 +102,6 @@ def test_an_instrument_that_is_near_by_the_genre_it_drags_to_is_not_heard(monkey
     assert rows["accordion"].nearer.value > 0.9 > 0.1 > rows["piano"].nearer.value
     assert not rows["piano"].flagged
     assert {row.instrument: row.flagged for row in made.instruments([])}["piano"]
+    made.data.models.judge.domain, made.data.models.generator.name = "somebody's pieces", "another"
+    monkeypatch.setattr(metadata, "read", lambda folder: SimpleNamespace(domain=""))
+    assert not any(row.flagged for row in made.instruments([]))  # whose embeddings know other music

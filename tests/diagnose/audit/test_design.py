@@ -18,13 +18,6 @@ def test_the_default_design_is_a_design_of_every_kind_of_prompt() -> None:
     assert len(design.neutral) >= 2 and len(design.wordings) >= 2 and design.reference.shares == "equal"
 
 
-def test_the_hash_tells_designs_apart_and_not_their_spelling() -> None:
-    design = design_of(PLAIN, "x")
-    assert design.hash == design_of("factors:\n  genres:\n    - house\nname: x", "x").hash
-    assert design.hash != design_of(PLAIN.replace("house", "techno"), "x").hash
-    assert design.hash != design_of(PLAIN + "takes: 13", "x").hash
-
-
 def test_a_prompt_says_every_level_once_and_no_more() -> None:
     factors = ", ".join(f"{name}: [{name}level]" for name in WORDS)
     design = design_of(f"name: x\nfactors: {{genres: [house], {factors}}}\nwordings: ['{{genre}} music']", "x")

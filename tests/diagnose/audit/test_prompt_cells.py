@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from tonescope.diagnose.audit.design import design_of
-from tonescope.diagnose.audit.prompt_cells import balanced, first_seed, prompt_cells
+from tonescope.diagnose.audit.prompt_cells import balanced, prompt_cells
+from tonescope.diagnose.runtime.work_items import first_seed
 from tonescope.models.errors import TonescopeError
 
 DESIGN = """
@@ -67,3 +68,23 @@ def test_every_prompt_has_noise_of_its_own_and_the_same_in_every_audit() -> None
     firsts = [first_seed(prompt, 1) for prompt in ("house", "house music", "techno")]
     assert len(set(firsts)) == 3 and firsts == [first_seed(prompt, 1) for prompt in ("house", "house music", "techno")]
     assert first_seed("house", 2) != firsts[0] and all(0 <= first < 2**40 for first in firsts)
+
+
+def hashed(text: str, genres: tuple[str, ...] = ("house", "techno"), most: int | None = None, seed: int = 1) -> str:
+    design = design_of(text, "x")
+    return prompt_cells(design, {genre: genre for genre in genres}, most).hash(design, {"seed": seed})
+
+
+def test_the_hash_is_of_all_that_decides_the_takes_and_not_of_spelling() -> None:
+    text = "name: x\nfactors: {genres: all, moods: [happy, sad, calm]}\ntakes: 5\n"
+    other = "takes: 5\nname: x\nfactors:\n  genres: all\n  moods:\n  - happy\n  - sad\n  - calm\n"
+    plain = hashed(text)
+    assert plain == hashed(text) == hashed(other)
+    changed = [
+        hashed(text.replace("calm", "wild")),
+        hashed(text.replace("5", "6")),
+        hashed(text, ("house", "polka")),  # what “all” stands for depends on the judge
+        hashed(text, most=23),
+        hashed(text, seed=2),
+    ]
+    assert len({plain, *changed}) == 6

@@ -19,6 +19,8 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.taxonomy import from_rows
 from tonescope.models.generator import Cost, Sampling, Takes, Text
 from tonescope.models.judges.calibration import ConfusionRecord, MeaningRecord
+from tonescope.models.sites import SITES
+from tonescope.models.units import Location
 
 RATE = 1600
 FAMILIES = {
@@ -97,6 +99,15 @@ class PlantedGenerator:
 
     def channels(self, takes: Takes) -> Tensor:
         return takes.state["sound"]
+
+    def location(self, text: str) -> Location:
+        return Location.parse(text, SITES)
+
+    def locations(self, *keys: str) -> list[Location]:
+        return [self.location(key.replace(".", f".{layer}.")) for key in keys for layer in range(4)]
+
+    def units(self, location: Location) -> int:
+        return 50
 
 
 def _sound(tone: str, time: Tensor) -> Tensor:

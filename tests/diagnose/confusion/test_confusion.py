@@ -18,13 +18,20 @@ from tonescope.diagnose.confusion.confusion import ConfusionEvidence
 from tonescope.diagnose.confusion.confusion_schema import ConfusedPair, ConfusionReport, Explanation
 from tonescope.diagnose.jobs.confusion_job import ConfusionParameters
 from tonescope.diagnose.jobs.job import Watch
+from tonescope.diagnose.jobs.request import Request
 from tonescope.diagnose.report import confusion_views
+from tonescope.diagnose.runtime.engine import LocalEngine, Production
 from tonescope.diagnose.runtime.session import Session
+from tonescope.diagnose.runtime.work_items import TakeSetting, Wanted
 from tonescope.diagnose.stats import share
-from tonescope.diagnose.store.take_shards import database, parquet
+from tonescope.diagnose.store.take_shards import TakeShards, database, parquet
 from tonescope.models.judges.calibration import ConfusionRecord
 
 PLANTED = {"jazz": {"polka": 1.0}, "house": {"techno": 0.4}}
+
+
+SEED = 3  # of takes of which about as many are techno as planted
+UNITS = {"jazz": ["decoder.1.mlp:7", "decoder.2.mlp:1"], "waltz": ["decoder.1.mlp:7", "decoder.0.mlp:3"]}
 
 
 @pytest.fixture
@@ -41,7 +48,7 @@ def flagged(found: ConfusionReport) -> set[tuple[str, str]]:
 
 
 def test_planted_confusions_are_flagged_and_nothing_else(asked: dict[str, Any]) -> None:
-    found = report(planted_genres.session(PLANTED, record()), asked)
+    found = report(planted_genres.session(PLANTED, record()), asked, seed=SEED)
     assert flagged(found) == {("jazz", "polka"), ("house", "techno")}
     rows = {row.asked: row for row in found.rows}
     assert (rows["jazz"].verdict, rows["jazz"].instead, rows["jazz"].relation) == ("family drift", "polka", "family")
@@ -58,7 +65,7 @@ def test_a_generator_that_plays_what_is_asked_is_not_accused(asked: dict[str, An
 
 def test_what_the_judge_mishears_as_often_is_not_the_generators(asked: dict[str, Any]) -> None:
     wrong = record({("house", "techno"): 12})
-    found = report(planted_genres.session(PLANTED, wrong), asked)
+    found = report(planted_genres.session(PLANTED, wrong), asked, seed=SEED)
     assert flagged(found) == {("jazz", "polka")}
     pair = next(pair for pair in found.pairs if pair.asked == "house")
     assert pair.judge is not None and (pair.judge.count, pair.judge.total) == (12, 30)
@@ -167,6 +174,19 @@ def test_a_second_report_plays_nothing_and_more_takes_play_only_what_is_new(aske
     assert generator.played == 144 + 18
 
 
+def test_wordings_of_a_genre_share_no_noise_and_takes_of_before_are_not_counted(asked: dict[str, Any]) -> None:
+    """Takes that were kept by a version in which all wordings had the seeds 1 to 8 are of the same prompts."""
+    session = planted_genres.session(PLANTED, record())
+    setting = TakeSetting.of(session, 0.2, Request("", ConfusionParameters(seconds=0.2).playing).sampling)
+    shards = TakeShards(setting, asked["shards"])
+    old = [Wanted(prompt, seed) for prompt in ("house", "house music") for seed in range(1, 9)]
+    Production(shards, old).make(LocalEngine(session))
+    found, evidence = confusion(session, **asked, genres="house,techno")
+    assert found.work.before == 0 and [row.matched.total for row in found.rows] == [24, 24]
+    seeds = [seed for row in evidence.asked for seed in row.seeds]
+    assert len(set(seeds)) == len(seeds) == 48 and not set(seeds) & set(range(1, 9))
+
+
 def test_progress_ends_and_an_estimate_is_told(asked: dict[str, Any]) -> None:
     shares, left = [], list[float]()
     watch = Watch(progress=lambda _, share: shares.append(share), expect=left.append)
@@ -192,7 +212,7 @@ def test_the_surest_pairs_are_explained_and_only_so_many(
         progress("search", 0.5)
         diagnosed.append((pair.asked, prompt, settings.seed))
         told: list[Any] = [("One neuron does it.", "verified")]
-        return Explanation(prompt=prompt, seed=settings.seed, about_pair=True, told=told, units=["decoder.1.mlp:7"])
+        return Explanation(prompt=prompt, seed=settings.seed, about_pair=True, told=told, units=UNITS[pair.asked])
 
     monkeypatch.setattr(pair_explanations, "explained", explained)
     shares: list[float] = []
@@ -200,14 +220,21 @@ def test_the_surest_pairs_are_explained_and_only_so_many(
     found, _ = confusion(session, watch=Watch(progress=lambda _, s: shares.append(s)), **asked | {"explain": 2})
     assert len(diagnosed) == 2 and len(found.flagged) == 3 and shares == sorted(shares)
     assert {pair.asked for pair in found.flagged if pair.why} == {"jazz", "waltz"} == {pair for pair, *_ in diagnosed}
-    assert found.shared_units == {"decoder.1.mlp:7": ["jazz → polka", "waltz → polka"]}
+    (shared,) = found.shared_units
+    assert set(shared.pairs) == {"jazz → polka", "waltz → polka"} and shared.units == ["decoder.1.mlp:7"]
+    assert shared.by_chance == pytest.approx(2 * 2 / 200)
+    told = next(view for view in confusion_views.views(found, None) if view.key == "why").sentences
+    assert [badge for text, badge in told if "in the verified sets of both" in text] == ["observed"]
     assert any("1 further confusion was not explained" in caveat for caveat in found.caveats)
 
 
 def test_a_prompt_and_seeds_are_chosen_in_which_the_confusion_is_heard() -> None:
     cell = {"house": {1, 9}, "house music": {2, 5, 6, 7}}
-    assert pair_explanations.chosen_prompt(cell, range(1, 9)) == ("house music", 4)
-    assert pair_explanations.chosen_prompt({"house": {3}}, range(3, 4)) == ("house", 3)
+    seeds = {"house": range(1, 9), "house music": range(1, 9)}
+    assert pair_explanations.chosen_prompt(cell, seeds) == ("house music", 4)
+    assert pair_explanations.chosen_prompt({"house": {3}}, {"house": range(3, 4)}) == ("house", 3)
+    apart = {"house": range(1, 9), "house music": range(101, 109)}
+    assert pair_explanations.chosen_prompt({"house": {1}, "house music": {103, 104}}, apart) == ("house music", 101)
 
 
 def test_a_pair_of_a_real_model_is_explained_by_its_diagnosis() -> None:
@@ -273,7 +300,7 @@ def test_shards_that_are_a_file_are_refused(asked: dict[str, Any], tmp_path: Pat
 
 def test_evidence_without_examples_has_no_sounds() -> None:
     generator = planted_genres.session().generator
-    assert ConfusionEvidence(generator, None, [], range(1), []).sounds == {}  # type: ignore[arg-type]
+    assert ConfusionEvidence(generator, None, [], []).sounds == {}  # type: ignore[arg-type]
 
 
 def test_verdicts_are_corrected_for_what_the_judge_mishears(asked: dict[str, Any]) -> None:

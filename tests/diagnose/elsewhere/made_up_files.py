@@ -70,4 +70,4 @@ def heard(
 
 
 def file(name: str = "a.wav", found: Heard | None = None, **more: Any) -> FileResult:
-    return FileResult(name=name, digest=name, prompt=None, heard=found or heard(), **{"adherence": [], **more})
+    return FileResult(name=name, digest=name, heard=found or heard(), **{"prompt": None, "adherence": [], **more})

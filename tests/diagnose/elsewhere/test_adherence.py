@@ -1,14 +1,16 @@
-"""Whether a file is as asked: octaves count as the tempo, relatives are told apart, and what is unclear is no miss."""
+"""Whether a file is as asked: octaves count as the tempo, relatives are told apart, and what is unclear is neither
+miss nor hit."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests import tiny
-from tests.diagnose.elsewhere.made_up_files import heard, judged
+from tests.diagnose.elsewhere.made_up_files import file, heard, judged
 from tonescope.diagnose.elsewhere.adherence import adherence, genre_by_tags
 from tonescope.diagnose.elsewhere.listen_schema import Heard
 from tonescope.diagnose.elsewhere.prompt_wishes import wishes_of
+from tonescope.diagnose.elsewhere.summary import obeyed_of
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.verdict import UNSURE
 from tonescope.diagnose.taxonomy import from_rows
@@ -39,10 +41,10 @@ def test_tempo(bpm: float, prompt: str, told: str) -> None:
     assert obeyed(heard(bpm=bpm), prompt) == {"tempo": told}
 
 
-def test_a_weak_beat_or_none_is_no_miss() -> None:
+def test_a_weak_beat_or_none_is_no_miss_and_no_hit() -> None:
     assert obeyed(heard(bpm=None), "120 BPM") == {"tempo": "cannot be told"}
     assert obeyed(heard(bpm=100, confidence="weak"), "120 BPM") == {"tempo": "cannot be told"}
-    assert obeyed(heard(bpm=120, confidence="weak"), "120 BPM") == {"tempo": "as asked"}
+    assert obeyed(heard(bpm=120, confidence="weak"), "120 BPM") == {"tempo": "cannot be told"}
 
 
 @pytest.mark.parametrize(
@@ -50,8 +52,7 @@ def test_a_weak_beat_or_none_is_no_miss() -> None:
 )
 def test_key(prompt: str, told: str) -> None:
     assert obeyed(heard(), prompt) == {"key": told}
-    unclear = obeyed(heard(clear=False), prompt)["key"]
-    assert unclear == ("as asked" if told == "as asked" else "cannot be told")
+    assert obeyed(heard(clear=False), prompt) == {"key": "cannot be told"}
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,14 @@ def test_key(prompt: str, told: str) -> None:
 )
 def test_genre(what: str, asked: str, told: str) -> None:
     assert obeyed(heard(judged(what)), "x", asked) == {"genre": told}
+
+
+def test_files_without_a_clear_key_are_counted_as_unclear_and_not_as_hits() -> None:
+    unclear = [file(adherence=adherence(heard(clear=False), wishes_of("in A minor"), None, TAXONOMY)) for _ in range(9)]
+    right = file(adherence=adherence(heard(), wishes_of("in A minor"), None, TAXONOMY))
+    assert "key" not in obeyed_of(unclear)
+    (told,) = [obeyed_of([*unclear, right])["key"]]
+    assert (told.count, told.total) == (1, 1)
 
 
 def test_no_genre_is_held_against_the_sound_where_no_judge_knows_it() -> None:
@@ -81,6 +90,9 @@ def test_no_genre_is_held_against_the_sound_where_no_judge_knows_it() -> None:
         ({"techno": 0.05, "house": 0.6}, "related"),
         ({"techno": 0.05, "electronic": 0.6}, "related"),
         ({"electronic": 0.6, "jazz": 0.1}, "as asked"),
+        ({"techno": 0.15, "jazz": 0.1}, "cannot be told"),
+        ({"techno": 0.6, "jazz": 0.4}, "cannot be told"),
+        ({"techno": 0.6, "house": 0.4}, "as asked"),
     ],
 )
 def test_genre_by_tags(genres: dict[str, float], told: str) -> None:

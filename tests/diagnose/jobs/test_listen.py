@@ -94,6 +94,38 @@ def test_case_nothing_that_can_be_heard_is_refused_with_the_reasons(tmp_path: Pa
         heard(tmp_path)
 
 
+def test_files_with_a_table_of_prompts_give_a_matrix_and_files_are_compared(folder: Path) -> None:
+    names = ("house", "house", "smooth jazz")
+    write(folder / "c.wav", noise(2.0, seed=5))
+    rows = "".join(f"{name},{prompt}\n" for name, prompt in zip(("a.wav", "b.wav", "c.wav"), names, strict=True))
+    (folder / "metadata.csv").write_text(f"file_name,prompt\n{rows}")
+    found = heard(collection=collect([folder], folder / "metadata.csv"))
+    assert [file.asked for file in found.files] == list(names) and found.genres is not None
+    assert {row.asked: row.matched.total for row in found.genres.rows} == {"house": 2, "smooth jazz": 1}
+    assert found.passages == []
+    shown = {view.key: view for view in listen_views.views(found)}
+    assert shown["genres"].matrices[0].title.startswith("Files by the genre asked for")
+    assert "No passage was found" in shown["passages"].sentences[0][0]
+    foreign = heard(collection=collect([folder], folder / "metadata.csv"), domain="the toy world")
+    assert foreign.genres is None and all(file.asked is None for file in foreign.files)
+
+
+def test_a_passage_in_two_files_and_in_a_library_is_told_and_one_file_alone_is_not_compared(tmp_path: Path) -> None:
+    loop = clicks(133, 3.0)
+    for name in ("files", "library"):
+        (tmp_path / name).mkdir()
+    for at, name in enumerate(("a", "b")):
+        sound = np.concatenate([0.3 * noise(1.0 + at, seed=at), chords(4 + at, True, 1.0), chords(9, False, 4.0)])
+        write(tmp_path / "files" / f"{name}.wav", sound)
+    write(tmp_path / "library" / "mine.wav", np.concatenate([loop, chords(9, False, 4.0)]))
+    found = heard(tmp_path / "files", library=tmp_path / "library")
+    assert found.passages and [place.name for place in found.passages[0].places] == ["a.wav", "b.wav"]
+    assert found.passages[0].library == ["mine.wav"] and found.library == {"mine.wav": 2}
+    told = next(view for view in listen_views.views(found) if view.key == "passages").sentences[0]
+    assert "comes again in 2 of 2 files" in told[0] and told[1] == "observed"
+    assert heard(tmp_path / "files" / "a.wav").passages is None
+
+
 def counted(monkeypatch: pytest.MonkeyPatch, fail_at: int = 0) -> list[str]:
     """The names of files that are really heard; the run is stopped at one of them."""
     names: list[str] = []

@@ -182,7 +182,7 @@ def test_what_is_ambiguous_is_asked_and_not_guessed(session: Session, prompt: st
     assert found.label is None and found.how == "ambiguous"
     labels = session.judge.labels
     heard = summary(torch.eye(len(labels))[:1].expand(8, -1), labels, session.taxonomy)
-    verdict = decide(found, heard, session.judge, session.taxonomy)
+    verdict = decide(found, heard, session.judge.record, session.taxonomy)
     assert verdict.kind == "open" and "cannot be told" in verdict.sentence
     assert any("--intended" in caveat for caveat in intent_caveats(found, prompt, session.judge))
 
@@ -222,7 +222,7 @@ def test_the_verdict_says_what_was_asked_for_and_what_it_was_compared_with(
 ) -> None:
     labels = session.judge.labels
     heard = summary(torch.eye(len(labels))[:1].expand(8, -1), labels, session.taxonomy)
-    verdict = decide(read(session, prompt), heard, session.judge, session.taxonomy)
+    verdict = decide(read(session, prompt), heard, session.judge.record, session.taxonomy)
     assert verdict.sentence.startswith(f"You asked for {asked}; 8 of 8 takes are heard as")
 
 

@@ -74,60 +74,61 @@ def test_intent_by_name_by_choice_and_none() -> None:
 
 def test_a_drift_to_a_sibling_and_to_another_family() -> None:
     judge = judge_with_errors(0)
-    sibling = decide(ASKED, summary(takes(*["smooth jazz"] * 8), LABELS, TAXONOMY), judge, TAXONOMY)
+    sibling = decide(ASKED, summary(takes(*["smooth jazz"] * 8), LABELS, TAXONOMY), judge.record, TAXONOMY)
     assert sibling.kind == "sibling drift" and "smooth jazz" in sibling.sentence and "8 of 8" in sibling.sentence
-    assert decide(ASKED, summary(takes(*["house"] * 8), LABELS, TAXONOMY), judge, TAXONOMY).kind == "family drift"
+    assert (
+        decide(ASKED, summary(takes(*["house"] * 8), LABELS, TAXONOMY), judge.record, TAXONOMY).kind == "family drift"
+    )
 
 
 def test_a_match_is_a_match_and_a_minority_is_named() -> None:
-    verdict = decide(
-        ASKED, summary(takes(*["jazz fusion"] * 6, "house", "house"), LABELS, TAXONOMY), judge_with_errors(0), TAXONOMY
-    )
+    heard = summary(takes(*["jazz fusion"] * 6, "house", "house"), LABELS, TAXONOMY)
+    verdict = decide(ASKED, heard, judge_with_errors(0).record, TAXONOMY)
     assert verdict.kind == "match" and "house in 2" in verdict.sentence
     assert verdict.matched is not None and verdict.matched.count == 6
 
 
 def test_misses_that_can_be_the_judges_own_are_not_called_a_drift() -> None:
     heard = summary(takes(*["smooth jazz"] * 5, *["jazz fusion"] * 3), LABELS, TAXONOMY)
-    assert decide(ASKED, heard, judge_with_errors(0), TAXONOMY).kind == "sibling drift"
-    poor = decide(ASKED, heard, judge_with_errors(15), TAXONOMY)
+    assert decide(ASKED, heard, judge_with_errors(0).record, TAXONOMY).kind == "sibling drift"
+    poor = decide(ASKED, heard, judge_with_errors(15).record, TAXONOMY)
     assert poor.kind == "unclear" and "mishears 15 of 30" in poor.sentence
 
 
 def test_a_part_that_misses_is_not_hidden_by_the_rest() -> None:
     """A third of the takes is another genre, and the judge never errs: that is no clean bill."""
     heard = summary(takes(*["jazz fusion"] * 10, *["house"] * 6), LABELS, TAXONOMY)
-    verdict = decide(ASKED, heard, judge_with_errors(0), TAXONOMY)
+    verdict = decide(ASKED, heard, judge_with_errors(0).record, TAXONOMY)
     assert (
         verdict.kind == "partial drift"
         and "house in 6 of 16" in verdict.sentence
         and heard_instead(ASKED, heard) == "house"
     )
-    assert decide(ASKED, heard, judge_with_errors(12), TAXONOMY).kind == "match"
+    assert decide(ASKED, heard, judge_with_errors(12).record, TAXONOMY).kind == "match"
 
 
 def test_takes_that_are_heard_as_nothing_clear_are_no_misses() -> None:
     unsure = takes(*["jazz fusion"] * 6, sure=0.35)
     heard = summary(torch.cat([takes(*["jazz fusion"] * 10), unsure]), LABELS, TAXONOMY)
-    assert heard.unsure == 6 and decide(ASKED, heard, judge_with_errors(0), TAXONOMY).kind == "match"
+    assert heard.unsure == 6 and decide(ASKED, heard, judge_with_errors(0).record, TAXONOMY).kind == "match"
 
 
 def test_no_one_genre() -> None:
     heard = summary(takes(*["smooth jazz"] * 3, *["house"] * 3, *["lo-fi hip hop"] * 2), LABELS, TAXONOMY)
-    verdict = decide(ASKED, heard, judge_with_errors(0), TAXONOMY)
+    verdict = decide(ASKED, heard, judge_with_errors(0).record, TAXONOMY)
     assert verdict.kind == "unclear" and "no one genre" in verdict.sentence
 
 
 def test_an_unmeasured_judge_says_so() -> None:
     heard = summary(takes(*["house"] * 8), LABELS, TAXONOMY)
-    assert "not measured" in decide(ASKED, heard, tiny.judge(), TAXONOMY).sentence
-    assert "not measured" not in decide(ASKED, heard, judge_with_errors(0), TAXONOMY).sentence
+    assert "not measured" in decide(ASKED, heard, tiny.judge().record, TAXONOMY).sentence
+    assert "not measured" not in decide(ASKED, heard, judge_with_errors(0).record, TAXONOMY).sentence
 
 
 @pytest.mark.parametrize("label", ["house", "jazz fusion"])
 def test_one_take_proves_nothing(label: str) -> None:
     heard = summary(takes(label), LABELS, TAXONOMY)
-    verdict = decide(ASKED, heard, judge_with_errors(0), TAXONOMY)
+    verdict = decide(ASKED, heard, judge_with_errors(0).record, TAXONOMY)
     assert verdict.kind == "unclear" and "fewer than 3 takes" in verdict.sentence and "got it" not in verdict.sentence
     assert heard.share.low < 0.25
 
@@ -139,13 +140,13 @@ def test_unsure_takes_are_not_counted_as_heard() -> None:
 
 def test_a_prompt_without_a_genre_gets_an_open_verdict() -> None:
     nothing = Intent(label=None, how="none", confidence=0.2)
-    verdict = decide(nothing, summary(takes(*["house"] * 4), LABELS, TAXONOMY), tiny.judge(), TAXONOMY)
+    verdict = decide(nothing, summary(takes(*["house"] * 4), LABELS, TAXONOMY), tiny.judge().record, TAXONOMY)
     assert verdict.kind == "open" and "house in 4 of 4" in verdict.sentence
 
 
 def test_judge_error_is_counted_from_its_track() -> None:
-    assert judge_error(tiny.judge(), "house") is None
-    measured = judge_error(judge_with_errors(6), "jazz fusion")
+    assert judge_error(tiny.judge().record, "house") is None
+    measured = judge_error(judge_with_errors(6).record, "jazz fusion")
     assert measured is not None and (measured.count, measured.total) == (6, 30)
 
 

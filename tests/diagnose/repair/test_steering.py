@@ -12,6 +12,7 @@ from tests import tiny
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.repair.steering import Steering, apply_steering
+from tonescope.diagnose.runtime.session import Session
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator
 
@@ -99,3 +100,17 @@ def test_a_session_that_is_steered_forgets_what_it_knew_of_the_model(tmp_path: P
     steering(session.generator).save(path)
     session.steer(path)
     assert session.spec is None and session.lint("house").model.endswith("+ steering")
+
+
+def test_a_session_that_is_steered_says_by_what_and_opens_so_again(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    session = Session.open(str(folders[0]), str(folders[1]))
+    path = tmp_path / "steering.json"
+    steering(session.generator).save(path)
+    session.steer(path)
+    assert session.spec is not None and session.spec.steer == str(path)
+    again = session.spec.open()
+    assert again.generator.fingerprint() == session.generator.fingerprint() and again.spec == session.spec
+    twice = tmp_path / "twice.json"
+    steering(session.generator).save(twice)
+    session.steer(twice)
+    assert session.spec is None

@@ -12,7 +12,7 @@ import pytest
 from tests.diagnose.confusion import planted_genres
 from tonescope import confusion
 from tonescope.diagnose.confusion.confusion import ConfusionEvidence
-from tonescope.diagnose.confusion.confusion_schema import ConfusionReport, Explanation
+from tonescope.diagnose.confusion.confusion_schema import ConfusionReport, Explanation, SharedUnits
 from tonescope.diagnose.report import confusion_views, render_html, render_markdown
 from tonescope.diagnose.report.matrix import Matrix, MatrixCell
 from tonescope.diagnose.report.sounds import Players, Sounds
@@ -47,7 +47,8 @@ def players(found: Found) -> Players:
 def test_the_first_sentence_says_what_is_played_as_what(found: Found, right: Found) -> None:
     told = view(found, "confusion")
     assert told.tone == "bad" and told.sentences[0][0].startswith(
-        "Asked for 6 genres, planted plays 4 as asked; it plays jazz as polka (24 of 24 takes), house as techno ("
+        "Asked for 6 genres, planted plays 4 as asked; it plays jazz as polka (24 of 24 clearly heard takes), house as "
+        "techno ("
     )
     assert view(right, "confusion").sentences == [
         ("Asked for 6 genres, planted plays each of them as asked.", "observed")
@@ -150,12 +151,14 @@ def test_explanations_and_what_they_have_in_common_are_told(found: Found) -> Non
     )
     failed = Explanation(prompt="house", seed=1, problem="the machine ran out of memory.")
     pairs = [pair.model_copy(update={"why": why if pair.asked == "jazz" else failed}) for pair in found[0].pairs]
-    told = found[0].model_copy(update={"pairs": pairs, "shared_units": {"decoder.1.mlp:7": ["a → b", "c → b"]}})
+    shared = SharedUnits(pairs=("a → b", "c → b"), units=["decoder.1.mlp:7", "decoder.1.mlp:9"], by_chance=0.02)
+    told = found[0].model_copy(update={"pairs": pairs, "shared_units": [shared]})
     shown = {view.key: view for view in confusion_views.views(told, None)}
     sentences = [text for text, _ in shown["why"].sentences]
     assert sentences[0] == "jazz as polka, by “jazz music”: Because of the word “jazz”."
     assert any("could not be found out: the machine ran out of memory" in text for text in sentences)
-    assert sentences[-1] == "One cause for several: decoder.1.mlp:7 does it in a → b and c → b."
+    assert sentences[-1] == "2 units are in the verified sets of both a → b and c → b (by chance about 0.02)."
+    assert shown["shared_units"].depth == "details" and len(shown["shared_units"].tables[0].rows) == 2
     assert shown["next"].commands[0].line.endswith("--out why")
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from tests import tiny
-from tonescope.diagnose.runtime import engine
-from tonescope.diagnose.runtime.engine import LocalEngine, Pace, Production
+from tonescope.diagnose.runtime import engine, memory
+from tonescope.diagnose.runtime.engine import LocalEngine, Pace, Production, UnderWay
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.runtime.take_worker import NOT_NUMBERS, SILENT, TakeWorker, restored
 from tonescope.diagnose.runtime.work_items import Finished, HeardTake, Keep, ModelSpec, TakeSetting, Wanted, WorkItem
@@ -46,8 +47,8 @@ class Counting:
     def __init__(self, session: Session, most: int = 10_000) -> None:
         self.inner, self.most, self.done = LocalEngine(session), most, list[Wanted]()
 
-    def run(self, items: Iterator[WorkItem]) -> Iterator[Finished]:
-        for finished in self.inner.run(items):
+    def run(self, items: Iterator[WorkItem], under_way: UnderWay = lambda takes: None) -> Iterator[Finished]:
+        for finished in self.inner.run(items, under_way):
             if len(self.done) >= self.most:
                 raise TonescopeError("the machine is gone.")
             self.done += finished.item.takes
@@ -92,6 +93,20 @@ def test_a_run_that_breaks_loses_only_what_was_under_way(
     rest = Counting(session)
     Production(shards, wanted(3)).make(rest)
     assert len(rest.done) == 5 and len(shards.files()) >= 4
+
+
+def test_progress_and_an_estimate_are_told_before_the_first_item_is_done(
+    session: Session, shards: TakeShards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "playing", lambda *_: SimpleNamespace(rows=2))
+    monkeypatch.setattr("tonescope.diagnose.intervene.play.workers_now", lambda *_: 1)
+    told = list[Pace]()
+    Production(shards, wanted(4), told=told.append).make(LocalEngine(session))
+    first = [pace for pace in told if not pace.done]
+    assert [pace.under_way for pace in first] == [0, 2, 4, 6, 8]
+    assert all(pace.seconds_left for pace in first[1:]) and first[0].seconds_left is None
+    reached = [pace.reached for pace in told]
+    assert reached == sorted(reached) and reached[-1] == 12 and told[-1].seconds_left == 0
 
 
 def test_another_setting_shares_nothing(session: Session, shards: TakeShards, tmp_path: Path) -> None:

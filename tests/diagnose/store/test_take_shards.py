@@ -19,7 +19,11 @@ from tonescope.models.generator import Sampling
 
 LABELS = ("house", "techno")
 SETTING = TakeSetting("generator", "judge", LABELS, "float32", 4.0, Sampling())
-ASKED = [Asked("house", "house"), Asked("house", "house music"), Asked("techno", "techno")]
+PROMPTS = (("house", "house"), ("house", "house music"), ("techno", "techno"))
+
+
+def asked(seeds: range) -> list[Asked]:
+    return [Asked(label, prompt, seeds) for label, prompt in PROMPTS]
 
 
 def heard(prompt: str, seed: int, label: str | None, probability: float = 0.9, state: bytes | None = None) -> HeardTake:
@@ -59,7 +63,7 @@ def test_prompts_with_signs_of_sql_are_text(shards: TakeShards) -> None:
     prompt = "rock'n'roll\"; DROP TABLE takes; -- 🎷"
     add(shards, heard(prompt, 1, "house"))
     assert shards.finished() == {prompt: {1}}
-    with take_table(shards, [Asked("house", prompt)], range(1, 2), 0.4) as table:
+    with take_table(shards, [Asked("house", prompt, range(1, 2))], 0.4) as table:
         assert table.count() == 1
 
 
@@ -126,7 +130,7 @@ def test_case_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path) -> None:
 def test_takes_are_counted_by_what_they_asked_for_and_what_is_heard(shards: TakeShards) -> None:
     add(shards, heard("house", 1, "house"), heard("house music", 1, "techno"), heard("house", 2, "techno", 0.3))
     add(shards, heard("techno", 1, None), heard("techno", 2, "techno"), heard("polka", 1, "house"))
-    with take_table(shards, ASKED, range(1, 3), unsure_below=0.4) as table:
+    with take_table(shards, asked(range(1, 3)), unsure_below=0.4) as table:
         cells = {(cell.asked, cell.heard): cell.takes for cell in table.cells()}
         assert cells == {("house", "house"): 1, ("house", "techno"): 1, ("house", None): 1, ("techno", "techno"): 1}
         assert table.problems() == {("techno", "silent"): 1} and table.count() == 5
@@ -137,20 +141,20 @@ def test_takes_are_counted_by_what_they_asked_for_and_what_is_heard(shards: Take
 
 def test_takes_of_other_seeds_are_not_counted(shards: TakeShards) -> None:
     add(shards, *(heard("house", seed, "house") for seed in range(10)))
-    with take_table(shards, ASKED, range(2, 6), 0.4) as table:
+    with take_table(shards, asked(range(2, 6)), 0.4) as table:
         assert table.count() == 4
 
 
 def test_a_take_that_two_runs_played_counts_once(shards: TakeShards) -> None:
     add(shards, heard("house", 1, "house"), heard("house", 2, "house"))
     add(shards, heard("house", 1, "house"))
-    with take_table(shards, ASKED, range(1, 3), 0.4) as table:
+    with take_table(shards, asked(range(1, 3)), 0.4) as table:
         assert table.count() == 2
 
 
 def test_every_cell_has_an_example_with_a_state_where_one_was_kept(shards: TakeShards) -> None:
     add(shards, heard("house", 1, "house"), heard("house", 2, "house", state=b"kept"), heard("house", 3, "techno"))
-    with take_table(shards, ASKED, range(1, 4), 0.4) as table:
+    with take_table(shards, asked(range(1, 4)), 0.4) as table:
         found = {(row.asked, row.heard): (row.seed, row.state) for row in table.examples(most=5)}
     assert found == {("house", "house"): (2, b"kept"), ("house", "techno"): (3, None)}
 
@@ -158,14 +162,14 @@ def test_every_cell_has_an_example_with_a_state_where_one_was_kept(shards: TakeS
 def test_of_many_cells_those_with_most_takes_have_examples(shards: TakeShards) -> None:
     add(shards, *(heard("house", seed, "techno") for seed in range(1, 4)), heard("techno", 1, "house"))
     add(shards, heard("house", 5, "house"), heard("techno", 5, "techno"), heard("techno", 6, "techno"))
-    with take_table(shards, ASKED, range(1, 9), 0.4) as table:
+    with take_table(shards, asked(range(1, 9)), 0.4) as table:
         assert {(row.asked, row.heard) for row in table.examples(most=1)} == {("house", "techno"), ("techno", "techno")}
 
 
 def test_the_takes_are_exported_with_what_they_asked_for(shards: TakeShards, tmp_path: Path) -> None:
     add(shards, heard("house", 1, "techno"), heard("techno", 1, "techno"))
     out = tmp_path / "it's.parquet"
-    with take_table(shards, ASKED, range(1, 2), 0.4) as table:
+    with take_table(shards, asked(range(1, 2)), 0.4) as table:
         table.export(out)
     with database() as opened:
         rows = opened.execute(f"SELECT asked, heard FROM {parquet([out])}").fetchall()
@@ -173,10 +177,10 @@ def test_the_takes_are_exported_with_what_they_asked_for(shards: TakeShards, tmp
 
 
 def test_no_takes_and_unreadable_ones_are_one_sentence(shards: TakeShards) -> None:
-    with pytest.raises(TonescopeError, match="holds no takes"), take_table(shards, ASKED, range(1, 2), 0.4):
+    with pytest.raises(TonescopeError, match="holds no takes"), take_table(shards, asked(range(1, 2)), 0.4):
         pass
     whole = add(shards, heard("house", 1, "house")).read_bytes()
     bad = shards.folder / "-bad.parquet"  # before all others: the first file is read at once
     bad.write_bytes(whole[:4] + bytes(len(whole) - 12) + whole[-8:])  # its footer is nothing but zeros
-    with pytest.raises(TonescopeError, match="cannot be read"), take_table(shards, ASKED, range(1, 2), 0.4):
+    with pytest.raises(TonescopeError, match="cannot be read"), take_table(shards, asked(range(1, 2)), 0.4):
         pass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -67,8 +66,8 @@ def test_a_judge_without_a_text_tower_hears_and_decides_but_reads_no_meaning(jud
     assert (nothing.label, nothing.how) == (None, "none")
     assert any("toy judge cannot read prompts" in caveat for caveat in intent_caveats(nothing, unnamed, judge))
     heard = summary(listening.posterior(judge, tone(100).expand(8, -1), RATE), judge.labels, TAXONOMY)
-    assert decide(intent, heard, judge, TAXONOMY).kind == "sibling drift"
-    assert decide(nothing, heard, judge, TAXONOMY).kind == "open"
+    assert decide(intent, heard, judge.record, TAXONOMY).kind == "sibling drift"
+    assert decide(nothing, heard, judge.record, TAXONOMY).kind == "open"
 
 
 def test_the_blame_is_placed_with_any_judge() -> None:
@@ -77,7 +76,7 @@ def test_the_blame_is_placed_with_any_judge() -> None:
     judge = ToyJudge(record=poor)
     intent = read_intent("bright", judge, TAXONOMY)
     heard = summary(listening.posterior(judge, tone(100).expand(8, -1), RATE), judge.labels, TAXONOMY)
-    verdict = decide(intent, heard, replace(judge, record=None), TAXONOMY)
+    verdict = decide(intent, heard, None, TAXONOMY)
     finding = Finding("bright", intent, Contrast(target="dark", foil="bright"), verdict)
     assert place_blame(finding, tiny.generator(), judge).where == "codec and judge"
 
