@@ -53,6 +53,7 @@ class JobForm:
         *,
         without: Collection[str],
         choices: Mapping[str, Sequence[str]],
+        several: Collection[str] = (),
         most: Mapping[str, float],
         names: Mapping[str, str] = MappingProxyType({}),
         parts: Mapping[str, Sequence[str]] = MappingProxyType({}),
@@ -61,7 +62,7 @@ class JobForm:
 
         Args:
             without: parameters that have no field.
-            choices: what can be chosen, by parameter.
+            choices: what can be chosen, by parameter; of ``several``, many at once, and others can be typed.
             most: the largest number that this server's model takes, by parameter.
             names: what fields are called; others have the names of the command line's options.
             parts: headings, and the parameters that come under each, in this order; all others come last.
@@ -79,7 +80,7 @@ class JobForm:
                         continue
                     with gr.Column(min_width=240):
                         called = names.get(name, label(name, about))
-                        made_of = _component(name, called, about, choices.get(name), most.get(name))
+                        made_of = _component(name, called, about, choices.get(name), most.get(name), name in several)
                         found.append(Field(name, about, made_of, gr.HTML("", apply_default_css=False)))
         return cls(parameters, found)
 
@@ -128,7 +129,9 @@ def told(problem: str) -> str:
     return f'<p class="run-error" role="alert">{escape(problem[:1].upper() + problem[1:])}</p>'
 
 
-def _component(name: str, called: str, about: FieldInfo, choices: Sequence[str] | None, most: float | None) -> Any:
+def _component(
+    name: str, called: str, about: FieldInfo, choices: Sequence[str] | None, most: float | None, is_several: bool
+) -> Any:
     """What a parameter is typed into. Numbers are typed as text, so that nothing is rounded or cut in silence."""
     allowed, is_of = marked(about, Range), kind(about)
     high = min(allowed.high, most) if allowed and most is not None else allowed.high if allowed else None
@@ -138,6 +141,8 @@ def _component(name: str, called: str, about: FieldInfo, choices: Sequence[str] 
         "label": called,
         "info": f"{about.description or ''}{span}{LISTED if is_listed(about) else ''}",
     }
+    if choices is not None and is_several:
+        return gr.Dropdown(list(choices), value=[], multiselect=True, allow_custom_value=True, **shown)
     if choices is not None:
         return gr.Dropdown(["", *choices], value="", **shown)
     if is_of is bool:
