@@ -76,7 +76,7 @@ class AuditParameters(EngineParameters):
     def called(self) -> str:
         """What a run of it is called."""
         what = "forecast of an audit" if self.dry_run else "audit"
-        return f"{what} by {self.design.name if self.design else 'the default design'}"
+        return f"{what}, {f'design {self.design.stem}' if self.design else 'default design'}"
 
     def playing(self, seconds: float, takes: int) -> Settings:
         """How takes are played, as a diagnosis says it."""

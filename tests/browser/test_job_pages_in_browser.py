@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ takes: 2
 seconds: 0.3
 """
 GENRES = tuple(f"genre {letter}" for letter in "abcdefghij")
+DROPPED = """([sound, name]) => { const dropped = new DataTransfer();
+  const bytes = Uint8Array.from(atob(sound), letter => letter.charCodeAt(0));
+  dropped.items.add(new File([bytes], name, {type: "audio/wav"})); return dropped; }"""
 SIDEWAYS = "document.documentElement.scrollWidth"
 
 
@@ -78,6 +82,8 @@ def test_genres_become_a_map_that_plays_and_numbers_to_take_along(show: Show, ap
     cell = page.locator(".matrix button[data-plays]").first
     with page.expect_response("**/audio/result/*.flac") as fetched:
         cell.click()
+    heads, cells = (page.locator(f".matrix {row}").first.bounding_box()["x"] for row in ("thead th:nth-child(2)", "td"))
+    assert abs(heads - cells) < 3  # each genre stands above its column
     assert fetched.value.ok
     with page.expect_download() as download:
         page.get_by_role("link", name="All numbers").click()
@@ -161,9 +167,12 @@ def test_files_are_dropped_heard_and_played(show: Show, app: str, tmp_path: Path
     for at, name in enumerate(names):
         write(tmp_path / name, chords(at, False, 3.0))
     page = show(f"{app}listen", size=NARROW)
-    page.locator("#dropped input[type=file]").wait_for(state="attached")
-    page.locator("#dropped input[type=file]").set_input_files([tmp_path / name for name in names])
-    page.locator("#dropped").get_by_text("two").wait_for()
+    page.locator(".run-drop").wait_for()
+    page.locator("#job-form input[type=file]").set_input_files(tmp_path / names[0])
+    page.get_by_text(names[0], exact=True).wait_for()
+    sound = base64.b64encode((tmp_path / names[1]).read_bytes()).decode()
+    page.locator(".run-drop").dispatch_event("drop", {"dataTransfer": page.evaluate_handle(DROPPED, [sound, names[1]])})
+    page.get_by_text(names[1], exact=True).wait_for()
     fill(page, prompt="house in C major")
     assert page.evaluate(SIDEWAYS) <= NARROW["width"] and violations(page) == []
     page.get_by_role("button", name="Listen", exact=True).click()
@@ -182,7 +191,7 @@ def test_files_are_dropped_heard_and_played(show: Show, app: str, tmp_path: Path
 def test_a_map_of_many_genres_is_narrowed_by_the_keyboard(show: Show, app: str, folder: Path) -> None:
     def cell(row: int, column: int) -> MatrixCell:
         there = column in (row, (row + 1) % len(GENRES))
-        return MatrixCell("3", 0.5, f"{row} as {column}", sound=Sound("", "tested", 0)) if there else MatrixCell()
+        return MatrixCell("3", 0.5, f"{row} as {column}: 3 takes", sound=Sound("", "tested", 0)) if there else MatrixCell()
 
     cells = tuple(tuple(cell(row, column) for column in range(len(GENRES))) for row in range(len(GENRES)))
     matrix = Matrix("What came", "asked for", GENRES, GENRES, cells)

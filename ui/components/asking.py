@@ -12,7 +12,7 @@ from tonescope.diagnose.store.run_list import Run
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import edit_fields, pasted_line
 from tonescope.ui.components.given_values import text_of
-from tonescope.ui.components.kept_files import DESIGN, PARAMETERS, Given, Text, files_of, kept_files
+from tonescope.ui.components.kept_files import PARAMETERS, Given, Text, files_of, kept_files
 from tonescope.ui.components.lenses import again, lens_jobs
 from tonescope.ui.components.pasted_line import NAMED_FILES, OPEN_JOBS
 from tonescope.ui.workshop import Workshop
@@ -196,8 +196,9 @@ def _check_design(workshop: Workshop, given: dict[str, Any]) -> Sequence[Given]:
         return ()
     if len(text := text_of("design", text)) > LARGEST_FILE:
         raise TonescopeError("the design is too long; write it in at most a million characters.")
-    _choose(workshop, design_of(text, "the design").genres or ())
-    return [Text(DESIGN, text)]
+    design = design_of(text, "the design")
+    _choose(workshop, design.genres or ())
+    return [Text(f"{design.name}.yaml", text)]
 
 
 def _check_surrogate(workshop: Workshop, given: dict[str, Any]) -> Sequence[Given]:

@@ -54,6 +54,7 @@ class JobPage:
         none: what is said where no run is listed.
         another: what leads from a run to the form.
         names: what fields are called, where the command line has another name.
+        infos: what is said of fields, where the command line says another thing.
         choices: what can be chosen, by parameter; of ``several``, many at once.
         own: puts what the page asks beside that under the introduction.
     """
@@ -66,6 +67,7 @@ class JobPage:
     none: str
     another: str
     names: Mapping[str, str] = field(default_factory=dict)
+    infos: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, Sequence[str]] = field(default_factory=dict)
     several: Sequence[str] = ()
     own: Callable[[], Own] = Own
@@ -85,10 +87,6 @@ def build(workshop: Workshop, page: JobPage) -> None:
     name = gr.Textbox(visible="hidden", label="Run")
     gr.HTML("", elem_id="run-view", apply_default_css=False)
     before = gr.HTML("", apply_default_css=False, elem_id="runs-before")
-    for button, component in zip(page.buttons, pressed, strict=True):
-        start, outputs = _starts(workshop, page, button, own, form), [name, problem, *form.told]
-        asked = component.click(start, [*own.typed, *form.typed], outputs, queue=False, **PRIVATE)
-        asked.then(None, [name], None, js=OPEN, api_visibility="private")
 
     @told_errors
     def listed(request: gr.Request) -> str:
@@ -96,6 +94,11 @@ def build(workshop: Workshop, page: JobPage) -> None:
         none = f'<p class="soft">{escape(page.none)}</p>'
         return f'<div class="tonescope"><h2>Your runs</h2>{runs or none}</div>'
 
+    for button, component in zip(page.buttons, pressed, strict=True):
+        start, outputs = _starts(workshop, page, button, own, form), [name, problem, *form.told]
+        asked = component.click(start, [*own.typed, *form.typed], outputs, queue=False, **PRIVATE)
+        shown = asked.then(None, [name], None, js=OPEN, api_visibility="private")
+        shown.then(listed, None, [before], **PRIVATE)
     gr.on(None, listed, None, [before], concurrency_limit=None, **PRIVATE)  # when the page is opened
 
 
@@ -133,6 +136,7 @@ def _form(workshop: Workshop, page: JobPage) -> JobForm:
                     several=page.several,
                     most={"seconds": generator.longest_seconds},
                     names=page.names,
+                    infos=page.infos,
                 )
             )
     return JobForm(parameters, [field for part in parts for field in part.fields])

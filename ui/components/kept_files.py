@@ -17,8 +17,6 @@ from tonescope.models.errors import TonescopeError
 if TYPE_CHECKING:
     from tonescope.diagnose.store.workspace import Workspace
 
-DESIGN = "design.yaml"
-
 
 @dataclass(frozen=True)
 class Text:
@@ -38,7 +36,7 @@ def _files(folder: Path) -> list[Path]:
 
 PARAMETERS: Mapping[str, Callable[[Path], dict[str, Any]]] = {
     "diagnose": lambda folder: {"known": folder},
-    "audit": lambda folder: {"design": folder / DESIGN},
+    "audit": lambda folder: {"design": _files(folder)[0]},
     "listen": lambda folder: {"files": [str(path) for path in _files(folder)]},
 }
 """By the job that takes files: its parameters that name what lies in a folder."""

@@ -235,6 +235,17 @@ document.addEventListener("change", async event => {
   else type(document.querySelector(into), await file.text());
   event.target.value = ""; // so that the same file can be opened again
 });
+/** Files that are dropped on a place go the way of those that are chosen beside it. */
+for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, event => {
+  const place = event.target.closest?.("[data-drop]");
+  if (!place) return;
+  event.preventDefault();
+  place.toggleAttribute("data-over", kind === "dragover");
+  if (kind !== "drop" || !event.dataTransfer.files.length) return;
+  const chosen = document.querySelector("#job-form input[type=file]");
+  chosen.files = event.dataTransfer.files;
+  chosen.dispatchEvent(new Event("change", {bubbles: true}));
+});
 document.addEventListener("click", event => {
   for (const [selector, act] of Object.entries(CLICKS)) {
     const button = event.target.closest?.(selector);

@@ -34,10 +34,15 @@ def listed_runs(workshop: Workshop, runs: Sequence[Run]) -> str:
     return f'<div class="tonescope"><ul class="run-list">{rows}</ul></div>' if rows else ""
 
 
+def shortened(text: str, longest: int) -> str:
+    """A text of so many characters at most."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def _row(workshop: Workshop, run: Run) -> str:
     said = run_view.sentence_case(run.problem) or run.sentence or SAID.get(run.state, "")
     badge = "" if run.problem else run_view.badge(run.badge)
     return (
-        f'<li><div><p><a href="{escape(workshop.address(run.name))}">{escape(run.title[:LONGEST_TITLE])}</a></p>'
-        f"<p>{escape(said[:LONGEST_SAID])}{badge}</p></div></li>"
+        f'<li><div><p><a href="{escape(workshop.address(run.name))}">{escape(shortened(run.title, LONGEST_TITLE))}</a></p>'
+        f"<p>{escape(shortened(said, LONGEST_SAID))}{badge}</p></div></li>"
     )

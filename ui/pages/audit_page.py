@@ -43,8 +43,9 @@ def build(workshop: Workshop) -> None:
 
 
 def default_design() -> str:
-    """The YAML of the default design, with what each part means."""
-    return (resources.files(design.__package__ or "") / "default_design.yaml").read_text(encoding="utf-8")
+    """The YAML of the default design, with what each part means, and without what is said of the command line."""
+    text = (resources.files(design.__package__ or "") / "default_design.yaml").read_text(encoding="utf-8")
+    return text[text.index("name:") :]
 
 
 def _design() -> Own:

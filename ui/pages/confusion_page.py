@@ -10,6 +10,7 @@ ABOUT = (
     "Which genres does the model mix up? Each is asked for in a few wordings and played several times; the page shows "
     "what is heard instead, how surely, and why. Every cell of the map can be heard."
 )
+GENRES = "Choose some, or type one and press Enter; without any, all that the judge knows are asked for."
 NONE = "Nothing was compared yet. Choose two or more genres, or none for all that the judge knows."
 
 
@@ -24,6 +25,7 @@ def build(workshop: Workshop) -> None:
         none=NONE,
         another="New confusion report",
         names={"takes": "Takes a wording", "explain": "Confusions to explain", "top_k": "Top-k"},
+        infos={"genres": GENRES},
         choices={"genres": workshop.session.judge.labels},
         several=("genres",),
     )

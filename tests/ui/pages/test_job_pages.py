@@ -14,7 +14,7 @@ import pytest
 
 from tests import tiny
 from tests.synthetic import chords, clicks, write
-from tonescope.diagnose.audit.design import read_design
+from tonescope.diagnose.audit.design import design_of, read_design
 from tonescope.diagnose.runtime.run_record import STANDING
 from tonescope.diagnose.store.run_archive import export_run, import_run
 from tonescope.diagnose.store.run_files import TAKES
@@ -56,15 +56,17 @@ class Page:
             module.build(workshop)
         self.functions = [each for each in blocks.fns.values() if each.fn is not None]
         self.starts = [each for each in self.functions if each.name == "start"]
+        self.ids = ["dropped" if isinstance(each, gr.State) else each.elem_id for each in self.starts[0].inputs]
 
     @property
     def fields(self) -> set[str]:
-        return {str(each.elem_id).removeprefix("field-") for each in self.starts[0].inputs}
+        return {str(each).removeprefix("field-") for each in self.ids}
 
     def press(self, button: int = 0, **typed: Any) -> tuple[str, str, list[str]]:
         """The name of the run, what is wrong, and what is told beside fields."""
         start = self.starts[button]
-        given = [typed.get(str(each.elem_id).removeprefix("field-"), each.value) for each in start.inputs]
+        named = [str(each).removeprefix("field-") for each in self.ids]
+        given = [typed.get(name, each.value) for name, each in zip(named, start.inputs, strict=True)]
         assert set(typed) <= self.fields and start.fn is not None
         name, told, *beside = start.fn(SimpleNamespace(), *given)
         return name, told, [each for each in beside if each]
@@ -163,7 +165,7 @@ def test_a_forecast_leads_to_its_audit_which_goes_on_with_its_takes(workshop: Wo
     name, told, _ = page.press(0, design=DESIGN)
     assert not told
     run = done(workshop, name)
-    assert run.parameters["dry_run"] and run.title == "forecast of an audit by design.yaml"
+    assert run.parameters["dry_run"] and run.title == "forecast of an audit, design mine"
     html = shown(workshop, name)
     assert "It would take about" in html and 'data-ask="start"' in html and "smallest difference" in html
     started = done(workshop, asking.derived(workshop, run_api.NOBODY, name, "start", "").name)
@@ -180,7 +182,7 @@ def test_the_default_design_is_no_file_of_the_run(workshop: Workshop) -> None:
     assert not told and not files_of(workshop.workspace, name)
     assert workshop.workspace.runs.get(name).parameters["design"] is None
     workshop.queue.cancel(name)
-    assert read_design(None).name == "default" and audit_page.default_design().count("\n") > 10
+    assert design_of(audit_page.default_design(), "the page") == read_design(None)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +211,7 @@ def test_nothing_of_a_run_tells_where_the_machine_keeps_files(workshop: Workshop
         told = downloaded(workshop, name, part).decode()
         assert str(workshop.workspace.folder) not in told and "/cache" not in told
     result = workshop.workspace.content(name).result
-    assert result is not None and result["command"].startswith("tonescope audit --design design.yaml")
+    assert result is not None and result["command"].startswith("tonescope audit --design mine.yaml")
 
 
 def test_a_stopped_report_says_how_far_it_is_and_goes_on(workshop: Workshop) -> None:
