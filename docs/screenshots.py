@@ -142,6 +142,9 @@ STATES = {
     "empty": State("library", lambda page: page.get_by_text("No run is here yet").wait_for(), is_new=True),
     "ticked": State("library", _ticked),
     "compare": State("compare?a={done}&b={edited}", _beside),
+    "confusion": State("confusion", lambda page: page.locator("#field-genres").wait_for()),
+    "audit": State("audit", lambda page: page.locator("#design textarea").wait_for()),
+    "listen": State("listen", lambda page: page.locator(".run-drop").wait_for()),
     "map": State("microscope", lambda page: page.locator(".scope-map").first.wait_for()),
     "location": State("microscope/decoder.1.mlp", lambda page: page.locator(".scope-grid").wait_for()),
     "unit": State(

@@ -144,7 +144,7 @@ def app(
     layers: Application = DressLayer(served, frame, {row.path: row.title for row in rows if not row.is_plain})
     plain = {row.path: row.load()(workshop) for row in rows if row.is_plain}
     layers = PlainLayer(layers, plain, frame)
-    layers = RunLayer(layers, workshop)
+    layers = RunLayer(layers, workshop, {row.job: row.path for row in rows if row.job})
     layers = FeedbackLayer(layers, workshop)
     layers = UploadLayer(layers, folder, taken)
     layers = BodyLayer(layers)

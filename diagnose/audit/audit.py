@@ -270,6 +270,7 @@ def _play(run: _Run, report: AuditReport) -> Pace:
         if report.forecast is None and pace.before < pace.done < pace.total:
             report.forecast = forecast(pace.total - pace.before, 60 / pace.per_minute, *_money(run))
             watch.announce([view for view in [audit_views.forecast(report)] if view])
+        watch.counted(pace.done, pace.total)
         if (left := pace.seconds_left) is not None:
             watch.expect(left)
 

@@ -201,6 +201,7 @@ def _play(run: _Run, setting: TakeSetting) -> Pace:
 
     def told(pace: Pace) -> None:
         tell(pace)
+        watch.counted(pace.done, pace.total)
         if (left := pace.seconds_left) is not None:
             watch.expect(left + parameters.explain * _explaining(parameters, pace))
 

@@ -78,6 +78,12 @@ class AuditParameters(EngineParameters):
     temperature: Temperature = 1.0
     top_k: TopK = 250
 
+    @property
+    def called(self) -> str:
+        """What a run of it is called."""
+        what = "forecast of an audit" if self.dry_run else "audit"
+        return f"{what}, {f'design {self.design.stem}' if self.design else 'default design'}"
+
     def playing(self, seconds: float, takes: int) -> Settings:
         """How takes are played, as a diagnosis says it."""
         shared = ("seed", "guidance", "temperature", "top_k", "memory_gib")

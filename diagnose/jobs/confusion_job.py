@@ -72,6 +72,11 @@ class ConfusionParameters(EngineParameters):
         return [name for name in (re.sub(r"\s+", " ", part).strip() for part in self.genres.split(",")) if name]
 
     @property
+    def called(self) -> str:
+        """What a run of it is called."""
+        return f"confusion of {', '.join(self.names or ['all genres'])}"
+
+    @property
     def playing(self) -> Settings:
         """How takes are played, as a diagnosis says it."""
         shared = ("takes", "seconds", "seed", "guidance", "temperature", "top_k", "memory_gib")

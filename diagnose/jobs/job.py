@@ -50,6 +50,7 @@ class Watch:
             is known better.
         played: told sets of takes by name, as :attr:`Evidence.sounds` names them, as soon as they are there: before
             the first announcement, where that speaks of them.
+        counted: told how many takes of how many are played and kept, by jobs that go on where they were.
         keeps: whether evidence goes into a folder, so that what only a folder holds is worth recording.
         workspace: the folder whose bookmarks and runs are looked at; absent, the user's own.
         owner: whose runs; absent, everybody's, as for who has the machine.
@@ -59,6 +60,7 @@ class Watch:
     announce: Callable[[Sequence[View]], None] = lambda views: None
     expect: Callable[[float], None] = lambda seconds: None
     played: Callable[[Mapping[str, Takes]], None] = lambda sets: None
+    counted: Callable[[int, int], None] = lambda done, total: None
     keeps: bool = False
     workspace: Path | None = None
     owner: str | None = None
@@ -83,11 +85,16 @@ class Watch:
             self.played(sets)
             other.played(sets)
 
+        def counted(done: int, total: int) -> None:
+            self.counted(done, total)
+            other.counted(done, total)
+
         return Watch(
             progress if watching else None,
             announce,
             expect,
             played,
+            counted,
             keeps=self.keeps or other.keeps,
             workspace=self.workspace if self.workspace is not None else other.workspace,
             owner=self.owner if self.owner is not None else other.owner,

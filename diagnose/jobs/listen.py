@@ -49,6 +49,7 @@ from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.store import provenance
 from tonescope.models import loading
 from tonescope.models.errors import TonescopeError
+from tonescope.models.generator import Generator
 
 LOOKING = 0.05  # of the whole: headers and digests
 USUAL_SECONDS = 30.0  # of a file that does not say how long it is
@@ -234,7 +235,9 @@ def _prepared(request: ListenRequest, session: JudgeSession, watch: Watch) -> _R
     if request.second_judge is not None:
         judges.append(open_second(request.second_judge, session.judge, session.taxonomy, device))
     if request.surrogate is not None:
-        generator = loading.load_generator(request.surrogate, device)
+        own: Generator | None = getattr(session, "generator", None)  # an app has one already
+        is_own = own is not None and own.name == request.surrogate
+        generator = own if own and is_own else loading.load_generator(request.surrogate, device)
         check_surrogate(generator)
         whole = Session(generator, session.judge, session.taxonomy)
         surrogate = Context(generator, session.judge, whole.means(Settings(), watch.progress))

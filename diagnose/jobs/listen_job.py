@@ -62,6 +62,13 @@ class ListenParameters(JobParameters):
         False
     )
 
+    @property
+    def called(self) -> str:
+        """What a run of it is called: its first file, by its own name."""
+        named = [*self.files, *(str(path) for path in (self.metadata, self.variants) if path is not None)]
+        first, *others = [Path(name).name for name in named] or ["nothing"]
+        return f"{first} and {len(others)} more" if others else first
+
     @cached_property
     def collection(self) -> Collection:
         """The files that are meant. Raises :class:`tonescope.models.errors.TonescopeError`."""
@@ -108,15 +115,18 @@ def _check(parameters: ListenParameters) -> None:
 
 
 def _run(session: JudgeSession, parameters: ListenParameters, watch: Watch) -> Outcome:
+    from tonescope.diagnose.elsewhere.heard_files import HeardFiles
     from tonescope.diagnose.jobs.listen import ListenRequest, run
 
-    return Outcome(run(ListenRequest.of(parameters), session, watch), None)
+    heard = run(ListenRequest.of(parameters), session, watch)
+    # A folder needs no copies of files that its reader has.
+    return Outcome(heard, None if watch.keeps else HeardFiles.of(heard, parameters.collection))
 
 
 def _views(result: Any, evidence: Any) -> Sequence[View]:
     from tonescope.diagnose.report import listen_views
 
-    return listen_views.views(result)
+    return listen_views.views(result, evidence)
 
 
 DURATION = (

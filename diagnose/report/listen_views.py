@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.elsewhere.summary import (
@@ -9,11 +10,12 @@ from tonescope.diagnose.elsewhere.summary import (
     repetition_told,
 )
 from tonescope.diagnose.report import confusion_sentences, confusion_views, listen_figures, shared_views
-from tonescope.diagnose.report.view import Depth, Figure, Table, Tone, View
+from tonescope.diagnose.report.view import Depth, Figure, Sound, Table, Tone, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tonescope.diagnose.elsewhere.heard_files import HeardFiles
     from tonescope.diagnose.elsewhere.listen_schema import Aspect, FileResult, Listening
     from tonescope.diagnose.schema import Badge, Source
 
@@ -29,9 +31,10 @@ COMPARED = (
 ASPECTS: dict[Aspect, str] = {"genre": "the genre", "tempo": "the tempo", "key": "the key"}
 
 
-def views(found: Listening) -> list[View]:
-    """Everything that was heard."""
-    shown = [_headline(found), _words(found), _asked(found), _files(found), *_genres(found), _passages(found)]
+def views(found: Listening, played: HeardFiles | None = None) -> list[View]:
+    """Everything that was heard; the files themselves as well, where they are to be ``played``."""
+    listed = replace(_files(found), sounds=_sounds(found, played))
+    shown = [_headline(found), _words(found), _asked(found), listed, *_genres(found), _passages(found)]
     shown += [_when(found), _measured(found)]
     shown.append(_words_measured(found))
     shown += [
@@ -182,6 +185,13 @@ def _files(found: Listening) -> View:
     notes = [("? is not clear; a second tempo is how else it may be counted.", None)] if found.files else []
     depth: Depth = "first" if found.words is None else "details"
     return View("files", "File by file", notes, [Table(columns, rows, lead=lead)], depth=depth)
+
+
+def _sounds(found: Listening, played: HeardFiles | None) -> list[list[Sound]]:
+    """Every file in a row of its own; what is heard in it, where the judge knows such sounds."""
+    names = played.names if played else {}
+    heard = [file.heard.judged[0].heard if found.heard else "" for file in found.files]
+    return [[Sound("as it is", key, 0, heard[at], of=name)] for at, (key, name) in enumerate(names.items())]
 
 
 def _tag(file: FileResult) -> str:

@@ -48,7 +48,7 @@ def _scores(row: Sequence[Sound], waves: Sequence[Wave], rate: int) -> list[Scor
 
 
 def _take(row: Sequence[Sound], plays: Playable) -> Take:
-    waves, rate, title = [plays.samples(sound) for sound in row], plays.rate, plays.title(row[0])
+    waves, rate, title = [plays.samples(sound) for sound in row], plays.rate, row[0].of or plays.title(row[0])
     gains, note = matched_gains(waves, rate)
     flat = [mono(wave) for wave in waves]
     scores = _scores(row, flat, rate) if any(sound.lanes for sound in row) else [None] * len(row)

@@ -74,13 +74,14 @@ class Figure:
 @dataclass(frozen=True)
 class Sound:
     """One take to listen to: its set in the evidence, its row there, what it is called, what is heard in it, and what
-    is drawn over it in time."""
+    is drawn over it in time; ``of``, what its row is called, where that is no take."""
 
     title: str
     takes: str
     row: int
     heard: str = ""
     lanes: tuple[Lane, ...] = ()
+    of: str = ""
 
 
 @dataclass(frozen=True)

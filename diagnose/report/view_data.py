@@ -137,7 +137,8 @@ def _figure(value: Mapping[str, Any]) -> Figure:
 
 def _sound(value: Mapping[str, Any]) -> Sound:
     lanes = _LANES.validate_python(tuple(value.get("lanes", ())))  # runs of before had none
-    return Sound(_text(value["title"]), _text(value["takes"]), _count(value["row"]), _text(value["heard"]), lanes)
+    title, takes, of = _text(value["title"]), _text(value["takes"]), _text(value.get("of", ""))
+    return Sound(title, takes, _count(value["row"]), _text(value["heard"]), lanes, of)
 
 
 def _command(value: Mapping[str, Any]) -> Command:

@@ -1,4 +1,4 @@
-"""The scripts and styles of the score view, the A/B player, the charts and the cells that play, as text for a page.
+"""The scripts and styles of the score view, the A/B player, the charts, cells that play and narrowed tables, as text.
 
 They lie in ``components/``, plain JavaScript and CSS, and become one module script: a report holds it, and an app puts
 it into its head once.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib.resources import files
 
-SCRIPTS = ("transport.js", "ab.js", "lanes.js", "score.js", "cells.js")
+SCRIPTS = ("transport.js", "ab.js", "lanes.js", "score.js", "cells.js", "narrow.js")
 STYLES = ("ab.css", "score.css", "chart.css")
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 TOLD_EVERY = 0.5  # seconds; progress comes much more often, and each time it is kept costs a write
 KEEPING = "keep"  # the stage in which all is written
-EARLY_SOUNDS = "early_sounds"  # the key of a view
+EARLY_SOUNDS, STANDING = "early_sounds", "standing"  # keys of views
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,10 @@ def new_run(job: str, parameters: BaseModel, session: AnySession, *, owner: str 
 
 
 def title(parameters: BaseModel) -> str:
-    """What a run is called: its arguments that are text, which are the prompt, or the two that are compared; or the
-    first of a list of files."""
+    """What a run is called: as its parameters say (``called``); else its arguments that are text, which are the prompt,
+    or the two that are compared; or the first of a list of files."""
+    if called := getattr(parameters, "called", ""):
+        return str(called)
     about = type(parameters).model_fields.items()
     named = [getattr(parameters, name) for name, field in about if marked(field, Positional)]
     if named and isinstance(named[0], list) and named[0]:
@@ -110,6 +112,7 @@ class RunRecord:
             self._announce,
             self._expect,
             self._played,
+            self._counted,
             workspace=self._workspace,
             owner=self._owner,
         )
@@ -132,12 +135,15 @@ class RunRecord:
         from tonescope.diagnose.report.sounds import Sounds
 
         sets: Mapping[str, Takes] = getattr(outcome.evidence, "sounds", {})
-        self._files.write(outcome.result.model_dump_json(), views, sets, Sounds.of(self._session, outcome.evidence))
+        sounds, save = Sounds.of(self._session, outcome.evidence), getattr(outcome.evidence, "save", None)
+        self._files.write(outcome.result.model_dump_json(), views, sets, sounds, save)
         self.end("done", **found_first(views), share=1.0)
 
     def end(self, state: State, **changed: Any) -> None:
         """It is over, with what is known early; ``changed`` is more to be kept of it."""
         changed.setdefault("until", None)
+        if problem := changed.get("problem"):
+            changed["problem"] = self._files.nameless(problem)
         self._runs.update(self.name, state=state, ended=time.time(), **changed)
         self._views, self._sets = {}, {}
 
@@ -166,6 +172,12 @@ class RunRecord:
         self._sets |= sets
         rows = [[Sound(_label(name), name, row)] for name, takes in self._sets.items() for row in range(len(takes))]
         self._views[EARLY_SOUNDS] = View(EARLY_SOUNDS, "Listen", sounds=rows, depth="first")
+        self._keep_early()
+
+    def _counted(self, done: int, total: int) -> None:
+        self._stop.check()
+        told = f"{done:,} of {total:,} takes are played and heard. They are kept: a stopped run goes on from there."
+        self._views[STANDING] = View(STANDING, "Takes", [(told, None)], depth="first")
         self._keep_early()
 
     def _announce(self, views: Sequence[View]) -> None:

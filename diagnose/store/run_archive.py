@@ -49,7 +49,9 @@ LONGEST_TEXT = 20_000  # characters of a title, or of a sentence
 CHUNK = 2**20
 SENT = ("name", "job", "parameters", "models", "title", "sentence", "created", "started", "ended")
 """What is sent of a run: neither whose it is, nor who worked on it."""
-OF_THIS_MACHINE = ("known", "memory_gib", "second_judge")  # parameters that mean nothing elsewhere
+# Parameters that mean nothing elsewhere.
+OF_THIS_MACHINE = ("known", "memory_gib", "second_judge", "engine", "ray_address", "workers", "shards")
+FILES_HERE = ("design", "library", "files", "metadata", "variants")  # of which is sent that there were some
 
 _FILE = re.compile(rf"{re.escape(VIEWS)}|{re.escape(RESULT)}|{AUDIO}/[0-9]{{1,6}}{re.escape(SOUND_ENDING)}")
 _SEALED = (1980, 1, 1, 0, 0, 0)  # the date of every entry: the same run is the same file
@@ -79,7 +81,11 @@ def export_run(workspace: Workspace, name: str, target: Path, *, overwrite: bool
                 listed = {each: _listed(final / each) for each in names}
                 sent = {each: getattr(run, each) for each in SENT}
                 sent["badge"] = run.badge
-                sent["parameters"] = {k: value for k, value in run.parameters.items() if k not in OF_THIS_MACHINE}
+                sent["parameters"] = {
+                    name: "elsewhere" if value and name in FILES_HERE else value
+                    for name, value in run.parameters.items()
+                    if name not in OF_THIS_MACHINE
+                }
                 manifest = {"format": FORMAT, "written_by": "tonescope", "run": sent, "files": listed}
                 archive.writestr(zipfile.ZipInfo(MANIFEST, _SEALED), json.dumps(manifest, indent=1))
                 for each in names:

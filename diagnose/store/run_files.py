@@ -3,18 +3,22 @@
 ::
 
     early/   views.json, audio/…     while the run goes on; views.json is replaced as more is known
-    result/  views.json, audio/…, result.json, and the manifest of :mod:`tonescope.diagnose.report.folder_manifest`
+    result/  views.json, audio/…, result.json, takes.parquet where there is one, and the manifest of
+             :mod:`tonescope.diagnose.report.folder_manifest`
+    clips/   what its visitor gave for it
 
-``views.json`` holds the views as data, and which file plays each of their sounds. The names of files are numbers:
-nothing that anybody typed becomes part of a path.
+``views.json`` holds the views as data, and which file plays each of their sounds. The names of sounds are numbers:
+nothing that anybody typed becomes part of a path. A run is shown to others, so nothing in it tells where this machine
+keeps files (:meth:`RunFiles.nameless`).
 """
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +31,7 @@ from numpy.typing import NDArray
 from tonescope.diagnose.report.atomic_folder import whole_folder
 from tonescope.diagnose.report.view import Sound, View
 from tonescope.diagnose.report.view_data import as_data, from_data
+from tonescope.diagnose.runtime.cache import cache_folder
 from tonescope.models.errors import TonescopeError
 
 if TYPE_CHECKING:
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1  # of views.json
 VIEWS, RESULT, AUDIO, EARLY, FINAL = "views.json", "result.json", "audio", "early", "result"
+TAKES, CLIPS = "takes.parquet", "clips"
 SOUND_ENDING = ".flac"
 
 Key = tuple[str, int]
@@ -134,9 +140,16 @@ class RunFiles:
             (early / AUDIO).mkdir(parents=True, mode=0o700, exist_ok=True)
             self.folder.chmod(0o700)
             data = _with_sounds(early, views, sets, sounds, self._early)
-            _replace(early / VIEWS, json.dumps(data).encode())
+            _replace(early / VIEWS, self.nameless(json.dumps(data)).encode())
 
-    def write(self, result: str, views: Sequence[View], sets: Mapping[str, Takes], sounds: Sounds) -> None:
+    def write(
+        self,
+        result: str,
+        views: Sequence[View],
+        sets: Mapping[str, Takes],
+        sounds: Sounds,
+        save: Callable[[Path], None] | None = None,
+    ) -> None:
         """Keep what a run found, whole or not at all.
 
         Args:
@@ -144,14 +157,17 @@ class RunFiles:
             views: what is shown.
             sets: takes by name; those that the views play are kept.
             sounds: how takes become sound.
+            save: is given the folder, for files of the evidence's own, such as a table of all takes.
         """
         with _told(self.folder):
             self.folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         with whole_folder(self.final) as filling:
             (filling / AUDIO).mkdir()
             data = _with_sounds(filling, views, sets, sounds, {})
-            (filling / VIEWS).write_text(json.dumps(data), encoding="utf-8")
-            (filling / RESULT).write_text(result, encoding="utf-8")
+            (filling / VIEWS).write_text(self.nameless(json.dumps(data)), encoding="utf-8")
+            (filling / RESULT).write_text(self.nameless(result), encoding="utf-8")
+            if save is not None:
+                save(filling)
         shutil.rmtree(self.folder / EARLY, ignore_errors=True)
 
     def read(self) -> Content:
@@ -161,6 +177,13 @@ class RunFiles:
                 with suppress(FileNotFoundError):
                     return read_content(self.folder / part, is_whole=part == FINAL)
         return Content(self.folder / EARLY, [], StoredSounds(self.folder / EARLY, 1, {}), is_whole=False)
+
+    def nameless(self, text: str) -> str:
+        """Text, or JSON, without the folders in which this machine keeps what was given for the run, and takes."""
+        for folder, told in ((f"{self.folder / CLIPS}{os.sep}", ""), (str(cache_folder()), "…")):
+            for written in {folder, json.dumps(folder)[1:-1], json.dumps(folder, ensure_ascii=False)[1:-1]}:
+                text = text.replace(written, told)
+        return text
 
     def delete(self) -> None:
         """Delete everything: first under another name, so that nothing half deleted can be opened."""

@@ -10,7 +10,7 @@ import pytest
 from tests.browser.conftest import AXE, NARROW, WIDE
 from tests.ui.serving import serving
 
-PAGES = ("", "library", "guide")
+PAGES = ("", "confusion", "audit", "listen", "library", "guide")
 PAPER = "getComputedStyle(document.body).backgroundColor"
 READY = ".gradio-container:not(:has(p.loading)) :is(.block, .frame-reading)"
 
@@ -85,7 +85,7 @@ def test_every_part_of_the_frame_is_reached_by_keyboard_and_seen(show: Callable[
     page = show(app + "guide")
     page.wait_for_selector(READY)
     reached = []
-    for _ in range(8):
+    for _ in range(11):
         page.keyboard.press("Tab")
         reached.append(
             page.evaluate(
@@ -102,6 +102,9 @@ def test_every_part_of_the_frame_is_reached_by_keyboard_and_seen(show: Callable[
         "Tonescope",
         "Diagnose",
         "Microscope",
+        "Confusion",
+        "Audit",
+        "Listen",
         "Library",
         "Compare",
         "Guide",

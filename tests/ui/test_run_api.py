@@ -103,7 +103,17 @@ def test_a_seed_of_ten_to_the_22_is_refused_before(asking: httpx.Client) -> None
 @pytest.mark.parametrize(
     ("job", "given", "told"),
     [
-        ("listen", {"files": ["/etc/passwd"]}, "cannot be run from here"),
+        ("compare", {"first": "a", "second": "b"}, "cannot be run from here"),
+        ("listen", {"files": ["/etc/passwd"]}, "“files” is for who runs"),
+        ("listen", {"metadata": "/etc/passwd"}, "“metadata” is for who runs"),
+        ("listen", {"surrogate": "/etc"}, "can be put through"),
+        ("listen", {}, "no file was named"),
+        ("audit", {"library": "/etc"}, "“library” is for who runs"),
+        ("audit", {"engine": "ray"}, "“engine” is for who runs"),
+        ("audit", {"shards": "/etc"}, "“shards” is for who runs"),
+        ("audit", {"design": "/etc/passwd"}, "the design holds no design"),
+        ("audit", {"design": ["x"]}, "no text"),
+        ("confusion", {"genres": "house,zydeco"}, "zydeco"),
         ("diagnose", {"prompt": "house", "known": "/etc"}, "“known” is for who runs"),
         ("diagnose", {"prompt": "house", "second_judge": "/etc"}, "“second_judge” is for who runs"),
         ("diagnose", {"prompt": "house", "memory_gib": 1000}, "“memory_gib” is for who runs"),

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.prompts.leaving_out import without
 from tonescope.diagnose.prompts.phrases import chunked
 from tonescope.diagnose.store.run_list import Run
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import edit_fields, pasted_line
-from tonescope.ui.components.known_clips import clips_of, kept_clips
+from tonescope.ui.components.given_values import text_of
+from tonescope.ui.components.kept_files import PARAMETERS, Given, Text, files_of, kept_files
 from tonescope.ui.components.lenses import again, lens_jobs
-from tonescope.ui.components.pasted_line import OPEN_JOBS
+from tonescope.ui.components.pasted_line import NAMED_FILES, OPEN_JOBS
 from tonescope.ui.workshop import Workshop
 
-OF_THE_SERVER = ("known", "memory_gib", "second_judge")  # name files and models, or bounds: no visitor sets them
-UNSEEN = (*OF_THE_SERVER, "clip")  # parameters of runs that are not shown: where this machine keeps files
+FILES = ("known", *NAMED_FILES)  # of the machine
+OF_THE_SERVER = (*FILES, "memory_gib", "second_judge", "engine", "ray_address", "workers")
+"""Parameters that name files and models of this machine, or bound what is used of it: no visitor sets them."""
+UNSEEN = (*OF_THE_SERVER, "clip", "design")  # parameters of runs that are not shown: where this machine keeps files
 SHARED = ("prompt", "takes", "seconds", "seed", "guidance", "negative", "foil")  # what an edit has of a diagnosis
 COMPARE = "compare"  # names models and folders of this machine
 KINDS: dict[str, dict[str, Any]] = {
@@ -27,14 +30,14 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def submitted(workshop: Workshop, owner: str, job: str, given: Mapping[str, Any], clips: Sequence[Path] = ()) -> Run:
+def submitted(workshop: Workshop, owner: str, job: str, given: Mapping[str, Any], files: Sequence[Given] = ()) -> Run:
     """Put a run in the queue, as a visitor may.
 
     Args:
         owner: whose it will be.
         job: one of ``OPEN_JOBS``.
-        given: its parameters by name; a field that was emptied stands for what is usual.
-        clips: files that a visitor uploaded, which the run keeps.
+        given: its parameters by name; a field that was emptied stands for what is usual; a design is its YAML.
+        files: what a visitor uploaded, which the run keeps.
 
     Raises:
         TonescopeError: it cannot be asked.
@@ -44,14 +47,16 @@ def submitted(workshop: Workshop, owner: str, job: str, given: Mapping[str, Any]
     if refused := [name for name in OF_THE_SERVER if name in given]:
         raise TonescopeError(f"“{refused[0]}” is for who runs this server to set; leave it out.")
     filled = {name: value for name, value in given.items() if name == "prompt" or (value is not None and value != "")}
-    filled["memory_gib"] = workshop.memory_gib
-    if job == "edit" and isinstance(where := filled.get("where"), list):
-        _check_units(workshop, [str(name) for name in where])
-    if not clips:
+    row = job_registry.find(job)
+    if row is not None and "memory_gib" in row.load().parameters.model_fields:
+        filled["memory_gib"] = workshop.memory_gib
+    if check := _CHECKS.get(job):
+        files = [*files, *check(workshop, filled)]
+    if not files:
         return workshop.queue.submit(job, filled, owner)
-    with kept_clips(workshop.workspace, clips) as (name, folder):
+    with kept_files(workshop.workspace, job, files) as (name, folder):
         try:
-            return workshop.queue.submit(job, filled | {"known": folder}, owner, name=name)
+            return workshop.queue.submit(job, filled | PARAMETERS[job](folder), owner, name=name)
         except TonescopeError as error:  # where the server keeps them is nobody's business
             raise TonescopeError(str(error).replace(str(folder), "what was uploaded")) from error
 
@@ -61,8 +66,8 @@ def derived(workshop: Workshop, owner: str, name: str, kind: str, value: str) ->
 
     Args:
         name: the other run.
-        kind: ``next``, ``again``; of a diagnosis also ``foil``, ``word``, and as of an edit ``scale``, ``edit``, or one
-            of ``KINDS``.
+        kind: ``next``, ``again``; of a forecast ``start``; of a diagnosis also ``foil``, ``word``, and as of an edit
+            ``scale``, ``edit``, or one of ``KINDS``.
         value: the label; ``start:end`` of a word in the prompt; units, with commas, and for ``scale`` a factor after
             them; for ``edit``, its parameters as :func:`.edit_fields.read` takes them; for ``next``, the key of a view
             and which of its commands, as ``next:0``.
@@ -81,8 +86,10 @@ def derived(workshop: Workshop, owner: str, name: str, kind: str, value: str) ->
     if kind == "again" and before.job in lens_jobs() and before.job not in OPEN_JOBS:
         return again(workshop, owner, before)
     job, given = made(workshop, before, kind, value)
-    clips = clips_of(workshop.workspace, name) if job == "diagnose" else ()
-    return submitted(workshop, owner, job, given, clips)
+    files = files_of(workshop.workspace, name) if job in (before.job, "diagnose") and job in PARAMETERS else ()
+    if job == before.job and not files and any(before.parameters.get(each) for each in (*FILES, "design")):
+        raise TonescopeError("this run read files of the machine that it was started on; start it there, as before.")
+    return submitted(workshop, owner, job, given, files)
 
 
 def compared(workshop: Workshop, owner: str, given: Mapping[str, Any]) -> Run:
@@ -101,7 +108,7 @@ Asked = tuple[str, dict[str, Any]]
 
 
 def _own(run: Run) -> dict[str, Any]:
-    return {key: value for key, value in run.parameters.items() if key not in OF_THE_SERVER}
+    return {key: value for key, value in run.parameters.items() if key not in (*OF_THE_SERVER, "design")}
 
 
 def _foil(_: Workshop, run: Run, __: str, label: str) -> Asked:
@@ -110,6 +117,13 @@ def _foil(_: Workshop, run: Run, __: str, label: str) -> Asked:
 
 def _again(_: Workshop, run: Run, __: str, ___: str) -> Asked:
     return run.job, _own(run)
+
+
+def _started(_: Workshop, run: Run, __: str, ___: str) -> Asked:
+    """The audit that a forecast is of."""
+    if not run.parameters.get("dry_run"):
+        raise TonescopeError("this run is no forecast, so there is nothing to start; open the forecast of an audit.")
+    return run.job, _own(run) | {"dry_run": False}
 
 
 def _word(workshop: Workshop, run: Run, _: str, place: str) -> Asked:
@@ -154,11 +168,56 @@ def shared(run: Run) -> dict[str, Any]:
     return {name: run.parameters[name] for name in SHARED if run.parameters.get(name) is not None}
 
 
-def _check_units(workshop: Workshop, names: Sequence[str]) -> None:
-    """Raise :class:`TonescopeError` for what the model has not, while its name can still be mended."""
+# --- refused while it can still be mended -----------------------------------------------------------------------------
+
+
+def _check_units(workshop: Workshop, given: dict[str, Any]) -> Sequence[Given]:
+    """Raise :class:`TonescopeError` for units that the model has not."""
     from tonescope.diagnose.jobs.experiment import targets
 
-    targets(workshop.session.generator, names)
+    if isinstance(where := given.get("where"), list):
+        targets(workshop.session.generator, [str(name) for name in where])
+    return ()
+
+
+def _check_genres(workshop: Workshop, given: dict[str, Any]) -> Sequence[Given]:
+    """Raise :class:`TonescopeError` for genres that the judge cannot hear."""
+    names = str(given.get("genres") or "").split(",")
+    _choose(workshop, [name.strip() for name in names if name.strip()])
+    return ()
+
+
+def _check_design(workshop: Workshop, given: dict[str, Any]) -> Sequence[Given]:
+    """The design as a file, where one was typed. Raises :class:`TonescopeError` for one that cannot be asked."""
+    from tonescope.diagnose.audit.design import LARGEST_FILE, design_of
+
+    text = given.pop("design", None)
+    if text is None:
+        return ()
+    if len(text := text_of("design", text)) > LARGEST_FILE:
+        raise TonescopeError("the design is too long; write it in at most a million characters.")
+    design = design_of(text, "the design")
+    _choose(workshop, design.genres or ())
+    return [Text(f"{design.name}.yaml", text)]
+
+
+def _check_surrogate(workshop: Workshop, given: dict[str, Any]) -> Sequence[Given]:
+    """Raise :class:`TonescopeError` for another generator than the one that is here: it would have to be loaded."""
+    from tonescope.diagnose.elsewhere.surrogate_trace import check_surrogate
+
+    named, own = given.get("surrogate"), workshop.session.generator
+    if named is not None and named != own.name:
+        raise TonescopeError(f"sound can be put through {own.name} alone here; name it, or leave the surrogate out.")
+    if named is not None:
+        check_surrogate(own)
+    return ()
+
+
+def _choose(workshop: Workshop, names: Sequence[str]) -> None:
+    from tonescope.diagnose.judging.intent import choose_label
+
+    for name in names:
+        choose_label(name, workshop.session.taxonomy, workshop.session.judge.labels)
 
 
 def _named(units: str) -> list[str]:
@@ -168,13 +227,21 @@ def _named(units: str) -> list[str]:
     return names
 
 
+_CHECKS: dict[str, Callable[[Workshop, dict[str, Any]], Sequence[Given]]] = {
+    "edit": _check_units,
+    "confusion": _check_genres,
+    "audit": _check_design,
+    "listen": _check_surrogate,
+}
+"""What is looked at before a run waits, and gives what it keeps of what was typed."""
 _MADE: dict[str, Callable[[Workshop, Run, str, str], Asked]] = {
     "foil": _foil,
     "word": _word,
     "again": _again,
+    "start": _started,
     "scale": _scaled,
     "edit": _whole,
     "next": _next,
 }
-OF_ANY = ("again", "next")  # kinds that are asked of any run
+OF_ANY = ("again", "next", "start")  # kinds that are asked of any run
 OF_EDITS = frozenset((*KINDS, "scale", "edit"))

@@ -53,17 +53,20 @@ class JobForm:
         *,
         without: Collection[str],
         choices: Mapping[str, Sequence[str]],
+        several: Collection[str] = (),
         most: Mapping[str, float],
         names: Mapping[str, str] = MappingProxyType({}),
+        infos: Mapping[str, str] = MappingProxyType({}),
         parts: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> JobForm:
         """Put the fields on the page.
 
         Args:
             without: parameters that have no field.
-            choices: what can be chosen, by parameter.
+            choices: what can be chosen, by parameter; of ``several``, many at once, and others can be typed.
             most: the largest number that this server's model takes, by parameter.
             names: what fields are called; others have the names of the command line's options.
+            infos: what is said of fields, where the command line says another thing.
             parts: headings, and the parameters that come under each, in this order; all others come last.
         """
         placed = {name for some in parts.values() for name in some}
@@ -79,7 +82,9 @@ class JobForm:
                         continue
                     with gr.Column(min_width=240):
                         called = names.get(name, label(name, about))
-                        made_of = _component(name, called, about, choices.get(name), most.get(name))
+                        told_of = infos.get(name, about.description or "")
+                        offered = (choices.get(name), name in several)
+                        made_of = _component(name, called, about, told_of, *offered, most=most.get(name))
                         found.append(Field(name, about, made_of, gr.HTML("", apply_default_css=False)))
         return cls(parameters, found)
 
@@ -128,7 +133,16 @@ def told(problem: str) -> str:
     return f'<p class="run-error" role="alert">{escape(problem[:1].upper() + problem[1:])}</p>'
 
 
-def _component(name: str, called: str, about: FieldInfo, choices: Sequence[str] | None, most: float | None) -> Any:
+def _component(
+    name: str,
+    called: str,
+    about: FieldInfo,
+    info: str,
+    choices: Sequence[str] | None,
+    is_several: bool,
+    *,
+    most: float | None,
+) -> Any:
     """What a parameter is typed into. Numbers are typed as text, so that nothing is rounded or cut in silence."""
     allowed, is_of = marked(about, Range), kind(about)
     high = min(allowed.high, most) if allowed and most is not None else allowed.high if allowed else None
@@ -136,8 +150,10 @@ def _component(name: str, called: str, about: FieldInfo, choices: Sequence[str] 
     shown: dict[str, Any] = {
         "elem_id": f"field-{name}",
         "label": called,
-        "info": f"{about.description or ''}{span}{LISTED if is_listed(about) else ''}",
+        "info": f"{info}{span}{LISTED if is_listed(about) else ''}",
     }
+    if choices is not None and is_several:
+        return gr.Dropdown(list(choices), value=[], multiselect=True, allow_custom_value=True, **shown)
     if choices is not None:
         return gr.Dropdown(["", *choices], value="", **shown)
     if is_of is bool:

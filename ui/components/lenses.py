@@ -18,7 +18,7 @@ from tonescope.diagnose.jobs.parameters import Positional, Range, marked
 from tonescope.diagnose.store.run_list import Run
 from tonescope.models.errors import TonescopeError
 from tonescope.models.units import Location
-from tonescope.ui.components.known_clips import clips_of, kept_clips
+from tonescope.ui.components.kept_files import files_of, kept_files
 from tonescope.ui.workshop import Workshop
 
 About = Literal["unit", "location", "model"]
@@ -253,7 +253,7 @@ def started(
     job, asked = _asked(name, place, given, with_clip=clip is not None)
     if clip is None:
         return workshop.queue.submit(job, asked, owner)
-    with kept_clips(workshop.workspace, [clip]) as (run, folder):
+    with kept_files(workshop.workspace, job, [clip]) as (run, folder):
         kept = next(folder.iterdir())
         try:
             return workshop.queue.submit(job, asked | {CLIP: str(kept)}, owner, name=run)
@@ -302,5 +302,5 @@ def again(workshop: Workshop, owner: str, run: Run) -> Run:
     if lens is None:
         raise TonescopeError(f"“{run.job}” cannot be run from here; start it on the command line.")
     given = {name: run.parameters.get(name) for name in lens.fields if name != CLIP}
-    clips = clips_of(workshop.workspace, run.name)
+    clips = files_of(workshop.workspace, run.name)
     return started(workshop, owner, lens.name, place, given, clips[0] if clips else None)

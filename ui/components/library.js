@@ -58,7 +58,8 @@ const ACTS = {
   sure: remove,
 };
 
-const JOBS = {diagnose: "diagnosis", edit: "edit", suggest: "search for a prompt", contrast: "comparison"};
+const JOBS = {diagnose: "diagnosis", edit: "edit", suggest: "search for a prompt", contrast: "comparison", confusion: "confusion report",
+  audit: "audit", listen: "listening"};
 
 /** Two runs beside each other. */
 async function compare() {

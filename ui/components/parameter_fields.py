@@ -35,6 +35,8 @@ def is_listed(about: FieldInfo) -> bool:
 
 def typed(value: Any, about: FieldInfo) -> Any:
     """What was typed, as parameters read it: several values with commas; ``None`` stands for what is usual."""
+    if isinstance(value, list):  # several were chosen of a parameter that is one text
+        value = ",".join(value)
     if value is None or value == "":
         return None
     return [part.strip() for part in value.split(",")] if is_listed(about) else value

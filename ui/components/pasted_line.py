@@ -12,11 +12,14 @@ from pydantic.fields import FieldInfo
 from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.jobs.parameters import Flag, Positional, fields, marked
 
-OPEN_JOBS = ("diagnose", "edit", "suggest", "contrast")  # that visitors may start; others read files of this machine
+# What visitors may start; other jobs read files of this machine.
+OPEN_JOBS = ("diagnose", "edit", "suggest", "contrast", "confusion", "audit", "listen")
+NAMED_FILES = ("library", "files", "metadata", "variants", "shards")  # parameters that name files of this machine
 OF_MODELS = frozenset(
     ("--model", "--adapter", "--device", "--dtype", "--denoising-steps", "--shift", "--labels", "--calibration")
 )
 """Options that say which models; those of the server hold."""
+OF_FOLDERS = frozenset(("--out",))  # options that say where it is written; a page keeps all in any case
 UNREADABLE = "$'"  # how a shell's words are written that hold what cannot be seen
 
 
@@ -47,7 +50,7 @@ def read(line: str, judge: str = "") -> PastedLine | None:
         return None
     about = fields(row.load().parameters)
     given = _given(words, about, judge)
-    return None if given is None else PastedLine(job, given)
+    return None if given is None or {*NAMED_FILES, "design"} & given.keys() else PastedLine(job, given)
 
 
 def _given(words: Iterable[str], about: dict[str, FieldInfo], judge: str) -> dict[str, Any] | None:
@@ -64,7 +67,8 @@ def _given(words: Iterable[str], about: dict[str, FieldInfo], judge: str) -> dic
                 found[name] = True
                 continue
             value = next(coming, None)
-            if value is None or (name is None and not (word in OF_MODELS or (word, value) == ("--judge", judge))):
+            left_out = word in OF_MODELS | OF_FOLDERS or (word, value) == ("--judge", judge)
+            if value is None or (name is None and not left_out):
                 return None
             if name is not None:
                 _put(found, name, value, about[name])

@@ -9,6 +9,9 @@ const SKIPPED = "tonescope-guide-skipped";
 const FIELD = "#prompt textarea, #prompt input";
 const PLACE = /^[a-z]+\.\d+\.[a-z_]+(:\d+)?$/; // that has a page
 const UNIT = /^[a-z]+(\.[a-z0-9_]+)+(:\d+)?$/;
+const page = document.querySelector("nav a[aria-current]")?.getAttribute("href");
+const isFirst = page === base; // the page with the field for a prompt, which shows runs of most jobs
+const addressOf = name => (isFirst ? `${base}?run=` : `${base}run/`) + encodeURIComponent(name);
 const nameInAddress = () => new URLSearchParams(location.search).get("run");
 
 let watching = 0; // every new watch ends those before it
@@ -33,7 +36,7 @@ function parts(root) {
 function showFrom(at) {
   const before = new URLSearchParams(location.search).get("from");
   at.hidden = !before;
-  if (before) at.replaceChildren(make("a", {href: `${base}?run=${encodeURIComponent(before)}`}, "← Back to the run before"));
+  if (before) at.replaceChildren(make("a", {href: addressOf(before)}, "← Back to the run before"));
 }
 
 function fill(at, html) {
@@ -75,6 +78,7 @@ async function watch(name) {
   at.told.textContent = name ? "Opening…" : "";
   at.stop.hidden = at.again.hidden = at.progress.hidden = true;
   delete root.dataset.state; // that of another run
+  delete root.dataset.job;
   delete root.dataset.played;
   document.dispatchEvent(new Event("tonescope-run")); // what is told of its prompt before it is played steps aside
   if (!name) return;
@@ -123,14 +127,16 @@ async function watch(name) {
     at.progress.hidden = at.stop.hidden = ended;
     at.progress.value = shown.share;
     at.again.hidden = !ended || shown.state === "done";
+    at.again.textContent = shown.goes_on ? "Go on" : "Start again";
     at.status.hidden = ended && !shown.told && at.from.hidden;
     if (shown.html !== undefined) fill(at.found, shown.html);
+    root.dataset.job = shown.job;
     root.dataset.state = shown.state;
     if (!filled) {
       filled = true;
-      const field = await present(FIELD);
       root.dataset.played = shown.parameters.prompt ?? shown.parameters.second ?? "";
-      if (field !== document.activeElement) type(field, root.dataset.played);
+      const field = isFirst ? await present(FIELD) : null;
+      if (field && field !== document.activeElement) type(field, root.dataset.played);
       document.dispatchEvent(new Event("tonescope-run"));
       document.title = `${shown.title.slice(0, 60)} · Tonescope`;
     }
@@ -145,10 +151,11 @@ function type(field, text) {
   field.dispatchEvent(new Event("input", {bubbles: true}));
 }
 
-/** Go to a run without loading the page anew. */
+/** Go to a run without loading the page anew; one that was asked on from may be for another page. */
 function open(name, from = null) {
   const query = new URLSearchParams({run: name, ...(from ? {from} : {})});
-  history.pushState({}, "", `${base}?${query}`);
+  if (from && !isFirst) return void location.assign(`${addressOf(name)}?from=${encodeURIComponent(from)}`);
+  history.pushState({}, "", `${location.pathname}?${query}`);
   watch(name);
   setTimeout(() => document.getElementById("run-view")?.scrollIntoView({block: "start", behavior: "smooth"}), SETTLED);
 }
@@ -210,6 +217,7 @@ async function ask(button) {
 }
 
 const CLICKS = {
+  "[data-default]": button => type(document.querySelector(button.dataset.into), button.dataset.default),
   ".run-skip": () => {
     try { localStorage.setItem(SKIPPED, "1"); } catch { /* until the page is left */ }
     document.getElementById("run-guide").hidden = true;
@@ -230,6 +238,26 @@ const CLICKS = {
   ".run-stop, [data-ask]": ask,
 };
 
+/** A file of text goes into a field, where it can be read and changed; nothing is sent. */
+document.addEventListener("change", async event => {
+  const {into, most} = event.target.dataset ?? {}, [file] = event.target.files ?? [];
+  if (!into || !file) return;
+  sayBeside(event.target);
+  if (file.size > Number(most)) sayBeside(event.target, `“${file.name}” is too large: at most ${Number(most) / 1000} kB can be used here.`);
+  else type(document.querySelector(into), await file.text());
+  event.target.value = ""; // so that the same file can be opened again
+});
+/** Files that are dropped on a place go the way of those that are chosen beside it. */
+for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, event => {
+  const place = event.target.closest?.("[data-drop]");
+  if (!place) return;
+  event.preventDefault();
+  place.toggleAttribute("data-over", kind === "dragover");
+  if (kind !== "drop" || !event.dataTransfer.files.length) return;
+  const chosen = document.querySelector("#job-form input[type=file]");
+  chosen.files = event.dataTransfer.files;
+  chosen.dispatchEvent(new Event("change", {bubbles: true}));
+});
 document.addEventListener("click", event => {
   for (const [selector, act] of Object.entries(CLICKS)) {
     const button = event.target.closest?.(selector);
@@ -238,12 +266,9 @@ document.addEventListener("click", event => {
 });
 addEventListener("popstate", () => watch(nameInAddress()));
 
-const page = document.querySelector("nav a[aria-current]")?.getAttribute("href");
-if (page === base) {
-  if (nameInAddress()) watch(nameInAddress());
-  else {
-    let skipped = false;
-    try { skipped = localStorage.getItem(SKIPPED) === "1"; } catch { /* shown again */ }
-    if (!skipped) present("#run-guide").then(guide => { if (!nameInAddress()) guide.hidden = false; });
-  }
+if (nameInAddress()) watch(nameInAddress());
+else if (isFirst) {
+  let skipped = false;
+  try { skipped = localStorage.getItem(SKIPPED) === "1"; } catch { /* shown again */ }
+  if (!skipped) present("#run-guide").then(guide => { if (!nameInAddress()) guide.hidden = false; });
 }

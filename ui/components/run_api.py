@@ -124,8 +124,8 @@ def build(workshop: Workshop) -> None:
         """Put a run in the queue and return at once; status says how far it is.
 
         Args:
-            job: diagnose, edit, suggest or contrast.
-            parameters: as `tonescope schema` lists them.
+            job: diagnose, edit, suggest, contrast, confusion or audit.
+            parameters: as `tonescope schema` lists them; the design of an audit is its YAML, and not a file.
         """
         if not isinstance(parameters, dict):
             parameters = {"prompt": text_of("prompt", parameters)}
@@ -137,7 +137,8 @@ def build(workshop: Workshop) -> None:
 
         Args:
             run: the name of the diagnosis, or of an edit, of which only units are asked.
-            kind: foil, word, mute, halve, double, scale, edit, next, or again.
+            kind: foil, word, mute, halve, double, scale, edit, next, again (a report goes on where it was), or
+                start (the audit that a forecast is of).
             value: the label; start:end of the word in the prompt; units, with commas, for scale with a factor after a
                 space; for edit, its parameters as a JSON object of texts; for next, the key of a view and which of its
                 commands, as next:0.

@@ -20,7 +20,7 @@ from tonescope.diagnose.report.labels import stage_told
 from tonescope.diagnose.report.view import Figure, Sound, View
 from tonescope.diagnose.report.view_data import BADGES
 from tonescope.diagnose.runtime.run_queue import RunProgress
-from tonescope.diagnose.store.run_files import Content, StoredSounds
+from tonescope.diagnose.store.run_files import TAKES, Content, StoredSounds
 from tonescope.diagnose.store.run_list import Run
 from tonescope.ui.components import pasted_line
 from tonescope.ui.components.asking import OF_THE_SERVER, shared
@@ -31,7 +31,11 @@ STARTS = {
     "edit": "Play that, and listen",
     "suggest": "Look for it",
     "contrast": "Find out why",
+    "confusion": "Start it",
+    "audit": "Start it",
 }
+RESUMED = ("confusion", "audit", "listen")  # jobs that go on where they were
+OWN_PAGES = RESUMED  # jobs whose pages have no field for a prompt
 MOST_TAKES = 32  # in a player
 MOST_UNITS, MOST_WORDS = 12, 40  # that are offered to be asked about
 MOST_LABELS = 5  # that have a button of their own: the likeliest beside the one that is heard
@@ -178,6 +182,8 @@ def html(run: Run, content: Content, address: str, listener: Listener, side: str
             is_next=lambda view: bool(view.commands) and not (view.sounds or view.tone),
             address="" if side else address,
             is_whole=content.is_whole,
+            starts=run.job == "audit" and bool(run.parameters.get("dry_run")) and content.is_whole and not side,
+            has_takes=(content.folder / TAKES).is_file(),
             steers=steering(content) is not None,
             Markup=Markup,
         )
@@ -211,7 +217,8 @@ def _step(view: View, index: int, run: Run, listener: Listener, side: str) -> St
     prompt = asked.parameters.get("prompt", "")
     is_other = asked.job == "diagnose" and prompt != run.parameters.get("prompt")
     button = f"Diagnose “{prompt[:LONGEST_BUTTON]}”" if is_other else STARTS[asked.job]
-    return Step(told, [Ask("next", f"{view.key}:{index}", button)], prompt if is_other else "", command.line)
+    offered = prompt if is_other and run.job not in OWN_PAGES else ""
+    return Step(told, [Ask("next", f"{view.key}:{index}", button)], offered, command.line)
 
 
 def _asks(run: Run, result: Mapping[str, Any], labels: Sequence[str]) -> dict[str, list[Ask]]:

@@ -16,6 +16,7 @@ from tonescope.ui.components import asking, prompt_feedback, run_api, unit_api
 from tonescope.ui.components.job_form import JobForm, told
 from tonescope.ui.components.parameter_fields import unread
 from tonescope.ui.components.told_errors import told_errors
+from tonescope.ui.components.uploaded_sounds import uploaded_sounds
 from tonescope.ui.workshop import Workshop
 
 OF_THE_EMBEDDED = (
@@ -96,7 +97,8 @@ def build(workshop: Workshop) -> None:
             names=NAMES,
             parts=PARTS,
         )
-        clips = _clips()
+        _html(f'<div class="tonescope"><p class="soft">{CLIPS}</p></div>')
+        clips = uploaded_sounds("Add clips", "Leave all clips out")
     name, meant = gr.Textbox(visible="hidden", label="Run"), gr.Textbox(visible="hidden", label="Meant")
     gr.HTML("", elem_id="run-view", apply_default_css=False)
 
@@ -127,29 +129,6 @@ def build(workshop: Workshop) -> None:
         api_visibility="private",
     )
     asked.then(None, [name], None, js=OPEN, api_visibility="private")
-
-
-def _clips() -> gr.State:
-    """What uploads clips and names them; the state holds where they are."""
-    _html(f'<div class="tonescope"><p class="soft">{CLIPS}</p></div>')
-    clips, listed = gr.State([]), gr.HTML("", apply_default_css=False)
-    with gr.Row():
-        chosen = gr.UploadButton(
-            "Add clips", file_count="multiple", file_types=["audio"], type="filepath", elem_classes="run-small"
-        )
-        clear = gr.Button("Leave all clips out", visible=False, elem_classes="run-small")
-
-    @told_errors
-    def choose(before: list[str], files: list[str] | None) -> list[Any]:
-        kept = [*before, *(files or [])]
-        names = "".join(f"<li>{escape(Path(file).name)}</li>" for file in kept)
-        return [kept, f'<ul class="tonescope">{names}</ul>', gr.update(visible=bool(kept))]
-
-    outputs = [clips, listed, clear]
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
-    chosen.upload(choose, [clips, chosen], outputs, **private)
-    clear.click(lambda: [[], "", gr.update(visible=False)], None, outputs, **private)
-    return clips
 
 
 def _examples(examples: Sequence[tuple[str, str, str]]) -> str:

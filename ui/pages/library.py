@@ -14,6 +14,7 @@ from tonescope.diagnose.store.run_list import PAGE, Page, Run
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import run_api, run_view
 from tonescope.ui.components.job_form import told
+from tonescope.ui.components.runs_of_job import shortened
 from tonescope.ui.components.told_errors import told_errors
 from tonescope.ui.workshop import Workshop
 
@@ -79,9 +80,9 @@ def _list(page: Page, words: str, workshop: Workshop) -> str:
 
 
 def _row(run: Run, workshop: Workshop) -> str:
-    address, title = escape(workshop.address(run.name)), escape(_shortened(run.title, LONGEST_TITLE))
+    address, title = escape(workshop.address(run.name)), escape(shortened(run.title, LONGEST_TITLE))
     said = escape(
-        _shortened(run_view.sentence_case(run.problem) or run.sentence or SAID.get(run.state, ""), LONGEST_SAID)
+        shortened(run_view.sentence_case(run.problem) or run.sentence or SAID.get(run.state, ""), LONGEST_SAID)
     )
     said += "" if run.problem else run_view.badge(run.badge)
     export = f' · <a href="{address}/run.zip" download>Export</a>' if run.state == "done" else ""
@@ -95,11 +96,7 @@ def _row(run: Run, workshop: Workshop) -> str:
 def _what(run: Run) -> str:
     """The job, and of an edit what was edited."""
     units = ", ".join(map(str, run.parameters.get("where") or [])) if run.job == "edit" else ""
-    return f"edit of {_shortened(units, LONGEST_UNITS)}" if units else run.job
-
-
-def _shortened(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return f"edit of {shortened(units, LONGEST_UNITS)}" if units else run.job
 
 
 def _off(run: Run) -> str:

@@ -25,6 +25,7 @@ class Row:
         is_listed: whether the navigation shows it; a page that is only reached by links is not.
         is_plain: whether it is made without gradio: ``build(workshop)`` then gives what answers
             (:data:`tonescope.ui.web.plain_pages.Answer`).
+        job: whose runs it shows; the first page shows those of all other jobs.
     """
 
     path: str
@@ -33,6 +34,7 @@ class Row:
     takes: frozenset[Kind] = frozenset()
     is_listed: bool = True
     is_plain: bool = False
+    job: str = ""
 
     def load(self) -> Callable[[Workshop], Any]:
         """What puts its components on the page."""
@@ -43,6 +45,9 @@ class Row:
 ROWS: list[Row] = [
     Row("", "Diagnose", "tonescope.ui.pages.diagnose", takes=frozenset({"sound"})),
     Row("microscope", "Microscope", "tonescope.ui.pages.microscope_pages", is_plain=True),
+    Row("confusion", "Confusion", "tonescope.ui.pages.confusion_page", job="confusion"),
+    Row("audit", "Audit", "tonescope.ui.pages.audit_page", job="audit"),
+    Row("listen", "Listen", "tonescope.ui.pages.listen_page", takes=frozenset({"sound"}), job="listen"),
     Row("library", "Library", "tonescope.ui.pages.library", takes=frozenset({"run"})),
     Row("compare", "Compare", "tonescope.ui.pages.side_by_side"),
     Row("guide", "Guide", "tonescope.ui.pages.guide"),

@@ -6,15 +6,15 @@ name files of it.
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import gradio as gr
 
 from tonescope.diagnose.jobs.compare_job import CompareParameters
 from tonescope.models.errors import TonescopeError
-from tonescope.ui.components import asking, run_api, run_view
+from tonescope.ui.components import asking, run_api
 from tonescope.ui.components.job_form import JobForm, told
+from tonescope.ui.components.runs_of_job import listed_runs, runs_of
 from tonescope.ui.components.told_errors import told_errors
 from tonescope.ui.workshop import Workshop
 
@@ -28,7 +28,6 @@ LINE = '<pre class="command">tonescope compare embedded my-adapter --workspace d
 PARTS = {"Which two": ("first", "second"), "What is done": ("takes", "seconds", "outside")}
 NAMES = {"first": "A", "second": "B", "outside": "Only what is heard"}
 NONE = '<div class="tonescope"><p class="soft">No comparison was made yet.</p></div>'
-MOST = 200  # runs, the newest, that are looked through
 OPEN = "name => { if (name) location.href = `${window.tonescope.base}run/${name}`; }"
 
 
@@ -50,14 +49,8 @@ def build(workshop: Workshop) -> None:
     @told_errors
     def listed(request: gr.Request) -> str:
         """The visitor's own comparisons, and those of the command line, where the visitor is who has the machine."""
-        runs, owners = workshop.workspace.runs, workshop.owners(run_api.owner(request))
-        found = [run for run in runs.page(owners, most=MOST).runs if run.job == asking.COMPARE and run.state == "done"]
-        rows = "".join(
-            f'<li><div><p><a href="{escape(workshop.address(run.name))}">{escape(run.title[:120])}</a></p>'
-            f"<p>{escape(run.sentence[:300])}{run_view.badge(run.badge)}</p></div></li>"
-            for run in found
-        )
-        return f'<div class="tonescope"><ul class="run-list">{rows}</ul></div>' if rows else NONE
+        found = runs_of(workshop, run_api.owner(request), asking.COMPARE)
+        return listed_runs(workshop, [run for run in found if run.state == "done"]) or NONE
 
     gr.on(None, listed, None, [models], api_visibility="private", concurrency_limit=None, show_progress="hidden")
 

@@ -37,7 +37,7 @@ ROUTES = (
     Route(_READ, r"/assets/[\w.-]+|/static/[\w./-]+|/theme\.css|/config"),
     Route(
         _READ,
-        r"/run/[\w-]+(/state|/audio/(early|result)/[0-9]+\.flac|/(report\.html|card\.png|run\.zip|steering\.json))?",
+        r"/run/[\w-]+(/state|/audio/(early|result)/[0-9]+\.flac|/(report\.html|card\.png|run\.zip|steering\.json|result\.json|takes\.parquet))?",
     ),
     Route(_READ, r"/microscope/([a-z]+\.[0-9]+\.[a-z_]+(:[0-9]+(/(heard|runs))?)?|artifact/[0-9a-f]+)"),
     Route(_READ, r"/gradio_api/(info|openapi\.json|startup-events|app_id|login_check|theme\.css)"),

@@ -9,7 +9,7 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from urllib.parse import quote
 import anyio
 
 from tonescope.diagnose.report import render_html
+from tonescope.diagnose.store.run_files import TAKES
 from tonescope.diagnose.store.run_list import UNFINISHED
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import run_view
@@ -32,22 +33,26 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"/run/([\w-]+)(?:/(.+))?")
 _AUDIO = re.compile(r"audio/(early|result)/([0-9]+\.flac)")
-_QUERY = re.compile(r"(?:^|&)(mark|side|wait)=([\w-]*)")
+_QUERY = re.compile(r"(?:^|&)(mark|side|wait|from)=([\w-]*)")
 SIDES = ("", "a-", "b-")  # of two runs that are shown beside each other
 LONGEST_NAME = 80  # letters of a name that leads nowhere
 REMEMBERED = 16  # runs whose HTML is made once for all who look
 LONGEST_WAIT = 1.0  # seconds that a page waits for news of a run; how far it is changes without any
 OFTEN = 0.03  # seconds between two looks at its files
-FLAC, JSON = "audio/flac", "application/json"
+FLAC, JSON, PARQUET = "audio/flac", "application/json", "application/vnd.apache.parquet"
 Answer = tuple[bytes, str, str | None]
 """A body, its media type, and what a download is called."""
 
 
 class RunLayer:
-    """Answer what is asked of runs; all else passes."""
+    """Answer what is asked of runs; all else passes.
 
-    def __init__(self, inner: Application, workshop: Workshop) -> None:
-        self.inner, self.workshop = inner, workshop
+    Args:
+        pages: the paths of the pages that show runs of some jobs, by job; the first page shows all others.
+    """
+
+    def __init__(self, inner: Application, workshop: Workshop, pages: Mapping[str, str]) -> None:
+        self.inner, self.workshop, self.pages = inner, workshop, pages
         self._made: dict[tuple[str, str, str], str] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +63,7 @@ class RunLayer:
             return
         name, part = found[1], found[2]
         if part is None:
-            where = f"{self.workshop.root_path}/?run={quote(name[:LONGEST_NAME])}"  # the page says if there is none
+            where = await anyio.to_thread.run_sync(self._where, name, scope["query_string"].decode("latin-1"))
             await respond(send, 303, b"", "text/plain", [(b"location", where.encode())])
             return
         origin = _origin(scope)
@@ -78,6 +83,13 @@ class RunLayer:
         extra = [(b"content-disposition", f'attachment; filename="{file}"'.encode())] if file else []
         await respond(send, 200, b"" if scope["method"] == "HEAD" else body, kind, extra)
 
+    def _where(self, name: str, query: str) -> str:
+        """The page that shows a run, and which was asked on from; where there is no such run, a page says so."""
+        run = self.workshop.workspace.runs.find(name)
+        page, before = self.pages.get(run.job if run else "", ""), dict(_QUERY.findall(query)).get("from", "")
+        back = f"&from={before[:LONGEST_NAME]}" if before else ""
+        return f"{self.workshop.root_path}/{page}?run={quote(name[:LONGEST_NAME])}{back}"
+
     def _answer(self, name: str, part: str, query: str, origin: str) -> Answer:
         if sound := _AUDIO.fullmatch(part):
             path = self.workshop.workspace.files(name).folder / sound[1] / "audio" / sound[2]
@@ -90,6 +102,8 @@ class RunLayer:
             "card.png": lambda name: self._card(name, origin),
             "run.zip": self._archive,
             "steering.json": self._steering,
+            "result.json": self._result,
+            "takes.parquet": self._takes,
         }
         if part not in makes:
             raise TonescopeError("Tonescope has nothing at this address.")
@@ -125,6 +139,7 @@ class RunLayer:
             "share": told.share,
             "told": run_view.progress_told(told, bool(content.views)),
             "mark": mark,
+            "goes_on": run.job in run_view.RESUMED,
         }
         if asked.get("mark") != mark:
             shown["html"] = self._html(run, content, mark, asked.get("side", ""))
@@ -162,6 +177,18 @@ class RunLayer:
         if found is None:
             raise TonescopeError("this run found nothing to steer by; ask for a better prompt with steering.")
         return json.dumps(found, indent=1).encode(), JSON, f"tonescope-{name[:8]}-steering.json"
+
+    def _result(self, name: str) -> Answer:
+        found = self.workshop.workspace.content(name).result
+        if found is None:
+            raise TonescopeError("there are no numbers of this run yet; wait until it is done.")
+        return json.dumps(found, indent=1).encode(), JSON, f"tonescope-{name[:8]}.json"
+
+    def _takes(self, name: str) -> Answer:
+        path = self.workshop.workspace.files(name).final / TAKES
+        if not path.is_file():
+            raise TonescopeError("this run has no table of takes; open its numbers as JSON.")
+        return path.read_bytes(), PARQUET, f"tonescope-{name[:8]}.parquet"
 
     def _archive(self, name: str) -> Answer:
         from tonescope.diagnose.store.run_archive import export_run

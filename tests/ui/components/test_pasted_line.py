@@ -46,7 +46,8 @@ def test_every_next_step_of_a_diagnosis_can_be_done_by_a_click() -> None:
         "rm -rf /",
         "tonescope",
         "tonescope listen a.wav",
-        "tonescope diagnose house --out /etc",
+        "tonescope audit --design mine.yaml",
+        "tonescope audit --library /etc",
         "tonescope diagnose house --judge another",
         "tonescope diagnose house --takes",
         "tonescope diagnose house 'another prompt'",
@@ -61,3 +62,8 @@ def test_a_line_that_asks_for_anything_else_has_no_button(line: str) -> None:
 def test_models_of_the_server_hold_and_are_left_out_of_what_is_asked() -> None:
     asked: Any = read(f"tonescope diagnose house --model my --judge '{JUDGE}' --device cuda --seed 3", JUDGE)
     assert asked.parameters == {"prompt": "house", "seed": "3"}
+
+
+def test_where_it_is_written_is_left_out_for_a_page_keeps_all() -> None:
+    asked: Any = read("tonescope diagnose house --out why", JUDGE)
+    assert asked.parameters == {"prompt": "house"}

@@ -14,9 +14,12 @@ import pytest
 
 from tests import tiny
 from tests.diagnose.report import shown as views_of
+from tonescope.diagnose.jobs.audit_job import AuditParameters
+from tonescope.diagnose.jobs.confusion_job import ConfusionParameters
 from tonescope.diagnose.jobs.contrast_job import ContrastParameters
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
 from tonescope.diagnose.jobs.experiment_job import ExperimentParameters
+from tonescope.diagnose.jobs.listen_job import ListenParameters
 from tonescope.diagnose.jobs.suggest_job import SuggestParameters
 from tonescope.diagnose.report.view import Offer, View
 from tonescope.diagnose.report.view_data import as_data
@@ -28,7 +31,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.ui import server
 from tonescope.ui.components import asking, run_api, run_view
 from tonescope.ui.components.job_form import JobForm
-from tonescope.ui.components.known_clips import clips_of
+from tonescope.ui.components.kept_files import files_of
 from tonescope.ui.pages import diagnose
 from tonescope.ui.workshop import Workshop
 
@@ -86,8 +89,11 @@ def test_every_parameter_of_the_command_line_has_a_field() -> None:
             "prompt intended budget steering seconds seed guidance negative temperature top_k",
         ),
         (ContrastParameters, "first second takes seconds seed guidance negative foil"),
+        (ConfusionParameters, "genres takes wordings explain seconds seed guidance temperature top_k"),
+        (AuditParameters, "design takes_at_most dry_run depth sign seed guidance temperature top_k"),  # its YAML
+        (ListenParameters, "prompt in_domain surrogate fresh"),  # the generator that is here
     ],
-    ids=["diagnose", "edit", "suggest", "contrast"],
+    ids=["diagnose", "edit", "suggest", "contrast", "confusion", "audit", "listen"],
 )
 def test_a_new_parameter_is_looked_at_before_visitors_can_set_it(parameters: Any, harmless: str) -> None:
     """Who may name a folder, a file or a model, makes the server open it."""
@@ -160,10 +166,10 @@ def test_clips_are_kept_with_their_run_and_go_on_to_runs_made_of_it(
         SimpleNamespace(), "house", "", [str(tmp_path / "a b;.WAV")], *typed(form(*UNREAD), takes="1")
     )
     assert name and not told
-    assert [clip.name for clip in clips_of(workshop.workspace, name)] == ["clip-1.wav"]
-    assert workshop.workspace.runs.get(name).parameters["known"] == str(clips_of(workshop.workspace, name)[0].parent)
+    assert [clip.name for clip in files_of(workshop.workspace, name)] == ["clip-1.wav"]
+    assert workshop.workspace.runs.get(name).parameters["known"] == str(files_of(workshop.workspace, name)[0].parent)
     again = asking.derived(workshop, run_api.NOBODY, name, "again", "").name
-    assert again != name and [clip.name for clip in clips_of(workshop.workspace, again)] == ["clip-1.wav"]
+    assert again != name and [clip.name for clip in files_of(workshop.workspace, again)] == ["clip-1.wav"]
     for run in (name, again):
         workshop.queue.wait(run, 30)
         workshop.workspace.delete(run)
