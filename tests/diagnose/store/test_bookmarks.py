@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -134,7 +136,12 @@ def test_case_many_bookmarks_are_taken_in_by_one_look_and_one_transaction(
         kept.keep(many[1].model_copy(update={"changed": 9.0, "name": "mine"}))
         kept.export(file, [*many, many[5].model_copy(update={"changed": 3.0, "name": "twice"})])
         really = kept._database.transaction
-        monkeypatch.setattr(kept._database, "transaction", lambda: (begun.append(1), really())[1])
+
+        def counted() -> AbstractContextManager[sqlite3.Connection]:
+            begun.append(1)
+            return really()
+
+        monkeypatch.setattr(kept._database, "transaction", counted)
         monkeypatch.setattr(kept, "all", lambda **_: pytest.fail("looked through all of them for one"))
         done = kept.take_in(file)
     assert (done.new, done.replaced, done.kept) == (398, 2, 1) and len(begun) == 1
