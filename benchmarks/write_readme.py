@@ -300,8 +300,8 @@ def detectors_told(result: Result) -> str:
     beside = ", ".join(f"{name} {score:.2f}" for name, score in stimuli.items())
     as_well = sum(stimuli[name] > by_hand[name] for name in stimuli)
     return (
-        f"{better} of {len(scores)} above that feature (in brackets), in {result['pieces']} pieces: {told}; units found "
-        f"by stimuli alone: {as_well} of {len(stimuli)} above it ({beside})"
+        f"{better} of {len(scores)} above that feature (in brackets), in {result['pieces']} pieces: {told}; units "
+        f"found by stimuli alone: {as_well} of {len(stimuli)} above it ({beside})"
     )
 
 

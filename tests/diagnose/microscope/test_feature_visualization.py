@@ -165,6 +165,7 @@ def test_case_an_ascent_that_ends_below_its_start_gives_the_start_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scope, wish = microscope(tmp_path), replace(QUICK, start="example", samples=2, sides=("positive", "negative"))
+
     def downwards(canvas: Any, objectives: Any, steps: int, **about: Any) -> Any:
         return ascend(canvas, [-one for one in objectives], steps, **about)
 

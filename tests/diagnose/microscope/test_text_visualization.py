@@ -51,6 +51,7 @@ def test_case_takes_that_words_were_estimated_on_or_chosen_by_measure_nothing(
     made: Microscope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     played: list[tuple[str, tuple[int, ...]]] = []
+
     def listen(context: Context, prompts: Sequence[str], seeds: Sequence[int]) -> Takes:
         played.append((prompts[0], tuple(seeds)))
         return play(context, list(prompts), list(seeds))

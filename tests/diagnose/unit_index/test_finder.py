@@ -91,6 +91,7 @@ def test_case_q_is_over_all_that_were_taken_to_the_other_half_of_whatever_place(
     places = [Location.parse(f"decoder.{layer}.mlp") for layer in range(3)]
     kept = {place: replace(noise, responses=random.normal(size=noise.responses.shape)) for place in places}
     monkeypatch.setattr(Tuning, "curves", lambda self, wanted, families: {place: [kept[place]] for place in wanted})
+
     def counted(ps: list[float | None]) -> list[float | None]:
         taken.append(len(ps))
         return adjusted(ps)
