@@ -111,7 +111,7 @@ ROWS: list[Row] = [
         "show",
         "technique",
         "tonescope.diagnose.jobs.show_job",
-        "Everything about one unit, the units of a location, or the map of the model, from an index.",
+        "Everything that is known of one unit, of the units of a location, or of the whole model, as a map.",
     ),
     Row(
         "find",

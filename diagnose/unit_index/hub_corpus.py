@@ -110,7 +110,7 @@ class HubCorpus:
         have, which it will not have later either; :class:`TonescopeError` where it cannot be reached.
         """
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.utils import EntryNotFoundError, LocalEntryNotFoundError
+        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
         try:
             where: dict[str, Any] = {"repo_type": "dataset", "revision": self.revision, "local_dir": folder}

@@ -83,7 +83,7 @@ def test_the_names_of_the_functions_stay(asking: httpx.Client) -> None:
     of_runs = {"/diagnose", "/edit", "/submit", "/ask", "/status", "/cancel", "/delete", "/result"}
     of_prompts, of_units = (
         {"/lint", "/suggest", "/contrast"},
-        {"/lens", "/bookmark", "/unbookmark", "/bookmarks", "/import_bookmarks"},
+        {"/lens", "/bookmark", "/unbookmark", "/bookmarks"},
     )
     assert of_runs | of_prompts | of_units == set(named)
 

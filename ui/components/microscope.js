@@ -54,8 +54,9 @@ async function keep(form) {
 
 /** Save bookmarks of a file; what came of it is said when the page is there again. */
 async function takeIn(form) {
-  const file = new FormData(form).get("file");
-  const {told} = await call("import_bookmarks", await file.text());
+  const text = await new FormData(form).get("file").text();
+  if (!text.trim()) throw new Error("This file is empty; choose one that was exported.");
+  const {told} = await call("bookmarks", "", text);
   sessionStorage.setItem("told-bookmarks", told);
   location.hash = "scope-bookmarks";
   location.reload();
@@ -63,7 +64,7 @@ async function takeIn(form) {
 
 /** Offer bookmarks as a file. */
 async function sendOut(button) {
-  const {file} = await call("bookmarks", button.dataset.export);
+  const {file} = await call("bookmarks", button.dataset.export, "");
   const href = URL.createObjectURL(new Blob([file], {type: "application/json"}));
   make("a", {href, download: "bookmarks.json"}).click();
   setTimeout(() => URL.revokeObjectURL(href), 10000);

@@ -110,30 +110,24 @@ def build(workshop: Workshop) -> None:
         return {"unit": address, "told": DROPPED}
 
     @told_errors
-    def bookmarks(search: str = "") -> dict[str, Any]:
-        """Every bookmark, as the text of a file that can be imported elsewhere.
+    def bookmarks(search: str = "", file: str = "") -> dict[str, Any]:
+        """Every bookmark, as the text of a file that can be imported elsewhere; with a file, what is in it is kept first.
 
         Args:
             search: words that name, notes, tags or unit have to hold, all of them.
+            file: the text of such a file. Of two of one unit the one that was changed last stays.
         """
-        words = text_of("search", search)
+        words, sent, told = text_of("search", search), text_of("file", file), ""
+        if sent:
+            received = read_text(sent, "the file").bookmarks
+            with Bookmarks(folder) as opened:
+                done = opened.take(received)
+            told = f"{done.new} new, {done.replaced} replaced, {done.kept} left as they are here."
         if not (folder / BOOKMARKS).is_file():
-            return {"count": 0, "file": written([])}
+            return {"file": written([]), "count": 0, "told": told}
         with Bookmarks(folder) as opened:
             found = opened.all(search=words)
-        return {"count": len(found), "file": written(found)}
+        return {"file": written(found), "count": len(found), "told": told}
 
-    @told_errors
-    def import_bookmarks(file: str) -> dict[str, Any]:
-        """Keep the bookmarks of a file. Of two of one unit the one that was changed last stays.
-
-        Args:
-            file: the text of the file, as bookmarks gives it.
-        """
-        sent = read_text(text_of("file", file), "the file").bookmarks
-        with Bookmarks(folder) as opened:
-            done = opened.take(sent)
-        return {**vars(done), "told": f"{done.new} new, {done.replaced} replaced, {done.kept} left as they are here."}
-
-    for function in (lens, bookmark, unbookmark, bookmarks, import_bookmarks):
+    for function in (lens, bookmark, unbookmark, bookmarks):
         gr.api(function, api_name=function.__name__, concurrency_limit=None)

@@ -11,6 +11,7 @@ from tests import tiny
 from tests.diagnose.microscope.tiny_microscope import SECONDS, microscope
 from tests.models.families.toy_diffusion import ToyDiffusion, ToyModel
 from tonescope.diagnose.microscope import feature_visualization
+from tonescope.diagnose.microscope.ascent import ascend
 from tonescope.diagnose.microscope.feature_visualization import Visualized, Wish, takes_of, visualize_units
 from tonescope.diagnose.microscope.microscope import Microscope
 from tonescope.diagnose.microscope.visualize_views import _caveats
@@ -164,10 +165,9 @@ def test_case_an_ascent_that_ends_below_its_start_gives_the_start_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scope, wish = microscope(tmp_path), replace(QUICK, start="example", samples=2, sides=("positive", "negative"))
-    really = feature_visualization.ascend
 
     def downwards(canvas: Any, objectives: Any, steps: int, **about: Any) -> Any:
-        return really(canvas, [-one for one in objectives], steps, **about)
+        return ascend(canvas, [-one for one in objectives], steps, **about)
 
     plain = shown(scope, UNIT, replace(wish, seed=7))
     monkeypatch.setattr(feature_visualization, "ascend", downwards)

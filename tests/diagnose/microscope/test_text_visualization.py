@@ -9,6 +9,7 @@ import pytest
 from tests import tiny
 from tests.diagnose.microscope.tiny_microscope import microscope
 from tonescope.diagnose.context import Context
+from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.microscope import text_visualization as text_visualization_module
 from tonescope.diagnose.microscope.microscope import Microscope
 from tonescope.diagnose.microscope.music_words import music_words
@@ -50,11 +51,10 @@ def test_case_takes_that_words_were_estimated_on_or_chosen_by_measure_nothing(
     made: Microscope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     played: list[tuple[str, tuple[int, ...]]] = []
-    really = text_visualization_module.play
 
     def listen(context: Context, prompts: Sequence[str], seeds: Sequence[int]) -> Takes:
         played.append((prompts[0], tuple(seeds)))
-        return really(context, list(prompts), list(seeds))
+        return play(context, list(prompts), list(seeds))
 
     monkeypatch.setattr(text_visualization_module, "play", listen)
     found = shown(made, "decoder.1.mlp:7", replace(QUICK, seed=40))

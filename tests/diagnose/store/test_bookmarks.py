@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import AbstractContextManager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import ValidationError
 
+from tests import tiny
 from tests.diagnose.report.made_up import single_unit
+from tonescope.diagnose.jobs.diagnosis_job import JOB, DiagnosisParameters
+from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.store.bookmarks import Bookmark, Bookmarks, read_file, with_bookmarks
 from tonescope.diagnose.store.workspace import BOOKMARKS, Workspace
 from tonescope.models.errors import TonescopeError
@@ -134,10 +140,31 @@ def test_case_many_bookmarks_are_taken_in_by_one_look_and_one_transaction(
         kept.keep(many[1].model_copy(update={"changed": 9.0, "name": "mine"}))
         kept.export(file, [*many, many[5].model_copy(update={"changed": 3.0, "name": "twice"})])
         really = kept._database.transaction
-        monkeypatch.setattr(kept._database, "transaction", lambda: (begun.append(1), really())[1])
+
+        def counted() -> AbstractContextManager[sqlite3.Connection]:
+            begun.append(1)
+            return really()
+
+        monkeypatch.setattr(kept._database, "transaction", counted)
         monkeypatch.setattr(kept, "all", lambda **_: pytest.fail("looked through all of them for one"))
         done = kept.take_in(file)
     assert (done.new, done.replaced, done.kept) == (398, 2, 1) and len(begun) == 1
     with Bookmarks(folder) as kept:
         names = {one.unit: one.name for one in kept.all()}
     assert len(names) == 400 and names["decoder.1.mlp:1"] == "mine" and names["decoder.1.mlp:5"] == "twice"
+
+
+def test_case_a_diagnosis_meets_the_bookmarks_of_the_workspace_that_it_is_kept_in(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TONESCOPE_WORKSPACE", str(tmp_path / "own"))
+    found = single_unit()
+    own = found.model_copy(update={"model": found.model.model_copy(update={"fingerprint": "ef" * 8})})
+    with Bookmarks(folder) as kept:
+        kept.keep(ONE.model_copy(update={"unit": found.drivers.units[0].unit, "fingerprint": "ef" * 8}))
+    session = SimpleNamespace(
+        generator=tiny.generator(), with_second=lambda _: SimpleNamespace(diagnose=lambda *_, **__: (own, None))
+    )
+    asked = DiagnosisParameters(prompt="house")
+    met = [JOB.run(session, asked, watch).result.bookmarks for watch in (Watch(workspace=folder), Watch())]  # type: ignore[attr-defined]
+    assert [len(some) for some in met] == [1, 0]

@@ -107,7 +107,7 @@ def test_case_a_file_that_the_hub_lists_and_does_not_have_is_passed_over_and_no_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import huggingface_hub
-    from huggingface_hub.utils import EntryNotFoundError, LocalEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     class Gone(EntryNotFoundError):
         def __init__(self) -> None:
@@ -117,7 +117,8 @@ def test_case_a_file_that_the_hub_lists_and_does_not_have_is_passed_over_and_no_
         def __init__(self) -> None:
             Exception.__init__(self, "no connection")
 
-    there, gone = folder_of_tones(tmp_path / "there", 3), {"tone001.wav": Gone, "train-0.parquet": Gone}
+    there = folder_of_tones(tmp_path / "there", 3)
+    gone: dict[str, type[Exception]] = {"tone001.wav": Gone, "train-0.parquet": Gone}
 
     def download(_: str, file: str, *, local_dir: str, **__: object) -> str:
         if file in gone:

@@ -31,18 +31,22 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     return found
 
 
+def asked(**about: object) -> FindParameters:
+    return FindParameters.model_validate({"query": "most", **about})
+
+
 def test_case_an_index_of_one_place_does_not_hide_the_others(session: Session) -> None:
-    found = found_units(session, FindParameters(query="most", most=100))
+    found = found_units(session, asked(most=100))
     assert (found.locations, found.indexes) == (2, 2) and "corpus0 and " in found.corpus
     assert {row.unit.partition(":")[0] for row in found.units} == {"decoder.1.mlp", "decoder.2.mlp"}
     told = views(FindResult.model_validate_json(found.model_dump_json()))[0].sentences
     assert "of 2 locations in" in told[0][0] and told[0][1] == "observed"
-    one = found_units(session, FindParameters(query="most", location=["decoder.1.mlp"]))
+    one = found_units(session, asked(location=["decoder.1.mlp"]))
     assert (one.locations, one.indexes) == (1, 1) and "of 1 location in" in views(one)[0].sentences[0][0]
 
 
 def test_how_many_are_sure_is_counted_and_the_first_of_those_is_told(session: Session) -> None:
-    found = found_units(session, FindParameters(query="most", most=1))
+    found = found_units(session, asked(most=1))
     rows = [
         FoundUnit(unit="decoder.1.mlp:1", by="stimuli", concept="kick", score=0.6, chosen_by=1.0, q=0.3),
         FoundUnit(unit="decoder.2.mlp:1", by="stimuli", concept="kick", score=0.93, chosen_by=0.9, q=0.001),

@@ -17,6 +17,7 @@ from tests.diagnose.unit_index.planted_index import (
     planted_curves,
     planted_index,
 )
+from tonescope.diagnose.stats import adjusted
 from tonescope.diagnose.tuning.responses import Tuning
 from tonescope.diagnose.unit_index import finder as finder_module
 from tonescope.diagnose.unit_index.finder import CHOSEN, Finder, matches
@@ -40,7 +41,7 @@ def test_planted_units_are_found_by_stimuli_and_by_captions(finder: Finder) -> N
     best = {row.by: row for row in reversed(rows)}
     assert best["stimuli"].unit == str(Unit(PLACE, STIMULUS)) and best["captions"].unit == str(Unit(PLACE, KICK))
     assert best["stimuli"].score > 0.95 and (best["stimuli"].q or 1) < 1e-3 and best["stimuli"].by_hand is not None
-    chosen = [row.chosen_by for row in rows]
+    chosen = [row.chosen_by or 0.0 for row in rows]
     assert chosen == sorted(chosen, reverse=True), "the score that it was chosen on says which comes first"
 
 
@@ -90,11 +91,10 @@ def test_case_q_is_over_all_that_were_taken_to_the_other_half_of_whatever_place(
     places = [Location.parse(f"decoder.{layer}.mlp") for layer in range(3)]
     kept = {place: replace(noise, responses=random.normal(size=noise.responses.shape)) for place in places}
     monkeypatch.setattr(Tuning, "curves", lambda self, wanted, families: {place: [kept[place]] for place in wanted})
-    really = finder_module.adjusted
 
-    def counted(ps: list[float]) -> list[float | None]:
+    def counted(ps: list[float | None]) -> list[float | None]:
         taken.append(len(ps))
-        return really(ps)
+        return adjusted(ps)
 
     monkeypatch.setattr(finder_module, "adjusted", counted)
     index = planted_index(tmp_path / "index")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,18 @@ from tests import tiny
 from tests.diagnose.microscope.tiny_microscope import microscope
 from tests.diagnose.unit_index.planted_index import KICK, PLACE, planted_curves, planted_index
 from tonescope.diagnose.microscope.microscope import Microscope
+from tonescope.diagnose.tuning.curve_statistics import Curves
 from tonescope.diagnose.tuning.responses import Tuning
+from tonescope.diagnose.tuning.stimuli import Family
 from tonescope.models.errors import TonescopeError
-from tonescope.models.units import Unit
+from tonescope.models.units import Location, Unit
 
 
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     curves = {one.family.name: one for one in planted_curves()}
 
-    def kept(_: Tuning, places: list, families: list) -> dict:
+    def kept(_: Tuning, places: Sequence[Location], families: Sequence[Family]) -> dict[Location, list[Curves]]:
         return {place: [curves[one.name] for one in families if one.name in curves] for place in places}
 
     monkeypatch.setattr(Microscope, "of", lambda *_: microscope(tmp_path / "artifacts"))

@@ -153,16 +153,16 @@ def test_bookmarks_are_searched_exported_and_imported_on_the_page(asking: httpx.
     everything = page(asking, "/microscope")
     assert "data-export" in everything and 'name="bookmarks"' in everything and "the kick" in everything
     assert "data-bookmarks" not in page(asking, "/microscope?embed")
-    event, told = call(asking, "bookmarks", "kick")
+    event, told = call(asking, "bookmarks", "kick", "")
     sent = json.loads(told)[0]
     assert event == "complete" and sent["count"] == 1
     theirs = json.loads(sent["file"])
     theirs["bookmarks"][0] |= {"fingerprint": "0" * 16, "model": "theirs", "name": "their kick"}
-    event, told = call(asking, "import_bookmarks", json.dumps(theirs))
+    event, told = call(asking, "bookmarks", "", json.dumps(theirs))
     assert event == "complete" and json.loads(told)[0]["told"] == "1 new, 0 replaced, 0 left as they are here."
     assert "their kick" in page(asking, "/microscope") and "another model" in page(asking, "/microscope")
-    for wrong in ("", "[]", json.dumps(theirs | {"format": "x"}), 5):
-        event, told = call(asking, "import_bookmarks", wrong)
+    for wrong in (" ", "[]", json.dumps(theirs | {"format": "x"}), 5):
+        event, told = call(asking, "bookmarks", "", wrong)
         assert event == "error" and json.loads(told)["error"].endswith(".")
     for unit in (UNIT, "decoder.1.mlp:9"):
         call(asking, "unbookmark", unit)
