@@ -23,7 +23,7 @@ UNIT = "decoder.3.mlp:117"
 
 def kept(
     workspace: Workspace,
-    owner: str = "",
+    owner: str = "visitor:somebody",  # runs of nobody are those of the command line, which a local app lists
     prompt: str = PROMPT,
     views: Sequence[View] = (),
     **about: Any,

@@ -25,8 +25,8 @@ DESIGN = """
 name: mine
 factors: {genres: [house, smooth jazz]}
 wordings: ["{genre}"]
-takes: 2
-seconds: 0.3
+takes: 6
+seconds: 0.4
 """
 GENRES = tuple(f"genre {letter}" for letter in "abcdefghij")
 DROPPED = """([sound, name]) => { const dropped = new DataTransfer();
@@ -191,7 +191,9 @@ def test_files_are_dropped_heard_and_played(show: Show, app: str, tmp_path: Path
 def test_a_map_of_many_genres_is_narrowed_by_the_keyboard(show: Show, app: str, folder: Path) -> None:
     def cell(row: int, column: int) -> MatrixCell:
         there = column in (row, (row + 1) % len(GENRES))
-        return MatrixCell("3", 0.5, f"{row} as {column}: 3 takes", sound=Sound("", "tested", 0)) if there else MatrixCell()
+        return (
+            MatrixCell("3", 0.5, f"{row} as {column}: 3 takes", sound=Sound("", "tested", 0)) if there else MatrixCell()
+        )
 
     cells = tuple(tuple(cell(row, column) for column in range(len(GENRES))) for row in range(len(GENRES)))
     matrix = Matrix("What came", "asked for", GENRES, GENRES, cells)

@@ -54,6 +54,7 @@ def test_a_report_is_written(folders: tuple[Path, Path], folder: Path, tmp_path:
     assert result.exit_code == 0, result.output
     page = (out / "report.html").read_text()
     assert "What a surrogate makes of it" in page and "what is heard when" in page
+    assert not (out / "audio").exists()  # no copies of files that the reader has
     assert json.loads((out / "listening.json").read_text())["files"][0]["surrogate"]["units"]
 
 

@@ -42,7 +42,8 @@ def shortened(text: str, longest: int) -> str:
 def _row(workshop: Workshop, run: Run) -> str:
     said = run_view.sentence_case(run.problem) or run.sentence or SAID.get(run.state, "")
     badge = "" if run.problem else run_view.badge(run.badge)
+    title = escape(shortened(run.title, LONGEST_TITLE))
     return (
-        f'<li><div><p><a href="{escape(workshop.address(run.name))}">{escape(shortened(run.title, LONGEST_TITLE))}</a></p>'
+        f'<li><div><p><a href="{escape(workshop.address(run.name))}">{title}</a></p>'
         f"<p>{escape(shortened(said, LONGEST_SAID))}{badge}</p></div></li>"
     )

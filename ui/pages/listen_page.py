@@ -36,7 +36,12 @@ def build(workshop: Workshop) -> None:
         advanced=(*(("surrogate",) if isinstance(generator, Encodes) else ()), "fresh"),
         none=NONE,
         another="Listen to other files",
-        names={"prompt": "What it was made from", "in_domain": "In domain", "fresh": "Hear again", "surrogate": "Traced through"},
+        names={
+            "prompt": "What it was made from",
+            "in_domain": "In domain",
+            "fresh": "Hear again",
+            "surrogate": "Traced through",
+        },
         infos={"prompt": PROMPT, "surrogate": SURROGATE},
         choices={"surrogate": (generator.name,)},
         own=_files,

@@ -9,9 +9,12 @@ import pytest
 
 from tests.diagnose.report import shown
 from tests.diagnose.runtime.toy_run import ToyParameters, verdict
+from tonescope.diagnose.jobs.audit_job import AuditParameters
+from tonescope.diagnose.jobs.confusion_job import ConfusionParameters
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
 from tonescope.diagnose.jobs.experiment_job import ExperimentParameters
 from tonescope.diagnose.jobs.job import Watch
+from tonescope.diagnose.jobs.listen_job import ListenParameters
 from tonescope.diagnose.jobs.parameters import JobParameters
 from tonescope.diagnose.report.view import Sound, View
 from tonescope.diagnose.runtime import run_record
@@ -100,3 +103,46 @@ def test_two_watches_are_told_the_same() -> None:
     both.played({})
     assert told == [("search", 0.5), [verdict("a")], 3.0, {}]
     assert len(told) == 4 and len(one.beside(one).__dict__) == len(both.__dict__)
+
+
+def test_how_many_takes_are_kept_is_shown_and_stays_when_it_is_stopped(workspace: Workspace) -> None:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        recorded(workspace, "toy_run", ToyParameters(prompt="polka"), shown.session()) as record,
+    ):
+        record.watch.counted(3, 2000)
+        record.watch.beside(Watch()).counted(1200, 2000)
+        raise KeyboardInterrupt
+    (view,) = workspace.content(record.name).views
+    assert view.key == run_record.STANDING and view.notes[0].startswith("1,200 of 2,000 takes are played and heard.")
+
+
+def test_nothing_that_is_kept_tells_where_files_of_the_run_are(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TONESCOPE_CACHE", str(tmp_path / "cäche"))
+    with (
+        pytest.raises(TonescopeError),
+        recorded(workspace, "toy_run", ToyParameters(prompt="polka"), shown.session()) as record,
+    ):
+        clip = workspace.files(record.name).folder / "clips" / "mine.yaml"
+        told = f"{clip}; {tmp_path / 'cäche' / 'takes'}"
+        record.watch.announce([View("a", "A", [(told, None)])])
+        raise TonescopeError(f"{clip} is no design.")
+    assert workspace.content(record.name).views[0].notes == [f"mine.yaml; …{Path('/takes')}"]
+    assert workspace.runs.get(record.name).problem == "mine.yaml is no design."
+
+
+@pytest.mark.parametrize(
+    ("parameters", "called"),
+    [
+        (ConfusionParameters(genres="house,  techno"), "confusion of house, techno"),
+        (ConfusionParameters(), "confusion of all genres"),
+        (AuditParameters(design=Path("/a/mine.yaml"), dry_run=True), "forecast of an audit, design mine"),
+        (AuditParameters(), "audit, default design"),
+        (ListenParameters(files=["/a/b.wav", "c.wav", "d.wav"]), "b.wav and 2 more"),
+        (ListenParameters(files=[], metadata=Path("/a/table.csv")), "table.csv"),
+    ],
+)
+def test_a_report_is_called_after_what_it_is_about_and_no_path(parameters: JobParameters, called: str) -> None:
+    assert title(parameters) == called

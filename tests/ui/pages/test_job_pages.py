@@ -302,7 +302,7 @@ def test_no_field_names_a_file_a_model_or_an_address_of_the_machine(workshop: Wo
 
 @pytest.mark.parametrize("module", [confusion_page, audit_page, listen_page])
 def test_a_page_lists_the_runs_of_its_job_alone(workshop: Workshop, confused: str, module: ModuleType) -> None:
-    (listed,) = [each.fn for each in Page(workshop, module).functions if each.name == "listed"]
+    listed, *_ = [each.fn for each in Page(workshop, module).functions if each.name == "listed"]
     assert listed is not None
     assert (f"/run/{confused}" in listed(None)) == (module is confusion_page)
 
