@@ -48,6 +48,7 @@ from tonescope.models.generator import Symbolic
 from tonescope.models.played_with import usual_guidance
 
 PLAYED_SHARE = 0.9  # of the progress
+WORTH_TELLING = 20.0  # seconds left, of which a forecast is told
 TRIED_TAKES, FIRST_TRIED = 8, 2  # of a dry run: what tells how long a take takes, once models are warm
 NUMBERS = ("tempo", "tempo_clarity", "key", "key_clear", "embedding", "depth")
 MEASURED = ("embedding", "landmarks", "levels")
@@ -267,7 +268,8 @@ def _play(run: _Run, report: AuditReport) -> Pace:
 
     def told(pace: Pace) -> None:
         tell(pace)
-        if report.forecast is None and pace.before < pace.done < pace.total:
+        long = (pace.seconds_left or 0.0) >= WORTH_TELLING
+        if long and report.forecast is None and pace.done > pace.before:
             report.forecast = forecast(pace.total - pace.before, 60 / pace.per_minute, *_money(run))
             watch.announce([view for view in [audit_views.forecast(report)] if view])
         watch.counted(pace.done, pace.total)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scipy.special import bdtrc
 
 from tonescope.diagnose.audit import audit_command
@@ -160,9 +162,11 @@ def _measured(report: AuditReport, name: str) -> Measured:
     if name == "largest_gap" and (genres := [row for row in report.gaps if row.by == "genre"]):
         found = genres[0]
         return _of_value(found.gap, f"{found.best} and {found.worst}")
-    if name == "smallest_ratio" and report.representation:
-        lowest = min(report.representation, key=lambda row: row.ratio.interval.low)
-        return _of_value(lowest.ratio, lowest.genre)
+    if name == "smallest_ratio" and (known := [row for row in report.representation if row.measured]):
+        lowest = min(known, key=lambda row: row.ratio.interval.low)
+        found = _of_value(lowest.ratio, lowest.genre)
+        others = len(report.representation) - len(known)  # which the judge may mishear: they keep no limit for sure
+        return replace(found, low=0.0, where=f"{lowest.genre}; {others} not measured") if others else found
     if name == "largest_default" and report.defaults is not None:
         return _of_value(Value.of(report.defaults.top_share), report.defaults.top or "")
     if name == "largest_excluded":

@@ -30,9 +30,9 @@ def asked_genres(files: Sequence[FileResult], judge: Judge, taxonomy: Taxonomy) 
     places = {label: place for place, label in enumerate(labels)}
     asked = np.array([places[str(label)] for _, label in named], np.int64)
     heard = np.array([places.get(file.heard.judged[0].heard, -1) for file, _ in named], np.int64)
-    results = Results.of(_counted(labels, asked, heard), {}, Listener(judge, taxonomy, GENERATOR))
-    by_file = np.zeros((len(named), len(labels) + 1))
-    by_file[np.arange(len(named)), heard] = 1  # the last column for what is unclear
+    counts = _counted(labels, asked, heard)
+    by_genre = np.concatenate([counts.heard, counts.unsure[:, None]], 1).astype(np.float64)
+    results = Results.of(counts, {}, Listener(judge, taxonomy, GENERATOR))
     prompts = {label: [file.prompt or "" for file, own in named if own == label] for _, label in named}
     genres = [Genre(str(label), str(label), tuple(dict.fromkeys(texts))) for label, texts in prompts.items()]
     return AskedGenres(
@@ -41,7 +41,9 @@ def asked_genres(files: Sequence[FileResult], judge: Judge, taxonomy: Taxonomy) 
         correction=results.correction,
         pairs=results.pairs(),
         attractors=results.attractors(),
-        representation=representation_rows(by_file, asked, as_asked(by_file, asked), results.clips, labels),
+        representation=representation_rows(
+            by_genre, counts.diagonal, as_asked(by_genre, counts.diagonal), results.clips, labels
+        ),
     )
 
 

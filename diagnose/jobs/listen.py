@@ -157,8 +157,8 @@ def listen(
         files: files and folders; those of ``metadata``, if absent.
         prompt: what all of them were made from.
         metadata: a CSV or JSONL file with a row a file (``file_name``, ``prompt``).
-        variants: the table of a plan (:func:`tonescope.plan`), or its folder, whose answers are heard: tests the words
-            of its prompt. It names the files and their prompts.
+        variants: the table of a plan (see :func:`tonescope.diagnose.jobs.plan.plan`), or its folder, whose answers are
+            heard: tests the words of its prompt. It names the files and their prompts.
         library: a folder of sound files of your own, in which passages of the files are looked for.
         judge, second_judge: names of judges: ``embedded``, a folder, or a Hub id.
         labels: a label set that the judge chooses between, built in or a file.

@@ -30,7 +30,7 @@ def plan(
         takes: of every request.
         seed: of the first take, where the service has seeds.
         seconds: length of every take, where the service lets that be chosen.
-        csv: a file that the table is written to; :func:`tonescope.listen` reads it.
+        csv: a file that the table is written to; :func:`tonescope.diagnose.jobs.listen.listen` reads it.
 
     Raises:
         TonescopeError: the service does not take that, nothing can be left out of the prompt, or the file is there.

@@ -133,22 +133,21 @@ def declared(report: AuditReport) -> str:
     """What stood fixed, and when."""
     design = report.design
     return (
-        f"Declared {design.declared_at}, before any of it was played: design “{design.name}”, hash {design.hash}, "
-        f"{design.takes:,} takes of {report.settings.seconds:g} s."
+        f"Declared {design.declared_at}: design “{design.name}”, hash {design.hash}, {design.takes:,} takes of "
+        f"{report.settings.seconds:g} s."
     )
 
 
 def power(report: AuditReport) -> str:
     """What so many takes can show, in short: the finest comparison and the coarsest."""
     rows = sorted(report.power, key=lambda row: 2.0 if row.smallest_gap is None else row.smallest_gap)
-    told = [f"{found(row)} ({row.comparison})" for row in (rows[0], rows[-1])]
-    return f"80 of 100 such audits find differences from {' to '.join(told)} on."
+    return f"The finest of its comparisons finds {found(rows[0])}, the coarsest {found(rows[-1])}."
 
 
 def found(row: PowerRow) -> str:
     """The smallest difference that a comparison finds."""
     unit = row.unit if row.unit.startswith("%") else f" {row.unit}"
-    return "no size" if row.smallest_gap is None else f"{100 * row.smallest_gap:.0f}{unit.replace('% ', ' % ')}"
+    return "none" if row.smallest_gap is None else f"{100 * row.smallest_gap:.0f}{unit.replace('% ', ' % ')}"
 
 
 def costs(found: Forecast | None) -> Iterator[str]:
@@ -157,11 +156,9 @@ def costs(found: Forecast | None) -> Iterator[str]:
         yield "All takes are there already, so nothing has to be played."
         return
     minutes = 60 * found.hours
-    told = f"{minutes:.0f} min" if minutes < 120 else f"{found.hours:.1f} h"
-    yield (
-        f"The {found.takes:,} takes that are not there yet need about {told}: {found.seconds_a_take:.2g} s a take, as "
-        "measured with a few that are kept."
-    )
+    told = f"about {minutes:.0f} min" if minutes < 120 else f"about {found.hours:.1f} h"
+    told = told if minutes >= 1 else "less than a minute"
+    yield f"{found.takes:,} takes to play: {told} ({found.seconds_a_take:.2g} s each, measured)."
     if found.cost is not None:
         yield f"That costs about {found.cost:.2f} {found.currency}."
 

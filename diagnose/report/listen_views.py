@@ -9,8 +9,19 @@ from tonescope.diagnose.elsewhere.summary import (
     genre_tag,
     repetition_told,
 )
+<<<<<<< HEAD
 from tonescope.diagnose.report import confusion_sentences, confusion_views, listen_figures, shared_views
 from tonescope.diagnose.report.view import Depth, Figure, Sound, Table, Tone, View
+=======
+from tonescope.diagnose.report import (
+    audit_sentences,
+    confusion_sentences,
+    confusion_views,
+    listen_figures,
+    shared_views,
+)
+from tonescope.diagnose.report.view import Depth, Figure, Table, Tone, View
+>>>>>>> audit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,11 +103,7 @@ def _genres(found: Listening) -> Iterator[View | None]:
     if genres is None:
         return
     told: list[tuple[str, Badge | None]] = [
-        (
-            f"{row.genre} is heard {row.ratio.value:.2f} times as often as it is asked for "
-            f"({row.ratio.interval:.2f}), in files with a clear genre.".replace("+", ""),
-            "observed",
-        )
+        (f"{row.genre} is heard {audit_sentences.effect(row.ratio)} times as often as it is asked for.", "observed")
         for row in genres.representation
         if row.flagged
     ]
@@ -116,7 +123,7 @@ def _genres(found: Listening) -> Iterator[View | None]:
             row.genre,
             f"{row.share.count} of {row.share.total}",
             f"{100 * row.reference:.0f} %",
-            f"{row.ratio.value:.2f} ({row.ratio.interval:.2f})".replace("+", ""),
+            audit_sentences.effect(row.ratio),
             "yes" if row.flagged else "no" if row.measured else "not known",
         )
         for row in genres.representation

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from tests.diagnose.confusion import planted_genres
 from tests.diagnose.confusion.planted_genres import LABELS, RATE, Planted, PlantedGenerator
+from tonescope import audit
+from tonescope.diagnose.audit.audit_schema import AuditReport
 from tonescope.diagnose.runtime.session import Session
 from tonescope.models.generator import Takes
 from tonescope.models.judges.calibration import ConfusionRecord
@@ -103,3 +105,22 @@ takes_per_combination: 2
 takes_at_most: 3000
 seconds: 0.2
 """
+
+
+def redesigned(asked: dict[str, Any], text: str) -> dict[str, Any]:
+    """The same with another design."""
+    asked["design"].write_text(text)
+    return asked
+
+
+def report(session: Session, asked: dict[str, Any], **more: Any) -> AuditReport:
+    """An audit without what is to be heard."""
+    return audit(session, **asked, **more)[0]
+
+
+def found(made: AuditReport) -> set[tuple[str, str, str]]:
+    """Kind, place and genre heard of every finding."""
+    return {(finding.kind, finding.where, finding.heard) for finding in made.findings}
+
+
+PLANTED = {"jazz": {"polka": 1.0}, "waltz": {"house": 0.2, "techno": 0.2, "ambient": 0.2}}

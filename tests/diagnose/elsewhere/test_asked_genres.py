@@ -42,6 +42,7 @@ def test_hits_and_confusions_are_counted_with_their_intervals() -> None:
     assert found.correction.used and rows["jazz"].prompts == ["some jazz"]
     flagged = {row.genre: row.flagged for row in found.representation}
     assert flagged == {"jazz": True, "house": False, "techno": False}
+    assert all(row.ratio.interval.low < row.ratio.value < row.ratio.interval.high for row in found.representation[1:])
 
 
 def test_a_genre_that_draws_files_is_an_attractor_and_not_where_the_judge_was_not_measured() -> None:

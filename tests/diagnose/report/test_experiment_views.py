@@ -148,7 +148,7 @@ def test_case_one_minus_sign_is_used_in_all_that_people_read(found: tuple[Experi
     lines += [str(effect([-1.0, -2.0])), str(effect([-1e-9, 1e-9])), sentences.outcome(experiment.trial)]
     assert not [line for line in lines if re.search(r"(?<![\w–-])-\d", line)]
     assert "multiplied by −3 by −0.5 of the way" in sentences.edit(experiment)
-    assert str(effect([-1.0, -1.0])) == "−1.00 (−1.00 to −1.00)" and str(effect([-1e-9, -1e-9])).startswith("+0.00")
+    assert str(effect([-1.0, -1.001])) == "−1.00 (−1.01 to −0.99)" and str(effect([-1e-9, -1e-9])).startswith("+0.00")
 
 
 def test_case_which_takes_are_fresh_and_what_badge_and_q_mean_is_said(
