@@ -9,10 +9,6 @@ from tonescope.diagnose.elsewhere.summary import (
     genre_tag,
     repetition_told,
 )
-<<<<<<< HEAD
-from tonescope.diagnose.report import confusion_sentences, confusion_views, listen_figures, shared_views
-from tonescope.diagnose.report.view import Depth, Figure, Sound, Table, Tone, View
-=======
 from tonescope.diagnose.report import (
     audit_sentences,
     confusion_sentences,
@@ -20,8 +16,7 @@ from tonescope.diagnose.report import (
     listen_figures,
     shared_views,
 )
-from tonescope.diagnose.report.view import Depth, Figure, Table, Tone, View
->>>>>>> audit
+from tonescope.diagnose.report.view import Depth, Figure, Sound, Table, Tone, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
