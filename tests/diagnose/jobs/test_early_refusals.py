@@ -31,7 +31,9 @@ def test_case_an_edit_that_no_model_can_make_is_refused_by_its_form(about: dict[
     experiment_job.JOB.check(made(experiment_job.ExperimentParameters, EDIT))
 
 
-def test_case_without_any_index_nothing_is_found_and_what_needs_none_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_case_without_any_index_nothing_is_found_and_what_needs_none_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(index_place, "cache_folder", lambda: tmp_path)
     find = made(find_job.FindParameters, {"query": "kick"})
     show = made(show_job.ShowParameters, {"place": "decoder.1.mlp:3"})

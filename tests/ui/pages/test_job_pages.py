@@ -167,7 +167,7 @@ def test_a_forecast_leads_to_its_audit_which_goes_on_with_its_takes(workshop: Wo
     run = done(workshop, name)
     assert run.parameters["dry_run"] and run.title == "forecast of an audit, design mine"
     html = shown(workshop, name)
-    assert "It would take about" in html and 'data-ask="start"' in html and "smallest difference" in html
+    assert "takes to play: " in html and 'data-ask="start"' in html and "smallest difference" in html
     started = done(workshop, asking.derived(workshop, run_api.NOBODY, name, "start", "").name)
     found = workshop.workspace.content(started.name).result
     assert found is not None and found["design"]["name"] == "mine" and found["design"]["takes"] == TAKES_OF_DESIGN
@@ -211,7 +211,7 @@ def test_nothing_of_a_run_tells_where_the_machine_keeps_files(workshop: Workshop
         told = downloaded(workshop, name, part).decode()
         assert str(workshop.workspace.folder) not in told and "/cache" not in told
     result = workshop.workspace.content(name).result
-    assert result is not None and result["command"].startswith("tonescope audit --design mine.yaml")
+    assert result is not None and result["design"]["name"] == "mine"
 
 
 def test_a_stopped_report_says_how_far_it_is_and_goes_on(workshop: Workshop) -> None:
