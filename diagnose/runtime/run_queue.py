@@ -249,7 +249,7 @@ class RunQueue:
         by what it says itself."""
         told = task.record.progress.seconds_left if task.record else None
         usual, elapsed = self._durations.expected(task.effort), time.monotonic() - task.started
-        if usual is None or (elapsed >= usual and told is not None):
+        if usual is None or (task.record and task.record.is_counting) or (elapsed >= usual and told is not None):
             return told
         left = max(0.0, usual - elapsed)
         if told is None:

@@ -101,6 +101,7 @@ class RunRecord:
         self._told = Lock()
         self._stage, self._share, self._kept_at = "", 0.0, 0.0
         self._until: float | None = None
+        self.is_counting = False  # takes, of which some may be there from before: runs like it tell nothing of its time
         self._views: dict[str, View] = {}
         self._sets: dict[str, Takes] = {}
 
@@ -176,6 +177,7 @@ class RunRecord:
 
     def _counted(self, done: int, total: int) -> None:
         self._stop.check()
+        self.is_counting = True
         told = f"{done:,} of {total:,} takes are played and heard. They are kept: a stopped run goes on from there."
         self._views[STANDING] = View(STANDING, "Takes", [(told, None)], depth="first")
         self._keep_early()

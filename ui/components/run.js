@@ -247,9 +247,9 @@ document.addEventListener("change", async event => {
   else type(document.querySelector(into), await file.text());
   event.target.value = ""; // so that the same file can be opened again
 });
-/** Files that are dropped on a place go the way of those that are chosen beside it. */
+/** Files that are dropped on a place, or on the design, go the way of those that are chosen beside it. */
 for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, event => {
-  const place = event.target.closest?.("[data-drop]");
+  const place = event.target.closest?.("[data-drop], #design");
   if (!place) return;
   event.preventDefault();
   place.toggleAttribute("data-over", kind === "dragover");

@@ -8,7 +8,7 @@ from tonescope.ui.workshop import Workshop
 
 ABOUT = (
     "Which genres does the model mix up? Each is asked for in a few wordings and played several times; the page shows "
-    "what is heard instead, how surely, and why. Every cell of the map can be heard."
+    "what is heard instead, how surely, and why. Cells of the map can be heard."
 )
 GENRES = "Choose some, or type one and press Enter; without any, all that the judge knows are asked for."
 NONE = "Nothing was compared yet. Choose two or more genres, or none for all that the judge knows."
