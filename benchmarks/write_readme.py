@@ -36,6 +36,7 @@ from benchmarks.targets import (
     visualized,
     words_in_order,
 )
+from benchmarks.told_units import detectors_told, labels_told
 from benchmarks.word_curves import OURS
 
 HEAD = """# Benchmarks
@@ -255,7 +256,7 @@ CLAIMS = (
         detects,
     ),
     Claim(
-        "labels",
+        "unit_names",
         "How many units are named with labels that mean nothing (captions, genres heard and stimuli shuffled)?",
         "≤ 5 % of live units",
         "{shuffled_named:g} of {units} at {location}, {named} with the labels as they are; mean held-out score "
@@ -281,7 +282,7 @@ def told(result: Result) -> dict[str, Any]:
     sentences = {"curves": curves(result), "others": others(result), "confused_too": confused(result)}
     sentences["repair_told"] = repair_told(result)
     sentences["detectors_told"] = detectors_told(result) if result["name"] == "detectors" else ""
-    sentences["labels_told"] = labels_told(result) if result["name"] == "labels" else ""
+    sentences["labels_told"] = labels_told(result) if result["name"] == "unit_names" else ""
     sentences["generators_told"] = generators_told(result) if isinstance(result.get("max_abs_difference"), dict) else ""
     return (
         sentences
@@ -297,28 +298,6 @@ def generators_told(result: Result) -> str:
     parts += [f"together {result['batching']:.1f} × faster"] if "batching" in result else []
     overhead = f"{result['overhead']:.2f} ×" if isinstance(result.get("overhead"), float) else "not measured yet"
     return "; ".join([*parts, f"cost {overhead}"])
-
-
-def detectors_told(result: Result) -> str:
-    """What each detector scores, beside the best feature made by hand."""
-    scores, by_hand = result["auc"], result["baseline_auc"]
-    told = ", ".join(f"{name} {score:.2f} ({by_hand[name]:.2f})" for name, score in scores.items())
-    better = sum(score > by_hand[name] for name, score in scores.items())
-    stimuli = {row["detector"]: row["stimuli_unit_auc"] for row in result["rows"]}
-    beside = ", ".join(f"{name} {score:.2f}" for name, score in stimuli.items())
-    as_well = sum(stimuli[name] > by_hand[name] for name in stimuli)
-    return (
-        f"{better} of {len(scores)} above that feature (in brackets), in {result['pieces']} pieces: {told}; units "
-        f"found by stimuli alone: {as_well} of {len(stimuli)} above it ({beside})"
-    )
-
-
-def labels_told(result: Result) -> str:
-    """The mean held-out score of each source, with its labels as they are and shuffled."""
-    beside = result["shuffled_score"]
-    known = {source: score for source, score in result["score"].items() if score}
-    parts = [f"{source} {score:.2f} (shuffled {beside[source]:.2f})" for source, score in known.items()]
-    return ", ".join(parts)
 
 
 def curves(result: Result) -> str:

@@ -4,7 +4,7 @@ The labels of one location over the corpus that comes with Tonescope, proposed a
 does, beside the same with labels that mean nothing: captions dealt out anew among the recordings, what the judge hears
 likewise, the values of stimuli dealt out anew within each instance. What is still named then, is named by chance.
 
-    python -m benchmarks.labels [--location decoder.3.mlp] [--shuffles 5]
+    python -m benchmarks.unit_names [--location decoder.3.mlp] [--shuffles 5]
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def main() -> None:
         "score": {source: first[source] for source in SOURCES},
         "shuffled_score": {source: _mean([row[source] for row in others]) for source in SOURCES},
     }
-    keep("labels", rows, about, models=(session.generator, session.judge))
+    keep("unit_names", rows, about, models=(session.generator, session.judge))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

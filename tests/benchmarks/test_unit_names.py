@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.labels import shuffled_curves, shuffled_labels, told, with_shuffled_captions
 from benchmarks.targets import labelled
-from benchmarks.write_readme import labels_told
+from benchmarks.told_units import labels_told
+from benchmarks.unit_names import shuffled_curves, shuffled_labels, told, with_shuffled_captions
 from tests.diagnose.unit_index.planted_index import KICK, PLACE, STIMULUS, planted_curves, planted_index
 from tonescope.diagnose.unit_index.naming import candidates_of, name_of
 
