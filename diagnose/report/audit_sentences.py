@@ -262,7 +262,7 @@ def passages(report: AuditReport) -> str:
 
 def unread(report: AuditReport) -> str:
     """Levels of which nothing could be measured."""
-    return f"Not measured: {_quoted(report.unread)}, which say no tempo or key that can be held against the sound."
+    return f"Not measured: {_quoted(report.unread)} (no tempo or key that can be held against the sound)."
 
 
 def correction(report: AuditReport) -> str:

@@ -40,7 +40,7 @@ STAGES = {
     "play the source": "play the other prompt",
     "play untouched": "play the takes as they are",
     "play edited": "play them with the change",
-    "play and listen": "play rewrites, and listen to them",
+    "play and listen": "play takes, and listen to them",
     "keep": "put it all together",
 }
 """By the name of a stage; others are their own."""
