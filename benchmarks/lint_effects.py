@@ -1,8 +1,9 @@
 """What the linter's rules find does to what the embedded model plays: paired takes with and without it.
 
 Each rule whose basis is measured has pairs of prompts and the genre meant. Takes of a pair share their noise; the
-effect is the change of the judge's log-odds of that genre, a pair of prompts counting once. Writes ``diagnose/prompts/rules/rule_effects.json``, which
-the rules read; rules that are there already for these models and as many takes are not played again.
+effect is the change of the judge's log-odds of that genre, a pair of prompts counting once. Writes
+``diagnose/prompts/rules/rule_effects.json``, which the rules read; rules that are there already for these models and as
+many takes are not played again.
 
     python -m benchmarks.lint_effects [--takes 8] [--rules negation,superstition]
 """

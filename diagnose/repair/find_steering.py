@@ -19,7 +19,7 @@ from tonescope.diagnose.intervene.verification import Outcome, Played, heard_bes
 from tonescope.diagnose.jobs.request import Request
 from tonescope.diagnose.repair.steering import Steering, steered
 from tonescope.diagnose.repair.suggest_schema import FIXED, SteeringTrial, Suggestion, surely_more
-from tonescope.diagnose.repair.suggestion import BLOCK, SuggestEvidence
+from tonescope.diagnose.repair.suggestion import BLOCK, SuggestEvidence, ToldEarly, suggest
 from tonescope.diagnose.schema import Contrast
 from tonescope.diagnose.stats import Effect, Share, effect, share
 from tonescope.models.errors import TonescopeError
@@ -34,6 +34,23 @@ DOSES = (0.0, 0.5, 1.5, 2.0)
 CHOSEN_IN, PROVEN_IN = 4, 8  # takes in which the dose is chosen, and fresh ones in which it is told
 STEERED, RANDOM = "steered", "random_steered"
 TARGETS = tuple[Unit | Location, ...]
+
+
+def suggest_or_steer(
+    session: Session,
+    request: Request,
+    watch: Watch,
+    *,
+    budget: int,
+    steering: bool,
+    told_early: ToldEarly = lambda intended, heard, takes: None,
+) -> tuple[Suggestion, SuggestEvidence]:
+    """Look for a better prompt, and with ``steering``, where no rewrite helps, for units to steer by; see
+    :func:`~tonescope.diagnose.repair.suggestion.suggest`."""
+    found, evidence = suggest(session, request, watch, budget=budget, told_early=told_early)
+    if steering and found.conclusion in ("no better", "genre missing"):
+        return with_steering(session, request, found, evidence, watch)
+    return found, evidence
 
 
 def with_steering(
@@ -51,6 +68,9 @@ def with_steering(
     if not names:
         trial = SteeringTrial(told="No set of units was found that surely does it, so there is nothing to steer by.")
         return _added(found, evidence, trial, {}, started)
+    if any(name.startswith("text.") for name in names):
+        told = "What does it lies in the text encoder, which is not steered: the words are the place to change."
+        return _added(found, evidence, SteeringTrial(told=told), {}, started)
     targets = tuple(session.generator.unit(name) if ":" in name else session.generator.location(name) for name in names)
     try:
         trial, sounds = _measured(session, request, found, targets)

@@ -24,6 +24,6 @@ def check_budget(budget: int) -> None:
     if budget < FEWEST_TAKES:
         raise TonescopeError(
             f"a budget of {budget} takes is too small for one comparison; {FEWEST_TAKES} are the fewest ({EXPLORED} of "
-            f"the prompt, {RACED} to try two rewrites or more in, and {FEWEST_FRESH} fresh ones each of the prompt, the "
-            "best and the genre word alone), 120 are usual."
+            f"the prompt, {RACED} to try two rewrites or more in, and {FEWEST_FRESH} fresh ones each of the prompt, "
+            "the best and the genre word alone), 120 are usual."
         )

@@ -142,7 +142,7 @@ def _look_for_another(found: Feedback) -> Command:
 
 def _line(job: str, found: Feedback, *more: str) -> str:
     """The line of a job on the prompt and the same models."""
-    options = [*map(quoted, more), *found.opened_with]
+    options = [*(word if word.startswith("--") else quoted(word) for word in more), *found.opened_with]
     if found.prompt.startswith("-"):
         return " ".join(["tonescope", job, *options, "--", quoted(found.prompt)])
     return " ".join(["tonescope", job, quoted(found.prompt), *options])

@@ -14,8 +14,8 @@ from tonescope.diagnose.settings import Settings
 from tonescope.models.loading import EMBEDDED, HUB_JUDGE, OURS
 
 EDITED_WITH = ("seconds", "seed", "guidance", "negative", "foil", "memory_gib")  # settings that an edit has as well
-CONTRASTED_WITH = ("seconds", "seed", "guidance", "negative", "memory_gib")  # that a comparison of two prompts has
-PLAYED_WITH = ("seconds", "seed", "guidance", "negative", "temperature", "top_k", "memory_gib")  # that a repair has
+PLAYED_WITH = ("seconds", "seed", "guidance", "negative", "temperature", "top_k", "memory_gib")
+"""Settings that a repair has, and a comparison of prompts."""
 FLAGS_OF_MODELS = {"denoising steps": "--denoising-steps", "shift": "--shift"}
 USUAL_GUIDANCE = 3.0
 STEERED_BY = "steering.json"  # what suggest --steering writes; where it lies is not known
@@ -118,7 +118,8 @@ def line(job: str, found: Made, prompts: Sequence[str], names: Sequence[str] = P
         names: the settings that it takes over.
         more: other options and their values.
     """
-    options = [*models_of(found), *_options(found, found.settings, names), *map(quoted, more)]
+    options = [*models_of(found), *_options(found, found.settings, names)]
+    options += [word if word.startswith("--") else quoted(word) for word in more]
     return _line(job, prompts, [], options)
 
 

@@ -80,7 +80,9 @@ def _again(plan: RequestPlan, table: str) -> str:
     options += ["--seconds", f"{plan.seconds:g}"] if plan.seconds and plan.seconds != plan.service.fixed_seconds else []
     line = " ".join([*options, "--csv", quoted(table)])
     dashed = plan.prompt.startswith("-")
-    return f"tonescope plan {line} -- {quoted(plan.prompt)}" if dashed else f"tonescope plan {quoted(plan.prompt)} {line}"
+    return (
+        f"tonescope plan {line} -- {quoted(plan.prompt)}" if dashed else f"tonescope plan {quoted(plan.prompt)} {line}"
+    )
 
 
 def _requests(plan: RequestPlan) -> View:

@@ -59,11 +59,7 @@ def _offered(found: Suggestion) -> list[tuple[str, Verified]]:
     """What was heard to be better than the prompt as it is: the one that the finding names, then by how often."""
     if found.conclusion not in ("fixed", "better"):
         return []
-    better = [
-        (key, one)
-        for key, _, one in _sets(found)
-        if key != "untouched" and one.surely_better(found.original)
-    ]
+    better = [(key, one) for key, _, one in _sets(found) if key != "untouched" and one.surely_better(found.original)]
     named = suggest_sentences.best_of(found)
     return sorted(better, key=lambda row: (row[1] is not named, -row[1].matched.count))
 
@@ -163,10 +159,8 @@ def _next(found: Suggestion) -> list[View]:
     intended = ("--intended", found.intended)
     if offered := [one for _, one in _offered(found) if one.prompt != found.prompt][:1]:
         (best,) = offered
-        prompts = [found.prompt, best.prompt]
-        commands.append(
-            Command("Why it works better", pasteable.line("contrast", found, prompts, pasteable.CONTRASTED_WITH))
-        )
+        line = pasteable.line("contrast", found, [found.prompt, best.prompt])
+        commands.append(Command("Why it works better", line))
         line = pasteable.line("diagnose", found, [best.prompt], pasteable.PLAYED_WITH, *intended)
         commands.append(Command("Diagnose the new prompt", line))
     if found.conclusion in ("no better", "genre missing") and found.steering is None:

@@ -61,3 +61,9 @@ def test_a_line_that_asks_for_anything_else_has_no_button(line: str) -> None:
 def test_models_of_the_server_hold_and_are_left_out_of_what_is_asked() -> None:
     asked: Any = read(f"tonescope diagnose house --model my --judge '{JUDGE}' --device cuda --seed 3", JUDGE)
     assert asked.parameters == {"prompt": "house", "seed": "3"}
+
+
+def test_a_line_of_a_steered_model_can_be_done_where_that_model_is_served() -> None:
+    asked = read("tonescope diagnose house --steer steering.json", JUDGE)
+    assert asked is not None and asked.parameters == {"prompt": "house"}
+    assert read("tonescope diagnose house --steer /etc/passwd", JUDGE) is None
