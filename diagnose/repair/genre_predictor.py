@@ -75,9 +75,13 @@ class PredictorRecord(BaseModel):
         right, named = self.accuracy, self.baseline_accuracy
         return (
             f"On prompts that it was not fitted on, the predictor names the genre that is heard most in {right}, "
-            f"“the genre that is named” in {named}; its calibration error is {self.calibration_error:.2f}. It is of "
-            f"takes of {self.seconds:g} s at guidance {self.guidance:g}."
+            f"“the genre that is named” in {named}; its calibration error is {self.calibration_error:.2f}."
         )
+
+    @property
+    def holds_for(self) -> str:
+        """Which takes it predicts, in one sentence."""
+        return f"It predicts takes of {self.seconds:g} s at guidance {self.guidance:g}; of others it was not measured."
 
 
 @dataclass(frozen=True)

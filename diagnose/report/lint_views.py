@@ -104,7 +104,8 @@ def _most(prediction: Prediction, asked: str | None) -> str:
 
 
 def _record(prediction: Prediction, judge: str) -> View:
-    told = [(prediction.record.sentence, "observed"), ("Nothing was played: only listening proves a prompt.", None)]
+    told = [(prediction.record.sentence, "observed"), (prediction.record.holds_for, None)]
+    told.append(("Nothing was played: only listening proves a prompt.", None))
     if prediction.other_judge:
         told.append(
             (f"It was fitted on what {prediction.record.judge_name} heard, and {judge} may hear otherwise.", None)

@@ -130,4 +130,4 @@ def test_a_predictor_and_its_record_are_one_file_and_those_shipped_before_are_re
 
 
 def test_its_record_says_how_the_takes_were_played() -> None:
-    assert predictor().record.sentence.endswith("It is of takes of 1 s at guidance 3.")
+    assert predictor().record.holds_for.startswith("It predicts takes of 1 s at guidance 3")

@@ -85,7 +85,7 @@ def test_every_parameter_of_the_command_line_has_a_field() -> None:
             SuggestParameters,
             "prompt intended budget steering seconds seed guidance negative temperature top_k",
         ),
-        (ContrastParameters, "first second takes seconds seed guidance negative foil"),
+        (ContrastParameters, "first second takes seconds seed guidance negative temperature top_k foil"),
     ],
     ids=["diagnose", "edit", "suggest", "contrast"],
 )
