@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks.kept_results import keep
 from benchmarks.prompts import PROMPTS
-from benchmarks.repair_steering import listeners, steering_row
+from benchmarks.repair_steering import CLIPS, listeners, steering_row
 from benchmarks.repair_steering import summary as steering_summary
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.jobs.job import Watch
@@ -53,7 +53,7 @@ SMOKE_BUDGET, SMOKE_PROMPTS = 20, 1
 TYPED = 20  # prompts that are typed
 REPAIRED = {"repaired": "confused", "random": "confused", "hopeless": "hopeless"}
 """Parts that repair prompts, and which of the table."""
-STEERED_TAKES, SMOKE_TAKES = 8, 2
+STEERED_TAKES, SMOKE_TAKES, SMOKE_CLIPS = 8, 2, 4
 PARTS = ("latency", "unseen", *REPAIRED, "steering")
 RANDOM = 16  # rewrites at random, in the place of the candidates
 
@@ -199,7 +199,7 @@ def _steer(given: Asked, session: Session, ledger: Ledger, table: dict[str, list
     wanted = [(meant, prompt) for meant, prompts in table.items() for prompt in prompts][: given.most]
     if {prompt for _, prompt in wanted} <= {row["prompt"] for row in ledger.rows("steering")}:
         return
-    hearing = listeners(session, given.second_judge)
+    hearing = listeners(session, given.second_judge, given.clips)
     names = [listener.name for listener in hearing]
     for meant, prompt in wanted:
 
@@ -248,13 +248,15 @@ def summary(ledger: Ledger) -> Row:
 @dataclass(frozen=True)
 class Asked:
     """Which parts, at most how many prompts of each (all, if absent), how many takes a repair may play, who else
-    listens, and in how many takes of each dose, and with which diagnosis, steering is measured."""
+    listens (having learned from how many ``clips`` of each genre, if by hand), and in how many takes of each dose, and
+    with which diagnosis, steering is measured."""
 
     parts: Sequence[str]
     most: int | None = None
     budget: int = BUDGET
     second_judge: str | None = None
     steered_takes: int = STEERED_TAKES
+    clips: int = CLIPS
     settings: Settings = field(default_factory=lambda: Settings(seed=FIRST_SEED))
 
 
@@ -271,7 +273,7 @@ def main() -> None:
         with TemporaryDirectory() as folder:
             ledger = Ledger(Path(folder) / "smoke.jsonl")
             quick = Settings(seed=FIRST_SEED, takes=4, candidates=8, rounds=1, tested_words=1)
-            asked = Asked(given.parts, SMOKE_PROMPTS, SMOKE_BUDGET, given.second_judge, SMOKE_TAKES, quick)
+            asked = Asked(given.parts, SMOKE_PROMPTS, SMOKE_BUDGET, given.second_judge, SMOKE_TAKES, SMOKE_CLIPS, quick)
             measured(asked, session, ledger)
             print(json.dumps(summary(ledger), indent=1))
         return

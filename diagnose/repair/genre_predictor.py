@@ -46,7 +46,8 @@ class PredictorRecord(BaseModel):
             ``baseline_accuracy``, the same by the genre that it names (where it names none, the one heard most).
         calibration_error: expected calibration error over takes of held-out prompts, in ten bins.
         log_loss: nats a take, held out; ``base_log_loss``, of the shares of genres alone.
-        temperature: by which logits are divided, fitted on held-out predictions.
+        temperature: by which logits are divided, fitted on held-out predictions. What is told of those of a fold was
+            predicted with the one that is best for the others.
         seconds, guidance: how the takes were played.
     """
 
@@ -81,7 +82,10 @@ class PredictorRecord(BaseModel):
     @property
     def holds_for(self) -> str:
         """Which takes it predicts, in one sentence."""
-        return f"It predicts takes of {self.seconds:g} s at guidance {self.guidance:g}; of others it was not measured."
+        return (
+            f"It predicts takes of {self.seconds:g} s at guidance {self.guidance:g}; on others, and on prompts "
+            "that are worded quite otherwise, it was not measured."
+        )
 
 
 @dataclass(frozen=True)

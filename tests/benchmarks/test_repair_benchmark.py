@@ -65,7 +65,8 @@ def test_shares_have_their_intervals() -> None:
         def rows(self, part: str) -> list[Row]:
             seen = [{"right": at < 20, "named_right": at < 10, "probability": 0.5, "hits": 0.5} for at in range(28)]
             lost = [{"meant": genre, "before": 0.0, "conclusion": "genre missing"} for genre in ("a", "b")]
-            return {"unseen": seen, "hopeless": lost}.get(part, [])
+            kept: dict[str, list[Row]] = {"unseen": seen, "hopeless": lost}
+            return kept.get(part, [])
 
     about = summary(Kept(None))  # type: ignore[arg-type]
     assert about["accuracy"] == pytest.approx(20 / 28) and about["accuracy_told"].startswith("20 of 28 (")

@@ -127,3 +127,11 @@ def test_plans_can_be_made_in_python() -> None:
 
     made = tonescope.plan(tonescope.PlanWish("dark house with piano", "lyria-2", takes=2, seed=1))
     assert isinstance(made, tonescope.RequestPlan) and made.requests
+
+
+def test_what_the_documentation_says_of_requests_is_what_a_plan_says() -> None:
+    told = (Path(__file__).parents[3] / "docs" / "commands.md").read_text(encoding="utf-8")
+    for key in ("lyria-2", "stable-audio-2-5"):
+        service = services()[key]
+        named = [*service.fields.values(), *service.constant.values(), *map(str, service.seed_range)]
+        assert all(name in told for name in named) and "".join(service.endpoint.split()) in "".join(told.split())

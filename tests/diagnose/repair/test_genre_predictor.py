@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -12,6 +13,7 @@ from tests.diagnose.confusion.planted_genres import LABELS
 from tests.diagnose.repair.word_states import heard, predictor, session
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.predictor_job import JOB, PredictorParameters
+from tonescope.diagnose.repair import fit_predictor
 from tonescope.diagnose.repair.fit_predictor import fit
 from tonescope.diagnose.repair.genre_predictor import (
     RECORD_FILE,
@@ -131,3 +133,14 @@ def test_a_predictor_and_its_record_are_one_file_and_those_shipped_before_are_re
 
 def test_its_record_says_how_the_takes_were_played() -> None:
     assert predictor().record.holds_for.startswith("It predicts takes of 1 s at guidance 3")
+
+
+def test_nothing_that_is_told_of_a_fold_was_chosen_by_it() -> None:
+    folds, labels = np.arange(50) % 5, np.arange(50) % 2
+    counts = np.eye(2)[labels]
+    right, wrong = (2 * counts - 1) * 3, (1 - 2 * counts) * 3
+    good_but_in_the_first = np.where((folds == 0)[:, None], wrong, right)
+    weak = right / 30
+    found = fit_predictor._honest([good_but_in_the_first, weak], counts, folds)
+    assert (found[folds == 0].argmax(1) != labels[folds == 0]).all()  # chosen by the others, which it suits
+    assert (found[folds != 0].argmax(1) == labels[folds != 0]).all()
