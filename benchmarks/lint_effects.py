@@ -1,8 +1,9 @@
 """What the linter's rules find does to what the embedded model plays: paired takes with and without it.
 
 Each rule whose basis is measured has pairs of prompts and the genre meant. Takes of a pair share their noise; the
-effect is the change of the judge's log-odds of that genre. Writes ``diagnose/prompts/rules/rule_effects.json``, which
-the rules read; rules that are there already for these models and as many takes are not played again.
+effect is the change of the judge's log-odds of that genre, a pair of prompts counting once. Writes
+``diagnose/prompts/rules/rule_effects.json``, which the rules read; rules that are there already for these models and as
+many takes are not played again.
 
     python -m benchmarks.lint_effects [--takes 8] [--rules negation,superstition]
 """
@@ -21,7 +22,7 @@ from tonescope.diagnose.prompts.rules.lint_rules import EFFECTS_FILE, Rule, Rule
 from tonescope.diagnose.repair.race import Track
 from tonescope.diagnose.repair.rewrites import Rewrite
 from tonescope.diagnose.runtime.session import Session
-from tonescope.diagnose.stats import effect, share
+from tonescope.diagnose.stats import adjusted, effect, share
 from tonescope.models.generator import Sampling
 
 TAKES, SECONDS, FIRST_SEED = 8, 4.0, 2_000_000
@@ -36,13 +37,19 @@ def measured(session: Session, rule: Rule, takes: int, seconds: float = SECONDS)
     for present, absent, meant in rule.pairs:
         track = Track(context, meant)
         there, gone = (track.all_of(Rewrite("none", "", prompt, Sampling()), seeds) for prompt in (present, absent))
-        changes += (there.margins - gone.margins).tolist()
+        changes.append(float((there.margins - gone.margins).mean()))
         right["present"] += there.heard.count(meant)
         right["absent"] += gone.heard.count(meant)
     total = takes * len(rule.pairs)
     return RuleEffect(
         present=share(right["present"], total), absent=share(right["absent"], total), effect=effect(changes)
     )
+
+
+def with_q(effects: dict[str, RuleEffect]) -> dict[str, RuleEffect]:
+    """The same with the q-value of each over all."""
+    qs = adjusted([one.effect.p for one in effects.values()])
+    return {name: one.model_copy(update={"q": q}) for (name, one), q in zip(effects.items(), qs, strict=True)}
 
 
 def known(session: Session, takes: int) -> dict[str, RuleEffect]:
@@ -70,7 +77,7 @@ def main() -> None:
     for rule in rule_book().rules:
         if rule.basis != "measured" or rule.id not in wanted or rule.id in effects:
             continue
-        effects[rule.id] = measured(session, rule, given.takes)
+        effects = with_q({**effects, rule.id: measured(session, rule, given.takes)})
         console.print(f"{rule.id}: {effects[rule.id].sentence}")
         told = RuleEffects(
             model=session.generator.name,

@@ -3,10 +3,13 @@
 Prompts are those of ``repair_prompts.toml``, which nothing was built on. What is done is kept line by line in
 ``--folder``, so that a run that was stopped goes on where it was; the result tells of the parts that are done.
 
-    python -m benchmarks.repair [--smoke] [--parts latency unseen repaired random hopeless] [--folder build/repair]
+    python -m benchmarks.repair [--smoke] [--parts latency unseen repaired random hopeless steering]
+                                [--second-judge NAME|by-hand] [--folder build/repair]
 
 ``latency`` takes a minute, ``unseen`` two or three, a repaired prompt about one and a half (so that of all three kinds
-some hours), on one core.
+some hours), a steered prompt as long as a diagnosis and some eighty takes more, on one core. ``steering`` has two
+listeners: the embedded judge, and the one that ``--second-judge`` names (``by-hand``: the classifier of hand-made
+features of ``benchmarks/rare_genres.py``, which is fitted first and needs librosa).
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import os
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +29,8 @@ import numpy as np
 
 from benchmarks.kept_results import keep
 from benchmarks.prompts import PROMPTS
+from benchmarks.repair_steering import CLIPS, listeners, steering_row
+from benchmarks.repair_steering import summary as steering_summary
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.request import Request
@@ -34,6 +39,7 @@ from tonescope.diagnose.repair.live_feedback import LiveFeedback
 from tonescope.diagnose.repair.race import Track
 from tonescope.diagnose.repair.rewrites import Rewrite, Wish, random_rewrites
 from tonescope.diagnose.repair.suggest_schema import FIXED, Suggestion
+from tonescope.diagnose.repair.suggest_sentences import best_of
 from tonescope.diagnose.repair.suggestion import suggest
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
@@ -47,7 +53,8 @@ SMOKE_BUDGET, SMOKE_PROMPTS = 20, 1
 TYPED = 20  # prompts that are typed
 REPAIRED = {"repaired": "confused", "random": "confused", "hopeless": "hopeless"}
 """Parts that repair prompts, and which of the table."""
-PARTS = ("latency", "unseen", *REPAIRED)
+STEERED_TAKES, SMOKE_TAKES, SMOKE_CLIPS = 8, 2, 4
+PARTS = ("latency", "unseen", *REPAIRED, "steering")
 RANDOM = 16  # rewrites at random, in the place of the candidates
 
 Row = dict[str, Any]
@@ -133,11 +140,13 @@ def repaired(session: Session, meant: str, prompt: str, budget: int, *, at_rando
         candidates = random_rewrites(wish, session.generator, RANDOM)
     started = time.perf_counter()
     found, _ = suggest(session, request, Watch(), budget=budget, candidates=candidates)
-    return {**_row(found), "seconds": time.perf_counter() - started}
+    return {**_row(found, at_random=at_random), "seconds": time.perf_counter() - started}
 
 
-def _row(found: Suggestion) -> Row:
-    best = found.best
+def _row(found: Suggestion, *, at_random: bool = False) -> Row:
+    """What was found; of random rewrites the best of those alone, of a repair the prompt that it offers."""
+    is_offered = found.conclusion in ("fixed", "better") and not at_random
+    best = best_of(found) if is_offered else found.best
     return {
         "meant": found.intended,
         "conclusion": found.conclusion,
@@ -182,6 +191,23 @@ def measured(given: Asked, session: Session, ledger: Ledger) -> None:
                 return repaired(session, meant, prompt, given.budget, at_random=part == "random")
 
             ledger.do(part, prompt, make)
+    if "steering" in given.parts:
+        _steer(given, session, ledger, table["steering"])
+
+
+def _steer(given: Asked, session: Session, ledger: Ledger, table: dict[str, list[str]]) -> None:
+    wanted = [(meant, prompt) for meant, prompts in table.items() for prompt in prompts][: given.most]
+    if {prompt for _, prompt in wanted} <= {row["prompt"] for row in ledger.rows("steering")}:
+        return
+    hearing = listeners(session, given.second_judge, given.clips)
+    names = [listener.name for listener in hearing]
+    for meant, prompt in wanted:
+
+        def make(meant: str = meant, prompt: str = prompt) -> Row:
+            row = steering_row(session, hearing, meant, prompt, given.steered_takes, given.settings)
+            return {**row, "listeners": names}
+
+        ledger.do("steering", prompt, make)
 
 
 def summary(ledger: Ledger) -> Row:
@@ -190,9 +216,12 @@ def summary(ledger: Ledger) -> Row:
     if quick := ledger.rows("latency"):
         about |= {name: value for name, value in quick[-1].items() if name not in ("part", "prompt")}
     if seen := ledger.rows("unseen"):
+        right, named = (share(sum(row[name] for row in seen), len(seen)) for name in ("right", "named_right"))
         about |= {
-            "accuracy": float(np.mean([row["right"] for row in seen])),
-            "baseline_accuracy": float(np.mean([row["named_right"] for row in seen])),
+            "accuracy": right.value,
+            "accuracy_told": str(right),
+            "baseline_accuracy": named.value,
+            "baseline_accuracy_told": str(named),
             "calibration_error": _calibration(seen),
             "unseen_prompts": len(seen),
             "unseen": seen,
@@ -203,18 +232,32 @@ def summary(ledger: Ledger) -> Row:
             about["confused_prompts"] = sum(row["before"] < FIXED for row in rows)
     if hopeless := ledger.rows("hopeless"):
         lost = [row for row in hopeless if row["before"] < FIXED]
-        about["hopeless_recognised"] = float(np.mean([row["conclusion"] == "genre missing" for row in lost] or [0.0]))
+        recognised = [row for row in lost if row["conclusion"] == "genre missing"]
+        told = share(len(recognised), len(lost))
+        about |= {"hopeless_recognised": told.value if lost else 0.0, "hopeless_told": str(told)}
         about["hopeless_prompts"] = len(lost)
+        about["hopeless_by_genre"] = {
+            genre: f"{sum(row['meant'] == genre for row in recognised)} of {sum(row['meant'] == genre for row in lost)}"
+            for genre in sorted({row["meant"] for row in lost})
+        }
+    if rows := ledger.rows("steering"):
+        about |= steering_summary(rows, rows[0]["listeners"])
     return about
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Which parts, at most how many prompts of each (all, if absent), and how many takes a repair may play."""
+    """Which parts, at most how many prompts of each (all, if absent), how many takes a repair may play, who else
+    listens (having learned from how many ``clips`` of each genre, if by hand), and in how many takes of each dose, and
+    with which diagnosis, steering is measured."""
 
     parts: Sequence[str]
     most: int | None = None
     budget: int = BUDGET
+    second_judge: str | None = None
+    steered_takes: int = STEERED_TAKES
+    clips: int = CLIPS
+    settings: Settings = field(default_factory=lambda: Settings(seed=FIRST_SEED))
 
 
 def main() -> None:
@@ -222,17 +265,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true", help="one prompt of each part, kept nowhere")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--second-judge", metavar="NAME", help="the second listener of steering; by-hand, if offline")
     parser.add_argument("--folder", type=Path, default=Path("build/repair"))
     given = parser.parse_args()
     session = Session.open()
     if given.smoke:
         with TemporaryDirectory() as folder:
             ledger = Ledger(Path(folder) / "smoke.jsonl")
-            measured(Asked(given.parts, SMOKE_PROMPTS, SMOKE_BUDGET), session, ledger)
+            quick = Settings(seed=FIRST_SEED, takes=4, candidates=8, rounds=1, tested_words=1)
+            asked = Asked(given.parts, SMOKE_PROMPTS, SMOKE_BUDGET, given.second_judge, SMOKE_TAKES, SMOKE_CLIPS, quick)
+            measured(asked, session, ledger)
             print(json.dumps(summary(ledger), indent=1))
         return
     ledger = Ledger(given.folder / "repair.jsonl")
-    measured(Asked(given.parts), session, ledger)
+    measured(Asked(given.parts, second_judge=given.second_judge), session, ledger)
     rows = [row for part in REPAIRED for row in ledger.rows(part)]
     keep("repair", rows, {**summary(ledger), "budget": BUDGET}, models=[session.generator, session.judge])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 Result = dict[str, Any]
-REPAIR_PARTS = ("latency", "unseen", "repaired", "random", "hopeless")
+REPAIR_PARTS = ("latency", "unseen", "repaired", "random", "hopeless", "steering")
 
 LOCALISED = {
     "single_first": 0.95,
@@ -113,7 +113,14 @@ def repaired(found: Result) -> bool | None:
         and found["accuracy"] > found["baseline_accuracy"]
         and found["fixed_share"] > found["random_fixed_share"]
         and found["hopeless_recognised"] >= 0.8
+        and beyond_random(found.get("steering_1"))
     )
+
+
+def beyond_random(found: Result | None) -> bool:
+    """Whether steering surely does more than random units that are changed as much."""
+    interval = found and found["slope_beyond_random"]["interval"]
+    return bool(interval and interval[0] > 0)
 
 
 def generators_hold(found: Result) -> bool | None:
@@ -154,3 +161,19 @@ def compared(found: Result) -> bool:
 
 def rate(found: Result) -> float:
     return float(found["count"] / max(found["total"], 1))
+
+
+def steering_told(result: Result) -> str:
+    """The slopes of steering by listener, beside those of random units that are changed as much."""
+    parts = []
+    for found in (result[key] for key in ("steering_1", "steering_2") if key in result):
+        own, other, beyond = (
+            found[name]["mean"] for name in ("slope_size", "random_slope_size", "slope_beyond_random")
+        )
+        interval = found["slope_beyond_random"]["interval"]
+        sure = f" ({interval[0]:+.2f} to {interval[1]:+.2f})" if interval else ""
+        parts.append(
+            f"{found['listener']} {own:.2f} nats a factor, random units {other:.2f}, difference {beyond:+.2f}{sure}, "
+            f"the genre word alone {found['prompt_only']['mean']:+.2f} nats"
+        )
+    return "; ".join(parts) or "no set was found"

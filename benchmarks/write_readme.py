@@ -33,6 +33,7 @@ from benchmarks.targets import (
     quick_page,
     ranked,
     repaired,
+    steering_told,
     visualized,
     words_in_order,
 )
@@ -346,15 +347,17 @@ def repair_told(result: Result) -> str:
     """Of repair, the parts that were measured, and which were not."""
     parts = {
         "latency": "{p50_ms:.0f} ms a keystroke, 95th percentile {p95_ms:.0f} (computing: {cpu_p95_ms:.0f})",
-        "unseen": "predictor right for {accuracy:.0%} of {unseen_prompts} unseen prompts, the named genre for "
-        "{baseline_accuracy:.0%}, calibration error {calibration_error:.2f}",
+        "unseen": "predictor right for {accuracy_told} unseen prompts, the named genre for "
+        "{baseline_accuracy_told}, calibration error {calibration_error:.2f}",
         "repaired": "fixed {fixed} of confused prompts",
         "random": "by random rewrites {random_fixed}",
-        "hopeless": "{hopeless_recognised:.0%} of {hopeless_prompts} hopeless ones recognised",
+        "hopeless": "{hopeless_told} hopeless ones recognised",
+        "steering": "steering by causes of {steered_prompts} prompts: {steering_told}",
     }
     if result["name"] != "repair":
         return ""
     done = result["parts"].split()
+    result = {**result, "steering_told": steering_told(result)}
     said = [told.format(**result) for part, told in parts.items() if part in done]
     left = [part for part in parts if part not in done]
     return "; ".join([*said, *([f"not run yet: {', '.join(left)}"] if left else [])])

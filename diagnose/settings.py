@@ -8,8 +8,10 @@ from pydantic import BaseModel, Field
 
 from tonescope.diagnose.jobs.parameters import Flag, Range, check_ranges
 from tonescope.models.errors import TonescopeError
+from tonescope.models.song_parts import lyrics_from
 
-LONGEST_PROMPT = 2_000
+LONGEST_PROMPT = 2_000  # characters
+LONGEST_LYRICS = 10_000
 MOST_TAKES = 256
 USEFUL_TAKES = 8  # whose interval tells something
 LONGEST_SECONDS = 60.0
@@ -179,6 +181,12 @@ def check_memory(gib: float | None) -> None:
     check_ranges(Settings.model_construct(memory_gib=gib))
 
 
+def is_too_long(prompt: str) -> bool:
+    """Whether a prompt has more characters than are looked at: lyrics, which some models read, are counted apart."""
+    tags = lyrics_from(prompt)
+    return tags > LONGEST_PROMPT or len(prompt) - tags > LONGEST_LYRICS
+
+
 def check_prompt(prompt: str, what: str = "prompt") -> None:
     """Raise :class:`TonescopeError` for words that no text encoder reads; ``what`` says whose they are."""
     if not prompt.strip():
@@ -190,10 +198,12 @@ def check_prompt(prompt: str, what: str = "prompt") -> None:
         prompt.encode()
     except UnicodeEncodeError as error:
         raise TonescopeError(f"the {what} holds bytes that are no text; type it again in UTF-8.") from error
-    if len(prompt) > LONGEST_PROMPT:
+    if is_too_long(prompt):
+        tags = lyrics_from(prompt)
+        lyrics = f", and its lyrics to under {LONGEST_LYRICS}" if tags < len(prompt) else ""
         raise TonescopeError(
             f"the {what} is {len(prompt)} characters long and text encoders read a few hundred words at most; "
-            f"shorten it to under {LONGEST_PROMPT}."
+            f"shorten it to under {LONGEST_PROMPT}{lyrics}."
         )
     if not any(character.isalnum() for character in prompt):
         raise TonescopeError(

@@ -63,6 +63,17 @@ class Recommends(Protocol):
         """Refuse what this checkpoint cannot do."""
 
 
+@runtime_checkable
+class Sings(Protocol):
+    """The optional part of a generator of which it is known whether it sings.
+
+    Attributes:
+        sings: that: whether it plays voices with words.
+    """
+
+    sings: bool
+
+
 USUAL_GUIDANCE = Sampling().guidance
 
 
@@ -70,6 +81,11 @@ def usual_guidance(generator: Generator) -> float:
     """The guidance that a generator is made for; a usual one, where it does not say."""
     wanted = generator.recommended.guidance if isinstance(generator, Recommends) else None
     return USUAL_GUIDANCE if wanted is None else wanted
+
+
+def sings(generator: Generator) -> bool | None:
+    """Whether a generator sings; ``None`` where that is not known."""
+    return generator.sings if isinstance(generator, Sings) else None
 
 
 def check_sampling(generator: Generator, sampling: Sampling) -> None:

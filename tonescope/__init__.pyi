@@ -60,9 +60,9 @@ from .diagnose.microscope.text_visualization import text_visualization as text_v
 from .diagnose.prompts.leaving_out import without as without
 from .diagnose.prompts.phrases import Phrase as Phrase
 from .diagnose.prompts.phrases import phrases_in as phrases_in
+from .diagnose.repair.contrast_schema import PromptContrast as PromptContrast
 from .diagnose.repair.genre_predictor import GenrePredictor as GenrePredictor
 from .diagnose.repair.live_feedback import Feedback as Feedback
-from .diagnose.repair.prompt_contrast import PromptContrast as PromptContrast
 from .diagnose.repair.steering import Steering as Steering
 from .diagnose.repair.suggest_schema import Suggestion as Suggestion
 from .diagnose.report.sounds import Sounds as Sounds

@@ -10,7 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from tonescope.diagnose.repair.genre_predictor import RECORD_FILE, PredictorRecord
+from tonescope.diagnose.repair.genre_predictor import WEIGHTS_FILE, GenrePredictor, PredictorRecord
 from training.planted import facts, misled
 from training.tables import genres
 
@@ -40,8 +40,7 @@ def _trainings(folder: Path) -> dict[str, Any]:
 
 def _predictor(folder: Path) -> PredictorRecord | None:
     """The record of the genre predictor that a folder ships, if it ships one."""
-    path = folder / RECORD_FILE
-    return PredictorRecord.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else None
+    return GenrePredictor.load(folder).record if (folder / WEIGHTS_FILE).exists() else None
 
 
 def _build(folder: Path) -> dict[str, Any]:

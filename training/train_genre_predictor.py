@@ -3,7 +3,7 @@
     python -m training.train_genre_predictor [--prompts 360] [--takes 2] [--folder build/predictor]
 
 Takes are kept in the folder as they are played: a run that was stopped goes on where it was. Ten to twenty minutes on
-one core. Writes ``genre_predictor.safetensors`` and ``genre_predictor.json`` beside the generator's weights, and its
+one core. Writes ``genre_predictor.safetensors`` beside the generator's weights, and its
 record into the model card.
 """
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.runtime.run_queue import RunQueue
+from tonescope.ui.components.draft import Drafts
 from tonescope.ui.components.prompt_feedback import PromptFeedback
 
 if TYPE_CHECKING:
@@ -35,10 +36,12 @@ class Workshop:
     is_for_one: bool = False
     queue: RunQueue = field(init=False)
     feedback: PromptFeedback = field(init=False)
+    drafts: Drafts = field(init=False)
 
     def __post_init__(self) -> None:
         self.feedback = PromptFeedback(self.session)  # before anything is put on the models
         self.queue = RunQueue(self.session, self.workspace)
+        self.drafts = Drafts(self.session, self.queue, self.memory_gib)
 
     def end_runs(self) -> None:
         """Ask everything that goes on to end, and let nothing new begin; who reads goes on reading."""

@@ -66,7 +66,7 @@ class RequestPlan(BaseModel):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PlanWish:
     """What a plan is made for."""
 
     prompt: str
@@ -115,7 +115,7 @@ def enough_takes(tests: int) -> int:
     return takes
 
 
-def plan(wanted: Wanted) -> RequestPlan:
+def plan(wanted: PlanWish) -> RequestPlan:
     """The requests.
 
     Raises :class:`TonescopeError` for seeds and lengths that the service does not take, and for a prompt of which
@@ -145,7 +145,7 @@ def plan(wanted: Wanted) -> RequestPlan:
     )
 
 
-def _check(wanted: Wanted, service: Service) -> None:
+def _check(wanted: PlanWish, service: Service) -> None:
     low, high = service.seed_range
     if service.seed != "no" and not low <= wanted.seed <= high - wanted.takes:
         raise TonescopeError(
@@ -168,7 +168,7 @@ def _check(wanted: Wanted, service: Service) -> None:
         )
 
 
-def _request(variant: str, left_out: str, prompt: str, take: int, wanted: Wanted, service: Service) -> Request:
+def _request(variant: str, left_out: str, prompt: str, take: int, wanted: PlanWish, service: Service) -> Request:
     seed = None if service.seed == "no" else wanted.seed + take - 1
     kind, _, number = variant.partition(":")
     name = f"{kind}-{int(number):02}-{slug(left_out)}" if number else kind.replace("_", "-")
@@ -176,7 +176,7 @@ def _request(variant: str, left_out: str, prompt: str, take: int, wanted: Wanted
     return Request(file=f"{name}-{which}.wav", variant=variant, left_out=left_out, prompt=prompt, seed=seed, take=take)
 
 
-def _notes(wanted: Wanted, service: Service, tests: int) -> list[str]:
+def _notes(wanted: PlanWish, service: Service, tests: int) -> list[str]:
     notes = []
     enough = enough_takes(tests)
     if wanted.takes < enough:

@@ -202,6 +202,17 @@ def verify(
     return Played(contrast, outcomes[0], changed, rate, apart, lost=audio_quality.lost_takes_caveat(seeds, sound))
 
 
+def heard_beside(context: Context, played: Played, name: str, takes: Takes) -> Played:
+    """The same with one more variant: takes of the same prompt and seeds that were played in some other way. Those of
+    seeds that are left out untouched are left out here as well."""
+    seeds = played.clean.takes.seeds
+    takes = takes.pick([takes.seeds.index(seed) for seed in seeds])
+    broke = audio_quality.broken(takes.waveform, played.clean.takes.waveform, played.rate, played.usual)
+    sound = replace(takes, waveform=audio_quality.silenced(takes.waveform))
+    outcome = _outcome(context, played.contrast, name, sound, broke)
+    return replace(played, outcomes={**played.outcomes, name: outcome})
+
+
 def check_distinct(takes: Takes) -> None:
     """Raise :class:`TonescopeError` when takes of different seeds are one and the same: as many measurements they
     would be one."""

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tonescope.diagnose.jobs import verification_plan
 from tonescope.diagnose.jobs.request import Models, Request
+from tonescope.diagnose.jobs.setting_suspects import suspects_sentence
 from tonescope.diagnose.judging.intent import Intent, intent_caveats
 from tonescope.diagnose.judging.verdict import FEWEST_TAKES, Heard
-from tonescope.diagnose.prompts.lyrics import hears_voices
-from tonescope.diagnose.prompts.phrases import PIECES_CAVEAT, SUNG
+from tonescope.diagnose.prompts.lyrics import Song, voices_caveat
+from tonescope.diagnose.prompts.phrases import PIECES_CAVEAT
 from tonescope.diagnose.schema import Contrast, Drivers
 from tonescope.diagnose.settings import USEFUL_TAKES
 from tonescope.models import metadata, versions
+from tonescope.models.errors import TonescopeError
 from tonescope.models.loading import EMBEDDED
+from tonescope.models.played_with import sings
 
 MEASURED_SHARE = 0.75  # of the judge's window; its record says little about less
 LISTENER = "laion/larger_clap_music"
 
 
 @dataclass(frozen=True)
-class Found:
-    """What caveats are about."""
+class Asked:
+    """What caveats of anything that is played and heard are about; ``intent`` where a genre is meant."""
 
     request: Request
     models: Models
-    intent: Intent
+    intent: Intent | None
+
+
+@dataclass(frozen=True)
+class Found(Asked):
+    """What caveats of a diagnosis are about."""
+
     heard: Heard
     contrast: Contrast
     drivers: Drivers
@@ -50,6 +59,15 @@ def foreign_caveat(models: Models) -> str:
     )
 
 
+def foreign_refusal(models: Models) -> TonescopeError:
+    """The error for what only a judge that knows the generator's sound can conclude."""
+    judge, generator = models.judge, models.generator
+    return TonescopeError(
+        f"the judge {judge.name} knows only {judge.domain}, which {generator.name} was not made for, so nothing can be "
+        f"called better by it; choose another with --judge {LISTENER}."
+    )
+
+
 def codec_caveat(models: Models) -> str | None:
     """What is to be said where a judge was measured without the codec that takes pass, or with another."""
     judge, record, generator = models.judge, models.judge.record, models.generator.name.split(" + ")[0]
@@ -62,11 +80,11 @@ def codec_caveat(models: Models) -> str | None:
     )
 
 
-def _codec(found: Found) -> str | None:
+def _codec(found: Asked) -> str | None:
     return codec_caveat(found.models)
 
 
-def _untested_versions(_: Found) -> str | None:
+def _untested_versions(_: Asked) -> str | None:
     return versions.notice()
 
 
@@ -77,7 +95,7 @@ def _foil_is_heard(found: Found) -> str | None:
     return f"{foil} cannot be compared with itself, so it was compared with {found.contrast.other}."
 
 
-def _half_precision(found: Found) -> str | None:
+def _half_precision(found: Asked) -> str | None:
     if found.models.generator.dtype.itemsize >= 4:
         return None
     return (
@@ -87,11 +105,11 @@ def _half_precision(found: Found) -> str | None:
     )
 
 
-def _prefix(found: Found) -> str | None:
+def _prefix(found: Asked) -> str | None:
     return found.models.generator.caveat or None
 
 
-def _few_takes(found: Found) -> str | None:
+def _few_takes(found: Asked) -> str | None:
     takes = found.request.settings.takes
     if takes >= USEFUL_TAKES:
         return None
@@ -119,14 +137,16 @@ def _in_pieces(found: Found) -> str | None:
     return PIECES_CAVEAT if any(word.in_pieces for word in found.drivers.words) else None
 
 
-def _sung(found: Found) -> str | None:
-    judge, kinds = found.models.judge, {word.kind for word in found.drivers.words}
-    if not kinds & set(SUNG) or hears_voices(tuple(judge.labels)):
+def _voices(found: Asked) -> str | None:
+    prompt, generator = found.request.prompt, found.models.generator
+    if sings(generator) is False:
         return None
-    return (
-        f"What is sung, and whether it is, was not judged: {judge.name} hears genres and no words; what a line of the "
-        "lyrics does to the genre was."
-    )
+    text = generator.read_text([prompt], found.request.settings.seconds)
+    return voices_caveat(found.models.judge, Song.of(prompt, text), text)
+
+
+def _settings(found: Asked) -> str | None:
+    return suspects_sentence(found.models.generator, found.request.normalized(found.models.generator).sampling)
 
 
 def _many_words(found: Found) -> str | None:
@@ -140,7 +160,7 @@ def _many_words(found: Found) -> str | None:
     )
 
 
-def _unmeasured_judge(found: Found) -> str | None:
+def _unmeasured_judge(found: Asked) -> str | None:
     judge, seconds = found.models.judge, found.request.settings.seconds
     if judge.record is None:
         return (
@@ -155,7 +175,7 @@ def _unmeasured_judge(found: Found) -> str | None:
     return None
 
 
-def _foreign(found: Found) -> str | None:
+def _foreign(found: Asked) -> str | None:
     return foreign_caveat(found.models) if foreign(found.models) else None
 
 
@@ -186,12 +206,25 @@ def _small_control(found: Found) -> str | None:
     )
 
 
-def _intent(found: Found) -> Sequence[str]:
-    return intent_caveats(found.intent, found.request.prompt, found.models.judge)
+def _intent(found: Asked) -> Sequence[str]:
+    return intent_caveats(found.intent, found.request.prompt, found.models.judge) if found.intent else ()
 
 
-Caveat = Callable[[Found], str | Sequence[str] | None]
-CAVEATS: tuple[Caveat, ...] = (
+Said = str | Sequence[str] | None
+PLAYED: tuple[Callable[[Asked], Said], ...] = (
+    _settings,
+    _untested_versions,
+    _half_precision,
+    _prefix,
+    _intent,
+    _voices,
+    _unmeasured_judge,
+    _codec,
+    _foreign,
+)
+"""Of anything that is played and heard; a diagnosis has those of its own."""
+
+CAVEATS: tuple[Callable[[Found], Said], ...] = (
     _untested_versions,
     _foil_is_heard,
     _half_precision,
@@ -200,7 +233,7 @@ CAVEATS: tuple[Caveat, ...] = (
     _intent,
     _unknown_words,
     _in_pieces,
-    _sung,
+    _voices,
     _many_words,
     _unmeasured_judge,
     _codec,
@@ -212,9 +245,14 @@ CAVEATS: tuple[Caveat, ...] = (
 
 
 def caveats(found: Found) -> list[str]:
-    """Every sentence that applies, in the order in which they matter."""
-    told: list[str] = []
-    for caveat in CAVEATS:
-        said = caveat(found)
-        told += [said] if isinstance(said, str) else list(said or ())
-    return told
+    """Every sentence that applies to a diagnosis, in the order in which they matter."""
+    return _listed(caveat(found) for caveat in CAVEATS)
+
+
+def played_caveats(asked: Asked) -> list[str]:
+    """Every sentence that applies to anything that is played and heard."""
+    return _listed(caveat(asked) for caveat in PLAYED)
+
+
+def _listed(told: Iterable[Said]) -> list[str]:
+    return [one for said in told for one in ([said] if isinstance(said, str) else said or ())]

@@ -17,6 +17,8 @@ from tonescope.diagnose.settings import (
     Seed,
     Settings,
     TakeCount,
+    Temperature,
+    TopK,
     check,
     check_prompt,
 )
@@ -39,6 +41,8 @@ class ContrastParameters(JobParameters):
     seed: Seed = 1
     guidance: Guidance = None
     negative: NegativePrompt = None
+    temperature: Temperature = 1.0
+    top_k: TopK = 250
     foil: Foil = None
     memory_gib: MemoryGib = None
 
@@ -49,7 +53,7 @@ class ContrastParameters(JobParameters):
 
 
 def _result() -> type[BaseModel]:
-    from tonescope.diagnose.repair.prompt_contrast import PromptContrast
+    from tonescope.diagnose.repair.contrast_schema import PromptContrast
 
     return PromptContrast
 

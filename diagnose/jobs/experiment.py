@@ -24,7 +24,7 @@ from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.intervene.recording import activations, shuffled
 from tonescope.diagnose.intervene.source_activations import SourceActivations
 from tonescope.diagnose.intervene.verification import Played, Variant, verify
-from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
+from tonescope.diagnose.jobs.caveats import Asked, played_caveats
 from tonescope.diagnose.jobs.contrasting import judged
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging.intent import read_intent
@@ -35,7 +35,6 @@ from tonescope.diagnose.schema import Contrast, Source, TakeResult, Trial
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import Effect, effect
 from tonescope.diagnose.store import provenance
-from tonescope.models import versions
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Takes
 from tonescope.models.judges.listening import finite_takes, posterior
@@ -269,7 +268,6 @@ def _caveats(bench: _Bench, fewest: int, controlled: bool) -> list[str]:
         f"Only {fewest} of the {len(targets)} edited could be matched with something random, so that comparison "
         "proves nothing.": controlled and fewest < len(targets),
         f"With {takes} takes only large effects are sure; 8 or more tell more.": takes < 8,
-        foreign_caveat(models): foreign(models),
     }
-    untested = versions.notice()
-    return [*([untested] if untested else []), *(sentence for sentence, holds in said.items() if holds)]
+    known = played_caveats(Asked(bench.request, models, None))
+    return [*known, *(sentence for sentence, holds in said.items() if holds)]

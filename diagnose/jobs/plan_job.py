@@ -63,9 +63,9 @@ def _check(parameters: PlanParameters) -> None:
 
 
 def _run(session: object, parameters: PlanParameters, watch: Watch) -> Outcome:
-    from tonescope.diagnose.elsewhere.request_plan import Wanted, as_csv, plan
+    from tonescope.diagnose.elsewhere.request_plan import PlanWish, as_csv, plan
 
-    made = plan(Wanted(parameters.prompt, parameters.service, parameters.takes, parameters.seed, parameters.seconds))
+    made = plan(PlanWish(parameters.prompt, parameters.service, parameters.takes, parameters.seed, parameters.seconds))
     if parameters.csv is not None:
         _write(parameters.csv, as_csv(made))
         made = made.model_copy(update={"table": str(parameters.csv)})

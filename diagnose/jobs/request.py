@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from tonescope.diagnose.context import SeedPlan
 from tonescope.diagnose.judging.intent import choose_label
 from tonescope.diagnose.judging.reference_clips import Clip
-from tonescope.diagnose.settings import Settings, check
+from tonescope.diagnose.settings import LONGEST_PROMPT, Settings, check
 from tonescope.diagnose.store.traces import TraceSpec
 from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
@@ -85,7 +85,12 @@ class Request:
             if label:
                 choose_label(label, models.taxonomy, models.judge.labels)
         check_sampling(generator, self.normalized(generator).sampling)
-        generator.read_text([self.prompt], settings.seconds)
+        text = generator.read_text([self.prompt], settings.seconds)
+        if not text.lyrics_from and len(self.prompt) > LONGEST_PROMPT:
+            raise TonescopeError(
+                f"the prompt is {len(self.prompt)} characters long and {generator.name} reads no lyrics; shorten it to "
+                f"under {LONGEST_PROMPT}."
+            )
 
     def foil(self, models: Models) -> str | None:
         """The judge's label for what the user wants to hold against what is heard."""

@@ -6,6 +6,8 @@ cause of that.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tonescope.diagnose.schema import SettingSuspect
 from tonescope.models.generator import Generator, Sampling
 from tonescope.models.played_with import Recommended, Recommends
@@ -34,3 +36,18 @@ def setting_suspects(generator: Generator, sampling: Sampling) -> list[SettingSu
         for name, wanted in recommended_settings(generator).items()
         if (own := used[name]) is not None and abs(own - wanted) > ALIKE
     ]
+
+
+def differing(suspects: Sequence[SettingSuspect]) -> str:
+    """What was set otherwise, in words."""
+    return ", ".join(f"{row.name} {row.used:g} instead of {row.recommended:g}" for row in suspects)
+
+
+def suspects_sentence(generator: Generator, sampling: Sampling) -> str | None:
+    """What is to be said of settings that the checkpoint is not made for; ``None`` where there are none."""
+    if not (suspects := setting_suspects(generator, sampling)):
+        return None
+    return (
+        f"{generator.name} was not played as it is made to be ({differing(suspects)}): that comes before words and "
+        "units as a cause, so first play it as it is made to be."
+    )

@@ -76,8 +76,7 @@ def _check(parameters: SuggestParameters) -> None:
 
 def _run(session: Session, parameters: SuggestParameters, watch: Watch) -> Outcome:
     from tonescope.diagnose.jobs.request import Request
-    from tonescope.diagnose.repair.find_steering import with_steering
-    from tonescope.diagnose.repair.suggestion import suggest
+    from tonescope.diagnose.repair.find_steering import suggest_or_steer
     from tonescope.diagnose.report import suggest_views
 
     request = Request(parameters.prompt, parameters.settings, parameters.intended)
@@ -86,10 +85,8 @@ def _run(session: Session, parameters: SuggestParameters, watch: Watch) -> Outco
         watch.played({"untouched": takes})
         watch.announce([suggest_views.early(parameters.prompt, intended, heard)])
 
-    found, evidence = suggest(session, request, watch, budget=parameters.budget, told_early=told_early)
-    if parameters.steering and found.conclusion in ("no better", "genre missing"):
-        found, evidence = with_steering(session, request, found, evidence, watch)
-    return Outcome(found, evidence)
+    about: dict[str, Any] = {"budget": parameters.budget, "steering": parameters.steering, "told_early": told_early}
+    return Outcome(*suggest_or_steer(session, request, watch, **about))
 
 
 def _views(result: Any, evidence: Any) -> Sequence[View]:

@@ -8,9 +8,10 @@ from typing import Literal
 from pydantic import BaseModel
 
 from tonescope.diagnose.prompts.leaving_out import without
+from tonescope.diagnose.prompts.lyrics import Song
 from tonescope.diagnose.prompts.rules.lint_rules import MEASURED, Level, Rule, effect_of
 from tonescope.diagnose.prompts.rules.rule_checks import CHECKS, Found, Reading
-from tonescope.diagnose.settings import LONGEST_PROMPT
+from tonescope.diagnose.settings import LONGEST_PROMPT, is_too_long
 
 LEVELS: tuple[Level, ...] = ("problem", "warning", "note")
 SHOWN = 60  # characters of a stretch
@@ -50,12 +51,12 @@ def lint(reading: Reading, generator: str | None = None) -> list[LintFinding]:
     """What the rules find in a prompt, what matters most first.
 
     Args:
-        reading: the prompt, and what is known of it. Of a prompt of more than ``LONGEST_PROMPT`` characters only that
-            it is too long is said.
+        reading: the prompt, and what is known of it. Of one that :func:`~tonescope.diagnose.settings.is_too_long` only
+            that is said.
         generator: fingerprint of the model that will play it, for measured effects.
     """
     rules = reading.book.rules
-    if len(reading.prompt) > LONGEST_PROMPT:
+    if is_too_long(reading.prompt):
         rule = next(rule for rule in rules if rule.id == "too-long")
         known = f"{len(reading.prompt):,} characters, and text encoders read a few hundred words at most"
         return [_finding(reading, rule, Found(LONGEST_PROMPT, len(reading.prompt), known), generator)]
@@ -105,4 +106,4 @@ def _instead(reading: Reading, found: Found) -> str | None:
         return None
     for phrase in reversed(touched):
         prompt = without(prompt, phrase)
-    return prompt or None
+    return Song(prompt, reading.sung).with_tags(prompt) if prompt else None

@@ -2,19 +2,60 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import regex
 
-from tonescope.diagnose.prompts.phrases import Phrase, phrases_in
+from tonescope.diagnose.prompts.phrases import Phrase, chunked, phrases_in
 from tonescope.models.generator import Text
+from tonescope.models.judges.judge import Judge
 
 _LINES = regex.compile(r"\[[^\]\n]*\]|[^\[\n]+")
-VOICES = regex.compile(r"vocal|voice|\b(?:sing|choir|a cappella|rap)|lyric", regex.IGNORECASE)
-"""What labels of a judge that hears voices speak of."""
+_HEARD_VOICES = regex.compile(
+    r"\b(?:vocals?|vocalists?|voices?|singing|singers?(?!-songwriter)|choirs?|a\s?cappella|spoken word)\b",
+    regex.IGNORECASE,
+)
+"""What labels of a judge that hears voices speak of. Genres that are mostly sung are none: it may know them by their
+beat."""
+ASKED_VOICES = regex.compile(
+    r"\b(?:vocals?|vocalists?|vox|voices?|voice-?overs?|sings?|sung|singers?|singing(?!\s+(?:bowls?|saws?))|choirs?|"
+    r"choral|a\s?cappella|rap|rapped|rappers?|rapping|lyrics?|croon\w*|falsetto|spoken word|chants?|chanting|humming|"
+    r"beatbox\w*|soprano(?!\s+(?:sax|recorder|ukulele|clarinet))|yodel\w*)\b",
+    regex.IGNORECASE,
+)
+"""Words of a prompt that ask for voices."""
+_NO_VOICES = regex.compile(r"\bvocoder\b|\binstrumental\b", regex.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Song:
+    """A prompt in two.
+
+    Attributes:
+        tags: what describes the music; all of it, for a model that sings nothing.
+        sung: the lyrics, with the space that parts them from the tags; empty where there are none.
+    """
+
+    tags: str
+    sung: str = ""
+
+    @classmethod
+    def of(cls, prompt: str, text: Text) -> Song:
+        """``text`` is the prompt as the generator reads it: one row."""
+        tags = tags_of(prompt, text)
+        return cls(tags, prompt[len(tags) :] if text.lyrics_from and text.lyrics_from[0] < len(prompt) else "")
+
+    def with_tags(self, tags: str) -> str:
+        """Other tags with the same lyrics."""
+        gap = "" if not tags or not self.sung or self.sung[0].isspace() else "\n"
+        return f"{tags}{gap}{self.sung}"
 
 
 def tags_of(prompt: str, text: Text) -> str:
     """A prompt without its lyrics; ``text`` is the prompt as the generator reads it: one row."""
-    return prompt[: text.lyrics_from[0]].rstrip() if text.lyrics_from else prompt
+    if not text.lyrics_from or text.lyrics_from[0] >= len(prompt):
+        return prompt
+    return prompt[: text.lyrics_from[0]].rstrip()
 
 
 def phrases_of_song(prompt: str, text: Text) -> list[Phrase]:
@@ -43,6 +84,36 @@ def _line(prompt: str, start: int, end: int, spans: tuple[tuple[int, int], ...])
     return Phrase(prompt[start:end], start, end, tokens, kind, name_start=start)  # type: ignore[arg-type]
 
 
+def asking_for_voices(prompt: str) -> list[Phrase]:
+    """The phrases that ask for a voice."""
+    words = [match.start() for match in ASKED_VOICES.finditer(prompt)]
+    return [
+        phrase
+        for phrase in chunked(prompt)
+        if any(phrase.start <= start < phrase.end for start in words)
+        and phrase.negates is None
+        and not _NO_VOICES.search(phrase.name)
+    ]
+
+
 def hears_voices(labels: tuple[str, ...]) -> bool:
     """Whether some label of a judge speaks of voices."""
-    return any(VOICES.search(label) for label in labels)
+    return any(_HEARD_VOICES.search(label) for label in labels)
+
+
+def voices_caveat(judge: Judge, song: Song, text: Text) -> str | None:
+    """What is to be said of voices that are asked of a model that sings, where the judge knows none; ``text`` is the
+    prompt as the generator reads it."""
+    if not text.lyrics_from or hears_voices(tuple(judge.labels)):
+        return None
+    if song.sung:
+        return (
+            f"What is sung, and whether it is, was not judged: {judge.name} hears genres and no words; what a line of "
+            "the lyrics does to the genre was."
+        )
+    if named := asking_for_voices(song.tags):
+        return (
+            f"Whether there is a voice, as asked for (“{named[0].name}”), is not judged: {judge.name} hears genres and "
+            "no voices."
+        )
+    return None

@@ -1,6 +1,7 @@
 """Fitting a genre predictor on takes that were played and heard: the Parquet shards of any report on the same models.
 
-Cross-validated by prompt: whatever is told of its accuracy was predicted by a fit that had not seen the prompt.
+Cross-validated by prompt: whatever is told of its accuracy was predicted by a fit that had not seen the prompt, with a
+strength and a temperature that were chosen on the prompts of the other folds. Wordings are shared between folds.
 """
 
 from __future__ import annotations
@@ -121,10 +122,9 @@ def fit(
     for number, strength in enumerate(STRENGTHS):
         tried.append(_held_out(examples, folds, strength))
         advance((number + 1) / (len(STRENGTHS) + 1))
-    losses = [_loss(logits, examples.counts, 1.0) for logits in tried]
-    best = int(np.argmin(losses))
-    logits = tried[best]
-    temperature = _temperature(logits, examples.counts)
+    best = _best(tried, examples.counts)
+    temperature = _temperature(tried[best], examples.counts)
+    logits = _honest(tried, examples.counts, folds)
     weight, bias = _regression(examples.states, examples.counts, STRENGTHS[best])
     weight = weight / examples.scale
     bias = bias - weight @ examples.centre
@@ -139,14 +139,30 @@ def fit(
         takes=int(examples.counts.sum()),
         accuracy=share(_right(logits.argmax(1), examples.counts), len(examples.prompts)),
         baseline_accuracy=share(_right(_named(examples, judge, taxonomy), examples.counts), len(examples.prompts)),
-        calibration_error=round(_calibration_error(logits / temperature, examples.counts), 4),
-        log_loss=round(_loss(logits, examples.counts, temperature), 4),
+        calibration_error=round(_calibration_error(logits, examples.counts), 4),
+        log_loss=round(_loss(logits, examples.counts, 1.0), 4),
         base_log_loss=round(_base_loss(examples.counts, folds), 4),
         temperature=round(temperature, 4),
         seconds=seconds,
         guidance=guidance,
     )
     return GenrePredictor(torch.from_numpy(weight).float(), torch.from_numpy(bias).float(), record)
+
+
+def _best(tried: Sequence[Floats], counts: Floats) -> int:
+    """Which strength loses least."""
+    return int(np.argmin([_loss(logits, counts, 1.0) for logits in tried]))
+
+
+def _honest(tried: Sequence[Floats], counts: Floats, folds: NDArray[np.int64]) -> Floats:
+    """Held-out logits (prompts, labels), of each fold with the strength and divided by the temperature that are best
+    for the others, so that nothing that is told of them was chosen by them."""
+    found = np.zeros_like(counts)
+    for fold in range(FOLDS):
+        others, here = folds != fold, folds == fold
+        best = _best([logits[others] for logits in tried], counts[others])
+        found[here] = tried[best][here] / _temperature(tried[best][others], counts[others])
+    return found
 
 
 def _folds(prompts: Sequence[str]) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from tonescope.diagnose.runtime.cache import cache_folder
@@ -28,7 +29,9 @@ from tonescope.models.generator import Generator
 if TYPE_CHECKING:
     from tonescope.models.judges.judge import Judge
 
-WEIGHTS_FILE, RECORD_FILE = "genre_predictor.safetensors", "genre_predictor.json"
+WEIGHTS_FILE = "genre_predictor.safetensors"  # its record is in its header, so that both are always of one fit
+RECORD_FILE = "genre_predictor.json"  # beside the weights of those that were shipped before that
+RECORD = "record"  # of the header
 FORMAT = 1
 
 
@@ -43,7 +46,8 @@ class PredictorRecord(BaseModel):
             ``baseline_accuracy``, the same by the genre that it names (where it names none, the one heard most).
         calibration_error: expected calibration error over takes of held-out prompts, in ten bins.
         log_loss: nats a take, held out; ``base_log_loss``, of the shares of genres alone.
-        temperature: by which logits are divided, fitted on held-out predictions.
+        temperature: by which logits are divided, fitted on held-out predictions. What is told of those of a fold was
+            predicted with the one that is best for the others.
         seconds, guidance: how the takes were played.
     """
 
@@ -75,6 +79,14 @@ class PredictorRecord(BaseModel):
             f"“the genre that is named” in {named}; its calibration error is {self.calibration_error:.2f}."
         )
 
+    @property
+    def holds_for(self) -> str:
+        """Which takes it predicts, in one sentence."""
+        return (
+            f"It predicts takes of {self.seconds:g} s at guidance {self.guidance:g}; on others, and on prompts "
+            "that are worded quite otherwise, it was not measured."
+        )
+
 
 @dataclass(frozen=True)
 class GenrePredictor:
@@ -100,22 +112,27 @@ class GenrePredictor:
         return ((states @ self.weight.T + self.bias) / self.record.temperature).softmax(-1)
 
     def save(self, folder: Path) -> None:
-        """Write weights and record; each file appears whole."""
+        """Write weights and record: one file, which appears whole."""
         folder.mkdir(parents=True, exist_ok=True)
-        weights, record = folder / f"{WEIGHTS_FILE}.tmp", folder / f"{RECORD_FILE}.tmp"
-        save_file({"weight": self.weight.contiguous(), "bias": self.bias.contiguous()}, weights)
-        record.write_text(self.record.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        weights.replace(folder / WEIGHTS_FILE)
-        record.replace(folder / RECORD_FILE)
+        temporary = folder / f".{WEIGHTS_FILE}.{os.getpid()}.tmp"
+        tensors = {"weight": self.weight.contiguous(), "bias": self.bias.contiguous()}
+        try:
+            save_file(tensors, temporary, {RECORD: self.record.model_dump_json()})
+            temporary.replace(folder / WEIGHTS_FILE)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, folder: Path) -> GenrePredictor:
         """Read what :meth:`save` wrote. Raises :class:`TonescopeError` for anything else."""
         try:
-            record = PredictorRecord.model_validate_json((folder / RECORD_FILE).read_text(encoding="utf-8"))
-            tensors = load_file(folder / WEIGHTS_FILE)
-            weight, bias = tensors["weight"].float(), tensors["bias"].float()
-        except (OSError, SafetensorError, ValidationError, KeyError, UnicodeDecodeError) as error:
+            with safe_open(folder / WEIGHTS_FILE, "pt") as file:
+                told = (file.metadata() or {}).get(RECORD)
+                weight, bias = (file.get_tensor(name).float() for name in ("weight", "bias"))
+            record = PredictorRecord.model_validate_json(
+                (folder / RECORD_FILE).read_text(encoding="utf-8") if told is None else told
+            )
+        except (OSError, SafetensorError, ValidationError, UnicodeDecodeError) as error:
             raise TonescopeError(
                 f"{folder} holds no genre predictor that can be read; make one with tonescope predictor."
             ) from error
@@ -145,16 +162,26 @@ def kept_folder(generator: Generator, labels: Sequence[str]) -> Path:
 
 
 def find_predictor(generator: Generator, judge: Judge) -> GenrePredictor | None:
-    """The predictor of these models: made here before, or shipped; ``None`` where there is none.
+    """The predictor of these models: made here before, or shipped; ``None`` where there is none that can be read.
 
     It has to be of this very generator and of the judge's labels. Whether this judge heard the takes that it was fitted
     on is in its record.
     """
+    return seek_predictor(generator, judge)[0]
+
+
+def seek_predictor(generator: Generator, judge: Judge) -> tuple[GenrePredictor | None, str]:
+    """The same, and what is to be said of one that is there and damaged."""
     shipped = [generator.folder] if generator.folder else []
+    damaged = ""
     for folder in (kept_folder(generator, judge.labels), *shipped):
-        if not (folder / RECORD_FILE).is_file():
+        if not (folder / WEIGHTS_FILE).is_file():
             continue
-        found = GenrePredictor.load(folder)
+        try:
+            found = GenrePredictor.load(folder)
+        except TonescopeError:
+            damaged = "the predictor that was made for it is damaged."
+            continue
         if found.record.generator == generator.fingerprint() and found.labels == tuple(judge.labels):
-            return found
-    return None
+            return found, damaged
+    return None, damaged

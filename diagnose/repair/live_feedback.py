@@ -6,22 +6,28 @@ Nothing is played. The prompt and all its variants without one phrase are one ba
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from tonescope.diagnose.judging.intent import Intent, choose_label, read_intent
+from tonescope.diagnose.jobs.setting_suspects import setting_suspects
+from tonescope.diagnose.judging.intent import choose_label, read_intent
 from tonescope.diagnose.prompts.leaving_out import without
 from tonescope.diagnose.prompts.linter import LintFinding, lint
-from tonescope.diagnose.prompts.phrases import SUNG, Phrase, chunked
+from tonescope.diagnose.prompts.lyrics import Song, voices_caveat
+from tonescope.diagnose.prompts.phrases import Phrase, chunked
 from tonescope.diagnose.prompts.rules.rule_checks import Reading
-from tonescope.diagnose.repair.genre_predictor import GenrePredictor, PredictorRecord, find_predictor
-from tonescope.diagnose.settings import LONGEST_PROMPT
+from tonescope.diagnose.repair.genre_predictor import GenrePredictor, PredictorRecord, seek_predictor
+from tonescope.diagnose.report.pasteable import models_of
+from tonescope.diagnose.schema import SettingSuspect, Source
+from tonescope.diagnose.settings import is_too_long
+from tonescope.diagnose.store import provenance
 from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Generator, Text
+from tonescope.models.generator import Generator, Sampling, Text
 from tonescope.models.judges.judge import Judge
+from tonescope.models.played_with import sings, usual_guidance
 from tonescope.models.vocabulary import Vocabulary
 
 MOST_PHRASES = 12  # that are left out, one by one
@@ -29,7 +35,8 @@ SHOWN_GENRES = 5
 SURE, LIKELY = 0.75, 0.5  # probabilities from which on a genre is told so
 NAMED_GENRES = 2  # of a prediction that is not clear
 FOLLOWS = 0.05  # of probability; a phrase that moves less does not count
-MAKE_ONE = "tonescope predictor"
+MAKE_ONE, MADE_OF = "tonescope predictor", 600  # takes, as the command plays them where nothing else is asked
+_SINGING = ("vocals", "singing", "voice")
 
 
 class PhrasePull(BaseModel):
@@ -102,8 +109,10 @@ class Feedback(BaseModel):
 
     Attributes:
         prompt: as it was typed; ``asked``, the genre that counts as asked for.
+        opened_with: the options of a command line that open the same models.
         findings: what the linter found.
         prediction: what will be heard; ``no_prediction``, why there is none, and what to do.
+        caveats: what else has to be known: what the judge does not hear, what it is like that was asked for.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -112,10 +121,21 @@ class Feedback(BaseModel):
     model: str
     judge: str
     asked: str | None
+    opened_with: list[str] = []
     findings: list[LintFinding]
     prediction: Prediction | None
     no_prediction: str = ""
+    caveats: list[str] = []
     timings: dict[str, float] = {}
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """Models, as :func:`~tonescope.diagnose.report.pasteable.models_of` writes them."""
+
+    model: Source
+    judge: Source
+    suspects: list[SettingSuspect]
 
 
 @dataclass
@@ -133,11 +153,16 @@ class LiveFeedback:
     taxonomy: Taxonomy
     vocabulary: Vocabulary | None = None
     predictor: GenrePredictor | None = None
+    _damaged: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self.fingerprint = self.generator.fingerprint()
-        self.predictor = self.predictor or find_predictor(self.generator, self.judge)
+        if self.predictor is None:
+            self.predictor, self._damaged = seek_predictor(self.generator, self.judge)
         self._judge_fingerprint = self.judge.fingerprint()
+        about = provenance.of_generator(self.generator), provenance.of_judge(self.judge)
+        usual = Sampling(usual_guidance(self.generator))
+        self._opened_with = models_of(_Opened(*about, setting_suspects(self.generator, usual)))
 
     def on(self, prompt: str, intended: str | None = None, *, pulls: bool = True) -> Feedback:
         """Feedback on a prompt, whatever it is; without ``pulls`` in the time that one prompt takes.
@@ -147,27 +172,41 @@ class LiveFeedback:
         """
         chosen = choose_label(intended, self.taxonomy, self.judge.labels) if intended else None
         text, unreadable = self._read(prompt)
-        sings = bool(text and text.lyrics_from)
-        labels = tuple(self.judge.labels)
-        reading = Reading(prompt, self.taxonomy, labels, text, unreadable, self.vocabulary, sings)
-        findings = lint(reading, self.fingerprint)
+        song = Song.of(prompt, text) if text else Song(prompt)
+        reading = self._reading(song, text, unreadable)
         readable = text is not None and any(map(str.isalnum, prompt))
-        asked = self._asked(prompt, chosen) if readable else None
-        label = asked.label if asked else chosen
-        prediction = self._predicted(prompt, label, pulls) if readable and self.predictor else None
+        intent = read_intent(song.tags, self.judge, self.taxonomy, chosen) if readable else None
+        asked = intent.label if intent else chosen
+        prediction = self._predicted(song, asked, pulls) if readable and self.predictor else None
         return Feedback(
             prompt=prompt,
             model=self.generator.name,
             judge=self.judge.name,
-            asked=label,
-            findings=findings,
+            asked=asked,
+            opened_with=self._opened_with,
+            findings=lint(reading, self.fingerprint),
             prediction=prediction,
             no_prediction="" if prediction else self._why_none(readable),
+            caveats=[said] if text and (said := voices_caveat(self.judge, song, text)) else [],
+        )
+
+    def _reading(self, song: Song, text: Text | None, unreadable: str) -> Reading:
+        """What the linter looks at: the words that describe, not those that are sung."""
+        known = self.vocabulary is not None and not any(map(self.vocabulary.knows, _SINGING))
+        return Reading(
+            song.tags,
+            self.taxonomy,
+            tuple(self.judge.labels),
+            text,
+            unreadable,
+            self.vocabulary,
+            False if known else sings(self.generator),
+            song.sung,
         )
 
     def _read(self, prompt: str) -> tuple[Text | None, str]:
         """The prompt as it is read, or why it is not."""
-        if not prompt.strip() or len(prompt) > LONGEST_PROMPT:
+        if not prompt.strip() or is_too_long(prompt):
             return None, ""
         try:
             prompt.encode()
@@ -178,22 +217,22 @@ class LiveFeedback:
                 error, TonescopeError
             ) else "it holds bytes that are no text"
 
-    def _asked(self, prompt: str, chosen: str | None) -> Intent:
-        return read_intent(prompt, self.judge, self.taxonomy, chosen)
-
     def _why_none(self, readable: bool) -> str:
         if not readable:
             return "Nothing can be predicted of a prompt that cannot be read."
+        make_one, name = " ".join([MAKE_ONE, *self._opened_with]), self.generator.name
+        if self._damaged:
+            return f"What {name} will play cannot be predicted: {self._damaged} Make it anew: {make_one}"
         return (
-            f"What {self.generator.name} will play cannot be predicted: nobody has listened to enough of its takes "
-            f"yet; {MAKE_ONE} does (a few hundred takes)."
+            f"What {name} will play cannot be predicted: nobody has listened to enough of its takes yet. "
+            f"{MADE_OF} are enough, and count once Tonescope is started again: {make_one}"
         )
 
-    def _predicted(self, prompt: str, asked: str | None, with_pulls: bool) -> Prediction:
+    def _predicted(self, song: Song, asked: str | None, with_pulls: bool) -> Prediction:
         predictor = self.predictor
         assert predictor is not None
-        phrases, variants = variants_without(prompt) if with_pulls else ([], [])
-        rows = predictor.predict(self.generator, [prompt, *variants])
+        phrases, variants = variants_without(song.tags) if with_pulls else ([], [])
+        rows = predictor.predict(self.generator, [song.with_tags(tags) for tags in (song.tags, *variants)])
         labels, whole = predictor.labels, rows[0]
         best = whole.argsort(descending=True)[:SHOWN_GENRES].tolist()
         at = labels.index(asked) if asked in labels else None
@@ -222,8 +261,9 @@ class LiveFeedback:
         )
 
 
-def variants_without(prompt: str) -> tuple[list[Phrase], list[str]]:
-    """The first phrases of a prompt, and the prompt without each; one without which nothing is left does not count."""
-    phrases: Sequence[Phrase] = [phrase for phrase in chunked(prompt) if phrase.kind not in SUNG][:MOST_PHRASES]
-    left = [(phrase, shorter) for phrase in phrases if (shorter := without(prompt, phrase)).strip()]
+def variants_without(tags: str) -> tuple[list[Phrase], list[str]]:
+    """The first phrases of a prompt, and the prompt without each; one without which nothing is left does not count.
+    Lyrics are no part of it."""
+    phrases: Sequence[Phrase] = chunked(tags)[:MOST_PHRASES]
+    left = [(phrase, shorter) for phrase in phrases if (shorter := without(tags, phrase)).strip()]
     return [phrase for phrase, _ in left], [shorter for _, shorter in left]

@@ -11,123 +11,45 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from tonescope.diagnose.causes.interchange import sources, takes_that_fit
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.intervene.play import play
-from tonescope.diagnose.intervene.verification import Played, Variant, check_distinct, verify
-from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
+from tonescope.diagnose.intervene.verification import Outcome, Played, Variant, check_distinct, verify
+from tonescope.diagnose.jobs.caveats import Asked, played_caveats
 from tonescope.diagnose.jobs.contrast_job import check_two
 from tonescope.diagnose.jobs.request import Models, Request
-from tonescope.diagnose.judging.verdict import UNSURE, hear
-from tonescope.diagnose.prompts.leaving_out import without
-from tonescope.diagnose.prompts.phrases import Phrase, chunked
-from tonescope.diagnose.repair.side_effects import SideEffects, side_effects
+from tonescope.diagnose.jobs.setting_suspects import recommended_settings, setting_suspects
+from tonescope.diagnose.judging.verdict import UNSURE, hear, sure_enough
+from tonescope.diagnose.prompts.lyrics import Song
+from tonescope.diagnose.repair.contrast_schema import LayerShare, PhraseShare, PromptContrast
+from tonescope.diagnose.repair.differing_phrases import Change, differing
+from tonescope.diagnose.repair.side_effects import side_effects
 from tonescope.diagnose.runtime import memory
 from tonescope.diagnose.runtime.progress import Clock
-from tonescope.diagnose.schema import Contrast, Source
+from tonescope.diagnose.schema import Contrast
 from tonescope.diagnose.settings import Settings
-from tonescope.diagnose.stats import BELIEVED, Effect, Interval, Share, adjusted, effect, ratio_interval, share
+from tonescope.diagnose.stats import Effect, Interval, Share, adjusted, effect, ratio_interval, share
 from tonescope.diagnose.store import provenance
 from tonescope.models.generator import Generator, Takes
-from tonescope.models.judges.listening import posterior
+from tonescope.models.judges.judge import Judge
+from tonescope.models.judges.listening import finite_takes, posterior
 from tonescope.models.units import Location
 
 if TYPE_CHECKING:
     from tonescope.diagnose.jobs.job import Watch
     from tonescope.diagnose.runtime.session import Session
 
-SCHEMA_VERSION = "1.0"
 STAGES = {"play both": 0.2, "play the second once more": 0.2, "play what makes the difference": 0.6}
 SECOND = "second"
-MOST_PHRASES, MOST_BANDS = 8, 8
+MOST_CHANGES, MOST_BANDS = 8, 8
 READS_TEXT = (("decoder.cross", "denoiser.cross"), ("decoder.self", "denoiser.self"))
 NOTHING = 0.5  # nats between two prompts that count as no difference
-
-Side = Literal["first", "second"]
-
-
-class PhraseShare(BaseModel):
-    """A phrase that only one of the prompts has.
-
-    Attributes:
-        side: whose it is; ``prompt``, what was played: that prompt without it, or the other with it.
-        added: whether it was added to the other prompt.
-        effect: change of the margin toward the second prompt that the phrase makes, take by take; ``q`` over all
-            phrases and layers; ``part``, as a share of the whole difference, and ``part_interval``, absent where the
-            difference itself may be none.
-    """
-
-    side: Side
-    phrase: str
-    prompt: str
-    added: bool
-    effect: Effect
-    q: float | None
-    part: float | None
-    part_interval: Interval | None = None
-
-    @property
-    def sure(self) -> bool:
-        """Whether it is believed."""
-        return self.q is not None and self.q < BELIEVED
-
-
-class LayerShare(BaseModel):
-    """Layers whose reading of the second prompt was put into takes of the first: ``part`` of the difference comes, with
-    an interval as that of a phrase."""
-
-    layers: str
-    locations: list[str]
-    effect: Effect
-    q: float | None
-    part: float | None
-    part_interval: Interval | None = None
-
-    @property
-    def sure(self) -> bool:
-        """Whether it is believed."""
-        return self.q is not None and self.q < BELIEVED
-
-
-class PromptContrast(BaseModel):
-    """What was found.
-
-    Attributes:
-        first, second: the prompts; ``heard_first``, ``heard_second``, fresh takes by what is heard.
-        contrast: the genres that are held against each other; ``matched``, fresh takes of either prompt heard as the
-            target.
-        difference: margin of the second minus that of the first, take by take.
-        phrases, layers: what makes it, the most first; layers in order.
-        listener: what else changes from the first to the second.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    schema_version: str = SCHEMA_VERSION
-    made: str
-    versions: dict[str, str]
-    model: Source
-    judge: Source
-    settings: Settings
-    first: str
-    second: str
-    heard_first: dict[str, int]
-    heard_second: dict[str, int]
-    contrast: Contrast
-    matched: tuple[Share, Share]
-    difference: Effect
-    phrases: list[PhraseShare]
-    layers: list[LayerShare]
-    listener: SideEffects
-    caveats: list[str]
-    timings: dict[str, float] = {}
 
 
 @dataclass
@@ -140,45 +62,6 @@ class ContrastEvidence:
     def sounds(self) -> dict[str, Takes]:
         """Takes by name."""
         return {"first": self.played.clean.takes, SECOND: self.played.outcomes[SECOND].takes}
-
-
-@dataclass(frozen=True)
-class Change:
-    """A phrase and the prompt that tests it."""
-
-    side: Side
-    phrase: str
-    prompt: str
-    added: bool
-
-    @property
-    def key(self) -> str:
-        """Its name among variants."""
-        return f"{'with' if self.added else 'without'}:{self.side}:{self.prompt}"
-
-
-def differing(first: str, second: str) -> list[Change]:
-    """The phrases that one prompt has and the other has not: each left out of its own, and added to the other."""
-    found: list[Change] = []
-    sides: tuple[tuple[Side, str, str], ...] = (("second", second, first), ("first", first, second))
-    for side, own, other in sides:
-        others = Counter(_key(phrase) for phrase in chunked(other))
-        for phrase in chunked(own):
-            if others[_key(phrase)]:
-                others[_key(phrase)] -= 1
-                continue
-            shorter = without(own, phrase)
-            if shorter.strip() and shorter != other:
-                found.append(Change(side, phrase.name, shorter, added=False))
-            longer = f"{other}, {phrase.name if phrase.negates is None else phrase.text}"
-            if side == "second":
-                found.append(Change(side, phrase.name, longer, added=True))
-    unique = {change.key: change for change in found}
-    return list(unique.values())[:MOST_PHRASES]
-
-
-def _key(phrase: Phrase) -> str:
-    return " ".join(phrase.name.casefold().split())
 
 
 def bands(generator: Generator) -> dict[str, tuple[Location, ...]]:
@@ -218,18 +101,28 @@ def prompt_contrast(
     check_two(first, second)
     settings, seeds, clock = request.settings, request.seeds, Clock(STAGES, watch.progress)
     context = Context(models.generator, models.judge, None, request.sampling, settings.seconds)
-    changes, places = differing(first, second), bands(models.generator)
+    songs = [Song.of(prompt, models.generator.read_text([prompt], settings.seconds)) for prompt in (first, second)]
+    possible, places = differing(*songs), bands(models.generator)
+    changes = possible[:MOST_CHANGES]
     context = _fitted(context, [first, second, *(change.prompt for change in changes)], len(places), settings)
     with clock.stage("play both") as advance:
         explored = play(
             context, [first] * settings.takes + [second] * settings.takes, [*seeds.explore] * 2, advance=advance
         )
-    asked = _held(request, posterior(models.judge, explored.waveform, context.rate), models.judge.labels, models)
+    heard = [_posterior(models.judge, half, context.rate) for half in explored.waveform.split(settings.takes)]
+    asked = _held(request, heard, models)
     variants = [Variant(SECOND, prompt=second), *(Variant(change.key, prompt=change.prompt) for change in changes)]
     with clock.stage("play the second once more") as advance:
         given = play(context, [second] * settings.takes, seeds.test, advance=advance)
     check_distinct(given)
     caveats = []
+    if left := len(possible) - len(changes):
+        caveats.append(
+            f"{left} of {len(possible)} changes of a phrase were not played; compare prompts that differ in fewer "
+            "phrases to test every one."
+        )
+    if songs[0].sung.split() != songs[1].sung.split():
+        caveats.append("The lyrics differ as well; what they do was not tested line by line.")
     for name, some in places.items():
         if takes_that_fit(context, given, some) < len(given):
             caveats.append(f"Layers {name} were not put in: what they do is more than may be kept in memory.")
@@ -240,7 +133,7 @@ def prompt_contrast(
         played = verify(context, asked, first, seeds.test, variants, strict=False, advance=advance)
     if watch.progress:
         watch.progress("done", 1.0)
-    result = _result(session, request, second, played, changes, places)
+    result = _result(session, (request, other), songs, played, changes, places)
     result.caveats = [*caveats, *result.caveats]
     result.timings = clock.timings
     return result, ContrastEvidence(played)
@@ -253,21 +146,27 @@ def _fitted(context: Context, prompts: Sequence[str], places: int, settings: Set
     return context.with_batches(played=fits.rows, workers=fits.workers, source_bytes=fits.for_sources)
 
 
-def _held(request: Request, heard: Tensor, labels: Sequence[str], models: Models) -> Contrast:
+def _posterior(judge: Judge, sound: Tensor, rate: int) -> Tensor:
+    """What is heard in takes (takes, samples), of those that are made of numbers where any is."""
+    whole = finite_takes(sound)
+    return posterior(judge, sound[whole if bool(whole.any()) else slice(None)], rate)
+
+
+def _held(request: Request, heard: Sequence[Tensor], models: Models) -> Contrast:
     """What the second prompt is heard as, against what the first is; where that is one genre, against all others."""
-    half = len(heard) // 2
-    first, second = _most(heard[:half], labels), _most(heard[half:], labels)
+    first, second = (_most(one, models.judge) for one in heard)
     foil = request.foil(models)
     if foil and foil != second:
         return Contrast(target=second, foil=foil)
     return Contrast(target=second, foil=first if first != second else None)
 
 
-def _most(heard: Tensor, labels: Sequence[str]) -> str:
+def _most(heard: Tensor, judge: Judge) -> str:
     """What is heard most; of equals the likelier."""
-    votes = Counter(label for label in hear(heard, tuple(labels)) if label != UNSURE)
+    labels = list(judge.labels)
+    votes = Counter(label for label in hear(heard, tuple(labels), sure_enough(judge)) if label != UNSURE)
     mean = heard.mean(0)
-    return max(votes or labels, key=lambda label: (votes[label], float(mean[list(labels).index(label)])))
+    return max(votes or labels, key=lambda label: (votes[label], float(mean[labels.index(label)])))
 
 
 @dataclass(frozen=True)
@@ -279,27 +178,46 @@ class PartOf:
     interval: Interval | None
 
     @classmethod
-    def of(cls, values: Sequence[float], difference: Sequence[float]) -> PartOf:
-        """From both, take by take, in nats."""
+    def of(cls, played: Played, changed: Outcome, beside: Outcome, sign: int = 1) -> PartOf:
+        """Of the margin of what was changed less that of what it was changed from, times ``sign``, in nats.
+
+        Both it and the whole are of the same takes: those whose sound is intact in all that are compared, or all takes
+        where there is none.
+        """
+        clean, other = played.clean, played.outcomes[SECOND]
+        intact = ~(changed.broke | beside.broke | clean.broke | other.broke)
+        rows = intact if intact.any() else slice(None)
+        values = (sign * (changed.margins - beside.margins)[rows]).tolist()
+        difference = (other.margins - clean.margins)[rows].tolist()
         done, whole = effect(values), effect(difference).mean
         if abs(whole) <= NOTHING:
             return cls(done, None, None)
         return cls(done, done.mean / whole, ratio_interval(values, difference))
 
+    @classmethod
+    def of_phrase(cls, played: Played, change: Change) -> PartOf:
+        """How far a phrase moves the margin toward the second prompt, take by take.
+
+        What is changed in the first prompt moves it toward the second; what is changed in the second, away from it.
+        """
+        changed = played.outcomes[change.key]
+        if change.in_the_first:
+            return cls.of(played, changed, played.clean)
+        return cls.of(played, changed, played.outcomes[SECOND], -1)
+
 
 def _result(
     session: Session,
-    request: Request,
-    second: str,
+    requests: tuple[Request, Request],
+    songs: Sequence[Song],
     played: Played,
     changes: Sequence[Change],
     places: dict[str, tuple[Location, ...]],
 ) -> PromptContrast:
-    models, rate = session.models, played.rate
-    difference = played.change(SECOND)
-    by_phrase = [(change, PartOf.of(_toward(played, change), difference)) for change in changes]
+    (request, second), models, rate = requests, session.models, played.rate
+    by_phrase = [(change, PartOf.of_phrase(played, change)) for change in changes]
     by_layer = [
-        (name, some, PartOf.of(played.change(f"layers:{name}"), difference))
+        (name, some, PartOf.of(played, played.outcomes[f"layers:{name}"], played.clean))
         for name, some in places.items()
         if f"layers:{name}" in played.outcomes
     ]
@@ -329,12 +247,9 @@ def _result(
         for (name, some, found), q in zip(by_layer, qs[len(by_phrase) :], strict=True)
     ]
     clean, other = played.clean, played.outcomes[SECOND]
-    target, takes = played.contrast.target, len(clean.heard)
-    matched = tuple(share(sum(label == target for label in one.heard), takes) for one in (clean, other))
+    asked_for = ", ".join(song.tags for song in songs)
     with torch.no_grad():
-        listener = side_effects(
-            f"{request.prompt}, {second}", clean.takes.waveform, other.takes.waveform, models.judge, rate
-        )
+        listener = side_effects(asked_for, clean.takes.waveform, other.takes.waveform, models.judge, rate)
     return PromptContrast(
         made=date.today().isoformat(),
         versions=provenance.versions(),
@@ -342,34 +257,39 @@ def _result(
         judge=provenance.of_judge(models.judge),
         settings=request.settings,
         first=request.prompt,
-        second=second,
+        second=second.prompt,
         heard_first=dict(Counter(clean.heard).most_common()),
         heard_second=dict(Counter(other.heard).most_common()),
         contrast=played.contrast,
-        matched=matched,  # type: ignore[arg-type]
-        difference=effect(difference),
+        matched=(_matched(clean, played.contrast.target), _matched(other, played.contrast.target)),
+        difference=effect(played.change(SECOND)),
         phrases=sorted(phrases, key=lambda one: -one.effect.mean),
         layers=layers,
         listener=listener,
-        caveats=_caveats(session, request),
+        lyrics_differ=songs[0].sung.split() != songs[1].sung.split(),
+        suspects=setting_suspects(models.generator, request.sampling),
+        recommended=recommended_settings(models.generator),
+        caveats=_caveats(session, requests, played),
     )
 
 
-def _toward(played: Played, change: Change) -> list[float]:
-    """How far a phrase moves the margin toward the second prompt, take by take: what comes with it, or goes without
-    it. A phrase of the first prompt moves it away, so that leaving it out moves it toward the second."""
-    if change.added or change.side == "first":
-        return played.change(change.key)
-    other, outcome = played.outcomes[SECOND], played.outcomes[change.key]
-    return (other.margins - outcome.margins).tolist()
+def _matched(outcome: Outcome, target: str) -> Share:
+    """Takes heard as the target whose sound is intact."""
+    rows = zip(outcome.heard, outcome.broke.tolist(), strict=True)
+    return share(sum(label == target and not broke for label, broke in rows), len(outcome.heard))
 
 
-def _caveats(session: Session, request: Request) -> list[str]:
-    takes = request.settings.takes
+def _caveats(session: Session, requests: tuple[Request, Request], played: Played) -> list[str]:
+    takes = requests[0].settings.takes
+    broke = [int(outcome.broke.sum()) for outcome in played.outcomes.values()]
     said = {
+        str(played.lost): played.lost is not None,
+        f"The sound broke in {sum(broke)} takes of {sum(map(bool, broke))} changes; these takes do not count.": any(
+            broke
+        ),
         f"With {takes} takes only large effects are sure; 8 or more tell more.": takes < 8,
         "Parts need not add up to the whole: a phrase means another thing in another prompt, and layers hand on what "
         "others read.": True,
-        foreign_caveat(session.models): foreign(session.models),
     }
-    return [sentence for sentence, holds in said.items() if holds]
+    known = [told for request in requests for told in played_caveats(Asked(request, session.models, None))]
+    return [*dict.fromkeys(known), *(sentence for sentence, holds in said.items() if holds)]

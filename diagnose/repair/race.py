@@ -13,7 +13,7 @@ from torch import Tensor
 from tonescope.diagnose.context import Context
 from tonescope.diagnose.intervene.play import play
 from tonescope.diagnose.judging import audio_quality
-from tonescope.diagnose.judging.verdict import hear
+from tonescope.diagnose.judging.verdict import hear, sure_enough
 from tonescope.diagnose.repair.rewrites import Rewrite
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import contrast, listen
@@ -81,7 +81,7 @@ class Track:
             logits = listen(context.listener, sound, context.rate)
             margins = contrast(context.listener.labels, logits, self.intended)
             posterior = logits.softmax(-1)
-            heard = hear(posterior, context.listener.labels)
+            heard = hear(posterior, context.listener.labels, sure_enough(context.listener))
             for row, at in enumerate(places):
                 one = slice(row, row + 1)
                 found[at] = Listened(takes.rows(row, row + 1), margins[one], heard[one], posterior[one], ruined[one])

@@ -16,11 +16,12 @@ import numpy as np
 
 from tonescope.diagnose.judging.genre_names import names_in
 from tonescope.diagnose.prompts.leaving_out import without
-from tonescope.diagnose.prompts.phrases import SUNG, Phrase, chunked
+from tonescope.diagnose.prompts.lyrics import Song
+from tonescope.diagnose.prompts.phrases import Phrase, chunked
 from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling
-from tonescope.models.played_with import Denoises, check_sampling
+from tonescope.models.played_with import Denoises, check_sampling, usual_guidance
 
 Change = Literal[
     "none", "drop", "replace", "add", "reorder", "wording", "guidance", "temperature", "top_k", "negative", "random"
@@ -53,6 +54,7 @@ class Wish:
         intended: the judge's label for the genre that is meant.
         taxonomy: gives its other names.
         instead: the genre that is heard in its place, where one is.
+        sung: the lyrics at its end, for a model that sings; no rewrite touches them.
     """
 
     prompt: str
@@ -60,6 +62,16 @@ class Wish:
     intended: str
     taxonomy: Taxonomy
     instead: str | None = None
+    sung: str = ""
+
+    @property
+    def tags(self) -> str:
+        """The prompt without lyrics."""
+        return self.prompt.removesuffix(self.sung)
+
+    def saying(self, tags: str) -> str:
+        """Other tags with the same lyrics."""
+        return Song(self.tags, self.sung).with_tags(tags)
 
     @property
     def names(self) -> list[str]:
@@ -76,12 +88,13 @@ def _table() -> dict[str, Any]:
 def rewrites(wish: Wish, generator: Generator) -> list[Rewrite]:
     """All candidates, each once; those that the generator cannot read or be played with are left out."""
     kinds = (_dropped, _replaced, _added, _reordered, _worded)
-    found = [one for kind in kinds for one in kind(wish)] + list(_settings(wish, generator))
-    seen = {(wish.prompt, wish.sampling)}
+    words = [one for kind in kinds for one in kind(replace(wish, prompt=wish.tags, sung="")) if one.prompt.strip()]
+    found = [replace(one, prompt=wish.saying(one.prompt)) for one in words] + list(_settings(wish, generator))
+    seen = {(" ".join(wish.prompt.split()), wish.sampling)}
     kept = []
     for one in found:
         place = (" ".join(one.prompt.split()), one.sampling)
-        if one.prompt.strip() and place not in seen and _readable(generator, one.prompt):
+        if place not in seen and _readable(generator, one.prompt):
             seen.add(place)
             kept.append(one)
     return kept
@@ -89,14 +102,14 @@ def rewrites(wish: Wish, generator: Generator) -> list[Rewrite]:
 
 def random_rewrites(wish: Wish, generator: Generator, count: int, seed: int = 0) -> list[Rewrite]:
     """As many changes at random, to compare with: phrases left out, doubled and shuffled by the draw."""
-    draw, names = np.random.default_rng(seed), _names(wish.prompt)
+    draw, names = np.random.default_rng(seed), _names(wish.tags)
     found: dict[str, Rewrite] = {}
     for _ in range(50 * count):
         if len(found) >= count:
             break
         kept = [name for name in names if draw.random() < 0.75] or names[:1]
         kept += [names[int(draw.integers(len(names)))]] * int(draw.integers(2))
-        prompt = ", ".join(np.array(kept, dtype=object)[draw.permutation(len(kept))])
+        prompt = wish.saying(", ".join(np.array(kept, dtype=object)[draw.permutation(len(kept))]))
         if prompt != wish.prompt and _readable(generator, prompt):
             found[prompt] = Rewrite("random", "shuffled at random", prompt, wish.sampling)
     return list(found.values())
@@ -104,8 +117,8 @@ def random_rewrites(wish: Wish, generator: Generator, count: int, seed: int = 0)
 
 def keeps_all(wish: Wish, rewrite: Rewrite) -> bool:
     """Whether a rewrite still says all that was asked for beside the genre."""
-    said = " ".join(rewrite.prompt.casefold().split())
-    asked = [phrase for phrase in _phrases(wish.prompt) if phrase.kind != "genre" and phrase.negates is None]
+    said = " ".join(rewrite.prompt.removesuffix(wish.sung).casefold().split())
+    asked = [phrase for phrase in _phrases(wish.tags) if phrase.kind != "genre" and phrase.negates is None]
     return all(" ".join(phrase.name.casefold().split()) in said for phrase in asked)
 
 
@@ -118,7 +131,7 @@ def _readable(generator: Generator, prompt: str) -> bool:
 
 
 def _phrases(prompt: str) -> Sequence[Phrase]:
-    return [phrase for phrase in chunked(prompt) if phrase.kind not in SUNG]
+    return chunked(prompt)
 
 
 def _names(prompt: str) -> list[str]:
@@ -181,14 +194,18 @@ def as_typed(wish: Wish) -> Rewrite:
 
 
 def bare(wish: Wish) -> Rewrite:
-    """The genre word alone: where even that fails, the model cannot play the genre."""
-    return Rewrite("wording", "the genre word alone", wish.intended, wish.sampling)
+    """The genre word alone, with lyrics where there are some: where even that fails, the model cannot play the
+    genre."""
+    return Rewrite("wording", "the genre word alone", wish.saying(wish.intended), wish.sampling)
 
 
 def _settings(wish: Wish, generator: Generator) -> Iterator[Rewrite]:
     """The prompt as it is, played otherwise, as far as the generator has these settings."""
     table, sampling = _table(), wish.sampling
     tried: list[tuple[Change, str, Sampling]] = []
+    usual = usual_guidance(generator)
+    if sampling.guidance != usual:
+        tried.append(("guidance", f"guidance {usual:g}, as usual", replace(sampling, guidance=usual)))
     for factor in table["guidance"]:
         guidance = min(MOST_GUIDANCE, sampling.guidance * factor)
         tried.append(("guidance", f"guidance {guidance:g}", replace(sampling, guidance=guidance)))

@@ -55,7 +55,7 @@ def instruments_of(prompt: str) -> list[str]:
 
 
 def side_effects(prompt: str, before: Tensor, after: Tensor, judge: Judge, rate: int) -> SideEffects:
-    """What else changed from (takes, samples) to (takes, samples) of the same seeds.
+    """What else changed from (takes, samples) to (takes, samples) of the same seeds; lyrics are no part of ``prompt``.
 
     ``unheard`` are instruments that a judge without a text tower cannot look for.
     """

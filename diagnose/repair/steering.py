@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 from tonescope.diagnose.intervene.interventions import Edit
 from tonescope.diagnose.stats import Effect, Share
@@ -106,7 +108,39 @@ def apply_steering(generator: Generator, steering: Steering) -> None:
             "another model, in which the same units mean other things; open that model, or make a steering for this "
             "one."
         )
-    edit = steering.edit(generator)
+    with torch.no_grad():
+        for weight, columns in _read_by(generator, steering.targets(generator)):
+            weight[:, columns] *= steering.factor
+    told = json.dumps([generator.fingerprint(), sorted(steering.units), steering.factor])
+    name = hashlib.sha256(told.encode()).hexdigest()[:16]
+    generator.name = f"{generator.name}{MARK}"
+    generator.fingerprint = lambda: name  # type: ignore[method-assign]
+
+
+@contextmanager
+def steered(generator: Generator, targets: tuple[Unit | Location, ...], factor: float) -> Iterator[None]:
+    """Within the block the generator plays as a file of these units would make it play; after it, its weights are bit
+    for bit what they were.
+
+    Raises:
+        TonescopeError: as :func:`apply_steering`.
+    """
+    changes = _read_by(generator, targets)
+    kept = [weight[:, columns].clone() for weight, columns in changes]
+    try:
+        with torch.no_grad():
+            for weight, columns in changes:
+                weight[:, columns] *= factor
+        yield
+    finally:
+        with torch.no_grad():
+            for (weight, columns), before in zip(changes, kept, strict=True):
+                weight[:, columns] = before
+
+
+def _read_by(generator: Generator, targets: tuple[Unit | Location, ...]) -> list[tuple[Tensor, Tensor]]:
+    """The weights that read the units, and their columns. Raises :class:`TonescopeError` where no linear layer does."""
+    edit = Edit(targets, "scale")
     changes = []
     for location in sorted(edit.locations):
         place = generator.place(location)
@@ -121,11 +155,6 @@ def apply_steering(generator: Generator, steering: Steering) -> None:
                 f"{location} is read by more than one linear layer, so it cannot be steered by a file; use neurons or "
                 "heads, or tonescope edit --kind scale."
             )
-        changes.append((place.module.weight, columns))
-    with torch.no_grad():
-        for weight, columns in changes:
-            weight[:, columns.to(weight.device)] *= steering.factor
-    told = json.dumps([generator.fingerprint(), sorted(steering.units), steering.factor])
-    name = hashlib.sha256(told.encode()).hexdigest()[:16]
-    generator.name = f"{generator.name}{MARK}"
-    generator.fingerprint = lambda: name  # type: ignore[method-assign]
+        weight = place.module.weight.detach()  # the same numbers: whoever changes them changes the model
+        changes.append((weight, columns.to(weight.device)))
+    return changes

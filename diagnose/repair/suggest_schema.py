@@ -9,16 +9,23 @@ from pydantic import BaseModel, ConfigDict
 from tonescope.diagnose.repair.rewrites import Change
 from tonescope.diagnose.repair.side_effects import SideEffects
 from tonescope.diagnose.repair.steering import Steering
-from tonescope.diagnose.schema import Badge, Source
+from tonescope.diagnose.schema import Badge, SettingSuspect, Source
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import Effect, Share
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 FIXED = 0.75  # of fresh takes heard as meant: the prompt plays what was meant
 
 Conclusion = Literal["plays as meant", "fixed", "better", "no better", "genre missing"]
 """Of the prompt as it is; of the best rewrite in fresh takes; and where none helps: whether even the bare genre word
 fails."""
+
+
+def surely_more(after: Share, before: Share, change: Effect | None) -> bool:
+    """Whether more takes are heard as meant, and surely so: by the judge's log-odds take by take, or because the
+    intervals of both shares lie apart."""
+    nearer = change is not None and change.interval is not None and change.interval.low > 0
+    return after.count > before.count and (nearer or after.low > before.high)
 
 
 class Tried(BaseModel):
@@ -68,27 +75,37 @@ class Verified(BaseModel):
     side_effects: SideEffects | None = None
 
     def fixes(self, original: Verified) -> bool:
-        """Whether it plays what was meant, and more often than the prompt as it is."""
-        return self.matched.count > original.matched.count and self.matched.value >= FIXED
+        """Whether it plays what was meant, and surely more often than the prompt as it is."""
+        return self.matched.value >= FIXED and self.surely_better(original)
 
     def surely_better(self, original: Verified) -> bool:
         """Whether it plays what was meant more often, and surely so."""
-        interval = self.effect.interval if self.effect else None
-        return interval is not None and interval.low > 0 and self.matched.count > original.matched.count
+        return surely_more(self.matched, original.matched, self.effect)
 
 
 class SteeringTrial(BaseModel):
     """Steering: units found as causes, their activations multiplied by a factor while takes are played.
 
     Attributes:
-        steering: what can be applied; ``None`` where no dose brought the genre, or no cause was found: ``told`` why.
-        doses: takes heard as meant by factor, and with random units multiplied alike.
+        steering: what can be applied; ``None`` where no dose surely brought the genre, or no cause was found: ``told``
+            why.
+        doses: takes heard as meant by factor, in those that the factor was chosen by.
+        factor: the one that was chosen.
+        before, after, random: in other, fresh takes: as it is, steered by that, and with as many random units
+            multiplied alike.
+        effect: change of the log-odds of the genre meant from ``before`` to ``after``, take by take.
+        takes: that were played for it, those of the diagnosis not counted.
     """
 
     told: str
     steering: Steering | None = None
     doses: dict[str, Share] = {}
-    random_doses: dict[str, Share] = {}
+    factor: float | None = None
+    before: Share | None = None
+    after: Share | None = None
+    random: Share | None = None
+    effect: Effect | None = None
+    takes: int = 0
 
 
 class Suggestion(BaseModel):
@@ -103,6 +120,9 @@ class Suggestion(BaseModel):
         tried: all candidates that were played, the best first; ``candidates``, how many there were.
         takes: that were played in all, in so many ``seconds``; ``seeds``, the first and last of the fresh ones.
         screened: whether a predictor chose which candidates are played.
+        suspects: settings that the model is not made for; ``recommended``, what it is made for.
+        judge_error: how often the judge mishears the genre meant; absent where that was not measured.
+        sung: the lyrics of the prompt, which all rewrites keep.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -129,6 +149,10 @@ class Suggestion(BaseModel):
     budget: int
     seeds: tuple[int, int]
     screened: bool
+    suspects: list[SettingSuspect] = []
+    recommended: dict[str, float] = {}
+    judge_error: Share | None = None
+    sung: str = ""
     steering: SteeringTrial | None = None
     caveats: list[str]
     timings: dict[str, float] = {}

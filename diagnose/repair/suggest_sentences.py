@@ -19,14 +19,11 @@ def concluded(found: Suggestion) -> str:
     if found.conclusion == "plays as meant":
         return f"The prompt plays {asked} as it was typed: in {before}. Nothing has to be repaired."
     if found.conclusion in ("fixed", "better"):
-        best = best_of(found)
-        often = "" if found.conclusion == "fixed" else ", more often and not yet mostly"
-        heard = f"{asked} is then heard in {_counted(best.matched)}{often}"
-        return f"{_named(best)}: {heard}. As it was typed: in {found.original.matched.count or 'none'}."
+        return _told_better(found, best_of(found))
     if found.conclusion == "genre missing":
         word = found.bare or (found.original if found.prompt.strip().casefold() == asked else found.best)
         said = f"even “{word.prompt}” is heard as {asked} in {_counted(word.matched)}" if word else before
-        return f"No rewrite helps: {said}. The genre is missing in the model, not in the prompt."
+        return f"No rewrite helps: {said}. {_missing(found)}"
     tried = len(found.tried)
     count = found.best.matched.count if found.best else 0
     said = f"with the best of them in {count or 'none'}"
@@ -38,9 +35,35 @@ def concluded(found: Suggestion) -> str:
     return f"{how} in {before}, {said}.{bare}"
 
 
+def _told_better(found: Suggestion, best: Verified) -> str:
+    """What to type, and how much better it was."""
+    before, change = found.original.matched.count or "none", best.effect
+    if found.conclusion == "fixed":
+        heard = f"{found.intended} is then heard in {_counted(best.matched)}"
+        return f"{_named(best)}: {heard}. As it was typed: in {before}."
+    if change is not None and change.interval is not None and change.interval.low > 0:
+        counts = f"takes heard so: {best.matched.count} of {best.matched.total}, before {before}"
+        return f"{_named(best)}: the judge is surely nearer to {found.intended}; {counts}."
+    heard = f"{found.intended} is then heard in {_counted(best.matched)}, surely more often and not yet mostly"
+    return f"{_named(best)}: {heard}. As it was typed: in {before}."
+
+
+def _missing(found: Suggestion) -> str:
+    """Where the genre is missing, as far as that can be told."""
+    others = []
+    if found.judge_error is None:
+        others.append(f"the judge does not hear it (how often it mishears {found.intended} was not measured)")
+    if found.sung:
+        others.append("the lyrics keep it out")
+    if not others:
+        return "The genre is missing in the model, not in the prompt."
+    return f"The genre is missing in the model, or {', or '.join(others)}: other words do not help."
+
+
 def best_of(found: Suggestion) -> Verified:
-    """The rewrite that the conclusion is about: the winner, unless only the one that keeps all phrases holds."""
-    rewritten = [one for one in (found.best, found.complete) if one is not None]
+    """The rewrite that the conclusion is about: the winner, unless only the one that keeps all phrases holds, or the
+    genre word alone."""
+    rewritten = [one for one in (found.best, found.complete, found.bare) if one is not None]
     holds = [one for one in rewritten if one.fixes(found.original)]
     return (holds or [one for one in rewritten if one.surely_better(found.original)])[0]
 

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.context import Context, SeedPlan
-from tonescope.diagnose.jobs.caveats import foreign, foreign_caveat
+from tonescope.diagnose.jobs.caveats import Asked, foreign, foreign_refusal, played_caveats
 from tonescope.diagnose.jobs.request import Request
-from tonescope.diagnose.judging.intent import read_intent
-from tonescope.diagnose.judging.verdict import UNSURE
-from tonescope.diagnose.prompts.lyrics import tags_of
+from tonescope.diagnose.jobs.setting_suspects import recommended_settings, setting_suspects
+from tonescope.diagnose.judging.intent import Intent, read_intent
+from tonescope.diagnose.judging.verdict import UNSURE, judge_error
+from tonescope.diagnose.prompts.lyrics import Song
 from tonescope.diagnose.repair.genre_predictor import find_predictor
 from tonescope.diagnose.repair.race import Listened, Runner, Track, race
 from tonescope.diagnose.repair.rewrites import SETTINGS, Rewrite, Wish, as_typed, bare, keeps_all, rewrites
@@ -35,7 +36,6 @@ from tonescope.diagnose.repair.take_budget import (
     fresh_takes,
 )
 from tonescope.diagnose.runtime import memory
-from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import effect, share
 from tonescope.diagnose.store import provenance
 from tonescope.models.errors import TonescopeError
@@ -86,8 +86,13 @@ class Repair:
         self.request = self.request.normalized(self.models.generator)
         self.request.check(self.models)
         check_budget(self.budget)
+        if foreign(self.models):
+            raise foreign_refusal(self.models)
         self.seeds = SeedPlan(self.request.settings.seed, BLOCK)
-        self.intended = self._intended()
+        text = self.models.generator.read_text([self.request.prompt], self.request.settings.seconds)
+        self.song = Song.of(self.request.prompt, text)
+        self.intent = self._intent()
+        self.intended = str(self.intent.label)
         self.sets, self.fresh = fresh_takes(self.budget)
         self.timings: dict[str, float] = {}
         self.started = time.perf_counter()
@@ -100,17 +105,15 @@ class Repair:
             context.with_batches(played=fits.rows, workers=fits.workers), self.intended, told=self._progress
         )
 
-    def _intended(self) -> str:
-        """The genre that is meant. Raises :class:`TonescopeError` where nothing says it."""
-        prompt, settings = self.request.prompt, self.request.settings
-        text = self.models.generator.read_text([prompt], settings.seconds)
-        intent = read_intent(tags_of(prompt, text), self.models.judge, self.models.taxonomy, self.request.intended)
+    def _intent(self) -> Intent:
+        """What is meant. Raises :class:`TonescopeError` where nothing says it."""
+        intent = read_intent(self.song.tags, self.models.judge, self.models.taxonomy, self.request.intended)
         if intent.label is None:
             raise TonescopeError(
                 f"{intent.why_open[0].lower()}{intent.why_open[1:]}, so nothing can be called better; say which genre "
                 "is meant with --intended."
             )
-        return intent.label
+        return intent
 
     def _progress(self, played: int) -> None:
         if self.watch.progress:
@@ -120,7 +123,8 @@ class Repair:
 
     def wish(self, instead: str | None) -> Wish:
         """What is meant."""
-        return Wish(self.request.prompt, self.request.sampling, self.intended, self.models.taxonomy, instead)
+        prompt, sampling = self.request.prompt, self.request.sampling
+        return Wish(prompt, sampling, self.intended, self.models.taxonomy, instead, self.song.sung)
 
     def instead(self) -> str | None:
         """What is mostly heard in a few takes of the prompt as it is, where that is another genre."""
@@ -162,7 +166,7 @@ class Repair:
             judge, rate = self.models.judge, self.track.context.rate
             change = effect((listened.margins - before.margins).tolist())
             sounds = before.takes.waveform, listened.takes.waveform
-            beside = side_effects(self.request.prompt, *sounds, judge, rate)
+            beside = side_effects(self.song.tags, *sounds, judge, rate)
         return Verified(
             told=rewrite.told,
             prompt=rewrite.prompt,
@@ -284,7 +288,11 @@ def _fresh(
         budget=repair.budget,
         seeds=(seeds[0], seeds[-1]),
         screened=bool(predicted),
-        caveats=_caveats(repair, predicted, settings),
+        suspects=setting_suspects(models.generator, repair.request.sampling),
+        recommended=recommended_settings(models.generator),
+        judge_error=judge_error(models.judge, repair.intended),
+        sung=wish.sung,
+        caveats=_caveats(repair, predicted),
     )
     return suggestion, SuggestEvidence(sounds)
 
@@ -303,13 +311,15 @@ def conclusion(
     """What follows from fresh takes."""
     if original.matched.value >= FIXED:
         return "plays as meant"
-    rewritten = [one for one in (best, complete) if one is not None]
+    rewritten = [one for one in (best, complete, alone) if one is not None]
     if any(one.fixes(original) for one in rewritten):
         return "fixed"
     if any(one.surely_better(original) for one in rewritten):
         return "better"
-    heard = [one.matched.value for one in (original, alone, *rewritten) if one is not None]
-    return "genre missing" if max(heard) <= MISSING else "no better"
+    heard = [one.matched for one in (original, *rewritten)]
+    pooled = share(sum(one.count for one in heard), sum(one.total for one in heard))
+    missing = max(one.value for one in heard) <= MISSING and pooled.high < FIXED
+    return "genre missing" if missing else "no better"
 
 
 def _tried(runner: Runner, predicted: dict[str, float], wish: Wish) -> Tried:
@@ -328,13 +338,13 @@ def _tried(runner: Runner, predicted: dict[str, float], wish: Wish) -> Tried:
     )
 
 
-def _caveats(repair: Repair, predicted: dict[str, float], settings: Settings) -> list[str]:
+def _caveats(repair: Repair, predicted: dict[str, float]) -> list[str]:
     said = {
         "Nothing predicts what this model plays, so candidates were tried in turns; tonescope predictor makes a "
         "predictor, and the same budget then goes further.": not predicted,
         f"With {repair.fresh} fresh takes of each only large differences are sure; a budget of "
         f"{FULL_BUDGET} has {MOST_FRESH}.": repair.fresh < MOST_FRESH,
         "What was heard in the race flatters its winner; only the fresh takes count.": True,
-        foreign_caveat(repair.models): foreign(repair.models),
     }
-    return [sentence for sentence, holds in said.items() if holds]
+    known = played_caveats(Asked(repair.request, repair.models, repair.intent))
+    return [*known, *(sentence for sentence, holds in said.items() if holds)]

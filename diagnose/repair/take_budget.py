@@ -7,7 +7,8 @@ from tonescope.models.errors import TonescopeError
 EXPLORED = 4  # takes of the prompt as it is, to know what is heard instead
 FEWEST_SETS, MOST_SETS = 3, 4  # in fresh takes: as it is, the best, the bare genre word; and one that keeps all phrases
 FEWEST_FRESH, MOST_FRESH = 4, 16
-FEWEST_TAKES = EXPLORED + FEWEST_SETS * FEWEST_FRESH + 4  # and two candidates in two takes
+RACED = 4  # takes in which rewrites are tried, at least
+FEWEST_TAKES = EXPLORED + FEWEST_SETS * FEWEST_FRESH + RACED
 FOR_MOST_SETS = 60
 FULL_BUDGET = (MOST_SETS + 3) * MOST_FRESH  # from which on there are as many fresh takes as there may be
 
@@ -23,6 +24,6 @@ def check_budget(budget: int) -> None:
     if budget < FEWEST_TAKES:
         raise TonescopeError(
             f"a budget of {budget} takes is too small for one comparison; {FEWEST_TAKES} are the fewest ({EXPLORED} of "
-            f"the prompt, two of each of two candidates, and {FEWEST_FRESH} fresh ones each of the prompt, the best "
-            "and the genre word), 120 are usual."
+            f"the prompt, {RACED} to try two rewrites or more in, and {FEWEST_FRESH} fresh ones each of the prompt, "
+            "the best and the genre word alone), 120 are usual."
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from tonescope.diagnose.judging.verdict import FEWEST_TAKES
 from tonescope.diagnose.report import shared_views
@@ -12,10 +12,11 @@ from tonescope.diagnose.report.wording import shortened
 from tonescope.diagnose.stats import signed
 
 if TYPE_CHECKING:
-    from tonescope.diagnose.repair.prompt_contrast import LayerShare, PhraseShare, PromptContrast
+    from tonescope.diagnose.repair.contrast_schema import LayerShare, PhraseShare, PromptContrast
     from tonescope.diagnose.schema import Badge
     from tonescope.diagnose.stats import Effect, Interval
 
+Row = TypeVar("Row", "PhraseShare", "LayerShare")
 LEAD = 6
 MOSTLY = 0.5  # of the difference, that one part makes
 
@@ -38,13 +39,18 @@ def findings(found: PromptContrast) -> list[tuple[str, Badge | None]]:
     """What is said first: what is heard, and what makes the difference."""
     return [
         (heard(found), "observed"),
-        (by_phrase(found), _badge(found, found.phrases)),
-        (by_layer(found), _badge(found, found.layers)),
+        (by_phrase(found), _badge(found, _surest(found.phrases))),
+        (by_layer(found), _badge(found, _surest(found.layers))),
     ]
 
 
-def _badge(found: PromptContrast, rows: list[PhraseShare] | list[LayerShare]) -> Badge:
-    return "verified" if not _too_few(found) and any(row.sure for row in rows) else "tested"
+def _surest(rows: Sequence[Row]) -> Row | None:
+    """Of the rows that surely bring the difference the one that brings most; ``None`` where none does."""
+    return max((row for row in rows if row.sure and row.effect.mean > 0), key=lambda row: row.effect.mean, default=None)
+
+
+def _badge(found: PromptContrast, row: PhraseShare | LayerShare | None) -> Badge:
+    return "verified" if row is not None and not _too_few(found) else "tested"
 
 
 def _too_few(found: PromptContrast) -> bool:
@@ -74,16 +80,23 @@ def heard(found: PromptContrast) -> str:
 def by_phrase(found: PromptContrast) -> str:
     """Which phrase makes the difference."""
     if not found.phrases:
-        return "The prompts have the same phrases: order, punctuation or spelling makes the difference."
-    best = found.phrases[0]
-    if not best.sure or best.effect.mean <= 0:
+        lyrics = ", or the lyrics, which differ," if found.lyrics_differ else ""
+        return f"The prompts have the same phrases: order, punctuation or spelling{lyrics} makes the difference."
+    best = _surest(found.phrases)
+    if best is None:
         return "No single phrase surely makes the difference in these takes."
     whose, other = ("second", "first") if best.side == "second" else ("first", "second")
     part = _of_difference(best)
     how = f"put into the {other} prompt as well" if best.added else "left out"
-    does = f"with it {how}, {f'{part} is gone' if part else 'the judge hears something else'}"
-    told = f"The difference is due to “{best.phrase}” of the {whose} prompt: {does}. {_measured(found)}"
-    return _hedged(found, told)
+    what = f"“{best.phrase}” of the {whose} prompt"
+    if best.part is None:
+        told = f"{what} does most: with it {how}, the judge hears something else."
+    elif best.part < MOSTLY:
+        told = f"{what} makes {part} (it was {how}), more than any other phrase surely does."
+    else:
+        mostly = "mostly " * (best.part < 1)
+        told = f"The difference is {mostly}due to {what}: with it {how}, {part} is gone."
+    return _hedged(found, f"{told} {_measured(found)}")
 
 
 def _measured(found: PromptContrast) -> str:
@@ -97,10 +110,9 @@ def by_layer(found: PromptContrast) -> str:
     """Where it takes effect."""
     if not found.layers:
         return "Where in the network it takes effect was not measured."
-    sure = sorted((row for row in found.layers if row.sure and row.effect.mean > 0), key=lambda row: -row.effect.mean)
-    if not sure:
+    best = _surest(found.layers)
+    if best is None:
         return "Where in the network it takes effect is not sure: no single stretch of layers surely carries it."
-    best = sure[0]
     part = _of_difference(best)
     one = best.layers.isdigit()  # several are named as a stretch, 3–4
     alone = f", which alone bring{'s' * one} {part}" if part else ""
@@ -112,7 +124,7 @@ def by_layer(found: PromptContrast) -> str:
 
 def _listen(found: PromptContrast) -> View:
     first, second = f"1: {shortened(found.first)}", f"2: {shortened(found.second)}"
-    rows = [[Sound(first, "first", row), Sound(second, "second", row)] for row in range(found.settings.takes)]
+    rows = [[Sound(first, "first", row), Sound(second, "second", row)] for row in range(found.matched[0].total)]
     return View("takes", "Listen", [(shared_views.SAME_START, None)], sounds=rows, depth="first")
 
 
@@ -150,9 +162,9 @@ def _listener(found: PromptContrast) -> list[str]:
 
 
 def _made(found: PromptContrast) -> View:
-    settings = found.settings
+    settings, takes = found.settings, found.matched[0].total
     told = (
-        f"{found.model.name}, heard by {found.judge.name}; {settings.takes} fresh takes of {settings.seconds:g} s "
+        f"{found.model.name}, heard by {found.judge.name}; {takes} fresh takes of {settings.seconds:g} s "
         f"each, after the first {settings.takes} from seed {settings.seed} on; made on {found.made}."
     )
     return View("provenance", "How this was made", [(told, None)], depth="numbers")

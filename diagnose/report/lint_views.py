@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.prompts.linter import said_once
-from tonescope.diagnose.repair.live_feedback import FOLLOWS, SURE
+from tonescope.diagnose.repair.live_feedback import FOLLOWS, MAKE_ONE, SURE
 from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.next_steps import FOLDER
 from tonescope.diagnose.report.pasteable import quoted
@@ -31,6 +31,8 @@ def views(found: Feedback) -> list[View]:
     ]
     if found.prediction:
         made += [_pulls(found.prediction, found.asked), _record(found.prediction, found.judge)]
+    if found.caveats:
+        made.append(shared_views.caveats(found.caveats))
     return [*made, *_next(found)]
 
 
@@ -102,7 +104,8 @@ def _most(prediction: Prediction, asked: str | None) -> str:
 
 
 def _record(prediction: Prediction, judge: str) -> View:
-    told = [(prediction.record.sentence, "observed"), ("Nothing was played: only listening proves a prompt.", None)]
+    told = [(prediction.record.sentence, "observed"), (prediction.record.holds_for, None)]
+    told.append(("Nothing was played: only listening proves a prompt.", None))
     if prediction.other_judge:
         told.append(
             (f"It was fitted on what {prediction.record.judge_name} heard, and {judge} may hear otherwise.", None)
@@ -112,8 +115,8 @@ def _record(prediction: Prediction, judge: str) -> View:
 
 def _next(found: Feedback) -> list[View]:
     commands = []
-    if not found.prediction and found.no_prediction.endswith("takes)."):
-        commands.append(Command("Make a predictor for this model", "tonescope predictor"))
+    if not found.prediction and MAKE_ONE in found.no_prediction:
+        commands.append(Command("Make a predictor for this model", " ".join([MAKE_ONE, *found.opened_with])))
     if any(character.isalnum() for character in found.prompt) and len(found.prompt) <= SHOWN_PROMPT:
         commands.append(_play(found) if _is_clearly_as_asked(found) else _look_for_another(found))
     return [View("next", "What to do next", commands=commands, depth="first")] if commands else []
@@ -130,9 +133,17 @@ def _play(found: Feedback) -> Command:
         f"{found.asked} is predicted clearly, so no better prompt is needed for it. Tempo and key are not predicted: "
         "play takes, and ask tonescope listen for the tempo and key of any of them"
     )
-    return Command(told, f"tonescope diagnose {quoted(found.prompt)} --out {FOLDER}")
+    return Command(told, _line("diagnose", found, "--out", FOLDER))
 
 
 def _look_for_another(found: Feedback) -> Command:
-    intended = f" --intended {quoted(found.asked)}" if found.asked else ""
-    return Command("Look for a better prompt, by listening", f"tonescope suggest {quoted(found.prompt)}{intended}")
+    intended = ("--intended", found.asked) if found.asked else ()
+    return Command("Look for a better prompt, by listening", _line("suggest", found, *intended))
+
+
+def _line(job: str, found: Feedback, *more: str) -> str:
+    """The line of a job on the prompt and the same models."""
+    options = [*(word if word.startswith("--") else quoted(word) for word in more), *found.opened_with]
+    if found.prompt.startswith("-"):
+        return " ".join(["tonescope", job, *options, "--", quoted(found.prompt)])
+    return " ".join(["tonescope", job, quoted(found.prompt), *options])

@@ -4,20 +4,52 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from tonescope.diagnose.jobs.parameters import Flag, marked
-from tonescope.diagnose.schema import Diagnosis
+from tonescope.diagnose.repair.steering import MARK
+from tonescope.diagnose.schema import Diagnosis, SettingSuspect, Source
 from tonescope.diagnose.settings import Settings
 from tonescope.models.loading import EMBEDDED, HUB_JUDGE, OURS
 
 EDITED_WITH = ("seconds", "seed", "guidance", "negative", "foil", "memory_gib")  # settings that an edit has as well
-PLAYED_WITH = ("seconds", "seed", "guidance", "negative", "temperature", "top_k", "memory_gib")  # that a repair has
+PLAYED_WITH = ("seconds", "seed", "guidance", "negative", "temperature", "top_k", "memory_gib")
+"""Settings that a repair has, and a comparison of prompts."""
 FLAGS_OF_MODELS = {"denoising steps": "--denoising-steps", "shift": "--shift"}
 USUAL_GUIDANCE = 3.0
+STEERED_BY = "steering.json"  # what suggest --steering writes; where it lies is not known
 _BARE = re.compile(r"[A-Za-z0-9_@%+=:,./][A-Za-z0-9_@%+=:,./-]*")
 _READ_IN_DOUBLE_QUOTES = frozenset('"$`\\!')
+
+
+class OfModels(Protocol):
+    """A result that says which models it is of, and with which settings of these it was not played as it is made to
+    be."""
+
+    @property
+    def model(self) -> Source:
+        """Who played."""
+
+    @property
+    def judge(self) -> Source:
+        """Who listened."""
+
+    @property
+    def suspects(self) -> list[SettingSuspect]:
+        """Settings that the model is not made for."""
+
+
+class Made(OfModels, Protocol):
+    """A result that was played."""
+
+    @property
+    def settings(self) -> Settings:
+        """How."""
+
+    @property
+    def recommended(self) -> Mapping[str, float]:
+        """What the model is made to be played with."""
 
 
 def quoted(text: str) -> str:
@@ -60,30 +92,42 @@ def diagnose(found: Diagnosis, prompt: str | None = None, *, out: str | None = N
     intended = changed.pop("intended", _intended(found, prompt))
     judge = changed.pop("judge", None)
     settings = found.settings.model_copy(update=changed)
-    options = [*_models(found, judge), *_options(found, settings, list(Settings.model_fields))]
+    options = [*models_of(found, judge), *_options(found, settings, list(Settings.model_fields))]
     options += ["--intended", quoted(intended)] if intended else []
     options += ["--out", quoted(out)] if out else []
-    return _line("diagnose", found.prompt if prompt is None else prompt, [], options)
+    return _line("diagnose", [found.prompt if prompt is None else prompt], [], options)
 
 
 def edit(found: Diagnosis, targets: Sequence[str]) -> str:
     """The line that mutes units in fresh takes of the prompt."""
-    options = [*_models(found, None), *_options(found, found.settings, EDITED_WITH)]
-    return _line("edit", found.prompt, [quoted(target) for target in targets], options)
+    options = [*models_of(found), *_options(found, found.settings, EDITED_WITH)]
+    return _line("edit", [found.prompt], [quoted(target) for target in targets], options)
 
 
 def suggest(found: Diagnosis) -> str:
     """The line that looks for a prompt that plays what was asked for."""
-    options = [*_models(found, None), *_options(found, found.settings, PLAYED_WITH)]
     intended = _intended(found, None)
-    options += ["--intended", quoted(intended)] if intended else []
-    return _line("suggest", found.prompt, [], options)
+    return line("suggest", found, [found.prompt], PLAYED_WITH, *(["--intended", intended] if intended else []))
 
 
-def _line(job: str, prompt: str, arguments: Sequence[str], options: Sequence[str]) -> str:
-    if prompt.startswith("-"):  # else it would be read as an option
-        return " ".join(["tonescope", job, *options, "--", prompt_word(prompt), *arguments])
-    return " ".join(["tonescope", job, prompt_word(prompt), *arguments, *options])
+def line(job: str, found: Made, prompts: Sequence[str], names: Sequence[str] = PLAYED_WITH, *more: str) -> str:
+    """The line of another job on the models of a result.
+
+    Args:
+        prompts: what it is asked about.
+        names: the settings that it takes over.
+        more: other options and their values.
+    """
+    options = [*models_of(found), *_options(found, found.settings, names)]
+    options += [word if word.startswith("--") else quoted(word) for word in more]
+    return _line(job, prompts, [], options)
+
+
+def _line(job: str, prompts: Sequence[str], arguments: Sequence[str], options: Sequence[str]) -> str:
+    words = [prompt_word(prompt) for prompt in prompts]
+    if any(prompt.startswith("-") for prompt in prompts):  # else it would be read as an option
+        return " ".join(["tonescope", job, *options, "--", *words, *arguments])
+    return " ".join(["tonescope", job, *words, *arguments, *options])
 
 
 def _intended(found: Diagnosis, prompt: str | None) -> str | None:
@@ -99,12 +143,15 @@ def _intended(found: Diagnosis, prompt: str | None) -> str | None:
     return None if named.lower() in prompt.lower() else asked.label
 
 
-def _models(found: Diagnosis, judge: str | None) -> list[str]:
-    model, _, adapter = found.model.name.partition(" + ")
+def models_of(found: OfModels, judge: str | None = None) -> list[str]:
+    """The options that open its models again, ``judge`` in place of the one that listened."""
+    name = found.model.name
+    model, _, adapter = name.removesuffix(MARK).partition(" + ")
     usual = EMBEDDED if model in OURS else HUB_JUDGE
     named = {
         "--model": (model, EMBEDDED),
         "--adapter": (adapter, ""),
+        "--steer": (STEERED_BY if name.endswith(MARK) else "", ""),
         "--judge": (judge or found.judge.name, usual),
         "--device": (found.model.device, "cpu"),
         "--dtype": (found.model.dtype, "float32"),
@@ -125,7 +172,7 @@ def as_recommended(found: Diagnosis) -> str:
     return diagnose(plain, guidance=found.recommended.get("guidance", found.settings.guidance))
 
 
-def _options(found: Diagnosis, settings: Settings, names: Sequence[str]) -> list[str]:
+def _options(found: Made, settings: Settings, names: Sequence[str]) -> list[str]:
     """Settings that are not as usual for the model, as the command line writes them."""
     written: list[str] = []
     usual_guidance = found.recommended.get("guidance", USUAL_GUIDANCE)

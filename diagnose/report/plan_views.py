@@ -63,12 +63,7 @@ def _next(plan: RequestPlan) -> View:
     table = plan.table or "requests.csv"
     commands = []
     if plan.table is None:
-        commands.append(
-            Command(
-                "Write the table of all requests:",
-                f"tonescope plan {quoted(plan.prompt)} --service {plan.service.key} --takes {plan.takes} --csv {table}",
-            )
-        )
+        commands.append(Command("Write the table of all requests:", _again(plan, table)))
     commands.append(
         Command(
             "Save the answers beside it under these names, and hear them:",
@@ -76,6 +71,18 @@ def _next(plan: RequestPlan) -> View:
         )
     )
     return View("next", "What to do with them", commands=commands, depth="first")
+
+
+def _again(plan: RequestPlan, table: str) -> str:
+    """The line that makes this plan and writes its table."""
+    seed, options = plan.requests[0].seed, ["--service", plan.service.key, "--takes", str(plan.takes)]
+    options += ["--seed", str(seed)] if seed is not None else []
+    options += ["--seconds", f"{plan.seconds:g}"] if plan.seconds and plan.seconds != plan.service.fixed_seconds else []
+    line = " ".join([*options, "--csv", quoted(table)])
+    dashed = plan.prompt.startswith("-")
+    return (
+        f"tonescope plan {line} -- {quoted(plan.prompt)}" if dashed else f"tonescope plan {quoted(plan.prompt)} {line}"
+    )
 
 
 def _requests(plan: RequestPlan) -> View:

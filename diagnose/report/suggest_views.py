@@ -6,8 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.repair import suggest_sentences
-from tonescope.diagnose.report import shared_views
-from tonescope.diagnose.report.pasteable import prompt_word, quoted
+from tonescope.diagnose.report import pasteable, shared_views
 from tonescope.diagnose.report.view import Command, Offer, Sound, Table, Tone, View
 
 if TYPE_CHECKING:
@@ -58,14 +57,10 @@ def _sets(found: Suggestion) -> list[tuple[str, str, Verified]]:
 
 def _offered(found: Suggestion) -> list[tuple[str, Verified]]:
     """What was heard to be better than the prompt as it is: the one that the finding names, then by how often."""
-    if found.conclusion not in ("fixed", "better", "no better"):
+    if found.conclusion not in ("fixed", "better"):
         return []
-    better = [
-        (key, one)
-        for key, _, one in _sets(found)
-        if key != "untouched" and (one.fixes(found.original) or one.surely_better(found.original))
-    ]
-    named = suggest_sentences.best_of(found) if found.conclusion in ("fixed", "better") else None
+    better = [(key, one) for key, _, one in _sets(found) if key != "untouched" and one.surely_better(found.original)]
+    named = suggest_sentences.best_of(found)
     return sorted(better, key=lambda row: (row[1] is not named, -row[1].matched.count))
 
 
@@ -124,43 +119,56 @@ def _tried(found: Suggestion) -> View:
     screened = "by the predictor" if found.screened else "in turns, as nothing predicts"
     told = (
         f"{found.candidates} candidates, ordered {screened}; {len(found.tried)} were played, the better half of each "
-        f"round in more takes. {found.takes} takes in all."
+        f"round in more takes. {found.takes} takes in all{_not_counted(found)}."
     )
     columns = ("change", "prompt", "predicted", "heard as meant in the race")
     return View("tried", "What was tried", [(told, None)], [Table(columns, rows, lead=LEAD)])
+
+
+def _not_counted(found: Suggestion) -> str:
+    return " (those of the diagnosis that looked for units to steer by not counted)" if found.steering else ""
 
 
 def _steering(found: Suggestion, evidence: SuggestEvidence) -> View:
     trial = found.steering
     assert trial is not None
     told = [(trial.told, "tested")]
-    rows = tuple((dose, str(share)) for dose, share in trial.doses.items())
-    rows += tuple((f"{dose}, random units", str(share)) for dose, share in trial.random_doses.items())
     if trial.steering is not None and trial.steering.spectrum_db is not None:
         broke, spectrum = trial.steering.ruined, trial.steering.spectrum_db
         cost = f"What it costs: the sound broke in {broke} of {spectrum.takes} takes"
         told.append((f"{cost}, and the spectrum is {spectrum.mean:.1f} dB away.", "tested"))
-    tables = [Table(("activations times", f"heard as {found.intended}"), rows)] if rows else []
-    steered = evidence.sounds.get("steered", ())
-    sounds = [[Sound("steered", "steered", row)] for row in range(len(steered))]
+    heard = f"heard as {found.intended}"
+    proven = (
+        ("as it is", trial.before, ""),
+        (f"activations times {trial.factor or 0:g}", trial.after, str(trial.effect or "")),
+        ("random units, alike", trial.random, ""),
+    )
+    rows = tuple((what, str(share), change) for what, share, change in proven if share is not None)
+    tables = [Table(("in the same fresh takes", heard, "nats beside as it is"), rows)] if rows else []
+    if trial.doses:
+        doses = tuple((dose, str(share)) for dose, share in trial.doses.items())
+        tables.append(Table(("activations times", heard), doses, title="In the takes that the factor was chosen by"))
+    there = len(evidence.sounds.get("steered", ())) if "unsteered" in evidence.sounds else 0
+    sounds = [[Sound("before", "unsteered", row), Sound("steered", "steered", row)] for row in range(there)]
     title = "Steering, as an alternative"
     return View("steering", title, told, tables, sounds=sounds, depth="first")  # type: ignore[arg-type]
 
 
 def _next(found: Suggestion) -> list[View]:
     commands = []
+    intended = ("--intended", found.intended)
     if offered := [one for _, one in _offered(found) if one.prompt != found.prompt][:1]:
         (best,) = offered
-        line = f"tonescope contrast {prompt_word(found.prompt)} {prompt_word(best.prompt)}"
+        line = pasteable.line("contrast", found, [found.prompt, best.prompt])
         commands.append(Command("Why it works better", line))
-        intended = quoted(found.intended)
-        line = f"tonescope diagnose {prompt_word(best.prompt)} --intended {intended}"
+        line = pasteable.line("diagnose", found, [best.prompt], pasteable.PLAYED_WITH, *intended)
         commands.append(Command("Diagnose the new prompt", line))
     if found.conclusion in ("no better", "genre missing") and found.steering is None:
-        line = f"tonescope suggest {prompt_word(found.prompt)} --intended {quoted(found.intended)} --steering"
+        line = pasteable.line("suggest", found, [found.prompt], pasteable.PLAYED_WITH, *intended, "--steering")
         commands.append(Command("Look for units inside the model to steer it by instead", line))
     if found.steering is not None and found.steering.steering is not None:
-        line = f"tonescope diagnose {prompt_word(found.prompt)} --steer FOLDER/steering.json"
+        more = (*intended, "--steer", f"FOLDER/{pasteable.STEERED_BY}")
+        line = pasteable.line("diagnose", found, [found.prompt], pasteable.PLAYED_WITH, *more)
         commands.append(Command("Diagnose it steered", line))
     return [View("next", "What to do next", commands=commands, depth="first")] if commands else []
 

@@ -35,6 +35,8 @@ def _tensors(held: Any, seen: set[int]) -> Iterator[Tensor]:
     elif isinstance(held, Module):
         yield from held.parameters()
         yield from held.buffers()
+        for part in held.modules():  # what weight norm made of them last, which is made anew in each pass
+            yield from (value for value in vars(part).values() if isinstance(value, Tensor))
     elif isinstance(held, Mapping):
         for part in held.values():
             yield from _tensors(part, seen)

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.jobs.job import Job
 from tonescope.diagnose.jobs.parameters import made
+from tonescope.diagnose.runtime.between_runs import Aside
 from tonescope.diagnose.runtime.out_of_memory import RAN_OUT, ran_out
 from tonescope.diagnose.runtime.run_record import RunRecord, new_run
 from tonescope.diagnose.runtime.stopping import Stop, Stopped, stoppable
@@ -100,6 +101,7 @@ class RunQueue:
         self._changed = Condition()
         self._waiting: list[_Task] = []
         self._current: _Task | None = None
+        self._aside: Aside | None = None
         self._lost: dict[str, RunProgress] = {}  # how runs ended, where the disk refused to keep that
         self._turns: dict[str, float] = {}
         self._durations = Durations(workspace.runs)
@@ -145,8 +147,23 @@ class RunQueue:
             if not mine:
                 self._turns[owner] = time.monotonic()
             self._waiting.append(_Task(run, loaded, asked, Effort.of(job, run.models, asked)))
+            self._stop_aside()
             self._changed.notify_all()
         return run
+
+    def between_runs(self, aside: Aside) -> Any:
+        """Have something small done on the models, and wait for it: ``None`` where a run goes on, waits or comes
+        meanwhile, and where it is stopped. Raises what doing it raises."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._aside is None or self._is_busy)
+            if self._is_busy or aside.stop.is_asked:
+                return None
+            self._aside = aside
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: aside.is_over)
+        if aside.error is not None:
+            raise aside.error
+        return aside.result
 
     def cancel(self, name: str, owner: str | None = None) -> None:
         """Stop a run, whether it waits or is under way; what ended is left as it is.
@@ -204,6 +221,7 @@ class RunQueue:
             self._waiting.clear()
             if self._current:
                 self._current.stop.ask()
+            self._stop_aside()
             self._changed.notify_all()
         self._thread.join(timeout)
         if not self._thread.is_alive():
@@ -265,8 +283,20 @@ class RunQueue:
 
     # --- the thread ---------------------------------------------------------------------------------------------------
 
+    @property
+    def _is_busy(self) -> bool:
+        return bool(self._closing or self._waiting or self._current)
+
+    def _stop_aside(self) -> None:
+        if self._aside:
+            self._aside.stop.ask()
+
     def _work(self) -> None:
         while (task := self._next()) is not None:
+            if isinstance(task, Aside):
+                task.do(self.session)
+                self._end_aside()
+                continue
             state, problem = self._run(task)
             if state != "done":
                 self._end(task, state, problem)
@@ -279,10 +309,20 @@ class RunQueue:
                 self._changed.notify_all()
             del task
 
-    def _next(self) -> _Task | None:
-        """The next run, now the current one; nothing when the queue is closed."""
+    def _end_aside(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
+            if self._aside:
+                self._aside.is_over, self._aside = True, None
+                self._changed.notify_all()
+
+    def _next(self) -> _Task | Aside | None:
+        """The next run, now the current one; what is done between runs, where none waits; nothing when the queue is
+        closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closing or self._aside)
+            if self._aside and not self._is_busy:
+                return self._aside
+            self._end_aside()
             if self._closing:
                 return None
             task = self._ordered()[0]

@@ -41,7 +41,8 @@ from tonescope.models.judges.judge import Judge
 from tonescope.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from tonescope.diagnose.repair.prompt_contrast import ContrastEvidence, PromptContrast
+    from tonescope.diagnose.repair.contrast_schema import PromptContrast
+    from tonescope.diagnose.repair.prompt_contrast import ContrastEvidence
     from tonescope.diagnose.repair.suggest_schema import Suggestion
     from tonescope.diagnose.repair.suggestion import SuggestEvidence
 
@@ -228,13 +229,16 @@ class Session:
         *,
         intended: str | None = None,
         budget: int = 120,
+        steering: bool = False,
         progress: Progress | None = None,
     ) -> tuple[Suggestion, SuggestEvidence]:
-        """Look for a better prompt, in ``budget`` takes; see :mod:`tonescope.diagnose.repair.suggestion`."""
+        """Look for a better prompt, in ``budget`` takes; see :mod:`tonescope.diagnose.repair.suggestion`. With
+        ``steering``, where no rewrite helps, look for units to steer by, which takes as long as a diagnosis."""
         from tonescope.diagnose.jobs.job import Watch
-        from tonescope.diagnose.repair.suggestion import suggest
+        from tonescope.diagnose.repair.find_steering import suggest_or_steer
 
-        return suggest(self, Request(prompt, settings or Settings(), intended), Watch(progress), budget=budget)
+        request = Request(prompt, settings or Settings(), intended)
+        return suggest_or_steer(self, request, Watch(progress), budget=budget, steering=steering)
 
     def contrast(
         self, first: str, second: str, settings: Settings | None = None, *, progress: Progress | None = None

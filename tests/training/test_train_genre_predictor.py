@@ -9,7 +9,7 @@ from tonescope.diagnose.repair.genre_predictor import GenrePredictor
 from training.train_genre_predictor import train
 
 
-def test_a_training_that_was_stopped_goes_on_and_writes_both_files(tmp_path: Path) -> None:
+def test_a_training_that_was_stopped_goes_on_and_writes_it(tmp_path: Path) -> None:
     made = session()
     train(made, tmp_path / "work", 60, 1, tmp_path / "shipped")
     played = made.generator.played  # type: ignore[attr-defined]

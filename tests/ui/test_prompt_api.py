@@ -80,7 +80,8 @@ def test_lint_over_http_is_the_feedback_as_data(asking: httpx.Client) -> None:
 
 
 def test_suggest_over_http_ends_with_its_result(asking: httpx.Client) -> None:
-    told = asked(asking, "suggest", "house with piano", "smooth jazz", FEWEST_TAKES, 0.3, 1, 3.0)
+    told = asked(asking, "suggest", "house with piano", "smooth jazz", FEWEST_TAKES, 0.3, 1, 3.0, "", 0.9, 100, False)
+    assert told["result"]["settings"]["temperature"] == 0.9 and told["result"]["settings"]["top_k"] == 100
     assert told["state"] == "done" and told["result"]["intended"] == "smooth jazz"
     assert told["result"]["sentence"] == told["sentence"]
 
@@ -151,3 +152,33 @@ def test_what_is_steered_by_is_downloaded_as_the_file_that_is_applied(
         path.write_text(before, encoding="utf-8")
     (tmp_path / "steering.json").write_bytes(answer.content)
     assert Steering.load(tmp_path / "steering.json") == made and "attachment" in answer.headers["content-disposition"]
+
+
+def draft(asking: httpx.Client, **given: Any) -> httpx.Response:
+    return asking.post("/draft", content=json.dumps(given), headers={"Content-Type": "application/json"})
+
+
+def test_a_draft_is_one_short_take_with_what_is_heard_in_it(asking: httpx.Client) -> None:
+    html = draft(asking, prompt="house <b>with</b> piano").json()["html"]
+    assert 'src="data:audio/' in html and "observed" in html and "one take says little" in html and " s here." in html
+
+
+def test_case_what_cannot_be_played_is_no_draft(asking: httpx.Client) -> None:
+    for given, told in (({"prompt": " "}, "prompt is empty"), ({"prompt": "x" * 20_000}, "20000 characters")):
+        answer = draft(asking, **given)
+        assert answer.status_code == 400 and told in answer.json()["detail"]
+
+
+def test_a_draft_is_never_in_the_way_of_a_run(asking: httpx.Client) -> None:
+    given = {"prompt": "house", "takes": 8, "seconds": 3.0, "candidates": 40}
+    name = str(asked(asking, "submit", "diagnose", given)["run"])
+    assert draft(asking, prompt="house").json()["html"] == ""
+    asked(asking, "cancel", name)
+
+
+def test_suggest_over_http_reads_settings_and_looks_for_steering(served: Serving, asking: httpx.Client) -> None:
+    about = asking.get("/gradio_api/info").json()["named_endpoints"]["/suggest"]["parameters"]
+    names = [row["parameter_name"] for row in about]
+    assert {"steering", "negative", "temperature", "top_k"} <= set(names) and all(
+        row["parameter_has_default"] for row in about if row["parameter_name"] != "prompt"
+    )

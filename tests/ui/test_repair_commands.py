@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from tests import tiny
 from tests.ui.test_cli import assert_refused
+from tonescope.diagnose.repair import find_steering
 from tonescope.diagnose.repair.steering import Steering
 from tonescope.diagnose.repair.take_budget import FEWEST_TAKES
 from tonescope.models.loading import load_generator
+from tonescope.ui import server
 from tonescope.ui.cli import app
 
 SHORT = ("--seconds", "0.3")
@@ -94,3 +97,35 @@ def test_case_what_cannot_be_done_is_refused_in_a_sentence(
     folders: tuple[Path, Path], arguments: tuple[str, ...], told: str
 ) -> None:
     assert_refused(run(folders, *arguments), told)
+
+
+def test_the_app_is_opened_on_models_as_any_command_opens_them(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = load_generator(str(folders[0]), "cpu", "float32", None)
+    path = tmp_path / "steering.json"
+    Steering(
+        made="2026-01-01",
+        model="m",
+        generator=generator.fingerprint(),
+        units=["decoder.1.mlp:5"],
+        factor=2.0,
+        prompt="house",
+        intended="house",
+    ).save(path)
+    opened: list[str] = []
+    monkeypatch.setattr(server, "launch", lambda session, **_: opened.append(session.generator.name))
+    workspace = ("--workspace", str(tmp_path / "kept"), "--port", "0")
+    result = run(folders, "ui", "--steer", str(path), "--calibration", "none", *workspace)
+    assert result.exit_code == 0, result.output
+    assert opened[0].endswith("+ steering")
+    refused = run(folders, "ui", "--denoising-steps", "8", *workspace)
+    assert refused.exit_code == 2 and "has no denoising steps to choose" in refused.stderr
+    assert_refused(run(folders, "ui", "--shift", "1000", *workspace), "ask for 0.1 to 100")
+
+
+def test_suggest_in_python_looks_for_steering_where_that_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(find_steering, "suggest_or_steer", lambda *_, steering, **__: asked.append(steering))
+    tiny.session().suggest("house", steering=True)
+    assert asked == [True]

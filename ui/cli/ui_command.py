@@ -9,7 +9,19 @@ import typer
 
 from tonescope.ui import console
 from tonescope.ui.cli.given import check_given
-from tonescope.ui.cli.model_options import Adapter, Device, Dtype, Judge, Model, ModelOptions
+from tonescope.ui.cli.model_options import (
+    Adapter,
+    Calibration,
+    DenoisingSteps,
+    Device,
+    Dtype,
+    Judge,
+    Labels,
+    Model,
+    ModelOptions,
+    Shift,
+    Steer,
+)
 from tonescope.ui.cli.workspace_options import OWN, InWorkspace, open_workspace
 
 PANEL = "Server"
@@ -57,6 +69,11 @@ def ui(
     device: Device = "cpu",
     dtype: Dtype = "float32",
     adapter: Adapter = None,
+    denoising_steps: DenoisingSteps = None,
+    shift: Shift = None,
+    labels: Labels = None,
+    calibration: Calibration = "auto",
+    steer: Steer = None,
     memory: Memory = None,
     workspace: InWorkspace = OWN,
     port: Port = 7860,
@@ -68,7 +85,7 @@ def ui(
     open_browser: Open = True,
 ) -> None:
     """Open the app in a browser: type a prompt, listen, look."""
-    models = ModelOptions(model, judge, device, dtype, adapter)
+    models = ModelOptions(model, judge, device, dtype, adapter, denoising_steps, shift, labels, calibration, steer)
     check_given(
         {"host": host, "root-path": root_path, "allowed-hosts": allowed_hosts, "auth": auth, "workspace": workspace}
     )

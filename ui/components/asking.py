@@ -7,7 +7,6 @@ from typing import Any
 
 from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.prompts.leaving_out import without
-from tonescope.diagnose.prompts.phrases import chunked
 from tonescope.diagnose.store.run_list import Run
 from tonescope.models.errors import TonescopeError
 from tonescope.ui.components import edit_fields, pasted_line
@@ -129,7 +128,9 @@ def _started(_: Workshop, run: Run, __: str, ___: str) -> Asked:
 def _word(workshop: Workshop, run: Run, _: str, place: str) -> Asked:
     prompt = str(run.parameters["prompt"])
     start, _, end = place.partition(":")
-    phrase = next((each for each in chunked(prompt) if (str(each.start), str(each.end)) == (start, end)), None)
+    phrase = next(
+        (each for each in workshop.feedback.phrases(prompt) if (str(each.start), str(each.end)) == (start, end)), None
+    )
     if phrase is None or not (left := without(prompt, phrase)):
         raise TonescopeError("this word cannot be left out of the prompt alone; type the prompt as you want it.")
     found = workshop.workspace.content(run.name).result or {}

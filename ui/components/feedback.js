@@ -5,8 +5,9 @@ const PAUSE = 120, SETTLED = 900; // ms without a key: looked at; all is said, o
 const FIELD = "#prompt textarea, #prompt input";
 const STAYS = 3, LOOKS = 40; // looks at a field that is being filled: that it stays so, and at most
 const TAKES = 8; // of each prompt that is contrasted
+const PLAYED_WITH = ["seconds", "seed", "guidance", "negative", "temperature", "top_k"];
 
-let waiting = 0, settling = 0, asking = null, wasPlayed = false;
+let waiting = 0, settling = 0, asking = null, drafting = null, wasPlayed = false;
 const at = selector => document.querySelector(`#feedback ${selector}`);
 const typed = () => document.querySelector(FIELD)?.value ?? "";
 const runShown = () => new URLSearchParams(location.search).get("run");
@@ -48,9 +49,26 @@ async function look(settled) {
     say(response.ok ? "" : told.detail ?? "There is no feedback just now.");
     show(response.ok ? told.html : "");
     if (settled) at(".feedback-said").textContent = at(".feedback-lead")?.textContent ?? "";
+    if (settled && response.ok) draft(prompt);
   } catch (error) {
     if (error.name !== "AbortError") say("The server does not answer; there is feedback again when it does.");
   }
+}
+
+/** The first seconds of one take, where that is asked for; a run, or the next key, ends it. */
+async function draft(prompt) {
+  if (!document.getElementById("feedback-draft").checked) return;
+  const mine = drafting = new AbortController();
+  try {
+    const response = await fetch(`${base}draft`, {
+      method: "POST",
+      headers: {"Content-Type": "application/json"},
+      body: JSON.stringify({prompt}),
+      signal: mine.signal,
+    });
+    const told = await response.json();
+    if (mine === drafting && response.ok) at(".feedback-drafted").innerHTML = told.html; // made on the server, escaped
+  } catch { /* typed on, or no server: what is said of the prompt says so */ }
 }
 
 /** What is about to be played needs no guess, which would take time from it. */
@@ -58,23 +76,38 @@ function hush() {
   clearTimeout(waiting);
   clearTimeout(settling);
   asking?.abort();
+  drafting?.abort();
+  drafting = null;
 }
 
 function soon() {
   hush();
+  at(".feedback-drafted").replaceChildren(); // of another prompt
   waiting = setTimeout(look, PAUSE, false);
   settling = setTimeout(look, SETTLED, true);
 }
 
-/** What is asked of the prompt that stands in the field. */
+/** Those settings of a run, or of the form, that say how a prompt is played, as far as they are known. */
+const chosen = given => Object.fromEntries(PLAYED_WITH.map(name => [name, given(name)]).filter(([, value]) => value !== "" && value != null));
+
+/** What the run that is shown was asked; nothing, where none is. */
+async function ofRun() {
+  if (!runShown()) return {};
+  const answer = await fetch(`${base}run/${encodeURIComponent(runShown())}/state`);
+  return answer.ok ? (await answer.json()).parameters ?? {} : {};
+}
+
+/** What is asked of the prompt that stands in the field: as the run is played that is shown, or as the form says. */
 const ASKED = {
   suggest: async prompt => {
-    const about = {prompt, budget: Number(document.getElementById("feedback-budget").value)};
+    const before = await ofRun(), played = {...chosen(name => before[name]), ...chosen(of)};
+    const about = {...played, prompt, budget: Number(document.getElementById("feedback-budget").value)};
     return ["suggest", {...about, intended: document.getElementById("feedback-intended").value || of("intended")}];
   },
   contrast: async prompt => {
-    const {parameters} = await (await fetch(`${base}run/${encodeURIComponent(runShown())}/state`)).json();
-    return ["contrast", {first: parameters.prompt ?? parameters.second ?? "", second: prompt, takes: TAKES}];
+    const before = await ofRun(); // both prompts on the noise of that run
+    const played = chosen(name => before[name]);
+    return ["contrast", {...played, first: before.prompt ?? before.second ?? "", second: prompt, takes: TAKES}];
   },
 };
 
@@ -83,7 +116,6 @@ async function start(button) {
   say("");
   try {
     const [job, given] = await ASKED[button.dataset.feedback](typed()), before = runShown();
-    if (of("seconds")) given.seconds = of("seconds");
     window.tonescopeOpen((await call("submit", job, given)).run, before);
   } catch (error) {
     say(error.message);
@@ -115,7 +147,7 @@ document.addEventListener("input", event => {
 });
 document.addEventListener("tonescope-run", () => { if (document.getElementById("feedback")) look(true); });
 document.addEventListener("change", event => {
-  if (event.target.id === "feedback-intended") soon();
+  if (event.target.id === "feedback-intended" || event.target.id === "feedback-draft") soon();
 });
 document.addEventListener("pointerdown", event => {
   if (event.target.closest?.("#diagnose")) hush();

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from tonescope.diagnose.jobs import job_registry
 from tonescope.diagnose.jobs.parameters import Flag, Positional, fields, marked
+from tonescope.diagnose.report.pasteable import STEERED_BY
 
 # What visitors may start; other jobs read files of this machine.
 OPEN_JOBS = ("diagnose", "edit", "suggest", "contrast", "confusion", "audit", "listen")
@@ -56,6 +57,7 @@ def read(line: str, judge: str = "") -> PastedLine | None:
 def _given(words: Iterable[str], about: dict[str, FieldInfo], judge: str) -> dict[str, Any] | None:
     flags = {flag: name for name, field in about.items() for flag in _flags(name, field)}
     places = [name for name, field in about.items() if marked(field, Positional)]
+    here = (("--judge", judge), ("--steer", STEERED_BY))
     found: dict[str, Any] = {}
     coming, is_text = iter(words), False
     for word in coming:
@@ -67,7 +69,7 @@ def _given(words: Iterable[str], about: dict[str, FieldInfo], judge: str) -> dic
                 found[name] = True
                 continue
             value = next(coming, None)
-            left_out = word in OF_MODELS | OF_FOLDERS or (word, value) == ("--judge", judge)
+            left_out = word in OF_MODELS | OF_FOLDERS or (word, value) in here
             if value is None or (name is None and not left_out):
                 return None
             if name is not None:

@@ -47,6 +47,10 @@ def functions(
         seconds: float = usual_seconds,
         seed: int = 1,
         guidance: float = guided,
+        negative: str = "",
+        temperature: float = 1.0,
+        top_k: int = 250,
+        steering: bool = False,
         request: gr.Request | None = None,
     ) -> Iterator[dict[str, Any]]:
         """Look for a prompt that plays the genre that is meant, and prove it by listening; or say why there is none.
@@ -58,8 +62,14 @@ def functions(
             seconds: how long each take is.
             seed: the first seed; the same seed plays the same takes.
             guidance: how strongly the text steers.
+            negative: what guidance steers away from, in models that read such a prompt; empty for nothing.
+            temperature: of the sampling.
+            top_k: sample from the k likeliest codes, where a model draws codes; 0 means all.
+            steering: where no rewrite helps, look for units inside the model to steer by (as long as a diagnosis).
         """
         given: dict[str, Any] = {"budget": budget, "seconds": seconds, "seed": seed, "guidance": guidance}
+        given |= {"temperature": temperature, "top_k": top_k, "steering": steering}
+        given["negative"] = text_of("negative", negative)
         given |= {"prompt": text_of("prompt", prompt), "intended": text_of("intended", intended)}
         run = asking.submitted(workshop, owner(request), "suggest", given)
         yield from watched(run.name, owner(request))

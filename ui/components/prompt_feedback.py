@@ -13,11 +13,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from tonescope.diagnose.prompts.linter import LintFinding, said_once
+from tonescope.diagnose.prompts.lyrics import phrases_of_song
+from tonescope.diagnose.prompts.phrases import Phrase
 from tonescope.diagnose.repair.live_feedback import FOLLOWS, Feedback, LiveFeedback, PhrasePull
 from tonescope.diagnose.report.escaped_templates import templates_of
 from tonescope.diagnose.report.lint_views import MARKS
 from tonescope.diagnose.runtime.own_modules import with_own_modules
-from tonescope.models.errors import TonescopeError
 from tonescope.ui.components.given_values import text_of
 
 if TYPE_CHECKING:
@@ -57,13 +58,9 @@ class PromptFeedback:
 
     def __init__(self, session: Session) -> None:
         self._lock = Lock()
-        self._wrong: TonescopeError | None = None
         self._with_pulls = 0.0  # seconds that feedback took with all phrases
         generator, judge = with_own_modules(session.generator), with_own_modules(session.judge)
-        try:
-            self._live = LiveFeedback(generator, judge, session.taxonomy, session.vocabulary)
-        except TonescopeError as error:  # a predictor that is damaged; all else works
-            self._wrong = error
+        self._live = LiveFeedback(generator, judge, session.taxonomy, session.vocabulary)
 
     def on(self, prompt: Any, intended: Any = None, *, pulls: bool = True) -> Feedback:
         """Feedback on a prompt, whatever it is: :meth:`tonescope.diagnose.repair.live_feedback.LiveFeedback.on`.
@@ -72,14 +69,21 @@ class PromptFeedback:
             TonescopeError: the judge does not know the genre that was meant, or what was given is no text.
         """
         typed, meant = text_of("prompt", prompt), text_of("intended", intended or "")
-        if self._wrong is not None:
-            raise self._wrong
         with self._lock:
             started = time.perf_counter()
             found = self._live.on(typed, meant or None, pulls=pulls)
             if pulls and found.prediction:
                 self._with_pulls = time.perf_counter() - started
         return found
+
+    def phrases(self, prompt: str) -> list[Phrase]:
+        """The phrases of a prompt, as a diagnosis has them: tags, and lines of lyrics.
+
+        Raises:
+            TonescopeError: the prompt cannot be read.
+        """
+        with self._lock:
+            return phrases_of_song(prompt, self._live.generator.read_text([prompt]))
 
     def html(self, prompt: Any, intended: Any = None, *, settled: bool = True) -> str:
         """The same as a page shows it; empty for a prompt without anything in it.

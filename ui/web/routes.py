@@ -16,6 +16,7 @@ ASSETS = "/tonescope/"  # the frame's own files
 
 UPLOAD = "/gradio_api/upload"
 FEEDBACK = "/feedback"  # on a prompt that is being typed
+DRAFT = "/draft"  # of one whose typing paused
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ ROUTES = (
     Route(_READ, r"/gradio_api/file=(?!https?:).+"),
     Route(_POST, r"/gradio_api/(queue/join|run/predict|cancel|reset|call/(v2/)?[\w-]+)/?", MOST_JSON),
     Route(_POST, FEEDBACK, MOST_JSON),
+    Route(_POST, DRAFT, MOST_JSON),
 )
 MCP = Route(("GET", "POST", "DELETE"), r"/gradio_api/mcp(/[\w./-]*)?", MOST_JSON)
 UPLOADS = Route(_POST, UPLOAD, MOST_UPLOAD + MEBIBYTE)  # with what is between the files

@@ -13,12 +13,13 @@ from typing import Literal
 import regex
 from pydantic import BaseModel, ConfigDict
 
-from tonescope.diagnose.stats import Effect, Share
+from tonescope.diagnose.stats import BELIEVED, Effect, Share
 
 MEASURED = "Measured on this model"
 CONVENTION = "A rule of thumb: what it does was not measured."
 UNTESTED = "What it does on this model was not measured by listening."
 EFFECTS_FILE = "rule_effects.json"
+COUNTS = {2: "two", 3: "three", 4: "four", 5: "five", 6: "six"}
 Level = Literal["problem", "warning", "note"]
 Basis = Literal["measured", "convention"]
 
@@ -58,6 +59,7 @@ class RuleBook:
         rules: in the order in which findings of one level are shown.
         limits: numbers by name; ``tempos``, usual beats a minute by genre.
         before, before_capital, after: what stands around a name of a person.
+        twice: names that are a word said twice.
     """
 
     rules: tuple[Rule, ...]
@@ -66,6 +68,7 @@ class RuleBook:
     before: tuple[str, ...]
     before_capital: tuple[str, ...]
     after: tuple[str, ...]
+    twice: frozenset[str]
 
 
 class RuleEffect(BaseModel):
@@ -73,7 +76,9 @@ class RuleEffect(BaseModel):
 
     Attributes:
         present, absent: takes heard as the genre meant, with what the rule finds in the prompt and without.
-        effect: change of the judge's log-odds of that genre, with its interval.
+        effect: change of the judge's log-odds of that genre: of the means of the pairs of prompts, with the interval
+            over these, for takes of one prompt say the same thing again.
+        q: over all rules that were measured; what is not sure is not told as an effect.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -81,14 +86,18 @@ class RuleEffect(BaseModel):
     present: Share
     absent: Share
     effect: Effect
+    q: float | None = None
 
     @property
     def sentence(self) -> str:
         """What was measured, in one sentence."""
-        told = f"{MEASURED}: {self.present} takes are as meant with it, {self.absent} without"
-        interval = self.effect.interval
-        if interval is None or interval.low <= 0 <= interval.high:
-            return f"{told}; no effect was found."
+        prompts = COUNTS.get(self.effect.takes, str(self.effect.takes))
+        told = (
+            f"{MEASURED}, in {prompts} prompts: {self.present.count} of {self.present.total} takes are as meant with "
+            f"it, {self.absent.count} of {self.absent.total} without"
+        )
+        if self.q is None or self.q >= BELIEVED:
+            return f"{told}; no effect is sure."
         return f"{told}: it {'helps' if self.effect.mean > 0 else 'harms'} ({self.effect} nats)."
 
 
@@ -126,6 +135,7 @@ def rule_book() -> RuleBook:
         before=_longest_first(names["before"]),
         before_capital=_longest_first(names["before_capital"]),
         after=_longest_first(names["after"]),
+        twice=frozenset(names["twice"]),
     )
 
 

@@ -11,7 +11,7 @@ import regex
 from tonescope.diagnose.judging.genre_names import GenreName, Word, known_label, names_in, nearest_label
 from tonescope.diagnose.judging.refusals import refused
 from tonescope.diagnose.prompts.lexicon import lexicon, plain
-from tonescope.diagnose.prompts.lyrics import VOICES
+from tonescope.diagnose.prompts.lyrics import asking_for_voices
 from tonescope.diagnose.prompts.phrases import LINKS, Phrase, chunked
 from tonescope.diagnose.prompts.rules.lint_rules import RuleBook, rule_book
 from tonescope.diagnose.taxonomy import Taxonomy
@@ -25,11 +25,6 @@ _TWICE = regex.compile(r"\b(\p{L}+)\s+\1\b", regex.IGNORECASE)
 _NAME = r"(?P<name>[^,;.!?\n()]{2,60})"
 _CAPITALS = regex.compile(r"\p{Lu}[\p{L}.'’-]*(?:\s+(?:\p{Lu}[\p{L}.'’-]*|of|the|and|&))*")
 UNKNOWN_TOKENS = frozenset({"[UNK]", "<unk>", "<|unk|>", "⁇"})
-VOICE_WORDS = regex.compile(
-    rf"(?:{VOICES.pattern}|\brapp|\bcroon|\bfalsetto|\bspoken word|\bchant|\bhumming|\bbeatbox|\bsoprano|\byodel)",
-    regex.IGNORECASE,
-)
-_NO_VOICES = regex.compile(r"\bvocoder\b|\binstrumental\b", regex.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -47,12 +42,12 @@ class Reading:
     """A prompt and what is known of it.
 
     Attributes:
-        prompt: as it was typed.
+        prompt: as it was typed, without lyrics; ``sung``, those, for a model that sings.
         taxonomy: the genres that are told apart; ``labels``, those that the judge knows.
         text: the prompt as the generator reads it, one row; absent where it cannot, or there is none.
         unreadable: why it cannot be read.
         vocabulary: the words of the generator's training captions, where known.
-        sings: whether the generator can be given words to sing.
+        sings: whether the generator sings; ``None`` where that is not known.
     """
 
     prompt: str
@@ -61,7 +56,8 @@ class Reading:
     text: Text | None = None
     unreadable: str = ""
     vocabulary: Vocabulary | None = None
-    sings: bool = False
+    sings: bool | None = None
+    sung: str = ""
     book: RuleBook = field(default_factory=rule_book)
 
     @cached_property
@@ -93,7 +89,7 @@ def _stretch(words: list[Word], name: GenreName) -> tuple[int, int]:
 
 def no_word(reading: Reading) -> Iterator[Found]:
     """Nothing but punctuation."""
-    if not reading.words:
+    if not reading.words and not reading.sung:
         yield Found(0, len(reading.prompt))
 
 
@@ -205,13 +201,12 @@ def _describes(reading: Reading, start: int, end: int, others: set[int]) -> bool
 
 
 def vocals(reading: Reading) -> Iterator[Found]:
-    """Voices and lyrics, asked of a model that does not sing."""
+    """Voices and lyrics, asked of a model that does not sing, as far as that is known."""
     if reading.sings:
         return
-    for phrase in reading.phrases:
-        if phrase.negates is None and VOICE_WORDS.search(phrase.name) and not _NO_VOICES.search(phrase.name):
-            start = max(phrase.name_start, phrase.start)
-            yield Found(start, phrase.end)
+    known = "this model does not sing" if reading.sings is False else "whether this model sings is not known"
+    for phrase in asking_for_voices(reading.prompt):
+        yield Found(max(phrase.name_start, phrase.start), phrase.end, known)
 
 
 def dangling_words(reading: Reading) -> Iterator[Found]:
@@ -222,13 +217,25 @@ def dangling_words(reading: Reading) -> Iterator[Found]:
         if roles & (LINKS - {"function", "asking"}) and roles <= LINKS:
             yield Found(start, end, "nothing follows it")
     for match in _TWICE.finditer(reading.prompt):
-        yield Found(match.start(), match.end(), "it stands twice")
+        if not _is_a_name(reading, match.group(1)):
+            yield Found(match.start(), match.end(), "it stands twice")
+
+
+def _is_a_name(reading: Reading, word: str) -> bool:
+    """Whether a word said twice is a name: "cha cha"."""
+    twice = [plain(word)] * 2
+    return f"{word} {word}".casefold() in reading.book.twice or lexicon().match(twice)[0] == 2
 
 
 def no_genre(reading: Reading) -> Iterator[Found]:
-    """No genre at all."""
-    if reading.words and not reading.wanted:
-        yield Found(0, len(reading.prompt))
+    """No genre at all, or none that the judge knows."""
+    if not reading.wanted:
+        if reading.words:
+            yield Found(0, len(reading.prompt))
+    elif reading.labels and not any(reading.label(name) in reading.labels for name, *_ in reading.wanted):
+        lacking = ", ".join(dict.fromkeys(f"“{name.text}”" for name, *_ in reading.wanted))
+        _, start, end = reading.wanted[0]
+        yield Found(start, end, f": it does not know {lacking}")
 
 
 CHECKS: Mapping[str, Callable[[Reading], Iterator[Found]]] = {

@@ -59,6 +59,7 @@ class AceStep(LatentDiffusion):
     reader: TagsAndLyrics
     order = ("cond", "uncond")
     prefix = 0
+    sings = True
     attention_parts = ("norm_q", "norm_k")
 
     def __init__(

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import regex
 import torch
 from torch import Tensor, nn
 
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Text
+from tonescope.models.song_parts import lyrics_from
 
 INSTRUCTION = "Fill the audio semantic mask based on the given conditions:"
 BEFORE_TAGS = f"# Instruction\n{INSTRUCTION}\n\n# Caption\n"
@@ -26,17 +26,6 @@ USUAL_SECONDS = 30
 TIMBRE_SECONDS = 30  # of silence, in place of a recording whose timbre is asked for
 LONGEST_TAGS, LONGEST_LYRICS = 256, 2048  # tokens, with the template
 TIMBRE, PAD = "<timbre>", ""  # in place of tokens
-PART_OF_A_SONG = regex.compile(
-    r"\[\s*(intro|verse|pre-?chorus|chorus|post-?chorus|refrain|hook|bridge|interlude|break|build|drop|solo|"
-    r"inst|instrumental|outro)\b[^\]\n]*\]",
-    regex.IGNORECASE,
-)
-
-
-def lyrics_from(prompt: str) -> int:
-    """The character from which on a prompt is lyrics; its length, where it has none."""
-    found = PART_OF_A_SONG.search(prompt)
-    return found.start() if found else len(prompt)
 
 
 @dataclass(frozen=True)

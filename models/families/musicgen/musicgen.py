@@ -45,6 +45,8 @@ class MusicGen(Replaying):
         folder: where it was loaded from, if that is a folder.
     """
 
+    sings = False  # its publisher: trained on music without vocals
+
     def __init__(
         self,
         model: PreTrainedModel,

@@ -45,6 +45,7 @@ class StableAudio(LatentDiffusion):
     """
 
     negatives: NegativePrompts
+    sings = False  # its publisher: no realistic vocals
 
     def __init__(
         self,

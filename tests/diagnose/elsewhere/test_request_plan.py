@@ -9,7 +9,7 @@ import pytest
 from tonescope.diagnose.elsewhere.hosted_services import service_of, services
 from tonescope.diagnose.elsewhere.request_plan import (
     TABLE,
-    Wanted,
+    PlanWish,
     as_csv,
     enough_takes,
     genre_alone,
@@ -17,6 +17,7 @@ from tonescope.diagnose.elsewhere.request_plan import (
     read_answers,
     variants_of,
 )
+from tonescope.diagnose.report import plan_views
 from tonescope.models.errors import TonescopeError
 
 PROMPT = "mellow jazz fusion with saxophone, 90 BPM"
@@ -35,7 +36,7 @@ def test_a_genre_that_is_refused_is_not_asked_for_alone() -> None:
 
 @pytest.mark.parametrize("service", ["lyria-2", "stable-audio-2-5", "other"])
 def test_takes_share_their_seeds_over_the_requests(service: str) -> None:
-    made = plan(Wanted(PROMPT, service, takes=3, seed=7))
+    made = plan(PlanWish(PROMPT, service, takes=3, seed=7))
     by_variant: dict[str, list[int | None]] = {}
     for row in made.requests:
         by_variant.setdefault(row.variant, []).append(row.seed)
@@ -45,7 +46,7 @@ def test_takes_share_their_seeds_over_the_requests(service: str) -> None:
 
 
 def test_a_service_without_seeds_is_asked_for_none() -> None:
-    made = plan(Wanted(PROMPT, "suno", takes=2, seed=1))
+    made = plan(PlanWish(PROMPT, "suno", takes=2, seed=1))
     assert all(row.seed is None for row in made.requests) and "whole_again" not in {
         row.variant for row in made.requests
     }
@@ -54,22 +55,22 @@ def test_a_service_without_seeds_is_asked_for_none() -> None:
 
 def test_too_few_takes_are_said_beforehand_with_how_many_are_enough() -> None:
     assert enough_takes(1) == 6 and enough_takes(4) == 8  # 2/2^6 = .031; 4 tests of 2/2^8 = .031
-    assert any("no phrase can be sure" in note for note in plan(Wanted(PROMPT, "other", 2, 1)).notes)
-    assert not any("no phrase can be sure" in note for note in plan(Wanted(PROMPT, "other", 12, 1)).notes)
+    assert any("no phrase can be sure" in note for note in plan(PlanWish(PROMPT, "other", 2, 1)).notes)
+    assert not any("no phrase can be sure" in note for note in plan(PlanWish(PROMPT, "other", 12, 1)).notes)
 
 
 @pytest.mark.parametrize(
     ("wanted", "told"),
     [
-        (Wanted(PROMPT, "napster", 2, 1), "no service that is known here"),
-        (Wanted(PROMPT, "lyria-2", 2, 1, 20.0), "cannot choose its length"),
-        (Wanted(PROMPT, "stable-audio-2-5", 2, 1, 400.0), "does not play 400 seconds"),
-        (Wanted(PROMPT, "stable-audio-2-5", 2, 0), "the seed 0 cannot be used"),
-        (Wanted(PROMPT, "lyria-2", 2, 2**40), "cannot be used"),
-        (Wanted("techno", "other", 2, 1), "nothing can be left out"),
+        (PlanWish(PROMPT, "napster", 2, 1), "no service that is known here"),
+        (PlanWish(PROMPT, "lyria-2", 2, 1, 20.0), "cannot choose its length"),
+        (PlanWish(PROMPT, "stable-audio-2-5", 2, 1, 400.0), "does not play 400 seconds"),
+        (PlanWish(PROMPT, "stable-audio-2-5", 2, 0), "the seed 0 cannot be used"),
+        (PlanWish(PROMPT, "lyria-2", 2, 2**40), "cannot be used"),
+        (PlanWish("techno", "other", 2, 1), "nothing can be left out"),
     ],
 )
-def test_case_what_cannot_be_planned_is_refused(wanted: Wanted, told: str) -> None:
+def test_case_what_cannot_be_planned_is_refused(wanted: PlanWish, told: str) -> None:
     with pytest.raises(TonescopeError, match=told):
         plan(wanted)
 
@@ -81,7 +82,7 @@ def test_services_are_data_and_every_name_of_one_finds_it() -> None:
 
 
 def test_the_table_comes_back_as_it_was(tmp_path: Path) -> None:
-    made = plan(Wanted('say "hello, world" slowly, techno', "lyria-2", 2, 5))
+    made = plan(PlanWish('say "hello, world" slowly, techno', "lyria-2", 2, 5))
     (tmp_path / TABLE).write_text(as_csv(made), encoding="utf-8")
     for where in (tmp_path, tmp_path / TABLE):
         found = read_answers(where)
@@ -109,3 +110,21 @@ def test_case_tables_of_no_plan(tmp_path: Path, text: str, told: str) -> None:
 def test_case_a_folder_without_a_table(tmp_path: Path) -> None:
     with pytest.raises(TonescopeError, match=f"holds no {TABLE}"):
         read_answers(tmp_path)
+
+
+def test_case_the_line_that_writes_the_table_makes_the_same_plan() -> None:
+    def line(wish: PlanWish) -> str:
+        found = [command.line for view in plan_views.views(plan(wish)) for command in view.commands]
+        return next(one for one in found if one.startswith("tonescope plan"))
+
+    assert "--seed 7 --seconds 20 --csv" in line(PlanWish(PROMPT, "stable-audio-2-5", 2, 7, 20.0))
+    assert "--seconds" not in line(PlanWish(PROMPT, "lyria-2", 2, 7))
+    assert "--seed" not in line(PlanWish(PROMPT, "suno", 2, 7))
+
+
+def test_what_the_documentation_says_of_requests_is_what_a_plan_says() -> None:
+    told = (Path(__file__).parents[3] / "docs" / "commands.md").read_text(encoding="utf-8")
+    for key in ("lyria-2", "stable-audio-2-5"):
+        service = services()[key]
+        named = [*service.fields.values(), *service.constant.values(), *map(str, service.seed_range)]
+        assert all(name in told for name in named) and "".join(service.endpoint.split()) in "".join(told.split())

@@ -11,7 +11,7 @@ import pytest
 
 from tonescope.diagnose.jobs.contrasting import judged
 from tonescope.diagnose.judging.intent import read_intent
-from tonescope.diagnose.repair.genre_predictor import RECORD_FILE
+from tonescope.diagnose.repair.genre_predictor import RECORD_FILE, WEIGHTS_FILE
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
@@ -91,7 +91,7 @@ def test_the_cards_say_what_was_measured(tmp_path: Path) -> None:
     """The model cards are those that the shipped results give."""
     for name in ("generator", "judge"):
         (tmp_path / name).mkdir()
-        for file in ("tonescope.json", "config.json", RECORD_FILE):
+        for file in ("tonescope.json", "config.json", RECORD_FILE, WEIGHTS_FILE):
             if (FOLDER / name / file).is_file():
                 shutil.copy(FOLDER / name / file, tmp_path / name)
     cards.write(tmp_path, json.loads((FOLDER / "results.json").read_text(encoding="utf-8")))

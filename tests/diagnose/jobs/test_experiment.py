@@ -19,6 +19,7 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.settings import Settings
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Generator, Sampling
+from tonescope.models.played_with import Recommended
 from tonescope.models.units import Location, Unit
 
 PROMPT = "smooth jazz with piano"
@@ -151,3 +152,19 @@ def test_a_comparison_with_sound_that_broke_makes_nothing_sure(
     assert asked == [0, 1, 2]
     assert found.control is not None and found.control.sound.broke == (third == "random units")
     assert (found.trial.q is None) == (third == "random units")
+
+
+def test_what_has_to_be_known_of_a_diagnosis_is_said_of_an_edit() -> None:
+    found, _ = played(tiny.session(), UNITS[0])
+    assert any("mishears these genres was not measured" in caveat for caveat in found.caveats)
+
+
+def test_settings_that_a_model_is_not_made_for_are_named() -> None:
+    made = tiny.session()
+    made.generator.recommended = Recommended(guidance=7.0)  # type: ignore[attr-defined]
+    edit = Edit(targets(made.generator, UNITS[:1]))
+    found, _ = made.experiment(PROMPT, edit, SETTINGS.model_copy(update={"guidance": 3.0}))
+    assert any("guidance 3 instead of 7" in caveat for caveat in found.caveats)
+    both, _ = made.contrast("house", "house, piano", SETTINGS.model_copy(update={"guidance": 3.0}))
+    assert any("guidance 3 instead of 7" in caveat for caveat in both.caveats)
+    assert [row.name for row in both.suspects] == ["guidance"] and both.recommended == {"guidance": 7.0}

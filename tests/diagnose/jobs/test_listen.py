@@ -14,7 +14,7 @@ from tests.synthetic import chords, clicks, noise, write
 from tonescope.diagnose.audio_files.collecting import collect
 from tonescope.diagnose.elsewhere.hear_file import hear_recording
 from tonescope.diagnose.elsewhere.listen_schema import Listening
-from tonescope.diagnose.elsewhere.request_plan import TABLE, Wanted, as_csv, plan
+from tonescope.diagnose.elsewhere.request_plan import TABLE, PlanWish, as_csv, plan
 from tonescope.diagnose.elsewhere.surrogate_trace import trace_through
 from tonescope.diagnose.jobs import listen as job
 from tonescope.diagnose.jobs.job import Watch
@@ -207,7 +207,7 @@ def test_case_judges_that_know_no_such_sounds_are_not_compared(folder: Path, fol
 
 
 def test_answers_to_a_plan_are_tested(tmp_path: Path) -> None:
-    made = plan(Wanted("dark house with piano", "lyria-2", 2, 1))
+    made = plan(PlanWish("dark house with piano", "lyria-2", 2, 1))
     (tmp_path / TABLE).write_text(as_csv(made), encoding="utf-8")
     for row in made.requests[:-1]:
         write(tmp_path / row.file, clicks(100 + 10 * (row.variant != "whole"), 3.0, seed=row.seed or 0))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from tests import tiny
 from tests.models.families.ace_step import tiny_ace_step
 from tests.models.families.stable_audio import tiny_stable_audio
+from tonescope.diagnose.jobs.request import Request
 from tonescope.diagnose.prompts.leaving_out import without
-from tonescope.diagnose.prompts.lyrics import hears_voices, phrases_of_song, tags_of
+from tonescope.diagnose.prompts.lyrics import Song, asking_for_voices, hears_voices, phrases_of_song, tags_of
 from tonescope.diagnose.prompts.phrases import Phrase
+from tonescope.diagnose.settings import Settings, check_prompt
+from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Text
 
 TAGS = "smooth jazz with piano, fast drums"
@@ -62,3 +66,48 @@ def test_a_model_that_sings_nothing_reads_all_of_it_as_tags() -> None:
 
 def test_judges_that_hear_voices_are_known_by_their_labels() -> None:
     assert not hears_voices(("techno", "jazz", "trap")) and hears_voices(("a cappella", "techno"))
+
+
+def test_case_genres_that_are_sung_do_not_make_a_judge_hear_voices() -> None:
+    assert not hears_voices(("rap", "singer-songwriter", "lyrical jazz", "techno"))
+    assert hears_voices(("male vocals",)) and hears_voices(("choir",))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "asked"),
+    [
+        ("house with a single guitar", []),
+        ("trap, rapid hi-hats", []),
+        ("lyrical piano", []),
+        ("ambient with singing bowls", []),
+        ("jazz with soprano sax", []),
+        ("house, no vocals", []),
+        ("soul with female vocals", ["female vocals"]),
+        ("rap over a boom bap beat", ["rap"]),
+        ("a soprano and a choir", ["soprano", "choir"]),
+    ],
+)
+def test_words_that_ask_for_a_voice(prompt: str, asked: list[str]) -> None:
+    found = [phrase.name for phrase in asking_for_voices(prompt)]
+    assert len(found) == len(asked) and all(one in name for one, name in zip(asked, found, strict=True))
+
+
+def test_a_song_keeps_what_is_sung_under_other_tags(text: Text) -> None:
+    song = Song.of(PROMPT, text)
+    assert song.tags == TAGS and song.with_tags(song.tags) == PROMPT
+    assert song.with_tags("polka") == f"polka{song.sung}"
+    assert Song("", "[verse] la").with_tags("polka") == "polka\n[verse] la"
+    plain = Song.of("house [verse]", tiny_stable_audio.generator().read_text(["house [verse]"]))
+    assert plain == Song("house [verse]")
+
+
+def test_case_ordinary_full_lyrics_are_not_refused_where_they_are_read() -> None:
+    song = f"house\n[verse]\n{'dancing in the rain ' * 200}"
+    check_prompt(song)
+    with pytest.raises(TonescopeError, match="lyrics to under 10000"):
+        check_prompt(f"house\n[verse]\n{'dancing in the rain ' * 600}")
+    with pytest.raises(TonescopeError, match="shorten it to under 2000"):
+        check_prompt("dancing in the rain " * 200)
+    models = tiny.session().models
+    with pytest.raises(TonescopeError, match=r"reads no lyrics|reads at most"):
+        Request(song, Settings(seconds=0.5)).check(models)

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from tests.diagnose.confusion.planted_genres import LABELS
 from tests.diagnose.repair.word_states import heard, predictor, session
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.predictor_job import JOB, PredictorParameters
+from tonescope.diagnose.repair import fit_predictor
 from tonescope.diagnose.repair.fit_predictor import fit
-from tonescope.diagnose.repair.genre_predictor import RECORD_FILE, GenrePredictor, find_predictor, kept_folder, pooled
+from tonescope.diagnose.repair.genre_predictor import (
+    RECORD_FILE,
+    WEIGHTS_FILE,
+    GenrePredictor,
+    find_predictor,
+    kept_folder,
+    pooled,
+    seek_predictor,
+)
+from tonescope.diagnose.repair.live_feedback import LiveFeedback
 from tonescope.diagnose.repair.predictor_prompts import predictor_prompts
 from tonescope.models.errors import TonescopeError
 
@@ -80,3 +92,55 @@ def test_the_job_plays_what_is_missing_and_goes_on_from_what_is_there(tmp_path: 
     assert made.generator.played == played == 60 and again.record == first.record  # type: ignore[attr-defined]
     assert GenrePredictor.load(tmp_path / "kept").record.takes == 60
     assert any("predictor names" in text for view in JOB.views(again, None) for text, _ in view.sentences)
+
+
+def test_case_a_damaged_predictor_is_passed_over_and_said() -> None:
+    made = session()
+    folder = kept_folder(made.generator, made.judge.labels)
+    predictor().save(folder)
+    (folder / WEIGHTS_FILE).write_bytes(b"no weights")
+    made.generator.folder = None
+    assert find_predictor(made.generator, made.judge) is None
+    live = LiveFeedback(made.generator, made.judge, made.taxonomy)
+    found = live.on("house, masterpiece")
+    assert (
+        found.prediction is None
+        and "is damaged" in found.no_prediction
+        and "tonescope predictor" in found.no_prediction
+    )
+    assert found.findings
+
+
+def test_case_where_the_one_made_here_is_damaged_the_shipped_one_is_used(tmp_path: Path) -> None:
+    made = session()
+    folder = kept_folder(made.generator, made.judge.labels)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / WEIGHTS_FILE).write_bytes(b"")
+    made.generator.folder = tmp_path
+    predictor().save(tmp_path)
+    found, damaged = seek_predictor(made.generator, made.judge)
+    assert found is not None and damaged
+
+
+def test_a_predictor_and_its_record_are_one_file_and_those_shipped_before_are_read(tmp_path: Path) -> None:
+    found = predictor()
+    found.save(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [WEIGHTS_FILE]
+    save_file({"weight": found.weight, "bias": found.bias}, tmp_path / WEIGHTS_FILE)
+    (tmp_path / RECORD_FILE).write_text(found.record.model_dump_json())
+    assert GenrePredictor.load(tmp_path).record == found.record
+
+
+def test_its_record_says_how_the_takes_were_played() -> None:
+    assert predictor().record.holds_for.startswith("It predicts takes of 1 s at guidance 3")
+
+
+def test_nothing_that_is_told_of_a_fold_was_chosen_by_it() -> None:
+    folds, labels = np.arange(50) % 5, np.arange(50) % 2
+    counts = np.eye(2)[labels]
+    right, wrong = (2 * counts - 1) * 3, (1 - 2 * counts) * 3
+    good_but_in_the_first = np.where((folds == 0)[:, None], wrong, right)
+    weak = right / 30
+    found = fit_predictor._honest([good_but_in_the_first, weak], counts, folds)
+    assert (found[folds == 0].argmax(1) != labels[folds == 0]).all()  # chosen by the others, which it suits
+    assert (found[folds != 0].argmax(1) == labels[folds != 0]).all()

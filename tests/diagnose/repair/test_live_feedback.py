@@ -6,6 +6,7 @@ import pytest
 
 from tests import tiny
 from tests.diagnose.repair.word_states import predictor, session
+from tests.models.families.ace_step import tiny_ace_step
 from tonescope.diagnose.jobs.job import Watch
 from tonescope.diagnose.jobs.lint_job import JOB, LintParameters
 from tonescope.diagnose.repair.live_feedback import LiveFeedback, variants_without
@@ -48,7 +49,8 @@ def test_case_a_model_without_an_audit_run_says_which_command_makes_one() -> Non
     found = made.lint("house with piano")
     assert found.prediction is None and "tonescope predictor" in found.no_prediction
     shown = JOB.views(JOB.run(made, LintParameters(prompt="house"), Watch()).result, None)
-    assert any(command.line == "tonescope predictor" for view in shown for command in view.commands)
+    lines = [command.line for view in shown for command in view.commands]
+    assert any(line.startswith('tonescope predictor --model "tiny mono"') for line in lines)
 
 
 @pytest.mark.parametrize("prompt", ["a", "?!…", "x " * 10_000, "ジャズ", "Ω≈ç√", "\ud800 house", " , "])
@@ -81,3 +83,22 @@ def test_without_pulls_only_the_prompt_itself_is_read() -> None:
     found = made.on("calm house with banjo", pulls=False)
     assert found.prediction is not None and found.prediction.genre == "techno" and not found.prediction.pulls
     assert max(calls) == 1
+
+
+def test_case_lyrics_are_neither_linted_nor_read_as_what_is_asked_for() -> None:
+    made = tiny_ace_step.generator()
+    live = LiveFeedback(made, tiny.judge(), tiny.session().taxonomy)
+    found = live.on("smooth jazz, piano\n[verse] no drums, masterpiece, techno and house\n" + "la la " * 500)
+    assert found.asked == "smooth jazz" or found.asked is None
+    assert not {"negation", "superstition", "two-genres", "too-long"} & {one.rule for one in found.findings}
+    assert any("What is sung" in caveat for caveat in found.caveats)
+    tags = live.on("smooth jazz, female vocals, masterpiece\n[verse] la").findings
+    assert [one.instead for one in tags if one.rule == "superstition"] == ["smooth jazz, female vocals\n[verse] la"]
+
+
+def test_case_a_voice_asked_of_a_model_that_sings_is_said_not_to_be_judged() -> None:
+    live = LiveFeedback(tiny_ace_step.generator(), tiny.judge(), tiny.session().taxonomy)
+    found = live.on("smooth jazz, female vocals")
+    assert any("“female vocals”" in caveat and "is not judged" in caveat for caveat in found.caveats)
+    assert "vocals" not in {one.rule for one in found.findings}
+    assert not live.on("smooth jazz, piano").caveats

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
 from tests.diagnose.repair.word_states import session
 from tonescope.diagnose.context import Context
+from tonescope.diagnose.judging.verdict import UNSURE
 from tonescope.diagnose.repair.race import Track, halvings, race
 from tonescope.diagnose.repair.rewrites import Rewrite
 from tonescope.models.generator import Sampling
@@ -32,3 +34,10 @@ def test_the_candidate_that_is_heard_as_meant_wins_and_losers_are_played_less() 
     takes = [len(runner.heard) for runner in order]
     assert takes[0] > takes[-1] == 1 and sum(takes) == track.played <= 40
     assert set(order[0].heard) >= set(order[-1].heard)  # the same seeds
+
+
+def test_what_is_heard_in_a_race_is_heard_as_in_a_verification() -> None:
+    made = session()
+    made.judge.record = SimpleNamespace(threshold=1.1)  # type: ignore[misc,assignment]
+    track = Track(Context(made.generator, made.judge, seconds=0.5), "jazz")
+    assert track.all_of(Rewrite("wording", "", "jazz", Sampling()), [1, 2]).heard == [UNSURE] * 2

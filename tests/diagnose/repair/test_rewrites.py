@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests import tiny
 from tests.diagnose.repair.word_states import session
-from tonescope.diagnose.repair.rewrites import Rewrite, Wish, keeps_all, random_rewrites, rewrites
+from tonescope.diagnose.repair.rewrites import Rewrite, Wish, bare, keeps_all, random_rewrites, rewrites
 from tonescope.models.generator import Sampling
 
 PROMPT = "calm house with banjo and flute"
@@ -51,3 +51,24 @@ def test_a_rewrite_keeps_all_where_it_says_every_phrase_but_the_genre_and_what_i
         "calm house with banjo", "calm house"
     )
     assert kept("house with banjo, no drums", "house with banjo")
+
+
+SUNG = "\n[verse] dancing in the rain"
+
+
+def test_case_lyrics_are_never_rewritten() -> None:
+    song = Wish(f"techno, piano{SUNG}", Sampling(), "house", session().taxonomy, "polka", SUNG)
+    found = [*rewrites(song, session().generator), *random_rewrites(song, session().generator, 4), bare(song)]
+    assert len(found) > 10 and all(one.prompt.endswith(SUNG) for one in found)
+    assert all(one.prompt.count("dancing") == 1 for one in found)
+    assert f"techno, piano, house{SUNG}" in [one.prompt for one in found]
+    assert not keeps_all(song, Rewrite("drop", "", f"house{SUNG}", Sampling()))
+    assert keeps_all(song, Rewrite("drop", "", f"house, piano{SUNG}", Sampling()))
+
+
+def test_the_guidance_that_a_model_is_made_for_is_tried_first() -> None:
+    other = Wish(PROMPT, Sampling(guidance=6.0), "house", session().taxonomy)
+    tried = [one.sampling.guidance for one in rewrites(other, session().generator) if one.change == "guidance"]
+    assert tried[0] == 3.0 and len(tried) > 1
+    usual = [one.sampling.guidance for one in rewrites(wish(), session().generator) if one.change == "guidance"]
+    assert 3.0 not in usual

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tonescope.diagnose.repair.prompt_contrast import LayerShare, PhraseShare, PromptContrast
+from tonescope.diagnose.repair.contrast_schema import LayerShare, PhraseShare, PromptContrast
 from tonescope.diagnose.report import contrast_views
 from tonescope.diagnose.schema import Contrast
 from tonescope.diagnose.stats import Effect, Interval, share
@@ -42,12 +42,17 @@ def found(**about: Any) -> PromptContrast:
     [
         (
             phrase(),
-            "The difference is due to “accordion” of the second prompt: with it put into the first prompt as well, "
-            "80 % of the difference is gone.",
+            "The difference is mostly due to “accordion” of the second prompt: with it put into the first prompt as "
+            "well, 80 % of the difference is gone.",
         ),
         (phrase(added=False), "of the second prompt: with it left out, 80 % of the difference is gone."),
         (phrase("first", added=False), "of the first prompt: with it left out, 80 % of the difference is gone."),
+        (phrase(part=1.3), "The difference is due to “accordion” of the second prompt"),
         (phrase(part=1.3), "all of the difference is gone."),
+        (
+            phrase(part=0.15, added=False),
+            "“accordion” of the second prompt makes 15 % of the difference (it was left out), more than any other",
+        ),
         (
             phrase().model_copy(update={"part_interval": Interval(low=-0.05, high=1.2)}),
             "80 % (between −5 and 120 %) of the difference is gone.",
@@ -105,3 +110,17 @@ def test_what_is_said_first_has_no_unit_of_mathematics_in_it() -> None:
     made = found(phrases=[phrase()], layers=[layer()])
     said = " ".join((contrast_views.heard(made), contrast_views.by_phrase(made), contrast_views.by_layer(made)))
     assert "nats" not in said and "margin" not in said
+
+
+def test_case_the_phrase_that_is_told_is_the_surest_and_the_badge_is_its_own() -> None:
+    unsure = phrase(mean=1.2, q=0.08).model_copy(update={"phrase": "piano"})
+    made = found(phrases=[unsure, phrase(mean=1.0)])
+    told, badge = contrast_views.findings(made)[1]
+    assert "“accordion”" in told and badge == "verified"
+    assert contrast_views.findings(found(phrases=[unsure]))[1][1] == "tested"
+    away = phrase(mean=-2.0)
+    assert contrast_views.findings(found(phrases=[away]))[1][1] == "tested"
+
+
+def test_where_only_lyrics_differ_they_are_named() -> None:
+    assert "or the lyrics, which differ," in contrast_views.by_phrase(found(lyrics_differ=True))

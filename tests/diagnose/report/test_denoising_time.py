@@ -90,3 +90,12 @@ def test_the_line_that_makes_it_again_holds_them_and_the_other_does_not() -> Non
     again, as_made = pasteable.diagnose(made), pasteable.as_recommended(made)
     assert "--denoising-steps 8" in again and "--guidance 3" in again
     assert "--denoising-steps" not in as_made and "--guidance" not in as_made
+
+
+def test_case_after_a_match_other_settings_are_no_suspect() -> None:
+    made = _suspected()
+    matched = made.model_copy(update={"verdict": made.verdict.model_copy(update={"kind": "match"})})
+    view = settings_view.view(matched)
+    assert view is not None and "suspect" not in view.title.lower()
+    assert view.sentences[0][0].startswith("Not tested: these settings differ from what")
+    assert view.sentences[0][0].endswith("play once with them.")

@@ -50,6 +50,7 @@ def found(prompt: str, asked: str | None, predicted: Prediction | None, findings
 @pytest.fixture(autouse=True)
 def _record(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PredictorRecord, "sentence", "It was right before.")
+    monkeypatch.setattr(PredictorRecord, "holds_for", "It predicts takes of 4 s.")
 
 
 def shown(feedback: Feedback) -> dict[str, Any]:

@@ -132,3 +132,13 @@ def test_a_generator_that_is_shipped_has_the_embedded_judge_unnamed() -> None:
     for name, line in (("embedded-flow", " --model embedded-flow"), ("my-model", " --model my-model --judge embedded")):
         other = found.model_copy(update={"model": found.model.model_copy(update={"name": name})})
         assert pasteable.diagnose(other).partition('"lo-fi beats with accordion"')[2].startswith(line)
+
+
+def test_case_a_steered_model_is_no_adapter() -> None:
+    found = made_up.single_unit()
+    for name, line in (
+        ("embedded + steering", " --steer steering.json"),
+        ("my-model + my-lora + steering", " --model my-model --adapter my-lora --steer steering.json"),
+    ):
+        steered = found.model_copy(update={"model": found.model.model_copy(update={"name": name})})
+        assert line in pasteable.diagnose(steered) and "--adapter steering" not in pasteable.diagnose(steered)

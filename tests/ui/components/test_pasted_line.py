@@ -67,3 +67,9 @@ def test_models_of_the_server_hold_and_are_left_out_of_what_is_asked() -> None:
 def test_where_it_is_written_is_left_out_for_a_page_keeps_all() -> None:
     asked: Any = read("tonescope diagnose house --out why", JUDGE)
     assert asked.parameters == {"prompt": "house"}
+
+
+def test_a_line_of_a_steered_model_can_be_done_where_that_model_is_served() -> None:
+    asked = read("tonescope diagnose house --steer steering.json", JUDGE)
+    assert asked is not None and asked.parameters == {"prompt": "house"}
+    assert read("tonescope diagnose house --steer /etc/passwd", JUDGE) is None

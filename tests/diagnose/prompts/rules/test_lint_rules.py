@@ -58,6 +58,13 @@ def test_every_rule_has_a_check_or_a_pattern_and_measured_ones_have_pairs() -> N
         ("tempo-against-genre", "slow drum and bass", ["slow"]),
         ("dangling-word", "house and and piano", ["and and"]),
         ("unlearned-word", "house with piano in 1984", []),
+        ("vocals", "house with a single guitar and rapid hi-hats", []),
+        ("superstition", "16-bit chiptune", []),
+        ("superstition", "house, 24 bit", ["24 bit"]),
+        ("artist-name", "ambient that sounds like rain on a window", []),
+        ("artist-name", "house that sounds like Gunnar Testperson", ["Gunnar Testperson"]),
+        ("dangling-word", "a cha cha for a wedding", []),
+        ("no-genre", "house with piano", []),
     ],
 )
 def test_what_a_rule_finds_is_what_it_names(rule: str, prompt: str, what: list[str]) -> None:
@@ -65,14 +72,30 @@ def test_what_a_rule_finds_is_what_it_names(rule: str, prompt: str, what: list[s
 
 
 def test_an_effect_is_told_for_the_model_it_was_measured_on_alone() -> None:
-    measured = RuleEffect(present=share(3, 16), absent=share(15, 16), effect=effect([-3.0, -2.5, -3.5, -3.0]))
+    unsure = RuleEffect(present=share(3, 16), absent=share(15, 16), effect=effect([-3.0, -2.5, -3.5, -3.0]), q=0.2)
+    measured = unsure.model_copy(update={"q": 0.01})
+    assert "harms" not in unsure.sentence and "no effect is sure" in unsure.sentence
     effects = RuleEffects(
         model="m", generator="one", judge="j", made="2026-01-01", takes=4, seconds=4.0, effects={"negation": measured}
     )
     negation = next(rule for rule in rule_book().rules if rule.id == "negation")
     convention = next(rule for rule in rule_book().rules if rule.basis == "convention")
-    assert "3 of 16" in effects.told(negation, "one") and "harms" in effects.told(negation, "one")
+    assert "in four prompts: 3 of 16" in effects.told(negation, "one") and "harms" in effects.told(negation, "one")
     assert effects.told(negation, "another") == "What it does on this model was not measured by listening."
     assert effects.told(convention, "one").startswith("A rule of thumb")
     nothing = RuleEffect(present=share(8, 16), absent=share(8, 16), effect=effect([1.0, -1.0, 0.5, -0.5]))
-    assert "no effect was found" in nothing.sentence
+    assert "no effect is sure" in nothing.sentence
+
+
+def test_case_that_a_model_does_not_sing_is_said_only_where_it_is_known() -> None:
+    def told(sings: bool | None) -> list[str]:
+        reading = Reading("soul with female vocals", common(), common().labels, sings=sings)
+        return [one.sentence for one in lint(reading) if one.rule == "vocals"]
+
+    assert "this model does not sing" in told(False)[0] and "is not known" in told(None)[0] and told(True) == []
+
+
+def test_case_a_genre_that_the_judge_lacks_is_named() -> None:
+    reading = Reading("gospel with piano", common(), ("house", "techno"))
+    (finding,) = [one for one in lint(reading) if one.rule == "no-genre"]
+    assert "names no genre that the judge knows: it does not know “gospel”" in finding.sentence

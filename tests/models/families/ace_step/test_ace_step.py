@@ -14,11 +14,12 @@ from tests.models.ruined import refused, set_field
 from tonescope.models.errors import TonescopeError
 from tonescope.models.families.ace_step.ace_step import BASE_GUIDANCE, BASE_STEPS, TURBO_STEPS, AceStep
 from tonescope.models.families.ace_step.ace_step_outline import outline
-from tonescope.models.families.ace_step.tags_and_lyrics import TIMBRE, lyrics_from
+from tonescope.models.families.ace_step.tags_and_lyrics import TIMBRE
 from tonescope.models.generator import Sampling, read_takes
 from tonescope.models.loading import check_places, load_generator
 from tonescope.models.played_with import usual_guidance
 from tonescope.models.sites import SITES, Site
+from tonescope.models.song_parts import lyrics_from
 
 TAGS, LYRICS = ("smooth jazz with piano", "fast techno"), ("[verse] fast drums a song", "[chorus]\na house\nwith music")
 PROMPTS, SEEDS = [f"{tags}\n{lyrics}" for tags, lyrics in zip(TAGS, LYRICS, strict=True)], [3, 4]
