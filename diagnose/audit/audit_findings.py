@@ -160,8 +160,8 @@ def _measured(report: AuditReport, name: str) -> Measured:
         worst = min(told, key=lambda row: row.matched.low)
         return _of_value(Value.of(worst.matched), worst.asked)
     if name == "largest_gap" and (genres := [row for row in report.gaps if row.by == "genre"]):
-        found = genres[0]
-        return _of_value(found.gap, f"{found.best} and {found.worst}")
+        gap = genres[0]
+        return _of_value(gap.gap, f"{gap.best} and {gap.worst}")
     if name == "smallest_ratio" and (known := [row for row in report.representation if row.measured]):
         lowest = min(known, key=lambda row: row.ratio.interval.low)
         found = _of_value(lowest.ratio, lowest.genre)

@@ -290,7 +290,7 @@ def _fresh(
         screened=bool(predicted),
         suspects=setting_suspects(models.generator, repair.request.sampling),
         recommended=recommended_settings(models.generator),
-        judge_error=judge_error(models.judge, repair.intended),
+        judge_error=judge_error(models.judge.record, repair.intended),
         sung=wish.sung,
         caveats=_caveats(repair, predicted),
     )
