@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from tonescope.diagnose.judging.intent import Intent
 from tonescope.diagnose.judging.judge_agreement import Agreement
 from tonescope.diagnose.judging.verdict import Heard, Verdict
+from tonescope.diagnose.search_schema import SearchRecord as SearchRecord
+from tonescope.diagnose.search_schema import Tried as Tried
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.stats import Effect, Share
 from tonescope.diagnose.trial_schema import Badge as Badge
@@ -226,27 +228,6 @@ class StepCut(BaseModel):
     steps: int
     from_on: Trial
     until: Trial
-
-
-class Tried(BaseModel):
-    """Units, or a whole location, that were muted together in the search: in how many takes, and how many turned
-    back."""
-
-    names: list[str]
-    turned: Share
-
-
-class SearchRecord(BaseModel):
-    """How the set was searched: candidates that were muted one by one, takes that were played for it, the most units
-    that were muted together, and the largest share of takes that anything tried turned back. ``several``: whether sets
-    of a few units were looked for; not, for a prompt that is played right. ``tried`` is all of it."""
-
-    candidates: int
-    generations: int
-    largest_group: int
-    largest_share: float
-    several: bool = True
-    tried: list[Tried] = []
 
 
 class Exclusion(BaseModel):

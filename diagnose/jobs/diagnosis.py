@@ -10,14 +10,13 @@ from functools import partial
 from torch import Tensor
 
 from tonescope.diagnose.attribution.gradients import Attribution, attribute
-from tonescope.diagnose.attribution.greedy_group_search import Search, greedy_group_search
 from tonescope.diagnose.attribution.integrated_gradients import two_point_integrated_gradients
 from tonescope.diagnose.attribution.jacobi_prediction import predicted_changes
 from tonescope.diagnose.attribution.metrics import margin
 from tonescope.diagnose.attribution.time_occlusion import Timeline, by_second
 from tonescope.diagnose.attribution.tracks import with_tracks
 from tonescope.diagnose.causes.interchange import other_prompts
-from tonescope.diagnose.causes.muting_trials import Group, Muted, MutingTrials
+from tonescope.diagnose.causes.muting_trials import Group, MutingTrials
 from tonescope.diagnose.causes.screening import Screening, screened_sites
 from tonescope.diagnose.causes.search import search_causes
 from tonescope.diagnose.context import Context
@@ -31,6 +30,7 @@ from tonescope.diagnose.jobs.evidence import Evidence
 from tonescope.diagnose.jobs.interchange_to_verify import interchange_to_verify, too_large_to_put_in
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.jobs.setting_suspects import recommended_settings, setting_suspects
+from tonescope.diagnose.jobs.strongest_units import MORE_BLOCKS, muted_in_rounds
 from tonescope.diagnose.jobs.verification_plan import Estimates, Interchange, Plan, rows_at_most, words_to_predict
 from tonescope.diagnose.jobs.verification_results import Reading, Results
 from tonescope.diagnose.judging.audio_quality import lost_takes_caveat
@@ -51,11 +51,9 @@ from tonescope.diagnose.store.traces import LIMIT, Extent, check_size, steps_of
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
 from tonescope.models.judges.listening import finite_takes, posterior
-from tonescope.models.units import Unit
 
 ATTRIBUTED_AT_ONCE = 4
 OTHER_PROMPTS = 3  # that are tried to put activations into
-MORE_BLOCKS = 2  # of takes, at most, that are played to search, and to verify, where few are heard as the target
 
 Announce = Callable[[Verdict, Takes], None]
 """Called with the verdict and the takes it is of, long before what drove it is known."""
@@ -248,43 +246,20 @@ def _search(run: _Run, stage: Stage) -> None:
         advance=stage,
     )
     if not found.group:
-        tried, rows = _strongest(run, trials, (short or trials).context, stage)
+        # What was searched before is nearly all of the stage.
+        tried, rows = muted_in_rounds(
+            run.context,
+            run.takes,
+            trials,
+            settings,
+            replace(run.request.seeds, skipped=MORE_BLOCKS),
+            chosen_in=(short or trials).context,
+            advance=lambda share: stage(0.8 + 0.2 * share),
+        )
         found.trial = max(tried, key=lambda muted: (muted.sounds, muted.share, -muted.effect))
         found.group = found.trial.group
         found.groups, found.rows = [*found.groups, *tried], found.rows + rows
     run.estimates = replace(run.estimates, search=found)
-
-
-def _strongest(run: _Run, trials: MutingTrials, context: Context, stage: Stage) -> tuple[list[Muted], int]:
-    """Where no small set does it: the strongest units by gradients, chosen in takes of ``context``, twice as many each
-    time until all of a few takes that they were not chosen in turn back, or the sound breaks. How many were played for
-    that comes second."""
-    settings, judge, target = run.request.settings, run.models.judge, run.contrast.target
-    samples, rollout = settings.gradient_options
-    heard_at_all = margin(judge, target, smoothgrad_samples=samples)
-    found = attribute(run.context, run.takes, heard_at_all, rollout_steps=rollout, few_steps=True)
-    memory.give_back()
-    rounds = Search(settings.strongest_share, settings.rounds, smoothgrad_samples=samples, rollout_steps=rollout)
-    seeds = replace(run.request.seeds, skipped=MORE_BLOCKS)
-    others = trials.anew(seeds.round(settings.rounds + number) for number in range(1, MORE_BLOCKS + 1))
-    tried: list[Muted] = []
-
-    def enough(group: tuple[Unit, ...]) -> bool:
-        tried.extend(others.measure([group]))
-        return tried[-1].turns_all or not tried[-1].sounds
-
-    # What was searched before is nearly all of the stage.
-    strongest = greedy_group_search(
-        context,
-        run.takes,
-        target,
-        found,
-        rounds,
-        seeds=seeds,
-        until=enough,
-        advance=lambda share: stage(0.8 + 0.2 * share),
-    )
-    return tried or others.measure([strongest]), others.rows
 
 
 def _predict(run: _Run, stage: Stage) -> None:

@@ -21,7 +21,7 @@ def save_report(
 
     Args:
         session: the one that found it; its generator makes sound of takes.
-        result: such as the first of what :meth:`tonescope.Session.diagnose` gives.
+        result: such as the first of what :meth:`tonescope.diagnose.runtime.session.Session.diagnose` gives.
         evidence: the second of it.
         folder: where to, whole or not at all. What Tonescope wrote there before is replaced with ``overwrite`` alone.
 

@@ -29,7 +29,7 @@ from tonescope.diagnose.causes.search import SearchResult
 from tonescope.diagnose.context import MOST_ROUNDS, SeedPlan
 from tonescope.diagnose.intervene import verification
 from tonescope.diagnose.intervene.mean_activations import measure
-from tonescope.diagnose.jobs import diagnosis, further_takes
+from tonescope.diagnose.jobs import diagnosis, further_takes, strongest_units
 from tonescope.diagnose.jobs.diagnosis import diagnose
 from tonescope.diagnose.jobs.request import Models, Request
 from tonescope.diagnose.judging import audio_quality
@@ -99,7 +99,7 @@ def test_the_set_is_told_of_the_takes_that_it_was_tested_in(monkeypatch: pytest.
     assert group.muted.flippable == group.control.flippable == group.difference.takes == first.verified.flippable == 2
     assert all(cut.trial.flippable == 4 for cut in result.drivers.cut_points)
     played = {take.seed for takes in (result.takes, result.drivers.tested) for take in takes}
-    assert len(given) == diagnosis.MORE_BLOCKS and not played & {seed for block in given for seed in block}
+    assert len(given) == strongest_units.MORE_BLOCKS and not played & {seed for block in given for seed in block}
     assert any("what was found to do it was tested in" in caveat for caveat in result.caveats)
 
 
@@ -180,15 +180,15 @@ def test_a_quick_diagnosis_edits_no_unit(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("takes", [1, 4, 8])
 def test_takes_of_the_two_searches_are_no_takes_that_were_explored_or_are_tested(takes: int) -> None:
-    first, later = SeedPlan(5, takes), SeedPlan(5, takes, skipped=diagnosis.MORE_BLOCKS)
-    more = [first.round(number) for number in range(1, diagnosis.MORE_BLOCKS + 1)]
+    first, later = SeedPlan(5, takes), SeedPlan(5, takes, skipped=strongest_units.MORE_BLOCKS)
+    more = [first.round(number) for number in range(1, strongest_units.MORE_BLOCKS + 1)]
     rounds = [later.round(number) for number in range(1, 4)]
-    last = later.round(MOST_ROUNDS - diagnosis.MORE_BLOCKS)
-    further = [later.further(number) for number in range(1, diagnosis.MORE_BLOCKS + 1)]
+    last = later.round(MOST_ROUNDS - strongest_units.MORE_BLOCKS)
+    further = [later.further(number) for number in range(1, strongest_units.MORE_BLOCKS + 1)]
     blocks = [first.explore, first.test, *more, *rounds, last, *further]
     assert len({seed for block in blocks for seed in block}) == takes * len(blocks)
     assert (later.explore, later.test) == (first.explore, first.test)
-    for number in (0, MOST_ROUNDS - diagnosis.MORE_BLOCKS + 1):
+    for number in (0, MOST_ROUNDS - strongest_units.MORE_BLOCKS + 1):
         with pytest.raises(ValueError, match="rounds"):
             later.round(number)
 
@@ -211,12 +211,12 @@ def test_a_diagnosis_plays_on_seeds_of_its_plan_alone(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(muting_trials.MutingTrials, "fill", fill)
     monkeypatch.setattr(muting_trials.MutingTrials, "anew", anew)
-    monkeypatch.setattr(diagnosis, "greedy_group_search", strongest)
+    monkeypatch.setattr(strongest_units, "greedy_group_search", strongest)
     monkeypatch.setattr(diagnosis, "search_causes", lambda *_, **__: SearchResult())
     result = known().diagnose(SETTINGS.model_copy(update={"rounds": 3}))
     explored, tested = ([take.seed for take in takes] for takes in (result.takes, result.drivers.tested))
     blocks = [explored, tested, *given["more"], *given["rounds"], *given["anew"]]
-    assert len(blocks) == 2 + 3 + 2 * diagnosis.MORE_BLOCKS
+    assert len(blocks) == 2 + 3 + 2 * strongest_units.MORE_BLOCKS
     assert len({seed for block in blocks for seed in block}) == 4 * len(blocks)
     assert result.drivers.group is not None and result.drivers.group.found_by == "gradients"
 
@@ -235,7 +235,7 @@ def test_of_the_strongest_the_first_that_turn_all_takes_back_are_verified_if_the
                 break
         return asked[-1]
 
-    monkeypatch.setattr(diagnosis, "greedy_group_search", strongest)
+    monkeypatch.setattr(strongest_units, "greedy_group_search", strongest)
     monkeypatch.setattr(diagnosis, "search_causes", lambda *_, **__: SearchResult())
     if breaks:
         intact = property(lambda muted: muted.group != (FIRST,))
