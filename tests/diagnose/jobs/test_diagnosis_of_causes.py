@@ -140,7 +140,7 @@ def test_whatever_the_verdict_every_location_is_searched_and_what_is_played_afte
         return SearchResult(rows=1000)
 
     monkeypatch.setattr(diagnosis, "search_causes", searched)
-    monkeypatch.setattr(diagnosis, "greedy_group_search", lambda *_, **__: (FIRST,))
+    monkeypatch.setattr(strongest_units, "greedy_group_search", lambda *_, **__: (FIRST,))
     for intended in (FOIL, TARGET):
         result = known().diagnose(SETTINGS, intended)
         assert result.drivers.search is not None and result.drivers.search.generations > 1000
