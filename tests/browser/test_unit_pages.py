@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +67,26 @@ def test_a_unit_is_bookmarked_and_a_lens_is_started_and_refused(app: Serving, sh
     page.locator(".scope-bookmark:not([data-kept])").wait_for()
     page.locator("[data-lens=visualize]").get_by_role("button", name="Start").click()
     page.wait_for_url("**/?run=*")
+
+
+def test_bookmarks_are_searched_sent_and_received(app: Serving, show: Callable[..., Any], tmp_path: Path) -> None:
+    page = show(f"{app.url}microscope/{UNIT}")
+    page.locator(".scope-bookmark summary").click()
+    page.locator(".scope-bookmark [name=name]").fill("the kick")
+    page.locator(".scope-bookmark").get_by_role("button", name="Keep").click()
+    page.locator(".scope-bookmark[data-kept]").wait_for()
+    page = show(f"{app.url}microscope")
+    saved = page.locator("#scope-bookmarks")
+    saved.locator("[name=bookmarks]").fill("kick")
+    saved.get_by_role("button", name="Search").click()
+    page.wait_for_url("**/microscope?bookmarks=kick*")
+    with page.expect_download() as sent:
+        saved.get_by_role("button", name="Export these as JSON").click()
+    sent.value.save_as(tmp_path / "sent.json")
+    saved.locator("[type=file]").set_input_files(tmp_path / "sent.json")
+    saved.get_by_role("button", name="Import").click()
+    until(page, "document.querySelector('#scope-bookmarks .scope-told').textContent.includes('1 left as they are')")
+    assert not page.evaluate(WIDER)
 
 
 def test_the_page_stands_in_another(app: Serving, served: str, show: Callable[..., Any], folder: Any) -> None:

@@ -111,8 +111,7 @@ def build(workshop: Workshop) -> None:
 
     @told_errors
     def bookmarks(search: str = "", file: str = "") -> dict[str, Any]:
-        """Give every bookmark as the text of a file, to be imported elsewhere; what is in a file that is given is kept
-        first.
+        """Give every bookmark as the text of a file, for elsewhere; keep first what is in a file that is given.
 
         Args:
             search: words that name, notes, tags or unit have to hold, all of them.
