@@ -164,9 +164,9 @@ def _measured(report: AuditReport, name: str) -> Measured:
         return _of_value(gap.gap, f"{gap.best} and {gap.worst}")
     if name == "smallest_ratio" and (known := [row for row in report.representation if row.measured]):
         lowest = min(known, key=lambda row: row.ratio.interval.low)
-        found = _of_value(lowest.ratio, lowest.genre)
+        ratio = _of_value(lowest.ratio, lowest.genre)
         others = len(report.representation) - len(known)  # which the judge may mishear: they keep no limit for sure
-        return replace(found, low=0.0, where=f"{lowest.genre}; {others} not measured") if others else found
+        return replace(ratio, low=0.0, where=f"{lowest.genre}; {others} not measured") if others else ratio
     if name == "largest_default" and report.defaults is not None:
         return _of_value(Value.of(report.defaults.top_share), report.defaults.top or "")
     if name == "largest_excluded":

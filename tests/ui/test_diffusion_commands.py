@@ -13,6 +13,7 @@ from tests.models.families.ace_step import tiny_ace_step
 from tests.models.families.stable_audio import tiny_stable_audio as tiny_audio
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.ui.cli import app
+from tonescope.ui.cli.model_options import ModelOptions
 
 PROMPT = "smooth jazz with piano"
 QUICK = ("--takes", "2", "--seconds", "0.5")
@@ -46,6 +47,14 @@ def test_an_edit_of_some_denoising_steps_seconds_and_one_half(pipeline: tuple[st
     found = json.loads(limited.stdout)
     assert found["edit"]["steps"] == [1, 3] and found["edit"]["branch"] == "uncond"
     assert found["edited"] != whole["edited"] and found["untouched"] == whole["untouched"]
+
+
+def test_workers_open_a_pipeline_in_as_many_steps_as_were_asked_for(pipeline: tuple[str, str]) -> None:
+    session = ModelOptions(*pipeline, denoising_steps=3).open()
+    assert session.spec is not None and session.spec.denoising_steps == 3
+    again = session.spec.open()
+    assert again.spec == session.spec and again.generator.fingerprint() == session.generator.fingerprint()
+    assert again.generator.fingerprint() != ModelOptions(*pipeline).open().generator.fingerprint()
 
 
 def test_the_line_of_an_audit_names_in_how_many_steps_it_was_played(pipeline: tuple[str, str], tmp_path: Path) -> None:

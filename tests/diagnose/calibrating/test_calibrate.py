@@ -59,6 +59,8 @@ def test_a_probe_hears_tones_that_the_names_of_labels_do_not(clips: Path) -> Non
     assert probed.folds == 5 and probed.sources == "names" and probed.calibration.groups == 12
     assert {row.label: row.clips for row in probed.labels} == {"jazz fusion": 12, "smooth jazz": 12, "house": 12}
     assert probed.unmeasured == 1 and any("1 of 4 labels" in caveat for caveat in probed.caveats)
+    chosen = any("was chosen on the same clips" in caveat for caveat in probed.caveats)
+    assert chosen and probed.calibration.measured_threshold is not None
 
 
 def test_what_is_fitted_is_what_the_judge_hears_with_from_then_on(clips: Path) -> None:
