@@ -69,7 +69,8 @@ def typed(made: JobForm, **given: Any) -> list[Any]:
 
 
 def test_every_parameter_of_the_command_line_has_a_field() -> None:
-    assert {field.name for field in form().fields} | set(diagnose.ELSEWHERE) == set(DiagnosisParameters.model_fields)
+    fields, asked = {field.name for field in form().fields}, set(DiagnosisParameters.model_fields)
+    assert fields | (asked & set(diagnose.ELSEWHERE)) == asked
 
 
 @pytest.mark.parametrize(
