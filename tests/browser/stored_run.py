@@ -11,6 +11,7 @@ from typing import Any
 import soundfile
 
 from tests.browser import made_take
+from tests.diagnose.report import made_up
 from tonescope.diagnose.report.view import View
 from tonescope.diagnose.report.view_data import as_data
 from tonescope.diagnose.store.run_files import AUDIO, FORMAT, RESULT, SOUND_ENDING, VIEWS, played_by
@@ -62,11 +63,19 @@ def kept(
 
 
 def _result(prompt: str) -> dict[str, Any]:
-    """What the page reads of a result."""
+    """A whole result, in which the page finds what it reads."""
     words = [
         {"word": word, "start": prompt.index(word), "end": prompt.index(word) + len(word)}
         for word in ("lo-fi beats", "accordion")
         if word in prompt
     ]
-    drivers = {"words": words, "units": [{"unit": UNIT}, {"unit": "decoder.1.cross:2"}], "group": {"names": [UNIT]}}
-    return {"prompt": prompt, "intended": {"label": "house"}, "contrast": {"target": "polka"}, "drivers": drivers}
+    found = made_up.single_unit().model_dump(mode="json")
+    drivers, still = found["drivers"], made_up.STILL.model_dump(mode="json")
+    drivers["words"] = [word | {"known": True, "estimated": still} for word in words]
+    drivers["units"] = [{"unit": UNIT}, {"unit": "decoder.1.cross:2"}]
+    drivers["group"]["names"] = [UNIT]
+    return found | {
+        "prompt": prompt,
+        "intended": found["intended"] | {"label": "house"},
+        "contrast": {"target": "polka", "foil": None},
+    }

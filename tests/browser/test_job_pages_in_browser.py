@@ -136,7 +136,7 @@ def test_a_design_is_opened_forecast_and_audited(show: Show, app: str, tmp_path:
     page.get_by_role("button", name="Forecast").click()
     page.wait_for_url("**/audit?run=*")
     ended(page)
-    assert "It would take about" in page.locator("#run-audit").inner_text()
+    assert "takes to play: " in page.locator("#run-audit").inner_text()
     assert page.evaluate(SIDEWAYS) <= NARROW["width"] and violations(page) == []
     page.get_by_role("button", name="Start this audit").click()
     page.wait_for_url("**from=*")

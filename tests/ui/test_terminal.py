@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -38,8 +39,9 @@ def test_a_diagnosis_is_printed_as_it_is_told(capsys: pytest.CaptureFixture[str]
     show_views(views(found, evidence))
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     assert " ".join(found.verdict.sentence.split()) in text
-    for part in ("house (asked)", "Why ", "below zero", "2 fresh takes", "random", "… and 9 more"):
+    for part in ("house (asked)", "Why ", "below zero", "2 fresh takes", "random"):
         assert part in text, part
+    assert re.search(r"… and \d+ more", text)
     for caveat in found.caveats:
         assert caveat in text
 

@@ -108,8 +108,9 @@ def _button(button: Button, number: int) -> Any:
 
 
 def in_words(problem: str) -> str:
-    """A problem without the names that options have on the command line."""
-    return re.sub(r"--([a-z][a-z-]*)", lambda found: f"“{found[1].replace('-', ' ')}”", problem)
+    """A problem without the names that options and files have on the command line."""
+    told = problem.replace("default_design.yaml", "the default design")
+    return re.sub(r"--([a-z][a-z-]*)", lambda found: f"“{found[1].replace('-', ' ')}”", told)
 
 
 def html(made: str) -> None:

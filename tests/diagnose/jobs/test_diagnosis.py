@@ -15,7 +15,7 @@ from tonescope.diagnose.attribution.metrics import Metric
 from tonescope.diagnose.causes import muting_trials
 from tonescope.diagnose.causes.search import SearchResult
 from tonescope.diagnose.context import Context
-from tonescope.diagnose.jobs import contrasting, diagnosis, verification_plan
+from tonescope.diagnose.jobs import contrasting, diagnosis, strongest_units, verification_plan
 from tonescope.diagnose.jobs.caveats import foreign
 from tonescope.diagnose.jobs.contrasting import choose_contrast
 from tonescope.diagnose.judging.intent import Intent
@@ -127,7 +127,7 @@ def test_units_are_chosen_in_shorter_takes_and_sets_looked_for_only_where_it_is_
         heard, verdict, contrast = plain_judged(*given)
         return heard, verdict.model_copy(update={"kind": kind}), contrast
 
-    monkeypatch.setattr(diagnosis, "greedy_group_search", chosen)
+    monkeypatch.setattr(strongest_units, "greedy_group_search", chosen)
     monkeypatch.setattr(diagnosis, "search_causes", looked)
     monkeypatch.setattr(diagnosis, "judged", judged)
     monkeypatch.setattr(muting_trials, "SHORTEST_SECONDS", 0.2)
@@ -144,7 +144,8 @@ def test_estimates_follow_a_few_denoising_steps(session: Session, monkeypatch: p
         asked.append(more.get("few_steps", False))
         return plain(*given, **more)
 
-    monkeypatch.setattr(diagnosis, "attribute", attribute)
+    for module in (diagnosis, strongest_units):
+        monkeypatch.setattr(module, "attribute", attribute)
     monkeypatch.setattr(diagnosis, "search_causes", lambda *_, **__: SearchResult())
     session.diagnose("house house piano", QUICK)
     assert asked == [True, True]
@@ -179,8 +180,9 @@ def test_where_no_small_set_does_it_a_group_is_chosen_by_what_is_heard_in_as_man
         asked.append((given[2], search.rounds, (search.smoothgrad_samples, search.rollout_steps)))
         return plain_search(*given, **more)
 
-    monkeypatch.setattr(diagnosis, "margin", margin)
-    monkeypatch.setattr(diagnosis, "greedy_group_search", searched)
+    for module in (diagnosis, strongest_units):
+        monkeypatch.setattr(module, "margin", margin)
+    monkeypatch.setattr(strongest_units, "greedy_group_search", searched)
     monkeypatch.setattr(diagnosis, "search_causes", lambda *_, **__: SearchResult())
     found = session.diagnose("house house piano", QUICK.model_copy(update={"rounds": 3}))[0]
     heard = found.contrast

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import anyio
 import pytest
+from anyio.from_thread import start_blocking_portal
 
 from tests.ui.serving import client, serving
 from tonescope.ui.web.forwarded import ADDED, ForwardedLayer
@@ -24,9 +24,10 @@ def test_from_the_first_request_of_a_proxy_on_more_than_one_is_served(name: str)
         passed.append(scope)
 
     layer: Any = ForwardedLayer(inner, cast(Workshop, shop))
-    anyio.run(layer, {"headers": [(name.encode(), b"x")]}, None, None)
-    assert shop.is_for_one is (name == "accept") and len(passed) == 1
-    anyio.run(layer, {"headers": []}, None, None)
+    with start_blocking_portal() as portal:
+        portal.call(layer, {"headers": [(name.encode(), b"x")]}, None, None)
+        assert shop.is_for_one is (name == "accept") and len(passed) == 1
+        portal.call(layer, {"headers": []}, None, None)
     assert shop.is_for_one is (name == "accept")  # and it stays so
 
 
