@@ -18,6 +18,7 @@ from tonescope.diagnose.overused.passages import Passage, in_library, passages, 
 from tonescope.diagnose.stats import share
 
 COMPARED_SECONDS = 120.0  # of a file, from its start
+MOST_LANDMARKS = 1_500_000  # of all files together: of hundreds, each is compared for a shorter time
 FEWEST, RARE = 2, 0.01  # files that a passage comes in; of many, so large a share of them
 TYPE = "<i4"
 
@@ -49,11 +50,18 @@ def shared_passages(
     Copies of a file are compared once.
     """
     kept = [at for at, file in enumerate(files) if file.same_as is None]
-    sounds = [sounds[at] for at in kept]
+    most = MOST_LANDMARKS // max(1, len(kept) + len(library))
+    sounds = [_first(sounds[at], most) for at in kept]
+    library = {name: _first(each, most) for name, each in library.items()}
     found = passages(sounds, fewest=max(FEWEST, round(RARE * len(kept)))) if len(kept) >= FEWEST else []
     found = in_library(found, sounds, library)
     held = {name: len(set(takes)) for name, takes in takes_in_library(sounds, library).items()}
     return [_told(passage, [files[at] for at in kept]) for passage in found], held
+
+
+def _first(sound: Landmarks, most: int) -> Landmarks:
+    """The first so many, which are in the order of time."""
+    return Landmarks(sound.hashes[:most], sound.times[:most])
 
 
 def _told(passage: Passage, files: Sequence[FileResult]) -> FilePassage:

@@ -31,8 +31,8 @@ DRAWN = 4  # files whose time is drawn
 CORRECTED = "“Corrected” is what a judge without mistakes would hear: its own confusion on known clips, inverted."
 NO_ORIGIN = "Where it comes from, the files do not tell."
 COMPARED = (
-    "Files are compared by landmarks of their sound, of two minutes at most; a passage is told where more agree than "
-    "in any shuffled files. Copies of a file are compared once."
+    "Files are compared by landmarks of their sound, of their first two minutes at most (less of hundreds); a passage "
+    "is told where more agree than in any shuffled files. Copies of a file are compared once."
 )
 ASPECTS: dict[Aspect, str] = {"genre": "the genre", "tempo": "the tempo", "key": "the key"}
 

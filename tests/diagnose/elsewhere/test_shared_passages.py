@@ -7,10 +7,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
+import pytest
 import torch
 
 from tests.diagnose.elsewhere.made_up_files import file
 from tonescope.diagnose.audio_files.sound_recording import Recording
+from tonescope.diagnose.elsewhere import shared_passages as passages_of_files
 from tonescope.diagnose.elsewhere.heard_cache import HeardCache
 from tonescope.diagnose.elsewhere.shared_passages import COMPARED_SECONDS, FileLandmarks, shared_passages
 from tonescope.diagnose.overused.landmarks import Landmarks, landmarks
@@ -60,6 +62,13 @@ def test_a_file_of_the_users_that_holds_it_is_named() -> None:
     assert held == {"mine.wav": 2} and found[0].library == ["mine.wav"]
     alone, held = shared_passages(files[:1], marks([with_loop(1, 0.5)]), library)
     assert not alone and held == {"mine.wav": 1}
+
+
+def test_of_very_many_files_the_beginnings_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    sounds, files = marks([with_loop(1, 0.5), with_loop(3, 3.9)]), [file(f"{name}.wav") for name in "ab"]
+    assert shared_passages(files, sounds, {})[0]
+    monkeypatch.setattr(passages_of_files, "MOST_LANDMARKS", len(sounds[1]))  # half of either
+    assert not shared_passages(files, sounds, {})[0]
 
 
 def test_landmarks_are_kept_and_read_back(tmp_path: Path) -> None:
