@@ -238,3 +238,32 @@ def test_beside_a_run_of_the_same_prompt_feedback_steps_aside(show: Show, app: S
     field(page).fill("house with drums")
     told.wait_for()
     assert contrast.is_visible()
+
+
+def test_a_draft_is_played_where_that_is_asked_for_and_goes_with_the_next_key(show: Show, app: Serving) -> None:
+    page = show(app.url)
+    drafted = page.locator("#feedback .feedback-drafted")
+    typed(page, "house, masterpiece", "says nothing about the music")
+    page.wait_for_timeout(1500)
+    assert drafted.locator("audio").count() == 0  # off at first
+    page.locator("#feedback-draft").check()
+    drafted.locator("audio").wait_for(timeout=20_000)
+    assert "one take says little" in drafted.inner_text() and "observed" in drafted.inner_text()
+    field(page).press_sequentially("x")
+    until(page, "!document.querySelector('#feedback .feedback-drafted audio')")
+
+
+def test_a_better_prompt_is_looked_for_with_the_settings_of_the_form(show: Show, app: Serving) -> None:
+    page = show(app.url)
+    page.get_by_role("button", name="Advanced").click()
+    wanted = {"seed": "7", "guidance": "5", "temperature": "0.9", "top_k": "100", "seconds": "0.3"}
+    for name, value in wanted.items():
+        page.locator(f"#field-{name} :is(input, textarea)").first.fill(value)
+    typed(page, "house, masterpiece", "says nothing about the music")
+    asked: list[Any] = []
+    page.on("request", lambda request: asked.append(request.post_data_json) if "call/submit" in request.url else None)
+    page.get_by_role("button", name="Find a better prompt").click()
+    until(page, "location.search.includes('run=')", 30)
+    job, given = asked[0]["data"][:2]
+    assert job == "suggest" and {name: given[name] for name in wanted} == wanted
+    page.request.post(f"{app.url}gradio_api/call/cancel", data=json.dumps({"data": [page.url.partition("run=")[2]]}))
