@@ -84,7 +84,7 @@ def test_bookmarks_are_searched_sent_and_received(app: Serving, show: Callable[.
         saved.get_by_role("button", name="Export these as JSON").click()
     sent.value.save_as(tmp_path / "sent.json")
     saved.locator("[type=file]").set_input_files(tmp_path / "sent.json")
-    saved.get_by_role("button", name="Import").click()
+    saved.get_by_role("button", name="Import", exact=True).click()
     until(page, "document.querySelector('#scope-bookmarks .scope-told').textContent.includes('1 left as they are')")
     assert not page.evaluate(WIDER)
 
