@@ -85,7 +85,7 @@ def test_bookmarks_are_searched_sent_and_received(app: Serving, show: Callable[.
     sent.value.save_as(tmp_path / "sent.json")
     saved.locator("[type=file]").set_input_files(tmp_path / "sent.json")
     saved.get_by_role("button", name="Import", exact=True).click()
-    until(page, "document.querySelector('#scope-bookmarks .scope-told').textContent.includes('1 left as they are')")
+    saved.get_by_text("1 left as they are").wait_for()  # said once the page is there again
     assert not page.evaluate(WIDER)
 
 
