@@ -81,7 +81,10 @@ def test_an_edit_over_http_ends_with_its_result(asking: httpx.Client) -> None:
 def test_the_names_of_the_functions_stay(asking: httpx.Client) -> None:
     named = asking.get("/gradio_api/info").json()["named_endpoints"]
     of_runs = {"/diagnose", "/edit", "/submit", "/ask", "/status", "/cancel", "/delete", "/result"}
-    of_prompts, of_units = {"/lint", "/suggest", "/contrast"}, {"/lens", "/bookmark", "/unbookmark"}
+    of_prompts, of_units = (
+        {"/lint", "/suggest", "/contrast"},
+        {"/lens", "/bookmark", "/unbookmark", "/bookmarks"},
+    )
     assert of_runs | of_prompts | of_units == set(named)
 
 
@@ -104,11 +107,11 @@ def test_a_seed_of_ten_to_the_22_is_refused_before(asking: httpx.Client) -> None
         ("listen", {"files": ["/etc/passwd"]}, "“files” is for who runs"),
         ("listen", {"metadata": "/etc/passwd"}, "“metadata” is for who runs"),
         ("listen", {"surrogate": "/etc"}, "can be put through"),
-        ("listen", {}, "o file was named"),
+        ("listen", {}, "No file was named"),
         ("audit", {"library": "/etc"}, "“library” is for who runs"),
         ("audit", {"engine": "ray"}, "“engine” is for who runs"),
         ("audit", {"shards": "/etc"}, "“shards” is for who runs"),
-        ("audit", {"design": "/etc/passwd"}, "design holds no design"),
+        ("audit", {"design": "/etc/passwd"}, "The design holds no design"),
         ("audit", {"design": ["x"]}, "no text"),
         ("confusion", {"genres": "house,zydeco"}, "zydeco"),
         ("diagnose", {"prompt": "house", "known": "/etc"}, "“known” is for who runs"),
@@ -126,7 +129,7 @@ def test_stop_twice_and_while_queued_is_harmless(asking: httpx.Client) -> None:
     running, waiting = submitted(asking, **LONG), submitted(asking, **LONG)
     assert asked(asking, "status", waiting)["state"] == "queued"
     for name in (waiting, running):
-        assert asked(asking, "cancel", name)["told"] == "Stopped. What was found so far is kept."
+        assert asked(asking, "cancel", name)["told"] == "Stopping. What was found so far is kept."
         asked(asking, "cancel", name)
         assert ended(asking, name)["state"] == "stopped"
     assert "ended already" in asked(asking, "cancel", running)["told"]
