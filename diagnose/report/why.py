@@ -376,7 +376,8 @@ def brings(row: Sufficiency, test: GroupTest, found: Diagnosis) -> str:
         return f"Whether it is enough is unknown: {into} is heard as {target} anyway, in {before} of {total} takes."
     without = f"without {'it' if one else 'them'}, {before} of {total}"
     if row.random:
-        without += f"; with {wording.random_in_place(test)} copied, {row.random.count} of {row.random.total}"
+        random = f"{row.random.count}" + f" of {row.random.total}" * (row.random.total != total)
+        without += f"; with {wording.random_in_place(test)}, {random}"
     counted = f"copied into takes of {into}, what {who} {'does' if one else 'do'} makes {after} of {total} {target}"
     if row.brings:
         return f"The other way round: {counted} ({without})."

@@ -134,6 +134,12 @@ def test_whether_the_set_brings_it_is_told_beside_takes_without(
     assert [text for text in told(changed(made_up.single_unit(), sufficiency=row)) if text.startswith(says)]
 
 
+def test_what_random_units_bring_stands_beside_what_the_set_does() -> None:
+    row = made_up.sufficiency(0, 4).model_copy(update={"random": share(1, 4)})
+    sentence = one(changed(made_up.single_unit(), sufficiency=row), "copied into")
+    assert sentence.endswith("(without it, 0 of 4; with a random neuron, 1).")
+
+
 def test_what_brings_it_in_too_few_takes_to_be_sure_is_no_denial() -> None:
     row = made_up.sufficiency(0, 4, q=made_up.UNSURE)
     sentence = one(changed(made_up.single_unit(), sufficiency=row), "copied into")
