@@ -14,7 +14,7 @@ from tonescope.diagnose.runtime.session import Session
 from tonescope.models.judges.listening import posterior
 from tonescope.models.loading import EMBEDDED_FLOW, find
 
-pytest.importorskip("diffusers")
+pytest.importorskip("diffusers", minversion="0.40")
 TAKES = 4
 
 
