@@ -90,15 +90,12 @@ def _headline(found: LayerMap) -> str:
 
 
 def _stems(found: StemProbes) -> View:
-    rows = tuple(
-        (one.stem, *(f"{100 * layer.value:.0f} %" for layer in one.layers), f"{100 * one.sound.value:.0f} %")
-        for one in found.stems
-    )
+    rows = tuple((one.stem, *(layer.told for layer in one.layers), one.sound.told) for one in found.stems)
     columns = ("stem", *(f"layer {at}" for at in range(len(found.stems[0].layers))), "the sound alone")
     how = (
         f"Of {found.windows:,} windows of {found.seconds:g} s in {found.pieces} composed pieces, how many a linear "
         "probe tells rightly in pieces that it was not fitted on; windows with the stem and without count alike, so "
-        "chance is 50 %."
+        "chance is 50 %. In brackets, 95 % intervals over pieces."
     )
     told: list[Any] = [(stem_told(one), "observed") for one in found.stems]
     return View("stems", "Which stems can be read where", [*told, (how, None)], [Table(columns, rows)], depth="first")

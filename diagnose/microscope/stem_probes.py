@@ -53,6 +53,11 @@ class Accuracy(BaseModel):
     low: float
     high: float
 
+    @property
+    def told(self) -> str:
+        """In per cent, with the interval."""
+        return f"{100 * self.value:.0f} % ({100 * self.low:.0f}–{100 * self.high:.0f})"
+
 
 class StemDepth(BaseModel):
     """One stem: by layer, and of the ``sound`` alone. ``depth`` is the first layer that comes near the best (absent
@@ -252,13 +257,12 @@ def _spectrum(sound: Tensor, count: int) -> Floats:
 
 def told(found: StemDepth) -> str:
     """One stem in a sentence."""
-    sound = f"{100 * found.sound.value:.0f} %"
+    sound = found.sound.told
     if found.depth is None or found.beyond is None:
         return f"{found.stem.capitalize()} cannot surely be read at any depth; the sound alone tells it in {sound}."
-    here = found.layers[found.depth]
     sure = found.beyond.low > 0 or found.beyond.high < 0
     how = "" if sure else ", about as well"
     return (
-        f"{found.stem.capitalize()} can be read from layer {found.depth} on: in {100 * here.value:.0f} % "
-        f"({100 * here.low:.0f}–{100 * here.high:.0f}) of windows, and in {sound} in the sound alone{how}."
+        f"{found.stem.capitalize()} can be read from layer {found.depth} on: in "
+        f"{found.layers[found.depth].told} of windows, and in {sound} in the sound alone{how}."
     )

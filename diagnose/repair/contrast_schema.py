@@ -15,47 +15,45 @@ SCHEMA_VERSION = "1.1"
 Side = Literal["first", "second"]
 
 
-class PhraseShare(BaseModel):
+class DifferenceShare(BaseModel):
+    """What makes a part of the difference.
+
+    Attributes:
+        effect: change of the margin toward the second prompt that it makes, take by take; ``q`` over all phrases and
+            layers; ``part``, as a share of the whole difference in the same takes, and ``part_interval``, absent where
+            the difference itself may be none.
+    """
+
+    effect: Effect
+    q: float | None
+    part: float | None
+    part_interval: Interval | None = None
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is believed."""
+        return self.q is not None and self.q < BELIEVED
+
+
+class PhraseShare(DifferenceShare):
     """A phrase that only one of the prompts has.
 
     Attributes:
         side: whose it is; ``prompt``, what was played: that prompt without it, or the other with it.
         added: whether it was added to the other prompt.
-        effect: change of the margin toward the second prompt that the phrase makes, take by take; ``q`` over all
-            phrases and layers; ``part``, as a share of the whole difference in the same takes, and ``part_interval``,
-            absent where the difference itself may be none.
     """
 
     side: Side
     phrase: str
     prompt: str
     added: bool
-    effect: Effect
-    q: float | None
-    part: float | None
-    part_interval: Interval | None = None
-
-    @property
-    def sure(self) -> bool:
-        """Whether it is believed."""
-        return self.q is not None and self.q < BELIEVED
 
 
-class LayerShare(BaseModel):
-    """Layers whose reading of the second prompt was put into takes of the first: ``part`` of the difference comes, with
-    an interval as that of a phrase."""
+class LayerShare(DifferenceShare):
+    """Layers whose reading of the second prompt was put into takes of the first: ``part`` of the difference comes."""
 
     layers: str
     locations: list[str]
-    effect: Effect
-    q: float | None
-    part: float | None
-    part_interval: Interval | None = None
-
-    @property
-    def sure(self) -> bool:
-        """Whether it is believed."""
-        return self.q is not None and self.q < BELIEVED
 
 
 class PromptContrast(BaseModel):

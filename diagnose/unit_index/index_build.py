@@ -196,7 +196,7 @@ class IndexBuild:
             "recordings": heard.recordings,
             "windows": heard.windows,
             "broken": heard.broken,
-            "overused": [asdict(one) for one in overused(self.folder)],
+            "overused": [one.model_dump() for one in overused(self.folder)],
             "this_run": {"recordings": work.new, "seconds": round(seconds, 3)},
         }
         with whole(self.folder / ABOUT) as part:

@@ -16,7 +16,7 @@ from tonescope.diagnose.schema import Source
 from tonescope.diagnose.store import provenance
 from tonescope.diagnose.unit_index.index_place import index_root
 from tonescope.diagnose.unit_index.index_reading import UnitIndex
-from tonescope.diagnose.unit_index.overused import OverusedRow
+from tonescope.diagnose.unit_index.overused import Overused
 from tonescope.models.units import Location
 
 SCHEMA_VERSION = "1.0"
@@ -52,7 +52,7 @@ class IndexResult(BaseModel):
     setting: dict[str, Any]
     locations: list[LocationRow]
     broken: list[dict[str, str]]
-    overused: list[OverusedRow]
+    overused: list[Overused]
     caveats: list[str]
     timings: dict[str, float] = {}
 
@@ -92,7 +92,7 @@ def outcome(session: Session, index: UnitIndex) -> tuple[IndexResult, None]:
         setting=about["setting"],
         locations=rows,
         broken=about["broken"],
-        overused=[OverusedRow(**row) for row in about["overused"]],
+        overused=[Overused(**row) for row in about["overused"]],
         caveats=caveats,
     )
     return result, None

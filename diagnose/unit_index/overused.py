@@ -7,7 +7,6 @@ a recording has to top several times as many as it would by chance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -20,21 +19,9 @@ TIMES = 5.0  # as many units as by chance, at least
 MOST = 20  # that are told
 
 
-@dataclass(frozen=True)
-class Overused:
-    """A recording that tops ``units`` of ``of`` live units, where chance gives it ``expected``; ``p``, corrected for
-    all recordings."""
-
-    recording: int
-    name: str
-    units: int
-    of: int
-    expected: float
-    p: float
-
-
-class OverusedRow(BaseModel):
-    """A recording that is the top example of ``units`` of ``of`` live units, where chance gives it ``expected``."""
+class Overused(BaseModel):
+    """A recording that is the top example of ``units`` of ``of`` live units, where chance gives it ``expected``; ``p``,
+    corrected for all recordings."""
 
     recording: int
     name: str
@@ -81,4 +68,5 @@ def _tested(
     p = min(1.0, float(binom.sf(units - 1, every_unit, share)) * recordings)
     if p >= SURE or units < TIMES * share * every_unit:
         return None
-    return Overused(number, name, units, every_unit, round(share * every_unit, 2), p)
+    expected = round(share * every_unit, 2)
+    return Overused(recording=number, name=name, units=units, of=every_unit, expected=expected, p=p)

@@ -24,7 +24,7 @@ from tonescope.diagnose.unit_index.index_reading import UnitExample, UnitIndex, 
 from tonescope.diagnose.unit_index.index_sample import entries_of
 from tonescope.diagnose.unit_index.naming import NO_NAME, Candidate, kept_names, name_of, name_units
 from tonescope.diagnose.unit_index.open_corpus import is_elsewhere
-from tonescope.diagnose.unit_index.overused import OverusedRow
+from tonescope.diagnose.unit_index.overused import Overused
 from tonescope.diagnose.unit_index.unit_wiring import UnitWiring, wiring_of_unit
 from tonescope.models.errors import TonescopeError
 from tonescope.models.generator import Takes
@@ -87,7 +87,7 @@ class UnitPage(BaseModel):
     curves: list[CurveRow]
     wiring: UnitWiring | None
     runs: list[dict[str, str]]
-    overused: list[OverusedRow] = []
+    overused: list[Overused] = []
     corpus: str
     recordings: int
 
@@ -267,7 +267,7 @@ def _indexed(index: UnitIndex, unit: Unit, candidates: Sequence[Candidate] | Non
         "statistics": _statistics(found.statistics),
         "histogram": [(low, high, count) for low, high, count in found.histogram],
         "examples": [{**_without(one, "about"), **vars(one.about)} for one in found.examples],
-        "overused": [OverusedRow(**row) for row in index.about["overused"] if row["recording"] in tops],
+        "overused": [Overused(**row) for row in index.about["overused"] if row["recording"] in tops],
         "corpus": str(index.about["corpus"]),
         "recordings": int(index.about["recordings"]),
     }

@@ -136,6 +136,19 @@ def test_units_are_chosen_in_shorter_takes_and_sets_looked_for_only_where_it_is_
     assert seen == {"seconds": QUICK.seconds / 2, "several": kind != "match"}
 
 
+def test_takes_are_handed_out_before_anybody_has_listened_and_the_verdict_before_its_causes(session: Session) -> None:
+    told: list[str] = []
+    session.diagnose(
+        "house house piano",
+        QUICK.model_copy(update={"quick": True}),
+        progress=lambda stage, _: told.append(stage),
+        announce=lambda verdict, takes: told.append(f"verdict of {len(takes)}"),
+        hand_out=lambda takes: told.append(f"{len(takes)} takes"),
+    )
+    order = [told.index(each) for each in (f"{QUICK.takes} takes", "listen", f"verdict of {QUICK.takes}", "verify")]
+    assert order == sorted(order)
+
+
 def test_estimates_follow_a_few_denoising_steps(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first, and that by which the strongest units are chosen."""
     asked, plain = list[bool](), gradients.attribute

@@ -32,6 +32,7 @@ from tonescope.diagnose.intervene.mean_activations import measure
 from tonescope.diagnose.jobs import diagnosis, further_takes, strongest_units
 from tonescope.diagnose.jobs.diagnosis import diagnose
 from tonescope.diagnose.jobs.request import Models, Request
+from tonescope.diagnose.jobs.variant_names import PUT_IN_CONTROL
 from tonescope.diagnose.judging import audio_quality
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
@@ -107,6 +108,8 @@ def test_put_into_another_prompt_the_cause_moves_it_towards_the_target() -> None
     for unit in (FIRST, READER):
         enough = found(unit).drivers.sufficiency
         assert enough is not None and enough.effect.mean > 0 and enough.before.count < enough.before.total
+        assert enough.random is not None and enough.random.count < enough.put_in.total
+        assert enough.control is not None and enough.control.variant == PUT_IN_CONTROL
 
 
 def test_what_the_search_did_is_told() -> None:

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.diagnose.report import shown
-from tests.diagnose.runtime import toy_run
-from tests.diagnose.runtime.test_run_queue import SOON, Gate
-from tonescope.diagnose.jobs import job_registry
-from tonescope.diagnose.runtime import run_queue
+from tests.diagnose.runtime.gate import SOON, Gate
 from tonescope.diagnose.runtime.between_runs import Aside
 from tonescope.diagnose.runtime.run_queue import RunQueue
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.models.errors import TonescopeError
 
-
-@pytest.fixture(autouse=True)
-def _row(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(job_registry, "ROWS", [*job_registry.ROWS, toy_run.ROW])
-    monkeypatch.setattr(run_queue, "_give_back", lambda: None)
-    yield
-    toy_run.AT_STEP.clear()
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    held = Gate()
-    toy_run.AT_STEP.append(held)
-    yield held
-    held.opened.set()
+pytestmark = pytest.mark.usefixtures("toy_row")
 
 
 def test_something_small_is_done_between_runs_and_never_in_the_way_of_one(tmp_path: Path, gate: Gate) -> None:

@@ -15,12 +15,11 @@ import pytest
 
 from tests.diagnose.report import shown
 from tests.diagnose.runtime import toy_run
-from tonescope.diagnose.jobs import job_registry
+from tests.diagnose.runtime.gate import SOON, Gate
 from tonescope.diagnose.jobs.diagnosis_job import DiagnosisParameters
 from tonescope.diagnose.jobs.job import Outcome, Watch
 from tonescope.diagnose.report import render_html
 from tonescope.diagnose.report.view_data import as_data, from_data
-from tonescope.diagnose.runtime import run_queue
 from tonescope.diagnose.runtime.run_queue import MOST_WAITING, RunQueue
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.schema import Diagnosis
@@ -28,39 +27,7 @@ from tonescope.diagnose.store.run_list import Run, State, new_name
 from tonescope.diagnose.store.workspace import Workspace
 from tonescope.models.errors import TonescopeError
 
-SOON = 120.0  # seconds: what takes longer hangs, on a busy machine too
-
-
-class Gate:
-    """Holds every run at its first step until it is opened."""
-
-    def __init__(self) -> None:
-        self.reached, self.opened = threading.Semaphore(0), threading.Event()
-
-    def __call__(self, step: int) -> None:
-        if step == 0:
-            self.reached.release()
-            assert self.opened.wait(SOON)
-
-    def wait(self) -> None:
-        """Until a run stands before it."""
-        assert self.reached.acquire(timeout=SOON)
-
-
-@pytest.fixture(autouse=True)
-def _row(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(job_registry, "ROWS", [*job_registry.ROWS, toy_run.ROW])
-    monkeypatch.setattr(run_queue, "_give_back", lambda: None)  # longer than these runs
-    yield
-    toy_run.AT_STEP.clear()
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    made = Gate()
-    toy_run.AT_STEP.append(made)
-    yield made
-    made.opened.set()
+pytestmark = pytest.mark.usefixtures("toy_row")
 
 
 @pytest.fixture
