@@ -3,10 +3,12 @@
 Every prompt is diagnosed as a user would, and the set that is reported is muted in fresh takes, beside the same takes
 untouched, and beside as many random units of the same places and activity. Where takes of a prompt are not unanimous,
 new noise alone flips some, and any edit brings new noise: so the rates are those of prompts whose takes are all heard
-alike, of those that are diagnosed and of as many that only screen. Others are listed apart. ``natural`` is how many
-untouched fresh takes are heard as something else. What the set is, the rows tell: units that do it, a whole location,
-or, where no small set does, the strongest units by gradients. ``confused`` is of prompts that are not played as they
-ask: most are confusions that were trained into the embedded generator; a small set is one location, or a few units.
+alike, of those that are diagnosed and of as many that only screen. A prompt whose screening takes differ is passed
+over, and listed with what they are heard as; where those that are diagnosed differ, it is told apart. ``natural`` is
+how many untouched fresh takes are heard as something else. What the set is, the rows tell: units that do it, a whole
+location, or, where no small set does, the strongest units by gradients. ``confused`` is of prompts that are not played
+as they ask: most are confusions that were trained into the embedded generator; a small set is one location, or a few
+units.
 
     python -m benchmarks.causal [--prompts 20] [--takes 8] [--resume]
 """
@@ -14,11 +16,11 @@ ask: most are confusions that were trained into the embedded generator; a small 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
 from benchmarks import kept_results
 from benchmarks.embedded import SECONDS
@@ -39,17 +41,21 @@ DRIFTS = ("sibling drift", "family drift", "partial drift")
 Row = dict[str, Any]
 
 
-def measured(session: Session, context: Context, prompt: str, takes: int) -> Row:
+def screened(context: Context, prompt: str, takes: int) -> list[str]:
+    """What is heard in takes that only screen."""
+    waveform = play(context, [prompt] * takes, range(SCREENING, SCREENING + takes)).waveform
+    return hear(posterior(context.listener, waveform, context.rate), context.listener.labels)
+
+
+def measured(session: Session, context: Context, prompt: str, takes: int, screen: Sequence[str]) -> Row:
     """What became of the takes when the set was muted, and random units like it."""
     settings = Settings(takes=takes, seconds=SECONDS, tested_words=0)
     assert context.means is not None
     found, evidence = diagnose(Request(prompt, settings), session.models, context.means)
     group = found.drivers.group
     assert group is not None
-    seeds = range(SCREENING, SCREENING + takes)
-    more = play(context, [prompt] * takes, seeds)
-    waveform = torch.cat([evidence.takes.waveform, more.waveform])
-    heard = hear(posterior(context.listener, waveform, context.rate), context.listener.labels)
+    played = evidence.takes.waveform
+    heard = [*screen, *hear(posterior(context.listener, played, context.rate), context.listener.labels)]
     return {
         "prompt": prompt,
         "verdict": found.verdict.kind,
@@ -90,9 +96,9 @@ def mean(rows: Sequence[Row], key: str, draws: int = 4000) -> dict[str, float]:
     return {"mean": float(values.mean()), "low": float(low), "high": float(high)}
 
 
-def summary(rows: Sequence[Row]) -> Row:
+def summary(rows: Sequence[Row], passed_over: Row) -> Row:
     """What all prompts so far say."""
-    about: Row = {"seconds": SECONDS}
+    about: Row = {"seconds": SECONDS, "passed_over": passed_over}
     for name, alike in (("", True), ("other_", False)):
         if some := [row for row in rows if row["alike"] is alike]:
             about[f"{name}prompts"] = len(some)
@@ -122,25 +128,29 @@ def main() -> None:
     context = session.context(Settings(seconds=SECONDS))
     models = (session.generator, session.judge)
     rows: list[Row] = []
+    passed_over: Row = {}
     if given.resume:
         kept = kept_results.load("causal")
         if (
             kept["takes"] != given.takes
-            or "chosen_by" not in kept
+            or "passed_over" not in kept
             or kept["models"] != [model.fingerprint() for model in models]
         ):
             raise SystemExit(
                 "the kept result is of other settings or models, so it cannot be gone on with; leave --resume out."
             )
-        rows = kept["rows"]
-    done = {row["prompt"] for row in rows}
+        rows, passed_over = kept["rows"], kept["passed_over"]
+    done = {row["prompt"] for row in rows} | set(passed_over)
     for prompt in (prompt for prompt in PROMPTS if prompt not in done):
         if sum(row["alike"] for row in rows) >= given.prompts:
             break
-        rows.append(measured(session, context, prompt, given.takes))
-        kept_results.keep(
-            "causal", rows, {"takes": given.takes, "chosen_by": "the diagnosis", **summary(rows)}, models=models
-        )
+        screen = screened(context, prompt, given.takes)
+        if len(set(screen)) > 1:
+            passed_over[prompt] = dict(Counter(screen).most_common())
+            continue
+        rows.append(measured(session, context, prompt, given.takes, screen))
+        about = {"takes": given.takes, "chosen_by": "the diagnosis", **summary(rows, passed_over)}
+        kept_results.keep("causal", rows, about, models=models)
 
 
 if __name__ == "__main__":

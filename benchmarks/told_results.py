@@ -15,13 +15,15 @@ def generators_told(result: Result) -> str:
 
 
 def others(result: Result) -> str:
-    """The rates of prompts whose takes are not all heard alike, where there are any."""
+    """The rates of prompts whose takes are not all heard alike, where there are any, and how many were passed over."""
+    over = result.get("passed_over", {})
+    passed = f"; {len(over)} prompts whose takes are heard differently were passed over" if over else ""
     if not result.get("other_prompts"):
-        return ""
+        return passed
     flips, random, natural = (result[f"other_{name}"] for name in ("flip_rate", "control_flip_rate", "natural"))
     rates = f"{flips['count']} of {flips['total']} against {random['count']} of {random['total']}"
     stray = f"where {natural['count']} of {natural['total']} untouched takes stray"
-    return f", over {result['other_prompts']} others {rates} ({stray})"
+    return f", over {result['other_prompts']} others {rates} ({stray}){passed}"
 
 
 def confused(result: Result) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from tonescope.diagnose.jobs.setting_suspects import setting_suspects
 from tonescope.diagnose.judging.intent import choose_label, read_intent
 from tonescope.diagnose.prompts.leaving_out import without
 from tonescope.diagnose.prompts.linter import LintFinding, lint
@@ -19,15 +18,13 @@ from tonescope.diagnose.prompts.lyrics import Song, voices_caveat
 from tonescope.diagnose.prompts.phrases import Phrase, chunked
 from tonescope.diagnose.prompts.rules.rule_checks import Reading
 from tonescope.diagnose.repair.genre_predictor import GenrePredictor, PredictorRecord, seek_predictor
-from tonescope.diagnose.report.pasteable import models_of
-from tonescope.diagnose.schema import SettingSuspect, Source
+from tonescope.diagnose.report.opened_models import options_of
 from tonescope.diagnose.settings import is_too_long
-from tonescope.diagnose.store import provenance
 from tonescope.diagnose.taxonomy import Taxonomy
 from tonescope.models.errors import TonescopeError
-from tonescope.models.generator import Generator, Sampling, Text
+from tonescope.models.generator import Generator, Text
 from tonescope.models.judges.judge import Judge
-from tonescope.models.played_with import sings, usual_guidance
+from tonescope.models.played_with import sings
 from tonescope.models.vocabulary import Vocabulary
 
 MOST_PHRASES = 12  # that are left out, one by one
@@ -129,15 +126,6 @@ class Feedback(BaseModel):
     timings: dict[str, float] = {}
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """Models, as :func:`~tonescope.diagnose.report.pasteable.models_of` writes them."""
-
-    model: Source
-    judge: Source
-    suspects: list[SettingSuspect]
-
-
 @dataclass
 class LiveFeedback:
     """What gives feedback on any prompt: made once for a pair of models, then quick.
@@ -160,9 +148,7 @@ class LiveFeedback:
         if self.predictor is None:
             self.predictor, self._damaged = seek_predictor(self.generator, self.judge)
         self._judge_fingerprint = self.judge.fingerprint()
-        about = provenance.of_generator(self.generator), provenance.of_judge(self.judge)
-        usual = Sampling(usual_guidance(self.generator))
-        self._opened_with = models_of(_Opened(*about, setting_suspects(self.generator, usual)))
+        self._opened_with = options_of(self.generator, self.judge)
 
     def on(self, prompt: str, intended: str | None = None, *, pulls: bool = True) -> Feedback:
         """Feedback on a prompt, whatever it is; without ``pulls`` in the time that one prompt takes.

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from tonescope.diagnose.repair.fit_predictor import counts_in, fit, most_heard
 from tonescope.diagnose.repair.genre_predictor import PredictorRecord, kept_folder
 from tonescope.diagnose.repair.predictor_prompts import predictor_prompts
+from tonescope.diagnose.report.opened_models import options_of
 from tonescope.diagnose.runtime.engine import Production, telling
 from tonescope.diagnose.runtime.session import Session
 from tonescope.diagnose.runtime.work_items import TakeSetting, Wanted
@@ -32,6 +33,7 @@ class PredictorReport(BaseModel):
         record: how well it predicts.
         heard: prompts by the genre that most of their takes are heard as.
         folder: where it was kept.
+        opened_with: the options of a command line that open the same models.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -41,6 +43,7 @@ class PredictorReport(BaseModel):
     record: PredictorRecord
     heard: dict[str, int]
     folder: str
+    opened_with: list[str] = []
     timings: dict[str, float] = {}
 
 
@@ -87,6 +90,7 @@ def measure_predictor(session: Session, parameters: PredictorParameters, watch: 
         record=predictor.record,
         heard=dict(sorted(counted.items(), key=lambda item: -item[1])),
         folder=str(folder),
+        opened_with=options_of(session.generator, session.judge),
         timings={
             "play and listen": round(played - started, 3),
             "fit and measure": round(time.perf_counter() - played, 3),

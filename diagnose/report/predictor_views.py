@@ -22,10 +22,11 @@ def views(report: PredictorReport) -> list[View]:
         f"A held-out take costs {record.log_loss:.2f} nats, {record.base_log_loss:.2f} by the shares of genres alone; "
         f"logits are divided by {record.temperature:.2f}."
     )
+    use = " ".join(['tonescope lint "your prompt"', *report.opened_with])
     heard = Table(("heard as", "prompts"), rows)
     return [
         View("record", f"What {report.model} will play", [(record.sentence, "observed")], depth="first", tone="open"),
         View("heard", "What was heard", [(made, "observed"), (record.holds_for, None)], [heard]),
         View("fit", "How it was fitted", [(loss, None), (f"It is kept in {report.folder}.", None)], depth="numbers"),
-        View("next", "What to do next", commands=[Command("Use it", 'tonescope lint "your prompt"')], depth="first"),
+        View("next", "What to do next", commands=[Command("Use it", use)], depth="first"),
     ]
