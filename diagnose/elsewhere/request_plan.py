@@ -20,6 +20,7 @@ from tonescope.diagnose.elsewhere.hosted_services import Service, service_of
 from tonescope.diagnose.judging.genre_names import names_in
 from tonescope.diagnose.judging.refusals import refused
 from tonescope.diagnose.prompts.leaving_out import without
+from tonescope.diagnose.prompts.lyrics import Song
 from tonescope.diagnose.prompts.phrases import Phrase, chunked
 from tonescope.diagnose.stats import BELIEVED
 from tonescope.diagnose.taxonomy import common
@@ -83,14 +84,16 @@ def slug(text: str) -> str:
 
 
 def left_out_prompts(prompt: str) -> list[tuple[Phrase, str]]:
-    """Every phrase with the prompt without it; those whose loss leaves nothing are not among them."""
-    found = [(phrase, without(prompt, phrase)) for phrase in chunked(prompt)]
-    return [(phrase, rest) for phrase, rest in found if rest and rest != prompt]
+    """Every phrase with the prompt without it; those whose loss leaves nothing are not among them. Lyrics stay as they
+    are: services take them in a field of their own."""
+    song = Song.written(prompt)
+    found = [(phrase, without(song.tags, phrase)) for phrase in chunked(song.tags)]
+    return [(phrase, song.with_tags(rest)) for phrase, rest in found if rest and rest != song.tags]
 
 
 def genre_alone(prompt: str) -> str | None:
     """The genre that a prompt names first and does not refuse, in its own words; ``None`` where it names none."""
-    words, names = names_in(prompt, common())
+    words, names = names_in(Song.written(prompt).tags, common())
     no, unclear = refused(words, names)
     return next((name.text for at, name in enumerate(names) if name.sure and at not in no | unclear), None)
 
@@ -101,8 +104,9 @@ def variants_of(prompt: str) -> list[tuple[str, str, str]]:
     for number, (phrase, rest) in enumerate(left_out_prompts(prompt), 1):
         rows.append((f"{WITHOUT}:{number}", phrase.name, rest))
     genre = genre_alone(prompt)
-    if genre and genre.casefold() not in {asked.strip().casefold() for _, _, asked in rows}:
-        rows.append((GENRE, f"all but “{genre}”", genre))
+    alone = Song.written(prompt).with_tags(genre) if genre else ""
+    if alone and alone.casefold() not in {asked.strip().casefold() for _, _, asked in rows}:
+        rows.append((GENRE, f"all but “{genre}”", alone))
     return rows
 
 

@@ -9,6 +9,7 @@ import regex
 from tonescope.diagnose.prompts.phrases import Phrase, chunked, phrases_in
 from tonescope.models.generator import Text
 from tonescope.models.judges.judge import Judge
+from tonescope.models.song_parts import lyrics_from
 
 _LINES = regex.compile(r"\[[^\]\n]*\]|[^\[\n]+")
 _HEARD_VOICES = regex.compile(
@@ -44,6 +45,15 @@ class Song:
         """``text`` is the prompt as the generator reads it: one row."""
         tags = tags_of(prompt, text)
         return cls(tags, prompt[len(tags) :] if text.lyrics_from and text.lyrics_from[0] < len(prompt) else "")
+
+    @classmethod
+    def written(cls, prompt: str) -> Song:
+        """As it is written: lyrics begin where a line names a part of a song, whichever model reads it."""
+        start = lyrics_from(prompt)
+        if start == len(prompt):
+            return cls(prompt)
+        tags = prompt[:start].rstrip()
+        return cls(tags, prompt[len(tags) :])
 
     def with_tags(self, tags: str) -> str:
         """Other tags with the same lyrics."""

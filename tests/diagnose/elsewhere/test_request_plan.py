@@ -30,6 +30,16 @@ def test_every_phrase_is_left_out_once_and_the_genre_stands_alone() -> None:
     assert len(rows) == len(set(rows.values()))
 
 
+def test_lyrics_stay_as_they_are_in_every_request() -> None:
+    sung = "\n\n[verse]\nslow piano, with saxophone\n"
+    rows = {variant: (left_out, prompt) for variant, left_out, prompt in variants_of(PROMPT + sung)}
+    assert all(prompt.endswith(sung) for _, prompt in rows.values())
+    assert [(left_out, prompt.removesuffix(sung)) for left_out, prompt in rows.values()] == [
+        (left_out, prompt) for _, left_out, prompt in variants_of(PROMPT)
+    ]
+    assert variants_of("[verse] slow piano, with saxophone") == [("whole", "", "[verse] slow piano, with saxophone")]
+
+
 def test_a_genre_that_is_refused_is_not_asked_for_alone() -> None:
     assert genre_alone("no techno, slow piano") is None and genre_alone("house, no techno") == "house"
 
