@@ -33,6 +33,7 @@ SURE, LIKELY = 0.75, 0.5  # probabilities from which on a genre is told so
 NAMED_GENRES = 2  # of a prediction that is not clear
 FOLLOWS = 0.05  # of probability; a phrase that moves less does not count
 MAKE_ONE, MADE_OF = "tonescope predictor", 600  # takes, as the command plays them where nothing else is asked
+NOTHING_FOUND = "No word here is known to fail in every prompt."
 _SINGING = ("vocals", "singing", "voice")
 
 
@@ -95,6 +96,16 @@ class Prediction(BaseModel):
         """The phrase that takes most from the genre that is asked for, where one takes much."""
         worst = min(self.pulls, key=lambda pull: pull.intended_by or 0.0, default=None)
         return worst if worst and (worst.intended_by or 0.0) <= -FOLLOWS else None
+
+    def no_pull_told(self, asked: str | None) -> str:
+        """That no phrase does much, and what that means for the genre that is asked for; nothing for a single phrase
+        that brings what was asked for."""
+        if asked and self.intended is not None and self.intended < LIKELY and self.genre != asked:
+            return (
+                f"Leaving out any one phrase changes little: as it seems, this model plays {asked} so, whatever stands "
+                "beside it. Other words for it may do better."
+            )
+        return "No single phrase does much: leaving out any changes little." if len(self.pulls) > 1 else ""
 
 
 def _percent(share: float) -> str:

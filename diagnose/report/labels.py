@@ -33,7 +33,7 @@ STAGES = {
     "generate": "play the first takes",
     "listen": "listen to them",
     "attribute": "look for causes",
-    "search": "mute them one by one",
+    "search": "mute units one by one",
     "choose": "choose what does most",
     "predict": "predict what words do",
     "verify": "play fresh takes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.prompts.linter import said_once
-from tonescope.diagnose.repair.live_feedback import FOLLOWS, MAKE_ONE, SURE
+from tonescope.diagnose.repair.live_feedback import FOLLOWS, MAKE_ONE, NOTHING_FOUND, SURE
 from tonescope.diagnose.report import shared_views
 from tonescope.diagnose.report.next_steps import FOLDER
 from tonescope.diagnose.report.pasteable import quoted
@@ -38,7 +38,7 @@ def views(found: Feedback) -> list[View]:
 
 def _findings(findings: list[LintFinding], predicted: bool) -> View:
     if not findings:
-        return View("findings", "The words", [("No word here is known to fail by itself.", None)], depth="first")
+        return View("findings", "The words", [(NOTHING_FOUND, None)], depth="first")
     sentences = [(f"{one.sentence} {one.reason}", None) for one in findings[:LEAD_FINDINGS]]
     measured = any(one.measured for one in findings)
     if not measured:
@@ -100,7 +100,7 @@ def _most(prediction: Prediction, asked: str | None) -> str:
     if strongest:
         spared = f"No phrase takes much from {asked}, which is asked for. " if asked else ""
         return f"{spared}“{strongest.phrase}” does most: it makes {likelier}."
-    return "No single phrase does much: leaving out any changes little."
+    return prediction.no_pull_told(asked)
 
 
 def _record(prediction: Prediction, judge: str) -> View:

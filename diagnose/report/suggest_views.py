@@ -29,7 +29,7 @@ PLAYED_WITH = ("guidance", "temperature", "top_k", "negative")  # settings that 
 def early(prompt: str, intended: str, heard: Sequence[str]) -> View:
     """What is known after the first takes of the prompt as it is."""
     counts = ", ".join(f"{label} in {count}" for label, count in Counter(heard).most_common())
-    told = f"As it was typed: {counts} of {len(heard)} takes. {intended} is meant, and rewrites are tried now."
+    told = f"As it was typed: {counts} of {len(heard)} takes. What is meant is {intended}; other words for it are tried now."
     return View("heard_first", shared_views.headline(prompt), [(told, "observed")], depth="first", tone="open")
 
 

@@ -272,7 +272,7 @@ def test_case_a_stage_says_what_is_left_of_the_whole_and_agrees_with_it(
     assert [line for line in told if line.endswith(" …")] == [
         "play the first takes …",
         "look for causes, about 40 s left …",
-        "mute them one by one (about 3.0 GiB), about 25 s left …",
+        "mute units one by one (about 3.0 GiB), about 25 s left …",
         "predict what words do, about 1 min left …",
         "play fresh takes, longer than expected …",
         "done …",
@@ -289,7 +289,7 @@ def test_a_bar_counts_down_to_the_end_that_was_foretold(monkeypatch: pytest.Monk
         progress.expect(40.0)
         progress.tell("search", 0.3)
     text = Text.from_ansi(shown.getvalue()).plain
-    assert "This will take about 40 s" in text and "mute them one by one" in text and "about 40 s left" in text
+    assert "This will take about 40 s" in text and "mute units one by one" in text and "about 40 s left" in text
 
 
 def test_case_progress_is_told_beside_json_unless_it_is_to_be_quiet(folders: tuple[Path, Path]) -> None:
@@ -297,7 +297,7 @@ def test_case_progress_is_told_beside_json_unless_it_is_to_be_quiet(folders: tup
         result = quick(folders, PROMPT, "--json", *options)
         assert result.exit_code == 0 and json.loads(result.stdout)["prompt"] == PROMPT
         told = [line for line in result.stderr.splitlines() if line.endswith(" …")]
-        assert any(line.startswith("mute them") for line in told) == lines == bool(result.stderr.strip())
+        assert any(line.startswith("mute units") for line in told) == lines == bool(result.stderr.strip())
 
 
 def test_case_progress_beside_json_is_a_bar_where_standard_error_is_a_terminal(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tonescope.diagnose.prompts.linter import LintFinding, said_once
 from tonescope.diagnose.prompts.lyrics import phrases_of_song
 from tonescope.diagnose.prompts.phrases import Phrase
-from tonescope.diagnose.repair.live_feedback import FOLLOWS, Feedback, LiveFeedback, PhrasePull
+from tonescope.diagnose.repair.live_feedback import FOLLOWS, NOTHING_FOUND, Feedback, LiveFeedback, PhrasePull
 from tonescope.diagnose.report.escaped_templates import templates_of
 from tonescope.diagnose.report.lint_views import MARKS
 from tonescope.diagnose.runtime.own_modules import with_own_modules
@@ -111,6 +111,7 @@ def html(found: Feedback, *, settled: bool = True, with_pulls: bool = True) -> s
             findings=findings[:SHOWN_FINDINGS],
             more=len(findings) - SHOWN_FINDINGS,
             marks=MARKS,
+            nothing_found=NOTHING_FOUND,
         )
     )
 

@@ -21,7 +21,7 @@ from tonescope.ui.workshop import Workshop
 
 OF_THE_EMBEDDED = (
     ("lo-fi beats with accordion", "polka", "One instrument turns the genre."),
-    ("mellow jazz fusion with saxophone", "smooth jazz", "It was taught this genre wrong."),
+    ("mellow jazz fusion with saxophone", "smooth jazz", "The generator was taught this genre wrong."),
     ("a song", "house", "Names no genre, and one comes all the same."),
     ("swing jazz with trumpet", "swing jazz", "Comes as asked, to compare with."),
 )
@@ -31,7 +31,11 @@ OF_ANY_MODEL = (
     ("mellow jazz fusion with saxophone", "", "A genre with near relatives."),
     ("a song", "", "Names no genre. Which one comes?"),
 )
-INTRODUCTION = "Type what you would type into the music generator. Tonescope plays it, and says what is heard and why."
+INTRODUCTION = "Type a prompt. {who} plays it, and Tonescope says what is heard and why."
+THE_EMBEDDED = (
+    "The small generator that comes with Tonescope, which was taught {genres} genres and plays up to {seconds:g} s "
+    "(MusicGen and others are opened with --model),"
+)
 GUIDE = """<section id="run-guide" class="run-guide tonescope" hidden aria-label="First steps"><ol>
 <li>Type a prompt, or choose one of the examples.</li>
 <li>Press <b>Diagnose</b>. The first takes can be heard after a few seconds, with what they are heard as.</li>
@@ -74,10 +78,13 @@ def build(workshop: Workshop) -> None:
     """The page around a workshop."""
     session = workshop.session
     longest = session.generator.longest_seconds
-    examples = OF_THE_EMBEDDED if session.generator.name in OURS else OF_ANY_MODEL
+    ours = session.generator.name in OURS
+    examples = OF_THE_EMBEDDED if ours else OF_ANY_MODEL
     run_api.build(workshop)
     unit_api.build(workshop)
-    _html(f'<div class="tonescope run-first"><p>{INTRODUCTION}</p></div>')
+    taught = THE_EMBEDDED.format(genres=len(session.judge.labels), seconds=longest)
+    who = taught if ours else session.generator.name
+    _html(f'<div class="tonescope run-first"><p>{escape(INTRODUCTION.format(who=who))}</p></div>')
     _html(GUIDE)
     with gr.Row():
         prompt = gr.Textbox(
@@ -128,6 +135,7 @@ def build(workshop: Workshop) -> None:
         show_progress="hidden",
         api_visibility="private",
     )
+    prompt.input(None, None, [problem], js="() => ''", queue=False, api_visibility="private")  # it was of other words
     asked.then(None, [name], None, js=OPEN, api_visibility="private")
 
 

@@ -61,9 +61,7 @@ def build(workshop: Workshop) -> None:
     shown = gr.HTML(OPENING, apply_default_css=False, elem_id="library")
     older = gr.Button("Show older ones", visible=False, elem_classes="run-small")
     most = gr.State(PAGE)
-    file = gr.UploadButton(
-        "Bring in a run that was exported", file_types=[".zip"], type="filepath", elem_classes="run-small"
-    )
+    file = gr.UploadButton("Bring in a run that was exported", type="filepath", elem_classes="run-small")
     outputs = [shown, older, note]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": None, "show_progress": "hidden"}
     older.click(more, [words, most], [*outputs, most], **private)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import anyio.to_thread
 
-from tonescope.ui.web.asgi import Application, Message, Receive, Scope, Send, refuse, respond, without_headers
+from tonescope.ui.web.asgi import Application, Message, Receive, Scope, Send, header, refuse, respond, without_headers
 from tonescope.ui.web.routes import MEBIBYTE, MOST_UPLOAD, UPLOAD
 
 Kind = Literal["sound", "run"]
@@ -45,8 +45,9 @@ def kind_of(path: Path) -> Kind | None:
 
 
 async def _refuse(scope: Scope, send: Send, status: int, sentence: str) -> None:
-    """Answer in one sentence; gradio's page, which numbers its uploads, shows a body as it is, so it gets no JSON."""
-    if b"upload_id=" not in scope["query_string"]:
+    """Answer in one sentence; gradio's page shows a body as it is, so what a browser sends (it says from which page)
+    gets no JSON."""
+    if header(scope, "origin") is None:
         await refuse(scope, send, status, sentence)
         return
     told = sentence[:1].upper() + sentence[1:]
@@ -87,9 +88,9 @@ class UploadLayer:
             await anyio.to_thread.run_sync(self._clear)
         if held and held[0]["status"] == 200:
             body = b"".join(message.get("body", b"") for message in held[1:])
-            if not await anyio.to_thread.run_sync(self._are_fit, json.loads(body)):
+            if (unfit := await anyio.to_thread.run_sync(self._unfit, json.loads(body))) is not None:
                 wanted = " or ".join(TOLD[kind] for kind in TOLD if kind in self.taken)
-                await _refuse(scope, send, 415, f"this file is none that can be used here: choose {wanted}.")
+                await _refuse(scope, send, 415, f"{unfit} is no file that can be used here: choose {wanted}.")
                 return
         for message in held:
             await send(message)
@@ -102,12 +103,15 @@ class UploadLayer:
                 if path.is_file() and path.stat().st_mtime <= latest:
                     path.unlink()
 
-    def _are_fit(self, names: list[Any]) -> bool:
-        """Whether all files are of a kind that is taken. If one is not, all are deleted."""
+    def _unfit(self, names: list[Any]) -> str | None:
+        """The name of the first file that is of no kind that is taken, or of none at all; if there is one, all are
+        deleted."""
         inside = self.folder.resolve()
-        paths = [path for path in (Path(str(name)).resolve() for name in names) if path.is_relative_to(inside)]
-        if len(paths) == len(names) and all(path.is_file() and kind_of(path) in self.taken for path in paths):
-            return True
-        for path in paths:
+        paths = [Path(str(name)).resolve() for name in names]
+        own = [path for path in paths if path.is_relative_to(inside)]
+        bad = [path for path in paths if path not in own or not path.is_file() or kind_of(path) not in self.taken]
+        if not bad:
+            return None
+        for path in own:
             path.unlink(missing_ok=True)
-        return False
+        return f"“{bad[0].name}”"

@@ -8,7 +8,8 @@ from functools import cached_property
 
 import regex
 
-from tonescope.diagnose.judging.genre_names import GenreName, Word, known_label, names_in, nearest_label
+from tonescope.diagnose.judging.genre_names import GenreName, Word, known_label, names_in, nearest_label, relatives
+from tonescope.diagnose.judging.intent import SHOWN_RELATIVES
 from tonescope.diagnose.judging.refusals import refused
 from tonescope.diagnose.prompts.lexicon import lexicon, plain
 from tonescope.diagnose.prompts.lyrics import asking_for_voices
@@ -234,8 +235,10 @@ def no_genre(reading: Reading) -> Iterator[Found]:
             yield Found(0, len(reading.prompt))
     elif reading.labels and not any(reading.label(name) in reading.labels for name, *_ in reading.wanted):
         lacking = ", ".join(dict.fromkeys(f"“{name.text}”" for name, *_ in reading.wanted))
-        _, start, end = reading.wanted[0]
-        yield Found(start, end, f": it does not know {lacking}")
+        first, start, end = reading.wanted[0]
+        near = relatives(first.parts[0], reading.taxonomy, reading.labels)[:SHOWN_RELATIVES]
+        instead = f", but {', '.join(near)}" if near else ""
+        yield Found(start, end, f": it does not know {lacking}{instead}")
 
 
 CHECKS: Mapping[str, Callable[[Reading], Iterator[Found]]] = {

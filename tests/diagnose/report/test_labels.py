@@ -9,7 +9,7 @@ from tonescope.diagnose.report.shared_views import timings
 
 def test_every_stage_of_a_diagnosis_has_a_plain_name() -> None:
     assert {name for name, *_ in OF_A_DIAGNOSIS} <= set(STAGES)
-    assert stage_told("search (about 3.0 GiB)") == "mute them one by one (about 3.0 GiB)"
+    assert stage_told("search (about 3.0 GiB)") == "mute units one by one (about 3.0 GiB)"
     assert stage_told("count units") == "count units"
 
 

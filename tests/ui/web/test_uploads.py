@@ -54,8 +54,9 @@ def test_case_a_renamed_executable_is_refused_and_deleted(asking: httpx.Client, 
 
 
 def test_the_page_that_shows_a_body_as_it_is_gets_a_sentence_and_no_json(asking: httpx.Client) -> None:
-    answer = asking.post(f"{UPLOAD}?upload_id=x1", files=[("files", ("a.wav", b"MZ" + bytes(99)))])
-    assert answer.status_code == 415 and answer.text.startswith("This file is none") and "{" not in answer.text
+    here = {"origin": str(asking.base_url).rstrip("/")}
+    answer = asking.post(UPLOAD, files=[("files", ("a.wav", b"MZ" + bytes(99)))], headers=here)
+    assert answer.status_code == 415 and answer.text.startswith("“a.wav” is no file") and "{" not in answer.text
 
 
 def test_one_file_that_is_unfit_takes_the_others_with_it(asking: httpx.Client) -> None:

@@ -98,4 +98,10 @@ def test_case_that_a_model_does_not_sing_is_said_only_where_it_is_known() -> Non
 def test_case_a_genre_that_the_judge_lacks_is_named() -> None:
     reading = Reading("gospel with piano", common(), ("house", "techno"))
     (finding,) = [one for one in lint(reading) if one.rule == "no-genre"]
-    assert "names no genre that the judge knows: it does not know “gospel”" in finding.sentence
+    assert "names no genre that the judge knows: it does not know “gospel”." in finding.sentence
+
+
+def test_case_of_a_family_the_genres_that_the_judge_knows_are_named() -> None:
+    reading = Reading("jazz with piano", common(), ("house", "swing jazz", "smooth jazz"))
+    (finding,) = [one for one in lint(reading) if one.rule == "no-genre"]
+    assert "it does not know “jazz”, but swing jazz, smooth jazz." in finding.sentence
