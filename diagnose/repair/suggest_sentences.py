@@ -23,7 +23,7 @@ def concluded(found: Suggestion) -> str:
     if found.conclusion == "genre missing":
         word = found.bare or (found.original if found.prompt.strip().casefold() == asked else found.best)
         said = f"even “{word.prompt}” is heard as {asked} in {_counted(word.matched)}" if word else before
-        return f"No rewrite helps: {said}. {_missing(found)}"
+        return f"None of {len(found.tried)} rewrites helps: {said}. {_missing(found)}"
     tried = len(found.tried)
     count = found.best.matched.count if found.best else 0
     said = f"with the best of them in {count or 'none'}"
@@ -55,9 +55,10 @@ def _missing(found: Suggestion) -> str:
         others.append(f"the judge does not hear it (how often it mishears {found.intended} was not measured)")
     if found.sung:
         others.append("the lyrics keep it out")
+    comes = f" What comes is mostly {found.instead}." if found.instead else ""
     if not others:
-        return "The genre is missing in the model, not in the prompt."
-    return f"The genre is missing in the model, or {', or '.join(others)}: other words do not help."
+        return f"As far as these takes tell, the genre is missing in the model, not in the prompt.{comes}"
+    return f"The genre is missing in the model, or {', or '.join(others)}: other words hardly help.{comes}"
 
 
 def best_of(found: Suggestion) -> Verified:

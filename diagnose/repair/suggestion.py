@@ -55,9 +55,10 @@ BATTLED = 32  # candidates in the race, at most
 
 @dataclass
 class SuggestEvidence:
-    """The fresh takes behind a suggestion, by the name of what was played."""
+    """The fresh takes behind a suggestion, and what they are heard as, by the name of what was played."""
 
     sounds: dict[str, Takes] = field(default_factory=dict)
+    heard: dict[str, Sequence[str]] = field(default_factory=dict)
     steering: SteeringTrial | None = None
 
     def save(self, folder: Path) -> None:
@@ -252,20 +253,20 @@ def _fresh(
     first, word = as_typed(wish), bare(wish)
     untouched = repair.track.all_of(first, seeds)
     original = repair.verified(first, untouched, None, predicted)
-    sounds, best, alone, complete = {"untouched": untouched.takes}, None, None, None
+    played, best, alone, complete = {"untouched": untouched}, None, None, None
     if winner is not None:
         listened = repair.track.all_of(winner, seeds)
         best = repair.verified(winner, listened, untouched, predicted)
-        sounds["best"] = listened.takes
+        played["best"] = listened
     same = (word.prompt, word.sampling)
     if same not in ((first.prompt, first.sampling), (winner.prompt, winner.sampling) if winner else None):
         listened = repair.track.all_of(word, seeds)
         alone = repair.verified(word, listened, untouched, predicted)
-        sounds["bare_genre_word"] = listened.takes
+        played["bare_genre_word"] = listened
     if (whole := complete_one(repair, wish, runners)) is not None:
         listened = repair.track.all_of(whole, seeds)
         complete = repair.verified(whole, listened, untouched, predicted)
-        sounds["complete"] = listened.takes
+        played["complete"] = listened
     models, settings = repair.models, repair.request.settings
     suggestion = Suggestion(
         made=date.today().isoformat(),
@@ -294,7 +295,8 @@ def _fresh(
         sung=wish.sung,
         caveats=_caveats(repair, predicted),
     )
-    return suggestion, SuggestEvidence(sounds)
+    sounds, heard = ({name: getattr(one, of) for name, one in played.items()} for of in ("takes", "heard"))
+    return suggestion, SuggestEvidence(sounds, heard)
 
 
 def complete_one(repair: Repair, wish: Wish, runners: Sequence[Runner]) -> Rewrite | None:

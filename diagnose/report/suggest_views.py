@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tonescope.diagnose.repair import suggest_sentences
 from tonescope.diagnose.report import pasteable, shared_views
 from tonescope.diagnose.report.view import Command, Offer, Sound, Table, Tone, View
+from tonescope.diagnose.report.wording import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ PLAYED_WITH = ("guidance", "temperature", "top_k", "negative")  # settings that 
 def early(prompt: str, intended: str, heard: Sequence[str]) -> View:
     """What is known after the first takes of the prompt as it is."""
     counts = ", ".join(f"{label} in {count}" for label, count in Counter(heard).most_common())
-    told = f"As it was typed: {counts} of {len(heard)} takes. What is meant is {intended}; other words for it are tried now."
+    told = f"As it was typed: {counts} of {len(heard)} takes. Meant is {intended}; other words are tried now."
     return View("heard_first", shared_views.headline(prompt), [(told, "observed")], depth="first", tone="open")
 
 
@@ -86,9 +87,20 @@ def _card(found: Suggestion, key: str, one: Verified, evidence: SuggestEvidence)
 
 def _listen(found: Suggestion, evidence: SuggestEvidence) -> View:
     """Everything in the same fresh takes, on the same noise."""
-    sets = [(key, title) for key, title, _ in _sets(found) if key in evidence.sounds]
-    rows = [[Sound(title, key, row) for key, title in sets] for row in range(found.original.matched.total)]
+    sets = [(key, _as_heard(found, key, one)) for key, _, one in _sets(found) if key in evidence.sounds]
+    heard = evidence.heard
+    rows = [
+        [Sound(title, key, row, heard[key][row] if key in heard else "") for key, title in sets]
+        for row in range(found.original.matched.total)
+    ]
     return View("takes", "Listen", [(shared_views.SAME_START, None)], sounds=rows, depth="first")
+
+
+def _as_heard(found: Suggestion, key: str, one: Verified) -> str:
+    """What a player is called: the words that it plays, or the settings."""
+    if key == "untouched":
+        return "as it was typed"
+    return f"“{shortened(one.prompt)}”" if one.prompt != found.prompt else one.told
 
 
 def _heard(found: Suggestion) -> View:
@@ -102,7 +114,7 @@ def _heard(found: Suggestion) -> View:
         )
         for _, title, one in _sets(found)
     )
-    columns = ("what", "prompt", f"heard as {found.intended}", "heard", "nats beside the prompt as it is")
+    columns = ("what", "prompt", f"heard as {found.intended}", "heard", "log-odds beside the prompt as it is (nats)")
     return View("fresh", "In fresh takes", tables=[Table(columns, rows)])
 
 
@@ -144,7 +156,7 @@ def _steering(found: Suggestion, evidence: SuggestEvidence) -> View:
         ("random units, alike", trial.random, ""),
     )
     rows = tuple((what, str(share), change) for what, share, change in proven if share is not None)
-    tables = [Table(("in the same fresh takes", heard, "nats beside as it is"), rows)] if rows else []
+    tables = [Table(("in the same fresh takes", heard, "log-odds beside as it is (nats)"), rows)] if rows else []
     if trial.doses:
         doses = tuple((dose, str(share)) for dose, share in trial.doses.items())
         tables.append(Table(("activations times", heard), doses, title="In the takes that the factor was chosen by"))

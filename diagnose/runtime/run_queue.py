@@ -272,7 +272,7 @@ class RunQueue:
         left = max(0.0, usual - elapsed)
         if told is None:
             return left
-        own = elapsed / usual
+        own = max(elapsed / usual, task.record.progress.share if task.record else 0.0)
         return (1 - own) * left + own * told
 
     def _under_way(self) -> tuple[Effort, float] | None:

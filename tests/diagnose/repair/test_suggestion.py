@@ -124,7 +124,8 @@ def test_a_genre_that_the_model_lacks_is_told_from_a_prompt_that_is_bad() -> Non
     assert hopeless.conclusion == "genre missing"
     assert "or the judge does not hear it (how often it mishears jazz was not measured)" in hopeless.sentence
     measured = hopeless.model_copy(update={"judge_error": share(1, 40)})
-    assert concluded(measured).endswith("The genre is missing in the model, not in the prompt.")
+    assert "As far as these takes tell, the genre is missing in the model, not in the prompt." in concluded(measured)
+    assert concluded(measured).endswith(f"What comes is mostly {hopeless.instead}.")
     sung = measured.model_copy(update={"sung": "[verse] la"})
     assert "the lyrics keep it out" in concluded(sung)
     fine = found(session(), "calm jazz with flute")
