@@ -67,6 +67,8 @@ def check_file(path: Path, endings: Sequence[str], *, named: bool = False) -> No
         raise Unusable("by its name what a system keeps beside files, and no sound")
     try:
         state = path.stat()
+    except FileNotFoundError as error:
+        raise Unusable("there is no such file") from error
     except (OSError, ValueError) as error:
         raise Unusable(f"cannot be opened: {getattr(error, 'strerror', None) or error}") from error
     if not stat.S_ISREG(state.st_mode):  # opening one of these may wait for ever

@@ -163,7 +163,7 @@ def _of_words(found: Listening, words: WordsFromOutside) -> str:
 def _abstains(found: Listening) -> str:
     judge = found.judges[0].name
     domain = found.domains.get(judge, "other sounds")
-    return f"The judge {judge} claims no genre: it knows only {domain} (if these are of that, say so: --in-domain)."
+    return f"The judge {judge} claims no genre: it knows only {domain} (if these are of that, say so)."
 
 
 def caveats(

@@ -136,6 +136,10 @@ class _Case:
         return "" if self.error else " The judge’s own errors were not measured, so this may be its mistake."
 
     @property
+    def none_as_asked(self) -> str:
+        return "" if self.matched.count else f" None of them is {self.asked}."
+
+    @property
     def own_error(self) -> str:
         if self.error is None:
             return "the judge’s own errors were not measured"
@@ -201,7 +205,7 @@ _RULES = (
     _Rule(
         "unclear",
         lambda case: case.clear,
-        lambda case: f", and no one genre came: {_sized(case.heard)}.{case.unmeasured}",
+        lambda case: f", and no one genre came: {_sized(case.heard)}.{case.none_as_asked}{case.unmeasured}",
     ),
     _Rule(
         "unclear",

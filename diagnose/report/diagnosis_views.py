@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.jobs.variant_names import CONTROL, MUTED
@@ -36,6 +37,7 @@ TONES: Mapping[Kind, Tone] = {
     "unclear": "unclear",
     "open": "open",
 }
+FIRST = "takes"  # in the evidence, those of the verdict
 LEAD_WORDS = 8  # rows that say enough where room is dear, if no more were tested
 HEARD_WORDS = 2  # words that fresh takes can be heard without
 
@@ -99,7 +101,7 @@ def _takes(diagnosis: Diagnosis, evidence: Evidence) -> View:
         columns[f"{asked} (asked)"] = "text"
         rows = [(*row, f"{take.posterior[asked]:.2f}") for row, take in zip(rows, diagnosis.takes, strict=True)]
     table = Table(tuple(columns), tuple(rows), kinds=tuple(columns.values()), lead=shared_views.LEAD_TAKES)
-    sounds = _first_takes(diagnosis)
+    sounds = _first_takes(diagnosis, _reading(diagnosis, evidence))
     told = sentences.takes_heard(diagnosis)
     return View(
         "takes",
@@ -111,11 +113,20 @@ def _takes(diagnosis: Diagnosis, evidence: Evidence) -> View:
     )
 
 
-def _first_takes(diagnosis: Diagnosis) -> list[list[Sound]]:
+def _first_takes(diagnosis: Diagnosis, reading: Reading | None) -> list[list[Sound]]:
     """Those of the verdict, each by itself."""
     asked = diagnosis.intended.label
     return [
-        [Sound(label("takes"), "takes", row, sentences.take(take, asked))] for row, take in enumerate(diagnosis.takes)
+        [
+            Sound(
+                label(FIRST),
+                FIRST,
+                row,
+                sentences.take(take, asked),
+                reading.heard_alone(FIRST, row) if reading else (),
+            )
+        ]
+        for row, take in enumerate(diagnosis.takes)
     ]
 
 
@@ -170,7 +181,7 @@ def _hear(diagnosis: Diagnosis, evidence: Evidence) -> View:
     ]
     told = sentences.FRESH_TAKES
     if len(rows[0]) == 1:  # then those of the verdict come first
-        told, rows = sentences.FRESH_ALONE, [*_first_takes(diagnosis), *rows]
+        told, rows = sentences.FRESH_ALONE, [*_first_takes(diagnosis, reading), *rows]
     return View("hear", "Hear it", [(told, None)], sounds=rows, commands=[next_steps.to_hear(diagnosis)], depth="first")
 
 
@@ -179,7 +190,8 @@ def _reading(diagnosis: Diagnosis, evidence: Evidence) -> Reading | None:
     played, asked = evidence.played, diagnosis.intended.label
     if played.tracks is None:
         return None
-    return Reading(played.tracks, diagnosis.contrast.target, asked, played.clean.name)
+    tracks = replace(played.tracks, heard={**played.tracks.heard, FIRST: evidence.timeline})
+    return Reading(tracks, diagnosis.contrast.target, asked, played.clean.name)
 
 
 def _moment(diagnosis: Diagnosis, cut: CutPoint) -> Stretch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tonescope.diagnose.prompts.linter import said_once
@@ -46,10 +47,10 @@ def _findings(findings: list[LintFinding], predicted: bool) -> View:
         sentences.append((f"What these words do was not measured by listening to this model{below}.", None))
     rows = tuple(
         (
-            "; ".join(dict.fromkeys(MARKS[one.level].lower() for one in some)),
+            MARKS[some[0].level].lower(),  # the first matters most
             some[0].what[:60],
             "; ".join(one.name or one.rule for one in some),
-            *([" ".join(dict.fromkeys(one.effect for one in some))] if measured else []),
+            *([_effects(some)] if measured else []),
             next((one.instead for one in some if one.instead), ""),
         )
         for some in _by_words(findings)
@@ -57,6 +58,13 @@ def _findings(findings: list[LintFinding], predicted: bool) -> View:
     known = ("measured effect",) * measured
     columns = ("how much it matters", "words", "what about them", *known, "the prompt without them")
     return View("findings", "The words", sentences, [Table(columns, rows, lead=LEAD_FINDINGS)], depth="first")
+
+
+def _effects(some: Sequence[LintFinding]) -> str:
+    """What findings of the same words do, each once, with its name where they differ."""
+    if len({one.effect for one in some}) == 1:
+        return some[0].effect
+    return " ".join(f"{(one.name or one.rule).capitalize()}: {one.effect}" for one in some)
 
 
 def _by_words(findings: list[LintFinding]) -> list[list[LintFinding]]:
@@ -81,10 +89,9 @@ def _pulls(prediction: Prediction, asked: str | None) -> View:
     )
     columns = ("phrase", *([f"{known}, which is asked for"] if known else []), "what it makes likelier most")
     genres = tuple((genre, f"{value:.2f}") for genre, value in prediction.genres.items())
-    tables = [
-        Table(columns, rows, title="With each phrase rather than without, in percentage points of probability"),
-        Table(("genre", "probability"), genres, kinds=("text", "share"), title="What will be heard"),
-    ]
+    pulled = Table(columns, rows, title="With each phrase rather than without, in percentage points of probability")
+    heard = Table(("genre", "probability"), genres, kinds=("text", "share"), title="What will be heard")
+    tables = [pulled, heard] if rows else [heard]
     return View("pulls", "What each phrase does", [(_most(prediction, known), "estimated")], tables, depth="first")
 
 
@@ -98,9 +105,17 @@ def _most(prediction: Prediction, asked: str | None) -> str:
         told = f"“{harmful.phrase}” takes most from {asked}, which is asked for: with it, that is {lost} than without"
         return f"{told}, and {likelier}." if harmful is strongest else f"{told}."
     if strongest:
-        spared = f"No phrase takes much from {asked}, which is asked for. " if asked else ""
-        return f"{spared}“{strongest.phrase}” does most: it makes {likelier}."
+        return f"{_spared(prediction, asked)}“{strongest.phrase}” does most: it makes {likelier}."
     return prediction.no_pull_told(asked)
+
+
+def _spared(prediction: Prediction, asked: str | None) -> str:
+    """That no phrase takes the genre that is asked for away."""
+    if asked is None:
+        return ""
+    if prediction.genre != asked and (prediction.intended or 0.0) < FOLLOWS:
+        return f"{asked[:1].upper()}{asked[1:]}, which is asked for, is not predicted without any one phrase either. "
+    return f"No phrase takes much from {asked}, which is asked for. "
 
 
 def _record(prediction: Prediction, judge: str) -> View:
@@ -119,6 +134,7 @@ def _next(found: Feedback) -> list[View]:
         commands.append(Command("Make a predictor for this model", " ".join([MAKE_ONE, *found.opened_with])))
     if any(character.isalnum() for character in found.prompt) and len(found.prompt) <= SHOWN_PROMPT:
         commands.append(_play(found) if _is_clearly_as_asked(found) else _look_for_another(found))
+        commands += _without(found)
     return [View("next", "What to do next", commands=commands, depth="first")] if commands else []
 
 
@@ -130,15 +146,26 @@ def _is_clearly_as_asked(found: Feedback) -> bool:
 
 def _play(found: Feedback) -> Command:
     told = (
-        f"{found.asked} is predicted clearly, so no better prompt is needed for it. Tempo and key are not predicted: "
-        "play takes, and ask tonescope listen for the tempo and key of any of them"
+        f"{found.asked} is predicted clearly, so no other words are needed for it. What else is asked for "
+        "(instruments, tempo, key, what is to be missing) is not predicted: play takes, and listen (tonescope listen "
+        "tells their tempo and key)"
     )
     return Command(told, _line("diagnose", found, "--out", FOLDER))
 
 
+def _without(found: Feedback) -> Iterator[Command]:
+    """The prompt without what may not work, where leaving it out is enough."""
+    for one in found.findings:
+        if one.instead and one.level != "note":
+            shorter = found.model_copy(update={"prompt": one.instead})
+            yield Command(f"Leave “{one.what[:60]}” out, and listen", _line("diagnose", shorter))
+            return
+
+
 def _look_for_another(found: Feedback) -> Command:
-    intended = ("--intended", found.asked) if found.asked else ()
-    return Command("Look for a better prompt, by listening", _line("suggest", found, *intended))
+    if not found.asked:
+        return Command("Say which genre is meant, and a better prompt can be looked for: tonescope suggest, --intended")
+    return Command("Look for a better prompt, by listening", _line("suggest", found, "--intended", found.asked))
 
 
 def _line(job: str, found: Feedback, *more: str) -> str:

@@ -88,13 +88,19 @@ class _Played:
         return cls(how, beside, trial.prompt, trial.heard.get(asked, 0), sum(trial.heard.values()))
 
 
+def _is_missed(found: Diagnosis) -> bool:
+    """Whether other things are heard than what was asked for: one genre, or several and never the one asked for."""
+    never = found.verdict.matched is not None and found.verdict.matched.count == 0
+    return "drift" in found.verdict.kind or (found.verdict.kind == "unclear" and never)
+
+
 def _best(found: Diagnosis) -> _Played | None:
     """The prompt that was played right most often: in half of the takes or more, and more often than the one in
     question."""
     asked = found.intended.label
     before = sum(take.heard == asked for take in found.drivers.tested)
     is_lucky = found.verdict.kind == "match" and 2 * before < len(found.drivers.tested)  # in the first takes alone
-    if asked is None or ("drift" not in found.verdict.kind and not is_lucky):
+    if asked is None or not (_is_missed(found) or is_lucky):
         return None
     tried = []
     for row in found.drivers.words:
@@ -122,7 +128,7 @@ def _better_prompt(found: Diagnosis) -> Command | None:
 def _look_for_a_prompt(found: Diagnosis) -> Command | None:
     """Where nothing that was played is right in most takes: rewrites are tried, by listening."""
     asked, best = found.intended.label, _best(found)
-    if asked is None or "drift" not in found.verdict.kind or (best and best.right >= MOST * best.total):
+    if asked is None or not _is_missed(found) or (best and best.right >= MOST * best.total):
         return None
     return _pasted(
         f"Look for a prompt that plays {asked} (rewrites, proven by listening)",
@@ -162,8 +168,8 @@ def _more_takes(found: Diagnosis) -> Command:
 _STEPS: tuple[Callable[[Diagnosis], Command | None], ...] = (
     _other_judge,
     _say_what_was_meant,
-    _unclear,
     _better_prompt,
+    _unclear,
     _look_for_a_prompt,
     _mute_it,
     _look_for_units,

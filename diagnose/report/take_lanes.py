@@ -44,6 +44,10 @@ class Reading:
         decided = Stretches(title=DECIDED, badge="tested", stretches=tuple(moments)) if moments else None
         return _present(self._heard(self.clean, row), decided, self._attended(row), self._driving(row))
 
+    def heard_alone(self, name: str, row: int) -> tuple[Lane, ...]:
+        """Of a take of which no more is known than what is heard when."""
+        return _present(self._heard(name, row))
+
     def changed(self, name: str, row: int, what: str, seconds: tuple[float, float] | None = None) -> tuple[Lane, ...]:
         """Of a take with something changed: ``what``, in words, throughout or for some ``seconds``."""
         start, end = seconds or (0.0, self.tracks.seconds)

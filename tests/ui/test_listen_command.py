@@ -70,7 +70,7 @@ def test_names_with_markup_are_shown_as_they_are(folders: tuple[Path, Path], fol
     [
         ([], ["no file was named"]),
         ([""], ["named by nothing"]),
-        (["none.wav"], ["nothing could be heard", "No such file"]),
+        (["none.wav"], ["nothing could be heard", "no such file"]),
         (["a.wav", "--prompt", " "], ["--prompt was given nothing"]),
         (["a.wav", "--second-judge", ""], ["--second-judge was given nothing"]),
         (["a.wav", "--metadata", "none.csv"], ["none.csv cannot be read"]),

@@ -99,6 +99,8 @@ def build(workshop: Workshop, page: JobPage) -> None:
         asked = component.click(start, [*own.typed, *form.typed], outputs, queue=False, **PRIVATE)
         shown = asked.then(None, [name], None, js=OPEN, api_visibility="private")
         shown.then(listed, None, [before], **PRIVATE)
+    again = gr.Button("List the runs again", visible="hidden", elem_id="runs-again")  # pressed when a run ends
+    again.click(listed, None, [before], concurrency_limit=None, **PRIVATE)
     gr.on(None, listed, None, [before], concurrency_limit=None, **PRIVATE)  # when the page is opened
 
 

@@ -140,7 +140,7 @@ async function watch(name) {
       document.dispatchEvent(new Event("tonescope-run"));
       document.title = `${shown.title.slice(0, 60)} · Tonescope`;
     }
-    if (ended) return;
+    if (ended) return void document.getElementById("runs-again")?.click();
     const isNews = shown.html !== undefined;
     await pause(document.hidden ? PATIENT : isNews ? 0 : Math.max(0, EVERY - (performance.now() - began)));
   }

@@ -31,7 +31,7 @@ def build(workshop: Workshop) -> None:
     page = JobPage(
         "audit",
         ABOUT,
-        buttons=[Button("Forecast", {"dry_run": True}, is_main=False), Button("Start the audit")],
+        buttons=[Button("Forecast", {"dry_run": True}), Button("Start the audit", is_main=False)],
         fields=("takes_at_most", "sign", "depth"),
         advanced=("seed", "guidance", "temperature", "top_k"),
         none=NONE,

@@ -93,11 +93,12 @@ class RuleEffect(BaseModel):
         """What was measured, in one sentence."""
         prompts = COUNTS.get(self.effect.takes, str(self.effect.takes))
         told = (
-            f"{MEASURED}, in {prompts} prompts: {self.present.count} of {self.present.total} takes are as meant with "
-            f"it, {self.absent.count} of {self.absent.total} without"
+            f"{MEASURED}, in {prompts} other prompts: with what is found here the genre that is meant comes in "
+            f"{self.present.count} of {self.present.total} takes, without it in {self.absent.count} of "
+            f"{self.absent.total}"
         )
         if self.q is None or self.q >= BELIEVED:
-            return f"{told}; no effect is sure."
+            return f"{told}; over so few prompts no effect is sure."
         return f"{told}: it {'helps' if self.effect.mean > 0 else 'harms'} ({self.effect} nats)."
 
 

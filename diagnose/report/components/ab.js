@@ -136,10 +136,10 @@ class TonescopeAB extends HTMLElement {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const key = event.key.toLowerCase(),
       index = /^[1-9]$/.test(key) ? +key - 1 : LETTERS.toLowerCase().indexOf(key);
-    const onButton = event.target.closest("button, a");
+    const onControl = event.target.closest(".ts-transport button, a"); // the space bar presses these
     if (key.length === 1 && index >= 0 && index < this.take.versions.length) this.select(index);
     else if (key === "l") this.#looped(!this.#loop);
-    else if (key === "k" || (key === " " && !onButton)) this.transport.toggle();
+    else if (key === "k" || (key === " " && !onControl)) this.transport.toggle();
     else return;
     event.preventDefault();
   }

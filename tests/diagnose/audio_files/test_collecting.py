@@ -50,7 +50,7 @@ def test_links_to_folders_are_not_followed(folder: Path) -> None:
 
 def test_the_rest_goes_on_where_one_cannot_serve(folder: Path) -> None:
     found = collect([folder / "none.wav", folder / "b.wav"])
-    assert names(found) == ["b.wav"] and "No such file" in found.left_out[0][1]
+    assert names(found) == ["b.wav"] and "no such file" in found.left_out[0][1]
 
 
 def test_a_table_says_what_files_were_made_from(folder: Path) -> None:

@@ -50,7 +50,7 @@ def test_case_zero_bytes_and_missing_files_and_links_to_nowhere(tmp_path: Path) 
     (tmp_path / "a.wav").touch()
     (tmp_path / "b.wav").symlink_to("nowhere.wav")
     assert refusal(tmp_path / "a.wav") == "empty"
-    assert "No such file" in refusal(tmp_path / "b.wav") and "No such file" in refusal(tmp_path / "c.wav")
+    assert "no such file" in refusal(tmp_path / "b.wav") and "no such file" in refusal(tmp_path / "c.wav")
 
 
 def test_a_link_to_a_file_is_a_file(tmp_path: Path) -> None:

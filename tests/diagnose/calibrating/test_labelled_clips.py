@@ -73,7 +73,7 @@ def test_a_metadata_file_says_labels_and_sources(tmp_path: Path, kind: str) -> N
     assert len(found.clips) == 6 and found.sources == "column"
     assert {clip.source for clip in found.clips} == {"album 0", "album 1"}
     why = dict(found.left_out)
-    assert "No such file" in why["data/house/none.wav"] and why["data/house/song-b_0.wav"] == "has no label"
+    assert "no such file" in why["data/house/none.wav"] and why["data/house/song-b_0.wav"] == "has no label"
 
 
 def test_what_cannot_serve_is_left_out_with_the_reason(tmp_path: Path) -> None:

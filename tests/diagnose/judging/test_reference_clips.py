@@ -203,7 +203,7 @@ SPECIAL: dict[str, Callable[[Path], None]] = {
     "a socket, not a file": make_socket,
     "a device, not a file": lambda path: path.symlink_to("/dev/zero"),
     "a folder, and folders within are not searched": lambda path: path.mkdir(),
-    "cannot be opened: No such file or directory": lambda path: path.symlink_to("nowhere.wav"),
+    "there is no such file": lambda path: path.symlink_to("nowhere.wav"),
     "cannot be opened: Too many levels of symbolic links": lambda path: path.symlink_to(path.name),
 }
 

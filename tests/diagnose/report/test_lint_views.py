@@ -130,15 +130,31 @@ def test_case_what_was_not_measured_is_said_once() -> None:
         ({"techno": 0.97}, "techno", 'tonescope diagnose "slow techno"'),
         ({"techno": 0.6}, "techno", 'tonescope suggest "slow techno" --intended techno'),
         ({"techno": 0.97}, "house", 'tonescope suggest "slow techno" --intended house'),
-        ({"techno": 0.97}, None, 'tonescope suggest "slow techno"'),
+        ({"techno": 0.97}, None, ""),
     ],
 )
 def test_case_no_better_prompt_is_offered_where_the_genre_asked_for_is_clear(
     genres: dict[str, float], asked: str | None, line: str
 ) -> None:
-    command = shown(found("slow techno", asked, prediction(genres, genres.get(asked or ""))))["next"].commands[-1]
-    assert command.line.startswith(line)
+    command = shown(found("slow techno", asked, prediction(genres, genres.get(asked or ""))))["next"].commands[0]
+    assert command.line.startswith(line) and ("--intended" in command.told) == (asked is None)
     assert ("tonescope listen" in command.told) == line.startswith("tonescope diagnose")
+
+
+def test_what_may_not_work_can_be_left_out_and_heard() -> None:
+    some = lint(Reading("techno without drums", common(), common().labels, None))
+    leave = shown(found("techno without drums", "techno", prediction({"techno": 0.83}, 0.83), some))["next"].commands[
+        -1
+    ]
+    assert "without drums" in leave.told and leave.line == "tonescope diagnose techno"
+
+
+def test_findings_of_the_same_words_say_which_was_measured() -> None:
+    some = lint(Reading("爵士乐", common(), common().labels, None))
+    one, other = [finding.model_copy(update={"start": 0, "end": 3}) for finding in [*some, *some][:2]]
+    known = [one, other.model_copy(update={"effect": "Measured on this model: it harms.", "name": "no genre"})]
+    (row,) = shown(found("爵士乐", None, None, known))["findings"].tables[0].rows
+    assert "No genre: Measured" in " ".join(row) and ";" not in row[0]
 
 
 def test_every_rule_has_a_name_of_its_own() -> None:

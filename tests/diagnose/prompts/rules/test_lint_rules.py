@@ -80,7 +80,7 @@ def test_an_effect_is_told_for_the_model_it_was_measured_on_alone() -> None:
     )
     negation = next(rule for rule in rule_book().rules if rule.id == "negation")
     convention = next(rule for rule in rule_book().rules if rule.basis == "convention")
-    assert "in four prompts: 3 of 16" in effects.told(negation, "one") and "harms" in effects.told(negation, "one")
+    assert "comes in 3 of 16 takes" in effects.told(negation, "one") and "harms" in effects.told(negation, "one")
     assert effects.told(negation, "another") == "What it does on this model was not measured by listening."
     assert effects.told(convention, "one").startswith("A rule of thumb")
     nothing = RuleEffect(present=share(8, 16), absent=share(8, 16), effect=effect([1.0, -1.0, 0.5, -0.5]))
