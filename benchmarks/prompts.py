@@ -3,6 +3,7 @@
 _ACROSS_GENRES = """
 mellow jazz fusion with saxophone
 lo-fi beats with accordion
+a song
 house music
 swing jazz with trumpet
 heavy metal with distorted guitars
@@ -20,7 +21,6 @@ retro synthwave
 rock band with electric guitars
 funk groove with slap bass
 lo-fi hip hop with vinyl crackle
-a song
 jazz fusion
 music for a party
 """

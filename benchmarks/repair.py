@@ -3,7 +3,7 @@
 Prompts are those of ``repair_prompts.toml``, which nothing was built on. What is done is kept line by line in
 ``--folder``, so that a run that was stopped goes on where it was; the result tells of the parts that are done.
 
-    python -m benchmarks.repair [--smoke] [--parts latency unseen repaired random hopeless steering]
+    python -m benchmarks.repair [--smoke] [--parts latency unseen repaired random hopeless steering] [--prompts N]
                                 [--second-judge NAME|by-hand] [--folder build/repair]
 
 ``latency`` takes a minute, ``unseen`` two or three, a repaired prompt about one and a half (so that of all three kinds
@@ -173,6 +173,13 @@ def _calibration(rows: list[Row]) -> float:
     return sum(gaps) / max(len(rows), 1)
 
 
+def spread(rows: Sequence[Any], most: int | None) -> list[Any]:
+    """So many rows at most, evenly from the first to the last, so that no kind is left out."""
+    if most is None or most >= len(rows):
+        return list(rows)
+    return [rows[number * len(rows) // most] for number in range(most)]
+
+
 def measured(given: Asked, session: Session, ledger: Ledger) -> None:
     """Do what is asked for and not done yet; how quick the feedback is, is always measured anew."""
     table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
@@ -181,10 +188,10 @@ def measured(given: Asked, session: Session, ledger: Ledger) -> None:
         feedback, typed = PromptFeedback(session), list(PROMPTS)[: given.most or TYPED]
         ledger.do("latency", time.strftime("%Y-%m-%d %H:%M:%S"), lambda: latency(feedback, typed))
     if "unseen" in given.parts:
-        for prompt in table["unseen"]["prompts"][: given.most]:
+        for prompt in spread(table["unseen"]["prompts"], given.most):
             ledger.do("unseen", prompt, lambda prompt=prompt: foretold(session, live, prompt))  # type: ignore[misc]
     for part, name in REPAIRED.items():
-        wanted = [(meant, prompt) for meant, prompts in table[name].items() for prompt in prompts][: given.most]
+        wanted = spread([(meant, prompt) for meant, prompts in table[name].items() for prompt in prompts], given.most)
         for meant, prompt in wanted if part in given.parts else ():
 
             def make(meant: str = meant, prompt: str = prompt, part: str = part) -> Row:
@@ -196,7 +203,7 @@ def measured(given: Asked, session: Session, ledger: Ledger) -> None:
 
 
 def _steer(given: Asked, session: Session, ledger: Ledger, table: dict[str, list[str]]) -> None:
-    wanted = [(meant, prompt) for meant, prompts in table.items() for prompt in prompts][: given.most]
+    wanted = spread([(meant, prompt) for meant, prompts in table.items() for prompt in prompts], given.most)
     if {prompt for _, prompt in wanted} <= {row["prompt"] for row in ledger.rows("steering")}:
         return
     hearing = listeners(session, given.second_judge, given.clips)
@@ -265,6 +272,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true", help="one prompt of each part, kept nowhere")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--prompts", type=int, metavar="N", help="of each part, from all over its list; all, if absent")
     parser.add_argument("--second-judge", metavar="NAME", help="the second listener of steering; by-hand, if offline")
     parser.add_argument("--folder", type=Path, default=Path("build/repair"))
     given = parser.parse_args()
@@ -278,7 +286,7 @@ def main() -> None:
             print(json.dumps(summary(ledger), indent=1))
         return
     ledger = Ledger(given.folder / "repair.jsonl")
-    measured(Asked(given.parts, second_judge=given.second_judge), session, ledger)
+    measured(Asked(given.parts, given.prompts, second_judge=given.second_judge), session, ledger)
     rows = [row for part in REPAIRED for row in ledger.rows(part)]
     keep("repair", rows, {**summary(ledger), "budget": BUDGET}, models=[session.generator, session.judge])
 
