@@ -58,6 +58,14 @@ def test_changing_over_keeps_the_moment(page: Any) -> None:
     assert page.evaluate(PRESSED) == 2 and page.evaluate(PLAYING)
 
 
+def test_case_the_space_bar_plays_after_a_version_was_clicked(page: Any) -> None:
+    page.click(f"{PLAYER} .ts-version >> nth=1")
+    page.keyboard.press("a")
+    page.keyboard.press(" ")
+    until(page, PLAYING)
+    assert page.evaluate(PRESSED) == 0
+
+
 def test_a_click_anywhere_in_the_player_is_enough_for_its_keys(page: Any) -> None:
     page.keyboard.press("2")
     assert page.evaluate(PRESSED) == 0

@@ -162,6 +162,16 @@ def test_a_diagnosis_without_a_group_or_words_has_no_empty_views(found: tuple[Di
     assert {"verdict", "why", "next", "hear"} <= keys
 
 
+def test_case_where_nothing_was_changed_the_takes_of_the_verdict_are_heard_first_with_their_score(
+    found: tuple[Diagnosis, Evidence],
+) -> None:
+    bare = found[0].model_copy(deep=True)
+    bare.drivers.group, bare.drivers.words = None, []
+    hear = next(view for view in diagnosis_views.views(bare, found[1]) if view.key == "hear")
+    first = [row[0] for row in hear.sounds[: len(bare.takes)]]
+    assert [sound.takes for sound in first] == ["takes"] * len(bare.takes) and all(sound.lanes for sound in first)
+
+
 def test_where_the_time_went_is_a_view(found: tuple[Diagnosis, Evidence]) -> None:
     rows = shared_views.timings(found[0].timings).tables[0].rows
     assert [name for name, _ in rows] == [stage_told(name) for name in found[0].timings]

@@ -15,6 +15,7 @@ from tonescope.diagnose.report import pasteable
 from tonescope.diagnose.report.next_steps import LONGEST_LINE, next_steps, to_hear
 from tonescope.diagnose.schema import Diagnosis
 from tonescope.diagnose.settings import Settings
+from tonescope.diagnose.stats import share
 
 ODD = (
     "lo-fi beats",
@@ -65,6 +66,15 @@ def test_a_drift_that_no_word_turns_back_leads_to_a_search_for_a_prompt_and_to_a
         'tonescope suggest "lo-fi beats with accordion"',
         'tonescope edit "lo-fi beats with accordion" decoder.4.mlp:577',
     ]
+
+
+def test_case_what_is_unclear_and_never_as_asked_leads_first_to_the_prompt_that_was_played_right() -> None:
+    found = made_up.whole_location()
+    never = found.verdict.model_copy(update={"kind": "unclear", "matched": share(0, 4)})
+    steps = lines(found.model_copy(update={"verdict": never}))
+    assert steps == ['tonescope diagnose "lo-fi beats"', steps[1]] and steps[1].endswith("--takes 8")
+    some = never.model_copy(update={"matched": share(2, 4)})
+    assert lines(found.model_copy(update={"verdict": some}))[0].endswith("--takes 8")
 
 
 def test_what_is_unclear_leads_to_more_takes() -> None:
