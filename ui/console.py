@@ -291,6 +291,9 @@ def _at_once(show: Callable[[], None]) -> None:
     show()
 
 
+ALIVE_SECONDS = 60.0  # within a stage, after which a line says that it goes on
+
+
 def _expected(seconds: float) -> str:
     until = time.strftime("%H:%M", time.localtime(time.time() + seconds))
     return f"This will take about {duration(seconds)}, until about {until}."
@@ -317,14 +320,15 @@ class _Rest:
 
 
 def _stages(rest: _Rest) -> Callable[[str, float], None]:
-    """Progress where no bar can be drawn: a line for each stage."""
-    last = ""
+    """Progress where no bar can be drawn: a line for each stage, and now and then one within a long stage."""
+    last, at = "", 0.0
 
     def line(what: str, done: float) -> None:
-        nonlocal last
-        if what != last:
+        nonlocal last, at
+        now = time.monotonic()
+        if what != last or now - at >= ALIVE_SECONDS:
             tell(", ".join(filter(None, (stage_told(what), rest.told(done)))) + " …")
-        last = what
+            last, at = what, now
 
     return line
 

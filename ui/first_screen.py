@@ -69,10 +69,10 @@ def show_first(views: Sequence[View], folder: Path | None, *, printed: Collectio
         blocks.append(_Block(stays=[Text(written(folder))]))
     caveats = [note for view in views if view.key == CAVEATS for note in view.notes]
     kept = _Block("To keep in mind", [sentence(f"• {note}", None) for note in caveats])
-    rest = _Block(stays=[_rest(len(caveats))] if len(views) > len(first) else [], apart=False)
+    rest = _Block(stays=[_rest(folder, len(caveats))] if len(views) > len(first) else [], apart=False)
     _fit([*blocks, kept, rest], kept)
     if rest.stays:
-        rest.stays = [_rest(len(caveats) - len(kept.told), bool(kept.told))]
+        rest.stays = [_rest(folder, len(caveats) - len(kept.told), bool(kept.told))]
     for block in (*blocks, kept, rest):
         _print(block)
 
@@ -107,8 +107,8 @@ def _fit(blocks: Sequence[_Block], kept: _Block) -> None:
         longest.told.pop()
 
 
-def _rest(caveats: int, others: bool = False) -> Text:
-    told = "With --details: all the rest"
+def _rest(folder: Path | None, caveats: int, others: bool = False) -> Text:
+    told = "In the report: all the rest" if folder else "With --details: all the rest"
     if caveats:
         told += f", and {caveats}{' more' * others} thing{'s' * (caveats != 1)} to keep in mind"
     return Text(f"{told}.", style="dim")

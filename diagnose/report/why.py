@@ -36,7 +36,7 @@ def why(found: Diagnosis) -> list[Said]:
     causes = _causes(found)
     told: list[Said] = [(cause.told, cause.badge) for cause in causes] or [(_nothing(found), None)]
     told = [*_otherwise(found), *told]
-    for sentence in (_null, _listener, decided, _brings, _idle):
+    for sentence in (_null, _listener, decided, _brings, _idle, _alone):
         said = sentence(found)
         told += [said] if said else []
     return told + refused(found)
@@ -262,6 +262,21 @@ def _idle(found: Diagnosis) -> Said | None:
     if row is None or (test and test.turns and test.found_by in ("alone", "together")):
         return None
     return f"{row.unit} turns takes too, but {brought_alone(row, target)}: it is not enough.", "observed"
+
+
+def _alone(found: Diagnosis) -> Said | None:
+    """Where even the genre word alone is often heard as something else: then the words beside it are not all of it."""
+    asked, bare = found.intended.label, found.blame.bare
+    if asked is None or bare is None or bare.sound.broke or _as_asked(found):
+        return None
+    total, right = sum(bare.heard.values()), bare.heard.get(asked, 0)
+    if right >= MOST * total:
+        return None
+    only = f"only {right}" if right else "none"
+    return (
+        f"Of “{wording.shortened(bare.prompt)}” alone {only} of {total} takes {wording.are(right or 1)} {asked}.",
+        "observed",
+    )
 
 
 def brought_alone(row: UnitDriver, target: str) -> str:

@@ -9,6 +9,7 @@ from tonescope.models.errors import TonescopeError
 from tonescope.models.units import Location, Unit
 
 SHOWN_NAMES = 3  # of the units of a set
+NAMED_OTHERS = 2  # genres beside the two that it is about
 LONGEST_NAME = 40  # letters of a word or of a prompt within a sentence
 KINDS = {"neuron": ("neuron", "neurons"), "head": ("attention head", "attention heads")}
 UNIT, PLACE = ("unit", "units"), ("place", "places")
@@ -111,7 +112,11 @@ def turned(trial: Trial, found: Diagnosis) -> str:
         told = f"{counted} no longer {are(flips)}"
     if not foil or total < heard or not flips:
         return told
-    return told + (f", and {there} {are(there)} {foil}{as_asked}" if there else f", but none is {foil}")
+    if not there:
+        return f"{told}, but none is {foil}"
+    others = [heard for heard in trial.heard if heard not in (target, foil)] if all_were else []
+    named = f" (the rest: {listed(others)})" if there < flips and 0 < len(others) <= NAMED_OTHERS else ""
+    return f"{told}, and {there} {are(there)} {foil}{as_asked}{named}"
 
 
 def _counted(count: int, total: int, target: str, fresh: int) -> str:
