@@ -286,8 +286,7 @@ def exclusion(driver: WordDriver, found: Exclusion, judge: str) -> str:
     """Whether naming a thing to exclude it brought it."""
     said, thing = f"“{driver.word}”", found.thing
     if found.how == "unheard" or found.named is None:
-        told = f"the judge {judge} knows genres alone, so it cannot tell whether naming “{thing}” brought it"
-        return f"{said}: {told}: listen."
+        return f"{said}: listen whether it worked: the judge {judge} knows genres alone, and cannot hear “{thing}”."
     if found.how == "likeness":
         nearer = f"{found.named.count} of {found.named.total} takes are nearer to “{thing}” with the words than without"
         return f"{said}: {nearer}, {judge} finds (how well it hears that was not measured){_brought(found, thing)}."

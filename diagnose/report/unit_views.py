@@ -51,7 +51,8 @@ def set_view(diagnosis: Diagnosis, test: GroupTest) -> View:
         if name not in test.names
     ]
     told += [(sentence, None) for sentence in (FOUND_BY[test.found_by], _searched(diagnosis)) if sentence]
-    return View("set", f"What does it: {wording.set_named(test)}", told, [members], [plots.turned(diagnosis)])
+    title = "What does it" if test.turns else "What was muted together, and is not sure to do it"
+    return View("set", f"{title}: {wording.set_named(test)}", told, [members], [plots.turned(diagnosis)])
 
 
 def _in_its_place(unit: UnitDriver) -> str:
@@ -155,7 +156,7 @@ def cut_points(diagnosis: Diagnosis, test: GroupTest) -> View | None:
         (test.badge, *(cut.trial.badge for cut in cuts)),
     )
     decided = why.decided(diagnosis)
-    note = "Before that second, the takes are as they were. Where late muting changes nothing, it was decided before."
+    note = "A take is as it was until muting begins. Where late muting changes nothing, it was decided before."
     return View(
         "cut_points",
         "When it is decided",

@@ -209,16 +209,18 @@ def _null(found: Diagnosis) -> Said | None:
     does = f"makes {foil} likelier than {target}" if foil else f"stops it being {target}"
     share = f"{100 * searched.largest_share:.0f} %"
     if searched.largest_share >= MOST:
+        none, most = _no_few_units(searched).capitalize(), searched.largest_group
+        tried = f"of up to {most} units" if most > 1 else "a single unit"
         return (
-            f"No small set of units both {does} and brings {target} to another prompt, though the best that was tried "
-            f"changed {share} of the takes.",
-            "tested",
+            f"{none} both {does} and brings {target} to another prompt, though the best that was tried, {tried}, "
+            f"changed {share} of the takes that it was looked for in.",
+            "observed",  # in takes that it was chosen by
         )
     fewer = test is not None and 2 * test.muted.flips > test.muted.flippable  # many did, in fresh takes
     none = _no_few_units(searched) if fewer else _no_units(searched)
     return (
         f"{none[0].upper()}{none[1:]} {does}: the best that was tried in the search did, in {share} of its takes.",
-        "tested",
+        "observed",
     )
 
 

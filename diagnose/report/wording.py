@@ -110,13 +110,15 @@ def turned(trial: Trial, found: Diagnosis) -> str:
     told = f"{counted} {are(flips)} no longer {target}"
     if not all_were or total < heard:
         told = f"{counted} no longer {are(flips)}"
-    if not foil or total < heard or not flips:
+    if total < heard or not flips:
         return told
+    others = [label for label in trial.heard if label not in (target, foil)] if all_were else []
+    few = listed(others) if 0 < len(others) <= NAMED_OTHERS else ""
+    if not foil:
+        return told + f" (but {few})" * bool(few)
     if not there:
-        return f"{told}, but none is {foil}"
-    others = [heard for heard in trial.heard if heard not in (target, foil)] if all_were else []
-    named = f" (the rest: {listed(others)})" if there < flips and 0 < len(others) <= NAMED_OTHERS else ""
-    return f"{told}, and {there} {are(there)} {foil}{as_asked}{named}"
+        return f"{told}, but none is {foil}" + f" (they are {few})" * bool(few)
+    return f"{told}, and {there} {are(there)} {foil}{as_asked}" + f" (the rest: {few})" * bool(few and there < flips)
 
 
 def _counted(count: int, total: int, target: str, fresh: int) -> str:

@@ -45,7 +45,7 @@ def test_a_diagnosis_is_told_in_24_lines(
     show_first(views(found), folder)
     text = capsys.readouterr().out
     assert lines(text) <= SCREEN_LINES == 24
-    assert "What to try next" in text and "Where to listen" in text and "--details" in text
+    assert "What to try next" in text and "Where to listen" in text and "all the rest" in text
     assert not re.search(r"log-odds|\bq\b|margin", text)
     if folder:
         assert "Written to out/a folder: open out/a folder/report.html in a browser." in " ".join(text.split())

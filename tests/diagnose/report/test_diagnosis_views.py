@@ -128,7 +128,7 @@ def test_what_came_of_naming_a_thing_to_exclude_it_is_told_with_its_badge(found:
     view = next(view for view in shown_now if view.key == "words")
     ((heard, badge),) = view.findings
     assert "polka is heard in 7 of 8 takes; without the words in 2 of 8" in heard and badge == "tested"
-    assert len(view.notes) == 2 and "cannot tell" in view.notes[0]
+    assert len(view.notes) == 2 and "cannot hear “drums”" in view.notes[0]
 
 
 def test_every_sound_of_a_view_is_in_the_evidence(found: tuple[Diagnosis, Evidence], views: dict[str, View]) -> None:

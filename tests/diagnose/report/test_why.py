@@ -160,7 +160,7 @@ def test_what_was_asked_and_played_is_carried_and_nobodys_fault() -> None:
     assert first.startswith(
         "One attention head carries it: decoder.2.cross:3. Muted, 4 of 4 takes are no longer techno"
     )
-    assert second == "The word “techno” carries it: without it, 3 of 4 takes are no longer techno."
+    assert second == "The word “techno” carries it: without it, 3 of 4 takes are no longer techno (but house)."
 
 
 def test_where_the_sound_broke_no_cause_is_invented() -> None:
@@ -243,7 +243,7 @@ def test_what_a_prompt_refuses_is_told_on_the_first_screen() -> None:
     refusing = found.drivers.words[0].model_copy(
         update={"word": "no drums", "exclusions": [Exclusion(thing="drums", how="unheard")]}
     )
-    said = one(changed(found, words=[refusing]), "whether naming “drums” brought it")
+    said = one(changed(found, words=[refusing]), "cannot hear “drums”")
     assert said.startswith("“no drums”: ") and not [text for text in told(found) if "no drums" in text]
 
 
