@@ -49,5 +49,5 @@ def test_case_without_any_index_nothing_is_found_and_what_needs_none_is_shown(
 
 def test_case_a_file_that_is_not_there_is_not_listened_to(tmp_path: Path) -> None:
     asked = made(listen_job.ListenParameters, {"files": [str(tmp_path / "nosuch.mp3")]})
-    with pytest.raises(TonescopeError, match=r"nothing could be heard: nosuch\.mp3 \(cannot be opened"):
+    with pytest.raises(TonescopeError, match=r"nothing could be heard: nosuch\.mp3 \(there is no such file"):
         listen_job.JOB.check(asked)
