@@ -105,7 +105,7 @@ def test_what_a_judge_of_genres_cannot_hear_is_said(thing: str) -> None:
     judge = tiny.judge()
     judge.domain = "its own pieces"
     (told,) = found(refusing(thing), 8, 0, judge)
-    assert told.how == "unheard" and "cannot tell" in exclusion(refusing(thing), told, "tiny")
+    assert told.how == "unheard" and "cannot hear" in exclusion(refusing(thing), told, "tiny")
 
 
 def test_a_judge_that_reads_free_text_tells_in_how_many_takes_the_thing_is_nearer() -> None:
