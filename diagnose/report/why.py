@@ -209,11 +209,10 @@ def _null(found: Diagnosis) -> Said | None:
     does = f"makes {foil} likelier than {target}" if foil else f"stops it being {target}"
     share = f"{100 * searched.largest_share:.0f} %"
     if searched.largest_share >= MOST:
-        none, most = _no_few_units(searched).capitalize(), searched.largest_group
-        tried = f"of up to {most} units" if most > 1 else "a single unit"
+        tried = f"of up to {searched.largest_group} units" if searched.largest_group > 1 else "a single unit"
         return (
-            f"{none} both {does} and brings {target} to another prompt, though the best that was tried, {tried}, "
-            f"changed {share} of the takes that it was looked for in.",
+            f"{_no_few_units(searched).capitalize()} both {does} and brings {target} to another prompt, though the "
+            f"best that was tried, {tried}, changed {share} of the takes that it was looked for in.",
             "observed",  # in takes that it was chosen by
         )
     fewer = test is not None and 2 * test.muted.flips > test.muted.flippable  # many did, in fresh takes
@@ -269,16 +268,11 @@ def _idle(found: Diagnosis) -> Said | None:
 def _alone(found: Diagnosis) -> Said | None:
     """Where even the genre word alone is often heard as something else: then the words beside it are not all of it."""
     asked, bare = found.intended.label, found.blame.bare
-    if asked is None or bare is None or bare.sound.broke or _as_asked(found):
+    total, right = (sum(bare.heard.values()), bare.heard.get(asked or "", 0)) if bare else (0, 0)
+    if asked is None or bare is None or bare.sound.broke or _as_asked(found) or right >= MOST * total:
         return None
-    total, right = sum(bare.heard.values()), bare.heard.get(asked, 0)
-    if right >= MOST * total:
-        return None
-    only = f"only {right}" if right else "none"
-    return (
-        f"Of “{wording.shortened(bare.prompt)}” alone {only} of {total} takes {wording.are(right or 1)} {asked}.",
-        "observed",
-    )
+    only, takes = f"only {right}" if right else "none", f"{total} takes {wording.are(right or 1)} {asked}"
+    return f"Of “{wording.shortened(bare.prompt)}” alone {only} of {takes}.", "observed"
 
 
 def brought_alone(row: UnitDriver, target: str) -> str:
