@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tonescope.diagnose.judging.verdict import FEWEST_TAKES
 from tonescope.diagnose.report import pasteable
 from tonescope.diagnose.report.view import Command
 from tonescope.diagnose.report.wording import set_again, shortened, the_word
@@ -89,8 +90,10 @@ class _Played:
 
 
 def _is_missed(found: Diagnosis) -> bool:
-    """Whether other things are heard than what was asked for: one genre, or several and never the one asked for."""
-    never = found.verdict.matched is not None and found.verdict.matched.count == 0
+    """Whether other things are heard than what was asked for: one genre, or several and never the one asked for, in
+    takes enough to say so."""
+    matched = found.verdict.matched
+    never = matched is not None and matched.count == 0 and matched.total >= FEWEST_TAKES
     return "drift" in found.verdict.kind or (found.verdict.kind == "unclear" and never)
 
 

@@ -141,7 +141,7 @@ def test_sizes_of_a_million_and_more_are_refused_before_anything_is_built(
     set_field(copies[0], field, value)
     started = time.process_time()
     refuse(copies[0], "config.json")
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 10  # building takes minutes, where it ends at all
 
 
 @pytest.mark.parametrize(
