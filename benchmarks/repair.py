@@ -236,7 +236,7 @@ def summary(ledger: Ledger) -> Row:
     for part, name in (("repaired", "fixed"), ("random", "random_fixed")):
         if rows := ledger.rows(part):
             about[f"{name}_share"], about[name] = fixed(rows)
-            about["confused_prompts"] = sum(row["before"] < FIXED for row in rows)
+            about["confused_prompts"], about[f"{name}_of"] = sum(row["before"] < FIXED for row in rows), len(rows)
     if hopeless := ledger.rows("hopeless"):
         lost = [row for row in hopeless if row["before"] < FIXED]
         recognised = [row for row in lost if row["conclusion"] == "genre missing"]

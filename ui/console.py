@@ -39,6 +39,7 @@ STOPPED = "stopped by Ctrl-C; nothing is half written, run the same command to s
 TORCH_GIB = 3.75  # of address space, measured
 LOADING = "Loading the models …"
 LONG_SECONDS = 20.0  # shorter waits are not told beforehand
+ALIVE_SECONDS = 60.0  # within a stage, after which a line says that it goes on
 
 _STEERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 """Control characters (C0, C1; not tab and newline), marks that turn the direction of writing, surrogates."""
@@ -289,9 +290,6 @@ class Display:
 
 def _at_once(show: Callable[[], None]) -> None:
     show()
-
-
-ALIVE_SECONDS = 60.0  # within a stage, after which a line says that it goes on
 
 
 def _expected(seconds: float) -> str:

@@ -85,7 +85,7 @@ def slug(text: str) -> str:
 
 def left_out_prompts(prompt: str) -> list[tuple[Phrase, str]]:
     """Every phrase with the prompt without it; those whose loss leaves nothing are not among them. Lyrics stay as they
-    are: services take them in a field of their own."""
+    are."""
     song = Song.written(prompt)
     found = [(phrase, without(song.tags, phrase)) for phrase in chunked(song.tags)]
     return [(phrase, song.with_tags(rest)) for phrase, rest in found if rest and rest != song.tags]

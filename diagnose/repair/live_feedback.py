@@ -98,14 +98,12 @@ class Prediction(BaseModel):
         return worst if worst and (worst.intended_by or 0.0) <= -FOLLOWS else None
 
     def no_pull_told(self, asked: str | None) -> str:
-        """That no phrase does much, and what that means for the genre that is asked for; nothing for a single phrase
-        that brings what was asked for."""
-        if asked and self.intended is not None and self.intended < LIKELY and self.genre != asked:
-            return (
-                f"Leaving out any one phrase changes little: as it seems, this model plays {asked} so, whatever stands "
-                "beside it. Other words for it may do better."
-            )
-        return "No single phrase does much: leaving out any changes little." if len(self.pulls) > 1 else ""
+        """That no phrase does much, and what that means for the genre that is asked for; empty for a single phrase
+        that brings it, as nothing was left out."""
+        little = "No single phrase does much: leaving out any changes little." if self.pulls else ""
+        if asked is None or self.intended is None or self.intended >= LIKELY or self.genre == asked:
+            return little
+        return f"{little} As it seems, this model plays {asked} so; other words for it may do better.".strip()
 
 
 def _percent(share: float) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tonescope.diagnose.judging.verdict import UNSURE
+
 if TYPE_CHECKING:
     from tonescope.diagnose.repair.side_effects import SideEffects
     from tonescope.diagnose.repair.suggest_schema import Suggestion, Verified
@@ -49,16 +51,25 @@ def _told_better(found: Suggestion, best: Verified) -> str:
 
 
 def _missing(found: Suggestion) -> str:
-    """Where the genre is missing, as far as that can be told."""
+    """Where the genre is missing, as far as that can be told, and what comes instead."""
     others = []
     if found.judge_error is None:
         others.append(f"the judge does not hear it (how often it mishears {found.intended} was not measured)")
     if found.sung:
         others.append("the lyrics keep it out")
-    comes = f" What comes is mostly {found.instead}." if found.instead else ""
-    if not others:
-        return f"As far as these takes tell, the genre is missing in the model, not in the prompt.{comes}"
-    return f"The genre is missing in the model, or {', or '.join(others)}: other words hardly help.{comes}"
+    told = "As far as these takes tell, the genre is missing in the model, not in the prompt."
+    if others:
+        told = f"The genre is missing in the model, or {', or '.join(others)}: other words hardly help."
+    return f"{told}{_instead(found.original, found.intended)}"
+
+
+def _instead(original: Verified, intended: str) -> str:
+    """What most of the fresh takes are heard as that are heard as another genre."""
+    counts = {label: count for label, count in original.heard.items() if label not in (intended, UNSURE)}
+    if not counts:
+        return ""
+    most = max(counts, key=lambda label: counts[label])
+    return f" What comes most often is {most}, in {counts[most]} of {original.matched.total} takes."
 
 
 def best_of(found: Suggestion) -> Verified:

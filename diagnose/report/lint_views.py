@@ -92,7 +92,9 @@ def _pulls(prediction: Prediction, asked: str | None) -> View:
     pulled = Table(columns, rows, title="With each phrase rather than without, in percentage points of probability")
     heard = Table(("genre", "probability"), genres, kinds=("text", "share"), title="What will be heard")
     tables = [pulled, heard] if rows else [heard]
-    return View("pulls", "What each phrase does", [(_most(prediction, known), "estimated")], tables, depth="first")
+    most = _most(prediction, known)
+    told = [(most, "estimated")] if most else []
+    return View("pulls", "What each phrase does", told, tables, depth="first")  # type: ignore[arg-type]
 
 
 def _most(prediction: Prediction, asked: str | None) -> str:

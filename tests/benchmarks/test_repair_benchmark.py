@@ -7,13 +7,17 @@ import tomllib
 import pytest
 import torch
 
-from benchmarks.repair import TABLE, Ledger, Row, summary
+from benchmarks.repair import TABLE, Ledger, Row, spread, summary
 from benchmarks.repair_steering import DOSES, as_large, listeners, measured, slopes
 from benchmarks.repair_steering import summary as steering_summary
 from tests import tiny
 from tonescope.diagnose.settings import Settings
 from tonescope.diagnose.taxonomy import common
 from tonescope.models.units import Location, Unit
+
+
+def test_fewer_prompts_are_from_all_over_the_list() -> None:
+    assert spread(range(8), 4) == [0, 2, 4, 6] and spread(range(3), 3) == spread(range(3), None) == [0, 1, 2]
 
 
 def test_there_are_prompts_enough_and_none_stands_twice() -> None:

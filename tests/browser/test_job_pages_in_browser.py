@@ -106,6 +106,7 @@ def test_a_report_is_stopped_and_goes_on(show: Show, app: str) -> None:
     page.locator("#run-standing").wait_for()
     page.get_by_role("button", name="Stop").click()
     ended(page, "stopped")
+    page.locator("#runs-before .run-list li").filter(has_text="stopped").first.wait_for()  # listed anew
     assert "takes are played and heard" in page.locator("#run-standing").inner_text()
     page.get_by_role("button", name="Go on").click()
     page.wait_for_url("**from=*")

@@ -135,6 +135,22 @@ def test_without_a_genre_that_is_meant_a_better_prompt_is_not_looked_for(show: S
     assert "say which genre is meant" in page.locator(".run-told").inner_text()
 
 
+def test_case_a_refusal_goes_when_the_prompt_changes(show: Show, app: Serving) -> None:
+    page = show(app.url)
+    page.get_by_role("button", name="Diagnose", exact=True).click()
+    refused = page.get_by_text("there is nothing to play")
+    refused.wait_for()
+    field(page).press_sequentially("house")
+    refused.wait_for(state="hidden")
+
+
+def test_a_box_that_is_ticked_can_be_seen(show: Show, app: Serving) -> None:
+    page = show(app.url)
+    typed(page, "house", "house")
+    page.locator("#feedback-draft").check()
+    assert page.evaluate("getComputedStyle(document.getElementById('feedback-draft')).appearance") == "auto"
+
+
 def test_the_genre_that_is_meant_holds_for_the_diagnosis_and_its_feedback_steps_aside(show: Show, app: Serving) -> None:
     page = show(app.url)
     page.get_by_role("button", name="Advanced").click()

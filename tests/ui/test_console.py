@@ -280,6 +280,21 @@ def test_case_a_stage_says_what_is_left_of_the_whole_and_agrees_with_it(
     assert "at most" not in "".join(told)
 
 
+def test_a_long_stage_says_now_and_then_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with console.progress_shown(quiet=False) as progress:
+        assert progress.tell is not None
+        for seconds in (0, 30, 31, 30, 31):
+            now[0] += seconds
+            progress.tell("search", 0.3)
+    assert [line for line in capsys.readouterr().err.splitlines() if line.startswith("mute units")] == [
+        "mute units one by one …"
+    ] * 3
+
+
 def test_a_bar_counts_down_to_the_end_that_was_foretold(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = io.StringIO()
     terminal = Console(file=shown, force_terminal=True, width=100)

@@ -32,9 +32,9 @@ OF_ANY_MODEL = (
     ("a song", "", "Names no genre. Which one comes?"),
 )
 INTRODUCTION = "Type a prompt. {who} plays it, and Tonescope says what is heard and why."
-THE_EMBEDDED = (
-    "The small generator that comes with Tonescope, which was taught {genres} genres and plays up to {seconds:g} s "
-    "(MusicGen and others are opened with --model),"
+OUR_OWN = (
+    "The small generator that comes with Tonescope (up to {seconds:g} s a take; MusicGen and others are opened with "
+    "--model)"
 )
 GUIDE = """<section id="run-guide" class="run-guide tonescope" hidden aria-label="First steps"><ol>
 <li>Type a prompt, or choose one of the examples.</li>
@@ -82,8 +82,7 @@ def build(workshop: Workshop) -> None:
     examples = OF_THE_EMBEDDED if ours else OF_ANY_MODEL
     run_api.build(workshop)
     unit_api.build(workshop)
-    taught = THE_EMBEDDED.format(genres=len(session.judge.labels), seconds=longest)
-    who = taught if ours else session.generator.name
+    who = OUR_OWN.format(seconds=longest) if ours else session.generator.name
     _html(f'<div class="tonescope run-first"><p>{escape(INTRODUCTION.format(who=who))}</p></div>')
     _html(GUIDE)
     with gr.Row():

@@ -166,3 +166,13 @@ def test_effect_interval_covers_the_mean_as_often_as_it_says() -> None:
         covered += value.interval.low <= 1 <= value.interval.high
     assert 0.93 < covered / 1000 < 0.97
     assert effect([1.0]).interval is None
+
+
+def test_case_where_several_other_genres_come_it_is_said_that_none_is_as_asked() -> None:
+    def sentence(*labels: str) -> str:
+        heard = summary(takes(*labels), LABELS, TAXONOMY)
+        return decide(ASKED, heard, judge_with_errors(0).record, TAXONOMY).sentence
+
+    none = sentence(*["house"] * 4, *["smooth jazz"] * 4)
+    assert "no one genre came" in none and f"None of them is {ASKED.label}." in none
+    assert "None of them" not in sentence(*["house"] * 4, *["smooth jazz"] * 3, str(ASKED.label))

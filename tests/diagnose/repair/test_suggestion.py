@@ -119,13 +119,25 @@ def test_what_is_heard_first_is_told_at_once_with_its_sound() -> None:
     assert "untouched" in told and "expected" in told and any("polka in 4 of 4 takes" in text for text in told)
 
 
+def test_where_nothing_helps_every_player_says_its_words_and_what_is_heard() -> None:
+    made = session(missing={"jazz": "house"})
+    result, evidence = suggest(made, Request("calm jazz with flute", SHORT), Watch(), budget=60)
+    listen = next(view for view in JOB.views(result, evidence) if view.key == "takes")
+    assert result.best is not None and len(listen.sounds) == result.original.matched.total
+    for row in listen.sounds:
+        assert row[0].title == "as it was typed" and f"“{result.best.prompt}”" in [sound.title for sound in row]
+        assert {sound.heard for sound in row} == {"house"}
+
+
 def test_a_genre_that_the_model_lacks_is_told_from_a_prompt_that_is_bad() -> None:
     hopeless = found(session(missing={"jazz": "house"}), "calm jazz with flute")
     assert hopeless.conclusion == "genre missing"
     assert "or the judge does not hear it (how often it mishears jazz was not measured)" in hopeless.sentence
     measured = hopeless.model_copy(update={"judge_error": share(1, 40)})
     assert "As far as these takes tell, the genre is missing in the model, not in the prompt." in concluded(measured)
-    assert concluded(measured).endswith(f"What comes is mostly {hopeless.instead}.")
+    original = hopeless.original
+    comes = f"What comes most often is house, in {original.heard['house']} of {original.matched.total} takes."
+    assert concluded(measured).endswith(comes)
     sung = measured.model_copy(update={"sung": "[verse] la"})
     assert "the lyrics keep it out" in concluded(sung)
     fine = found(session(), "calm jazz with flute")

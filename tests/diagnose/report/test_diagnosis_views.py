@@ -53,6 +53,12 @@ def test_the_set_is_told_with_the_badge_of_its_test_and_every_unit_by_name(
     assert [row[0] for row in table.rows][: group.units] == group.names and table.kind(0) == "unit"
 
 
+def test_a_set_that_is_not_sure_has_no_title_that_says_what_does_it() -> None:
+    unsure, sure = made_up.no_small_set(), made_up.single_unit()
+    titles = [unit_views.set_view(made, made.drivers.group).title for made in (unsure, sure) if made.drivers.group]
+    assert "is not sure to do it: " in titles[0] and titles[1].startswith("What does it: ")
+
+
 def test_what_each_member_does_alone_and_whether_the_set_needs_it_is_in_a_table() -> None:
     made = made_up.set_of_three(needed=2)
     group = made.drivers.group

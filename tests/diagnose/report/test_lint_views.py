@@ -157,6 +157,14 @@ def test_findings_of_the_same_words_say_which_was_measured() -> None:
     assert "No genre: Measured" in " ".join(row) and ";" not in row[0]
 
 
+def test_nothing_is_said_of_phrases_where_none_was_left_out() -> None:
+    pulls = shown(found("house", "house", prediction({"house": 0.9}, 0.9)))["pulls"]
+    assert not pulls.sentences and [table.title for table in pulls.tables] == ["What will be heard"]
+    missed = shown(found("jazz fusion", "jazz fusion", prediction({"smooth jazz": 0.9}, 0.0)))["pulls"]
+    ((told, badge),) = missed.sentences
+    assert told.startswith("As it seems, this model plays jazz fusion so") and badge == "estimated"
+
+
 def test_every_rule_has_a_name_of_its_own() -> None:
     names = [rule.name for rule in rule_book().rules]
     assert all(names) and len(set(names)) == len(names)

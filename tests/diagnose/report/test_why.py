@@ -77,6 +77,31 @@ def test_a_share_that_would_do_it_is_not_said_to_be_too_small() -> None:
     assert "brings polka to another prompt" in sentence and "100 %" in sentence
 
 
+def test_what_was_chosen_in_the_takes_of_the_search_is_observed_and_not_tested() -> None:
+    for largest, said in ((0.5, "None of the sets"), (1.0, "No small set")):
+        badge = next(badge for sentence, badge in why(made_up.no_small_set(largest)) if sentence.startswith(said))
+        assert badge == "observed"
+
+
+def test_that_the_genre_alone_fails_too_is_told() -> None:
+    found = made_up.whole_location()
+    assert ("Of “lo-fi hip hop” alone only 2 of 4 takes are lo-fi hip hop.", "observed") in why(found)
+    assert found.blame.bare is not None
+    always = found.blame.bare.model_copy(update={"heard": {"lo-fi hip hop": 4}})
+    sure = found.model_copy(update={"blame": found.blame.model_copy(update={"bare": always})})
+    assert not [sentence for sentence in told(sure) if "alone" in sentence and sentence.startswith("Of")]
+
+
+def test_what_the_other_takes_become_is_named() -> None:
+    row = next(row for row in made_up.whole_location().drivers.words if row.verified)
+    assert row.verified is not None
+    half = row.verified.model_copy(update={"flips": 4, "heard": {ASKED: 2, "house": 2}})
+    words = [row.model_copy(update={"verified": half})]
+    assert "and 2 are lo-fi hip hop, as asked (the rest: house)" in one(
+        changed(made_up.whole_location(), words=words), "“accordion”"
+    )
+
+
 def test_the_strongest_units_that_do_it_together_are_no_small_set() -> None:
     found = made_up.no_small_set()
     group = made_up.group([f"decoder.1.mlp:{at}" for at in range(52)], "gradients", trial(4, {ASKED: 4}))

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -327,3 +328,15 @@ def test_who_watches_first_says_which_workspace() -> None:
     one, other = Watch(workspace=Path("a"), owner="me"), Watch(workspace=Path("b"))
     assert one.beside(other).workspace == Path("a") and Watch().beside(other).workspace == Path("b")
     assert Watch().beside(one).owner == "me" and Watch().beside(Watch()).workspace is None
+
+
+def test_the_time_left_is_told_by_the_run_itself_once_most_of_it_is_done(queue: RunQueue) -> None:
+    def left(share: float) -> float | None:
+        progress = SimpleNamespace(seconds_left=10.0, share=share)
+        record = SimpleNamespace(progress=progress, is_counting=False)
+        task = SimpleNamespace(record=record, effort=None, started=time.monotonic() - 100)
+        return queue._left(task)  # type: ignore[arg-type]
+
+    queue._durations = SimpleNamespace(expected=lambda effort: 1000.0)  # type: ignore[assignment]
+    early, late = left(0.0), left(0.99)
+    assert early is not None and late is not None and early > 800 and late < 20
