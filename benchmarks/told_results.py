@@ -47,7 +47,7 @@ def repair_told(result: Result) -> str:
         "latency": "{p50_ms:.0f} ms a keystroke, 95th percentile {p95_ms:.0f} (computing: {cpu_p95_ms:.0f})",
         "unseen": "predictor right for {accuracy_told} unseen prompts, the named genre for "
         "{baseline_accuracy_told}, calibration error {calibration_error:.2f}",
-        "repaired": "fixed {fixed} of confused prompts",
+        "repaired": "fixed {fixed} of confused prompts ({fixed_of} of those in its list were played)",
         "random": "by random rewrites {random_fixed}",
         "hopeless": "{hopeless_told} hopeless ones recognised",
         "steering": "steering by causes of {steered_prompts} prompts: {steering_told}",

@@ -146,7 +146,7 @@ def test_case_a_refusal_goes_when_the_prompt_changes(show: Show, app: Serving) -
 
 def test_a_box_that_is_ticked_can_be_seen(show: Show, app: Serving) -> None:
     page = show(app.url)
-    typed(page, "house", "house")
+    typed(page, "a song", "names no genre")
     page.locator("#feedback-draft").check()
     assert page.evaluate("getComputedStyle(document.getElementById('feedback-draft')).appearance") == "auto"
 
